@@ -1,0 +1,230 @@
+//! The walls between crates: Cargo keeps a crate from importing what its manifest does not name, this keeps the
+//! manifests.
+
+use crate::manifest::Manifest;
+use crate::{Tree, assert_found, assert_none, run};
+
+/// A crate, ours that it may name, and third-party crates that must be nowhere below it.
+struct Wall {
+    krate: &'static str,
+    ours: &'static [&'static str],
+    never: &'static [&'static str],
+}
+
+const WALLS: &[Wall] = &[
+    Wall { krate: "policy", ours: &[], never: &["tokio", "axum", "hyper", "burn", "image", "libc"] },
+    Wall { krate: "audit", ours: &[], never: &["tokio", "axum", "hyper", "burn", "image"] },
+    Wall { krate: "vault", ours: &[], never: &["tokio", "axum", "hyper", "burn", "image"] },
+    Wall { krate: "sandbox", ours: &["policy"], never: &["tokio", "axum", "hyper", "burn", "image"] },
+    Wall { krate: "diffusion", ours: &[], never: &["tokio", "axum", "hyper", "aes-gcm"] },
+    Wall {
+        krate: "darkroom",
+        ours: &["policy", "vault", "audit"],
+        never: &["tokio", "axum", "hyper", "burn"],
+    },
+    Wall { krate: "server", ours: &["darkroom", "policy", "sandbox"], never: &["burn"] },
+    // The binary may name all of them: it is where they meet.
+    Wall {
+        krate: "lightproof",
+        ours: &["policy", "audit", "vault", "sandbox", "diffusion", "darkroom", "server"],
+        never: &["openssl-sys", "native-tls", "reqwest", "ureq"],
+    },
+];
+
+/// Read line by line by strangers, so every dependency says what it is for.
+const EXPLAINED: [&str; 3] = ["policy", "audit", "vault"];
+
+/// A feature adds code; nobody needs one to turn something off.
+const FEATURES: [(&str, &str); 2] = [("lightproof", "cuda"), ("diffusion", "cuda")];
+
+const LICENCES: [&str; 13] = [
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CC0-1.0",
+    "ISC",
+    "MIT",
+    "MPL-2.0",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+#[test]
+fn crates_name_only_whom_they_may() {
+    let manifests = Tree::of_repository().manifests();
+    assert!(manifests.len() >= 7, "only {} manifests", manifests.len());
+    assert_none(manifests.iter().flat_map(wrong_edges).collect());
+    assert_none(manifests.iter().flat_map(unexplained).collect());
+    assert_none(manifests.iter().flat_map(surplus_features).collect());
+}
+
+#[test]
+fn nothing_forbidden_lies_deeper_in_a_tree() {
+    let tree = Tree::of_repository();
+    for manifest in tree.manifests() {
+        let packages = cargo_tree(&tree, &["-p", manifest.package(), "-e", "normal,build", "-f", "{p}"]);
+        assert_none(forbidden(wall(manifest.package()), &packages));
+    }
+}
+
+#[test]
+fn every_licence_is_allowed() {
+    let tree = Tree::of_repository();
+    let lines = cargo_tree(&tree, &["--workspace", "-e", "normal,build", "-f", "{p}\t{l}"]);
+    assert_none(lines.iter().filter_map(|line| refused_licence(line)).collect());
+}
+
+#[test]
+fn every_crate_comes_from_the_public_registry() {
+    assert_none(foreign_sources(&Tree::of_repository().text("Cargo.lock").expect("it is text")));
+}
+
+/// `cargo run` builds the program, the tests build the workspace. Were a crate below Burn asked for other features by
+/// the one than by the other, Burn would be compiled twice, at six minutes of processor time.
+#[test]
+fn burn_is_compiled_once() {
+    let tree = Tree::of_repository();
+    let burn = cargo_tree(&tree, &["-p", "burn-flex", "-e", "normal,build", "-f", "{p}"]);
+    let program = cargo_tree(&tree, &["-p", "lightproof", "-e", "normal,build", "-f", "{p} {f}"]);
+    let tests = cargo_tree(&tree, &["--workspace", "-e", "all", "-f", "{p} {f}"]);
+    assert_none(compiled_twice(&burn, &program, &tests));
+}
+
+/// `burn` are packages, the others `PACKAGE FEATURES`.
+fn compiled_twice(burn: &[String], program: &[String], tests: &[String]) -> Vec<String> {
+    let of_burn = |line: &&String| burn.iter().any(|package| line.starts_with(&format!("{package} ")));
+    assert!(program.iter().any(|line| of_burn(&line)), "the program has no burn-flex in its tree");
+    let other = tests.iter().filter(of_burn).filter(|line| !program.contains(line));
+    other
+        .map(|line| format!("{line}: features that only the tests ask for; ask for them in Cargo.toml too"))
+        .collect()
+}
+
+fn wall(krate: &str) -> &'static Wall {
+    let found = WALLS.iter().find(|wall| wall.krate == krate);
+    found.unwrap_or_else(|| panic!("{krate} is not in the table of tests/tidy/edges.rs"))
+}
+
+/// The lines of `cargo tree`, each package once.
+fn cargo_tree(tree: &Tree, arguments: &[&str]) -> Vec<String> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let fixed = ["tree", "--offline", "--locked", "--prefix", "none"];
+    let text = run(&cargo, &[&fixed, arguments].concat(), &tree.root);
+    let mut lines: Vec<String> = text.lines().map(|line| line.replace(" (*)", "")).collect();
+    lines.sort();
+    lines.dedup();
+    lines.retain(|line| !line.is_empty());
+    lines
+}
+
+fn wrong_edges(manifest: &Manifest) -> Vec<String> {
+    let wall = wall(manifest.package());
+    let is_ours = |name: &str| WALLS.iter().any(|wall| wall.krate == name);
+    let wrong = manifest.dependencies().filter(|(name, _)| is_ours(name) && !wall.ours.contains(name));
+    let wrong = wrong.map(|(name, _)| format!("{}: {} may not know {name}", manifest.path, wall.krate));
+    let dotted = manifest.dotted_dependencies();
+    wrong.chain(dotted.map(|table| format!("{}: write [{table}] on one line", manifest.path))).collect()
+}
+
+fn unexplained(manifest: &Manifest) -> Vec<String> {
+    if !EXPLAINED.contains(&manifest.package()) {
+        return Vec::new();
+    }
+    let silent = manifest.dependencies().filter(|(_, entry)| entry.reason.split_whitespace().count() < 2);
+    silent.map(|(name, _)| format!("{}: no `# reason` for {name}", manifest.path)).collect()
+}
+
+fn surplus_features(manifest: &Manifest) -> Vec<String> {
+    let features =
+        manifest.entries.iter().filter(|entry| entry.table == "features" && entry.key != "default");
+    let surplus = features.filter(|entry| !FEATURES.contains(&(manifest.package(), entry.key.as_str())));
+    surplus.map(|entry| format!("{}: feature {} is not in the table", manifest.path, entry.key)).collect()
+}
+
+/// `lines` are `NAME vVERSION ...`, the crate itself among them.
+fn forbidden(wall: &Wall, lines: &[String]) -> Vec<String> {
+    let names: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.contains(&wall.krate), "cargo tree of {} does not name it", wall.krate);
+    let found = names.iter().filter(|name| wall.never.contains(name));
+    found.map(|name| format!("{} has {name} in its tree", wall.krate)).collect()
+}
+
+/// No mirror, no other registry, no repository: what has no checksum there is nobody's to check.
+fn foreign_sources(lock: &str) -> Vec<String> {
+    let sources = lock.lines().filter(|line| line.starts_with("source = "));
+    let foreign =
+        sources.filter(|line| *line != "source = \"registry+https://github.com/rust-lang/crates.io-index\"");
+    foreign.map(|line| format!("Cargo.lock: {line}")).collect()
+}
+
+/// `line` is `PACKAGE<tab>SPDX expression`.
+fn refused_licence(line: &str) -> Option<String> {
+    let (package, licence) = line.split_once('\t').expect("the format has a tab");
+    let allowed = allows(&licence.replace('/', " OR "));
+    (!allowed).then(|| format!("{package}: licence `{licence}` is not on the list in tests/tidy/edges.rs"))
+}
+
+/// An SPDX expression: AND binds more tightly than OR, brackets more tightly than both.
+fn allows(expression: &str) -> bool {
+    let expression = expression.trim();
+    if let Some((left, right)) = split_outside_brackets(expression, " OR ") {
+        return allows(left) || allows(right);
+    }
+    if let Some((left, right)) = split_outside_brackets(expression, " AND ") {
+        return allows(left) && allows(right);
+    }
+    match expression.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+        Some(inner) => allows(inner),
+        None => LICENCES.contains(&expression),
+    }
+}
+
+fn split_outside_brackets<'a>(text: &'a str, separator: &str) -> Option<(&'a str, &'a str)> {
+    let depth = |end: usize| text[..end].matches('(').count() - text[..end].matches(')').count();
+    let (at, _) = text.match_indices(separator).find(|(at, _)| depth(*at) == 0)?;
+    Some((&text[..at], &text[at + separator.len()..]))
+}
+
+#[test]
+fn a_wrong_edge_is_found() {
+    let text = "[package]\nname = \"vault\"\n[dev-dependencies]\na = { package = \"policy\" }\nserde = \"1\" # labels\n";
+    let vault = Manifest::parse("src/vault/Cargo.toml", text);
+    assert_found(wrong_edges(&vault), &["vault may not know policy"]);
+    assert_found(unexplained(&vault), &["for policy", "for serde"]);
+    let text =
+        "[package]\nname = \"policy\"\n[dependencies.toml]\nversion = \"1\"\n[features]\nunsafe-boot = []\n";
+    let policy = Manifest::parse("policy/Cargo.toml", text);
+    assert_found(wrong_edges(&policy), &["[dependencies.toml]"]);
+    assert_found(surplus_features(&policy), &["unsafe-boot"]);
+}
+
+#[test]
+fn a_forbidden_crate_in_a_tree_is_found() {
+    let lines = ["sandbox v0.1.0 (/x)", "policy v0.1.0 (/y)", "tokio v1.0.0"].map(str::to_owned);
+    assert_found(forbidden(wall("sandbox"), &lines), &["sandbox has tokio"]);
+    let lock = "name = \"a\"\nsource = \"git+https://git.example/a\"\n";
+    assert_found(foreign_sources(lock), &["git.example"]);
+}
+
+#[test]
+fn a_second_burn_is_found() {
+    let lines = |lines: &[&str]| lines.iter().map(|line| line.to_string()).collect::<Vec<_>>();
+    let (burn, program) =
+        (lines(&["burn-flex v1", "half v2"]), lines(&["burn-flex v1 ", "half v2 std", "toml v3 "]));
+    assert_none(compiled_twice(&burn, &program, &program));
+    let tests = lines(&["burn-flex v1 ", "half v2 alloc,std", "toml v3 std"]);
+    assert_found(compiled_twice(&burn, &program, &tests), &["half v2 alloc,std"]);
+}
+
+#[test]
+fn a_refused_licence_is_found() {
+    assert_eq!(refused_licence("a v1\tMIT/Apache-2.0"), None);
+    assert_eq!(refused_licence("a v1\t(MIT OR GPL-3.0) AND Unicode-3.0"), None);
+    for licence in ["GPL-3.0", "(MIT OR Apache-2.0) AND SSPL-1.0", ""] {
+        assert!(refused_licence(&format!("a v1\t{licence}")).is_some(), "{licence}");
+    }
+}

@@ -1,0 +1,363 @@
+//! What no source may say: unsafe code outside its fence, user content in a log line, a free text in the log's schema,
+//! a stand-in for the engine, and names of machines, hosts and persons.
+
+use std::collections::BTreeSet;
+
+use crate::manifest::Manifest;
+use crate::{Exceptions, Tree, assert_found, assert_none, is_test};
+
+#[test]
+fn unsafe_code_is_forbidden_or_fenced_in_one_file() {
+    let tree = Tree::of_repository();
+    let manifests = tree.manifests();
+    let root = manifests.iter().find(|manifest| manifest.folder().is_empty()).expect("a root manifest");
+    assert_eq!(root.value("workspace.lints.rust", "unsafe_code"), Some("forbid"), "Cargo.toml");
+    let folders: Vec<&str> = manifests.iter().map(Manifest::folder).collect();
+    let named: Vec<(&str, String)> =
+        judged(&tree).filter(|(path, text)| is_rust(path) && names_unsafe(text)).collect();
+    for manifest in &manifests {
+        let own =
+            named.iter().map(|(path, _)| *path).filter(|path| owner(path, &folders) == manifest.folder());
+        assert_none(unfenced(manifest, &own.collect::<Vec<_>>()));
+        assert_none(lost_lints(manifest, root));
+    }
+}
+
+#[test]
+fn no_log_line_can_hold_what_a_user_typed() {
+    let tree = Tree::of_repository();
+    assert_none(
+        judged(&tree)
+            .filter(|(path, _)| is_rust(path))
+            .flat_map(|(path, text)| talkative(path, &text))
+            .collect(),
+    );
+}
+
+#[test]
+fn the_schema_of_the_log_has_no_text() {
+    let tree = Tree::of_repository();
+    let event = tree.text("audit/src/event.rs").expect("it is text");
+    assert!(
+        events_are_copy(&event),
+        "audit/src/event.rs: `enum Event` must derive Copy, which no String can"
+    );
+    let audit = tree.rust().filter(|(path, _)| path.starts_with("audit/"));
+    assert_none(audit.flat_map(|(path, text)| text_fields(path, &text)).collect());
+}
+
+#[test]
+fn the_only_engine_is_the_real_one() {
+    let tree = Tree::of_repository();
+    assert_none(
+        judged(&tree)
+            .filter(|(path, _)| is_rust(path))
+            .filter_map(|(path, text)| stand_in(path, &text))
+            .collect(),
+    );
+}
+
+#[test]
+fn names_no_machine_host_or_person() {
+    let tree = Tree::of_repository();
+    let exceptions = Exceptions::of_repository(&tree);
+    let hosts: BTreeSet<&str> = exceptions.names("hosts").map(String::as_str).collect();
+    let mut complaints = Vec::new();
+    for (path, text) in judged(&tree) {
+        complaints.extend(notes(path, &text));
+        let named = machine_paths(path, &text);
+        match (exceptions.allow("machine_paths", path), named.is_empty()) {
+            (true, true) => {
+                complaints.push(format!("{path}: its exception in tests/tidy.toml is not needed"))
+            }
+            (true, false) => {}
+            (false, _) => complaints.extend(named),
+        }
+        complaints.extend(strange_hosts(path, &text, &hosts));
+        complaints.extend(addresses(path, &text));
+    }
+    assert_none(complaints);
+}
+
+/// What the words are looked for in: everything but these rules, which are full of bad examples.
+fn judged(tree: &Tree) -> impl Iterator<Item = (&str, String)> {
+    tree.own_texts().filter(|(path, _)| !path.starts_with("tests/tidy/"))
+}
+
+fn is_rust(path: &str) -> bool {
+    path.ends_with(".rs")
+}
+
+/// The folder of the crate that a file belongs to.
+fn owner<'a>(path: &str, folders: &[&'a str]) -> &'a str {
+    let holding =
+        folders.iter().filter(|folder| folder.is_empty() || path.starts_with(&format!("{folder}/")));
+    holding.max_by_key(|folder| folder.len()).expect("the root holds every file")
+}
+
+fn unfenced(manifest: &Manifest, files: &[&str]) -> Vec<String> {
+    let path = &manifest.path;
+    if manifest.value("lints", "workspace") == Some("true") {
+        return files.iter().map(|file| format!("{file}: names `unsafe`, which its crate forbids")).collect();
+    }
+    let Some(entry) = manifest.entries.iter().find(|e| e.table == "lints.rust" && e.key == "unsafe_code")
+    else {
+        return vec![format!(
+            "{path}: `[lints] workspace = true` is missing, so nothing forbids unsafe code"
+        )];
+    };
+    let above =
+        manifest.tables.iter().find(|(table, _)| *table == entry.table).map_or("", |(_, above)| above);
+    let reasoned = [above, &entry.reason].iter().any(|reason| reason.split_whitespace().count() >= 4);
+    match (entry.value == "\"deny\"" && reasoned, files) {
+        (false, _) => {
+            vec![format!("{path}: `unsafe_code` must be \"deny\" here, with a `#` sentence that says why")]
+        }
+        (true, [_]) => Vec::new(),
+        (true, _) => vec![format!("{path}: `unsafe` belongs in exactly one file, is in {files:?}")],
+    }
+}
+
+/// A crate that does not inherit the workspace's lints repeats them, all but the one it is about.
+fn lost_lints(manifest: &Manifest, root: &Manifest) -> Vec<String> {
+    if manifest.value("lints", "workspace") == Some("true") {
+        return Vec::new();
+    }
+    let wanted = root.entries.iter().filter_map(|e| Some((e.table.strip_prefix("workspace.")?, e)));
+    let wanted = wanted.filter(|(table, e)| table.starts_with("lints.") && e.key != "unsafe_code");
+    let lost = wanted.filter(|(table, e)| manifest.value(table, &e.key) != Some(e.value.trim_matches('"')));
+    lost.map(|(table, e)| format!("{}: [{table}] lacks `{} = {}`", manifest.path, e.key, e.value)).collect()
+}
+
+/// Code that uses the keyword, not prose or a longer word.
+fn names_unsafe(text: &str) -> bool {
+    text.lines().map(|line| line.split("//").next().unwrap_or(line)).any(|line| {
+        let before =
+            |at: usize| line[..at].chars().next_back().is_none_or(|c| !is_word(c) && c != '"' && c != '`');
+        let after = |at: usize| {
+            let rest = line[at + "unsafe".len()..].trim_start();
+            ["{", "fn ", "impl ", "impl<", "extern ", "trait "].iter().any(|next| rest.starts_with(next))
+                || rest.is_empty()
+        };
+        line.match_indices("unsafe").any(|(at, _)| before(at) && after(at))
+    })
+}
+
+/// `#[instrument]` logs every argument; `?value` logs a value's whole inside.
+fn talkative(path: &str, text: &str) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (at, _) in text.match_indices("instrument") {
+        let attribute = text[..at].trim_end_matches("tracing::").ends_with("#[");
+        let end =
+            text[at..].find(")]").or_else(|| text[at..].find(']')).map_or(text.len(), |length| at + length);
+        if attribute && !text[at..end].contains("skip_all") {
+            complaints.push(format!("{path}: `#[instrument]` without `skip_all` logs every argument"));
+        }
+    }
+    for name in
+        ["trace", "debug", "info", "warn", "error", "event", "span", "trace_span", "debug_span", "info_span"]
+    {
+        for (at, opening) in text.match_indices(&format!("{name}!(")) {
+            if text[..at].chars().next_back().is_some_and(is_word) {
+                continue;
+            }
+            let arguments = until_closed(&text[at + opening.len()..]);
+            let sigil = |(at, _): (usize, &str)| {
+                matches!(arguments[..at].trim_end().chars().next_back(), None | Some('(' | ',' | '='))
+            };
+            if arguments.match_indices('?').any(sigil) {
+                complaints.push(format!(
+                    "{path}: `{name}!` with `?` logs a value's whole inside: {}",
+                    first_line(arguments)
+                ));
+            }
+        }
+    }
+    complaints
+}
+
+fn until_closed(text: &str) -> &str {
+    let mut depth = 1;
+    for (at, c) in text.char_indices() {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        if depth == 0 {
+            return &text[..at];
+        }
+    }
+    text
+}
+
+fn events_are_copy(text: &str) -> bool {
+    let before = text.split("pub enum Event ").next().filter(|before| before.len() < text.len());
+    let attributes = before.and_then(|before| before.rsplit("\n\n").next());
+    attributes
+        .is_some_and(|lines| lines.lines().any(|line| line.contains("derive(") && line.contains("Copy")))
+}
+
+fn text_fields(path: &str, text: &str) -> Vec<String> {
+    let fields = text.lines().filter_map(|line| line.split_once("Field for ").map(|(_, of)| of.trim()));
+    let texts =
+        fields.filter(|of| of.split(|c: char| !is_word(c)).any(|word| ["String", "str"].contains(&word)));
+    texts.map(|of| format!("{path}: a field of type {of} could hold a prompt")).collect()
+}
+
+fn stand_in(path: &str, text: &str) -> Option<String> {
+    let engine = text.lines().find(|line| line.starts_with("impl") && line.contains(" Engine for "))?;
+    let of_binary = path.strip_prefix("src/").is_some_and(|name| !name.contains('/'));
+    (!of_binary && !is_test(path))
+        .then(|| format!("{path}: `{engine}`: outside tests, only the binary has an engine"))
+}
+
+/// Whatever was written beside the repository while it was built is unknown to its readers.
+fn notes(path: &str, text: &str) -> Vec<String> {
+    let found = ["DESIGN.md", "../shared/", "issue #"];
+    let numbered = |text: &str| {
+        let mut issues = text.match_indices("issue ").map(|(at, word)| &text[at + word.len()..]);
+        issues.any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let lines = text.lines().filter(|line| found.iter().any(|word| line.contains(word)) || numbered(line));
+    lines.map(|line| format!("{path}: points outside the repository: {}", line.trim())).collect()
+}
+
+fn machine_paths(path: &str, text: &str) -> Vec<String> {
+    let roots = if is_test(path) { &["/work/", "/root/"][..] } else { &["/work/", "/root/", "/tmp/"] };
+    let starts = |line: &str, root: &str| {
+        let before = |at: usize| line[..at].chars().next_back();
+        line.match_indices(root)
+            .any(|(at, _)| before(at).is_none_or(|c| !is_word(c) && !"~./-}$".contains(c)))
+    };
+    let found = text.lines().filter(|line| roots.iter().any(|root| starts(line, root)));
+    found.map(|line| format!("{path}: a path of some machine: {}", line.trim())).collect()
+}
+
+/// Loopback and reserved names need no permission (RFC 2606, RFC 6761).
+fn strange_hosts(path: &str, text: &str, known: &BTreeSet<&str>) -> Vec<String> {
+    let urls = ["http://", "https://"]
+        .iter()
+        .flat_map(|scheme| text.match_indices(scheme).map(|(at, s)| at + s.len()));
+    let host = |at: usize| {
+        let rest = &text[at..];
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !".-".contains(c)).unwrap_or(rest.len());
+        rest[..end].trim_end_matches('.')
+    };
+    let own =
+        |host: &str| host.is_empty() || host == "localhost" || host.starts_with("127.") || is_reserved(host);
+    let strange: BTreeSet<&str> = urls.map(host).filter(|host| !own(host) && !known.contains(host)).collect();
+    strange
+        .iter()
+        .map(|host| format!("{path}: host {host}; list it in tests/tidy.toml with a reason"))
+        .collect()
+}
+
+fn addresses(path: &str, text: &str) -> Vec<String> {
+    // Units of systemd have an `@` too.
+    let units = ["service", "socket", "timer", "target", "mount", "slice"];
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices('@') {
+        let part = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
+        let local = text[..at].chars().next_back().is_some_and(|c| c.is_ascii_alphanumeric());
+        let domain = text[at + 1..].split(|c| !part(c)).next().unwrap_or_default().trim_end_matches('.');
+        let top = domain.rsplit_once('.').map_or("", |(_, top)| top);
+        let is_address = local && top.len() >= 2 && top.chars().all(|c| c.is_ascii_alphabetic());
+        if is_address && !units.contains(&top) && !is_reserved(domain) {
+            found.push(format!("{path}: an address of somebody: ...@{domain}"));
+        }
+    }
+    found
+}
+
+fn is_reserved(host: &str) -> bool {
+    let last = |count: usize| host.rsplit('.').take(count).collect::<Vec<_>>();
+    ["example", "invalid", "test", "localhost"].contains(&last(1)[0])
+        || matches!(last(2)[..], ["com" | "org" | "net", "example"])
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+fn first_line(text: &str) -> &str {
+    text.trim().lines().next().unwrap_or_default()
+}
+
+#[test]
+fn unfenced_unsafe_is_found() {
+    for text in ["unsafe { f() }", "pub unsafe fn f() {", "    let a = unsafe {"] {
+        assert!(names_unsafe(text), "{text}");
+    }
+    for text in [
+        "// unsafe { }",
+        "let unsafe_count = 1;",
+        "unsafe_code = \"forbid\"",
+        "\"unsafe { }\"",
+        "is_unsafe {",
+    ] {
+        assert!(!names_unsafe(text), "{text}");
+    }
+    let manifest =
+        |lints: &str| Manifest::parse("a/Cargo.toml", &format!("[package]\nname = \"a\"\n{lints}\n"));
+    assert_found(unfenced(&manifest(""), &[]), &["is missing"]);
+    assert_found(unfenced(&manifest("[lints]\nworkspace = true"), &["a/b.rs"]), &["a/b.rs"]);
+    assert_found(
+        unfenced(&manifest("[lints.rust]\nunsafe_code = \"allow\" # one two three four"), &["b"]),
+        &["deny"],
+    );
+    assert_found(unfenced(&manifest("[lints.rust]\nunsafe_code = \"deny\""), &["b"]), &["says why"]);
+    let fenced = manifest("[lints.rust]\n# Maps the weights into memory.\nunsafe_code = \"deny\"");
+    assert_found(unfenced(&fenced, &["b", "c"]), &["exactly one file"]);
+    assert_none(unfenced(&fenced, &["b"]));
+    assert_eq!(
+        ["src/a.rs", "src/b/c.rs", "src/bc/d.rs"].map(|path| owner(path, &["", "src/b"])),
+        ["", "src/b", ""]
+    );
+}
+
+#[test]
+fn a_talkative_line_is_found() {
+    let bad = [
+        "#[instrument]",
+        "#[tracing::instrument(skip(self))]",
+        "debug!(?request)",
+        "info!(id = 1, body = ?body)",
+    ];
+    for text in bad.into_iter().chain(["tracing::warn!(\n    id,\n    ?body,\n)"]) {
+        assert_eq!(talkative("a.rs", text).len(), 1, "{text}");
+    }
+    for text in
+        ["#[instrument(skip_all, fields(id = %id))]", "info!(count = next()?, \"made\")", "my_debug!(?a)"]
+    {
+        assert_none(talkative("a.rs", text));
+    }
+}
+
+#[test]
+fn free_text_in_the_schema_and_a_stand_in_are_found() {
+    assert!(events_are_copy("x\n\n/// E\n#[derive(Clone, Copy)]\n#[a]\npub enum Event {"));
+    assert!(!events_are_copy("#[derive(Clone, Copy)]\nstruct A;\n\n#[derive(Clone)]\npub enum Event {"));
+    assert!(!events_are_copy("#[derive(Clone, Copy)]\nstruct A;"));
+    assert_found(
+        text_fields("a.rs", "impl Field for u64 {\nimpl Field for &'static str {"),
+        &["&'static str"],
+    );
+
+    let code = "struct Fake;\nimpl darkroom::Engine for Fake {";
+    assert!(
+        stand_in("a.rs", "impl darkroom::Engine for Fake {").is_some() == stand_in("a.rs", code).is_some()
+    );
+    assert!(stand_in("src/darkroom/queue.rs", "impl Engine for Fake {").is_some());
+    assert!(stand_in("src/darkroom/tests.rs", "impl Engine for Fake {").is_none());
+    assert!(stand_in("src/engine.rs", "impl Engine for Painter {").is_none());
+}
+
+#[test]
+fn a_strange_name_is_found() {
+    assert_found(notes("a.md", "see issue 3\nan issue of 3\n"), &["see issue 3"]);
+    let work = "let a = \"/work/x\";\n~/work/x\n/workspace/\n";
+    assert_found(machine_paths("a.rs", work), &["let a"]);
+    assert_eq!(machine_paths("a.rs", "\"/tmp/x\"").len(), 1);
+    assert_none(machine_paths("a/tests.rs", "\"/tmp/x\""));
+    let text = "http://127.0.0.1:7860 http://a.example/ https://c2sp.org/a, http://evil.org";
+    assert_found(strange_hosts("a.md", text, &BTreeSet::from(["c2sp.org"])), &["evil.org"]);
+    let text = "me@corp.io, you@site.example, x@y.service, #[a] @media.x b@2.0";
+    assert_found(addresses("a.md", text), &["corp.io"]);
+}
