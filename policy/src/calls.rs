@@ -1,0 +1,56 @@
+//! System calls by name, and the ways in which their arguments can be narrowed.
+
+use serde::{Deserialize, Serialize};
+
+/// One allowed system call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallGrant {
+    /// The condition on its arguments; `None` allows it with any.
+    pub only: Option<Only>,
+    /// Why the appliance needs it.
+    pub why: String,
+}
+
+/// Conditions on arguments. Each is a closed list that the `sandbox` crate spells out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Only {
+    /// `fcntl` without the commands that choose who receives signals.
+    NoSignalOwner,
+    /// `ioctl` requests for terminal settings, window size, non-blocking mode and file flags.
+    TerminalAndFiles,
+    /// `mmap` and `mprotect` without PROT_EXEC.
+    NotExecutable,
+    /// `clone` of a thread, with no new namespace.
+    Threads,
+    /// `kill` and `tgkill` aimed at this process.
+    OwnProcess,
+    /// `socketpair` of the family AF_UNIX.
+    UnixPair,
+    /// `sendto` without a destination and without TCP Fast Open.
+    NoAddress,
+    /// `setsockopt` of harmless options of a stream.
+    StreamOptions,
+    /// `prctl` for names, and to read the process's flags.
+    NamesAndReads,
+    /// `prlimit64` on this process, without a new value.
+    ReadLimits,
+}
+
+impl Only {
+    /// The word used in the profile.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NoSignalOwner => "no-signal-owner",
+            Self::TerminalAndFiles => "terminal-and-files",
+            Self::NotExecutable => "not-executable",
+            Self::Threads => "threads",
+            Self::OwnProcess => "own-process",
+            Self::UnixPair => "unix-pair",
+            Self::NoAddress => "no-address",
+            Self::StreamOptions => "stream-options",
+            Self::NamesAndReads => "names-and-reads",
+            Self::ReadLimits => "read-limits",
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Base and overlay. Every key takes away, but one.
+
+use crate::document::{Deny, Overlay};
+use crate::limits::OPEN_FILES_MIN;
+use crate::{Error, KeepPrompts, LoopbackAddr, Policy, paths};
+
+/// Applies an overlay to a profile.
+pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Error> {
+    if let Some(listen) = overlay.listen {
+        policy.listen = LoopbackAddr::parse(&listen)?; // any value is loopback: a choice among equals
+    }
+    if let Some(outputs) = overlay.outputs {
+        policy.outputs = Some(paths::plain(&outputs)?);
+    }
+    if let Some(keep_prompts) = overlay.keep_prompts {
+        if keep_prompts == KeepPrompts::Allow && policy.keep_prompts == KeepPrompts::Never {
+            return Err(Error::Loosens { key: "keep_prompts".to_owned() });
+        }
+        policy.keep_prompts = keep_prompts;
+    }
+    if let Some(word) = overlay.missing_network_namespace {
+        // The one line that may loosen; it shows amber wherever it holds.
+        policy.network_namespace = word.into();
+    }
+    let limits = policy.limits.lowered(overlay.limits);
+    for ((key, ours), (_, base)) in limits.entries().into_iter().zip(policy.limits.entries()) {
+        if ours > base {
+            return Err(Error::Loosens { key: format!("limits.{key}") });
+        }
+        if ours == 0 || (key == "open_files_max" && ours < OPEN_FILES_MIN) {
+            return Err(Error::LimitTooLow { key, value: ours });
+        }
+    }
+    policy.limits = limits;
+    overlay.deny.into_iter().try_fold(policy, deny)
+}
+
+fn deny(mut policy: Policy, deny: Deny) -> Result<Policy, Error> {
+    match deny {
+        Deny { path: Some(at), rights, call: None, .. } => {
+            let grant = policy.paths.get_mut(&at).ok_or_else(|| Error::NothingToDeny { at: at.clone() })?;
+            match rights {
+                Some(rights) => grant.rights.retain(|right| !rights.contains(right)),
+                None => grant.rights.clear(),
+            }
+            if grant.rights.is_empty() {
+                policy.paths.remove(&at);
+            }
+        }
+        Deny { path: None, rights: None, call: Some(name), .. } => {
+            policy.calls.remove(&name).ok_or(Error::NothingToDeny { at: name })?;
+        }
+        _ => return Err(Error::DenyWhat),
+    }
+    Ok(policy)
+}

@@ -1,0 +1,159 @@
+//! TOML to values. The structs are the grammar: a key that is not a field is an error.
+
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::limits::{Limits, LowerLimits};
+use crate::{
+    CallGrant, Error, KeepPrompts, LoopbackAddr, NetworkNamespace, OVERLAY_BYTES_MAX, Only, PathGrant,
+    Policy, Right,
+};
+
+const SCHEMA: u32 = 1;
+
+/// Parses a whole profile.
+pub(crate) fn profile(text: &str) -> Result<Policy, Error> {
+    let Profile { schema, listen, keep_prompts, missing_network_namespace, limits, path, call, absent } =
+        toml::from_str(text).map_err(Error::Syntax)?;
+    check_schema(schema)?;
+    let mut policy = Policy {
+        listen: LoopbackAddr::parse(&listen)?,
+        outputs: None,
+        keep_prompts,
+        network_namespace: missing_network_namespace.into(),
+        limits,
+        paths: BTreeMap::new(),
+        calls: BTreeMap::new(),
+        absent: BTreeMap::new(),
+    };
+    for PathTable { at, allow, why } in path {
+        let why = reason(why, &at)?;
+        let rights: BTreeSet<Right> = allow.into_iter().collect();
+        if rights.is_empty() {
+            return Err(Error::EmptyGrant { at });
+        }
+        if policy.paths.insert(at.clone(), PathGrant { rights, why }).is_some() {
+            return Err(Error::Doubled { at });
+        }
+    }
+    for CallTable { names, only, why } in call {
+        for name in names {
+            let grant = CallGrant { only, why: reason(why.clone(), &name)? };
+            if policy.calls.insert(name.clone(), grant).is_some() {
+                return Err(Error::Doubled { at: name });
+            }
+        }
+    }
+    for AbsentTable { names, why } in absent {
+        for name in names {
+            let why = reason(why.clone(), &name)?;
+            if policy.calls.contains_key(&name) || policy.absent.insert(name.clone(), why).is_some() {
+                return Err(Error::Doubled { at: name });
+            }
+        }
+    }
+    Ok(policy)
+}
+
+/// Parses an overlay.
+pub(crate) fn overlay(text: &str) -> Result<Overlay, Error> {
+    if text.len() > OVERLAY_BYTES_MAX {
+        return Err(Error::TooLong { bytes: text.len(), bytes_max: OVERLAY_BYTES_MAX });
+    }
+    let overlay: Overlay = toml::from_str(text).map_err(Error::Syntax)?;
+    check_schema(overlay.schema)?;
+    for deny in &overlay.deny {
+        reason(deny.why.clone(), deny.path.as_deref().or(deny.call.as_deref()).unwrap_or("[[deny]]"))?;
+    }
+    Ok(overlay)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Profile {
+    schema: u32,
+    listen: String,
+    keep_prompts: KeepPrompts,
+    missing_network_namespace: Missing,
+    limits: Limits,
+    path: Vec<PathTable>,
+    call: Vec<CallTable>,
+    absent: Vec<AbsentTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PathTable {
+    at: String,
+    allow: Vec<Right>,
+    why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CallTable {
+    names: Vec<String>,
+    only: Option<Only>,
+    why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AbsentTable {
+    names: Vec<String>,
+    why: String,
+}
+
+/// What an overlay may say. All but `schema` is optional.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Overlay {
+    schema: u32,
+    pub listen: Option<String>,
+    pub outputs: Option<PathBuf>,
+    pub keep_prompts: Option<KeepPrompts>,
+    pub missing_network_namespace: Option<Missing>,
+    #[serde(default)]
+    pub limits: LowerLimits,
+    #[serde(default)]
+    pub deny: Vec<Deny>,
+}
+
+/// Takes one grant away: a call, or a path with all or some of its rights.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Deny {
+    pub path: Option<String>,
+    pub rights: Option<Vec<Right>>,
+    pub call: Option<String>,
+    why: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Missing {
+    Refuse,
+    Allow,
+}
+
+impl From<Missing> for NetworkNamespace {
+    fn from(word: Missing) -> Self {
+        match word {
+            Missing::Refuse => Self::Required,
+            Missing::Allow => Self::MayBeMissing,
+        }
+    }
+}
+
+fn check_schema(found: u32) -> Result<(), Error> {
+    if found == SCHEMA { Ok(()) } else { Err(Error::Schema { found, known: SCHEMA }) }
+}
+
+fn reason(why: String, at: &str) -> Result<String, Error> {
+    // A reason is a sentence, not a dot; it is printed in evidence, so it stays on one line.
+    if why.trim().len() < 8 || why.chars().any(char::is_control) {
+        return Err(Error::NoReason { at: at.to_owned() });
+    }
+    Ok(why)
+}

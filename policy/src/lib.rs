@@ -1,0 +1,124 @@
+//! What the appliance may do, as data: TOML in, a plain [`Plan`] out.
+//!
+//! Belongs here: the built-in profile, the overlay that can only tighten it, the listen address that can only
+//! be loopback, and the digest of the result. Does not belong here: system calls, files, enforcement. The
+//! `sandbox` crate turns a plan into kernel state.
+//!
+//! ```
+//! use policy::{Places, Policy};
+//! let places = Places {
+//!     config: "/etc/example".into(),
+//!     vault: "/var/lib/example/vault".into(),
+//!     audit: "/var/lib/example/audit".into(),
+//!     outputs: "/srv/pictures".into(),
+//!     model: None,
+//!     export: None,
+//!     reference: None,
+//! };
+//! let plan = Policy::read(Some("schema = 1\nkeep_prompts = \"never\""))?.plan(&places)?;
+//! assert_eq!(plan.listen.port(), 7860);
+//! # Ok::<(), policy::Error>(())
+//! ```
+
+mod calls;
+mod compose;
+mod document;
+mod error;
+mod limits;
+mod listen;
+mod paths;
+mod plan;
+
+pub use calls::{CallGrant, Only};
+pub use error::Error;
+pub use limits::Limits;
+pub use listen::{ListenError, LoopbackAddr};
+pub use paths::{PathGrant, Places, Right};
+pub use plan::Plan;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The built-in profile, the upper bound of every plan.
+pub const BASELINE: &str = include_str!("../profiles/baseline.toml");
+
+/// Largest overlay that is parsed, in bytes.
+pub const OVERLAY_BYTES_MAX: usize = 64 << 10;
+
+/// Reads base and overlay and resolves the result: `Policy::parse`, `Policy::tighten` and `Policy::plan` in
+/// one.
+pub fn plan(base: &str, overlay: Option<&str>, places: &Places) -> Result<Plan, Error> {
+    let policy = Policy::parse(base)?;
+    match overlay {
+        Some(text) => policy.tighten(text)?.plan(places),
+        None => policy.plan(places),
+    }
+}
+
+/// A profile after its overlay, before its placeholders are resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    listen: LoopbackAddr,
+    outputs: Option<PathBuf>,
+    keep_prompts: KeepPrompts,
+    network_namespace: NetworkNamespace,
+    limits: Limits,
+    paths: BTreeMap<String, PathGrant>,
+    calls: BTreeMap<String, CallGrant>,
+    absent: BTreeMap<String, String>,
+}
+
+impl Policy {
+    /// The built-in profile, tightened by the text of an overlay if there is one.
+    pub fn read(overlay: Option<&str>) -> Result<Self, Error> {
+        let base = Self::parse(BASELINE)?;
+        match overlay {
+            Some(text) => base.tighten(text),
+            None => Ok(base),
+        }
+    }
+
+    /// Parses a whole profile. Unknown keys, doubled grants and grants without a reason are errors.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        document::profile(text)
+    }
+
+    /// Applies an overlay. Every key may only take away, but for `missing_network_namespace = "allow"`.
+    pub fn tighten(self, overlay: &str) -> Result<Self, Error> {
+        compose::tighten(self, document::overlay(overlay)?)
+    }
+
+    /// Resolves the placeholders. A grant whose place is `None` is left out.
+    pub fn plan(&self, places: &Places) -> Result<Plan, Error> {
+        plan::resolve(self, places)
+    }
+
+    /// Where the server listens.
+    pub fn listen(&self) -> LoopbackAddr {
+        self.listen
+    }
+
+    /// The folder for sealed pictures that the overlay names, if it names one.
+    pub fn outputs(&self) -> Option<&Path> {
+        self.outputs.as_deref()
+    }
+}
+
+/// May a request ask that its prompt is kept in the sealed metadata?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeepPrompts {
+    /// A request may ask for it; without asking nothing is kept.
+    Allow,
+    /// No request may.
+    Never,
+}
+
+/// May the process run where no empty network namespace can be made?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkNamespace {
+    /// No namespace, no start.
+    Required,
+    /// The explicit line `missing_network_namespace = "allow"`: it runs and shows amber.
+    MayBeMissing,
+}

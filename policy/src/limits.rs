@@ -1,0 +1,59 @@
+//! Numbers that bound a request and the process.
+
+use serde::{Deserialize, Serialize};
+
+/// Upper bounds. An overlay may lower each, never raise one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Width and height of a picture, in pixels.
+    pub side_pixels_max: u32,
+    /// Transformer evaluations per picture.
+    pub steps_max: u32,
+    /// Pictures per request.
+    pub images_max: u32,
+    /// Length of a prompt, in bytes of UTF-8.
+    pub prompt_bytes_max: u64,
+    /// Open descriptors of the process (RLIMIT_NOFILE).
+    pub open_files_max: u64,
+}
+
+/// The same keys in an overlay, each one optional.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LowerLimits {
+    pub side_pixels_max: Option<u32>,
+    pub steps_max: Option<u32>,
+    pub images_max: Option<u32>,
+    pub prompt_bytes_max: Option<u64>,
+    pub open_files_max: Option<u64>,
+}
+
+/// Below this the process cannot hold its own files and connections.
+pub(crate) const OPEN_FILES_MIN: u64 = 64;
+
+impl Limits {
+    /// Every bound with its key, in a fixed order.
+    pub fn entries(&self) -> [(&'static str, u64); 5] {
+        [
+            ("side_pixels_max", self.side_pixels_max.into()),
+            ("steps_max", self.steps_max.into()),
+            ("images_max", self.images_max.into()),
+            ("prompt_bytes_max", self.prompt_bytes_max),
+            ("open_files_max", self.open_files_max),
+        ]
+    }
+
+    pub(crate) fn lowered(mut self, by: LowerLimits) -> Self {
+        self.side_pixels_max = by.side_pixels_max.unwrap_or(self.side_pixels_max);
+        self.steps_max = by.steps_max.unwrap_or(self.steps_max);
+        self.images_max = by.images_max.unwrap_or(self.images_max);
+        self.prompt_bytes_max = by.prompt_bytes_max.unwrap_or(self.prompt_bytes_max);
+        self.open_files_max = by.open_files_max.unwrap_or(self.open_files_max);
+        self
+    }
+
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        self.entries().iter().zip(other.entries()).all(|((_, ours), (_, theirs))| *ours <= theirs)
+    }
+}

@@ -1,0 +1,128 @@
+//! The plan: plain data, ordered, comparable, with one digest.
+
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::{
+    CallGrant, Error, KeepPrompts, Limits, LoopbackAddr, NetworkNamespace, PathGrant, Places, Policy, paths,
+};
+
+/// What one run may do. It has no `Default`: an empty plan would mean either everything or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Where the server listens.
+    pub listen: LoopbackAddr,
+    /// May prompts be kept at all?
+    pub keep_prompts: KeepPrompts,
+    /// May the network namespace be missing?
+    pub network_namespace: NetworkNamespace,
+    /// Bounds on requests and on the process.
+    pub limits: Limits,
+    /// Rights per path, for everything beneath it.
+    pub paths: BTreeMap<PathBuf, PathGrant>,
+    /// Allowed system calls by name; any other is answered EPERM.
+    pub calls: BTreeMap<String, CallGrant>,
+    /// System calls that are answered ENOSYS, with the reason.
+    pub absent: BTreeMap<String, String>,
+    /// Folder of the overlay: every start tries to write there and must fail.
+    pub config: PathBuf,
+}
+
+impl Plan {
+    /// Does this plan allow nothing that `other` denies?
+    pub fn is_within(&self, other: &Self) -> bool {
+        let keeps = |plan: &Self| plan.keep_prompts == KeepPrompts::Allow;
+        let bare = |plan: &Self| plan.network_namespace == NetworkNamespace::MayBeMissing;
+        let rights = |path: &Path, grant: &PathGrant| {
+            other.paths.get(path).is_some_and(|theirs| grant.rights.is_subset(&theirs.rights))
+        };
+        let call =
+            |name: &str, grant: &CallGrant| other.calls.get(name).is_some_and(|c| c.only == grant.only);
+        (!keeps(self) || keeps(other))
+            && (!bare(self) || bare(other))
+            && self.limits.is_within(&other.limits)
+            && self.paths.iter().all(|(path, grant)| rights(path, grant))
+            && self.calls.iter().all(|(name, grant)| call(name, grant))
+            && self.absent.keys().all(|name| other.absent.contains_key(name))
+    }
+
+    /// The plan in sentences, one per line and in a fixed order: for people, and the input of
+    /// [`Plan::digest`].
+    pub fn explain(&self) -> String {
+        let mut text = String::from("plan 1\n");
+        let mut line = |args: std::fmt::Arguments<'_>| {
+            text.write_fmt(args).expect("writing to a String cannot fail");
+            text.push('\n');
+        };
+        line(format_args!("listen {}", self.listen));
+        let keep = if self.keep_prompts == KeepPrompts::Allow { "allow" } else { "never" };
+        line(format_args!("keep_prompts {keep}"));
+        let bare = if self.network_namespace == NetworkNamespace::Required { "refuse" } else { "allow" };
+        line(format_args!("missing_network_namespace {bare}"));
+        for (key, value) in self.limits.entries() {
+            line(format_args!("limit {key} {value}"));
+        }
+        for (path, PathGrant { rights, why }) in &self.paths {
+            let words: Vec<_> = rights.iter().map(|right| right.word()).collect();
+            // Debug quoting keeps a path with a line break on one line.
+            line(format_args!("path {path:?} {}: {why}", words.join(",")));
+        }
+        for (name, CallGrant { only, why }) in &self.calls {
+            line(format_args!("call {name} {}: {why}", only.map_or("any", |only| only.word())));
+        }
+        for (name, why) in &self.absent {
+            line(format_args!("absent {name}: {why}"));
+        }
+        line(format_args!("config {:?}", self.config));
+        text
+    }
+
+    /// SHA-256 of [`Plan::explain`] in lower-case hex: what a start puts on record.
+    pub fn digest(&self) -> String {
+        Sha256::digest(self.explain().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+pub(crate) fn resolve(policy: &Policy, places: &Places) -> Result<Plan, Error> {
+    let mut resolved = BTreeMap::<PathBuf, PathGrant>::new();
+    for (at, grant) in &policy.paths {
+        let Some(path) = places.resolve(at)? else { continue };
+        resolved
+            .entry(path)
+            .and_modify(|known| {
+                // Two places in one folder: it has the rights and the reasons of both.
+                known.rights.extend(&grant.rights);
+                known.why = format!("{}; {}", known.why, grant.why);
+            })
+            .or_insert_with(|| grant.clone());
+    }
+    let config = paths::plain(&places.config)?;
+    refuse_writable(&resolved, &config).map_err(|by| Error::PolicyWritable { by, config: config.clone() })?;
+    if let Some(model) = &places.model {
+        refuse_writable(&resolved, model).map_err(|by| Error::ModelWritable { by, model: model.clone() })?;
+    }
+    if let Some(reference) = &places.reference {
+        refuse_writable(&resolved, reference)
+            .map_err(|by| Error::ReferenceWritable { by, reference: reference.clone() })?;
+    }
+    Ok(Plan {
+        listen: policy.listen,
+        keep_prompts: policy.keep_prompts,
+        network_namespace: policy.network_namespace,
+        limits: policy.limits,
+        paths: resolved,
+        calls: policy.calls.clone(),
+        absent: policy.absent.clone(),
+        config,
+    })
+}
+
+/// A writable grant on `kept`, above it or beneath it would make (part of) it writable.
+fn refuse_writable(paths: &BTreeMap<PathBuf, PathGrant>, kept: &Path) -> Result<(), PathBuf> {
+    let hit = paths
+        .iter()
+        .find(|(path, grant)| grant.changes_files() && (kept.starts_with(path) || path.starts_with(kept)));
+    hit.map_or(Ok(()), |(path, _)| Err(path.clone()))
+}

@@ -1,0 +1,190 @@
+//! An overlay only tightens.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests, which clippy takes for production code
+
+use policy::{BASELINE, NetworkNamespace, Places, Plan, Policy};
+
+fn places() -> Places {
+    Places {
+        config: "/etc/studio".into(),
+        vault: "/var/lib/studio/vault".into(),
+        audit: "/var/lib/studio/audit".into(),
+        outputs: "/srv/pictures".into(),
+        model: Some("/srv/models/turbo".into()),
+        export: Some("/home/ann/exports".into()),
+        reference: Some("/srv/golden".into()),
+    }
+}
+
+fn base() -> Plan {
+    policy::plan(BASELINE, None, &places()).unwrap()
+}
+
+fn with(overlay: &str) -> Plan {
+    let text = format!("schema = 1\n{overlay}");
+    policy::plan(BASELINE, Some(&text), &places()).unwrap_or_else(|e| panic!("{overlay}: {e}"))
+}
+
+fn refused(overlay: &str, why: &str) {
+    let text = format!("schema = 1\n{overlay}");
+    let error = Policy::read(Some(&text)).expect_err(overlay).to_string();
+    assert!(error.contains(why), "{overlay}: {error}");
+}
+
+/// Small deterministic generator (SplitMix64), so that a failure can be repeated from its seed.
+struct Dice(u64);
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) % sides as u64).unwrap()
+    }
+}
+
+/// Any overlay but for the loosening line; some of its values try to raise what the base says.
+fn any_overlay(dice: &mut Dice) -> String {
+    let base = base();
+    let calls: Vec<_> = base.calls.keys().collect();
+    let paths = [
+        "${vault}",
+        "${audit}",
+        "${outputs}",
+        "${model}",
+        "${export}",
+        "${reference}",
+        "/proc/meminfo",
+        "/etc",
+        "/",
+    ];
+    let rights = ["read", "write", "create", "remove"];
+    let mut text = String::from("schema = 1\n");
+    if dice.roll(2) == 0 {
+        text += &format!("listen = \"127.0.0.1:{}\"\n", dice.roll(65536));
+    }
+    if dice.roll(2) == 0 {
+        text += ["keep_prompts = \"never\"\n", "keep_prompts = \"allow\"\n"][dice.roll(2)];
+    }
+    if dice.roll(3) == 0 {
+        text += "missing_network_namespace = \"refuse\"\n";
+    }
+    if dice.roll(2) == 0 {
+        text += "[limits]\n";
+        for (key, value) in base.limits.entries() {
+            if dice.roll(3) == 0 {
+                text += &format!("{key} = {}\n", dice.roll(2 * usize::try_from(value).unwrap()));
+            }
+        }
+    }
+    for _ in 0..dice.roll(4) {
+        match dice.roll(3) {
+            0 => text += &format!("[[deny]]\ncall = {:?}\n", calls[dice.roll(calls.len())]),
+            1 => text += &format!("[[deny]]\npath = {:?}\n", paths[dice.roll(paths.len())]),
+            _ => {
+                text += &format!(
+                    "[[deny]]\npath = {:?}\nrights = [{:?}]\n",
+                    paths[dice.roll(paths.len())],
+                    rights[dice.roll(4)]
+                );
+            }
+        }
+        text += "why = \"this site does not need it\"\n";
+    }
+    text
+}
+
+#[test]
+fn any_overlay_stays_within_the_base() {
+    let base = base();
+    let (mut accepted, mut strict, mut refused) = (0, 0, 0);
+    for seed in 0..3000 {
+        let text = any_overlay(&mut Dice(seed));
+        match policy::plan(BASELINE, Some(&text), &places()) {
+            Ok(plan) => {
+                assert!(plan.is_within(&base), "seed {seed} loosens:\n{text}");
+                accepted += 1;
+                strict += i32::from(!base.is_within(&plan));
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    // The law would be empty if nearly everything were refused, or nothing tightened.
+    assert!(accepted > 500 && strict > 300 && refused > 100, "{accepted} {strict} {refused}");
+}
+
+#[test]
+fn the_order_on_plans_notices_every_loosening() {
+    let base = base();
+    let tight = with("keep_prompts = \"never\"");
+    assert!(tight.is_within(&base) && !base.is_within(&tight));
+    let tight = with("[limits]\nsteps_max = 8");
+    assert!(tight.is_within(&base) && !base.is_within(&tight));
+    let tight =
+        with("[[deny]]\npath = \"${outputs}\"\nrights = [\"remove\"]\nwhy = \"pictures are kept for ever\"");
+    assert!(tight.is_within(&base) && !base.is_within(&tight));
+    let tight = with("[[deny]]\ncall = \"socketpair\"\nwhy = \"no server on this host\"");
+    assert!(tight.is_within(&base) && !base.is_within(&tight));
+}
+
+#[test]
+fn one_line_loosens_and_nothing_else_with_it() {
+    let plan = with("missing_network_namespace = \"allow\"");
+    assert_eq!(plan.network_namespace, NetworkNamespace::MayBeMissing);
+    assert!(!plan.is_within(&base()));
+    let back = Plan { network_namespace: NetworkNamespace::Required, ..plan };
+    assert_eq!(back, base());
+}
+
+#[test]
+fn raising_a_limit_is_refused() {
+    for (key, value) in base().limits.entries() {
+        refused(&format!("[limits]\n{key} = {}", value + 1), key);
+        refused(&format!("[limits]\n{key} = 0"), "raise it");
+    }
+    refused("[limits]\nopen_files_max = 8", "raise it");
+}
+
+#[test]
+fn a_stricter_base_cannot_be_loosened() {
+    let strict =
+        Policy::parse(&BASELINE.replace("keep_prompts = \"allow\"", "keep_prompts = \"never\"")).unwrap();
+    let error = strict.tighten("schema = 1\nkeep_prompts = \"allow\"").unwrap_err().to_string();
+    assert!(error.contains("keep_prompts would allow more"), "{error}");
+}
+
+#[test]
+fn unknown_keys_are_errors() {
+    refused("colour = \"red\"", "unknown field");
+    refused("[limits]\nsteps = 4", "unknown field");
+    refused("[[path]]\nat = \"/\"\nallow = [\"read\"]\nwhy = \"because I want to\"", "unknown field");
+    refused("[[call]]\nnames = [\"socket\"]\nwhy = \"because I want to\"", "unknown field");
+    refused("[[deny]]\ncall = \"read\"\nwhy = \"because I want to\"\nwho = \"me\"", "unknown field");
+    refused("sandbox = false", "unknown field");
+    refused("keep_prompts = \"maybe\"", "unknown variant");
+}
+
+#[test]
+fn denials_name_one_granted_thing_and_a_reason() {
+    refused("[[deny]]\ncall = \"socket\"\nwhy = \"never needed here\"", "not granted");
+    refused("[[deny]]\npath = \"/etc\"\nwhy = \"never needed here\"", "not granted");
+    refused("[[deny]]\nwhy = \"never needed here\"", "names either");
+    refused("[[deny]]\ncall = \"read\"\npath = \"${vault}\"\nwhy = \"never needed here\"", "names either");
+    refused("[[deny]]\ncall = \"read\"", "missing field `why`");
+    refused("[[deny]]\ncall = \"read\"\nwhy = \"\"", "needs a `why`");
+}
+
+#[test]
+fn an_overlay_may_choose_the_output_folder() {
+    let policy = Policy::read(Some("schema = 1\noutputs = \"/data/pictures\"")).unwrap();
+    assert_eq!(policy.outputs(), Some(std::path::Path::new("/data/pictures")));
+    refused("outputs = \"pictures\"", "absolute path");
+    refused("outputs = \"/data/../etc\"", "absolute path");
+    refused("outputs = \"/\"", "other than /");
+}
+
+#[test]
+fn other_schemas_and_endless_files_are_refused() {
+    assert!(Policy::read(Some("schema = 2")).unwrap_err().to_string().contains("schema 2"));
+    assert!(Policy::read(Some("")).unwrap_err().to_string().contains("schema"));
+    refused(&"#".repeat(policy::OVERLAY_BYTES_MAX), "bytes long");
+}
