@@ -1,0 +1,163 @@
+//! The first statement of `main`: a known environment, no foreign descriptors, private files, no core files.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use crate::variant::Variant;
+use crate::{Error, Fence, namespace, process, raw, status};
+
+/// What may stay in the environment. Everything else goes: `LD_*`, `CUDA_*`, `CUBECL_*`, `RUST_*`, proxies,
+/// tokens of other programs.
+const KEPT: &[&str] = &[
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LC_MESSAGES",
+    "LC_TIME",
+    "TERM",
+    "COLORTERM",
+    "NO_COLOR",
+    "COLUMNS",
+    "LINES",
+    "TZ",
+    "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
+    "XDG_RUNTIME_DIR",
+    // From a service manager.
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "INVOCATION_ID",
+    "CONFIGURATION_DIRECTORY",
+    "STATE_DIRECTORY",
+    "LOGS_DIRECTORY",
+    "CREDENTIALS_DIRECTORY",
+];
+
+/// What is set besides: the driver's cache of compiled kernels would be code that outlives a run; and a mark,
+/// so that a host that adds variables to every program cannot make this one start for ever.
+const SET: [(&str, &str); 2] = [("CUDA_CACHE_DISABLE", "1"), STARTED];
+const STARTED: (&str, &str) = ("STARTED_CLEAN", "1");
+
+/// First descriptor that a service manager hands over.
+const LISTEN_FDS_START: i32 = 3;
+
+/// Proof that the environment is clean. [`clean_environment`] is its only maker, [`crate::enter`] takes it.
+#[derive(Debug)]
+pub struct Clean {
+    listener: Option<OwnedFd>,
+    pub(crate) environment: Vec<String>,
+    pub(crate) network: String,
+    pub(crate) managed: bool,
+}
+
+impl Clean {
+    /// The socket that a service manager handed over, once. Check it with
+    /// [`crate::LoopbackListener::inherit`].
+    pub fn take_listener(&mut self) -> Option<OwnedFd> {
+        self.listener.take()
+    }
+}
+
+/// Cleans environment, descriptors, umask and core limit. Call it first in `main`, and only there.
+///
+/// An environment that holds anything but the known names and `own_names` is not repaired in place: the
+/// program starts itself again with a clean one, so that nothing that `LD_PRELOAD` brought in stays.
+/// Descriptors above 2 are closed, but for one socket that a service manager handed over (`LISTEN_FDS`).
+///
+/// # Errors
+/// Threads exist already, the program cannot start itself, more than one socket was handed over, or a service
+/// manager started it as root.
+pub fn clean_environment(own_names: &[&str]) -> Result<Clean, Error> {
+    clean_variant(Variant::whole(), own_names)
+}
+
+pub(crate) fn clean_variant(variant: Variant, own_names: &[&str]) -> Result<Clean, Error> {
+    status::refuse_threads()?;
+    let names: Vec<String> = KEPT
+        .iter()
+        .chain(own_names)
+        .chain(SET.iter().map(|(name, _)| name))
+        .map(ToString::to_string)
+        .collect();
+    if !variant.leaves_out(Fence::Environment) {
+        start_again_unless_clean(&names)?;
+    }
+    let managed = under_service_manager();
+    if managed && raw::user_id() == 0 {
+        return Err(Error::RootService);
+    }
+    let listener = handed_over()?;
+    if !variant.leaves_out(Fence::Descriptors) {
+        raw::close_all_but(listener.as_ref())
+            .map_err(|source| Error::Process { fence: Fence::Descriptors, source })?;
+    }
+    process::private_files(variant)?;
+    Ok(Clean { listener, environment: names, network: namespace::network_id()?, managed })
+}
+
+/// Variables that are not on the list of names.
+pub(crate) fn foreign_variables(names: &[String]) -> impl Iterator<Item = OsString> {
+    env::vars_os().map(|(name, _)| name).filter(|name| !names.iter().any(|known| name == known.as_str()))
+}
+
+fn start_again_unless_clean(names: &[String]) -> Result<(), Error> {
+    let found: Vec<(OsString, OsString)> = env::vars_os().collect();
+    let mut wanted: BTreeMap<OsString, OsString> = found
+        .iter()
+        .filter(|(name, value)| {
+            names.iter().any(|known| name == known.as_str()) && !value.as_bytes().contains(&0)
+        })
+        .cloned()
+        .collect();
+    wanted.extend(SET.map(|(name, value)| (name.into(), value.into())));
+    // As many as there are names: no name stands there twice.
+    if found.len() == wanted.len() && found.iter().all(|(name, value)| wanted.get(name) == Some(value)) {
+        return Ok(());
+    }
+    if env::var_os(STARTED.0).is_some() {
+        return Err(Error::StartAgain(io::Error::other("it was, and something added variables to it")));
+    }
+    let mut args = env::args_os();
+    let first = args.next().unwrap_or_default();
+    let rest: Vec<OsString> = args.collect();
+    let start =
+        |program: &Path| Command::new(program).arg0(&first).args(&rest).env_clear().envs(&wanted).exec();
+    if let Ok(program) = env::current_exe() {
+        start(&program); // returns only when it fails, as when the file was replaced
+    }
+    Err(Error::StartAgain(start(Path::new("/proc/self/exe"))))
+}
+
+/// systemd marks its services with an id, and is their parent.
+fn under_service_manager() -> bool {
+    env::var_os("INVOCATION_ID").is_some()
+        && std::os::unix::process::parent_id() == 1
+        && Path::new("/run/systemd/system").is_dir()
+}
+
+fn handed_over() -> Result<Option<OwnedFd>, Error> {
+    let number = |name| env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
+    if number("LISTEN_PID") != Some(std::process::id()) {
+        return Ok(None); // meant for another process, or nothing was handed over
+    }
+    match number("LISTEN_FDS") {
+        Some(0) | None => Ok(None),
+        Some(1) => raw::take_descriptor(LISTEN_FDS_START).map(Some).map_err(Error::HandedOver),
+        Some(count) => Err(Error::TooManySockets { count }),
+    }
+}

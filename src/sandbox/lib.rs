@@ -1,0 +1,110 @@
+//! The fences: a [`policy::Plan`] becomes kernel state, a [`Report`] says what holds, and [`probe`] tries to
+//! break it.
+//!
+//! Belongs here: everything that takes rights away from the process, and the loopback listener that is made
+//! just before. Does not belong here: what the rights are for (`policy`), and anything that parses input.
+//!
+//! The order is the design, so it is in the types:
+//!
+//! ```text
+//! clean_environment  -> Clean             first statement of main, one thread
+//! LoopbackListener   bound or handed over, the last moment with a network
+//! enter(Clean, Plan) -> Sandboxed, Report still one thread
+//! probe(&Sandboxed)  -> ProbeReport       threads may exist; each forbidden operation must fail
+//! ```
+//!
+//! No function, setting or variable turns a fence off. The one that a policy may miss is the network
+//! namespace.
+
+mod calls;
+mod capabilities;
+mod environment;
+mod error;
+mod landlock;
+mod listener;
+mod namespace;
+mod probe;
+mod process;
+#[allow(unsafe_code)]
+mod raw;
+mod report;
+mod seccomp;
+mod status;
+#[cfg(test)]
+mod trials;
+mod variant;
+
+pub use environment::{Clean, clean_environment};
+pub use error::Error;
+pub use landlock::ABI_MIN;
+pub use listener::LoopbackListener;
+pub use probe::{ProbeReport, Tried, probe};
+pub use raw::WipingAllocator;
+pub use report::{Fence, FenceReport, Report, State};
+
+use policy::Plan;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use namespace::Network;
+use variant::Variant;
+
+/// Proof that the fences of a plan are up in this process. [`enter`] is its only maker.
+#[derive(Debug)]
+pub struct Sandboxed {
+    /// A Landlock rule on procfs dies with its dentry; these descriptors keep the dentries.
+    _kept: Vec<OwnedFd>,
+    network: Network,
+    start_network: String,
+    environment: Vec<String>,
+    granted: Vec<PathBuf>,
+    config: PathBuf,
+    bounding_kept: bool,
+}
+
+/// Puts up every fence of the plan, in the one order in which each can still be put up.
+///
+/// Call it while one thread exists, after the listener was made and before any input is parsed. Every path of
+/// the plan must exist. Afterwards the working folder is `/`: resolve relative arguments before.
+///
+/// # Errors
+/// The first fence that cannot be built. The process must end then; it may be half fenced.
+pub fn enter(
+    clean: Clean,
+    plan: &Plan,
+    listener: Option<&LoopbackListener>,
+) -> Result<(Sandboxed, Report), Error> {
+    enter_variant(Variant::whole(), clean, plan, listener)
+}
+
+fn enter_variant(
+    variant: Variant,
+    clean: Clean,
+    plan: &Plan,
+    listener: Option<&LoopbackListener>,
+) -> Result<(Sandboxed, Report), Error> {
+    status::refuse_threads()?;
+    let Clean { environment, network: start_network, managed, .. } = clean;
+    std::env::set_current_dir("/").map_err(Error::WorkingFolder)?;
+    // Descriptors first: they are opened with the rights and the view of files that the process has now.
+    let rules = landlock::open(plan)?;
+    // Id maps are written inside: a process that is not dumpable could not write them.
+    let (network, user_namespace) = namespace::leave_network(variant, plan, &start_network, managed)?;
+    process::restrict(variant, plan)?;
+    let bounding_kept = capabilities::drop_all(variant)?;
+    landlock::refuse_closed(&rules)?; // only now are the rights those that the process keeps
+    status::refuse_threads()?; // Landlock and seccomp reach this thread and those it makes, no other
+    let (kept, abi) = landlock::restrict(variant, rules)?;
+    seccomp::restrict(variant, plan)?;
+    let sandboxed = Sandboxed {
+        _kept: kept,
+        network,
+        start_network,
+        environment,
+        granted: plan.paths.keys().cloned().collect(),
+        config: plan.config.clone(),
+        bounding_kept,
+    };
+    let report = report::describe(&sandboxed, plan, listener, abi, user_namespace);
+    Ok((sandboxed, report))
+}

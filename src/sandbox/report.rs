@@ -1,0 +1,234 @@
+//! What holds in this process, as plain data.
+
+use policy::Plan;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+
+use crate::landlock::{ABI_FULL, missing};
+use crate::namespace::Network;
+use crate::{LoopbackListener, Sandboxed, raw};
+
+/// The fences, in the order in which they are put up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Fence {
+    /// Only known variables; working folder `/`.
+    Environment,
+    /// No descriptor of the starting program but the standard ones and the listener.
+    Descriptors,
+    /// Umask 077.
+    FileModes,
+    /// RLIMIT_CORE 0.
+    CoreLimit,
+    /// An empty network namespace.
+    NetworkNamespace,
+    /// PR_SET_DUMPABLE 0: no core, and no look into its memory by other processes of the user.
+    Dumpable,
+    /// PR_SET_MDWE: no memory is writable and executable.
+    WriteXorExecute,
+    /// No capability.
+    Capabilities,
+    /// Files, TCP, and with newer kernels more.
+    Landlock,
+    /// The list of system calls.
+    Seccomp,
+}
+
+impl Fence {
+    /// Every fence, in order.
+    pub const ALL: [Self; 10] = [
+        Self::Environment,
+        Self::Descriptors,
+        Self::FileModes,
+        Self::CoreLimit,
+        Self::NetworkNamespace,
+        Self::Dumpable,
+        Self::WriteXorExecute,
+        Self::Capabilities,
+        Self::Landlock,
+        Self::Seccomp,
+    ];
+}
+
+impl fmt::Display for Fence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Environment => "environment",
+            Self::Descriptors => "descriptors",
+            Self::FileModes => "file-modes",
+            Self::CoreLimit => "core-limit",
+            Self::NetworkNamespace => "network-namespace",
+            Self::Dumpable => "dumpable",
+            Self::WriteXorExecute => "write-xor-execute",
+            Self::Capabilities => "capabilities",
+            Self::Landlock => "landlock",
+            Self::Seccomp => "seccomp",
+        })
+    }
+}
+
+/// How far a fence holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// In full.
+    Green,
+    /// It holds, and something about it is weaker than it could be; the detail says what.
+    Amber,
+    /// It is not there, by a line of the policy.
+    Missing,
+}
+
+/// One fence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FenceReport {
+    /// Which one.
+    pub fence: Fence,
+    /// How far it holds.
+    pub state: State,
+    /// A sentence without names or paths of this host.
+    pub detail: String,
+}
+
+/// What a start achieved. No field holds a path, a name or any other personal data but the user's number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Version of this form.
+    pub schema: u32,
+    /// One entry per fence, in the order of [`Fence::ALL`].
+    pub fences: Vec<FenceReport>,
+    /// The Landlock ABI that is enforced.
+    pub landlock_abi: i32,
+    /// Landlock features that this kernel lacks.
+    pub landlock_missing: Vec<&'static str>,
+    /// The user's number.
+    pub uid: u32,
+    /// Did the network namespace take a user namespace?
+    pub user_namespace: bool,
+    /// The address that is listened on, if any.
+    pub listen: Option<String>,
+    /// Is `[::1]` at the same port held, so that nobody else answers for `localhost`?
+    pub holds_ipv6_loopback: bool,
+    /// Digest of the plan, as [`policy::Plan::digest`].
+    pub plan: String,
+}
+
+impl Report {
+    /// Green if every fence is green, else amber.
+    pub fn overall(&self) -> State {
+        if self.fences.iter().all(|fence| fence.state == State::Green) { State::Green } else { State::Amber }
+    }
+
+    /// The report in lines, in a fixed order: for people, and the input of [`Report::digest`].
+    pub fn explain(&self) -> String {
+        let mut lines = vec![
+            format!("fences {}", self.schema),
+            format!("landlock_abi {}", self.landlock_abi),
+            format!("landlock_missing {}", self.landlock_missing.join(", ")),
+            format!("uid {}", self.uid),
+            format!("user_namespace {}", self.user_namespace),
+            format!("listen {}", self.listen.as_deref().unwrap_or("none")),
+            format!("holds_ipv6_loopback {}", self.holds_ipv6_loopback),
+            format!("plan {}", self.plan),
+        ];
+        for FenceReport { fence, state, detail } in &self.fences {
+            let state = match state {
+                State::Green => "green",
+                State::Amber => "amber",
+                State::Missing => "missing",
+            };
+            lines.push(format!("{fence} {state}: {detail}"));
+        }
+        lines.join("\n") + "\n"
+    }
+
+    /// SHA-256 of [`Report::explain`] in lower-case hex: what a start puts on record.
+    pub fn digest(&self) -> String {
+        hex_digest(&self.explain())
+    }
+}
+
+pub(crate) fn hex_digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(crate) fn describe(
+    sandboxed: &Sandboxed,
+    plan: &Plan,
+    listener: Option<&LoopbackListener>,
+    landlock_abi: i32,
+    user_namespace: bool,
+) -> Report {
+    let landlock_missing = missing(landlock_abi);
+    let describe = |fence| {
+        let (state, detail) = match fence {
+            Fence::Environment => (State::Green, "known variables only, working folder /".to_owned()),
+            Fence::Descriptors => {
+                (State::Green, "standard streams, and a checked listener if there is one".to_owned())
+            }
+            Fence::FileModes => (State::Green, "umask 077".to_owned()),
+            Fence::CoreLimit => (State::Green, "no core files".to_owned()),
+            Fence::NetworkNamespace => network(&sandboxed.network, user_namespace),
+            Fence::Dumpable => {
+                (State::Green, "other processes of this user cannot read its memory".to_owned())
+            }
+            Fence::WriteXorExecute => (State::Green, "no memory is writable and executable".to_owned()),
+            Fence::Capabilities => capabilities(sandboxed),
+            Fence::Landlock if landlock_abi < ABI_FULL => (
+                State::Amber,
+                format!(
+                    "ABI {landlock_abi}; seccomp and the network namespace stand in for what newer \
+                        kernels add"
+                ),
+            ),
+            Fence::Landlock => (State::Green, format!("ABI {landlock_abi}, {} paths", plan.paths.len())),
+            Fence::Seccomp => {
+                (State::Green, format!("{} calls allowed, others answered EPERM", plan.calls.len()))
+            }
+        };
+        FenceReport { fence, state, detail }
+    };
+    Report {
+        schema: 1,
+        fences: Fence::ALL.into_iter().map(describe).collect(),
+        landlock_abi,
+        landlock_missing,
+        uid: raw::user_id(),
+        user_namespace,
+        listen: listener.map(|listener| listener.addr().to_string()),
+        holds_ipv6_loopback: listener.is_some_and(LoopbackListener::holds_ipv6),
+        plan: plan.digest(),
+    }
+}
+
+fn network(network: &Network, user_namespace: bool) -> (State, String) {
+    match network {
+        Network::Own(_) if user_namespace => {
+            (State::Green, "own and empty, by way of a user namespace".to_owned())
+        }
+        Network::Own(_) => (State::Green, "own and empty".to_owned()),
+        Network::Given { managed: true, .. } => {
+            (State::Green, "given by the service manager, no interface but loopback".to_owned())
+        }
+        Network::Given { managed: false, .. } => {
+            (State::Amber, "no interface but loopback, perhaps shared with other processes".to_owned())
+        }
+        Network::Missing => (
+            State::Missing,
+            "the host's network; seccomp and Landlock alone keep this process off it".to_owned(),
+        ),
+    }
+}
+
+fn capabilities(sandboxed: &Sandboxed) -> (State, String) {
+    if raw::user_id() == 0 {
+        (State::Amber, "none, but uid 0 owns root's files: start it as an ordinary user".to_owned())
+    } else if sandboxed.bounding_kept {
+        // Every ordinary user without a user namespace has this; no_new_privs makes it unreachable.
+        (State::Green, "none; the bounding set stays, and no_new_privs keeps it out of reach".to_owned())
+    } else {
+        (State::Green, "none, in any set".to_owned())
+    }
+}

@@ -1,0 +1,186 @@
+//! The child: what a program of this product does at its start, then what the trial asks for.
+
+use policy::{Places, Policy};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use std::env;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, exit};
+
+use super::{attacks, works};
+use crate::raw::trial;
+use crate::variant::Variant;
+use crate::{Clean, Error, Fence, LoopbackListener, enter_variant, environment, probe, raw};
+
+pub const HOME: &str = "SANDBOX_TRIAL_HOME";
+pub const USER: &str = "SANDBOX_TRIAL_USER";
+/// A fence to leave out.
+const WITHOUT: &str = "SANDBOX_TRIAL_WITHOUT";
+/// The highest Landlock ABI to use.
+const ABI: &str = "SANDBOX_TRIAL_ABI";
+/// An overlay.
+const OVERLAY: &str = "SANDBOX_TRIAL_OVERLAY";
+/// A system call that a host hides: `unshare`, `landlock`, or `unshare` inside an empty network: `alone`,
+/// or the id maps after the namespaces: `maps`.
+const HIDDEN: &str = "SANDBOX_TRIAL_HIDDEN";
+/// The address of a listener that a service manager hands over.
+const HANDED: &str = "SANDBOX_TRIAL_HANDED";
+/// `threads`, `attack`, `work`, `serve`, `wait`, `file`, `environment`, `json`, or nothing: probe only.
+const ACT: &str = "SANDBOX_TRIAL_ACT";
+/// Address, process and socket name of the parent, as targets.
+pub const TARGET: &str = "SANDBOX_TRIAL_TARGET";
+const OWN_NAMES: &[&str] = &[HOME, USER, WITHOUT, ABI, OVERLAY, HIDDEN, HANDED, ACT, TARGET];
+
+/// Every fence held.
+pub const UP: i32 = 0;
+/// The start was refused.
+pub const REFUSED: i32 = 12;
+/// The fences were up, and an attack succeeded or something harmless failed.
+pub const BROKEN: i32 = 13;
+
+/// Runs before the harness; does nothing unless this process is a child of the trials.
+pub extern "C" fn before_main() {
+    let Some(home) = env::var_os(HOME) else { return };
+    let code = match start(Path::new(&home)) {
+        Ok(code) => code,
+        Err(error) => {
+            say(&format!("{error}\nfence: {:?}", error.fence()));
+            REFUSED
+        }
+    };
+    exit(code);
+}
+
+fn start(home: &Path) -> Result<i32, Error> {
+    // What the host and the starting program do.
+    trial::leak_descriptor();
+    if variable(HIDDEN).as_deref() == Some("alone") && env::var_os("HTTP_PROXY").is_some() {
+        raw::unshare(libc::CLONE_NEWNET).unwrap(); // once: the clean start has no such variable any more
+    }
+    if let Some(user) = variable(USER).filter(|_| raw::user_id() == 0) {
+        trial::become_user(user.parse().unwrap()).unwrap();
+    }
+    if variable(ACT).as_deref() == Some("threads") {
+        std::thread::spawn(|| std::thread::sleep(std::time::Duration::from_secs(60)));
+    }
+    hand_over_and_start_again();
+
+    // What the program does.
+    let variant = Variant {
+        without: variable(WITHOUT)
+            .map(|name| Fence::ALL.into_iter().find(|f| f.to_string() == name).unwrap()),
+        abi_max: variable(ABI).map_or(i32::MAX, |abi| abi.parse().unwrap()),
+    };
+    let mut clean = environment::clean_variant(variant, OWN_NAMES)?;
+    hide();
+    let act = variable(ACT).unwrap_or_default();
+    let plan = Policy::read(variable(OVERLAY).as_deref()).unwrap().plan(&places(home, &act)).unwrap();
+    let terminal = terminal().ok(); // opened before, as a prompt's /dev/tty is
+    let listener = listener(&mut clean, &plan, &act)?;
+    let (sandboxed, report) = enter_variant(variant, clean, &plan, listener.as_ref())?;
+    let probed = probe(&sandboxed)?;
+    say(&format!("{}overall {:?}\ntried {}", report.explain(), report.overall(), probed.tried.len()));
+    let broken = match act.as_str() {
+        "attack" => attacks::run(home, terminal),
+        "work" => works::run(home, listener.as_ref().unwrap()),
+        "serve" => attacks::serve(listener.as_ref().unwrap()),
+        "wait" => {
+            say("waiting");
+            let _ = std::io::stdin().read_line(&mut String::new());
+            Vec::new()
+        }
+        "file" => attacks::one_file(home),
+        "environment" => attacks::environment(),
+        "json" => {
+            say(&serde_json::to_string(&report).unwrap());
+            say(&serde_json::to_string(&probed).unwrap());
+            Vec::new()
+        }
+        _ => Vec::new(),
+    };
+    for line in &broken {
+        say(&format!("BROKEN {line}"));
+    }
+    // The probe must hold after all that, too.
+    probe(&sandboxed)?;
+    Ok(if broken.is_empty() { UP } else { BROKEN })
+}
+
+fn listener(clean: &mut Clean, plan: &policy::Plan, act: &str) -> Result<Option<LoopbackListener>, Error> {
+    match clean.take_listener() {
+        Some(socket) => LoopbackListener::inherit(socket).map(Some),
+        None if ["serve", "work"].contains(&act) => LoopbackListener::bind(plan.listen).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn places(home: &Path, act: &str) -> Places {
+    let folder = |name: &str| -> PathBuf { home.join(name) };
+    Places {
+        config: folder("config"),
+        vault: folder("vault"),
+        audit: folder("audit"),
+        outputs: folder("outputs"),
+        model: Some(folder("model")),
+        export: Some(folder(if act == "file" { "export/old" } else { "export" })),
+        reference: Some(folder("golden")),
+    }
+}
+
+/// Plays the service manager: a socket at descriptor 3, and this very process named as its heir.
+fn hand_over_and_start_again() {
+    let Some(address) = variable(HANDED) else { return };
+    if env::var_os("LISTEN_PID").is_some() {
+        return;
+    }
+    let socket: OwnedFd = match address.strip_prefix("udp:") {
+        Some(address) => std::net::UdpSocket::bind(address).unwrap().into(),
+        None => TcpListener::bind(&address).unwrap().into(),
+    };
+    trial::hand_over(&socket);
+    let pid = std::process::id().to_string();
+    let error =
+        Command::new(env::current_exe().unwrap()).env("LISTEN_PID", pid).env("LISTEN_FDS", "1").exec();
+    panic!("{error}");
+}
+
+/// Plays a container or an old kernel that hides a system call.
+fn hide() {
+    let Some(hidden) = variable(HIDDEN) else { return };
+    if hidden == "maps" {
+        return raw::set_not_dumpable().unwrap(); // they then belong to root
+    }
+    let (number, answer) = match hidden.as_str() {
+        "unshare" | "alone" => (libc::SYS_unshare, libc::EPERM),
+        "landlock" => (libc::SYS_landlock_create_ruleset, libc::ENOSYS),
+        _ => panic!("{hidden}"),
+    };
+    let rules = [(number, Vec::new())].into();
+    let action = SeccompAction::Errno(answer.unsigned_abs());
+    let arch = env::consts::ARCH.try_into().unwrap();
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, action, arch).unwrap();
+    seccompiler::apply_filter(&BpfProgram::try_from(filter).unwrap()).unwrap();
+}
+
+/// A terminal: its two ends.
+fn terminal() -> std::io::Result<(OwnedFd, OwnedFd)> {
+    use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let near = openpt(flags)?;
+    grantpt(&near)?;
+    unlockpt(&near)?;
+    let far = ioctl_tiocgptpeer(&near, flags)?;
+    Ok((near, far))
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
+/// Without println: before main its lock is nobody's business.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
