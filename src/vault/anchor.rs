@@ -1,0 +1,201 @@
+//! The anchor: the one small file whose overwriting destroys keys.
+//!
+//! It holds the epoch key, without which the log key cannot be derived. Two cells of 64 bytes, 2048 apart in a file of
+//! 4096 bytes (a smaller file may live inside an inode or a metadata leaf, where old copies stay behind):
+//! `epoch 8 ‖ epoch key 32 ‖ SHA-256(those 40)[..24]`, or, wiped, `random 56 ‖ "lp1/wipe"`. The marker comes last, so a
+//! wipe that was cut short is seen and done again.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::IFlags;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::cobblestone::Key;
+use crate::random::{self, Random};
+use crate::{Error, disk};
+
+/// What overwriting the anchor is worth on the file system it lies on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Grade {
+    /// B: the overwrite reaches the same blocks. A copy in a flash drive's spare blocks cannot be excluded.
+    InPlace,
+    /// V: everything is gone at power-off.
+    Volatile,
+    /// C: old copies are kept by the file system (named here) or may be; erasure is conditional on their end.
+    KeepsHistory(&'static str),
+}
+
+impl Grade {
+    /// The letter used in records: B, V or C. A is kept for a TPM or HSM.
+    pub fn letter(self) -> char {
+        match self {
+            Self::InPlace => 'B',
+            Self::Volatile => 'V',
+            Self::KeepsHistory(_) => 'C',
+        }
+    }
+}
+
+/// Looks at the file system under `path` (a file or a folder). What cannot be examined is graded C.
+pub fn grade(path: &Path) -> io::Result<Grade> {
+    // Numbers from the kernel's magic.h and from each file system's own header.
+    const EXT4: u64 = 0xEF53;
+    const XFS: u64 = 0x5846_5342;
+    let file = File::open(path)?;
+    let kind = rustix::fs::fstatfs(&file)?.f_type as u64 & 0xFFFF_FFFF;
+    Ok(match kind {
+        EXT4 => grade_ext4(&file)?,
+        XFS => Grade::InPlace,
+        0x0102_1994 | 0x8584_58F6 => Grade::Volatile, // tmpfs, ramfs
+        0x9123_683E => Grade::KeepsHistory("btrfs"), // also with chattr +C: one snapshot and the old block stays
+        0x2FC1_2FC1 => Grade::KeepsHistory("zfs"),
+        0xF2F5_2010 => Grade::KeepsHistory("f2fs"),
+        0xCA45_1A4E => Grade::KeepsHistory("bcachefs"),
+        0x794C_7630 => Grade::KeepsHistory("overlayfs"),
+        0x6969 => Grade::KeepsHistory("nfs"),
+        _ => Grade::KeepsHistory("a file system that was not examined"),
+    })
+}
+
+fn grade_ext4(file: &File) -> io::Result<Grade> {
+    const INLINE_DATA: u32 = 0x1000_0000;
+    let flags = rustix::fs::ioctl_getflags(file).unwrap_or(IFlags::empty());
+    if flags.contains(IFlags::JOURNALING) {
+        return Ok(Grade::KeepsHistory("ext4 with chattr +j"));
+    }
+    if flags.bits() & INLINE_DATA != 0 {
+        return Ok(Grade::KeepsHistory("ext4 with data inside the inode"));
+    }
+    let device = file.metadata()?.dev();
+    let id = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
+    let Ok(mounts) = fs::read_to_string("/proc/self/mountinfo") else {
+        return Ok(Grade::KeepsHistory("ext4 whose mount options cannot be read"));
+    };
+    Ok(match mounts.lines().find(|line| line.split(' ').nth(2) == Some(id.as_str())) {
+        Some(line) if line.rsplit(' ').next().is_some_and(|o| o.split(',').any(|o| o == "data=journal")) => {
+            Grade::KeepsHistory("ext4 with data=journal")
+        }
+        Some(_) => Grade::InPlace,
+        None => Grade::KeepsHistory("ext4 whose mount is not in sight"),
+    })
+}
+
+/// File name in the state folder.
+pub(crate) const NAME: &str = "anchor";
+const FILE_BYTES: usize = 4096;
+const CELL_STRIDE: u64 = 2048;
+const CELL_BYTES: usize = 64;
+const KEYED_BYTES: usize = 40;
+const WIPED: &[u8; 8] = b"lp1/wipe";
+
+/// The anchor file of one vault.
+pub(crate) struct Anchor {
+    path: PathBuf,
+}
+
+impl Anchor {
+    pub(crate) fn at(state: &Path) -> Self {
+        Self { path: state.join(NAME) }
+    }
+
+    /// Makes the file with one epoch's key, durably. Only before there is a vault file.
+    pub(crate) fn create(&self, epoch: u64, key: &Key, random: &mut dyn Random) -> Result<(), Error> {
+        let doing = Error::io("creating the anchor");
+        let mut bytes = Zeroizing::new(vec![0; FILE_BYTES]);
+        random.fill(&mut bytes).map_err(Error::Random)?;
+        for (at, cell) in [(epoch, live(epoch, key)), (epoch + 1, wiped(random)?)] {
+            let start = offset(at) as usize;
+            bytes[start..start + CELL_BYTES].copy_from_slice(&cell[..]);
+        }
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        disk::prepare(folder, NAME, &bytes).and_then(|()| disk::sync_folder(folder)).map_err(doing)
+    }
+
+    /// The key of `epoch`, if the anchor still has it.
+    pub(crate) fn key(&self, epoch: u64) -> Result<Key, Error> {
+        self.read(epoch)?
+            .filter(|(found, _)| *found == epoch)
+            .map(|(_, key)| key)
+            .ok_or(Error::EpochKeyGone { epoch })
+    }
+
+    /// The highest epoch that the anchor has a key for.
+    pub(crate) fn newest(&self) -> Result<Option<u64>, Error> {
+        Ok([self.read(0)?, self.read(1)?].into_iter().flatten().map(|(epoch, _)| epoch).max())
+    }
+
+    /// Writes the key of `epoch` into its cell, durably. The other cell is not touched.
+    pub(crate) fn put(&self, epoch: u64, key: &Key) -> io::Result<()> {
+        self.overwrite(epoch, &live(epoch, key))
+    }
+
+    /// Overwrites whatever the cell of `epoch` holds: the moment at which everything sealed under it ends.
+    pub(crate) fn wipe(&self, epoch: u64, random: &mut dyn Random) -> Result<(), Error> {
+        let cell = wiped(random)?;
+        self.overwrite(epoch, &cell).map_err(Error::Unfinished)
+    }
+
+    /// Whether the cell of `epoch` was wiped to its end.
+    pub(crate) fn is_wiped(&self, epoch: u64) -> Result<bool, Error> {
+        Ok(self.cell(epoch)?.ends_with(WIPED))
+    }
+
+    fn overwrite(&self, epoch: u64, cell: &[u8; CELL_BYTES]) -> io::Result<()> {
+        let file = disk::open(&self.path, true)?;
+        disk::write_at(&file, &self.path, offset(epoch), cell)?;
+        disk::sync(&file, &self.path)
+    }
+
+    /// What the cell for `epoch` holds, if it is whole.
+    fn read(&self, epoch: u64) -> Result<Option<(u64, Key)>, Error> {
+        let cell = self.cell(epoch)?;
+        let (keyed, check) = cell.split_at(KEYED_BYTES);
+        if Sha256::digest(keyed)[..CELL_BYTES - KEYED_BYTES] != *check {
+            return Ok(None);
+        }
+        let (number, bytes) = keyed.split_first_chunk().expect("a cell has 64 bytes");
+        let mut key = Key::default();
+        key.copy_from_slice(bytes);
+        Ok(Some((u64::from_be_bytes(*number), key)))
+    }
+
+    /// A missing or short anchor reads as one without keys.
+    fn cell(&self, epoch: u64) -> Result<Zeroizing<[u8; CELL_BYTES]>, Error> {
+        let mut cell = Zeroizing::new([0; CELL_BYTES]);
+        let read =
+            disk::open(&self.path, false).and_then(|file| file.read_exact_at(&mut cell[..], offset(epoch)));
+        match read.map_err(|error| (error.kind(), error)) {
+            Err((io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof, _)) => cell.fill(0),
+            Err((_, error)) => return Err(Error::io("reading the anchor")(error)),
+            Ok(()) => {}
+        }
+        Ok(cell)
+    }
+}
+
+fn offset(epoch: u64) -> u64 {
+    CELL_STRIDE * (epoch % 2)
+}
+
+fn live(epoch: u64, key: &Key) -> Zeroizing<[u8; CELL_BYTES]> {
+    let mut cell = Zeroizing::new([0; CELL_BYTES]);
+    cell[..8].copy_from_slice(&epoch.to_be_bytes());
+    cell[8..KEYED_BYTES].copy_from_slice(&key[..]);
+    let check = Sha256::digest(&cell[..KEYED_BYTES]);
+    cell[KEYED_BYTES..].copy_from_slice(&check[..CELL_BYTES - KEYED_BYTES]);
+    cell
+}
+
+fn wiped(random: &mut dyn Random) -> Result<Zeroizing<[u8; CELL_BYTES]>, Error> {
+    let mut cell = Zeroizing::new(random::bytes(random)?);
+    cell[CELL_BYTES - WIPED.len()..].copy_from_slice(WIPED);
+    Ok(cell)
+}
+
+#[cfg(test)]
+mod tests;

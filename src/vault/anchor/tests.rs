@@ -1,0 +1,76 @@
+use std::env;
+
+use super::*;
+use crate::OsRandom;
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = env::temp_dir().join(format!("vault-anchor-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).expect("a temporary folder");
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn no_flipped_byte_gives_another_key() {
+    let folder = Folder::new("flip");
+    let (anchor, key) = (Anchor::at(&folder.0), random::key(&mut OsRandom).expect("random"));
+    anchor.create(7, &key, &mut OsRandom).expect("created");
+    let good = fs::read(&anchor.path).expect("read");
+    assert_eq!(good.len(), FILE_BYTES);
+    let mut gone = 0;
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 1 << (at % 8);
+        fs::write(&anchor.path, bad).expect("written");
+        match anchor.key(7) {
+            Ok(found) => assert_eq!(found, key),
+            Err(error) => {
+                assert!(matches!(error, Error::EpochKeyGone { epoch: 7 }));
+                gone += 1;
+            }
+        }
+    }
+    assert_eq!(gone, CELL_BYTES, "exactly the bytes of the live cell matter");
+}
+
+#[test]
+fn a_wipe_leaves_nothing_of_the_key_and_the_other_cell_alone() {
+    let folder = Folder::new("wipe");
+    let anchor = Anchor::at(&folder.0);
+    let [old, new] = [(); 2].map(|()| random::key(&mut OsRandom).expect("random"));
+    anchor.create(1, &old, &mut OsRandom).expect("created");
+    assert!(anchor.is_wiped(2).expect("read") && !anchor.is_wiped(1).expect("read"));
+    anchor.put(2, &new).expect("put");
+    assert_eq!((anchor.key(1).expect("old"), anchor.key(2).expect("new")), (old.clone(), new.clone()));
+    assert_eq!(anchor.newest().expect("read"), Some(2));
+    anchor.wipe(1, &mut OsRandom).expect("wiped");
+    let bytes = fs::read(&anchor.path).expect("read");
+    assert!(!bytes.windows(8).any(|window| old.windows(8).any(|part| part == window)));
+    assert!(anchor.is_wiped(1).expect("read") && anchor.key(1).is_err());
+    assert_eq!(anchor.key(2).expect("new"), new);
+    // A wipe that was cut short anywhere is seen.
+    for cut in 0..CELL_BYTES {
+        let torn = [&bytes[2048..2048 + cut], &[0xEE; CELL_BYTES][cut..]].concat();
+        fs::write(&anchor.path, [&bytes[..2048], &torn, &bytes[2048 + CELL_BYTES..]].concat())
+            .expect("written");
+        assert!(!anchor.is_wiped(1).expect("read"), "cut at {cut}");
+    }
+}
+
+#[test]
+fn grades_are_never_better_than_what_was_examined() {
+    assert!(matches!(grade(Path::new("/proc")).expect("graded"), Grade::KeepsHistory(_)));
+    assert_eq!(grade(Path::new("/dev/shm")).expect("a tmpfs on Linux"), Grade::Volatile);
+    let letters = [Grade::InPlace, Grade::Volatile, Grade::KeepsHistory("btrfs")].map(Grade::letter);
+    assert_eq!(letters, ['B', 'V', 'C']);
+}

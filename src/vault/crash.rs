@@ -1,0 +1,326 @@
+//! Crashes between any two effects of put and roll: kill, full disk, I/O error, power cut.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, fs, process};
+
+use crate::anchor::Anchor;
+use crate::disk::faults::{self, Fault};
+use crate::{
+    Error, KdfParams, Locked, NewObject, Notice, ObjectId, OsRandom, Paths, Role, Secret, Unlocked, Vault,
+};
+
+mod power;
+
+const PASSPHRASE: &str = "a test passphrase";
+
+/// What is done while the fault happens. The vault holds two objects, `doomed` and `kept`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Put,
+    Erase,
+    AddSlot,
+    /// The vault file has lost its end; the mirror has it.
+    PutAfterCut,
+    /// Both copies end in a part of a frame.
+    PutAfterTorn,
+}
+
+/// Files by their path below the test's folder.
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+struct Scene {
+    act: Act,
+    files: Files,
+    ids: [ObjectId; 3],
+}
+
+impl Scene {
+    fn new(act: Act) -> Self {
+        let place = Place::empty();
+        let mut random = OsRandom;
+        let secret = Secret::passphrase(PASSPHRASE).expect("text");
+        let (mut vault, _) =
+            Vault::create(place.paths(), &secret, Role::Admin, KdfParams::FLOOR, &mut random)
+                .expect("a new vault");
+        let ids = [(); 3].map(|()| ObjectId::random(&mut random).expect("random"));
+        put(&mut vault, ids[0], "doomed").expect("put");
+        put(&mut vault, ids[1], "kept").expect("put");
+        drop(vault);
+        let mut files = place.files();
+        for (name, bytes) in &mut files {
+            match act {
+                Act::PutAfterCut if name.ends_with("vault") => bytes.truncate(bytes.len() - 5),
+                Act::PutAfterTorn if name.to_string_lossy().starts_with("state/vault") => {
+                    bytes.extend_from_within(bytes.len() - 7..)
+                }
+                _ => {}
+            }
+        }
+        Self { act, files, ids }
+    }
+
+    fn run(&self, vault: &mut Vault) -> Result<(), Error> {
+        match self.act {
+            Act::Put | Act::PutAfterCut | Act::PutAfterTorn => put(vault, self.ids[2], "new"),
+            Act::Erase => vault.erase(&self.ids[..1], 1, 1, &mut OsRandom).map(drop),
+            Act::AddSlot => {
+                let secret = Secret::passphrase("another passphrase").expect("text");
+                vault.add_slot(Role::Operator, &secret, KdfParams::FLOOR, &mut OsRandom).map(drop)
+            }
+        }
+    }
+
+    /// Objects before and after.
+    fn expected(&self) -> [Vec<ObjectId>; 2] {
+        let after = match self.act {
+            Act::Put | Act::PutAfterCut | Act::PutAfterTorn => self.ids.to_vec(),
+            Act::Erase => vec![self.ids[1]],
+            Act::AddSlot => self.ids[..2].to_vec(),
+        };
+        [self.ids[..2].to_vec(), after]
+    }
+
+    /// Before or after, never between; what was acknowledged is there; everything goes on working.
+    fn judge(&self, place: &Place, acknowledged: bool) -> Result<(), String> {
+        if acknowledged
+            && matches!(self.act, Act::Erase | Act::AddSlot)
+            && Anchor::at(&place.paths().state).key(1).is_ok()
+        {
+            return Err("acknowledged, and the old epoch key is still in the anchor".into());
+        }
+        let mut vault = place.unlock().map_err(|error| format!("does not open: {error}"))?;
+        let found: Vec<_> = vault.list().map(|entry| entry.id).collect();
+        let [before, after] = self.expected();
+        let slots = vault.public().slots.len();
+        let is_after = found == after && (self.act != Act::AddSlot || slots == 3);
+        if !is_after && (acknowledged || found != before) {
+            return Err(format!("acknowledged: {acknowledged}, but {found:?}, {slots} slots"));
+        }
+        let epoch = vault.state().epoch;
+        let anchor = Anchor::at(&place.paths().state);
+        if vault.notices().contains(&Notice::OldKeyRemains) || anchor.key(epoch + 1).is_ok() {
+            return Err("opening left the key of another epoch".into());
+        }
+        for id in found {
+            let content = vault.open_content(id).map_err(|error| format!("{id}: {error}"))?;
+            let name = &vault.get(id).map_err(|error| error.to_string())?.name;
+            if content[..] != *content_of(name) {
+                return Err(format!("{id} has other content"));
+            }
+        }
+        vault.sweep().map_err(|error| format!("sweep: {error}"))?;
+        let next = ObjectId::random(&mut OsRandom).expect("random");
+        put(&mut vault, next, "next").map_err(|error| format!("put: {error}"))?;
+        let report = vault.verify().map_err(|error| format!("verify: {error}"))?;
+        if !report.is_sound()
+            || !report.mirror_agrees
+            || !report.dead.is_empty()
+            || !vault.notices().is_empty()
+        {
+            return Err(format!("{report:?}"));
+        }
+        Ok(())
+    }
+}
+
+fn put(vault: &mut Vault, id: ObjectId, name: &str) -> Result<(), Error> {
+    let content = content_of(name);
+    let new = NewObject {
+        id,
+        salt: [7; 16],
+        name,
+        created_ms: 1,
+        metadata: b"m",
+        preview: b"p",
+        content: &content,
+    };
+    vault.put(&new, &mut OsRandom).map(drop)
+}
+
+fn content_of(name: &str) -> Vec<u8> {
+    name.repeat(3000).into_bytes()
+}
+
+/// Runs an act with a fault at every one of its effects in turn, reopens, judges.
+fn check_faults(act: Act, fault: Fault) {
+    let scene = Scene::new(act);
+    let (mut failed, mut done) = (0, 0);
+    for at in 1.. {
+        let place = Place::with(&scene.files);
+        let mut vault = place.unlock().expect("opens");
+        faults::arm(Some((at, fault)));
+        let result = scene.run(&mut vault);
+        let (fired, _) = faults::disarm();
+        if let (Err(_), Fault::Errno(_)) = (&result, fault) {
+            // The same process goes on: at most it has to read the vault file again, or unlock again.
+            let again = vault.reload().map(drop).or_else(|error| match error {
+                Error::EpochKeyGone { .. } => Ok(()),
+                other => Err(other),
+            });
+            again.unwrap_or_else(|error| panic!("{act:?} {fault:?} at {at}: {error}"));
+        }
+        drop(vault);
+        scene.judge(&place, result.is_ok()).unwrap_or_else(|why| panic!("{act:?} {fault:?} at {at}: {why}"));
+        if !fired {
+            result.expect("without a fault it succeeds");
+            break;
+        }
+        if result.is_ok() { done += 1 } else { failed += 1 }
+    }
+    assert!(failed >= 4, "{act:?} {fault:?}: only {failed} failures, {done} successes");
+}
+
+const ENOSPC: i32 = 28;
+const EIO: i32 = 5;
+
+#[test]
+fn a_killed_put_is_before_or_after() {
+    check_faults(Act::Put, Fault::Kill);
+    check_faults(Act::Put, Fault::Torn);
+    check_faults(Act::PutAfterCut, Fault::Kill);
+    check_faults(Act::PutAfterTorn, Fault::Kill);
+}
+
+#[test]
+fn a_killed_erasure_is_before_or_after() {
+    check_faults(Act::Erase, Fault::Kill);
+    check_faults(Act::Erase, Fault::Torn);
+}
+
+#[test]
+fn a_killed_slot_change_is_before_or_after() {
+    check_faults(Act::AddSlot, Fault::Kill);
+}
+
+#[test]
+fn a_put_on_a_full_disk_loses_nothing() {
+    check_faults(Act::Put, Fault::Errno(ENOSPC));
+    check_faults(Act::PutAfterCut, Fault::Errno(ENOSPC));
+    check_faults(Act::PutAfterTorn, Fault::Errno(ENOSPC));
+}
+
+#[test]
+fn an_input_output_error_loses_nothing() {
+    check_faults(Act::Put, Fault::Errno(EIO));
+    check_faults(Act::Erase, Fault::Errno(EIO));
+    check_faults(Act::PutAfterTorn, Fault::Errno(EIO));
+}
+
+#[test]
+fn an_erasure_or_slot_change_on_a_full_disk_is_before_or_after() {
+    check_faults(Act::Erase, Fault::Errno(ENOSPC));
+    check_faults(Act::AddSlot, Fault::Errno(ENOSPC));
+}
+
+/// One refused block is answered with the reserve: no step of the new file makes an erasure fail.
+#[test]
+fn an_erasure_spends_the_reserve_when_the_disk_is_full() {
+    let scene = Scene::new(Act::Erase);
+    for at in 1..=3 {
+        let place = Place::with(&scene.files);
+        let mut vault = place.unlock().expect("opens");
+        faults::arm(Some((at, Fault::Errno(ENOSPC))));
+        let result = scene.run(&mut vault);
+        assert!(faults::disarm().0, "effect {at} was reached");
+        result.unwrap_or_else(|error| panic!("effect {at}: {error}"));
+        drop(vault);
+        scene.judge(&place, true).unwrap_or_else(|why| panic!("effect {at}: {why}"));
+    }
+}
+
+/// After a failed sync the kernel may have dropped the pages: no write until the file was read again.
+#[test]
+fn a_failed_sync_poisons_the_handle_until_it_is_reloaded() {
+    let scene = Scene::new(Act::Put);
+    let place = Place::with(&scene.files);
+    let mut vault = place.unlock().expect("opens");
+    faults::arm(None);
+    put(&mut vault, scene.ids[2], "new").expect("put");
+    let sync =
+        faults::disarm().1.iter().rposition(|op| matches!(op, faults::Op::Sync(p) if p.ends_with("vault")));
+    let next = ObjectId::random(&mut OsRandom).expect("random");
+    faults::arm(Some((sync.expect("a put syncs the vault file") + 1, Fault::Errno(EIO))));
+    assert!(matches!(put(&mut vault, next, "next"), Err(Error::Io { .. })));
+    faults::disarm();
+    let refused = vault.set_mark(1, b"", &mut OsRandom);
+    assert!(matches!(refused, Err(Error::Poisoned)), "{refused:?}");
+    assert!(matches!(vault.erase(&scene.ids[..1], 1, 1, &mut OsRandom), Err(Error::Poisoned)));
+    vault.reload().expect("read again");
+    vault.set_mark(1, b"", &mut OsRandom).expect("goes on");
+}
+
+/// A vault exists when its creation is acknowledged, and an interrupted creation can be done again.
+#[test]
+fn an_interrupted_creation_leaves_no_vault_or_a_whole_one() {
+    let secret = Secret::passphrase(PASSPHRASE).expect("text");
+    let mut effects = 0;
+    for at in 1.. {
+        let place = Place::empty();
+        faults::arm(Some((at, Fault::Kill)));
+        let made = Vault::create(place.paths(), &secret, Role::Admin, KdfParams::FLOOR, &mut OsRandom)
+            .map(drop)
+            .is_ok();
+        let (fired, _) = faults::disarm();
+        if !made && !place.paths().vault_exists() {
+            Vault::create(place.paths(), &secret, Role::Admin, KdfParams::FLOOR, &mut OsRandom)
+                .expect("again");
+        }
+        place.unlock().unwrap_or_else(|error| panic!("at {at}, made {made}: {error}"));
+        if !fired {
+            break;
+        }
+        effects = at;
+    }
+    assert!(effects >= 10, "{effects}");
+}
+
+struct Place(PathBuf);
+
+impl Place {
+    fn empty() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("vault-crash-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).expect("a temporary folder");
+        Self(path)
+    }
+
+    fn with(files: &Files) -> Self {
+        let place = Self::empty();
+        place.paths().prepare().expect("folders");
+        files.iter().for_each(|(path, bytes)| fs::write(place.0.join(path), bytes).expect("written"));
+        place
+    }
+
+    fn paths(&self) -> Paths {
+        Paths { state: self.0.join("state"), outputs: self.0.join("outputs") }
+    }
+
+    fn files(&self) -> Files {
+        let list = |folder: &str| {
+            fs::read_dir(self.0.join(folder)).expect("a folder").map(|found| found.expect("name").path())
+        };
+        let relative = |path: &Path| path.strip_prefix(&self.0).expect("below").to_owned();
+        list("state")
+            .chain(list("outputs"))
+            .map(|path| (relative(&path), fs::read(&path).expect("read")))
+            .collect()
+    }
+
+    fn unlock(&self) -> Result<Vault, Error> {
+        let secret = Secret::passphrase(PASSPHRASE)?;
+        match Locked::open(self.paths())?.unlock(&secret).map_err(|(_, error)| error)? {
+            Unlocked::Vault(vault, _) => Ok(*vault),
+            Unlocked::Auditor(_) => panic!("an auditor's slot"),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

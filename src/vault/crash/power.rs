@@ -1,0 +1,235 @@
+//! Power cuts. One run is recorded; then, for every prefix of it, what was not synced is lost in part.
+//!
+//! The model promises little, as in "All File Systems Are Not Created Equal" (OSDI 2014): a sync of a file makes its
+//! content durable, a sync of a folder its names; anything else may or may not have reached the disk, in any order, and
+//! a write may have reached it in part. A drive that lies about flushes is not modelled.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::{Act, Files, Place, Scene};
+use crate::disk::faults::{self, Op};
+
+#[test]
+fn a_power_cut_during_a_put_is_before_or_after() {
+    check_act(Act::Put, 16);
+}
+
+#[test]
+fn a_power_cut_during_an_erasure_is_before_or_after() {
+    check_act(Act::Erase, 25);
+}
+
+#[test]
+fn a_power_cut_during_a_slot_change_is_before_or_after() {
+    check_act(Act::AddSlot, 25);
+}
+
+#[test]
+fn a_power_cut_during_a_repair_is_before_or_after() {
+    check_act(Act::PutAfterCut, 25);
+    check_act(Act::PutAfterTorn, 25);
+}
+
+fn check_act(act: Act, states_min: usize) {
+    let (scene, ops) = record(act);
+    let (states, wrong) = check_cuts(&scene, &ops, usize::MAX);
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(states >= states_min, "{act:?}: only {states} states");
+}
+
+/// The harness has teeth: without any one of the syncs that the promise rests on, it finds a broken state.
+#[test]
+fn each_sync_is_needed() {
+    for (act, needed) in [(Act::Put, PUT_SYNCS), (Act::Erase, ERASE_SYNCS)] {
+        let (scene, ops) = record(act);
+        let is_sync = |op: &Op| matches!(op, Op::Sync(_) | Op::SyncFolder(_));
+        let syncs: Vec<usize> = (0..ops.len()).filter(|at| is_sync(&ops[*at])).collect();
+        for at in &syncs[..needed] {
+            let mut mutant = ops.clone();
+            let removed = mutant.remove(*at);
+            let (_, wrong) = check_cuts(&scene, &mutant, 1);
+            assert_ne!(wrong, Vec::<String>::new(), "{act:?} without {removed:?}");
+        }
+    }
+}
+
+/// Object file, its folder, vault file.
+const PUT_SYNCS: usize = 3;
+/// New file, anchor, folder, wiped anchor.
+const ERASE_SYNCS: usize = 4;
+
+/// One undisturbed run, with paths below the test's folder.
+fn record(act: Act) -> (Scene, Vec<Op>) {
+    let scene = Scene::new(act);
+    let place = Place::with(&scene.files);
+    let mut vault = place.unlock().expect("opens");
+    faults::arm(None);
+    scene.run(&mut vault).expect("succeeds");
+    let (_, ops) = faults::disarm();
+    let below = |path: PathBuf| path.strip_prefix(&place.0).expect("below").to_owned();
+    let ops = ops.into_iter().map(|op| match op {
+        Op::Create(path) => Op::Create(below(path)),
+        Op::Write { path, at, bytes } => Op::Write { path: below(path), at, bytes },
+        Op::Sync(path) => Op::Sync(below(path)),
+        Op::Rename { from, to } => Op::Rename { from: below(from), to: below(to) },
+        Op::SyncFolder(path) => Op::SyncFolder(below(path)),
+        Op::Truncate { path, bytes } => Op::Truncate { path: below(path), bytes },
+        Op::Remove(path) => Op::Remove(below(path)),
+    });
+    (scene, ops.collect())
+}
+
+/// Judges every state that a power cut may leave; returns how many, and what is wrong
+/// (at most `most` findings).
+fn check_cuts(scene: &Scene, ops: &[Op], most: usize) -> (usize, Vec<String>) {
+    let mut wrong = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for cut in 0..=ops.len() {
+        let mut disk = Disk::new(&scene.files);
+        ops[..cut].iter().for_each(|op| disk.apply(op));
+        for (variant, files) in disk.states() {
+            let acknowledged = cut == ops.len();
+            if !seen.insert((acknowledged, files.clone())) {
+                continue;
+            }
+            if let Err(why) = scene.judge(&Place::with(&files), acknowledged) {
+                wrong.push(format!("after {cut} of {} effects, {variant}: {why}", ops.len()));
+                if wrong.len() >= most {
+                    return (seen.len(), wrong);
+                }
+            }
+        }
+    }
+    (seen.len(), wrong)
+}
+
+/// A disk with a cache. Files are numbered; names point to numbers.
+struct Disk {
+    content: BTreeMap<usize, Vec<u8>>,
+    names: BTreeMap<PathBuf, usize>,
+    /// Names as the running program sees them.
+    seen: BTreeMap<PathBuf, usize>,
+    pending: Vec<Pending>,
+}
+
+#[derive(Debug, Clone)]
+enum Pending {
+    Data {
+        file: usize,
+        at: usize,
+        bytes: Vec<u8>,
+    },
+    Cut {
+        file: usize,
+        bytes: usize,
+    },
+    Name {
+        path: PathBuf,
+        file: Option<usize>,
+    },
+    /// Both names change together: a rename is atomic.
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+        file: usize,
+    },
+}
+
+impl Disk {
+    fn new(files: &Files) -> Self {
+        let names: BTreeMap<_, _> = files.keys().cloned().zip(0..).collect();
+        let content = files.values().cloned().enumerate().collect();
+        Self { content, seen: names.clone(), names, pending: Vec::new() }
+    }
+
+    fn apply(&mut self, op: &Op) {
+        match op {
+            Op::Create(path) => {
+                let file = self.content.len();
+                self.content.insert(file, Vec::new());
+                self.seen.insert(path.clone(), file);
+                self.pending.push(Pending::Name { path: path.clone(), file: Some(file) });
+            }
+            Op::Write { path, at, bytes } => {
+                self.pending.push(Pending::Data { file: self.seen[path], at: *at, bytes: bytes.clone() });
+            }
+            Op::Truncate { path, bytes } => {
+                self.pending.push(Pending::Cut { file: self.seen[path], bytes: *bytes })
+            }
+            Op::Rename { from, to } => {
+                let file = self.seen.remove(from).expect("what is renamed exists");
+                self.seen.insert(to.clone(), file);
+                self.pending.push(Pending::Rename { from: from.clone(), to: to.clone(), file });
+            }
+            Op::Remove(path) => {
+                if self.seen.remove(path).is_some() {
+                    self.pending.push(Pending::Name { path: path.clone(), file: None });
+                }
+            }
+            Op::Sync(path) => {
+                let synced = self.seen[path];
+                self.flush(|pending| matches!(pending, Pending::Data { file, .. } | Pending::Cut { file, .. } if *file == synced));
+            }
+            Op::SyncFolder(folder) => self.flush(|pending| match pending {
+                Pending::Name { path, .. } | Pending::Rename { to: path, .. } => {
+                    path.parent() == Some(folder)
+                }
+                _ => false,
+            }),
+        }
+    }
+
+    fn flush(&mut self, which: impl Fn(&Pending) -> bool) {
+        let (durable, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.pending).into_iter().partition(which);
+        self.pending = rest;
+        durable.iter().for_each(|pending| settle(&mut self.content, &mut self.names, pending));
+    }
+
+    /// None, all, each alone, all but each, each write torn in three ways with and without the rest.
+    fn states(&self) -> Vec<(String, Files)> {
+        let count = self.pending.len();
+        let all: Vec<Pending> = self.pending.clone();
+        let mut choices = vec![("nothing more".to_owned(), vec![]), ("everything".to_owned(), all.clone())];
+        for index in 0..count {
+            let but: Vec<_> =
+                all.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, p)| p.clone()).collect();
+            choices.push((format!("only {index}"), vec![all[index].clone()]));
+            choices.push((format!("all but {index}"), but));
+            if let Pending::Data { file, at, bytes } = &all[index] {
+                for part in [1, bytes.len() / 2, bytes.len() - 1] {
+                    let torn = Pending::Data { file: *file, at: *at, bytes: bytes[..part].to_vec() };
+                    let mut with = all.clone();
+                    with[index] = torn.clone();
+                    choices.push((format!("{part} bytes of {index}"), vec![torn]));
+                    choices.push((format!("all, but {part} bytes of {index}"), with));
+                }
+            }
+        }
+        choices.into_iter().map(|(name, chosen)| (name, self.files_with(&chosen))).collect()
+    }
+
+    fn files_with(&self, chosen: &[Pending]) -> Files {
+        let (mut content, mut names) = (self.content.clone(), self.names.clone());
+        chosen.iter().for_each(|pending| settle(&mut content, &mut names, pending));
+        names.into_iter().map(|(path, file)| (path, content[&file].clone())).collect()
+    }
+}
+
+fn settle(content: &mut BTreeMap<usize, Vec<u8>>, names: &mut BTreeMap<PathBuf, usize>, pending: &Pending) {
+    match pending {
+        Pending::Data { file, at, bytes } => {
+            let content = content.entry(*file).or_default();
+            content.resize(content.len().max(at + bytes.len()), 0);
+            content[*at..at + bytes.len()].copy_from_slice(bytes);
+        }
+        Pending::Cut { file, bytes } => content.entry(*file).or_default().truncate(*bytes),
+        Pending::Name { path, file: Some(file) } => drop(names.insert(path.clone(), *file)),
+        Pending::Name { path, file: None } => drop(names.remove(path)),
+        Pending::Rename { from, to, file } => {
+            names.remove(from);
+            names.insert(to.clone(), *file);
+        }
+    }
+}

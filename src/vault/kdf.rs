@@ -1,0 +1,63 @@
+//! From a typed secret to a key: argon2id (RFC 9106).
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::Error;
+use crate::cobblestone::Key;
+
+/// Cost of one guess. Only values inside the accepted limits exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KdfParams {
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+}
+
+impl KdfParams {
+    /// What the product writes: 256 MiB, 3 passes, 4 lanes; four times RFC 9106's second recommended choice.
+    pub const DEFAULT: Self = Self { memory_kib: 256 * 1024, passes: 3, lanes: 4 };
+
+    /// The least that reading accepts: 19 MiB, 1 pass, 1 lane. For tests; too weak for a person's passphrase.
+    pub const FLOOR: Self = Self { memory_kib: MEMORY_KIB_MIN, passes: 1, lanes: 1 };
+
+    /// Parameters from numbers that somebody else wrote. A file can ask for anything: a value outside
+    /// 19 MiB..4 GiB, 1..64 passes, 1..16 lanes is [`Error::KdfOutOfRange`], before any memory is taken.
+    pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, Error> {
+        let inside = (MEMORY_KIB_MIN..=MEMORY_KIB_MAX).contains(&memory_kib)
+            && (1..=PASSES_MAX).contains(&passes)
+            && (1..=LANES_MAX).contains(&lanes);
+        if inside { Ok(Self { memory_kib, passes, lanes }) } else { Err(Error::KdfOutOfRange) }
+    }
+
+    /// KiB of memory, passes, lanes.
+    pub fn numbers(self) -> [u32; 3] {
+        [self.memory_kib, self.passes, self.lanes]
+    }
+
+    /// argon2id of `secret`. The working memory is ours, so that it can be wiped: its last block is as good as the
+    /// key.
+    pub(crate) fn derive(self, secret: &[u8], salt: &[u8; 32]) -> Result<Key, Error> {
+        let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(32))
+            .map_err(|_| Error::KdfOutOfRange)?;
+        let mut memory = Wiped(vec![Block::default(); params.block_count()]);
+        let mut key = Zeroizing::new([0; 32]);
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into_with_memory(secret, salt, &mut key[..], &mut memory.0)
+            .map_err(|_| Error::KdfOutOfRange)?;
+        Ok(key)
+    }
+}
+
+const MEMORY_KIB_MIN: u32 = 19 * 1024; // OWASP's floor
+const MEMORY_KIB_MAX: u32 = 4 * 1024 * 1024;
+const PASSES_MAX: u32 = 64;
+const LANES_MAX: u32 = 16;
+
+struct Wiped(Vec<Block>);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(Zeroize::zeroize);
+    }
+}

@@ -1,0 +1,48 @@
+//! Sealed files that can be destroyed for good.
+//!
+//! A vault keeps *objects*: a name, metadata, a preview and a content, all of them opaque bytes here. Each object is one
+//! file of ciphertext in the outputs folder. Its key is random and exists in one place only: the sealed log in the state
+//! folder. Erasing an object rewrites the log without it under new keys and overwrites the old epoch key in the anchor;
+//! from then on no copy of anything opens it.
+//!
+//! What belongs here: the formats (FORMAT.md), key slots, the order of writes, erasure. What does not: images, prompts,
+//! people, the network, the clock. Times and randomness are arguments.
+//!
+//! Reading order: [`Locked::open`] and [`Locked::unlock`] in `open.rs`, [`Vault`] in `vault.rs`, [`Vault::erase`] in
+//! `roll.rs`; `cobblestone.rs` has all ciphers, `disk.rs` all writes.
+
+mod anchor;
+mod cobblestone;
+mod disk;
+mod error;
+mod format;
+mod item;
+mod kdf;
+mod keys;
+mod lock;
+mod log;
+mod object;
+mod open;
+mod random;
+mod roll;
+mod secret;
+mod slot;
+mod vault;
+mod verify;
+
+#[cfg(test)]
+mod crash;
+
+pub use anchor::{Grade, grade};
+pub use error::{Damage, Error};
+pub use format::{ObjectId, Role, SlotId, SlotInfo, SlotKind, VaultId};
+pub use item::{Entry, MARK_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX, Tombstone};
+pub use kdf::KdfParams;
+pub use lock::Holder;
+pub use object::{CONTENT_BYTES_MAX, NewObject, PREVIEW_BYTES_MAX, SUFFIX, Staged};
+pub use open::{AuditorView, Locked, Paths, Public, Unlocked};
+pub use random::{OsRandom, Random};
+pub use roll::{Erasure, Rolled};
+pub use secret::{PASSPHRASE_CHARS_MIN, RecoveryCode, Secret};
+pub use vault::{Notice, Receipt, State, Vault};
+pub use verify::VerifyReport;

@@ -1,0 +1,117 @@
+//! One process at a time: `flock` on the file `lock` of the state folder.
+//!
+//! The lock dies with its process; what a dead process wrote into the file means nothing. While it is held, the file
+//! says who holds it: `pid N`, and a second line `address URL` once the holder has one.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
+use std::{fmt, io, process, thread};
+
+use rustix::fs::OFlags;
+
+use crate::Error;
+
+/// Who has the vault open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// Its process id; 0 when it has not said so yet.
+    pub pid: u32,
+    /// Where it can be reached, if it said so.
+    pub address: Option<String>,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.pid, &self.address) {
+            (0, _) => f.write_str("another process"),
+            (pid, None) => write!(f, "process {pid}"),
+            (pid, Some(address)) => write!(f, "process {pid} at {address}"),
+        }
+    }
+}
+
+/// The held lock. Dropping it lets others in.
+pub(crate) struct Lock {
+    file: File,
+}
+
+const NAME: &str = "lock";
+const TEXT_BYTES_MAX: usize = 256;
+
+impl Lock {
+    /// Takes the lock, or says who has it. Asks a few times within 50 ms: a process that only looks holds it shortly.
+    pub(crate) fn take(state: &Path) -> Result<Self, Error> {
+        let file = open(state).map_err(Error::io("opening the vault's lock"))?;
+        for _ in 0..5 {
+            match file.try_lock() {
+                Ok(()) => {
+                    let lock = Self { file };
+                    lock.write(None)?;
+                    return Ok(lock);
+                }
+                Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
+                Err(TryLockError::Error(error)) => return Err(Error::io("locking the vault")(error)),
+            }
+        }
+        Err(Error::Busy(read(&file)))
+    }
+
+    /// Tells other processes where this one can be reached. One line of at most 200 bytes.
+    pub(crate) fn announce(&self, address: &str) -> Result<(), Error> {
+        if address.len() > 200 || address.contains('\n') {
+            return Err(Error::Limit("an address is one line of at most 200 bytes"));
+        }
+        self.write(Some(address))
+    }
+
+    fn write(&self, address: Option<&str>) -> Result<(), Error> {
+        let address = address.map(|address| format!("address {address}\n")).unwrap_or_default();
+        let text = format!("pid {}\n{address}", process::id());
+        let write = || {
+            self.file.set_len(0)?;
+            self.file.write_all_at(text.as_bytes(), 0)
+        };
+        // A full disk must not keep anybody from erasing: the lock holds without its text.
+        match write() {
+            Err(error) if error.kind() != io::ErrorKind::StorageFull => {
+                Err(Error::io("writing the lock")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Who holds the lock of this state folder now, if anybody.
+pub(crate) fn holder(state: &Path) -> Result<Option<Holder>, Error> {
+    match open(state) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("opening the vault's lock")(error)),
+        Ok(file) => match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(read(&file))),
+            Err(TryLockError::Error(error)) => Err(Error::io("looking at the vault's lock")(error)),
+        },
+    }
+}
+
+fn open(state: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.custom_flags(flags.bits() as i32).open(state.join(NAME))
+}
+
+fn read(file: &File) -> Holder {
+    let mut bytes = [0; TEXT_BYTES_MAX];
+    let count = file.read_at(&mut bytes, 0).unwrap_or(0);
+    let text = String::from_utf8_lossy(&bytes[..count]);
+    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let clean = |text: &str| text.chars().filter(|c| !c.is_control()).collect();
+    Holder {
+        pid: field("pid").and_then(|pid| pid.parse().ok()).unwrap_or(0),
+        address: field("address").map(clean),
+    }
+}

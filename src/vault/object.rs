@@ -1,0 +1,233 @@
+//! Object files: `header 64 ‖ sealed preview ‖ sealed content`, named `<name>.sealed`, without any key.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
+
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::cobblestone::{self, Broken, Key, Source, sealed_bytes};
+use crate::disk::{self, Replace};
+use crate::format::{HEADER_BYTES, ObjectHeader, ObjectId, VaultId};
+use crate::item::{self, Entry, METADATA_BYTES_MAX};
+use crate::random::{self, Random};
+use crate::{Damage, Error};
+
+/// Ending of an object file's name.
+pub const SUFFIX: &str = ".sealed";
+/// Ending of a file that is still being written.
+pub(crate) const PART_SUFFIX: &str = ".part";
+/// Plaintext bytes of a preview at most.
+pub const PREVIEW_BYTES_MAX: usize = 4 << 20;
+/// Plaintext bytes of a content at most.
+pub const CONTENT_BYTES_MAX: usize = 256 << 20;
+
+/// What to seal.
+pub struct NewObject<'a> {
+    /// A new id, drawn by the caller so that it can be recorded ahead; see [`ObjectId::random`].
+    pub id: ObjectId,
+    /// Drawn at random by the caller, so that a digest made with it may stand inside the content. Destroyed with the
+    /// object's key.
+    pub salt: [u8; 16],
+    /// One plain file name without the ending: 1 to 200 of `A-Z a-z 0-9 . _ -`, not starting with a dot.
+    pub name: &'a str,
+    /// Milliseconds since 1970.
+    pub created_ms: u64,
+    /// At most 64 KiB, kept in the sealed log and in memory while the vault is open.
+    pub metadata: &'a [u8],
+    /// At most 4 MiB; may be empty.
+    pub preview: &'a [u8],
+    /// At most 256 MiB.
+    pub content: &'a [u8],
+}
+
+/// An object whose file is durable and whose key exists in memory only. Dropped without a commit, the file is noise.
+#[must_use = "the object exists once it is committed"]
+pub struct Staged {
+    pub(crate) entry: Entry,
+    pub(crate) key: Key,
+    sha256: [u8; 32],
+    bytes: u64,
+}
+
+impl fmt::Debug for Staged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Staged").field("id", &self.entry.id).finish_non_exhaustive()
+    }
+}
+
+impl Staged {
+    /// The object's id.
+    pub fn id(&self) -> ObjectId {
+        self.entry.id
+    }
+
+    /// The random salt that its digests are made with.
+    pub fn salt(&self) -> [u8; 16] {
+        self.entry.salt
+    }
+
+    /// SHA-256 of the whole object file.
+    pub fn ciphertext_sha256(&self) -> [u8; 32] {
+        self.sha256
+    }
+
+    /// Bytes of the whole object file.
+    pub fn ciphertext_bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+/// Which section of an object file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Preview = 1,
+    Content = 2,
+}
+
+/// Seals an object into its file: written and synced as `<id>.part`, renamed, folder synced.
+pub(crate) fn stage(
+    outputs: &Path,
+    vault_id: VaultId,
+    new: &NewObject<'_>,
+    random: &mut dyn Random,
+) -> Result<Staged, Error> {
+    item::check_name(new.name)?;
+    let limits = [
+        (new.metadata.len() <= METADATA_BYTES_MAX, "metadata has at most 64 KiB"),
+        (new.preview.len() <= PREVIEW_BYTES_MAX, "a preview has at most 4 MiB"),
+        (new.content.len() <= CONTENT_BYTES_MAX, "a content has at most 256 MiB"),
+    ];
+    if let Some((_, what)) = limits.into_iter().find(|(kept, _)| !kept) {
+        return Err(Error::Limit(what));
+    }
+    let entry = Entry {
+        id: new.id,
+        name: new.name.to_owned(),
+        created_ms: new.created_ms,
+        salt: new.salt,
+        preview_bytes: new.preview.len() as u64,
+        content_bytes: new.content.len() as u64,
+        metadata: Zeroizing::new(new.metadata.to_vec()),
+        page: 0,
+    };
+    let key = random::key(random)?;
+    let header = header_of(vault_id, &entry).encode();
+    let total = HEADER_BYTES as u64 + sealed_bytes(entry.preview_bytes) + sealed_bytes(entry.content_bytes);
+    let mut file = Vec::with_capacity(total as usize);
+    file.extend_from_slice(&header);
+    for (part, plain) in [(Part::Preview, new.preview), (Part::Content, new.content)] {
+        cobblestone::seal(
+            &key,
+            &[b"lp1/object", &header, &[part as u8]],
+            &random::salt(random)?,
+            plain,
+            &mut file,
+        );
+    }
+    let temp = format!("{}{PART_SUFFIX}", entry.id);
+    let written = disk::prepare(outputs, &temp, &file)
+        .and_then(|()| disk::publish(outputs, &temp, &format!("{}{SUFFIX}", entry.name), Replace::No));
+    if let Err(error) = written {
+        let _ = disk::remove(&outputs.join(&temp)); // noise either way; removed at the next opening if this fails
+        return Err(match error.kind() {
+            io::ErrorKind::AlreadyExists => Error::NameTaken,
+            _ => Error::io("writing a sealed file")(error),
+        });
+    }
+    Ok(Staged { entry, key, sha256: Sha256::digest(&file).into(), bytes: file.len() as u64 })
+}
+
+/// Opens `bytes` bytes from `from` of a section, or all of it.
+pub(crate) fn read(
+    outputs: &Path,
+    vault_id: VaultId,
+    entry: &Entry,
+    key: &Key,
+    part: Part,
+    range: Option<(u64, u64)>,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let id = entry.id;
+    let damaged = |why| Error::ObjectDamaged { id, why };
+    let (file, size) = open(outputs, entry)?;
+    let want = header_of(vault_id, entry);
+    let mut header = [0; HEADER_BYTES];
+    if size < HEADER_BYTES as u64 {
+        return Err(damaged(Damage::Length));
+    }
+    file.read_exact_at(&mut header, 0).map_err(Error::io("reading a sealed file"))?;
+    if header != want.encode() {
+        return Err(damaged(Damage::Header));
+    }
+    let [preview, content] = want.sections;
+    if size != HEADER_BYTES as u64 + preview + content {
+        return Err(damaged(Damage::Length));
+    }
+    let (at, size, total) = match part {
+        Part::Preview => (HEADER_BYTES as u64, preview, entry.preview_bytes),
+        Part::Content => (HEADER_BYTES as u64 + preview, content, entry.content_bytes),
+    };
+    let (from, bytes) = range.unwrap_or((0, total));
+    if from.checked_add(bytes).is_none_or(|until| until > total) {
+        return Err(Error::Range { content_bytes: total });
+    }
+    let number = part as u8;
+    let context: [&[u8]; 3] = [b"lp1/object", &header, &[number]];
+    cobblestone::open_range(key, &context, &Section { file, at, size }, from, bytes).map_err(
+        |why| match why {
+            Broken::Length => damaged(Damage::Length),
+            Broken::Commitment => damaged(Damage::Commitment { section: number }),
+            Broken::Chunk(chunk) => damaged(Damage::Chunk { section: number, chunk }),
+            Broken::Io(error) => Error::io("reading a sealed file")(error),
+        },
+    )
+}
+
+/// The object that a file's header names, if it is an object file of this vault.
+pub(crate) fn owner(path: &Path, vault_id: VaultId) -> Option<ObjectId> {
+    let mut header = [0; HEADER_BYTES];
+    disk::open(path, false).ok()?.read_exact_at(&mut header, 0).ok()?;
+    ObjectHeader::parse(&header).filter(|found| found.vault_id == vault_id).map(|found| found.id)
+}
+
+/// Where an entry's file is.
+pub(crate) fn path(outputs: &Path, entry: &Entry) -> PathBuf {
+    outputs.join(format!("{}{SUFFIX}", entry.name))
+}
+
+fn open(outputs: &Path, entry: &Entry) -> Result<(File, u64), Error> {
+    let path = path(outputs, entry);
+    let not_a_file = Error::ObjectDamaged { id: entry.id, why: Damage::NotAFile };
+    match fs::symlink_metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::ObjectMissing(entry.id)),
+        Err(error) => return Err(Error::io("looking at a sealed file")(error)),
+        Ok(found) if !found.is_file() => return Err(not_a_file),
+        Ok(_) => {}
+    }
+    let file = disk::open(&path, false).map_err(Error::io("opening a sealed file"))?;
+    let size = file.metadata().map_err(Error::io("looking at a sealed file"))?.len();
+    Ok((file, size))
+}
+
+fn header_of(vault_id: VaultId, entry: &Entry) -> ObjectHeader {
+    let sections = [sealed_bytes(entry.preview_bytes), sealed_bytes(entry.content_bytes)];
+    ObjectHeader { vault_id, id: entry.id, sections }
+}
+
+struct Section {
+    file: File,
+    at: u64,
+    size: u64,
+}
+
+impl Source for Section {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(out, self.at + at)
+    }
+}

@@ -1,0 +1,411 @@
+//! The roll: the one structural change. Erasing, changing, adding and removing secrets are rolls.
+//!
+//! The whole vault file is written again under a new master key and a new epoch key, without what is to be forgotten;
+//! then the old epoch key is overwritten in the anchor. From that moment every older copy of the vault file, wherever it
+//! lies, is noise. The order, each step durable before the next:
+//!
+//! 1. the new file as `vault.new` (on a full disk, in the blocks of `reserve`);
+//! 2. the new epoch key in the anchor's spare cell;
+//! 3. `vault.new` renamed to `vault`: the new state is the state;
+//! 4. the old epoch key overwritten: the erasure is done;
+//! 5. mirror, reserve, dead object files: may fail, are reported, and are done again by [`Vault::sweep`].
+//!
+//! Opening a vault after a crash undoes 2 or finishes 4.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::{fs, io};
+
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::anchor::{self, Grade};
+use crate::cobblestone::Key;
+use crate::format::{Header, ObjectId, Role, SLOTS_MAX, SlotId, SlotKind, VaultId};
+use crate::item::{ITEM_BYTES_MAX, Item, Tombstone};
+use crate::lock::Lock;
+use crate::log::{self, Chain};
+use crate::object;
+use crate::open::{Home, Log, MAIN, Paths};
+use crate::random::{self, Random};
+use crate::slot::{self, OpenSlot};
+use crate::vault::{RESERVE, Vault};
+use crate::{Error, KdfParams, RecoveryCode, Secret, State, disk, keys};
+
+/// What an erasure achieved. Everything in it is true already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Erasure {
+    /// The state after it. If nothing had to be erased, the state as it was.
+    pub state: State,
+    /// What overwriting the old epoch key is worth where the anchor lies.
+    pub grade: Grade,
+    /// Objects that existed before and do not now.
+    pub erased: u64,
+    /// A dead file could not be removed, or the mirror not renewed. No key is left; [`Vault::sweep`] tries again.
+    pub cleanup_pending: bool,
+}
+
+/// What a roll for the key slots achieved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rolled {
+    /// The state after it.
+    pub state: State,
+    /// What overwriting the old epoch key is worth where the anchor lies.
+    pub grade: Grade,
+    /// The slot that was added, changed or removed.
+    pub slot: SlotId,
+}
+
+impl Vault {
+    /// Makes a new vault with a first passphrase and a recovery code. The code is shown once and kept nowhere. The
+    /// anchor comes first and the vault file last: an interrupted creation leaves no vault.
+    pub fn create(
+        paths: Paths,
+        secret: &Secret,
+        role: Role,
+        kdf: KdfParams,
+        random: &mut dyn Random,
+    ) -> Result<(Self, RecoveryCode), Error> {
+        secret.check_new()?;
+        if !role.opens_objects() {
+            return Err(Error::Limit("the first passphrase of a vault cannot be an auditor's"));
+        }
+        paths.prepare()?;
+        let lock = Lock::take(&paths.state)?;
+        if paths.vault_exists() {
+            return Err(Error::VaultExists(paths.state));
+        }
+        let home = Home { paths, lock };
+        let (vault_id, epoch) = (VaultId::random(random)?, 1);
+        let code = RecoveryCode::new(random)?;
+        let slots = vec![
+            OpenSlot::new(vault_id, (SlotId(1), role), secret, kdf, random)?,
+            OpenSlot::new(vault_id, (SlotId(2), Role::Admin), &code.secret(), kdf, random)?,
+        ];
+        let built = build(vault_id, epoch, slots, std::iter::empty(), random)?;
+        home.anchor().create(epoch, &built.epoch_key, random)?;
+        disk::write(home.state(), "vault.new", MAIN, &built.file)
+            .map_err(Error::io("writing the vault file"))?;
+        let file = built.file;
+        let log = Log { copies_agree: false, ..built.log };
+        let mut vault = Self::new(home, log);
+        vault.renew_mirror(&file);
+        vault.fill_reserve();
+        Ok((vault, code))
+    }
+
+    /// Destroys the keys of objects for good, in one roll. Ids that were erased before are passed over; one that never
+    /// existed is [`Error::UnknownObject`] and nothing is erased. `reason` and `now_ms` (since 1970) go into the
+    /// tombstones. [`Error::Unfinished`] means: erased for everybody who uses this program, but the old key may still be
+    /// in the anchor; [`Vault::reload`] wipes it.
+    pub fn erase(
+        &mut self,
+        ids: &[ObjectId],
+        reason: u16,
+        now_ms: u64,
+        random: &mut dyn Random,
+    ) -> Result<Erasure, Error> {
+        let unknown = |id: &&ObjectId| self.index.get(**id).is_none() && self.tombstone(**id).is_none();
+        if let Some(id) = ids.iter().find(unknown) {
+            return Err(Error::UnknownObject(*id));
+        }
+        let doomed: BTreeSet<ObjectId> =
+            ids.iter().copied().filter(|id| self.index.get(*id).is_some()).collect();
+        let entries: Vec<_> = self.list().filter(|entry| doomed.contains(&entry.id)).cloned().collect();
+        let mut cleanup_pending = false;
+        if !doomed.is_empty() {
+            let epoch = self.header.epoch + 1;
+            let tombstone = |id: &ObjectId| Tombstone { id: *id, erased_ms: now_ms, reason, epoch };
+            let tombstones: Vec<_> = doomed.iter().map(tombstone).collect();
+            let slots = self.open_slots()?;
+            cleanup_pending |= !self.roll(slots, &tombstones, random)?;
+            for entry in &entries {
+                cleanup_pending |=
+                    self.remove_dead(&object::path(&self.home.paths.outputs, entry), entry.id).is_err();
+            }
+            cleanup_pending |= disk::sync_folder(&self.home.paths.outputs).is_err();
+        }
+        Ok(Erasure { state: self.state(), grade: self.grade(), erased: doomed.len() as u64, cleanup_pending })
+    }
+
+    /// Removes files of erased objects that an interrupted erasure left, and renews mirror and reserve if they are not
+    /// as they should be. Other files are never touched. Like a write, it drops a torn tail: compare the state with the
+    /// audit log first. Returns how many files were removed.
+    pub fn sweep(&mut self) -> Result<u64, Error> {
+        self.repair()?;
+        let doing = || Error::io("removing dead files");
+        let mut removed = 0;
+        let folder = fs::read_dir(&self.home.paths.outputs).map_err(doing())?;
+        for found in folder {
+            let path = found.map_err(doing())?.path();
+            let sealed = path.to_str().is_some_and(|name| name.ends_with(object::SUFFIX));
+            let owner = if sealed { object::owner(&path, self.vault_id()) } else { None };
+            if owner.is_some_and(|id| self.tombstone(id).is_some()) {
+                disk::remove(&path).map_err(doing())?;
+                removed += 1;
+            }
+        }
+        if self.reserve_bytes < self.chain.end {
+            self.fill_reserve();
+        }
+        Ok(removed)
+    }
+
+    /// Replaces a passphrase. `proof` is the old passphrase, whose slot gets the new one; or the recovery code, and then
+    /// the first passphrase slot that opens objects gets it. The old one opens nothing afterwards, not even old copies of
+    /// the vault file.
+    pub fn change_secret(
+        &mut self,
+        proof: &Secret,
+        new: &Secret,
+        kdf: KdfParams,
+        random: &mut dyn Random,
+    ) -> Result<Rolled, Error> {
+        new.check_new()?;
+        let (proven, _) = slot::find(&self.header.slots, self.vault_id(), proof)?;
+        let first = |kind| {
+            let fits = move |info: &crate::SlotInfo| info.kind == kind && info.role.opens_objects();
+            self.header.slots.iter().map(|slot| slot.info).find(fits)
+        };
+        let target = match proven.info.kind {
+            SlotKind::Recovery => first(SlotKind::Passphrase).ok_or(Error::LastSlot)?,
+            SlotKind::Passphrase => proven.info,
+        };
+        self.check_unique(new, Some(target.id))?;
+        let replacement = OpenSlot::new(self.vault_id(), (target.id, target.role), new, kdf, random)?;
+        self.roll_slots(target.id, Some(replacement), random)
+    }
+
+    /// Draws a new recovery code; the old one opens nothing afterwards.
+    pub fn replace_recovery(
+        &mut self,
+        kdf: KdfParams,
+        random: &mut dyn Random,
+    ) -> Result<(Rolled, RecoveryCode), Error> {
+        let old = self.header.slots.iter().map(|slot| slot.info).find(|info| info.kind == SlotKind::Recovery);
+        let id = old.map_or_else(|| self.free_slot(), |info| Ok(info.id))?;
+        let code = RecoveryCode::new(random)?;
+        let slot = OpenSlot::new(self.vault_id(), (id, Role::Admin), &code.secret(), kdf, random)?;
+        Ok((self.roll_slots(id, Some(slot), random)?, code))
+    }
+
+    /// Adds a passphrase. An auditor's wraps no master key.
+    pub fn add_slot(
+        &mut self,
+        role: Role,
+        secret: &Secret,
+        kdf: KdfParams,
+        random: &mut dyn Random,
+    ) -> Result<Rolled, Error> {
+        secret.check_new()?;
+        let id = self.free_slot()?;
+        self.check_unique(secret, None)?;
+        let slot = OpenSlot::new(self.vault_id(), (id, role), secret, kdf, random)?;
+        self.roll_slots(id, Some(slot), random)
+    }
+
+    /// Removes a slot: its secret opens neither this vault file nor an older copy. The last passphrase that opens objects
+    /// stays. Somebody who had the vault open may have read the other slots' secrets; those need new passphrases too.
+    pub fn remove_slot(&mut self, id: SlotId, random: &mut dyn Random) -> Result<Rolled, Error> {
+        let infos = || self.header.slots.iter().map(|slot| slot.info);
+        infos().find(|info| info.id == id).ok_or(Error::UnknownSlot(id))?;
+        let opens = |info: &crate::SlotInfo| info.kind == SlotKind::Passphrase && info.role.opens_objects();
+        if !infos().any(|info| info.id != id && opens(&info)) {
+            return Err(Error::LastSlot);
+        }
+        self.roll_slots(id, None, random)
+    }
+
+    /// What overwriting the anchor is worth now.
+    pub fn grade(&self) -> Grade {
+        anchor::grade(&self.home.state().join(anchor::NAME))
+            .unwrap_or(Grade::KeepsHistory("a file system that could not be examined"))
+    }
+
+    fn free_slot(&self) -> Result<SlotId, Error> {
+        let highest = self.header.slots.iter().map(|slot| slot.info.id.0).max().unwrap_or(0);
+        match highest.checked_add(1) {
+            Some(next) if self.header.slots.len() < SLOTS_MAX => Ok(SlotId(next)),
+            _ => Err(Error::SlotsFull),
+        }
+    }
+
+    /// Signing in is opening one's slot: two people with one passphrase would be one.
+    fn check_unique(&self, secret: &Secret, but: Option<SlotId>) -> Result<(), Error> {
+        match slot::find(&self.header.slots, self.vault_id(), secret) {
+            Err(Error::WrongSecret) => Ok(()),
+            Ok((slot, _)) if Some(slot.info.id) == but => Ok(()),
+            Ok(_) => Err(Error::WeakSecret("it cannot be told apart from another one in this vault")),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn roll_slots(
+        &mut self,
+        id: SlotId,
+        replacement: Option<OpenSlot>,
+        random: &mut dyn Random,
+    ) -> Result<Rolled, Error> {
+        let mut slots = self.open_slots()?;
+        let place = slots.iter().position(|slot| slot.raw.info.id == id).unwrap_or(slots.len());
+        let after = place.saturating_add(1).min(slots.len());
+        slots.splice(place..after, replacement);
+        self.roll(slots, &[], random)?;
+        Ok(Rolled { state: self.state(), grade: self.grade(), slot: id })
+    }
+
+    /// All slots with their secrets, read from the log.
+    fn open_slots(&self) -> Result<Vec<OpenSlot>, Error> {
+        let mut secrets = BTreeMap::new();
+        for page in self.index.slots.values().copied().collect::<BTreeSet<_>>() {
+            for item in self.items(page)? {
+                if let Item::Slot { id, secret } = item {
+                    secrets.insert(id, secret);
+                }
+            }
+        }
+        let open = |raw: &crate::format::RawSlot| {
+            let secret = secrets.get(&raw.info.id).cloned().ok_or(Error::LogDamaged { record: 0 })?;
+            Ok(OpenSlot { raw: raw.clone(), secret })
+        };
+        self.header.slots.iter().map(open).collect()
+    }
+
+    /// Rolls. The objects of `dead` are left out. `false`: done, but something of step 5 is missing.
+    fn roll(
+        &mut self,
+        slots: Vec<OpenSlot>,
+        dead: &[Tombstone],
+        random: &mut dyn Random,
+    ) -> Result<bool, Error> {
+        if self.poisoned {
+            return Err(Error::Poisoned);
+        }
+        let built = self.rebuild(slots, dead, random)?;
+        let (state, old) = (self.home.state().to_owned(), self.header.epoch);
+        let anchor = self.home.anchor();
+        prepare_or_spend_reserve(&state, &built.file, &mut self.reserve_bytes)
+            .map_err(Error::io("writing the new vault file"))?; // 1
+        let kept = anchor.put(old + 1, &built.epoch_key); // 2
+        if let Err(error) = kept {
+            let _ = disk::remove(&state.join("vault.new"));
+            return Err(Error::io("writing the anchor")(error));
+        }
+        if let Err(error) = disk::publish(&state, "vault.new", MAIN, disk::Replace::Yes) {
+            self.poisoned = true; // 3 may or may not have happened
+            return Err(Error::Unfinished(error));
+        }
+        let Log { header, key, chain, index, .. } = built.log;
+        (self.header, self.key, self.chain, self.index, self.name) = (header, key, chain, index, MAIN);
+        self.open_files(false);
+        if let Err(error) = anchor.wipe(old, random) {
+            (self.poisoned, self.old_key_remains) = (true, true); // 4 may or may not have happened
+            return Err(error);
+        }
+        self.old_key_remains = false;
+        self.renew_mirror(&built.file); // 5
+        self.fill_reserve();
+        let torn = disk::remove(&state.join("vault.torn"));
+        Ok(self.mirror.is_some() && torn.is_ok())
+    }
+
+    /// The next epoch's file, read back with its new keys before anything is replaced.
+    fn rebuild(
+        &self,
+        slots: Vec<OpenSlot>,
+        dead: &[Tombstone],
+        random: &mut dyn Random,
+    ) -> Result<Built, Error> {
+        let gone: BTreeSet<ObjectId> = dead.iter().map(|tombstone| tombstone.id).collect();
+        let marks =
+            self.index.marks.iter().map(|(tag, value)| Ok(Item::Mark { tag: *tag, value: value.clone() }));
+        let tombstones =
+            self.index.tombstones.values().chain(dead).map(|tombstone| Ok(Item::Tombstone(*tombstone)));
+        let puts = (0..self.chain.pages.len()).flat_map(|page| match self.items(page) {
+            Ok(items) => items.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        });
+        let kept = |item: &Result<Item, Error>| match item {
+            Ok(Item::Put { entry, .. }) => !gone.contains(&entry.id),
+            Ok(_) => false,
+            Err(_) => true,
+        };
+        let items = marks.chain(tombstones).chain(puts.filter(kept));
+        let built = build(self.vault_id(), self.header.epoch + 1, slots, items, random)?;
+        let index = &built.log.index;
+        let same = self
+            .list()
+            .map(|entry| entry.id)
+            .filter(|id| !gone.contains(id))
+            .eq(index.entries.iter().map(|e| e.id))
+            && index.tombstones.len() == self.index.tombstones.len() + dead.len()
+            && index.marks == self.index.marks;
+        if same { Ok(built) } else { Err(Error::LogDamaged { record: self.chain.pages.len() as u64 }) }
+    }
+
+    /// Unlinks an erased object's file, but no other that lies under its name.
+    fn remove_dead(&self, path: &std::path::Path, id: ObjectId) -> io::Result<()> {
+        match object::owner(path, self.vault_id()) {
+            Some(owner) if owner != id => Err(io::ErrorKind::AlreadyExists.into()),
+            None if fs::symlink_metadata(path).is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
+            _ => disk::remove(path),
+        }
+    }
+}
+
+/// A complete vault file and what its reader finds in it.
+struct Built {
+    file: Vec<u8>,
+    epoch_key: Key,
+    log: Log,
+}
+
+/// Entries are packed into records of about this many bytes: one key derivation for some hundred entries.
+const RECORD_BYTES: usize = 64 * 1024;
+
+fn build(
+    vault_id: VaultId,
+    epoch: u64,
+    mut slots: Vec<OpenSlot>,
+    items: impl Iterator<Item = Result<Item, Error>>,
+    random: &mut dyn Random,
+) -> Result<Built, Error> {
+    let (master, view, epoch_key) = (random::key(random)?, random::key(random)?, random::key(random)?);
+    for slot in &mut slots {
+        slot.wrap(vault_id, (&master, &view), random)?;
+    }
+    let raw = slots.iter().map(|slot| slot.raw.clone()).collect();
+    let header = Header { vault_id, epoch, file_id: random::bytes(random)?, slots: raw };
+    let mut file = header.encode();
+    keys::seal_head(&mut file, &master, &view, random)?;
+    let key = keys::log_key(&master, &epoch_key, &header);
+    let mut chain = Chain::new(&header, &file);
+    let secrets = slots.into_iter().map(|slot| Ok(Item::Slot { id: slot.raw.info.id, secret: slot.secret }));
+    let mut page = Zeroizing::new(Vec::with_capacity(RECORD_BYTES + ITEM_BYTES_MAX));
+    for item in secrets.chain(items) {
+        item?.encode(&mut page);
+        if page.len() >= RECORD_BYTES {
+            chain.append(&key, &page, &mut file, random)?;
+            page.zeroize();
+        }
+    }
+    if !page.is_empty() {
+        chain.append(&key, &page, &mut file, random)?;
+    }
+    let (chain, index) = log::read(&header, &key, &file)?;
+    Ok(Built { file, epoch_key, log: Log { header, key, chain, index, name: MAIN, copies_agree: false } })
+}
+
+fn prepare_or_spend_reserve(state: &std::path::Path, file: &[u8], reserve_bytes: &mut u64) -> io::Result<()> {
+    let result = match disk::prepare(state, "vault.new", file) {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            disk::remove(&state.join("vault.new"))?;
+            disk::remove(&state.join(RESERVE))?;
+            *reserve_bytes = 0;
+            disk::sync_folder(state)?; // makes the freed blocks usable
+            disk::prepare(state, "vault.new", file)
+        }
+        result => result,
+    };
+    result.inspect_err(|_| drop(disk::remove(&state.join("vault.new"))))
+}

@@ -1,0 +1,177 @@
+//! What a person types: a passphrase or the recovery code.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use unicode_normalization::UnicodeNormalization;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::Error;
+use crate::format::SlotKind;
+use crate::random::{self, Random};
+
+/// Characters that a new passphrase has at least.
+pub const PASSPHRASE_CHARS_MIN: usize = 12;
+/// Bytes that any passphrase has at most.
+const PASSPHRASE_BYTES_MAX: usize = 1024;
+/// Refused even though they are long enough. Compared without case, spaces, hyphens and underscores.
+const OBVIOUS: [&str; 16] = [
+    "passwordpassword",
+    "password1234",
+    "password12345",
+    "password123456",
+    "passphrase1234",
+    "123456789012",
+    "1234567890123",
+    "12345678901234",
+    "123456789012345",
+    "1234567890123456",
+    "qwertyuiopasdfghjkl",
+    "qwertyuiop12",
+    "correcthorsebatterystaple",
+    "letmeinletmein",
+    "administrator",
+    "lightprooflightproof",
+];
+
+/// A typed secret. Wiped when dropped, never printed.
+pub struct Secret {
+    pub(crate) kind: SlotKind,
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
+}
+
+impl Secret {
+    /// A passphrase as it was typed or read: one final line end is dropped, the rest is normalized (Unicode NFC) and
+    /// otherwise kept, spaces included. [`Error::WeakSecret`] when it is empty or longer than 1024 bytes.
+    pub fn passphrase(text: &str) -> Result<Self, Error> {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        if text.is_empty() || text.len() > PASSPHRASE_BYTES_MAX {
+            return Err(Error::WeakSecret("it is empty or longer than 1024 bytes"));
+        }
+        // NFC at most triples UTF-8; with that room the vector never moves, so no copy is left behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(3 * text.len()));
+        let mut utf8 = [0; 4];
+        text.nfc().for_each(|c| bytes.extend_from_slice(c.encode_utf8(&mut utf8).as_bytes()));
+        utf8.zeroize();
+        Ok(Self { kind: SlotKind::Passphrase, bytes })
+    }
+
+    /// A recovery code as it was typed: case, spaces and hyphens do not matter, `O` is `0`, `I` and `L` are `1`.
+    /// [`Error::RecoveryCodeMistyped`] when a character or the check is wrong.
+    pub fn recovery(text: &str) -> Result<Self, Error> {
+        RecoveryCode::parse(text).map(|code| code.secret())
+    }
+
+    /// The recovery code if the text is a valid one, else a passphrase: for a prompt that accepts both.
+    pub fn any(text: &str) -> Result<Self, Error> {
+        Self::recovery(text).or_else(|_| Self::passphrase(text))
+    }
+
+    /// Refuses a new passphrase of fewer than 12 characters, of one or two different characters, or from a short list.
+    pub fn check_new(&self) -> Result<(), Error> {
+        if self.kind != SlotKind::Passphrase {
+            return Err(Error::WeakSecret("a recovery code cannot serve as a passphrase"));
+        }
+        let text = std::str::from_utf8(&self.bytes).map_err(|_| Error::WeakSecret("it is not text"))?;
+        if text.chars().count() < PASSPHRASE_CHARS_MIN {
+            return Err(Error::WeakSecret("it has fewer than 12 characters"));
+        }
+        let plain = Zeroizing::new(
+            text.chars().filter(|c| !" -_".contains(*c)).map(|c| c.to_ascii_lowercase()).collect::<String>(),
+        );
+        let mut first_two = plain.chars().take(1).chain(plain.chars().find(|c| !plain.starts_with(*c)));
+        let pair = (first_two.next(), first_two.next());
+        if plain.chars().all(|c| Some(c) == pair.0 || Some(c) == pair.1) {
+            return Err(Error::WeakSecret("it repeats the same characters"));
+        }
+        if OBVIOUS.contains(&plain.as_str()) {
+            return Err(Error::WeakSecret("it is one of the first that an attacker tries"));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// 160 random bits that open the vault when every passphrase is lost. Shown once, when the vault is made.
+pub struct RecoveryCode(Zeroizing<[u8; CODE_BYTES]>);
+
+/// Random bytes of a code.
+const CODE_BYTES: usize = 20;
+/// Base32 digits that hold them.
+const CODE_DIGITS: usize = 32;
+/// Further digits that catch typing errors.
+const CHECK_DIGITS: usize = 4;
+/// Crockford's base32: no I, L, O, U.
+const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+impl RecoveryCode {
+    pub(crate) fn new(random: &mut dyn Random) -> Result<Self, Error> {
+        random::bytes(random).map(|bytes| Self(Zeroizing::new(bytes)))
+    }
+
+    /// Nine groups of four, for paper.
+    pub fn text(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(CODE_DIGITS + CHECK_DIGITS + 8));
+        for (index, digit) in self.digits().iter().enumerate() {
+            if index > 0 && index % 4 == 0 {
+                text.push('-');
+            }
+            text.push(char::from(DIGITS[usize::from(*digit) % DIGITS.len()]));
+        }
+        text
+    }
+
+    /// The secret that opens the recovery slot.
+    pub fn secret(&self) -> Secret {
+        Secret { kind: SlotKind::Recovery, bytes: Zeroizing::new(self.0.to_vec()) }
+    }
+
+    fn parse(text: &str) -> Result<Self, Error> {
+        let mut digits = Zeroizing::new(Vec::with_capacity(CODE_DIGITS + CHECK_DIGITS));
+        for c in text.trim().chars().filter(|c| !matches!(c, ' ' | '-')) {
+            let c = match c.to_ascii_uppercase() {
+                'O' => '0',
+                'I' | 'L' => '1',
+                other => other,
+            };
+            let value = DIGITS.iter().position(|digit| char::from(*digit) == c);
+            if value.is_none() || digits.len() == CODE_DIGITS + CHECK_DIGITS {
+                return Err(Error::RecoveryCodeMistyped);
+            }
+            digits.extend(value.and_then(|value| u8::try_from(value).ok()));
+        }
+        let mut code = Self(Zeroizing::new([0; CODE_BYTES]));
+        for (index, bit) in
+            digits.iter().take(CODE_DIGITS).flat_map(|d| (0..5).rev().map(move |b| d >> b & 1)).enumerate()
+        {
+            code.0[index / 8] |= bit << (7 - index % 8);
+        }
+        if code.digits()[..] == digits[..] { Ok(code) } else { Err(Error::RecoveryCodeMistyped) }
+    }
+
+    /// 32 digits of the code and 4 of the check: the first 20 bits of SHA-256("lp1/recovery" ‖ code).
+    fn digits(&self) -> Zeroizing<[u8; CODE_DIGITS + CHECK_DIGITS]> {
+        let check = Sha256::new().chain_update(b"lp1/recovery").chain_update(&self.0[..]).finalize();
+        let mut digits = Zeroizing::new([0; CODE_DIGITS + CHECK_DIGITS]);
+        let bits = self.0.iter().chain(&check).flat_map(|byte| (0..8).rev().map(move |b| byte >> b & 1));
+        for (index, bit) in bits.take(5 * (CODE_DIGITS + CHECK_DIGITS)).enumerate() {
+            digits[index / 5] |= bit << (4 - index % 5);
+        }
+        digits
+    }
+}
+
+impl fmt::Debug for RecoveryCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecoveryCode(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! A disk that is full to the last block: a put fails cleanly, an erasure succeeds.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+
+use vault::{Error, Grade, NewObject, ObjectId, OsRandom};
+
+use super::{Place, check_object, put};
+
+/// A small tmpfs, unmounted at the end.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Mounts it. Needs root; in a container also CAP_SYS_ADMIN.
+    fn mount(place: &Place) -> Self {
+        let at = place.0.clone();
+        let output = Command::new("mount").args(["-t", "tmpfs", "-o", "size=6m", "tmpfs"]).arg(&at).output();
+        let output = output.expect("mount (package mount) is needed");
+        assert!(
+            output.status.success(),
+            "this test fills a small disk of its own and must be allowed to mount one: run it as root \
+             (`sudo -E` or `unshare --user --map-root-user --mount`): {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Self(at)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_a_put_and_allows_an_erasure() {
+    let place = Place::new();
+    let disk = SmallDisk::mount(&place);
+    let (mut vault, _) = place.create();
+    let ids: Vec<_> = (0..20).map(|n| put(&mut vault, &format!("n{n}"), 50_000)).collect();
+    assert_eq!(vault.grade(), Grade::Volatile);
+    fill(&disk.0.join("ballast"));
+    let state = vault.state();
+    let new = NewObject {
+        salt: [7; 16],
+        id: ObjectId::random(&mut OsRandom).expect("random"),
+        name: "more",
+        created_ms: 1,
+        metadata: b"",
+        preview: b"",
+        content: &[1; 50_000],
+    };
+    assert!(matches!(vault.put(&new, &mut OsRandom), Err(Error::DiskFull)));
+    assert_eq!(vault.state(), state);
+    assert!(!place.sealed("more").exists());
+    // Records are smaller than objects: go on until the vault file itself cannot grow.
+    let mut refused = false;
+    for n in 0..200 {
+        match vault.set_mark(1, &[n; 256], &mut OsRandom) {
+            Ok(_) => {}
+            Err(Error::DiskFull) => refused = true,
+            Err(other) => panic!("{other:?}"),
+        }
+        if refused {
+            break;
+        }
+    }
+    assert!(refused, "the vault file never met the full disk");
+    drop(vault);
+    let mut vault = place.unlock().expect("opens on a full disk");
+    let erasure = vault.erase(&ids[..1], 1, 1, &mut OsRandom).expect("the reserve is there for this");
+    assert_eq!((erasure.erased, erasure.state.epoch), (1, 2));
+    ids[1..].iter().for_each(|id| check_object(&vault, *id, 50_000));
+    fill(&disk.0.join("ballast"));
+    let erasure = vault.erase(&ids[1..2], 1, 1, &mut OsRandom).expect("and again");
+    assert_eq!(erasure.erased, 1);
+    drop(vault);
+    fs::remove_file(disk.0.join("ballast")).expect("removed");
+    let mut vault = place.unlock().expect("opens");
+    vault.sweep().expect("swept");
+    let report = vault.verify().expect("verifies");
+    assert!(report.is_sound() && report.mirror_agrees && report.sound == 18, "{report:?}");
+    assert_eq!(vault.notices(), []);
+    put(&mut vault, "more", 50_000);
+    drop(vault);
+    drop(disk);
+}
+
+/// Writes until nothing fits.
+fn fill(path: &std::path::Path) {
+    let mut file = OpenOptions::new().create(true).append(true).open(path).expect("opens");
+    for block in [64 * 1024, 4096, 512, 1] {
+        while file.write_all(&vec![7; block]).is_ok() {}
+    }
+}

@@ -1,0 +1,254 @@
+//! What a vault is for.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use sha2::{Digest, Sha256};
+use vault::{Error, KdfParams, Locked, NewObject, Notice, ObjectId, OsRandom, Role, Vault};
+
+use super::{PASSPHRASE, Place, check_object, content_of, put, secret};
+
+const SIZES: [usize; 7] = [0, 1, 16_383, 16_384, 16_385, 32_768, 100_000];
+
+#[test]
+fn objects_of_every_size_survive_a_restart() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    let ids: Vec<_> =
+        SIZES.iter().map(|bytes| (put(&mut vault, &format!("object_{bytes}.png"), *bytes), *bytes)).collect();
+    let before = vault.state();
+    assert_eq!(before.seq, 1 + SIZES.len() as u64);
+    drop(vault);
+    let vault = place.unlock().expect("opens");
+    assert_eq!((vault.state(), vault.notices()), (before, vec![]));
+    ids.iter().for_each(|(id, bytes)| check_object(&vault, *id, *bytes));
+    assert!(vault.list().map(|entry| entry.id).eq(ids.iter().map(|(id, _)| *id)));
+    assert!(vault.list().rev().map(|entry| entry.id).eq(ids.iter().rev().map(|(id, _)| *id)));
+    let report = vault.verify().expect("verifies");
+    assert!(report.is_sound() && report.mirror_agrees && report.orphans.is_empty());
+    assert_eq!(report.sound, SIZES.len() as u64);
+}
+
+#[test]
+fn ranges_are_parts_of_the_content() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    let id = put(&mut vault, "long.png", 50_000);
+    let content = content_of("long.png", 50_000);
+    for (from, bytes) in
+        [(0, 0), (0, 1), (16_383, 2), (49_999, 1), (50_000, 0), (10_000, 30_000), (0, 50_000)]
+    {
+        let got = vault.open_range(id, from, bytes).expect("inside");
+        assert_eq!(&got[..], &content[from as usize..(from + bytes) as usize]);
+    }
+    for (from, bytes) in [(0, 50_001), (50_001, 0), (u64::MAX, 1), (1, u64::MAX)] {
+        assert!(matches!(vault.open_range(id, from, bytes), Err(Error::Range { content_bytes: 50_000 })));
+    }
+}
+
+#[test]
+fn a_receipt_names_the_file_on_disk() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    let id = ObjectId::random(&mut OsRandom).expect("random");
+    let new = NewObject {
+        id,
+        salt: [7; 16],
+        name: "a.png",
+        created_ms: 5,
+        metadata: b"m",
+        preview: b"p",
+        content: b"c",
+    };
+    let staged = vault.stage(&new, &mut OsRandom).expect("staged");
+    let (sha256, salt) = (staged.ciphertext_sha256(), staged.salt());
+    let file = fs::read(place.sealed("a.png")).expect("the file is there before the commit");
+    assert!(vault.list().next().is_none(), "the object is not there before the commit");
+    let receipt = vault.commit(staged, &mut OsRandom).expect("committed");
+    assert_eq!(receipt.ciphertext_sha256, sha256);
+    assert_eq!(receipt.ciphertext_sha256[..], Sha256::digest(&file)[..]);
+    assert_eq!(receipt.ciphertext_bytes, file.len() as u64);
+    let entry = vault.get(id).expect("listed");
+    assert_eq!((entry.salt, entry.created_ms, entry.preview_bytes, entry.content_bytes), (salt, 5, 1, 1));
+}
+
+#[test]
+fn a_staged_object_that_is_dropped_or_discarded_never_was() {
+    let place = Place::new();
+    let (vault, _) = place.create();
+    let id = ObjectId::random(&mut OsRandom).expect("random");
+    let new = |name| NewObject {
+        id,
+        salt: [7; 16],
+        name,
+        created_ms: 5,
+        metadata: b"",
+        preview: b"",
+        content: b"c",
+    };
+    drop(vault.stage(&new("dropped"), &mut OsRandom).expect("staged"));
+    let staged = vault.stage(&new("discarded"), &mut OsRandom).expect("staged");
+    vault.discard(staged).expect("discarded");
+    assert!(!place.sealed("discarded").exists());
+    drop(vault);
+    let vault = place.unlock().expect("opens");
+    assert!(vault.list().next().is_none());
+    assert_eq!(vault.verify().expect("verifies").orphans, ["dropped.sealed"]);
+}
+
+#[test]
+fn marks_keep_their_last_value() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    assert_eq!(vault.mark(1), None);
+    vault.set_mark(1, b"first", &mut OsRandom).expect("set");
+    vault.set_mark(2, &[7; 256], &mut OsRandom).expect("set");
+    let state = vault.set_mark(1, b"second", &mut OsRandom).expect("set");
+    assert!(matches!(vault.set_mark(1, &[0; 257], &mut OsRandom), Err(Error::Limit(_))));
+    drop(vault);
+    let mut vault = place.unlock().expect("opens");
+    assert_eq!(
+        (vault.state(), vault.mark(1), vault.mark(2)),
+        (state, Some(&b"second"[..]), Some(&[7; 256][..]))
+    );
+    let id = put(&mut vault, "a", 1);
+    vault.erase(&[id], 1, 1, &mut OsRandom).expect("erased");
+    assert_eq!(vault.mark(1), Some(&b"second"[..]), "a roll keeps marks");
+}
+
+#[test]
+fn names_and_sizes_are_limited() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    let id = put(&mut vault, "taken", 1);
+    let mut new = NewObject {
+        salt: [7; 16],
+        id: ObjectId::random(&mut OsRandom).expect("random"),
+        name: "",
+        created_ms: 0,
+        metadata: b"",
+        preview: b"",
+        content: b"",
+    };
+    let long = "x".repeat(201);
+    for name in ["", ".", "..", ".hidden", "a/b", "../a", "a b", "a\0", "ü", &long] {
+        new.name = name;
+        assert!(matches!(vault.stage(&new, &mut OsRandom), Err(Error::Limit(_))), "{name}");
+    }
+    new.name = "taken";
+    assert!(matches!(vault.stage(&new, &mut OsRandom), Err(Error::NameTaken)));
+    fs::write(place.sealed("foreign"), b"kept").expect("written");
+    new.name = "foreign";
+    assert!(matches!(vault.stage(&new, &mut OsRandom), Err(Error::NameTaken)));
+    assert_eq!(fs::read(place.sealed("foreign")).expect("still there"), b"kept");
+    new.name = "new";
+    new.metadata = &[0; 64 * 1024 + 1];
+    assert!(matches!(vault.stage(&new, &mut OsRandom), Err(Error::Limit(_))));
+    new.metadata = &[0; 64 * 1024];
+    vault.put(&new, &mut OsRandom).expect("the limit itself is allowed");
+    (new.id, new.name) = (id, "other");
+    assert!(matches!(vault.stage(&new, &mut OsRandom), Err(Error::IdTaken(_))));
+    let parts = fs::read_dir(place.paths().outputs).expect("listed").count();
+    assert_eq!(parts, 3, "a refused object leaves no file");
+}
+
+#[test]
+fn files_removed_by_hand_are_missing_and_nothing_else_suffers() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    let (gone, kept) = (put(&mut vault, "gone", 10), put(&mut vault, "kept", 10));
+    fs::remove_file(place.sealed("gone")).expect("removed");
+    assert_eq!(vault.missing(), [gone]);
+    assert_eq!(vault.list().count(), 2);
+    assert!(matches!(vault.open_content(gone), Err(Error::ObjectMissing(id)) if id == gone));
+    check_object(&vault, kept, 10);
+    let report = vault.verify().expect("verifies");
+    assert_eq!((report.missing, report.sound), (vec![gone], 1));
+    let erasure = vault.erase(&[gone], 9, 1, &mut OsRandom).expect("the key can still be destroyed");
+    assert_eq!((erasure.erased, erasure.cleanup_pending, vault.missing().len()), (1, false, 0));
+}
+
+#[test]
+fn a_removed_outputs_folder_is_made_again() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    let gone = put(&mut vault, "gone", 10);
+    drop(vault);
+    fs::remove_dir_all(place.paths().outputs).expect("removed");
+    let mut vault = place.unlock().expect("opens");
+    assert_eq!(vault.missing(), [gone]);
+    let id = put(&mut vault, "new", 10);
+    check_object(&vault, id, 10);
+}
+
+#[test]
+fn what_is_printed_for_debugging_holds_no_secret() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    let id = put(&mut vault, "named", 10);
+    let entry = vault.get(id).expect("listed");
+    assert_eq!(format!("{entry:?}"), format!("Entry {{ id: {id}, name: \"named\", .. }}"));
+    let state = vault.state();
+    assert_eq!(format!("{vault:?}"), format!("Vault {{ state: {state:?}, .. }}"));
+}
+
+#[test]
+fn one_process_at_a_time_and_it_says_who() {
+    let place = Place::new();
+    let (vault, _) = place.create();
+    vault.announce("http://127.0.0.1:7860").expect("announced");
+    let Err(Error::Busy(holder)) = Locked::open(place.paths()) else { panic!("two holders") };
+    assert_eq!((holder.pid, holder.address.as_deref()), (std::process::id(), Some("http://127.0.0.1:7860")));
+    assert_eq!(place.paths().holder().expect("readable"), Some(holder.clone()));
+    assert_eq!(holder.to_string(), format!("process {} at http://127.0.0.1:7860", std::process::id()));
+    let locked = vault.lock().expect("locked");
+    assert!(place.paths().holder().expect("readable").is_some(), "locking the vault keeps it");
+    drop(locked);
+    assert_eq!(place.paths().holder().expect("readable"), None);
+    fs::write(place.state("lock"), "pid 1\n").expect("a stale lock file");
+    drop(place.unlock().expect("a stale lock file means nothing"));
+}
+
+#[test]
+fn a_locked_vault_shows_its_public_part_only() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    put(&mut vault, "a", 1);
+    let public = vault.public();
+    let locked = vault.lock().expect("locked");
+    assert_eq!((locked.public(), locked.public().slots.len()), (&public, 2));
+    let Err((locked, Error::WrongSecret)) = locked.unlock(&secret("not the passphrase")) else {
+        panic!("opened")
+    };
+    assert!(locked.unlock(&secret(PASSPHRASE)).is_ok(), "a wrong secret costs nothing but time");
+}
+
+#[test]
+fn a_vault_is_never_made_over_another() {
+    let place = Place::new();
+    assert!(matches!(Locked::open(place.paths()), Err(Error::NoVault(_))));
+    drop(place.create());
+    let again =
+        || Vault::create(place.paths(), &secret(PASSPHRASE), Role::Admin, KdfParams::FLOOR, &mut OsRandom);
+    assert!(matches!(again(), Err(Error::VaultExists(_))));
+    fs::remove_file(place.state("vault")).expect("removed");
+    assert!(matches!(again(), Err(Error::VaultExists(_))), "the mirror alone can be opened");
+    assert_eq!(place.unlock().expect("from the mirror").notices(), [Notice::UsedMirror, Notice::MirrorStale]);
+}
+
+#[test]
+fn folders_are_private_and_must_stay_so() {
+    let place = Place::new();
+    drop(place.create());
+    let mode = |path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(place.paths().state), 0o700);
+    for name in ["vault", "vault.mirror", "anchor", "lock", "reserve"] {
+        assert_eq!(mode(place.state(name)), 0o600, "{name}");
+    }
+    fs::set_permissions(place.paths().state, fs::Permissions::from_mode(0o777)).expect("changed");
+    assert!(matches!(place.unlock(), Err(Error::Unsafe { .. })));
+    fs::set_permissions(place.paths().state, fs::Permissions::from_mode(0o700)).expect("changed");
+    fs::rename(place.paths().state, place.0.join("elsewhere")).expect("moved");
+    std::os::unix::fs::symlink(place.0.join("elsewhere"), place.paths().state).expect("linked");
+    assert!(matches!(place.unlock(), Err(Error::Unsafe { .. })));
+}

@@ -1,0 +1,106 @@
+//! Reading everything, to know that it can be read.
+
+use std::fs;
+
+use crate::anchor::Grade;
+use crate::format::ObjectId;
+use crate::log;
+use crate::object::{self, PART_SUFFIX, Part, SUFFIX};
+use crate::open::{self, MAIN, MIRROR};
+use crate::vault::{Notice, Vault};
+use crate::{Error, State};
+
+/// What a full check found.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct VerifyReport {
+    /// The state that the vault file on disk adds up to.
+    pub state: State,
+    /// Objects whose preview and content opened completely.
+    pub sound: u64,
+    /// Plaintext bytes that were opened.
+    pub bytes: u64,
+    /// Objects whose file is gone.
+    pub missing: Vec<ObjectId>,
+    /// Objects whose file does not open, with the reason.
+    pub damaged: Vec<(ObjectId, Error)>,
+    /// Files that are left of erased objects: noise, removed by a sweep.
+    pub dead: Vec<String>,
+    /// Sealed or half-written files that belong to no object of this vault: reported, never touched.
+    pub orphans: Vec<String>,
+    /// Whether the mirror is a copy of the vault file, byte for byte.
+    pub mirror_agrees: bool,
+    /// What erasing is worth here.
+    pub grade: Grade,
+    /// What opening found.
+    pub notices: Vec<Notice>,
+}
+
+impl VerifyReport {
+    /// Whether everything that was put and not erased can be read.
+    pub fn is_sound(&self) -> bool {
+        self.missing.is_empty() && self.damaged.is_empty()
+    }
+}
+
+impl Vault {
+    /// Reads the vault file again from disk and opens both sections of every object. Errors of single objects are in the
+    /// report; an error here means that the vault file itself cannot be read or is not the one that was opened.
+    pub fn verify(&self) -> Result<VerifyReport, Error> {
+        let file = open::read_file(self.home.state(), self.name)?;
+        if file.get(..self.header.sealed_size()) != Some(&self.header.encode()[..]) {
+            return Err(Error::HeaderTampered);
+        }
+        let (chain, _) = log::read(&self.header, &self.key, &file)?;
+        if chain.state() != self.state() {
+            return Err(Error::LogDamaged { record: chain.state().seq });
+        }
+        let other = open::read_file(self.home.state(), if self.name == MAIN { MIRROR } else { MAIN });
+        let mut report = VerifyReport {
+            state: chain.state(),
+            sound: 0,
+            bytes: 0,
+            missing: Vec::new(),
+            damaged: Vec::new(),
+            dead: Vec::new(),
+            orphans: Vec::new(),
+            mirror_agrees: other.is_ok_and(|other| other == file),
+            grade: self.grade(),
+            notices: self.notices(),
+        };
+        for entry in self.list() {
+            let key = self.data_key(entry)?;
+            let open =
+                |part| object::read(&self.home.paths.outputs, self.vault_id(), entry, &key, part, None);
+            match open(Part::Preview).and_then(|_| open(Part::Content)) {
+                Ok(_) => {
+                    report.sound += 1;
+                    report.bytes += entry.preview_bytes + entry.content_bytes;
+                }
+                Err(Error::ObjectMissing(id)) => report.missing.push(id),
+                Err(error) => report.damaged.push((entry.id, error)),
+            }
+        }
+        self.look_for_orphans(&mut report)?;
+        Ok(report)
+    }
+
+    fn look_for_orphans(&self, report: &mut VerifyReport) -> Result<(), Error> {
+        let doing = || Error::io("listing the outputs folder");
+        let known: std::collections::HashSet<String> =
+            self.list().map(|entry| format!("{}{SUFFIX}", entry.name)).collect();
+        for found in fs::read_dir(&self.home.paths.outputs).map_err(doing())? {
+            let found = found.map_err(doing())?;
+            let name = found.file_name().to_string_lossy().into_owned();
+            if known.contains(&name) || !(name.ends_with(SUFFIX) || name.ends_with(PART_SUFFIX)) {
+                continue;
+            }
+            let owner = object::owner(&found.path(), self.vault_id());
+            let dead = owner.is_some_and(|id| self.tombstone(id).is_some());
+            if dead { &mut report.dead } else { &mut report.orphans }.push(name);
+        }
+        report.dead.sort();
+        report.orphans.sort();
+        Ok(())
+    }
+}
