@@ -1,0 +1,440 @@
+//! What can happen. The schema of version 1: every event with its fields, and nothing else. It only grows.
+//!
+//! There is no text in it: a field's type must be one of those in `token.rs`.
+
+use crate::token::{Actor, Digest, Field, Job, Kind, Object, PublicKey};
+use crate::words::*;
+
+/// Version of the record format, the `v` of every record.
+pub const VERSION: u32 = 1;
+
+/// One event with its circumstances: what [`crate::Log::append`] takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What happened.
+    pub event: Event,
+    /// Who did it.
+    pub actor: Actor,
+    /// Which object it concerns.
+    pub object: Option<Object>,
+    /// Which job it belongs to.
+    pub job: Option<Job>,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+impl Event {
+    /// The event as an act of `actor`, outcome `ok`.
+    pub fn by(self, actor: Actor) -> Entry {
+        Entry { event: self, actor, object: None, job: None, outcome: Outcome::Ok }
+    }
+
+    /// The event as an act of the program itself, outcome `ok`.
+    pub fn by_system(self) -> Entry {
+        self.by(Actor::System)
+    }
+
+    /// Whether the event may use the space that is set aside for a full disk: endings, erasures, and what the log
+    /// says about itself.
+    pub(crate) fn may_use_reserve(&self) -> bool {
+        let name = self.name();
+        name.starts_with("object.eras")
+            || name.starts_with("key.")
+            || name.starts_with("recovery.")
+            || matches!(
+                self,
+                Self::BootStopped { .. }
+                    | Self::BootRefused { .. }
+                    | Self::VaultLocked { .. }
+                    | Self::VaultRolled { .. }
+                    | Self::ObjectMissing {}
+                    | Self::GenerateFailed { .. }
+                    | Self::GenerateFinished { .. }
+                    | Self::ObjectExportFailed { .. }
+                    | Self::DiskReserveLow {}
+            )
+    }
+}
+
+impl Entry {
+    /// The same, concerning `object`.
+    pub fn object(self, object: Object) -> Self {
+        Self { object: Some(object), ..self }
+    }
+
+    /// The same, belonging to `job`.
+    pub fn job(self, job: Job) -> Self {
+        Self { job: Some(job), ..self }
+    }
+
+    /// The same, refused by a rule.
+    pub fn denied(self) -> Self {
+        Self { outcome: Outcome::Denied, ..self }
+    }
+
+    /// The same, tried and not done.
+    pub fn failed(self) -> Self {
+        Self { outcome: Outcome::Failed, ..self }
+    }
+
+    /// Whether the event has the object and the job that its type requires.
+    pub(crate) fn is_complete(&self) -> bool {
+        schema(self.event.name())
+            .is_some_and(|t| (!t.object || self.object.is_some()) && (!t.job || self.job.is_some()))
+    }
+}
+
+/// One event type of the schema.
+#[derive(Debug)]
+pub struct Type {
+    /// Its name, the `type` of the record.
+    pub name: &'static str,
+    /// The record must name an object.
+    pub object: bool,
+    /// The record must name a job.
+    pub job: bool,
+    /// The fields of `d`. All of them must be there.
+    pub fields: &'static [(&'static str, Kind)],
+}
+
+/// The schema entry of a type name.
+pub fn schema(name: &str) -> Option<&'static Type> {
+    SCHEMA.iter().find(|t| t.name == name)
+}
+
+macro_rules! events {
+    ($( $(#[$doc:meta])* $name:literal $([$($need:ident)+])? $variant:ident {
+        $( $(#[$fdoc:meta])* $field:ident: $ty:ty ),* $(,)?
+    } )*) => {
+        /// An event of the log.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Event { $( $(#[$doc])* $variant { $( $(#[$fdoc])* $field: $ty ),* } ),* }
+
+        /// Every event type there is.
+        pub static SCHEMA: &[Type] = &[ $( Type {
+            name: $name,
+            object: has(&[$($(stringify!($need)),+)?], "object"),
+            job: has(&[$($(stringify!($need)),+)?], "job"),
+            fields: &[ $( (stringify!($field), <$ty as Field>::KIND) ),* ],
+        } ),* ];
+
+        impl Event {
+            /// The event's name, the `type` of its record.
+            pub fn name(&self) -> &'static str {
+                match self { $( Self::$variant { .. } => $name ),* }
+            }
+
+            /// The fields with their canonical JSON values, in the order of the schema.
+            pub(crate) fn fields(&self) -> Vec<(&'static str, String)> {
+                match self { $( Self::$variant { $( $field ),* } => {
+                    #[allow(unused_mut)]
+                    let mut all: Vec<(&'static str, String)> = Vec::new();
+                    $( let mut text = String::new(); $field.put(&mut text); all.push((stringify!($field), text)); )*
+                    all
+                } ),* }
+            }
+        }
+    };
+}
+
+const fn has(needs: &[&str], wanted: &str) -> bool {
+    let mut i = 0;
+    while i < needs.len() {
+        if needs[i].len() == wanted.len() && needs[i].as_bytes()[0] == wanted.as_bytes()[0] {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+events! {
+    /// The first record of every log.
+    "log.created" LogCreated {
+        /// Public key of epoch 0, the root of trust.
+        key: PublicKey,
+    }
+    /// The program started and its fences are up; nothing has been opened yet but this log.
+    "boot.started" BootStarted {
+        /// Process id.
+        pid: u32,
+        /// SHA-256 of the running binary.
+        binary: Digest,
+        /// Digest of the policy in force.
+        policy: Digest,
+        /// Landlock ABI of the kernel.
+        landlock_abi: u32,
+    }
+    /// The program refused to start.
+    "boot.refused" BootRefused {
+        /// Why.
+        reason: StartRefusal,
+    }
+    /// What holds from here on, tested.
+    "posture.recorded" PostureRecorded {
+        /// Digest of the full report.
+        report: Digest,
+        /// One bit per fence that is up and passed its test, in the order of the report.
+        fences: u32,
+        /// Number of amber items.
+        amber: u32,
+        /// Landlock ABI in use.
+        landlock_abi: u32,
+        /// The process keeps user id 0 (without capabilities).
+        uid0: bool,
+    }
+    /// The program is ready: model loaded, fences tested, posture on record.
+    "boot.ready" BootReady {
+        /// Digest of the loaded model.
+        model: Digest,
+        /// Device that computes.
+        device: Device,
+    }
+    /// The program ended in order.
+    "boot.stopped" BootStopped {
+        /// Why.
+        reason: StopReason,
+    }
+    /// A vault was made.
+    "vault.created" VaultCreated {
+        /// How well its storage forgets.
+        grade: Grade,
+        /// Argon2id memory in KiB (RFC 9106).
+        kdf_memory_kib: u32,
+        /// Argon2id passes.
+        kdf_passes: u32,
+        /// Argon2id lanes.
+        kdf_lanes: u32,
+        /// The vault's epoch.
+        vault_epoch: u64,
+        /// The vault's entry count.
+        vault_seq: u64,
+        /// The vault's root.
+        vault_root: Digest,
+    }
+    /// Somebody unwrapped their slot.
+    "vault.unlocked" VaultUnlocked {
+        /// Slot number.
+        slot: u32,
+        /// The slot's role.
+        role: Role,
+        /// The vault's epoch.
+        vault_epoch: u64,
+        /// The vault's entry count.
+        vault_seq: u64,
+        /// The vault's root.
+        vault_root: Digest,
+    }
+    /// A secret opened no slot.
+    "vault.unlock_failed" VaultUnlockFailed {}
+    /// The vault was locked.
+    "vault.locked" VaultLocked {
+        /// The vault's epoch.
+        vault_epoch: u64,
+        /// The vault's entry count.
+        vault_seq: u64,
+        /// The vault's root.
+        vault_root: Digest,
+    }
+    /// A slot has a new secret.
+    "vault.secret_changed" VaultSecretChanged {
+        /// Slot number.
+        slot: u32,
+        /// What proved the right.
+        by: Proof,
+        /// The vault's epoch.
+        vault_epoch: u64,
+        /// The vault's entry count.
+        vault_seq: u64,
+        /// The vault's root.
+        vault_root: Digest,
+    }
+    /// A slot was added.
+    "slot.added" SlotAdded {
+        /// Slot number.
+        slot: u32,
+        /// Its role.
+        role: Role,
+        /// The vault's epoch.
+        vault_epoch: u64,
+        /// The vault's entry count.
+        vault_seq: u64,
+        /// The vault's root.
+        vault_root: Digest,
+    }
+    /// A slot was removed.
+    "slot.removed" SlotRemoved {
+        /// Slot number.
+        slot: u32,
+        /// Its role.
+        role: Role,
+        /// The vault's epoch.
+        vault_epoch: u64,
+        /// The vault's entry count.
+        vault_seq: u64,
+        /// The vault's root.
+        vault_root: Digest,
+    }
+    /// The master key was replaced.
+    "vault.rolled" VaultRolled {
+        /// Why.
+        reason: RollReason,
+        /// The new epoch.
+        vault_epoch: u64,
+        /// The vault's entry count.
+        vault_seq: u64,
+        /// The vault's new root.
+        vault_root: Digest,
+    }
+    /// Every object was checked.
+    "vault.verified" VaultVerified {
+        /// How many there are.
+        objects: u64,
+        /// How many are damaged.
+        damaged: u64,
+        /// How many are missing.
+        missing: u64,
+    }
+    /// Pictures were asked for; written before any work. Closed by `generate.finished`, `generate.failed` or
+    /// `recovery.reconciled` of the same job.
+    "generate.requested" [job] GenerateRequested {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// Transformer evaluations.
+        steps: u32,
+        /// Number of pictures.
+        images: u32,
+        /// Guidance in thousandths.
+        guidance_milli: u32,
+        /// Digest of the model.
+        model: Digest,
+        /// Device that computes.
+        device: Device,
+        /// The request asks to keep the prompt, sealed.
+        remembers_prompt: bool,
+    }
+    /// A picture was sealed and is durable.
+    "object.created" [object job] ObjectCreated {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// SHA-256 of the sealed file.
+        ciphertext_sha256: Digest,
+        /// Size of the sealed file.
+        ciphertext_bytes: u64,
+        /// The vault's epoch.
+        vault_epoch: u64,
+        /// The vault's entry count.
+        vault_seq: u64,
+        /// The vault's root.
+        vault_root: Digest,
+    }
+    /// All pictures of the job are on record.
+    "generate.finished" [job] GenerateFinished {
+        /// How many.
+        images: u32,
+        /// How long it took.
+        elapsed_ms: u64,
+    }
+    /// The job ended without all of its pictures.
+    "generate.failed" [job] GenerateFailed {
+        /// Why.
+        reason: GenerateFailure,
+        /// How many pictures are on record nevertheless.
+        images: u32,
+    }
+    /// A picture is about to be shown.
+    "object.viewed" [object] ObjectViewed {
+        /// How much of it.
+        kind: View,
+    }
+    /// A plain copy was asked for; written before any byte leaves. Closed by `object.exported`,
+    /// `object.export_failed` or `recovery.reconciled` of the same job.
+    "object.export_requested" [object job] ObjectExportRequested {}
+    /// A plain copy left.
+    "object.exported" [object job] ObjectExported {
+        /// Its size.
+        bytes: u64,
+    }
+    /// No plain copy left.
+    "object.export_failed" [object job] ObjectExportFailed {
+        /// Why.
+        reason: ObjectFailure,
+    }
+    /// An erasure was asked for; written before any key is destroyed. Closed when `object.erased`, `object.missing`
+    /// and `object.erase_failed` of the same job reach `count`, or by `recovery.reconciled`.
+    "object.erase_requested" [job] ObjectEraseRequested {
+        /// How many objects.
+        count: u64,
+    }
+    /// The object's key is gone.
+    "object.erased" [object job] ObjectErased {
+        /// How well the storage forgets.
+        grade: Grade,
+        /// The vault's epoch after the roll.
+        vault_epoch: u64,
+        /// The vault's entry count.
+        vault_seq: u64,
+        /// The vault's root after the roll.
+        vault_root: Digest,
+        /// The sealed file itself could not be removed yet.
+        cleanup_pending: bool,
+    }
+    /// The object could not be erased.
+    "object.erase_failed" [object job] ObjectEraseFailed {
+        /// Why.
+        reason: ObjectFailure,
+    }
+    /// A sealed file was removed by somebody else; its key still exists.
+    "object.missing" [object] ObjectMissing {}
+    /// A request was refused before any work.
+    "request.refused" RequestRefused {
+        /// Why.
+        reason: RequestRefusal,
+    }
+    /// A request without an outcome was found after a crash, and looked into.
+    "recovery.reconciled" [job] RecoveryReconciled {
+        /// Which request.
+        kind: IntentKind,
+        /// What had become of it.
+        found: Found,
+        /// How many objects had been dealt with.
+        objects: u64,
+    }
+    /// Bytes that nobody had acknowledged were moved to `quarantine/` at the start.
+    "recovery.truncated" RecoveryTruncated {
+        /// How many.
+        bytes: u64,
+        /// Their digest.
+        sha256: Digest,
+    }
+    /// A new signing key takes over. Last record of the old epoch; its checkpoint is signed by both keys.
+    "key.epoch_rotated" KeyEpochRotated {
+        /// Number of the new epoch.
+        next: u32,
+        /// Its public key.
+        key: PublicKey,
+        /// Why.
+        reason: EpochReason,
+    }
+    /// The private key of an earlier epoch was overwritten.
+    "key.destroyed" KeyDestroyed {
+        /// Number of that epoch.
+        destroyed: u32,
+    }
+    /// The wall clock jumped: backwards against the last record, or against the boot clock.
+    "clock.anomaly" ClockAnomaly {
+        /// How far; negative is backwards.
+        delta_ms: i64,
+    }
+    /// The disk is full; the log runs on the space it had set aside.
+    "disk.reserve_low" DiskReserveLow {}
+}
+
+#[cfg(test)]
+#[path = "tests/event.rs"]
+mod tests;

@@ -1,0 +1,61 @@
+//! The log: what this appliance did, without content, signed as it happens, verifiable by a stranger.
+//!
+//! Belongs here: the record schema, the append path, recovery, the verifier, and the program `lightproof-audit`.
+//! Does not belong here: whatever the events are about. This crate has never heard of prompts, pixels or passphrases,
+//! and no field of an event can hold text.
+//!
+//! `FORMAT.md` describes every byte. The constructions are published ones: canonical JSON (RFC 8785), Merkle tree (RFC
+//! 6962), Ed25519 (RFC 8032), signed notes, checkpoints and tiles (c2sp.org).
+//!
+//! ```no_run
+//! use audit::{Event, Log, SystemClock};
+//! # fn main() -> Result<(), audit::Error> {
+//! let dir = std::path::Path::new("audit");
+//! let (log, recovery) = Log::open(dir, SystemClock::new())?;
+//! for intent in &recovery.open_intents { /* look into it, append recovery.reconciled */ }
+//! let receipt = log.append(&[Event::VaultLocked {}.by_system()])?; // durable and signed
+//! # Ok(()) }
+//! ```
+
+mod clock;
+mod commit;
+mod durable;
+mod error;
+mod event;
+#[cfg(test)]
+mod faults;
+mod handover;
+mod intent;
+mod json;
+mod log;
+mod merkle;
+mod note;
+mod open;
+mod paths;
+mod record;
+mod replay;
+mod report;
+mod reserve;
+mod tail;
+mod tile;
+mod token;
+mod verify;
+pub mod words;
+mod writer;
+
+pub use clock::{Clock, SystemClock};
+pub use error::Error;
+pub use event::{Entry, Event, SCHEMA, Type, VERSION, schema};
+pub use intent::OpenIntent;
+pub use log::{ENTRIES_MAX, Log};
+pub use note::{Checkpoint, VerifyKey};
+pub use open::{Recovery, Truncated};
+pub use replay::VaultState;
+pub use report::{Finding, Report, Subject};
+pub use tail::tail;
+pub use token::{Actor, Digest, Job, Kind, Object, PublicKey, actor, object};
+pub use verify::verify;
+pub use writer::{Mark, Receipt};
+
+#[cfg(test)]
+mod tests;

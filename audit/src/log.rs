@@ -1,0 +1,223 @@
+//! The handle that the rest of the program holds, and the thread behind it.
+
+use crate::clock::Clock;
+use crate::durable::Disk;
+use crate::error::Error;
+use crate::event::{Entry, Event};
+use crate::open::{self, Recovery, io_error};
+use crate::paths::Paths;
+use crate::replay::root_at;
+use crate::token::Digest;
+use crate::words::EpochReason;
+use crate::writer::{Mark, Receipt, Writer};
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// Most entries of one call.
+pub const ENTRIES_MAX: u64 = 1024;
+/// Calls are grouped into one batch up to about this many records.
+const GROUP_RECORDS: usize = 128;
+/// Calls that may wait; further callers block.
+const QUEUE_MAX: usize = 256;
+
+/// An open log. Appending is synchronous and may be done from any thread; one thread of its own does the writing.
+/// Dropping it waits for that thread and frees the lock.
+#[derive(Debug)]
+pub struct Log {
+    paths: Paths,
+    origin: String,
+    mark: Arc<Mutex<Mark>>,
+    /// `None` only while dropping.
+    queue: Option<SyncSender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Command {
+    Append(Vec<Entry>, Sender<Result<Receipt, Error>>),
+    BeginEpoch(EpochReason, Sender<Result<u32, Error>>),
+}
+
+impl Log {
+    /// Creates a log in a missing or empty folder. Only paths below `dir` are touched (and `dir` itself, if missing).
+    ///
+    /// # Errors
+    /// `Exists` when anything was ever signed there; `DiskFull`, `Io`, `Randomness`.
+    pub fn create(dir: &Path, clock: impl Clock + 'static) -> Result<Self, Error> {
+        Self::create_on(dir, Disk::default(), Box::new(clock))
+    }
+
+    /// Opens a log, and recovers it: unacknowledged bytes go to `quarantine/`, an interrupted hand-over is completed,
+    /// both on record. Only paths below `dir` are touched.
+    ///
+    /// # Errors
+    /// `Absent`, `Busy`, `Lost`, `Broken`, `Key`, `Io`; and those of [`Log::append`].
+    pub fn open(dir: &Path, clock: impl Clock + 'static) -> Result<(Self, Recovery), Error> {
+        Self::open_on(dir, Disk::default(), Box::new(clock))
+    }
+
+    pub(crate) fn create_on(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<Self, Error> {
+        Self::start(open::create(dir, disk, clock)?)
+    }
+
+    pub(crate) fn open_on(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<(Self, Recovery), Error> {
+        let (writer, recovery) = open::open(dir, disk, clock)?;
+        Ok((Self::start(writer)?, recovery))
+    }
+
+    fn start(writer: Writer) -> Result<Self, Error> {
+        let paths = writer.paths.clone();
+        let origin = writer.origin.clone();
+        let mark = Arc::new(Mutex::new(writer.mark()));
+        let (queue, commands) = sync_channel(QUEUE_MAX);
+        let shared = Arc::clone(&mark);
+        let thread = std::thread::Builder::new()
+            .name("audit".into())
+            .spawn(move || run(writer, &commands, &shared))
+            .map_err(io_error("start the thread of", &paths.0))?;
+        Ok(Self { paths, origin, mark, queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Records what happened. When this returns, the records and a signed checkpoint over them are durable.
+    ///
+    /// # Errors
+    /// `Incomplete` and `Refused` are the caller's mistakes. After `DiskFull` and `Randomness` nothing was written, and
+    /// it may be tried again. After `Unavailable` every further call answers the same.
+    pub fn append(&self, entries: &[Entry]) -> Result<Receipt, Error> {
+        if entries.is_empty() || entries.len() as u64 > ENTRIES_MAX {
+            return Err(Error::Refused { what: "the log takes 1 to 1024 entries at once" });
+        }
+        for entry in entries {
+            if !entry.is_complete() {
+                return Err(Error::Incomplete { event: entry.event.name() });
+            }
+            if is_own(&entry.event) {
+                return Err(Error::Refused { what: "this event is written by the log alone" });
+            }
+        }
+        self.ask(|reply| Command::Append(entries.to_vec(), reply))
+    }
+
+    /// Hands over to a new signing key and overwrites the old one: to be called at every unlock. Returns the number of
+    /// the new epoch.
+    ///
+    /// # Errors
+    /// As for [`Log::append`].
+    pub fn begin_epoch(&self, reason: EpochReason) -> Result<u32, Error> {
+        self.ask(|reply| Command::BeginEpoch(reason, reply))
+    }
+
+    /// The log as it is now: what the vault is to remember.
+    pub fn mark(&self) -> Mark {
+        *held(&self.mark)
+    }
+
+    /// Compares the log with what the vault remembers. Reads the records again.
+    ///
+    /// # Errors
+    /// `Lost` when the log is shorter, `Diverged` when its records are others, `Io`.
+    pub fn check_mark(&self, mark: &Mark) -> Result<(), Error> {
+        let found = self.mark().size;
+        if found < mark.size {
+            return Err(Error::Lost { found, signed: mark.size });
+        }
+        match root_at(&self.paths, mark.size).map_err(io_error("read", &self.paths.segments()))? {
+            None => Err(Error::Lost { found, signed: mark.size }),
+            Some(root) if root == mark.root.0 && self.mark().epoch >= mark.epoch => Ok(()),
+            Some(_) => Err(Error::Diverged { size: mark.size, root: Digest(mark.root.0) }),
+        }
+    }
+
+    /// Name of the log: the first line of its checkpoints.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    fn ask<T>(&self, command: impl FnOnce(Sender<Result<T, Error>>) -> Command) -> Result<T, Error> {
+        let gone =
+            || Error::Unavailable { during: "reaching the log's thread", cause: io::ErrorKind::BrokenPipe };
+        let (reply, answer) = channel();
+        let queue = self.queue.as_ref().ok_or_else(gone)?;
+        queue.send(command(reply)).map_err(|_| gone())?;
+        answer.recv().map_err(|_| gone())?
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been answered to its callers as `Unavailable`.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Events by which the log speaks of itself.
+fn is_own(event: &Event) -> bool {
+    let name = event.name();
+    name.starts_with("key.")
+        || matches!(name, "log.created" | "recovery.truncated" | "clock.anomaly" | "disk.reserve_low")
+}
+
+fn run(mut writer: Writer, commands: &Receiver<Command>, mark: &Mutex<Mark>) {
+    let mut waiting = None;
+    while let Some(command) = waiting.take().or_else(|| commands.recv().ok()) {
+        match command {
+            Command::BeginEpoch(reason, reply) => {
+                let answer = writer.begin_epoch(reason);
+                *held(mark) = writer.mark();
+                // A caller that is gone needs no answer; the record stands.
+                let _ = reply.send(answer);
+            }
+            Command::Append(entries, reply) => {
+                let mut group = vec![(entries, reply)];
+                let mut records = group[0].0.len();
+                while records < GROUP_RECORDS && waiting.is_none() {
+                    match commands.try_recv() {
+                        Ok(Command::Append(entries, reply)) => {
+                            records += entries.len();
+                            group.push((entries, reply));
+                        }
+                        Ok(other) => waiting = Some(other),
+                        Err(_) => break,
+                    }
+                }
+                append_group(&mut writer, group, mark);
+            }
+        }
+    }
+}
+
+/// Appends several calls as one batch. If the disk is too full for all of them, each is tried by itself, so that an
+/// ending is not refused because of its neighbour.
+fn append_group(
+    writer: &mut Writer,
+    group: Vec<(Vec<Entry>, Sender<Result<Receipt, Error>>)>,
+    mark: &Mutex<Mark>,
+) {
+    if group.len() > 1 {
+        let all: Vec<Entry> = group.iter().flat_map(|(entries, _)| entries.iter().copied()).collect();
+        if let Ok(receipt) = writer.append(&all) {
+            *held(mark) = writer.mark();
+            let mut seq_first = receipt.seq_first;
+            for (entries, reply) in group {
+                let _ = reply.send(Ok(Receipt { seq_first, ..receipt }));
+                seq_first += entries.len() as u64;
+            }
+            return;
+        }
+    }
+    for (entries, reply) in group {
+        let answer = writer.append(&entries);
+        *held(mark) = writer.mark();
+        let _ = reply.send(answer);
+    }
+}
+
+/// The mark is plain data, whole at any time: a panic elsewhere cannot have torn it.
+fn held(mark: &Mutex<Mark>) -> MutexGuard<'_, Mark> {
+    mark.lock().unwrap_or_else(PoisonError::into_inner)
+}

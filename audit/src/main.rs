@@ -1,0 +1,131 @@
+//! `lightproof-audit`: the auditor's program. It reads a folder and says whether it is what was signed.
+
+use lexopt::{Arg, Parser, ValueExt};
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+lightproof-audit verify DIR [--expect CHECKPOINT-FILE] [--json]
+lightproof-audit show DIR [--last N]
+
+verify   checks every record, checkpoint, key and tile in DIR against the signatures
+         --expect FILE  the log must continue this checkpoint, saved earlier and kept elsewhere
+         --json         one JSON object instead of text
+show     prints the last N records (20), without verifying them
+
+exit codes: 0 verified, 1 could not be read, 2 usage, 4 something is wrong, 5 there is no log
+";
+
+/// The program's exit codes; the same numbers mean the same in `lightproof`.
+enum Exit {
+    Ok = 0,
+    Failed = 1,
+    Usage = 2,
+    Findings = 4,
+    NotFound = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+enum Command {
+    Verify { dir: PathBuf, expect: Option<PathBuf>, json: bool },
+    Show { dir: PathBuf, last: u64 },
+    Help,
+    Version,
+}
+
+fn main() -> ExitCode {
+    let exit = match parse(std::env::args_os()) {
+        Ok(Command::Help) => say(USAGE, Exit::Ok),
+        Ok(Command::Version) => say(&format!("lightproof-audit {}\n", env!("CARGO_PKG_VERSION")), Exit::Ok),
+        Ok(Command::Verify { dir, expect, json }) => verify(&dir, expect.as_deref(), json),
+        Ok(Command::Show { dir, last }) => match audit::tail(&dir, last) {
+            Ok(lines) => say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>(), Exit::Ok),
+            Err(e) => complain(&e, false),
+        },
+        Err(e) => {
+            talk(&format!("error: {e}\n\n{USAGE}"));
+            Exit::Usage
+        }
+    };
+    exit.into()
+}
+
+fn verify(dir: &std::path::Path, expect: Option<&std::path::Path>, json: bool) -> Exit {
+    let expected = match expect.map(std::fs::read).transpose() {
+        Ok(bytes) => bytes,
+        Err(source) => {
+            let path = expect.unwrap_or(dir).to_owned();
+            return complain(&audit::Error::Io { during: "read", path, source }, json);
+        }
+    };
+    match audit::verify(dir, expected.as_deref()) {
+        Ok(report) => {
+            let exit = if report.is_ok() { Exit::Ok } else { Exit::Findings };
+            say(&if json { report.to_json() + "\n" } else { format!("{report}\n") }, exit)
+        }
+        Err(e) => complain(&e, json),
+    }
+}
+
+fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, lexopt::Error> {
+    let mut parser = Parser::from_iter(args);
+    let (mut words, mut expect, mut json, mut last) = (Vec::<OsString>::new(), None, false, None);
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Long("help") | Arg::Short('h') => return Ok(Command::Help),
+            Arg::Long("version") | Arg::Short('V') => return Ok(Command::Version),
+            Arg::Long("expect") => expect = Some(PathBuf::from(parser.value()?)),
+            Arg::Long("json") => json = true,
+            Arg::Long("last") => last = Some(parser.value()?.parse::<u64>()?),
+            Arg::Value(word) => words.push(word),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let mut words = words.into_iter();
+    let verb = words.next().ok_or("a verb is missing: verify or show")?;
+    let dir = PathBuf::from(words.next().ok_or("the folder of the log is missing")?);
+    if words.next().is_some() {
+        return Err("one folder at a time".into());
+    }
+    match (verb.to_str(), &expect, json, last) {
+        (Some("verify"), _, _, None) => Ok(Command::Verify { dir, expect, json }),
+        (Some("verify"), ..) => Err("--last belongs to show".into()),
+        (Some("show"), None, false, last) => Ok(Command::Show { dir, last: last.unwrap_or(20) }),
+        (Some("show"), ..) => Err("show takes only --last".into()),
+        _ => Err("the verb must be verify or show".into()),
+    }
+}
+
+fn complain(error: &audit::Error, json: bool) -> Exit {
+    let exit = if matches!(error, audit::Error::Absent { .. }) { Exit::NotFound } else { Exit::Failed };
+    talk(&format!("error: {error}\n"));
+    if json {
+        // The texts of errors hold paths; the object holds none, so that nothing needs escaping.
+        let code = if matches!(exit, Exit::NotFound) { "not_found" } else { "unreadable" };
+        let object = format!(
+            "{{\"schema\":\"lightproof/audit-verify/v1\",\"ok\":false,\"error\":{{\"code\":\"{code}\"}}}}\n"
+        );
+        return say(&object, exit);
+    }
+    exit
+}
+
+/// Writes data to standard output. If nobody reads it, that is no success.
+fn say(text: &str, exit: Exit) -> Exit {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => exit,
+        Err(_) => Exit::Failed,
+    }
+}
+
+/// Writes to people; if nobody listens there is nothing more to do.
+fn talk(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}

@@ -1,0 +1,215 @@
+//! Signed checkpoints and their keys: c2sp.org/signed-note and c2sp.org/tlog-checkpoint, both at v1.0.0.
+
+use crate::token::{Digest, PublicKey, base64, hex, unhex};
+use base64ct::{Base64, Encoding};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+/// The head of the tree at one size.
+///
+/// ```text
+/// lightproof/0f1e2d3c4b5a69788796a5b4c3d2e1f0
+/// 923748
+/// nND/nri/U0xuHUrYSy0HtMeal2vzD9V4k/BO79C+QeI=
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Name of the log.
+    pub origin: String,
+    /// Number of records.
+    pub size: u64,
+    /// Root of the Merkle tree over them.
+    pub root: Digest,
+}
+
+impl Checkpoint {
+    pub(crate) fn text(&self) -> String {
+        format!("{}\n{}\n{}\n", self.origin, self.size, Base64::encode_string(&self.root.0))
+    }
+}
+
+/// A checkpoint with its signatures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub checkpoint: Checkpoint,
+    /// The signed bytes.
+    text: String,
+    pub signatures: Vec<(KeyId, [u8; 64])>,
+}
+
+/// First four bytes of a key's hash, which a signature line carries.
+pub(crate) type KeyId = [u8; 4];
+
+/// Most bytes that one of our own checkpoints can have: three short lines and two signatures.
+pub(crate) const NOTE_BYTES_MAX: u64 = 1024;
+
+/// The dash (U+2014) and space that start a signature line.
+const DASH: &str = "\u{2014} ";
+/// Ed25519 in the signed-note format.
+const ALGORITHM: u8 = 1;
+
+impl Note {
+    /// Signs a checkpoint with one key, or at a hand-over with the old and the new one.
+    pub fn sign(checkpoint: Checkpoint, keys: &[&SigningKey]) -> Self {
+        let text = checkpoint.text();
+        let sign = |key: &&SigningKey| {
+            let id = VerifyKey::new(&checkpoint.origin, PublicKey(key.verifying_key().to_bytes())).id;
+            (id, key.sign(text.as_bytes()).to_bytes())
+        };
+        let signatures = keys.iter().map(sign).collect();
+        Self { checkpoint, text, signatures }
+    }
+
+    /// The note as it stands in a file.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut out = format!("{}\n", self.text);
+        for (id, signature) in &self.signatures {
+            let payload = [&id[..], &signature[..]].concat();
+            out += &format!("{DASH}{} {}\n", self.checkpoint.origin, Base64::encode_string(&payload));
+        }
+        out.into_bytes()
+    }
+
+    /// Whether `key` signed it.
+    pub fn is_signed_by(&self, key: &VerifyKey) -> bool {
+        self.signatures.iter().any(|(id, bytes)| {
+            let signature = Signature::from_bytes(bytes);
+            let verify =
+                |public: &VerifyingKey| public.verify_strict(self.text.as_bytes(), &signature).is_ok();
+            *id == key.id && key.public.as_ref().is_some_and(verify)
+        })
+    }
+
+    /// Reads one of our own notes: three lines, an empty one, then one or two signatures by `origin`.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let note = Self::parse_foreign(bytes)?;
+        (note.bytes() == bytes && matches!(note.signatures.len(), 1 | 2)).then_some(note)
+    }
+
+    /// Reads a note that others may have added to: lines after the root, and signatures by other names, which are
+    /// left out. Only notes whose text is exactly a checkpoint's can be verified afterwards.
+    pub fn parse_foreign(bytes: &[u8]) -> Option<Self> {
+        let whole = std::str::from_utf8(bytes).ok()?;
+        let (text, tail) = whole.split_once("\n\n")?;
+        let mut lines = text.split('\n');
+        let origin = lines.next().filter(|o| is_origin(o))?;
+        let size = lines.next()?;
+        let size = size.parse::<u64>().ok().filter(|n| n.to_string() == size)?;
+        let root = Digest(base64(lines.next()?)?);
+        let checkpoint = Checkpoint { origin: origin.to_owned(), size, root };
+        let mut signatures = Vec::new();
+        for line in tail.strip_suffix('\n')?.split('\n') {
+            let (name, payload) = line.strip_prefix(DASH)?.split_once(' ')?;
+            if name == origin {
+                let payload: [u8; 68] = base64(payload)?;
+                let (id, signature) = payload.split_first_chunk().expect("68 bytes are more than four");
+                signatures.push((*id, signature.try_into().expect("68 less 4 is 64")));
+            }
+        }
+        Some(Self { checkpoint, text: format!("{text}\n"), signatures })
+    }
+}
+
+/// Splits the journal of checkpoints: notes, each followed by an empty line. Returns the notes with their lengths in
+/// bytes, and how many bytes at the start they fill; what follows is torn or foreign.
+pub(crate) fn parse_journal(bytes: &[u8]) -> (Vec<Note>, u64) {
+    let mut notes = Vec::new();
+    let mut at = 0;
+    // A note holds one empty line itself, so the second one ends it.
+    while let Some(end) = find_blank(bytes, at).and_then(|first| find_blank(bytes, first)) {
+        let Some(note) = Note::parse(&bytes[at..end - 1]) else { break };
+        notes.push(note);
+        at = end;
+    }
+    (notes, at as u64)
+}
+
+/// The place after the next empty line at or after `from`.
+fn find_blank(bytes: &[u8], from: usize) -> Option<usize> {
+    bytes.get(from..)?.windows(2).position(|pair| pair == b"\n\n").map(|i| from + i + 2)
+}
+
+/// `lightproof/` and 32 hexadecimal digits.
+pub(crate) fn is_origin(text: &str) -> bool {
+    text.strip_prefix(ORIGIN_PREFIX).is_some_and(|id| unhex::<16>(id).is_some())
+}
+
+/// What the name of every log starts with; a random id follows.
+pub(crate) const ORIGIN_PREFIX: &str = "lightproof/";
+
+/// A public key in the form that signed notes use: `name+keyid+base64(1 || key)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifyKey {
+    name: String,
+    id: KeyId,
+    key: PublicKey,
+    /// `None` when the bytes are no point of the curve; such a key verifies nothing.
+    public: Option<VerifyingKey>,
+}
+
+impl VerifyKey {
+    pub(crate) fn new(name: &str, key: PublicKey) -> Self {
+        let hash =
+            Sha256::new().chain_update(name).chain_update([b'\n', ALGORITHM]).chain_update(key.0).finalize();
+        let public = VerifyingKey::from_bytes(&key.0).ok();
+        Self { name: name.to_owned(), id: [hash[0], hash[1], hash[2], hash[3]], key, public }
+    }
+
+    /// The public key itself.
+    pub fn key(&self) -> PublicKey {
+        self.key
+    }
+
+    /// Reads one line of `vkeys`.
+    pub(crate) fn parse(line: &str) -> Option<Self> {
+        let mut parts = line.splitn(3, '+');
+        let (name, id, payload) = (parts.next()?, parts.next()?, parts.next()?);
+        let payload: [u8; 33] = base64(payload)?;
+        let key: [u8; 32] = payload[1..].try_into().ok()?;
+        let parsed = Self::new(name, PublicKey(key));
+        (is_origin(name) && payload[0] == ALGORITHM && hex(&parsed.id) == id).then_some(parsed)
+    }
+}
+
+impl std::fmt::Display for VerifyKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let payload = [&[ALGORITHM], &self.key.0[..]].concat();
+        write!(f, "{}+{}+{}", self.name, hex(&self.id), Base64::encode_string(&payload))
+    }
+}
+
+const SECRET_PREFIX: &str = "PRIVATE+KEY+";
+
+/// A private key as a line, in the form that signed-note tools use: `PRIVATE+KEY+name+keyid+base64(1 || seed)`.
+pub(crate) fn secret_line(name: &str, key: &SigningKey) -> Zeroizing<Vec<u8>> {
+    let id = VerifyKey::new(name, PublicKey(key.verifying_key().to_bytes())).id;
+    let mut payload = Zeroizing::new([ALGORITHM; 33]);
+    payload[1..].copy_from_slice(key.as_bytes());
+    let encoded = Zeroizing::new(Base64::encode_string(&payload[..]));
+    let mut line = Zeroizing::new(Vec::with_capacity(256));
+    for part in [SECRET_PREFIX, name, "+", &hex(&id), "+", &encoded, "\n"] {
+        line.extend_from_slice(part.as_bytes());
+    }
+    line
+}
+
+/// Reads what [`secret_line`] writes.
+pub(crate) fn parse_secret(line: &[u8], name: &str) -> Option<SigningKey> {
+    let text = std::str::from_utf8(line).ok()?;
+    // The payload has a fixed length, and may hold the separator itself.
+    let encoded = text.strip_suffix('\n')?;
+    let mut payload = Zeroizing::new([0; 33]);
+    Base64::decode(encoded.get(encoded.len().checked_sub(44)?..)?, &mut payload[..]).ok()?;
+    let mut seed = Zeroizing::new([0; 32]);
+    seed.copy_from_slice(&payload[1..]);
+    let key = SigningKey::from_bytes(&seed);
+    (secret_line(name, &key)[..] == *line).then_some(key)
+}
+
+/// A new random key.
+pub(crate) fn new_secret() -> Result<SigningKey, crate::Error> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut seed[..]).map_err(|_| crate::Error::Randomness)?;
+    Ok(SigningKey::from_bytes(&seed))
+}

@@ -1,0 +1,333 @@
+//! Creating a log, and opening one after whatever has happened to it.
+
+use crate::clock::Clock;
+use crate::durable::{Disk, is_full, open_append};
+use crate::error::Error;
+use crate::event::Event;
+use crate::intent::OpenIntent;
+use crate::merkle::Frontier;
+use crate::note::{NOTE_BYTES_MAX, Note, ORIGIN_PREFIX, VerifyKey, is_origin, new_secret, parse_journal};
+use crate::paths::{JOURNAL_BYTES_MAX, Paths, SEGMENT_RECORDS, SMALL_BYTES_MAX, files_below, read_limited};
+use crate::record::{FIRST_PREV, boot_hash};
+use crate::replay::{Replay, Surplus, VaultState};
+use crate::tile::{self, Tiles};
+use crate::token::{Digest, PublicKey, hex};
+use crate::writer::{Mark, Tail, Writer};
+use crate::{handover, reserve};
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What was found when the log was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recovery {
+    /// Requests without an outcome, oldest first. Each is to be looked into and closed by `recovery.reconciled`.
+    pub open_intents: Vec<OpenIntent>,
+    /// Bytes that nobody had acknowledged; they are in `quarantine/`, and on record.
+    pub truncated: Vec<Truncated>,
+    /// The log as it is now, with the records about the recovery.
+    pub mark: Mark,
+    /// Written time of the last record found, in milliseconds since 1970.
+    pub last_ts_ms: u64,
+    /// The newest state of the vault that a record names.
+    pub vault: Option<VaultState>,
+}
+
+/// An unacknowledged end of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Truncated {
+    /// How many bytes.
+    pub bytes: u64,
+    /// Their digest.
+    pub sha256: Digest,
+}
+
+/// Creates a log in an empty or missing folder; its first record is signed when this returns.
+pub(crate) fn create(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<Writer, Error> {
+    let paths = Paths(dir.to_owned());
+    if has_records(&paths)? {
+        return Err(Error::Exists { dir: dir.to_owned() });
+    }
+    disk.folder(dir).map_err(io_error("create", dir))?;
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).map_err(|_| Error::Randomness)?;
+    let origin = format!("{ORIGIN_PREFIX}{}", hex(&id));
+    let key = new_secret()?;
+    let public = PublicKey(key.verifying_key().to_bytes());
+    let segment = paths.segment(0);
+    let make = || -> io::Result<(File, File, File)> {
+        // What an interrupted creation left: it had signed nothing.
+        for left in [paths.key(), segment.clone(), paths.journal()] {
+            disk.discard(&left)?;
+        }
+        for folder in [paths.segments(), paths.epochs(), paths.tiles(), paths.quarantine()] {
+            disk.folder(&folder)?;
+        }
+        reserve::fill(&disk, &paths)?;
+        disk.replace(&paths.origin(), format!("{origin}\n").as_bytes())?;
+        disk.replace(&paths.vkeys(), handover::vkeys(&origin, &[public]).as_bytes())?;
+        handover::store(&disk, &paths.key(), &origin, &key)?;
+        Ok((File::open(paths.origin())?, disk.create(&segment)?, disk.create(&paths.journal())?))
+    };
+    let (lock, segment, journal) = make().map_err(io_error("create the files of the log in", dir))?;
+    lock_or_busy(&lock, &paths)?;
+    let mut writer = Writer {
+        boot: boot_hash(&origin, &clock.boot_id()),
+        segment: Tail { file: segment, len: 0 },
+        journal: Tail { file: journal, len: 0 },
+        keys: vec![public],
+        frontier: Frontier::default(),
+        tiles: Tiles::default(),
+        prev: FIRST_PREV,
+        epoch: 0,
+        epoch_start: 0,
+        ts_ms: 0,
+        segment_index: 0,
+        reserve_spent: false,
+        clocks: None,
+        is_behind: false,
+        poison: None,
+        disk,
+        paths,
+        origin,
+        clock,
+        key,
+        lock,
+    };
+    writer.append(&[Event::LogCreated { key: public }.by_system()])?;
+    Ok(writer)
+}
+
+/// Opens a log, cuts what nobody had acknowledged, completes a hand-over, and puts both on record.
+pub(crate) fn open(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<(Writer, Recovery), Error> {
+    let paths = Paths(dir.to_owned());
+    if !has_records(&paths)? {
+        return Err(Error::Absent { dir: dir.to_owned() });
+    }
+    let lock = File::open(paths.origin()).map_err(io_error("open", &paths.origin()))?;
+    lock_or_busy(&lock, &paths)?;
+    let origin = read_origin(&paths)?;
+    let (notes, journal_tail) = read_journal(&paths)?;
+    let Some(note) = notes.last() else {
+        return Err(Error::Lost { found: 0, signed: 1 });
+    };
+    let signed = note.checkpoint.size;
+    // `checkpoint` is written after `checkpoints.log`, so it can be behind, and never ahead.
+    let latest = read_limited(&paths.checkpoint(), SMALL_BYTES_MAX).ok().and_then(|b| Note::parse(&b));
+    if let Some(ahead) = latest.filter(|l| l.checkpoint.size > signed) {
+        return Err(Error::Lost { found: signed, signed: ahead.checkpoint.size });
+    }
+    let (replay, segment_tail) = Replay::read(&paths, signed)?;
+    if replay.frontier.root() != note.checkpoint.root.0 || note.checkpoint.origin != origin {
+        return Err(Error::Broken {
+            what: "the records are not those of the last signed checkpoint",
+            at: signed,
+        });
+    }
+    let key = reserve::or_spend(&disk, &paths, || epoch_key(&disk, &paths, &origin, &replay.keys, &notes))?;
+    reserve::or_spend(&disk, &paths, || quarantine(&disk, &paths, signed, &segment_tail, &journal_tail))?;
+    let leaves = &replay.leaves;
+    // Derived files may stay behind on a full disk.
+    let derived = disk
+        .derive(&paths.checkpoint(), &note.bytes())
+        .and_then(|()| tile::rebuild(&disk, &paths, leaves))
+        .or_else(|e| if is_full(&e) { Ok(()) } else { Err(e) });
+    derived.map_err(io_error("write the derived files in", &paths.0))?;
+    let reserve_spent = reserve::fill(&disk, &paths).is_err();
+    let segment_index = (signed - 1) / SEGMENT_RECORDS;
+    let mut writer = Writer {
+        boot: boot_hash(&origin, &clock.boot_id()),
+        segment: tail(&paths.segment(segment_index))?,
+        journal: tail(&paths.journal())?,
+        epoch: u32::try_from(replay.keys.len() - 1).unwrap_or(u32::MAX),
+        epoch_start: replay.epoch_start,
+        frontier: replay.frontier.clone(),
+        tiles: Tiles::at(leaves),
+        keys: replay.keys.clone(),
+        prev: replay.prev,
+        ts_ms: replay.ts_ms,
+        clocks: None,
+        is_behind: false,
+        poison: None,
+        segment_index,
+        reserve_spent,
+        disk,
+        paths,
+        origin,
+        clock,
+        key,
+        lock,
+    };
+    let last_ts_ms = replay.ts_ms;
+    let truncated = record_recovery(&mut writer, &replay)?;
+    let recovery = Recovery {
+        open_intents: replay.intents.into_open(),
+        truncated,
+        mark: writer.mark(),
+        last_ts_ms,
+        vault: replay.vault,
+    };
+    Ok((writer, recovery))
+}
+
+/// Whether anything was ever signed here. A creation that was interrupted has signed nothing, and no record of it was
+/// acknowledged: at most the line of `log.created` is there.
+fn has_records(paths: &Paths) -> Result<bool, Error> {
+    let exists = |path: PathBuf| path.symlink_metadata().is_ok();
+    if exists(paths.checkpoint()) || exists(paths.epoch_note(1)) || exists(paths.segment(1)) {
+        return Ok(true);
+    }
+    match read_limited(&paths.journal(), JOURNAL_BYTES_MAX) {
+        Ok(bytes) => {
+            let lines = read_limited(&paths.segment(0), SMALL_BYTES_MAX).unwrap_or_default();
+            let records = lines.iter().filter(|b| **b == b'\n').count();
+            Ok(records > 1 || parse_journal(&bytes).1 > 0)
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let segment = paths.segment(0).metadata().map_or(0, |m| m.len());
+            Ok(segment > 0)
+        }
+        Err(e) => Err(io_error("read", &paths.journal())(e)),
+    }
+}
+
+fn lock_or_busy(lock: &File, paths: &Paths) -> Result<(), Error> {
+    match lock.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(Error::Busy { dir: paths.0.clone() }),
+        Err(TryLockError::Error(e)) => Err(io_error("lock", &paths.origin())(e)),
+    }
+}
+
+fn read_origin(paths: &Paths) -> Result<String, Error> {
+    let path = paths.origin();
+    let bytes = read_limited(&path, SMALL_BYTES_MAX).map_err(io_error("read", &path))?;
+    let text = String::from_utf8(bytes).ok().and_then(|t| t.strip_suffix('\n').map(str::to_owned));
+    text.filter(|t| is_origin(t)).ok_or(Error::Broken { what: "the file origin holds no name", at: 0 })
+}
+
+/// The checkpoints, and where the torn end of the file begins.
+fn read_journal(paths: &Paths) -> Result<(Vec<Note>, (u64, Vec<u8>)), Error> {
+    let path = paths.journal();
+    let bytes = read_limited(&path, JOURNAL_BYTES_MAX).map_err(io_error("read", &path))?;
+    let (notes, end) = parse_journal(&bytes);
+    let rest = bytes.get(usize::try_from(end).unwrap_or(usize::MAX)..).unwrap_or_default().to_vec();
+    if rest.len() as u64 > NOTE_BYTES_MAX {
+        return Err(Error::Broken { what: "checkpoints.log holds something else than checkpoints", at: end });
+    }
+    Ok((notes, (end, rest)))
+}
+
+/// Finds the key of the current epoch, and completes a hand-over that a crash interrupted.
+fn epoch_key(
+    disk: &Disk,
+    paths: &Paths,
+    origin: &str,
+    keys: &[PublicKey],
+    notes: &[Note],
+) -> Result<ed25519_dalek::SigningKey, Error> {
+    let current = *keys.last().ok_or(Error::Broken { what: "the first record is not log.created", at: 0 })?;
+    let verify_key = VerifyKey::new(origin, current);
+    if !notes.last().is_some_and(|note| note.is_signed_by(&verify_key)) {
+        return Err(Error::Broken { what: "the last checkpoint is not signed by its epoch's key", at: 0 });
+    }
+    let listed = read_limited(&paths.vkeys(), SMALL_BYTES_MAX).map_err(io_error("read", &paths.vkeys()))?;
+    let complete = listed == handover::vkeys(origin, keys).as_bytes();
+    if !complete && listed != handover::vkeys(origin, &keys[..keys.len() - 1]).as_bytes() {
+        return Err(Error::Broken { what: "vkeys does not list the keys that the records name", at: 0 });
+    }
+    let read = |path: &Path| handover::load(path, origin).map_err(io_error("read", path));
+    let is_current = |key: &ed25519_dalek::SigningKey| key.verifying_key().to_bytes() == current.0;
+    if let Some(next) = read(&paths.key_next())?.filter(is_current) {
+        let handed_over = notes.iter().rev().find(|n| n.signatures.len() == 2 && n.is_signed_by(&verify_key));
+        let note = handed_over
+            .ok_or(Error::Broken { what: "the hand-over to the current key is not signed", at: 0 })?;
+        handover::finish(disk, paths, origin, &next, keys, note)
+            .map_err(io_error("complete the hand-over in", &paths.0))?;
+        return Ok(next);
+    }
+    if !complete {
+        return Err(Error::Key { what: "the key of the last hand-over is missing" });
+    }
+    let key = read(&paths.key())?
+        .filter(is_current)
+        .ok_or(Error::Key { what: "epoch.key is missing, damaged or of another epoch" })?;
+    handover::wipe_next(disk, paths).map_err(io_error("remove", &paths.key_next()))?;
+    Ok(key)
+}
+
+/// Moves what is beyond the signed size to `quarantine/`: first the copy, then the cut.
+fn quarantine(
+    disk: &Disk,
+    paths: &Paths,
+    signed: u64,
+    segments: &Surplus,
+    journal: &(u64, Vec<u8>),
+) -> Result<(), Error> {
+    let dir = paths.quarantine();
+    let keep = |kind: &str, bytes: &[u8]| {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        disk.folder(&dir)?;
+        disk.replace(&dir.join(format!("{kind}-{signed}-{}", Digest::of(bytes))), bytes)
+    };
+    let cut = || -> io::Result<()> {
+        for file in files_below(&paths.0)? {
+            if file.extension().is_some_and(|e| e == "new") {
+                disk.discard(&file)?;
+            }
+        }
+        for (index, keep_len, bytes) in segments.iter().rev() {
+            keep("records", bytes)?;
+            let path = paths.segment(*index);
+            if *keep_len == 0 {
+                disk.remove(&path)?;
+            } else if !bytes.is_empty() {
+                disk.truncate(&open_append(&path)?, *keep_len)?;
+            }
+        }
+        keep("checkpoints", &journal.1)?;
+        if !journal.1.is_empty() {
+            disk.truncate(&open_append(&paths.journal())?, journal.0)?;
+        }
+        Ok(())
+    };
+    cut().map_err(io_error("move unacknowledged bytes to", &dir))
+}
+
+/// Records what was cut, and the end of an old key, unless an earlier start has done it.
+fn record_recovery(writer: &mut Writer, replay: &Replay) -> Result<Vec<Truncated>, Error> {
+    let mut found = Vec::new();
+    let dir = writer.paths.quarantine();
+    for file in files_below(&dir).map_err(io_error("read", &dir))? {
+        let bytes = read_limited(&file, SMALL_BYTES_MAX).map_err(io_error("read", &file))?;
+        let cut = Truncated { bytes: bytes.len() as u64, sha256: Digest::of(&bytes) };
+        if !replay.truncated.contains(&cut.sha256) {
+            found.push(cut);
+        }
+    }
+    let mut entries: Vec<_> = found
+        .iter()
+        .map(|cut| Event::RecoveryTruncated { bytes: cut.bytes, sha256: cut.sha256 }.by_system())
+        .collect();
+    if writer.epoch > 0 && replay.destroyed != writer.epoch {
+        entries.push(Event::KeyDestroyed { destroyed: writer.epoch - 1 }.by_system());
+    }
+    if !entries.is_empty() {
+        writer.append(&entries)?;
+    }
+    Ok(found)
+}
+
+fn tail(path: &Path) -> Result<Tail, Error> {
+    let file = open_append(path).map_err(io_error("open", path))?;
+    let len = file.metadata().map_err(io_error("read", path))?.len();
+    Ok(Tail { file, len })
+}
+
+pub(crate) fn io_error(during: &'static str, path: &Path) -> impl Fn(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Io { during, path: path.clone(), source }
+}

@@ -1,0 +1,119 @@
+//! The checkpoints: each root recomputed, each signature checked with the key of its epoch.
+
+use super::Reading;
+use crate::merkle::{Frontier, Hash};
+use crate::note::{Note, VerifyKey};
+use crate::report::{Report, Subject};
+use crate::tile;
+
+/// Checks all checkpoints and fills in the confirmed leaves. Returns how many records they confirm.
+pub(super) fn check(log: &mut Reading<'_>, report: &mut Report) -> u64 {
+    let mut frontier = Frontier::default();
+    let mut lost_at = None;
+    let notes = std::mem::take(&mut log.notes);
+    let mut last_size = 0;
+    for note in &notes {
+        let size = note.checkpoint.size;
+        if size <= last_size {
+            report.add(Subject::Checkpoint(size), format!("comes after the one of size {last_size}"));
+            continue;
+        }
+        last_size = size;
+        check_signature(log, note, report);
+        if lost_at.is_some() || size > log.signed {
+            continue;
+        }
+        let from = frontier.size();
+        match confirm(log, &frontier, note) {
+            Some(leaves) => {
+                for (seq, leaf) in (from..).zip(leaves) {
+                    if log.records.leaf(seq) != Some(leaf) {
+                        report.add(Subject::Record(seq), "is not the record that was signed");
+                    }
+                    frontier.push(leaf);
+                    log.leaves.push(leaf);
+                }
+            }
+            None => lost_at = Some((from, size)),
+        }
+    }
+    if let Some((from, to)) = lost_at {
+        blame(from, to, report);
+    }
+    check_hand_overs(log, &notes, report);
+    log.notes = notes;
+    frontier.size()
+}
+
+/// The leaves from the tree's size up to the checkpoint's, if its root confirms them. Where a line is damaged, the link
+/// in the next record or the tile on disk may still know the leaf; the root decides whether they are right.
+fn confirm(log: &Reading<'_>, tree: &Frontier, note: &Note) -> Option<Vec<Hash>> {
+    let range = tree.size()..note.checkpoint.size;
+    let link = |seq: u64| log.records.line(seq + 1).and_then(|next| next.prev);
+    let tiled = |seq: u64| tile::leaf_on_disk(log.paths, log.signed, seq);
+    let sources: [&dyn Fn(u64) -> Option<Hash>; 4] = [
+        &|seq| log.records.leaf(seq),
+        &|seq| tiled(seq).or_else(|| log.records.leaf(seq)),
+        &|seq| link(seq).or_else(|| log.records.leaf(seq)),
+        &|seq| {
+            let own = log.records.leaf(seq);
+            if own.is_some() && (own == link(seq) || own == tiled(seq)) {
+                own
+            } else {
+                link(seq).or_else(|| tiled(seq))
+            }
+        },
+    ];
+    sources.iter().find_map(|source| {
+        let leaves: Vec<Hash> = range.clone().map(source).collect::<Option<_>>()?;
+        let mut tree = tree.clone();
+        leaves.iter().for_each(|leaf| tree.push(*leaf));
+        (tree.root() == note.checkpoint.root.0).then_some(leaves)
+    })
+}
+
+/// No choice of leaves gives the root that was signed at `to`: names the record if there is only one, or the range.
+fn blame(from: u64, to: u64, report: &mut Report) {
+    if to - from == 1 {
+        report.add(Subject::Record(from), "is not the record that was signed");
+    }
+    let text = format!(
+        "records {from} to {} are not those that were signed; nothing after them is confirmed",
+        to - 1
+    );
+    report.add(Subject::Checkpoint(to), text);
+}
+
+fn check_signature(log: &Reading<'_>, note: &Note, report: &mut Report) {
+    let size = note.checkpoint.size;
+    if note.checkpoint.origin != log.origin {
+        report.add(Subject::Checkpoint(size), "names another log");
+    }
+    let Some(last) = size.checked_sub(1) else { return };
+    let epoch = log.records.epoch_of(last);
+    let signed_by = |epoch: usize| {
+        let key = log.records.keys.get(epoch);
+        key.is_some_and(|key| note.is_signed_by(&VerifyKey::new(&log.origin, *key)))
+    };
+    // The record that ends an epoch is signed by the next key too.
+    let hands_over = log.records.starts.get(epoch + 1) == Some(&size);
+    if !signed_by(epoch) {
+        report.add(Subject::Checkpoint(size), format!("is not signed by the key of epoch {epoch}"));
+    } else if hands_over && !signed_by(epoch + 1) {
+        report.add(Subject::Checkpoint(size), format!("is not signed by the key of epoch {}", epoch + 1));
+    } else if note.signatures.len() != 1 + usize::from(hands_over) {
+        report.add(Subject::Checkpoint(size), "carries a signature that does not belong there");
+    }
+}
+
+/// Every epoch but the first must begin with a checkpoint at exactly its first record.
+fn check_hand_overs(log: &Reading<'_>, notes: &[Note], report: &mut Report) {
+    for (epoch, start) in log.records.starts.iter().enumerate().skip(1) {
+        if !notes.iter().any(|n| n.checkpoint.size == *start) {
+            report.add(
+                Subject::Key(epoch as u64),
+                format!("no checkpoint signs the hand-over in record {}", start - 1),
+            );
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The closed lists of words that events use. A list only grows; a word never changes its meaning.
+
+use crate::token::tokens;
+
+tokens! {
+    /// How the act ended; part of every record.
+    Outcome {
+        /// Done.
+        Ok = "ok",
+        /// Refused by a rule.
+        Denied = "denied",
+        /// Tried and not done.
+        Failed = "failed",
+    }
+
+    /// Role of a key slot.
+    Role {
+        /// Makes and sees their own pictures.
+        Operator = "operator",
+        /// Reads log and evidence, never a picture.
+        Auditor = "auditor",
+        /// Manages.
+        Admin = "admin",
+        /// The recovery code.
+        Recovery = "recovery",
+    }
+
+    /// What proved the right to set a new secret.
+    Proof {
+        /// The old passphrase.
+        Passphrase = "passphrase",
+        /// The recovery code.
+        Recovery = "recovery",
+    }
+
+    /// How well the storage forgets: grades A, B, V and C of the vault's format.
+    Grade {
+        /// Overwritten in place on local storage.
+        A = "a",
+        /// Overwritten, flash may keep remnants.
+        B = "b",
+        /// Volatile storage.
+        V = "v",
+        /// Copy-on-write or network: conditional.
+        C = "c",
+    }
+
+    /// Where a picture was computed.
+    Device {
+        /// The processor.
+        Cpu = "cpu",
+        /// An NVIDIA GPU.
+        Cuda = "cuda",
+    }
+
+    /// What was opened.
+    View {
+        /// The small preview.
+        Preview = "preview",
+        /// The whole object.
+        Content = "content",
+        /// A part of it.
+        Range = "range",
+    }
+
+    /// Why the program did not start.
+    StartRefusal {
+        /// The policy is missing, unreadable or invalid.
+        Policy = "policy",
+        /// The address is not loopback or is taken.
+        Address = "address",
+        /// A fence could not be built.
+        Fence = "fence",
+        /// A forbidden operation succeeded.
+        Probe = "probe",
+        /// The model is missing, unreadable or wrong.
+        Model = "model",
+        /// The vault is missing, damaged or held by another process.
+        Vault = "vault",
+        /// The compute device is missing.
+        Device = "device",
+        /// The output folder cannot be used.
+        Outputs = "outputs",
+        /// Anything else.
+        Internal = "internal",
+    }
+
+    /// Why the program ended.
+    StopReason {
+        /// Its work was done.
+        Done = "done",
+        /// A signal.
+        Signal = "signal",
+        /// An error.
+        Error = "error",
+    }
+
+    /// Why a request was refused before any work.
+    RequestRefusal {
+        /// The prompt is empty.
+        PromptEmpty = "prompt_empty",
+        /// The prompt is too long.
+        PromptLength = "prompt_length",
+        /// The prompt is not UTF-8, or holds a forbidden character.
+        PromptEncoding = "prompt_encoding",
+        /// The size is not allowed.
+        Size = "size",
+        /// The number of steps is not allowed.
+        Steps = "steps",
+        /// The seed is not allowed.
+        Seed = "seed",
+        /// Another parameter is not allowed.
+        Parameter = "parameter",
+        /// The vault is locked.
+        Locked = "locked",
+        /// The queue is full.
+        Busy = "busy",
+        /// No space is left.
+        DiskFull = "disk_full",
+        /// The caller may not do this.
+        Permission = "permission",
+        /// The policy forbids it.
+        Policy = "policy",
+        /// There is no such object.
+        NotFound = "not_found",
+        /// The request itself is malformed (host, origin, method, body).
+        Malformed = "malformed",
+    }
+
+    /// Why a generation ended without its pictures.
+    GenerateFailure {
+        /// Somebody cancelled it.
+        Cancelled = "cancelled",
+        /// The engine answered an error.
+        EngineError = "engine_error",
+        /// The engine panicked or died.
+        EnginePanic = "engine_panic",
+        /// A latent was not finite.
+        NonFinite = "non_finite",
+        /// No space is left.
+        DiskFull = "disk_full",
+        /// The vault refused or failed.
+        Vault = "vault",
+        /// The picture could not be encoded.
+        Encode = "encode",
+        /// Does not fit in memory.
+        Memory = "memory",
+        /// The program is shutting down.
+        Shutdown = "shutdown",
+        /// Anything else.
+        Internal = "internal",
+    }
+
+    /// Why an export or an erasure failed.
+    ObjectFailure {
+        /// No space is left.
+        DiskFull = "disk_full",
+        /// The target exists.
+        Exists = "exists",
+        /// The target may not be written.
+        Permission = "permission",
+        /// The sealed file is missing.
+        Missing = "missing",
+        /// The sealed file is damaged.
+        Damaged = "damaged",
+        /// The vault refused or failed.
+        Vault = "vault",
+        /// Another input or output error.
+        Io = "io",
+    }
+
+    /// Why the vault's master key was rolled.
+    RollReason {
+        /// An erasure.
+        Erase = "erase",
+        /// A secret was changed.
+        Secret = "secret",
+        /// A slot was removed.
+        Slot = "slot",
+        /// Routine.
+        Routine = "routine",
+        /// Completed after a crash.
+        Recovery = "recovery",
+    }
+
+    /// Which request was found without an outcome.
+    IntentKind {
+        /// `generate.requested`.
+        Generate = "generate",
+        /// `object.erase_requested`.
+        Erase = "erase",
+        /// `object.export_requested`.
+        Export = "export",
+    }
+
+    /// What had really become of it.
+    Found {
+        /// Nothing had happened.
+        Nothing = "nothing",
+        /// It had been done in part.
+        Partial = "partial",
+        /// It had been done.
+        Done = "done",
+        /// It cannot be known.
+        Unknown = "unknown",
+    }
+
+    /// Why a new signing epoch began.
+    EpochReason {
+        /// The vault was unlocked.
+        Unlock = "unlock",
+        /// The epoch had reached its set size.
+        Size = "size",
+        /// An administrator asked for it.
+        Request = "request",
+    }
+}

@@ -1,0 +1,188 @@
+//! The append path. One writer owns the files; it lives on its own thread (`log.rs`).
+//!
+//! A batch of records becomes durable in this order: segment lines, then the signed checkpoint in `checkpoints.log`.
+//! Only then is it acknowledged. The file `checkpoint` and the tiles follow; they are derived.
+
+use crate::clock::Clock;
+use crate::durable::{Disk, is_full};
+use crate::error::Error;
+use crate::event::{Entry, Event};
+use crate::merkle::{Frontier, Hash};
+use crate::note::new_secret;
+use crate::paths::Paths;
+use crate::tile::Tiles;
+use crate::token::{Digest, PublicKey};
+use crate::words::EpochReason;
+use crate::{handover, reserve};
+use ed25519_dalek::SigningKey;
+use std::fs::File;
+use std::io;
+
+/// An epoch ends at the latest with the batch that reaches this size.
+pub(crate) const EPOCH_RECORDS: u64 = 65_536;
+
+/// A batch on record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Number of the first record of this call.
+    pub seq_first: u64,
+    /// Number of records in the log, as signed.
+    pub size: u64,
+    /// The signed root.
+    pub root: Digest,
+}
+
+/// A point of the log to be remembered elsewhere (in the vault) and compared later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Number of records.
+    pub size: u64,
+    /// Root over them.
+    pub root: Digest,
+    /// Signing epoch.
+    pub epoch: u32,
+}
+
+/// An append-only file that nobody else may touch.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    pub file: File,
+    pub len: u64,
+}
+
+pub(crate) struct Writer {
+    pub disk: Disk,
+    pub paths: Paths,
+    pub origin: String,
+    pub clock: Box<dyn Clock>,
+    pub boot: [u8; 4],
+    pub key: SigningKey,
+    pub epoch: u32,
+    /// First record of the epoch.
+    pub epoch_start: u64,
+    pub keys: Vec<PublicKey>,
+    pub frontier: Frontier,
+    pub tiles: Tiles,
+    /// Leaf of the last record.
+    pub prev: Hash,
+    /// Written time of the last record; no later record is earlier.
+    pub ts_ms: u64,
+    pub segment_index: u64,
+    pub segment: Tail,
+    pub journal: Tail,
+    pub reserve_spent: bool,
+    /// The clocks at the last record of this run.
+    pub clocks: Option<(u64, u64)>,
+    /// The wall clock is behind, and that is on record.
+    pub is_behind: bool,
+    /// What ended the log.
+    pub poison: Option<(&'static str, io::ErrorKind)>,
+    /// The lock on `origin`: held as long as the writer lives.
+    pub lock: File,
+}
+
+/// Why a batch was not written.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// No space; the files are as before.
+    Full,
+    /// Anything else; the log has ended.
+    Ended(&'static str, io::ErrorKind),
+    /// No randomness; nothing was written.
+    Randomness,
+}
+
+impl Failure {
+    pub fn during(what: &'static str) -> impl Fn(io::Error) -> Self {
+        move |e| Self::Ended(what, e.kind())
+    }
+}
+
+impl Writer {
+    pub fn mark(&self) -> Mark {
+        Mark { size: self.frontier.size(), root: Digest(self.frontier.root()), epoch: self.epoch }
+    }
+
+    /// Appends one batch; it is durable and signed when this returns.
+    pub fn append(&mut self, entries: &[Entry]) -> Result<Receipt, Error> {
+        self.alive()?;
+        let essential = entries.iter().all(|e| e.event.may_use_reserve());
+        if self.reserve_spent && !essential {
+            reserve::fill(&self.disk, &self.paths).map_err(|_| Error::DiskFull)?;
+            self.reserve_spent = false;
+        }
+        let seq_first = self.frontier.size();
+        match self.commit(entries, None) {
+            Err(Failure::Full) if essential && !self.reserve_spent => {
+                reserve::spend(&self.disk, &self.paths)
+                    .map_err(|e| self.end(Failure::Ended("spending the reserve", e.kind())))?;
+                self.reserve_spent = true;
+                let mut more = entries.to_vec();
+                more.push(Event::DiskReserveLow {}.by_system());
+                self.commit(&more, None).map_err(|f| self.end(f))?;
+            }
+            other => {
+                other.map_err(|f| self.end(f))?;
+            }
+        }
+        let Mark { size, root, .. } = self.mark();
+        if size - self.epoch_start >= EPOCH_RECORDS {
+            // The batch is on record whatever becomes of this. If the disk is too full for a new epoch, the next batch
+            // tries again; if the log has ended, the next call says so.
+            let _ = self.begin_epoch(EpochReason::Size);
+        }
+        Ok(Receipt { seq_first, size, root })
+    }
+
+    /// Hands over to a new signing key, and overwrites the old one.
+    pub fn begin_epoch(&mut self, reason: EpochReason) -> Result<u32, Error> {
+        self.alive()?;
+        let next = new_secret()?;
+        match handover::prepare(&self.disk, &self.paths, &self.origin, &next) {
+            Err(e) if is_full(&e) => return Err(Error::DiskFull),
+            other => {
+                other.map_err(|e| self.end(Failure::Ended("storing the next epoch key", e.kind())))?;
+            }
+        }
+        let key = PublicKey(next.verifying_key().to_bytes());
+        let rotated = Event::KeyEpochRotated { next: self.epoch + 1, key, reason }.by_system();
+        let note = match self.commit(&[rotated], Some(&next)) {
+            Ok(note) => note,
+            Err(failure) => {
+                let error = self.end(failure);
+                if self.poison.is_none() {
+                    handover::wipe_next(&self.disk, &self.paths)
+                        .map_err(|e| self.end(Failure::Ended("removing the next epoch key", e.kind())))?;
+                }
+                return Err(error);
+            }
+        };
+        self.key = next;
+        self.keys.push(key);
+        self.epoch += 1;
+        self.epoch_start = self.frontier.size();
+        handover::finish(&self.disk, &self.paths, &self.origin, &self.key, &self.keys, &note)
+            .map_err(|e| self.end(Failure::Ended("replacing the epoch key", e.kind())))?;
+        self.append(&[Event::KeyDestroyed { destroyed: self.epoch - 1 }.by_system()])?;
+        Ok(self.epoch)
+    }
+
+    fn alive(&self) -> Result<(), Error> {
+        match self.poison {
+            Some((during, cause)) => Err(Error::Unavailable { during, cause }),
+            None => Ok(()),
+        }
+    }
+
+    /// Turns a failure into the caller's error, and remembers one that ends the log.
+    fn end(&mut self, failure: Failure) -> Error {
+        match failure {
+            Failure::Full => Error::DiskFull,
+            Failure::Randomness => Error::Randomness,
+            Failure::Ended(during, cause) => {
+                self.poison = Some((during, cause));
+                Error::Unavailable { during, cause }
+            }
+        }
+    }
+}
