@@ -1,0 +1,143 @@
+//! One transformer block: attention and feed-forward, each between two norms.
+//!
+//! Source: `ZImageTransformerBlock`.
+
+use super::config::Config;
+use super::rope::Rope;
+use crate::Error;
+use crate::layers::{Linear, RmsNorm, cast};
+use crate::weights::Weights;
+use burn::tensor::activation::{silu, tanh};
+use burn::tensor::module::attention;
+use burn::tensor::ops::AttentionModuleOptions;
+use burn::tensor::{DType, Tensor};
+
+pub(super) struct Block {
+    attention: Attention,
+    attention_norm1: RmsNorm,
+    attention_norm2: RmsNorm,
+    feed_forward: FeedForward,
+    ffn_norm1: RmsNorm,
+    ffn_norm2: RmsNorm,
+    /// None in the context refiner, which does not know the time.
+    adaln_modulation: Option<Linear>,
+}
+
+impl Block {
+    pub fn load(weights: &mut Weights, at: &str, config: &Config, modulated: bool) -> Result<Self, Error> {
+        let (d, eps) = (config.dim, config.norm_eps);
+        let key = |name: &str| format!("{at}.{name}");
+        let adaln_modulation = match modulated {
+            true => Some(weights.linear(&key("adaLN_modulation.0"), config.time_dim(), 4 * d, true)?),
+            false => None,
+        };
+        Ok(Self {
+            attention: Attention::load(weights, &key("attention"), config)?,
+            attention_norm1: weights.rms_norm(&key("attention_norm1"), d, eps)?,
+            attention_norm2: weights.rms_norm(&key("attention_norm2"), d, eps)?,
+            feed_forward: FeedForward::load(weights, &key("feed_forward"), config)?,
+            ffn_norm1: weights.rms_norm(&key("ffn_norm1"), d, eps)?,
+            ffn_norm2: weights.rms_norm(&key("ffn_norm2"), d, eps)?,
+            adaln_modulation,
+        })
+    }
+
+    /// `time` is the time embedding `[1, t]`; a block without modulation ignores it.
+    ///
+    /// # Shapes
+    /// `[b, s, d]` to the same
+    pub fn forward(&self, x: Tensor<3>, rope: &Rope, time: Option<&Tensor<2>>) -> Tensor<3> {
+        let [scale_a, gate_a, scale_m, gate_m] = match (&self.adaln_modulation, time) {
+            (Some(linear), Some(time)) => {
+                let all = linear.forward(time.clone()).unsqueeze_dim::<3>(1); // [1, 1, 4 d]
+                let d = x.dims()[2];
+                [0, 1, 2, 3].map(|i| all.clone().narrow(2, i * d, d)).map(Some)
+            }
+            _ => [const { None }; 4],
+        };
+        let a = self.attention.forward(scaled(self.attention_norm1.forward(x.clone()), scale_a), rope);
+        let x = x + gated(self.attention_norm2.forward(a), gate_a);
+        let m = self.feed_forward.forward(scaled(self.ffn_norm1.forward(x.clone()), scale_m));
+        x + gated(self.ffn_norm2.forward(m), gate_m)
+    }
+}
+
+fn scaled(x: Tensor<3>, scale: Option<Tensor<3>>) -> Tensor<3> {
+    match scale {
+        Some(scale) => x * (scale + 1.0),
+        None => x,
+    }
+}
+
+fn gated(x: Tensor<3>, gate: Option<Tensor<3>>) -> Tensor<3> {
+    match gate {
+        Some(gate) => x * tanh(gate),
+        None => x,
+    }
+}
+
+struct Attention {
+    to_q: Linear,
+    to_k: Linear,
+    to_v: Linear,
+    to_out: Linear,
+    norm_q: RmsNorm,
+    norm_k: RmsNorm,
+    heads: usize,
+}
+
+impl Attention {
+    fn load(weights: &mut Weights, at: &str, config: &Config) -> Result<Self, Error> {
+        let (d, e, eps) = (config.dim, config.head_dim(), config.norm_eps);
+        let mut square = |name: &str| weights.linear(&format!("{at}.{name}"), d, d, false);
+        let (to_q, to_k, to_v, to_out) =
+            (square("to_q")?, square("to_k")?, square("to_v")?, square("to_out.0")?);
+        let mut norm = |name: &str| weights.rms_norm(&format!("{at}.{name}"), e, eps);
+        let (norm_q, norm_k) = (norm("norm_q")?, norm("norm_k")?);
+        Ok(Self { to_q, to_k, to_v, to_out, norm_q, norm_k, heads: config.n_heads })
+    }
+
+    /// Every token sees every token, pads included.
+    ///
+    /// # Shapes
+    /// `[b, s, d]` to the same
+    fn forward(&self, x: Tensor<3>, rope: &Rope) -> Tensor<3> {
+        let [b, s, d] = x.dims();
+        let dtype = x.dtype();
+        let split = |x: Tensor<3>| x.reshape([b, s, self.heads, d / self.heads]); // [b, s, h, e]
+        // Norm and rotation run in f32; the products run in the part's own type.
+        let turned = |x: Tensor<4>, norm: &RmsNorm| {
+            let x = rope.apply(norm.forward(cast(x, DType::F32)));
+            cast(x, dtype).swap_dims(1, 2) // [b, h, s, e]
+        };
+        let q = turned(split(self.to_q.forward(x.clone())), &self.norm_q);
+        let k = turned(split(self.to_k.forward(x.clone())), &self.norm_k);
+        let v = split(self.to_v.forward(x)).swap_dims(1, 2);
+        // An explicit scale, even the default one, would keep a GPU off its fused kernel.
+        let a = attention(q, k, v, None, None, AttentionModuleOptions::default()); // [b, h, s, e]
+        self.to_out.forward(a.swap_dims(1, 2).reshape([b, s, d]))
+    }
+}
+
+struct FeedForward {
+    w1: Linear,
+    w2: Linear,
+    w3: Linear,
+}
+
+impl FeedForward {
+    fn load(weights: &mut Weights, at: &str, config: &Config) -> Result<Self, Error> {
+        let (d, f) = (config.dim, config.ffn_dim());
+        Ok(Self {
+            w1: weights.linear(&format!("{at}.w1"), d, f, false)?,
+            w2: weights.linear(&format!("{at}.w2"), f, d, false)?,
+            w3: weights.linear(&format!("{at}.w3"), d, f, false)?,
+        })
+    }
+
+    /// # Shapes
+    /// `[b, s, d]` to the same
+    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        self.w2.forward(silu(self.w1.forward(x.clone())) * self.w3.forward(x))
+    }
+}

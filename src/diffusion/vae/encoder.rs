@@ -1,0 +1,74 @@
+//! A picture to latents: four levels down, then the middle.
+
+use super::config::Config;
+use super::resnet::{MidBlock, Resnet};
+use crate::Error;
+use crate::layers::{Conv2d, GroupNorm};
+use crate::weights::Weights;
+use burn::tensor::Tensor;
+use burn::tensor::activation::silu;
+use burn::tensor::ops::PadMode;
+
+/// The encoding half.
+pub struct Encoder {
+    conv_in: Conv2d,
+    down_blocks: Vec<DownBlock>,
+    mid_block: MidBlock,
+    conv_norm_out: GroupNorm,
+    conv_out: Conv2d,
+}
+
+struct DownBlock {
+    resnets: Vec<Resnet>,
+    /// Halves the size; none at the deepest level.
+    downsampler: Option<Conv2d>,
+}
+
+impl Encoder {
+    pub(super) fn load(weights: &mut Weights, config: &Config) -> Result<Self, Error> {
+        let groups = config.norm_num_groups;
+        let (shallowest, deepest) = (config.block_out_channels[0], config.block_out_channels[3]);
+        let mut down_blocks = Vec::new();
+        let mut inputs = shallowest;
+        for (level, outputs) in config.block_out_channels.iter().copied().enumerate() {
+            let at = format!("encoder.down_blocks.{level}");
+            let mut resnets = Vec::new();
+            for i in 0..config.layers_per_block {
+                let from = if i == 0 { inputs } else { outputs };
+                resnets.push(Resnet::load(weights, &format!("{at}.resnets.{i}"), from, outputs, groups)?);
+            }
+            let downsampler = match level {
+                3 => None,
+                _ => Some(weights.conv(&format!("{at}.downsamplers.0.conv"), outputs, outputs, 3)?),
+            };
+            down_blocks.push(DownBlock { resnets, downsampler });
+            inputs = outputs;
+        }
+        Ok(Self {
+            conv_in: weights.conv("encoder.conv_in", 3, shallowest, 3)?,
+            down_blocks,
+            mid_block: MidBlock::load(weights, "encoder.mid_block", deepest, groups)?,
+            conv_norm_out: weights.group_norm("encoder.conv_norm_out", deepest, groups)?,
+            conv_out: weights.conv("encoder.conv_out", deepest, 2 * config.latent_channels, 3)?,
+        })
+    }
+
+    /// Mean, then logarithm of the variance.
+    ///
+    /// # Shapes
+    /// `[b, 3, 8 y, 8 x]`, values -1 to 1, to `[b, 2 latent_channels, y, x]`
+    pub fn forward(&self, picture: Tensor<4>) -> Tensor<4> {
+        let mut x = self.conv_in.forward(picture);
+        for block in &self.down_blocks {
+            for resnet in &block.resnets {
+                x = resnet.forward(x);
+            }
+            if let Some(conv) = &block.downsampler {
+                // One row below and one column right, as the reference pads.
+                x = conv.forward_halving(x.pad((0, 1, 0, 1), PadMode::Constant(0.0)));
+            }
+        }
+        let x = self.mid_block.forward(x);
+        self.conv_out.forward(silu(self.conv_norm_out.forward(x)))
+    }
+}

@@ -1,0 +1,74 @@
+//! The residual block and the middle of both halves.
+
+use super::attention::Attention;
+use crate::Error;
+use crate::layers::{Conv2d, GroupNorm};
+use crate::weights::Weights;
+use burn::tensor::Tensor;
+use burn::tensor::activation::silu;
+
+/// Source: `ResnetBlock2D`, without time embedding.
+pub(super) struct Resnet {
+    norm1: GroupNorm,
+    conv1: Conv2d,
+    norm2: GroupNorm,
+    conv2: Conv2d,
+    /// Where the number of channels changes.
+    conv_shortcut: Option<Conv2d>,
+}
+
+impl Resnet {
+    pub fn load(
+        weights: &mut Weights,
+        at: &str,
+        inputs: usize,
+        outputs: usize,
+        groups: usize,
+    ) -> Result<Self, Error> {
+        let conv_shortcut = match inputs == outputs {
+            true => None,
+            false => Some(weights.conv(&format!("{at}.conv_shortcut"), inputs, outputs, 1)?),
+        };
+        Ok(Self {
+            norm1: weights.group_norm(&format!("{at}.norm1"), inputs, groups)?,
+            conv1: weights.conv(&format!("{at}.conv1"), inputs, outputs, 3)?,
+            norm2: weights.group_norm(&format!("{at}.norm2"), outputs, groups)?,
+            conv2: weights.conv(&format!("{at}.conv2"), outputs, outputs, 3)?,
+            conv_shortcut,
+        })
+    }
+
+    /// # Shapes
+    /// `[b, inputs, y, x]` to `[b, outputs, y, x]`
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let h = self.conv1.forward(silu(self.norm1.forward(x.clone())));
+        let h = self.conv2.forward(silu(self.norm2.forward(h)));
+        match &self.conv_shortcut {
+            Some(conv) => conv.forward(x) + h,
+            None => x + h,
+        }
+    }
+}
+
+/// Source: `UNetMidBlock2D`: residual block, attention, residual block.
+pub(super) struct MidBlock {
+    resnets: [Resnet; 2],
+    attention: Attention,
+}
+
+impl MidBlock {
+    pub fn load(weights: &mut Weights, at: &str, channels: usize, groups: usize) -> Result<Self, Error> {
+        let mut resnet = |i| Resnet::load(weights, &format!("{at}.resnets.{i}"), channels, channels, groups);
+        let resnets = [resnet(0)?, resnet(1)?];
+        let attention = Attention::load(weights, &format!("{at}.attentions.0"), channels, groups)?;
+        Ok(Self { resnets, attention })
+    }
+
+    /// # Shapes
+    /// `[b, c, y, x]` to the same
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = self.resnets[0].forward(x);
+        let x = self.attention.forward(x);
+        self.resnets[1].forward(x)
+    }
+}
