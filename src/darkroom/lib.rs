@@ -1,0 +1,37 @@
+//! The transaction: a request becomes intend, generate, mark, seal, record, answer; likewise look, export, erase.
+//!
+//! Belongs here: the order of effects, once, for every door (command line, server); what may be asked; the PNG and
+//! its marks; the seam to the engine. Does not belong here: HTTP, terminals, Burn, fences.
+//!
+//! The rule behind every function: the intent is durable in the log before anything is done, the outcome is
+//! durable before anything is answered. A crash between any two effects leaves a request that is either done or
+//! not done, and the next unlock says on record which. Clock and randomness are arguments.
+//!
+//! | act | order of effects | function |
+//! |---|---|---|
+//! | generate | `generate.requested`, engine, per picture (sealed file, vault record, `object.created`, answer), `generate.finished` | [`Darkroom::generate`] |
+//! | look | decrypt, `object.viewed`, answer | [`Darkroom::view`] |
+//! | export | `object.export_requested`, decrypt, plain file, `object.exported`, answer | [`Darkroom::export`] |
+//! | erase | `object.erase_requested`, roll, `object.erased` each, answer | [`Darkroom::erase`] |
+
+mod acts;
+mod engine;
+mod error;
+mod generate;
+mod marks;
+mod metadata;
+mod name;
+mod reconcile;
+mod request;
+mod room;
+mod step;
+#[cfg(test)]
+mod tests;
+
+pub use acts::Export;
+pub use engine::{Engine, EngineError, Model, Pixels, Progress};
+pub use error::{Error, Trouble};
+pub use generate::News;
+pub use metadata::{Metadata, Summary};
+pub use request::{Ask, GUIDANCE_MAX, Refusal, Request, SEED_MAX};
+pub use room::{Darkroom, Places, Posture, Start};

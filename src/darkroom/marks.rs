@@ -1,0 +1,63 @@
+//! Pixels become a PNG that says what made it.
+//!
+//! Every picture carries an XMP packet with two marks and no other text: IPTC `DigitalSourceType`
+//! (cv.iptc.org/newscodes/digitalsourcetype) and the TC260 `AIGC` label (GB 45438-2025). The packet is constant
+//! but for the object's pseudonym. No prompt, no parameter, no user.
+
+use crate::engine::Pixels;
+
+/// Longest side of a sealed preview, in pixels.
+const PREVIEW_SIDE_PX_MAX: u32 = 256;
+
+/// Encodes `pixels` with the marks; `produce_id` is the object's pseudonym in the log.
+///
+/// # Errors
+/// What the encoder says; with pixels of the stated size it has no reason to.
+pub fn png(pixels: &Pixels, produce_id: &str) -> Result<Vec<u8>, png::EncodingError> {
+    let mut content = Vec::with_capacity(pixels.rgb.len() / 2 + 4096);
+    let mut encoder = png::Encoder::new(&mut content, pixels.width, pixels.height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
+    encoder.add_itxt_chunk("XML:com.adobe.xmp".into(), xmp(produce_id))?;
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&pixels.rgb)?;
+    writer.finish()?;
+    Ok(content)
+}
+
+/// The small picture that lists show: at most 256 pixels a side, never larger than the original.
+pub fn preview(pixels: Pixels) -> Pixels {
+    let side = pixels.width.max(pixels.height);
+    if side <= PREVIEW_SIDE_PX_MAX {
+        return pixels;
+    }
+    let scaled = |side_px: u32| (side_px * PREVIEW_SIDE_PX_MAX / side).max(1);
+    let (width, height) = (scaled(pixels.width), scaled(pixels.height));
+    match image::RgbImage::from_raw(pixels.width, pixels.height, pixels.rgb) {
+        Some(full) => {
+            let rgb = image::imageops::thumbnail(&full, width, height).into_raw();
+            Pixels { width, height, rgb }
+        }
+        // Only pixels that do not match their own size end here; they have no preview.
+        None => Pixels { width: 1, height: 1, rgb: vec![0; 3] },
+    }
+}
+
+fn xmp(produce_id: &str) -> String {
+    format!(
+        r#"<?xpacket begin="{bom}" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about=""
+    xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+    xmlns:TC260="http://www.tc260.org.cn/ns/AIGC/1.0/">
+   <Iptc4xmpExt:DigitalSourceType>http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia</Iptc4xmpExt:DigitalSourceType>
+   <TC260:AIGC>{{&quot;Label&quot;:&quot;1&quot;,&quot;ContentProducer&quot;:&quot;Lightproof&quot;,&quot;ProduceID&quot;:&quot;{produce_id}&quot;,&quot;ReservedCode1&quot;:&quot;&quot;,&quot;ContentPropagator&quot;:&quot;&quot;,&quot;PropagateID&quot;:&quot;&quot;,&quot;ReservedCode2&quot;:&quot;&quot;}}</TC260:AIGC>
+  </rdf:Description>
+ </rdf:RDF>
+</x:xmpmeta>
+<?xpacket end="r"?>"#,
+        bom = '\u{feff}'
+    )
+}

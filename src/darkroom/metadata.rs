@@ -1,0 +1,102 @@
+//! What is known of a picture besides its pixels. It lies in the sealed log, never beside the file.
+
+use crate::request::Request;
+use serde::{Deserialize, Serialize};
+use vault::{Entry, ObjectId};
+use zeroize::{Zeroize, Zeroizing};
+
+/// The sealed metadata of a picture, version 1. JSON; unknown keys are kept out, missing ones are an error.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    /// Version of this form.
+    pub v: u32,
+    /// The job that made it, as in the log.
+    pub job: String,
+    /// The slot of the person who asked.
+    pub slot: u16,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Transformer evaluations.
+    pub steps: u32,
+    /// Guidance in thousandths.
+    pub guidance_milli: u32,
+    /// Seed.
+    pub seed: u32,
+    /// SHA-256 of the model, in hex.
+    pub model: String,
+    /// The prompt, if its keeping was asked for and allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// The negative prompt, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negative_prompt: Option<String>,
+}
+
+impl Metadata {
+    pub(crate) fn new(request: &Request, index: usize, job: audit::Job, slot: u16, model: &[u8; 32]) -> Self {
+        let kept = |text: &str| (request.remember_prompt && !text.is_empty()).then(|| text.to_owned());
+        Self {
+            v: 1,
+            job: job.to_string(),
+            slot,
+            width: request.width,
+            height: request.height,
+            steps: request.steps,
+            guidance_milli: request.guidance_milli,
+            seed: request.seeds.get(index).copied().unwrap_or_default(),
+            model: hex(model),
+            prompt: kept(&request.prompt),
+            negative_prompt: kept(&request.negative_prompt),
+        }
+    }
+
+    /// The bytes that are sealed.
+    pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(serde_json::to_vec(self).expect("strings and integers always make JSON"))
+    }
+
+    /// Metadata of an entry; `None` if a later version wrote a form that this one does not know.
+    pub(crate) fn of(entry: &Entry) -> Option<Self> {
+        serde_json::from_slice(&entry.metadata).ok()
+    }
+}
+
+impl Drop for Metadata {
+    fn drop(&mut self) {
+        self.prompt.zeroize();
+        self.negative_prompt.zeroize();
+    }
+}
+
+/// A picture as lists show it.
+pub struct Summary {
+    /// The object's id.
+    pub id: ObjectId,
+    /// Its logical name, such as `20240115_142345_abc789.png`.
+    pub name: String,
+    /// Milliseconds since 1970.
+    pub created_ms: u64,
+    /// Size of the PNG in bytes.
+    pub content_bytes: u64,
+    /// Its pseudonym in the log.
+    pub pseudonym: audit::Object,
+    /// What is known of it; `None` if a later version wrote it.
+    pub metadata: Option<Metadata>,
+    /// Its sealed file is gone; the key still exists.
+    pub missing: bool,
+}
+
+/// An entry's pseudonym in the log. The salt lies beside the object's key and goes with it.
+pub(crate) fn pseudonym(id: ObjectId, salt: [u8; 16]) -> audit::Object {
+    let mut padded = [0; 32]; // HMAC pads a short key with zeros anyway
+    padded[..16].copy_from_slice(&salt);
+    audit::object(&padded, &id.0)
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

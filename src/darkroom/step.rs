@@ -1,0 +1,50 @@
+//! The places between two effects, where tests let the program crash.
+
+/// What has just been done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// The intent is on record.
+    Intent,
+    /// The engine has made a picture.
+    Picture,
+    /// The sealed file is durable, and the vault does not know it.
+    Sealed,
+    /// The vault knows the object, the log does not.
+    Committed,
+    /// The object is on record.
+    Recorded,
+    /// A plain copy is written, the log does not know it.
+    Copied,
+    /// The keys are destroyed, the log does not know it.
+    Erased,
+    /// A key slot was changed, the log does not know it.
+    Rolled,
+}
+
+/// In tests a crash can be ordered here; in the product this is nothing.
+#[cfg(not(test))]
+#[inline(always)]
+pub(crate) fn reach(_: After) -> Result<(), crate::Error> {
+    Ok(())
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Where to crash, and at which passing of that place.
+    pub(crate) static CRASH: std::cell::Cell<Option<(After, u32)>> = const { std::cell::Cell::new(None) };
+}
+
+#[cfg(test)]
+pub(crate) fn reach(after: After) -> Result<(), crate::Error> {
+    match CRASH.get() {
+        Some((place, 1)) if place == after => {
+            CRASH.set(None);
+            Err(crate::Error::Crash)
+        }
+        Some((place, passings)) if place == after => {
+            CRASH.set(Some((place, passings - 1)));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
