@@ -1,0 +1,50 @@
+//! `lightproof audit`: the newest records, and the check of all of them. Reads only; works beside a running server.
+
+use crate::Done;
+use crate::boot::{self, Wants};
+use crate::cli::{Audit, Global};
+use crate::exit::{Code, Failure};
+use crate::output::Output;
+use sandbox::Clean;
+use serde_json::{Value, json};
+
+/// Largest checkpoint file that is read.
+const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
+
+/// Runs the verb.
+///
+/// # Errors
+/// Why it ended early.
+pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
+    let expect = match verb {
+        Audit::Verify { expect: Some(path) } => Some(read_checkpoint(path)?),
+        _ => None,
+    };
+    let booted = boot::boot(clean, global, &Wants::default())?;
+    let dir = &booted.places.audit;
+    let failed = |error: audit::Error| Failure::from(darkroom::Error::from(error));
+    match verb {
+        Audit::Tail { count } => {
+            let lines = audit::tail(dir, *count as u64).map_err(failed)?;
+            lines.iter().for_each(|line| out.data(&format!("{line}\n")));
+            out.object(true, &json!({ "records": lines }));
+            Ok(Code::Done)
+        }
+        Audit::Verify { .. } => {
+            let report = audit::verify(dir, expect.as_deref()).map_err(failed)?;
+            out.data(&report.to_string());
+            let value: Value = serde_json::from_str(&report.to_json()).unwrap_or_default();
+            out.object(report.is_ok(), &value["data"]);
+            Ok(if report.is_ok() { Code::Done } else { Code::Integrity })
+        }
+    }
+}
+
+fn read_checkpoint(path: &std::path::Path) -> Result<Vec<u8>, Failure> {
+    use std::io::Read as _;
+    let failed = |e: std::io::Error| Failure::new(Code::NotFound, format!("{}: {e}", path.display()));
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(CHECKPOINT_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}

@@ -1,0 +1,236 @@
+//! `lightproof generate`: a prompt becomes sealed, recorded pictures.
+
+use crate::boot::{self, Booted, Wants};
+use crate::cli::{Generate, Global};
+use crate::engine::Diffusion;
+use crate::exit::{Code, Failure};
+use crate::output::Output;
+use crate::{Done, history};
+use audit::words::StartRefusal;
+use darkroom::{Ask, Darkroom, Engine as _, News, Request, Summary};
+use diffusion::{ModelFolder, Place};
+use sandbox::Clean;
+use serde_json::{Value, json};
+use std::io::Read as _;
+use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use zeroize::Zeroizing;
+
+/// A prompt file is read up to here, so that the refusal can say how long it is.
+const PROMPT_FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// Runs the verb.
+///
+/// # Errors
+/// Why it ended early.
+pub fn run(clean: Clean, global: &Global, arguments: &Generate, out: &Output) -> Done {
+    let place: Place = arguments.device.parse().map_err(|e| Failure::new(Code::Usage, e))?;
+    let mut prompt = prompt_before_fences(arguments)?;
+    let targets = arguments.export.as_deref().map(Targets::new).transpose()?;
+    let wants = Wants {
+        model: arguments.model.as_deref(),
+        export: targets.as_ref().map(|t| t.folder.as_path()),
+        reference: None,
+    };
+    let mut booted = boot::boot(clean, global, &wants)?;
+    if prompt.is_none() {
+        prompt = Some(read_to_end(std::io::stdin().lock())?);
+    }
+    let mut darkroom = booted.darkroom()?;
+    let mut engine = match load(&booted, place) {
+        Ok(engine) => engine,
+        Err((reason, failure)) => {
+            darkroom.refuse_start(reason)?;
+            return Err(failure);
+        }
+    };
+    let result = darkroom.record_ready(engine.model()).map_err(Failure::from).and_then(|()| {
+        let ask = ask(arguments, prompt.unwrap_or_default());
+        pictures(&mut darkroom, &mut booted, &mut engine, ask, targets.as_ref(), out)
+    });
+    boot::leave(darkroom, result)
+}
+
+/// Parses, unlocks, generates and exports.
+fn pictures(
+    darkroom: &mut Darkroom,
+    booted: &mut Booted,
+    engine: &mut Diffusion,
+    ask: Ask,
+    targets: Option<&Targets>,
+    out: &Output,
+) -> Done {
+    let (limits, keep) = (&booted.plan.limits, booted.plan.keep_prompts);
+    let request = match Request::parse(ask, limits, keep, engine.model(), random_seed()?) {
+        Ok(request) => request,
+        Err(refusal) => {
+            darkroom.refuse(&refusal)?;
+            return Err(darkroom::Error::from(refusal).into());
+        }
+    };
+    if let Some(targets) = targets {
+        targets.check(request.seeds.len())?;
+    }
+    booted.unlock(darkroom, out)?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&interrupted))
+            .map_err(|e| Failure::new(Code::Unexpected, format!("signals cannot be handled: {e}")))?;
+    }
+    let started = Instant::now();
+    let count = request.seeds.len();
+    let made = darkroom.generate(&request, engine, &mut |news| {
+        match news {
+            News::Step { picture, index, count: steps, .. } => {
+                out.progress(&format!("picture {} of {count}, step {index} of {steps}", picture + 1));
+            }
+            News::Sealed(_) => out.progress(""),
+        }
+        match interrupted.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    });
+    out.progress("");
+    let made = made?;
+    let elapsed_ms = started.elapsed().as_millis() as u64;
+    let mut described: Vec<Value> = Vec::new();
+    for (index, summary) in made.iter().enumerate() {
+        out.data(&line(summary));
+        let mut value = history::describe(summary);
+        if let Some(targets) = targets {
+            let path = targets.path(index, made.len(), &summary.name);
+            let export = darkroom.export(summary.id, &path)?;
+            out.data(&format!("exported {} ({} bytes, plain)\n", path.display(), export.bytes));
+            value["export"] = json!(path.display().to_string());
+        }
+        described.push(value);
+    }
+    out.object(true, &json!({ "pictures": described, "elapsed_ms": elapsed_ms }));
+    Ok(Code::Done)
+}
+
+fn line(summary: &Summary) -> String {
+    let facts = summary.metadata.as_ref().map_or_else(String::new, |m| {
+        format!("  {}x{}, {} steps, seed {}", m.width, m.height, m.steps, m.seed)
+    });
+    format!("sealed {}  {}{facts}\n", summary.id, summary.name)
+}
+
+fn ask(arguments: &Generate, prompt: Zeroizing<Vec<u8>>) -> Ask {
+    Ask {
+        prompt,
+        negative_prompt: arguments.negative.as_ref().map(|n| Zeroizing::new(n.as_bytes().to_vec())),
+        size: arguments.size,
+        steps: arguments.steps,
+        guidance: arguments.guidance,
+        seed: arguments.seed,
+        count: arguments.count,
+        remember_prompt: arguments.remember_prompt,
+    }
+}
+
+/// The prompt's bytes, unless they come from stdin; nothing is parsed.
+fn prompt_before_fences(arguments: &Generate) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    if let Some(path) = &arguments.prompt_file {
+        let failed =
+            |e| Failure::new(Code::NotFound, format!("{}: the prompt cannot be read: {e}", path.display()));
+        return read_to_end(std::fs::File::open(path).map_err(failed)?).map(Some);
+    }
+    let typed = arguments.prompt.as_ref().filter(|p| *p != "-");
+    Ok(typed.map(|prompt| Zeroizing::new(prompt.as_bytes().to_vec())))
+}
+
+fn read_to_end(source: impl std::io::Read) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    source
+        .take(PROMPT_FILE_BYTES_MAX)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Failure::new(Code::Unexpected, format!("the prompt cannot be read: {e}")))?;
+    // A file or a pipe ends with a newline that nobody means.
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+    }
+    Ok(bytes)
+}
+
+fn load(booted: &Booted, place: Place) -> Result<Diffusion, (StartRefusal, Failure)> {
+    let refused = |error: diffusion::Error| match error {
+        diffusion::Error::Device(_) => (StartRefusal::Device, Failure::new(Code::Unexpected, error)),
+        error => (StartRefusal::Model, Failure::new(Code::Integrity, error)),
+    };
+    let folder = match &booted.places.model {
+        Some(path) => ModelFolder::open(path).map_err(refused)?,
+        None => diffusion::demo::folder(),
+    };
+    Diffusion::load(&folder, place).map_err(refused)
+}
+
+/// A seed for a request that names none.
+fn random_seed() -> Result<u32, Failure> {
+    let mut bytes = [0; 4];
+    vault::Random::fill(&mut vault::OsRandom, &mut bytes)
+        .map_err(|e| Failure::new(Code::Unexpected, format!("the system gives no randomness: {e}")))?;
+    Ok(u32::from_be_bytes(bytes))
+}
+
+/// Where plain copies go.
+pub struct Targets {
+    /// The folder that is granted.
+    pub folder: PathBuf,
+    /// The file for one picture; several get numbers. `None`: each keeps its name.
+    file: Option<PathBuf>,
+}
+
+impl Targets {
+    /// `path` is a folder, or a file in one.
+    ///
+    /// # Errors
+    /// The folder is not there.
+    pub fn new(path: &Path) -> Result<Self, Failure> {
+        if path.is_dir() {
+            return Ok(Self { folder: boot::real(path)?, file: None });
+        }
+        let path = boot::absolute(path)?;
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(Failure::new(Code::Usage, format!("{} is not a file name", path.display())));
+        };
+        let folder = boot::real(folder)?;
+        Ok(Self { file: Some(folder.join(name)), folder })
+    }
+
+    /// The file for picture `index` of `count`.
+    pub fn path(&self, index: usize, count: usize, name: &str) -> PathBuf {
+        match &self.file {
+            None => self.folder.join(name),
+            Some(file) if count == 1 => file.clone(),
+            Some(file) => {
+                let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+                let extension =
+                    file.extension().map_or_else(String::new, |e| format!(".{}", e.to_string_lossy()));
+                file.with_file_name(format!("{stem}-{}{extension}", index + 1))
+            }
+        }
+    }
+
+    /// Refuses before any work what would be refused after it.
+    ///
+    /// # Errors
+    /// A file is there already.
+    pub fn check(&self, count: usize) -> Result<(), Failure> {
+        if self.file.is_none() {
+            return Ok(());
+        }
+        match (0..count).map(|i| self.path(i, count, "")).find(|path| path.symlink_metadata().is_ok()) {
+            None => Ok(()),
+            Some(path) => {
+                let what = format!("{} is there already; choose another name for the export", path.display());
+                Err(Failure::new(Code::Refused, what))
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `lightproof`: arguments, boot order, and one function per verb.
+
+mod audit_log;
+mod boot;
+mod cli;
+mod engine;
+mod exit;
+mod generate;
+mod history;
+mod operational_log;
+mod output;
+mod selftest;
+mod terminal;
+mod vault_keys;
+
+use clap::Parser as _;
+use cli::{Cli, Verb};
+use exit::{Code, Failure};
+use std::process::ExitCode;
+
+/// Freed memory is wiped: prompts, pixels and keys do not outlive their use.
+#[global_allocator]
+static ALLOCATOR: sandbox::WipingAllocator = sandbox::WipingAllocator;
+
+/// Variables of ours that a clean environment keeps.
+const OWN_VARIABLES: [&str; 2] = ["LIGHTPROOF_HOME", "LIGHTPROOF_LOG"];
+
+fn main() -> ExitCode {
+    // First, while one thread exists and nothing was read.
+    let clean = match sandbox::clean_environment(&OWN_VARIABLES) {
+        Ok(clean) => clean,
+        Err(error) => return output::Output::plain().fail(&error.into()),
+    };
+    terminal::hide_panic_messages();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::usage(&error),
+    };
+    let out = output::Output::new(&cli.global);
+    operational_log::install();
+    let global = &cli.global;
+    let done = match &cli.verb {
+        Verb::Generate(arguments) => generate::run(clean, global, arguments, &out),
+        Verb::History(verb) => history::run(clean, global, verb, &out),
+        Verb::Vault(verb) => vault_keys::run(clean, global, verb, &out),
+        Verb::Audit(verb) => audit_log::run(clean, global, verb, &out),
+        Verb::Selftest(arguments) => selftest::run(clean, global, arguments, &out),
+    };
+    match done {
+        Ok(Code::Done) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code as u8),
+        Err(failure) => out.fail(&failure),
+    }
+}
+
+/// The result of a verb: its exit code, or why it ended early.
+type Done = Result<Code, Failure>;

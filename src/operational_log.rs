@@ -1,0 +1,105 @@
+//! The operational log: one JSON line per event on stderr, off unless `LIGHTPROOF_LOG` names a level.
+//!
+//! It is an allow-list. An event is printed only if it comes from a crate of ours, and of its fields only the
+//! names below, and of their texts only short tokens. So no prompt can appear, at level trace either, whatever a
+//! library writes.
+
+use std::fmt::Debug;
+use std::io::Write as _;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+/// Crates whose events are printed.
+const TARGETS: [&str; 7] = ["lightproof", "darkroom", "diffusion", "sandbox", "vault", "policy", "audit"];
+/// Fields that are printed.
+const FIELDS: [&str; 9] = ["event", "job", "code", "step", "count", "elapsed_ms", "pid", "fence", "state"];
+/// Longest text of a field.
+const TEXT_BYTES_MAX: usize = 48;
+
+/// Installs the log if `LIGHTPROOF_LOG` asks for one.
+pub fn install() {
+    let level = std::env::var("LIGHTPROOF_LOG").ok().and_then(|text| text.parse::<Level>().ok());
+    if let Some(level) = level {
+        let lines = Lines { level, print: |line: &str| drop(writeln!(std::io::stderr(), "{line}")) };
+        // A second subscriber cannot exist: this is called once.
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines));
+    }
+}
+
+struct Lines<P> {
+    level: Level,
+    print: P,
+}
+
+impl<S: Subscriber, P: Fn(&str) + 'static> Layer<S> for Lines<P> {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let metadata = event.metadata();
+        let of_ours = TARGETS.iter().any(|t| metadata.target().split("::").next() == Some(t));
+        if of_ours && *metadata.level() <= self.level {
+            let mut fields = Fields(serde_json::Map::new());
+            fields.0.insert("level".into(), metadata.level().as_str().to_ascii_lowercase().into());
+            fields.0.insert("target".into(), metadata.target().into());
+            event.record(&mut fields);
+            (self.print)(&serde_json::Value::Object(fields.0).to_string());
+        }
+    }
+}
+
+struct Fields(serde_json::Map<String, serde_json::Value>);
+
+impl Fields {
+    fn keep(&mut self, field: &Field, value: serde_json::Value) {
+        if FIELDS.contains(&field.name()) {
+            self.0.insert(field.name().into(), value);
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.keep(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.keep(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.keep(field, value.into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
+        if value.len() <= TEXT_BYTES_MAX && value.bytes().all(token) {
+            self.keep(field, value.into());
+        }
+    }
+
+    /// Messages and everything that is only printable: never kept.
+    fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    #[test]
+    fn no_prompt_is_logged_at_any_level() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&lines);
+        let print = move |line: &str| sink.lock().unwrap().push(line.to_owned());
+        let subscriber = tracing_subscriber::registry().with(Lines { level: Level::TRACE, print });
+        let prompt = "a red apple";
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::trace!(target: "darkroom", event = "seal", count = 3_u64, prompt, "sealed {prompt}");
+            tracing::trace!(target: "darkroom::generate", job = prompt, state = ?prompt, fence = %prompt);
+            tracing::error!(target: "tokenizers", event = "encode");
+        });
+        let lines = lines.lock().unwrap();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].contains(r#""event":"seal""#) && lines[0].contains(r#""count":3"#), "{lines:?}");
+        assert!(!lines.concat().contains("apple"), "{lines:?}");
+    }
+}

@@ -1,0 +1,101 @@
+//! `lightproof selftest`: how far the engine is from the reference, tensor by tensor.
+
+use crate::Done;
+use crate::boot::{self, Wants};
+use crate::cli::{Global, Selftest};
+use crate::exit::{Code, Failure};
+use crate::output::Output;
+use diffusion::reference::{Check, Measured, check};
+use diffusion::{ModelFolder, Pipeline, Place, demo};
+use sandbox::Clean;
+use serde_json::json;
+
+/// Runs the verb.
+///
+/// # Errors
+/// What keeps the comparison from running.
+pub fn run(clean: Clean, global: &Global, arguments: &Selftest, out: &Output) -> Done {
+    let Some(reference) = &arguments.reference else {
+        return fences(clean, global, out);
+    };
+    let own_model = reference.join("model");
+    let model = match &arguments.model {
+        Some(model) => Some(model.clone()),
+        None => own_model.is_dir().then_some(own_model),
+    };
+    let wants = Wants { model: model.as_deref(), reference: Some(reference), ..Wants::default() };
+    let booted = boot::boot(clean, global, &wants)?;
+    sandbox::probe(&booted.sandboxed)?;
+    let failed = |error: diffusion::Error| Failure::new(Code::Integrity, error);
+    let folder = match &booted.places.model {
+        Some(path) => ModelFolder::open(path).map_err(failed)?,
+        None => demo::folder(),
+    };
+    let pipeline = Pipeline::load(&folder, Place::Cpu).map_err(failed)?;
+    let reference = booted.places.reference.clone().unwrap_or_default();
+    let (mut checks, mut bad) = (Vec::new(), 0);
+    check(&reference, &pipeline, &mut |check| {
+        bad += usize::from(!check.measured.holds());
+        out.data(&line(&check));
+        checks.push(json!({ "case": check.case, "tensor": check.tensor, "ok": check.measured.holds(),
+            "measured": words(&check.measured) }));
+    })
+    .map_err(failed)?;
+    out.data(&format!("{} comparisons, {bad} beyond their bound\n", checks.len()));
+    out.object(bad == 0 && !checks.is_empty(), &json!({ "checks": checks, "beyond": bad }));
+    Ok(if bad == 0 && !checks.is_empty() { Code::Done } else { Code::Found })
+}
+
+/// Without a reference: the fences are tried, and the embedded model is loaded and makes a picture.
+fn fences(clean: Clean, global: &Global, out: &Output) -> Done {
+    let booted = boot::boot(clean, global, &Wants::default())?;
+    let probed = sandbox::probe(&booted.sandboxed)?;
+    out.data(&booted.report.explain());
+    out.data(&format!("{} forbidden operations were tried, each was denied\n", probed.tried.len()));
+    let pipeline =
+        Pipeline::load(&demo::folder(), Place::Cpu).map_err(|e| Failure::new(Code::Integrity, e))?;
+    let recipe = diffusion::Recipe {
+        prompt: "a red apple".into(),
+        negative_prompt: String::new(),
+        width: demo::SIDE_PX,
+        height: demo::SIDE_PX,
+        steps: 8,
+        guidance: 0.0,
+        guidance_norm_max: None,
+        guidance_time_max: 1.0,
+        seeds: vec![42],
+    };
+    let mut colours = std::collections::BTreeSet::new();
+    pipeline
+        .generate(&recipe, &mut |progress| {
+            if let diffusion::Progress::Picture(_, picture) = progress {
+                colours.extend(picture.rgb.chunks(3).map(<[u8]>::to_vec));
+            }
+            std::ops::ControlFlow::Continue(())
+        })
+        .map_err(|e| Failure::new(Code::Integrity, e))?;
+    let lively = colours.len() > 100;
+    out.data(&format!("the demo model made a picture of {} colours\n", colours.len()));
+    out.object(
+        lively,
+        &json!({ "fences": booted.report.explain().lines().collect::<Vec<_>>(), "denied": probed.tried.len(),
+            "colours": colours.len() }),
+    );
+    Ok(if lively { Code::Done } else { Code::Found })
+}
+
+fn line(check: &Check) -> String {
+    let mark = if check.measured.holds() { "ok  " } else { "FAIL" };
+    format!("{mark} {:<20} {:<24} {}\n", check.case, check.tensor, words(&check.measured))
+}
+
+fn words(measured: &Measured) -> String {
+    match measured {
+        Measured::Error { found, bound } => format!("error {found:.3e}, bound {bound:.3e}"),
+        Measured::GreyLevels { found, bound } => {
+            format!("{:.4} % off by more than one grey level, bound {:.4} %", found * 100.0, bound * 100.0)
+        }
+        Measured::Different { found } => format!("{found} elements differ, bound 0"),
+        Measured::NoRule => "no rule compares this tensor".into(),
+    }
+}
