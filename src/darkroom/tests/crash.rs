@@ -1,0 +1,125 @@
+//! A crash between any two effects leaves a request that is either done or not done, and the next unlock says on
+//! record which.
+
+use super::*;
+use audit::words::{Found, IntentKind};
+
+/// Opens the darkroom after a crash; the log must verify, and every sealed picture must open.
+fn reopened(home: &Home) -> Darkroom {
+    let mut darkroom = home.unlocked();
+    home.log_verifies();
+    assert!(darkroom.verify().unwrap().is_sound());
+    darkroom
+}
+
+fn reconciled(home: &Home, kind: IntentKind, found: Found) -> bool {
+    home.records().iter().any(|(name, line)| {
+        name == "recovery.reconciled"
+            && line.contains(&format!("kind={}", kind.word()))
+            && line.contains(&format!("found={}", found.word()))
+    })
+}
+
+/// Crashes in the middle of a request for two pictures, and tells how many there are afterwards.
+fn pictures_after_crash(after: After, passing: u32, found: Found) -> usize {
+    let home = Home::new();
+    let mut darkroom = home.unlocked();
+    crash_at(after, passing);
+    let error = generate(&mut darkroom, 2, Mood::Works).err().expect("the crash was not reached");
+    assert!(matches!(error, Error::Crash), "{error}");
+    drop(darkroom);
+    let mut darkroom = reopened(&home);
+    assert!(reconciled(&home, IntentKind::Generate, found), "{:?}", home.records());
+    let pictures = darkroom.list().unwrap();
+    // What exists is on record, once.
+    assert_eq!(home.count("object.created"), pictures.len());
+    for picture in &pictures {
+        let pseudonym = picture.pseudonym.to_string();
+        assert!(home.records().iter().any(|(n, l)| n == "object.created" && l.contains(&pseudonym)));
+    }
+    // Work goes on, and a further start finds nothing open.
+    generate(&mut darkroom, 1, Mood::Works).unwrap();
+    drop(darkroom);
+    let before = home.count("recovery.reconciled");
+    drop(reopened(&home));
+    assert_eq!(home.count("recovery.reconciled"), before);
+    pictures.len()
+}
+
+#[test]
+fn a_crash_after_the_intent_made_nothing() {
+    assert_eq!(pictures_after_crash(After::Intent, 1, Found::Nothing), 0);
+}
+
+#[test]
+fn a_crash_before_sealing_made_nothing() {
+    assert_eq!(pictures_after_crash(After::Picture, 1, Found::Nothing), 0);
+}
+
+#[test]
+fn a_crash_before_the_vaults_record_left_noise_only() {
+    assert_eq!(pictures_after_crash(After::Sealed, 1, Found::Nothing), 0);
+}
+
+#[test]
+fn a_crash_before_the_logs_record_is_recorded_late() {
+    assert_eq!(pictures_after_crash(After::Committed, 1, Found::Partial), 1);
+}
+
+#[test]
+fn a_crash_after_the_first_picture_keeps_it() {
+    assert_eq!(pictures_after_crash(After::Recorded, 1, Found::Partial), 1);
+}
+
+#[test]
+fn a_crash_after_the_last_picture_keeps_all() {
+    assert_eq!(pictures_after_crash(After::Committed, 2, Found::Done), 2);
+    assert_eq!(pictures_after_crash(After::Recorded, 2, Found::Done), 2);
+}
+
+#[test]
+fn a_crash_during_an_export_is_on_record_as_unknown() {
+    for after in [After::Intent, After::Copied] {
+        let home = Home::new();
+        let mut darkroom = home.unlocked();
+        let id = generate(&mut darkroom, 1, Mood::Works).unwrap()[0].id;
+        crash_at(after, 1);
+        darkroom.export(id, &home.0.join("plain/a.png")).err().unwrap();
+        drop(darkroom);
+        drop(reopened(&home));
+        assert!(reconciled(&home, IntentKind::Export, Found::Unknown));
+    }
+}
+
+#[test]
+fn a_crash_during_an_erasure_is_before_or_after() {
+    for (after, left, found) in [(After::Intent, 2, Found::Nothing), (After::Erased, 0, Found::Done)] {
+        let home = Home::new();
+        let mut darkroom = home.unlocked();
+        let ids: Vec<_> = generate(&mut darkroom, 2, Mood::Works).unwrap().iter().map(|p| p.id).collect();
+        crash_at(after, 1);
+        darkroom.erase(&ids).err().unwrap();
+        drop(darkroom);
+        let darkroom = reopened(&home);
+        assert_eq!(darkroom.list().unwrap().len(), left);
+        assert!(reconciled(&home, IntentKind::Erase, found), "{:?}", home.records());
+        assert_eq!(home.count("vault.rolled"), usize::from(after == After::Erased));
+    }
+}
+
+#[test]
+fn a_crash_after_a_new_passphrase_keeps_the_new_one() {
+    let home = Home::new();
+    let mut darkroom = home.unlocked();
+    generate(&mut darkroom, 1, Mood::Works).unwrap();
+    let new = Secret::passphrase("another horse battery").unwrap();
+    crash_at(After::Rolled, 1);
+    darkroom.change_secret(&secret(), &new).err().unwrap();
+    drop(darkroom);
+    let mut darkroom = home.open().unwrap();
+    assert!(matches!(darkroom.unlock(&secret()), Err(Error::Vault(vault::Error::WrongSecret))));
+    darkroom.unlock(&new).unwrap();
+    assert_eq!(darkroom.list().unwrap().len(), 1);
+    assert_eq!(home.count("vault.rolled"), 1);
+    home.log_verifies();
+}
