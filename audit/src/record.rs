@@ -4,7 +4,7 @@ use crate::clock::{parse_timestamp, timestamp};
 use crate::event::{Entry, VERSION, schema};
 use crate::json::{self, Malformed, Members, Value};
 use crate::merkle::Hash;
-use crate::token::{INT_MAX, Kind, base64, hex, id_bytes, unhex};
+use crate::token::{INT_MAX, Kind, base64, hex, id_bytes};
 use crate::words::Outcome;
 use base64ct::{Base64, Encoding};
 use std::fmt;
@@ -51,7 +51,6 @@ pub(crate) struct Record<'a> {
     pub seq: u64,
     pub epoch: u32,
     pub ts_ms: u64,
-    pub boot: &'a str,
     pub name: &'a str,
     pub out: &'a str,
     pub actor: &'a str,
@@ -121,7 +120,6 @@ impl<'a> Record<'a> {
             seq: u64::try_from(int("seq")?).map_err(|_| Flaw::Wrong("seq"))?,
             epoch: u32::try_from(int("epoch")?).map_err(|_| Flaw::Wrong("epoch"))?,
             ts_ms: parse_timestamp(text("ts")?).ok_or(Flaw::Wrong("ts"))?,
-            boot: text("boot")?,
             name: text("type")?,
             out: text("out")?,
             actor: text("actor")?,
@@ -238,9 +236,4 @@ pub(crate) const FIRST_PREV: Hash = [0; 32];
 pub(crate) fn boot_hash(origin: &str, boot_id: &[u8; 16]) -> [u8; 4] {
     let digest = crate::token::Digest::of(&[origin.as_bytes(), &[0], boot_id].concat()).0;
     [digest[0], digest[1], digest[2], digest[3]]
-}
-
-/// Reads a boot hash back.
-pub(crate) fn parse_boot(text: &str) -> Option<[u8; 4]> {
-    unhex(text)
 }

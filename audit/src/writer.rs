@@ -78,6 +78,7 @@ pub(crate) struct Writer {
     /// What ended the log.
     pub poison: Option<(&'static str, io::ErrorKind)>,
     /// The lock on `origin`: held as long as the writer lives.
+    #[expect(dead_code, reason = "holding it is its use")]
     pub lock: File,
 }
 

@@ -1,1 +1,35 @@
+use super::*;
+use std::collections::BTreeSet;
 
+#[test]
+fn no_field_of_the_schema_can_hold_free_text() {
+    let mut names = BTreeSet::new();
+    for kind in SCHEMA {
+        assert!(names.insert(kind.name), "{} is there twice", kind.name);
+        for (field, kind) in kind.fields {
+            // A new kind of field must be looked at here before anything can be written with it.
+            let bounded = match kind {
+                Kind::Int { min, max } => min <= max,
+                Kind::Bool => true,
+                Kind::Token(words) => {
+                    let plain =
+                        |w: &&str| w.len() <= 24 && w.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+                    !words.is_empty() && words.iter().all(plain)
+                }
+                Kind::Hex { bytes } | Kind::Base64 { bytes } => *bytes <= 64,
+            };
+            assert!(bounded, "{field} of {names:?}");
+        }
+    }
+    assert!(names.len() >= 30, "{}", names.len());
+}
+
+#[test]
+fn an_event_without_its_object_or_job_is_incomplete() {
+    let viewed = Event::ObjectViewed { kind: crate::words::View::Content }.by_system();
+    assert!(!viewed.is_complete());
+    assert!(viewed.object(Object([1; 16])).is_complete());
+    let requested = Event::ObjectEraseRequested { count: 1 }.by_system();
+    assert!(!requested.is_complete());
+    assert!(requested.job(Job([1; 16])).is_complete());
+}

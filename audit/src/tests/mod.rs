@@ -1,1 +1,153 @@
-//! Tests that need to reach inside.
+//! Tests that need to reach inside: a log on a disk that fails, and a verifier that is lied to.
+
+mod append;
+mod crash;
+mod fixture;
+mod reader;
+mod tamper;
+
+use crate::durable::Disk;
+use crate::faults::Faults;
+use crate::words::{Device, EpochReason, StopReason};
+use crate::{Clock, Digest, Entry, Error, Event, Job, Log, Object, Report, verify};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// A folder that goes away with the test.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("audit-{}-{number}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+
+    /// A copy of the whole folder.
+    fn copy(&self) -> Self {
+        let copy = Self::new();
+        copy_folder(&self.0, &copy.0);
+        copy
+    }
+
+    fn verify(&self) -> Report {
+        verify(&self.0, None).unwrap()
+    }
+
+    /// The files with their content, but the private key and the disk reserve, which are no evidence.
+    fn evidence(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let files = crate::paths::files_below(&self.0).unwrap();
+        let names = |path: &PathBuf| !path.ends_with("epoch.key") && !path.ends_with("reserve");
+        files.into_iter().filter(names).map(|p| (p.clone(), std::fs::read(p).unwrap())).collect()
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_folder(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
+
+/// A clock that a test sets.
+#[derive(Clone, Default)]
+struct TestClock {
+    wall_ms: Arc<AtomicU64>,
+    mono_ms: Arc<AtomicU64>,
+}
+
+impl TestClock {
+    fn new() -> Self {
+        let clock = Self::default();
+        clock.pass(1_705_328_625_000);
+        clock
+    }
+
+    fn pass(&self, ms: u64) {
+        self.wall_ms.fetch_add(ms, Ordering::Relaxed);
+        self.mono_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn wall_ms(&self) -> u64 {
+        self.wall_ms.load(Ordering::Relaxed)
+    }
+    fn mono_ms(&self) -> u64 {
+        self.mono_ms.load(Ordering::Relaxed)
+    }
+    fn boot_id(&self) -> [u8; 16] {
+        [7; 16]
+    }
+}
+
+/// A disk whose faults the test orders.
+fn disk(faults: &Faults) -> Disk {
+    Disk { faults: faults.clone() }
+}
+
+fn create(dir: &Dir, faults: &Faults) -> Result<Log, Error> {
+    Log::create_on(&dir.0, disk(faults), Box::new(TestClock::new()))
+}
+
+fn open(dir: &Dir, faults: &Faults) -> Result<Log, Error> {
+    Log::open_on(&dir.0, disk(faults), Box::new(TestClock::new())).map(|(log, _)| log)
+}
+
+/// An event that tells one record from another.
+fn event(number: u64) -> Entry {
+    Event::ObjectEraseRequested { count: number }.by_system().job(Job([1; 16]))
+}
+
+/// A job's records: request, one picture, end.
+fn job(id: u8) -> [Entry; 3] {
+    let job = Job([id; 16]);
+    let digest = Digest([id; 32]);
+    let requested = Event::GenerateRequested {
+        width: 128,
+        height: 64,
+        steps: 8,
+        images: 1,
+        guidance_milli: 0,
+        model: digest,
+        device: Device::Cpu,
+        remembers_prompt: false,
+    };
+    let created = Event::ObjectCreated {
+        width: 128,
+        height: 64,
+        ciphertext_sha256: digest,
+        ciphertext_bytes: 1000,
+        vault_epoch: 1,
+        vault_seq: id.into(),
+        vault_root: digest,
+    };
+    let finished = Event::GenerateFinished { images: 1, elapsed_ms: 250 };
+    [
+        requested.by_system().job(job),
+        created.by_system().object(Object([id; 16])).job(job),
+        finished.by_system().job(job),
+    ]
+}
+
+/// A small log of two epochs, closed.
+fn small(dir: &Dir) {
+    let log = Log::create(&dir.0, TestClock::new()).unwrap();
+    log.append(&job(1)).unwrap();
+    log.begin_epoch(EpochReason::Unlock).unwrap();
+    log.append(&job(2)[..2]).unwrap();
+    log.append(&[Event::BootStopped { reason: StopReason::Done }.by_system()]).unwrap();
+}

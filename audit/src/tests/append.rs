@@ -1,0 +1,155 @@
+//! Appending: order, threads, segments, clocks, a full disk.
+
+use super::*;
+use crate::faults::Fault;
+use std::io::ErrorKind;
+
+#[test]
+fn records_are_numbered_without_a_gap_from_many_threads() {
+    let dir = Dir::new();
+    let log = create(&dir, &Faults::default()).unwrap();
+    let receipts: Vec<u64> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|t| {
+                scope.spawn({
+                    let log = &log;
+                    move || {
+                        (0..20)
+                            .map(|i| log.append(&[event(t * 100 + i)]).unwrap().seq_first)
+                            .collect::<Vec<_>>()
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|t| t.join().unwrap()).collect()
+    });
+    let mut sorted = receipts.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, (1..161).collect::<Vec<u64>>());
+    drop(log);
+    let report = dir.verify();
+    assert!(report.is_ok() && report.complete == 161, "{report}");
+}
+
+#[test]
+fn segments_of_4096_records_follow_each_other() {
+    let dir = Dir::new();
+    let log = create(&dir, &Faults::default()).unwrap();
+    let thousand: Vec<Entry> = (0..1000).map(event).collect();
+    for _ in 0..9 {
+        log.append(&thousand).unwrap();
+    }
+    let mark = log.mark();
+    drop(log);
+    assert!(dir.0.join("seg/00000002.jsonl").exists());
+    let log = open(&dir, &Faults::default()).unwrap();
+    log.check_mark(&mark).unwrap();
+    log.append(&[event(1)]).unwrap();
+    drop(log);
+    let report = dir.verify();
+    assert!(report.is_ok() && report.complete == 9002, "{report}");
+}
+
+#[test]
+fn only_complete_events_of_others_are_taken() {
+    let dir = Dir::new();
+    let log = create(&dir, &Faults::default()).unwrap();
+    let incomplete = Event::ObjectViewed { kind: crate::words::View::Content }.by_system();
+    assert!(matches!(log.append(&[incomplete]), Err(Error::Incomplete { event: "object.viewed" })));
+    let own = Event::KeyDestroyed { destroyed: 3 }.by_system();
+    assert!(matches!(log.append(&[own]), Err(Error::Refused { .. })));
+    assert!(matches!(log.append(&[]), Err(Error::Refused { .. })));
+    assert_eq!(log.mark().size, 1);
+}
+
+#[test]
+fn a_second_log_on_the_same_folder_is_refused() {
+    let dir = Dir::new();
+    let log = create(&dir, &Faults::default()).unwrap();
+    assert!(matches!(open(&dir, &Faults::default()), Err(Error::Busy { .. })));
+    assert!(matches!(create(&dir, &Faults::default()), Err(Error::Exists { .. })));
+    drop(log);
+    open(&dir, &Faults::default()).unwrap();
+}
+
+#[test]
+fn written_time_never_goes_back_and_a_jump_is_on_record() {
+    let dir = Dir::new();
+    let clock = TestClock::new();
+    let log = Log::create(&dir.0, clock.clone()).unwrap();
+    log.append(&[event(1)]).unwrap();
+    clock.wall_ms.fetch_sub(3_600_000, Ordering::Relaxed);
+    log.append(&[event(2)]).unwrap();
+    log.append(&[event(3)]).unwrap();
+    drop(log);
+    let report = dir.verify();
+    assert!(report.is_ok(), "{report}");
+    let anomalies = crate::tail(&dir.0, 100).unwrap().iter().filter(|l| l.contains("clock.anomaly")).count();
+    assert_eq!(anomalies, 1);
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_taken_any_more() {
+    for step in ["append: sync", "append: write", "append"] {
+        let dir = Dir::new();
+        let faults = Faults::default();
+        let log = create(&dir, &faults).unwrap();
+        log.append(&[event(1)]).unwrap();
+        faults.fail_named(step, Fault::Error(ErrorKind::Other));
+        let failed = log.append(&[event(2)]);
+        assert!(matches!(failed, Err(Error::Unavailable { .. })), "{step}: {failed:?}");
+        // The fault was a single one; the log stays shut all the same.
+        assert!(matches!(log.append(&[event(3)]), Err(Error::Unavailable { .. })), "{step}");
+        drop(log);
+        let log = open(&dir, &Faults::default()).unwrap();
+        log.append(&[event(4)]).unwrap();
+        drop(log);
+        let report = dir.verify();
+        assert!(report.is_ok(), "{step}: {report}");
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_requests_and_takes_endings_from_the_reserve() {
+    let dir = Dir::new();
+    let faults = Faults::default();
+    let log = create(&dir, &faults).unwrap();
+    faults.plan(0, Fault::Full);
+    assert!(matches!(log.append(&job(1)[..1]), Err(Error::DiskFull)));
+    log.append(&[Event::BootStopped { reason: StopReason::Error }.by_system()]).unwrap();
+    drop(log);
+    let report = dir.verify();
+    assert!(report.is_ok(), "{report}");
+    let lines = crate::tail(&dir.0, 100).unwrap().join("\n");
+    assert!(lines.contains("boot.stopped") && lines.contains("disk.reserve_low"), "{lines}");
+}
+
+#[test]
+fn a_mark_finds_a_shorter_and_another_log() {
+    let dir = Dir::new();
+    small(&dir);
+    let older = dir.copy();
+    let log = open(&dir, &Faults::default()).unwrap();
+    log.append(&job(3)).unwrap();
+    let mark = log.mark();
+    log.check_mark(&mark).unwrap();
+    drop(log);
+    let log = open(&older, &Faults::default()).unwrap();
+    assert!(matches!(log.check_mark(&mark), Err(Error::Lost { .. })));
+    // As many records, but others.
+    log.append(&job(4)).unwrap();
+    log.append(&job(5)).unwrap();
+    assert!(matches!(log.check_mark(&mark), Err(Error::Diverged { .. })));
+}
+
+#[test]
+fn recovery_names_the_newest_vault_state_and_open_requests() {
+    let dir = Dir::new();
+    small(&dir);
+    let (_log, recovery) = Log::open(&dir.0, TestClock::new()).unwrap();
+    let vault = recovery.vault.unwrap();
+    assert_eq!((vault.epoch, vault.seq, vault.root), (1, 2, Digest([2; 32])));
+    let [intent] = &recovery.open_intents[..] else { panic!("{recovery:?}") };
+    assert_eq!((intent.objects, intent.objects_done), (1, 1));
+    assert_eq!(intent.objects_seen, [Object([2; 16])]);
+}

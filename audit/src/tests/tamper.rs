@@ -1,0 +1,161 @@
+//! Everything that contradicts a signed checkpoint is found, and named.
+
+use super::*;
+use crate::Subject;
+
+/// Whether the verifier notices that something is wrong, an error for an unreadable log included.
+fn noticed(dir: &Dir) -> bool {
+    verify(&dir.0, None).map_or(true, |report| !report.is_ok())
+}
+
+#[test]
+fn an_untouched_log_verifies_to_its_end() {
+    let dir = Dir::new();
+    small(&dir);
+    let report = dir.verify();
+    assert!(report.is_ok(), "{report}");
+    assert_eq!(report.complete, report.signed);
+    assert_eq!(report.complete, 9, "{report}");
+    assert!(report.to_string().contains("complete up to 9 of 9"), "{report}");
+    assert_eq!(report.open_intents.len(), 1);
+}
+
+#[test]
+fn no_flipped_bit_goes_unseen() {
+    let dir = Dir::new();
+    small(&dir);
+    let mut flips = 0;
+    for (path, content) in dir.evidence() {
+        for at in 0..content.len() {
+            let mut flipped = content.clone();
+            flipped[at] ^= 1 << (at % 8);
+            std::fs::write(&path, &flipped).unwrap();
+            assert!(noticed(&dir), "byte {at} of {}", path.display());
+            flips += 1;
+        }
+        std::fs::write(&path, &content).unwrap();
+    }
+    assert!(flips > 5000, "{flips}");
+    assert!(!noticed(&dir));
+}
+
+#[test]
+fn a_changed_record_is_named() {
+    let dir = Dir::new();
+    small(&dir);
+    let segment = dir.0.join("seg/00000000.jsonl");
+    let text = std::fs::read_to_string(&segment).unwrap();
+    std::fs::write(&segment, text.replacen("\"width\":128", "\"width\":129", 1)).unwrap();
+    let report = dir.verify();
+    assert!(report.findings.iter().any(|f| f.subject == Subject::Record(1)), "{report}");
+    assert!(report.complete <= 1, "{report}");
+}
+
+#[test]
+fn missing_inserted_and_swapped_records_are_found() {
+    let dir = Dir::new();
+    small(&dir);
+    let segment = dir.0.join("seg/00000000.jsonl");
+    let text = std::fs::read_to_string(&segment).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    for at in 0..lines.len() {
+        let mut without = lines.clone();
+        without.remove(at);
+        std::fs::write(&segment, without.concat()).unwrap();
+        assert!(noticed(&dir), "record {at} missing");
+        let mut doubled = lines.clone();
+        doubled.insert(at, lines[at]);
+        std::fs::write(&segment, doubled.concat()).unwrap();
+        assert!(noticed(&dir), "record {at} twice");
+        for other in 0..at {
+            let mut swapped = lines.clone();
+            swapped.swap(at, other);
+            std::fs::write(&segment, swapped.concat()).unwrap();
+            assert!(noticed(&dir), "records {other} and {at} swapped");
+        }
+    }
+}
+
+#[test]
+fn every_cut_of_every_file_is_found() {
+    let dir = Dir::new();
+    small(&dir);
+    for (path, content) in dir.evidence() {
+        let lines = content.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(i, _)| i + 1);
+        for end in lines.chain([0, 1, content.len() / 2]).filter(|end| *end < content.len()) {
+            std::fs::write(&path, &content[..end]).unwrap();
+            assert!(noticed(&dir), "{} cut to {end}", path.display());
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(noticed(&dir), "{} removed", path.display());
+        std::fs::write(&path, &content).unwrap();
+    }
+}
+
+#[test]
+fn a_foreign_file_is_found() {
+    let dir = Dir::new();
+    small(&dir);
+    std::fs::write(dir.0.join("seg/notes.txt"), "x").unwrap();
+    assert!(noticed(&dir));
+}
+
+#[test]
+fn a_log_cut_back_to_an_older_state_is_found_by_a_checkpoint_kept_elsewhere() {
+    let dir = Dir::new();
+    small(&dir);
+    let older = dir.copy();
+    let log = open(&dir, &Faults::default()).unwrap();
+    log.append(&job(3)).unwrap();
+    drop(log);
+    let kept = std::fs::read(dir.0.join("checkpoint")).unwrap();
+    // By itself the older state is consistent.
+    assert!(older.verify().is_ok());
+    let report = verify(&older.0, Some(&kept)).unwrap();
+    assert!(report.findings.iter().any(|f| f.subject == Subject::Expected), "{report}");
+    // The log itself continues its own older checkpoints.
+    let early = std::fs::read(older.0.join("checkpoint")).unwrap();
+    for checkpoint in [&kept, &early] {
+        let report = verify(&dir.0, Some(checkpoint)).unwrap();
+        assert!(report.is_ok(), "{report}");
+    }
+    // Another log does not.
+    let other = Dir::new();
+    small(&other);
+    assert!(!verify(&other.0, Some(&kept)).unwrap().is_ok());
+    assert!(!verify(&dir.0, Some(b"nonsense")).unwrap().is_ok());
+}
+
+#[test]
+fn a_thief_of_todays_key_cannot_change_an_earlier_epoch() {
+    let dir = Dir::new();
+    small(&dir);
+    let before = Dir::new();
+    copy_folder(&dir.0, &before.0);
+    // The forger rewrites a record of epoch 0 and signs everything anew with the key of epoch 1.
+    let origin = std::fs::read_to_string(dir.0.join("origin")).unwrap();
+    let key = crate::handover::load(&dir.0.join("epoch.key"), origin.trim_end()).unwrap().unwrap();
+    let segment = dir.0.join("seg/00000000.jsonl");
+    let text = std::fs::read_to_string(&segment).unwrap().replacen("\"width\":128", "\"width\":256", 1);
+    let mut tree = crate::merkle::Frontier::default();
+    let mut lines = String::new();
+    let mut prev = crate::record::FIRST_PREV;
+    for line in text.lines() {
+        use base64ct::{Base64, Encoding as _};
+        let at = line.find("\"prev\":\"").unwrap() + 8;
+        let line = format!("{}{}{}", &line[..at], Base64::encode_string(&prev), &line[at + 44..]);
+        prev = crate::merkle::leaf(line.as_bytes());
+        tree.push(prev);
+        lines += &format!("{line}\n");
+    }
+    std::fs::write(&segment, lines).unwrap();
+    let checkpoint =
+        crate::Checkpoint { origin: origin.trim_end().into(), size: tree.size(), root: Digest(tree.root()) };
+    let note = crate::note::Note::sign(checkpoint, &[&key]).bytes();
+    std::fs::write(dir.0.join("checkpoint"), &note).unwrap();
+    std::fs::write(dir.0.join("checkpoints.log"), [&note[..], b"\n"].concat()).unwrap();
+    let _ = std::fs::remove_dir_all(dir.0.join("tile"));
+    let report = dir.verify();
+    assert!(!report.is_ok(), "{report}");
+    assert!(before.verify().is_ok());
+}
