@@ -94,7 +94,7 @@ mod tests {
         let prompt = "a red apple";
         tracing::subscriber::with_default(subscriber, || {
             tracing::trace!(target: "darkroom", event = "seal", count = 3_u64, prompt, "sealed {prompt}");
-            tracing::trace!(target: "darkroom::generate", job = prompt, state = ?prompt, fence = %prompt);
+            tracing::trace!(target: "darkroom::generate", job = prompt, state = %prompt, fence = %prompt);
             tracing::error!(target: "tokenizers", event = "encode");
         });
         let lines = lines.lock().unwrap();

@@ -34,11 +34,6 @@ impl Output {
         Self { json: false, quiet: false, live: false, colour: false }
     }
 
-    /// Whether stdout gets one JSON object.
-    pub fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// Prints lines of data, unless JSON was asked for.
     pub fn data(&self, text: &str) {
         if !self.json {

@@ -35,6 +35,9 @@ pub struct Log {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What one caller wants written, and where the answer goes.
+type Call = (Vec<Entry>, Sender<Result<Receipt, Error>>);
+
 enum Command {
     Append(Vec<Entry>, Sender<Result<Receipt, Error>>),
     BeginEpoch(EpochReason, Sender<Result<u32, Error>>),
@@ -193,11 +196,7 @@ fn run(mut writer: Writer, commands: &Receiver<Command>, mark: &Mutex<Mark>) {
 
 /// Appends several calls as one batch. If the disk is too full for all of them, each is tried by itself, so that an
 /// ending is not refused because of its neighbour.
-fn append_group(
-    writer: &mut Writer,
-    group: Vec<(Vec<Entry>, Sender<Result<Receipt, Error>>)>,
-    mark: &Mutex<Mark>,
-) {
+fn append_group(writer: &mut Writer, group: Vec<Call>, mark: &Mutex<Mark>) {
     if group.len() > 1 {
         let all: Vec<Entry> = group.iter().flat_map(|(entries, _)| entries.iter().copied()).collect();
         if let Ok(receipt) = writer.append(&all) {

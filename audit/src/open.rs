@@ -207,8 +207,11 @@ fn read_origin(paths: &Paths) -> Result<String, Error> {
     text.filter(|t| is_origin(t)).ok_or(Error::Broken { what: "the file origin holds no name", at: 0 })
 }
 
-/// The checkpoints, and where the torn end of the file begins.
-fn read_journal(paths: &Paths) -> Result<(Vec<Note>, (u64, Vec<u8>)), Error> {
+/// Where the torn end of a file begins, and its bytes.
+type TornEnd = (u64, Vec<u8>);
+
+/// The checkpoints, and the torn end of their file.
+fn read_journal(paths: &Paths) -> Result<(Vec<Note>, TornEnd), Error> {
     let path = paths.journal();
     let bytes = read_limited(&path, JOURNAL_BYTES_MAX).map_err(io_error("read", &path))?;
     let (notes, end) = parse_journal(&bytes);
@@ -263,7 +266,7 @@ fn quarantine(
     paths: &Paths,
     signed: u64,
     segments: &Surplus,
-    journal: &(u64, Vec<u8>),
+    journal: &TornEnd,
 ) -> Result<(), Error> {
     let dir = paths.quarantine();
     let keep = |kind: &str, bytes: &[u8]| {

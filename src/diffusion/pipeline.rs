@@ -49,7 +49,7 @@ pub struct Step<'a> {
     pub count: u32,
     vae: &'a Vae,
     /// What this step takes the finished latents to be, `[1, c, y, x]`.
-    estimate: Tensor<4>,
+    estimate: &'a Tensor<4>,
 }
 
 impl Step<'_> {
@@ -166,13 +166,7 @@ impl Pipeline {
             let noise = Tensor::from_data(TensorData::new(noise, shape), &self.device);
             let latents = self.sample(noise, &captions, recipe, &mut |index, _, estimate| {
                 let count = recipe.steps;
-                tell(Progress::Step(Step {
-                    seed_index,
-                    index,
-                    count,
-                    vae: &self.vae,
-                    estimate: estimate.clone(),
-                }))
+                tell(Progress::Step(Step { seed_index, index, count, vae: &self.vae, estimate }))
             })?;
             let done = Picture::new(&self.decoded(latents, recipe.steps)?, 0)?;
             if tell(Progress::Picture(seed_index, done)).is_break() {
