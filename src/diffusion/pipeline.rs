@@ -138,6 +138,11 @@ impl Pipeline {
         if self.embedded { demo::SIDE_PX } else { 1024 }
     }
 
+    /// The parts in the order in which a prompt passes them, for whoever measures them one by one.
+    pub fn parts(&self) -> (&Tokenizer, &TextEncoder, &Transformer, &Vae) {
+        (&self.tokenizer, &self.text_encoder, &self.transformer, &self.vae)
+    }
+
     /// Tokens of a prompt, its template included.
     ///
     /// # Errors
