@@ -82,6 +82,8 @@ pub fn boot(clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Booted, 
     let clock = SystemClock::new();
     let binary = binary_digest()?;
     let (sandboxed, report) = sandbox::enter(clean, &plan, None)?;
+    let state = if report.overall() == State::Green { "green" } else { "amber" };
+    tracing::info!(event = "fenced", pid = std::process::id(), state);
     Ok(Booted { sandboxed, report, plan, places, terminal, passphrase, clock, binary, refusal })
 }
 

@@ -86,9 +86,13 @@ fn pictures(
     let made = darkroom.generate(&request, engine, &mut |news| {
         match news {
             News::Step { picture, index, count: steps, .. } => {
+                tracing::debug!(event = "step", step = index, count = steps);
                 out.progress(&format!("picture {} of {count}, step {index} of {steps}", picture + 1));
             }
-            News::Sealed(_) => out.progress(""),
+            News::Sealed(_) => {
+                tracing::info!(event = "sealed");
+                out.progress("");
+            }
         }
         match interrupted.load(Ordering::Relaxed) {
             true => ControlFlow::Break(()),

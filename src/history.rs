@@ -142,12 +142,13 @@ fn erase(
     if !yes {
         let count = ids.len();
         if !booted.terminal.is_there() {
-            let what = format!("this destroys {count} pictures for good; say so with --yes");
+            let what = format!("this destroys {} for good; say so with --yes", pictures(count));
             return Err(Failure::new(Code::Refused, what));
         }
         let question = format!(
-            "This destroys the keys of {count} pictures. Nobody can open them again, not from a backup of the \
-             sealed files either.\nType {count} to go on: "
+            "This destroys the key of {}. Nobody can open them again, not from a backup of the sealed files \
+             either.\nType {count} to go on: ",
+            pictures(count)
         );
         if booted.terminal.ask(&question)?.trim() != count.to_string() {
             return Err(Failure::new(Code::Refused, "nothing was erased"));
@@ -155,7 +156,7 @@ fn erase(
     }
     let erasure = darkroom.erase(&ids)?;
     let grade = erasure.grade.letter();
-    out.data(&format!("erased {} pictures, grade {grade}{}\n", erasure.erased, words(grade)));
+    out.data(&format!("erased {}, grade {grade}{}\n", pictures(erasure.erased as usize), words(grade)));
     if erasure.cleanup_pending {
         out.warn("the keys are gone; a dead file could not be removed yet and will be at a later start");
     }
@@ -165,6 +166,11 @@ fn erase(
             "epoch": erasure.state.epoch }),
     );
     Ok(Code::Done)
+}
+
+/// `1 picture`, `2 pictures`.
+fn pictures(count: usize) -> String {
+    if count == 1 { "1 picture".into() } else { format!("{count} pictures") }
 }
 
 /// What a grade lets us say.

@@ -46,8 +46,9 @@ fn main() -> ExitCode {
         Verb::Audit(verb) => audit_log::run(clean, global, verb, &out),
         Verb::Selftest(arguments) => selftest::run(clean, global, arguments, &out),
     };
+    let code = done.as_ref().map_or_else(|failure| failure.code, |code| *code);
+    tracing::info!(event = "ended", code = code as u8);
     match done {
-        Ok(Code::Done) => ExitCode::SUCCESS,
         Ok(code) => ExitCode::from(code as u8),
         Err(failure) => out.fail(&failure),
     }

@@ -11,8 +11,12 @@ fn a_look_is_on_record_before_its_bytes() {
     let content = darkroom.view(id).unwrap();
     assert!(content.starts_with(b"\x89PNG\r\n\x1a\n"));
     darkroom.view_preview(id).unwrap();
-    let kinds: Vec<String> = home.records().into_iter().filter(|(n, _)| n == "object.viewed").map(|(_, l)| l).collect();
-    assert!(kinds.len() == 2 && kinds[0].contains("kind=content") && kinds[1].contains("kind=preview"), "{kinds:?}");
+    let kinds: Vec<String> =
+        home.records().into_iter().filter(|(n, _)| n == "object.viewed").map(|(_, l)| l).collect();
+    assert!(
+        kinds.len() == 2 && kinds[0].contains("kind=content") && kinds[1].contains("kind=preview"),
+        "{kinds:?}"
+    );
 }
 
 #[test]

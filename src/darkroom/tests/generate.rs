@@ -15,7 +15,8 @@ fn no_answer_leaves_before_its_record() {
                 News::Sealed(summary) => {
                     answered += 1;
                     assert_eq!(home.count("object.created"), answered);
-                    let on_record = home.records().iter().any(|(_, l)| l.contains(&summary.pseudonym.to_string()));
+                    let on_record =
+                        home.records().iter().any(|(_, l)| l.contains(&summary.pseudonym.to_string()));
                     assert!(on_record);
                 }
             }
@@ -137,7 +138,8 @@ fn requests_beyond_a_limit_are_refused_with_its_word() {
     check(Ask { seed: Some(u32::MAX.into()), count: Some(2), ..ask() }, allow, R::Seed);
     check(Ask { remember_prompt: true, ..ask() }, KeepPrompts::Never, R::Policy);
     // The largest of everything is allowed, and a drawn seed leaves room for its followers.
-    let most = Ask { size: Some((2048, 16)), steps: Some(100), count: Some(4), guidance: Some(100.0), ..ask() };
+    let most =
+        Ask { size: Some((2048, 16)), steps: Some(100), count: Some(4), guidance: Some(100.0), ..ask() };
     let request = Request::parse(most, &limits(), allow, &model, u32::MAX).unwrap();
     assert_eq!(request.seeds.last(), Some(&u32::MAX));
 }
