@@ -96,6 +96,15 @@ impl Pipeline {
     /// # Errors
     /// Any that says what is wrong with the folder or the device.
     pub fn load(folder: &ModelFolder, place: Place) -> Result<Self, Error> {
+        Self::load_with(folder, place, |parameters| Precision::choose(place, parameters))
+    }
+
+    /// Loads text encoder and transformer with the precision that `choose` gives for a number of parameters.
+    pub(crate) fn load_with(
+        folder: &ModelFolder,
+        place: Place,
+        choose: impl Fn(u64) -> Precision,
+    ) -> Result<Self, Error> {
         const INDEX_FILE: &str = "model_index.json";
         const SCHEDULE_FILE: &str = "scheduler/scheduler_config.json";
         let device = place.find()?;
@@ -104,11 +113,10 @@ impl Pipeline {
             let reason = format!("this is a {}, only ZImagePipeline is supported", index.class_name);
             return Err(Error::ParseConfig { file: INDEX_FILE.into(), reason });
         }
-        let precision = |parameters| Precision::choose(place, parameters);
         let schedule = folder.json(SCHEDULE_FILE)?;
         let tokenizer = Tokenizer::load(folder)?;
-        let (text_encoder, mut files) = TextEncoder::load(folder, &device, precision)?;
-        let (transformer, transformer_files) = Transformer::load(folder, &device, precision)?;
+        let (text_encoder, mut files) = TextEncoder::load(folder, &device, &choose)?;
+        let (transformer, transformer_files) = Transformer::load(folder, &device, &choose)?;
         let (vae, vae_files) = Vae::load(folder, &device)?;
         if vae.latent_channels() != transformer.config().in_channels {
             let reason = "the transformer and the autoencoder disagree on the latents' channels".into();

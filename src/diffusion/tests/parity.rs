@@ -1,7 +1,10 @@
 //! Every golden tensor of both reference folders.
 
+use crate::pipeline::host;
+use crate::place::Precision;
 use crate::reference::{Check, check};
-use crate::{ModelFolder, Pipeline, Place, demo};
+use crate::{ModelFolder, Pipeline, Place, demo, noise};
+use burn::tensor::{DType, Tensor, TensorData};
 use std::path::Path;
 
 fn testdata(name: &str) -> std::path::PathBuf {
@@ -27,4 +30,35 @@ fn tiny_checkpoint_equals_the_reference() {
 #[test]
 fn demo_model_equals_the_reference() {
     parity("demo-golden", &demo::folder(), 84);
+}
+
+/// Largest distance of a picture's values from the f32 one, as a share of the range.
+fn distance(precision: Precision) -> f64 {
+    let picture = |precision: Precision| {
+        let pipeline = Pipeline::load_with(&demo::folder(), Place::Cpu, |_| precision).unwrap();
+        let ids = pipeline.tokenizer.encode("a red apple").unwrap();
+        let caption = pipeline.transformer.caption(pipeline.text_encoder.forward(&ids).unwrap());
+        let noise = TensorData::new(noise::randn(42, 4096), [1, 16, 16, 16]);
+        let noise = Tensor::from_data(noise, &pipeline.device);
+        host(pipeline.transformer.forward(noise, 0.37, &caption)).unwrap().try_to_vec::<f32>().unwrap()
+    };
+    let (exact, found) = (picture(Precision::F32), picture(precision));
+    let range = exact.iter().fold(0.0_f32, |max, v| max.max(v.abs()));
+    let error = exact.iter().zip(&found).fold(0.0_f32, |max, (e, f)| max.max((e - f).abs()));
+    f64::from(error / range)
+}
+
+#[test]
+fn weights_that_stay_bf16_in_memory_compute_the_same() {
+    let kept = Precision { compute: DType::F32, widen: false };
+    assert!(distance(kept) <= 1e-5, "{}", distance(kept));
+}
+
+#[test]
+fn the_precision_of_a_gpu_stays_near_the_reference() {
+    // bf16 has 8 bits of mantissa; eight layers add up to a few per cent. This runs the GPU's arithmetic on the
+    // CPU: it shows that types fit together everywhere, not what a GPU computes.
+    let gpu = Precision::choose(Place::Cuda(0), 1);
+    let distance = distance(gpu);
+    assert!((1e-4..0.1).contains(&distance), "{distance}");
 }
