@@ -30,7 +30,9 @@ def main(folder):
     origin = (folder / "origin").read_text().removesuffix("\n")
     leaves, keys, starts, prev = [], [], [0], bytes(32)
     for segment in sorted((folder / "seg").iterdir()):
-        for line in segment.read_bytes().splitlines():
+        lines = segment.read_bytes().split(b"\n")
+        assert lines.pop() == b"", f"{segment.name} does not end with a whole line"
+        for line in lines:
             seq, record = len(leaves), json.loads(line)
             assert segment.name == f"{seq // SEGMENT_RECORDS:08}.jsonl", f"record {seq} lies in the wrong segment"
             assert json.dumps(record, sort_keys=True, separators=(",", ":")).encode() == line, f"record {seq}: form"
@@ -44,6 +46,7 @@ def main(folder):
             leaves.append(prev)
     signed = 0
     notes = (folder / "checkpoints.log").read_bytes().decode().split("\n\n")
+    assert notes.pop() == "" and len(notes) % 2 == 0, "checkpoints.log does not end with a whole checkpoint"
     for body, signatures in zip(notes[0::2], notes[1::2]):
         name, size, encoded = body.split("\n")
         size = int(size)

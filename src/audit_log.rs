@@ -35,7 +35,11 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
             out.data(&report.to_string());
             let value: Value = serde_json::from_str(&report.to_json()).unwrap_or_default();
             out.object(report.is_ok(), &value["data"]);
-            Ok(if report.is_ok() { Code::Done } else { Code::Integrity })
+            Ok(match (report.is_ok(), report.integrity_broken) {
+                (true, _) => Code::Done,
+                (false, false) => Code::Found,
+                (false, true) => Code::Integrity,
+            })
         }
     }
 }

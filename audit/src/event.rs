@@ -34,8 +34,9 @@ impl Event {
         self.by(Actor::System)
     }
 
-    /// Whether the event may use the space that is set aside for a full disk: endings, erasures, and what the log
-    /// says about itself.
+    /// Whether the event may use the space that is set aside for a full disk: endings, erasures, what the log says about
+    /// itself, and the start and unlocking without which nothing can be erased. A wrong secret is not among them, or
+    /// guessing could use up the space.
     pub(crate) fn may_use_reserve(&self) -> bool {
         let name = self.name();
         name.starts_with("object.eras")
@@ -43,8 +44,12 @@ impl Event {
             || name.starts_with("recovery.")
             || matches!(
                 self,
-                Self::BootStopped { .. }
+                Self::BootStarted { .. }
                     | Self::BootRefused { .. }
+                    | Self::PostureRecorded { .. }
+                    | Self::BootReady { .. }
+                    | Self::BootStopped { .. }
+                    | Self::VaultUnlocked { .. }
                     | Self::VaultLocked { .. }
                     | Self::VaultRolled { .. }
                     | Self::ObjectMissing {}

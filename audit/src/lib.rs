@@ -13,7 +13,7 @@
 //! let dir = std::path::Path::new("audit");
 //! let (log, recovery) = Log::open(dir, SystemClock::new())?;
 //! for intent in &recovery.open_intents { /* look into it, append recovery.reconciled */ }
-//! let receipt = log.append(&[Event::VaultLocked {}.by_system()])?; // durable and signed
+//! let receipt = log.append(&[Event::VaultUnlockFailed {}.by_system()])?; // durable and signed
 //! # Ok(()) }
 //! ```
 

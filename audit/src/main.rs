@@ -15,7 +15,8 @@ verify   checks every record, checkpoint, key and tile in DIR against the signat
          --json         one JSON object instead of text
 show     prints the last N records (20), without verifying them
 
-exit codes: 0 verified, 1 could not be read, 2 usage, 4 something is wrong, 5 there is no log
+exit codes: 0 verified, 1 could not be read, 2 usage, 4 something is not in order, 5 there is no log,
+11 a hash, link or signature does not hold, or something signed is gone
 ";
 
 /// The program's exit codes; the same numbers mean the same in `lightproof`.
@@ -25,6 +26,7 @@ enum Exit {
     Usage = 2,
     Findings = 4,
     NotFound = 5,
+    Integrity = 11,
 }
 
 impl From<Exit> for ExitCode {
@@ -67,7 +69,11 @@ fn verify(dir: &std::path::Path, expect: Option<&std::path::Path>, json: bool) -
     };
     match audit::verify(dir, expected.as_deref()) {
         Ok(report) => {
-            let exit = if report.is_ok() { Exit::Ok } else { Exit::Findings };
+            let exit = match (report.is_ok(), report.integrity_broken) {
+                (true, _) => Exit::Ok,
+                (false, false) => Exit::Findings,
+                (false, true) => Exit::Integrity,
+            };
             say(&if json { report.to_json() + "\n" } else { format!("{report}\n") }, exit)
         }
         Err(e) => complain(&e, json),

@@ -50,13 +50,18 @@ pub(crate) fn create(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<Wr
         return Err(Error::Exists { dir: dir.to_owned() });
     }
     disk.folder(dir).map_err(io_error("create", dir))?;
+    let lock = lock(&paths)?;
+    // Another process may have made one between the question and the lock.
+    if has_records(&paths)? {
+        return Err(Error::Exists { dir: dir.to_owned() });
+    }
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|_| Error::Randomness)?;
     let origin = format!("{ORIGIN_PREFIX}{}", hex(&id));
     let key = new_secret()?;
     let public = PublicKey(key.verifying_key().to_bytes());
     let segment = paths.segment(0);
-    let make = || -> io::Result<(File, File, File)> {
+    let make = || -> io::Result<(File, File)> {
         // What an interrupted creation left: it had signed nothing.
         for left in [paths.key(), segment.clone(), paths.journal()] {
             disk.discard(&left)?;
@@ -68,10 +73,9 @@ pub(crate) fn create(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<Wr
         disk.replace(&paths.origin(), format!("{origin}\n").as_bytes())?;
         disk.replace(&paths.vkeys(), handover::vkeys(&origin, &[public]).as_bytes())?;
         handover::store(&disk, &paths.key(), &origin, &key)?;
-        Ok((File::open(paths.origin())?, disk.create(&segment)?, disk.create(&paths.journal())?))
+        Ok((disk.create(&segment)?, disk.create(&paths.journal())?))
     };
-    let (lock, segment, journal) = make().map_err(io_error("create the files of the log in", dir))?;
-    lock_or_busy(&lock, &paths)?;
+    let (segment, journal) = make().map_err(io_error("create the files of the log in", dir))?;
     let mut writer = Writer {
         boot: boot_hash(&origin, &clock.boot_id()),
         segment: Tail { file: segment, len: 0 },
@@ -105,8 +109,7 @@ pub(crate) fn open(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<(Wri
     if !has_records(&paths)? {
         return Err(Error::Absent { dir: dir.to_owned() });
     }
-    let lock = File::open(paths.origin()).map_err(io_error("open", &paths.origin()))?;
-    lock_or_busy(&lock, &paths)?;
+    let lock = lock(&paths)?;
     let origin = read_origin(&paths)?;
     let (notes, journal_tail) = read_journal(&paths)?;
     let Some(note) = notes.last() else {
@@ -192,11 +195,13 @@ fn has_records(paths: &Paths) -> Result<bool, Error> {
     }
 }
 
-fn lock_or_busy(lock: &File, paths: &Paths) -> Result<(), Error> {
+/// Locks the folder itself, which is there before and after every file in it.
+fn lock(paths: &Paths) -> Result<File, Error> {
+    let lock = File::open(&paths.0).map_err(io_error("open", &paths.0))?;
     match lock.try_lock() {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(Error::Busy { dir: paths.0.clone() }),
-        Err(TryLockError::Error(e)) => Err(io_error("lock", &paths.origin())(e)),
+        Err(TryLockError::Error(e)) => Err(io_error("lock", &paths.0)(e)),
     }
 }
 

@@ -71,13 +71,14 @@ pub(crate) fn files_below(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Reads a whole file unless it is larger than a limit, which is an error of the kind `FileTooLarge`.
+/// Reads a whole file unless it is larger than a limit, which is an error of the kind `FileTooLarge`. Links and pipes
+/// are not opened: a pipe would block, and a link leads out of the folder.
 pub(crate) fn read_limited(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     use io::Read;
-    let file = fs::File::open(path)?;
-    if !file.metadata()?.is_file() {
+    if !fs::symlink_metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
+    let file = fs::File::open(path)?;
     let mut bytes = Vec::new();
     file.take(bytes_max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bytes_max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }

@@ -2,7 +2,7 @@
 
 use crate::intent::OpenIntent;
 use crate::token::Digest;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Findings that are listed; more are counted.
@@ -36,8 +36,16 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// How many findings there are in all.
     pub findings_total: u64,
+    /// A hash, link or signature does not hold, or something that was signed is gone. Without it the findings are about
+    /// form, leftovers of a crash, and files that can be made again.
+    pub integrity_broken: bool,
     blamed: BTreeSet<Subject>,
+    /// What the files with findings were when the run ended.
+    states: BTreeMap<String, Option<FileState>>,
 }
+
+/// Tells one content of a file from the next: device, inode, length, and time of the last change in nanoseconds.
+pub(crate) type FileState = (u64, u64, u64, i128);
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,8 +91,14 @@ impl Report {
         self.findings_total == 0
     }
 
-    /// Notes a finding; only the first one about each subject.
-    pub(crate) fn add(&mut self, subject: Subject, text: impl fmt::Display) {
+    /// Notes that a hash, link or signature does not hold, or that something signed is gone.
+    pub(crate) fn broken(&mut self, subject: Subject, text: impl fmt::Display) {
+        self.integrity_broken = true;
+        self.odd(subject, text);
+    }
+
+    /// Notes something that contradicts the format and no signature. Only the first text about each subject is kept.
+    pub(crate) fn odd(&mut self, subject: Subject, text: impl fmt::Display) {
         if !self.blamed.insert(subject.clone()) {
             return;
         }
@@ -92,6 +106,36 @@ impl Report {
         if self.findings.len() < LISTED_MAX {
             self.findings.push(Finding { subject, text: text.to_string() });
         }
+    }
+
+    /// Whether every finding is about a file, which the log's owner may just be writing.
+    pub(crate) fn may_be_disturbed(&self) -> bool {
+        !self.is_ok() && self.blamed.iter().all(|s| matches!(s, Subject::File(_)))
+    }
+
+    /// Remembers what the files with findings are, as `state` tells.
+    pub(crate) fn remember(&mut self, state: impl Fn(&str) -> Option<FileState>) {
+        for finding in &self.findings {
+            if let Subject::File(name) = &finding.subject {
+                self.states.insert(name.clone(), state(name));
+            }
+        }
+    }
+
+    /// Keeps the findings that an earlier run had too, word for word and about the same file: one that has been written
+    /// anew meanwhile belongs to a log at work.
+    pub(crate) fn keep_common(&mut self, earlier: &Self) {
+        if self.findings_total > LISTED_MAX as u64 || earlier.findings_total > LISTED_MAX as u64 {
+            return;
+        }
+        let is_same = |subject: &Subject| match subject {
+            Subject::File(name) => self.states.get(name) == earlier.states.get(name),
+            _ => true,
+        };
+        self.findings.retain(|f| earlier.findings.contains(f) && is_same(&f.subject));
+        self.findings_total = self.findings.len() as u64;
+        self.blamed = self.findings.iter().map(|f| f.subject.clone()).collect();
+        self.integrity_broken &= !self.is_ok();
     }
 
     /// The first record that something is wrong with.
@@ -123,7 +167,7 @@ impl Report {
         format!(
             "{{\"schema\":\"lightproof/audit-verify/v1\",\"ok\":{},\"data\":{{\"origin\":{},\"first_key\":{},\
              \"complete\":{},\"signed\":{},\"root\":{},\"checkpoints\":{},\"epochs\":{},\"expected\":{},\"last_ts\":{},\
-             \"open_intents\":[{}],\"findings\":[{}],\"findings_total\":{}}}}}",
+             \"open_intents\":[{}],\"findings\":[{}],\"findings_total\":{},\"integrity_broken\":{}}}}}",
             self.is_ok(),
             quote(&self.origin),
             or_null(self.first_key.clone()),
@@ -137,6 +181,7 @@ impl Report {
             intents.join(","),
             findings.join(","),
             self.findings_total,
+            self.integrity_broken,
         )
     }
 }

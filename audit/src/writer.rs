@@ -8,7 +8,7 @@ use crate::durable::{Disk, is_full};
 use crate::error::Error;
 use crate::event::{Entry, Event};
 use crate::merkle::{Frontier, Hash};
-use crate::note::new_secret;
+use crate::note::{Note, new_secret};
 use crate::paths::Paths;
 use crate::tile::Tiles;
 use crate::token::{Digest, PublicKey};
@@ -77,7 +77,7 @@ pub(crate) struct Writer {
     pub is_behind: bool,
     /// What ended the log.
     pub poison: Option<(&'static str, io::ErrorKind)>,
-    /// The lock on `origin`: held as long as the writer lives.
+    /// The lock on the folder: held as long as the writer lives.
     #[expect(dead_code, reason = "holding it is its use")]
     pub lock: File,
 }
@@ -115,9 +115,7 @@ impl Writer {
         let seq_first = self.frontier.size();
         match self.commit(entries, None) {
             Err(Failure::Full) if essential && !self.reserve_spent => {
-                reserve::spend(&self.disk, &self.paths)
-                    .map_err(|e| self.end(Failure::Ended("spending the reserve", e.kind())))?;
-                self.reserve_spent = true;
+                self.spend_reserve()?;
                 let mut more = entries.to_vec();
                 more.push(Event::DiskReserveLow {}.by_system());
                 self.commit(&more, None).map_err(|f| self.end(f))?;
@@ -139,33 +137,59 @@ impl Writer {
     pub fn begin_epoch(&mut self, reason: EpochReason) -> Result<u32, Error> {
         self.alive()?;
         let next = new_secret()?;
-        match handover::prepare(&self.disk, &self.paths, &self.origin, &next) {
-            Err(e) if is_full(&e) => return Err(Error::DiskFull),
-            other => {
-                other.map_err(|e| self.end(Failure::Ended("storing the next epoch key", e.kind())))?;
+        let was_spent = self.reserve_spent;
+        // Without an unlocking nothing can be erased, so it must work on a full disk. Other hand-overs can wait.
+        let note = match self.hand_over(&next, reason) {
+            Err(Failure::Full) if reason == EpochReason::Unlock && !self.reserve_spent => {
+                self.spend_reserve()?;
+                self.hand_over(&next, reason)
             }
+            other => other,
         }
-        let key = PublicKey(next.verifying_key().to_bytes());
-        let rotated = Event::KeyEpochRotated { next: self.epoch + 1, key, reason }.by_system();
-        let note = match self.commit(&[rotated], Some(&next)) {
-            Ok(note) => note,
-            Err(failure) => {
-                let error = self.end(failure);
-                if self.poison.is_none() {
-                    handover::wipe_next(&self.disk, &self.paths)
-                        .map_err(|e| self.end(Failure::Ended("removing the next epoch key", e.kind())))?;
-                }
-                return Err(error);
-            }
-        };
+        .map_err(|f| self.end(f))?;
+        self.keys.push(PublicKey(next.verifying_key().to_bytes()));
         self.key = next;
-        self.keys.push(key);
         self.epoch += 1;
         self.epoch_start = self.frontier.size();
-        handover::finish(&self.disk, &self.paths, &self.origin, &self.key, &self.keys, &note)
-            .map_err(|e| self.end(Failure::Ended("replacing the epoch key", e.kind())))?;
-        self.append(&[Event::KeyDestroyed { destroyed: self.epoch - 1 }.by_system()])?;
+        let finish = |w: &Self| handover::finish(&w.disk, &w.paths, &w.origin, &w.key, &w.keys, &note);
+        // From here on there is no way back, only forward.
+        let finished = match finish(self) {
+            Err(e) if is_full(&e) && !self.reserve_spent => {
+                self.spend_reserve()?;
+                finish(self)
+            }
+            other => other,
+        };
+        finished.map_err(|e| self.end(Failure::Ended("replacing the epoch key", e.kind())))?;
+        let mut first = vec![Event::KeyDestroyed { destroyed: self.epoch - 1 }.by_system()];
+        if self.reserve_spent && !was_spent {
+            first.push(Event::DiskReserveLow {}.by_system());
+        }
+        self.append(&first)?;
         Ok(self.epoch)
+    }
+
+    /// Stores the next key and records, signed by both, that it takes over. After `Full` everything is as before.
+    fn hand_over(&mut self, next: &SigningKey, reason: EpochReason) -> Result<Note, Failure> {
+        let key = PublicKey(next.verifying_key().to_bytes());
+        let rotated = Event::KeyEpochRotated { next: self.epoch + 1, key, reason }.by_system();
+        let done = match handover::prepare(&self.disk, &self.paths, &self.origin, next) {
+            Err(e) if is_full(&e) => Err(Failure::Full),
+            Err(e) => Err(Failure::Ended("storing the next epoch key", e.kind())),
+            Ok(()) => self.commit(&[rotated], Some(next)),
+        };
+        if matches!(done, Err(Failure::Full | Failure::Randomness)) {
+            handover::wipe_next(&self.disk, &self.paths)
+                .map_err(Failure::during("removing the next epoch key"))?;
+        }
+        done
+    }
+
+    fn spend_reserve(&mut self) -> Result<(), Error> {
+        reserve::spend(&self.disk, &self.paths)
+            .map_err(|e| self.end(Failure::Ended("spending the reserve", e.kind())))?;
+        self.reserve_spent = true;
+        Ok(())
     }
 
     fn alive(&self) -> Result<(), Error> {

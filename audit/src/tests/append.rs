@@ -153,3 +153,77 @@ fn recovery_names_the_newest_vault_state_and_open_requests() {
     assert_eq!((intent.objects, intent.objects_done), (1, 1));
     assert_eq!(intent.objects_seen, [Object([2; 16])]);
 }
+
+#[test]
+fn a_file_that_is_taken_away_or_written_to_by_others_ends_the_log() {
+    type Act = fn(&Path);
+    let acts: [(&str, Act); 3] = [
+        ("removed", |path| std::fs::remove_file(path).unwrap()),
+        ("replaced", |path| {
+            let bytes = std::fs::read(path).unwrap();
+            std::fs::remove_file(path).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }),
+        ("longer", |path| {
+            let bytes = std::fs::read(path).unwrap();
+            std::fs::write(path, [&bytes[..], b"x"].concat()).unwrap();
+        }),
+    ];
+    for name in ["seg/00000000.jsonl", "checkpoints.log"] {
+        for (what, act) in acts {
+            let dir = Dir::new();
+            let log = create(&dir, &Faults::default()).unwrap();
+            act(&dir.0.join(name));
+            let refused = log.append(&[event(1)]);
+            assert!(matches!(refused, Err(Error::Unavailable { .. })), "{name} {what}: {refused:?}");
+            assert_eq!(log.mark().size, 1);
+        }
+    }
+}
+
+#[test]
+fn unlocking_and_erasing_work_on_a_full_disk_and_guessing_does_not_use_up_the_reserve() {
+    let dir = Dir::new();
+    drop(create(&dir, &Faults::default()).unwrap());
+    let faults = Faults::default();
+    let log = open(&dir, &faults).unwrap();
+    faults.plan(0, Fault::Full);
+    let guess = Event::VaultUnlockFailed {}.by_system();
+    assert!(matches!(log.append(&[guess]), Err(Error::DiskFull)));
+    assert!(dir.0.join("reserve").exists());
+    assert_eq!(log.begin_epoch(EpochReason::Unlock).unwrap(), 1);
+    assert!(!dir.0.join("reserve").exists());
+    log.append(&[event(1)]).unwrap();
+    drop(log);
+    let report = dir.verify();
+    assert!(report.is_ok() && report.epochs == 2, "{report}");
+    assert!(crate::tail(&dir.0, 100).unwrap().join("\n").contains("disk.reserve_low"));
+}
+
+#[test]
+fn a_hand_over_that_can_wait_leaves_the_reserve_alone() {
+    let dir = Dir::new();
+    let faults = Faults::default();
+    let log = create(&dir, &faults).unwrap();
+    faults.plan(0, Fault::Full);
+    assert!(matches!(log.begin_epoch(EpochReason::Request), Err(Error::DiskFull)));
+    assert!(dir.0.join("reserve").exists() && !dir.0.join("epoch.key.next").exists());
+    log.append(&[Event::BootStopped { reason: StopReason::Error }.by_system()]).unwrap();
+    drop(log);
+    assert!(dir.verify().is_ok(), "{}", dir.verify());
+}
+
+#[test]
+fn of_many_that_create_at_once_one_succeeds() {
+    for _ in 0..20 {
+        let dir = Dir::new();
+        let created: Vec<Result<Log, Error>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| create(&dir, &Faults::default()))).collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        let logs: Vec<&Log> = created.iter().flatten().collect();
+        assert_eq!(logs.len(), 1, "{created:?}");
+        logs[0].append(&[event(1)]).unwrap();
+        assert!(dir.verify().is_ok(), "{}", dir.verify());
+    }
+}

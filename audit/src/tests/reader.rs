@@ -3,10 +3,10 @@
 use super::*;
 use std::process::{Command, Output};
 
-fn python(dir: &Dir) -> Output {
+fn python(dir: &Path) -> Output {
     let python = std::env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/reference_verifier.py");
-    let output = Command::new(&python).arg(script).arg(&dir.0).output().unwrap();
+    let output = Command::new(&python).arg(script).arg(dir).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(
         !errors.contains("No module named"),
@@ -19,7 +19,7 @@ fn python(dir: &Dir) -> Output {
 fn python_verifies_a_log_of_ours_and_finds_a_change() {
     let dir = Dir::new();
     small(&dir);
-    let output = python(&dir);
+    let output = python(&dir.0);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     let root = dir.verify().root.unwrap().to_string();
@@ -27,5 +27,36 @@ fn python_verifies_a_log_of_ours_and_finds_a_change() {
     let segment = dir.0.join("seg/00000000.jsonl");
     let records = std::fs::read_to_string(&segment).unwrap();
     std::fs::write(&segment, records.replacen("\"width\":128", "\"width\":129", 1)).unwrap();
-    assert_eq!(python(&dir).status.code(), Some(4));
+    assert_eq!(python(&dir.0).status.code(), Some(4));
+}
+
+#[test]
+fn python_verifies_the_frozen_log_and_finds_every_cut_and_forgery_in_it() {
+    let frozen = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/v1");
+    let output = python(&frozen);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    type Change = fn(String) -> String;
+    let changes: [(&str, Change); 5] = [
+        ("seg/00000000.jsonl", |text| text.lines().skip(1).map(|l| format!("{l}\n")).collect()),
+        ("seg/00000000.jsonl", |text| text.trim_end().rsplit_once('\n').unwrap().0.to_owned() + "\n"),
+        // One whole checkpoint less at the end, one signature less, one letter of a signature.
+        ("checkpoints.log", |text| text[..text[..text.len() - 2].rfind("\n\nlight").unwrap() + 2].to_owned()),
+        ("checkpoints.log", |text| text.replacen("\u{2014} lightproof", "\u{2014} lightprooF", 1)),
+        ("checkpoints.log", |mut text| {
+            let letter = text.len() - 20..text.len() - 19;
+            let other = if &text[letter.clone()] == "A" { "B" } else { "A" };
+            text.replace_range(letter, other);
+            text
+        }),
+    ];
+    for (at, (name, change)) in changes.into_iter().enumerate() {
+        let dir = Dir::new();
+        copy_folder(&frozen, &dir.0);
+        let path = dir.0.join(name);
+        let before = std::fs::read_to_string(&path).unwrap();
+        let after = change(before.clone());
+        assert_ne!(before, after, "change {at}");
+        std::fs::write(&path, after).unwrap();
+        assert_eq!(python(&dir.0).status.code(), Some(4), "change {at}");
+    }
 }

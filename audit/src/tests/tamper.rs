@@ -3,9 +3,9 @@
 use super::*;
 use crate::Subject;
 
-/// Whether the verifier notices that something is wrong, an error for an unreadable log included.
+/// Whether the verifier notices that something is wrong.
 fn noticed(dir: &Dir) -> bool {
-    verify(&dir.0, None).map_or(true, |report| !report.is_ok())
+    !dir.verify().is_ok()
 }
 
 #[test]
@@ -24,18 +24,41 @@ fn an_untouched_log_verifies_to_its_end() {
 fn no_flipped_bit_goes_unseen() {
     let dir = Dir::new();
     small(&dir);
-    let mut flips = 0;
-    for (path, content) in dir.evidence() {
+    let torn = dir.0.join("seg/00000000.jsonl");
+    let mut bytes = std::fs::read(&torn).unwrap();
+    bytes.extend_from_slice(b"{\"actor\":\"a:sys");
+    std::fs::write(&torn, bytes).unwrap();
+    drop(open(&dir, &Faults::default()).unwrap());
+    let size = dir.verify().complete;
+    assert_eq!(size, 10);
+    let mut seen = std::collections::BTreeSet::new();
+    for (path, content) in dir.files() {
+        let name = path.strip_prefix(&dir.0).unwrap().to_str().unwrap();
+        let is_segment = name.starts_with("seg/");
+        // A private key is no evidence, and a file in quarantine is none of the log's records.
+        let is_signed = name != "epoch.key";
         for at in 0..content.len() {
             let mut flipped = content.clone();
             flipped[at] ^= 1 << (at % 8);
             std::fs::write(&path, &flipped).unwrap();
-            assert!(noticed(&dir), "byte {at} of {}", path.display());
-            flips += 1;
+            let report = dir.verify();
+            assert!(!report.is_ok(), "byte {at} of {name}");
+            assert!(report.integrity_broken || !is_signed, "byte {at} of {name}: {report}");
+            if is_segment {
+                let record = content[..at].iter().filter(|b| **b == b'\n').count() as u64;
+                assert!(report.complete <= record, "byte {at} of {name}: {report}");
+                let named = |n| report.findings.iter().any(|f| f.subject == Subject::Record(n));
+                assert!(named(record), "byte {at} of {name}, record {record}: {report}");
+            } else {
+                assert!(report.complete <= size, "byte {at} of {name}: {report}");
+            }
         }
         std::fs::write(&path, &content).unwrap();
+        seen.insert(name.split(['/', '.']).next().unwrap().to_owned());
     }
-    assert!(flips > 5000, "{flips}");
+    let wanted =
+        ["checkpoint", "checkpoints", "epoch", "epochs", "origin", "quarantine", "seg", "tile", "vkeys"];
+    assert!(seen.iter().eq(wanted), "{seen:?}");
     assert!(!noticed(&dir));
 }
 
@@ -58,20 +81,26 @@ fn missing_inserted_and_swapped_records_are_found() {
     let segment = dir.0.join("seg/00000000.jsonl");
     let text = std::fs::read_to_string(&segment).unwrap();
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let named = |n| {
+        let report = dir.verify();
+        report.complete <= n && report.findings.iter().any(|f| f.subject == Subject::Record(n))
+    };
     for at in 0..lines.len() {
         let mut without = lines.clone();
         without.remove(at);
         std::fs::write(&segment, without.concat()).unwrap();
-        assert!(noticed(&dir), "record {at} missing");
+        assert!(named(at as u64), "record {at} missing: {}", dir.verify());
         let mut doubled = lines.clone();
         doubled.insert(at, lines[at]);
         std::fs::write(&segment, doubled.concat()).unwrap();
         assert!(noticed(&dir), "record {at} twice");
+        // A surplus line at the very end has no number that could be named.
+        assert!(named(at as u64 + 1) || at + 1 == lines.len(), "record {at} twice: {}", dir.verify());
         for other in 0..at {
             let mut swapped = lines.clone();
             swapped.swap(at, other);
             std::fs::write(&segment, swapped.concat()).unwrap();
-            assert!(noticed(&dir), "records {other} and {at} swapped");
+            assert!(named(other as u64), "records {other} and {at} swapped: {}", dir.verify());
         }
     }
 }
@@ -80,14 +109,16 @@ fn missing_inserted_and_swapped_records_are_found() {
 fn every_cut_of_every_file_is_found() {
     let dir = Dir::new();
     small(&dir);
-    for (path, content) in dir.evidence() {
+    for (path, content) in dir.files() {
+        let is_key = path.ends_with("epoch.key");
         let lines = content.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(i, _)| i + 1);
         for end in lines.chain([0, 1, content.len() / 2]).filter(|end| *end < content.len()) {
             std::fs::write(&path, &content[..end]).unwrap();
             assert!(noticed(&dir), "{} cut to {end}", path.display());
         }
         std::fs::remove_file(&path).unwrap();
-        assert!(noticed(&dir), "{} removed", path.display());
+        // An auditor's copy is without the private key.
+        assert!(is_key != noticed(&dir), "{} removed", path.display());
         std::fs::write(&path, &content).unwrap();
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn check(log: &Reading<'_>, report: &mut Report) -> Result<(), Error>
         } else {
             "does not belong to the log"
         };
-        report.add(subject(log, file), text);
+        report.odd(subject(log, file), text);
     }
     Ok(())
 }
@@ -49,23 +49,32 @@ fn latest(log: &Reading<'_>, report: &mut Report) -> Result<(), Error> {
     match bytes.as_deref().and_then(Note::parse).map(|note| note.checkpoint.size) {
         Some(size) if size > log.signed => {
             let text = format!("covers {size} records, checkpoints.log only {}: it was cut back", log.signed);
-            report.add(name, text);
+            report.broken(name, text);
         }
         Some(size) if size < log.signed => {
-            report.add(
+            report.odd(
                 name,
                 format!("is older ({size} records) than the last one in checkpoints.log ({})", log.signed),
             );
         }
-        _ => report.add(name, "is missing, or is not the last one in checkpoints.log"),
+        _ if bytes.is_none() => report.odd(name, "is missing; opening the log makes it again"),
+        _ => report.broken(name, "is not the last one in checkpoints.log"),
     }
     Ok(())
 }
 
 fn vkeys(log: &Reading<'_>, report: &mut Report) -> Result<(), Error> {
-    let listed = read(&log.paths.vkeys(), SMALL_BYTES_MAX)?;
-    if listed != Some(handover::vkeys(&log.origin, &log.records.keys).into_bytes()) {
-        report.add(Subject::File("vkeys".into()), "does not list the keys that the records name");
+    let keys = &log.records.keys;
+    let name = Subject::File("vkeys".into());
+    let Some(listed) = read(&log.paths.vkeys(), SMALL_BYTES_MAX)? else {
+        report.odd(name, "is missing");
+        return Ok(());
+    };
+    let before = &keys[..keys.len().saturating_sub(1)];
+    if listed == handover::vkeys(&log.origin, before).as_bytes() && !before.is_empty() {
+        report.odd(name, "lacks the newest key; opening the log completes the hand-over");
+    } else if listed != handover::vkeys(&log.origin, keys).as_bytes() {
+        report.broken(name, "does not list the keys that the records name");
     }
     Ok(())
 }
@@ -74,8 +83,10 @@ fn epoch_notes(log: &Reading<'_>, known: &mut BTreeSet<PathBuf>, report: &mut Re
     for (epoch, start) in (0u32..).zip(&log.records.starts).skip(1) {
         let path = log.paths.epoch_note(epoch);
         let signed = log.notes.iter().find(|n| n.checkpoint.size == *start).map(Note::bytes);
-        if read(&path, SMALL_BYTES_MAX)? != signed {
-            report.add(subject(log, &path), "is missing, or is not the checkpoint of that hand-over");
+        match read(&path, SMALL_BYTES_MAX)? {
+            None => report.odd(subject(log, &path), "is missing"),
+            found if found == signed => {}
+            Some(_) => report.broken(subject(log, &path), "is not the checkpoint of that hand-over"),
         }
         known.insert(path);
     }
@@ -93,8 +104,8 @@ fn tiles(log: &Reading<'_>, known: &mut BTreeSet<PathBuf>, report: &mut Report) 
         let path = dir.join(name);
         match read(&path, SMALL_BYTES_MAX)? {
             Some(found) if found == bytes => {}
-            Some(_) => report.add(subject(log, &path), "holds other hashes than the signed records"),
-            None => report.add(subject(log, &path), "is missing; opening the log makes it again"),
+            Some(_) => report.broken(subject(log, &path), "holds other hashes than the signed records"),
+            None => report.odd(subject(log, &path), "is missing; opening the log makes it again"),
         }
         known.insert(path);
     }
@@ -108,9 +119,9 @@ fn quarantine(log: &Reading<'_>, known: &mut BTreeSet<PathBuf>, report: &mut Rep
         let digest = Digest::of(&read(&file, SMALL_BYTES_MAX)?.unwrap_or_default());
         let named = file.file_name().and_then(|n| n.to_str()).and_then(|n| n.rsplit('-').next());
         if named != Some(&hex(&digest.0)) {
-            report.add(subject(log, &file), "is not what was put there");
+            report.broken(subject(log, &file), "is not what was put there");
         } else if !log.records.truncated.contains(&digest) {
-            report.add(subject(log, &file), "is not on record; opening the log records it");
+            report.odd(subject(log, &file), "is not on record; opening the log records it");
         }
         known.insert(file);
     }
@@ -131,7 +142,7 @@ fn secret(log: &Reading<'_>, report: &mut Report) -> Result<(), Error> {
     let key = parse_secret(&bytes, &log.origin).map(|key| key.verifying_key().to_bytes());
     let epoch = log.records.keys.len().saturating_sub(1) as u64;
     if key != log.records.keys.last().map(|k| k.0) || key.is_none() {
-        report.add(Subject::File("epoch.key".into()), format!("is not the key of epoch {epoch}"));
+        report.odd(Subject::File("epoch.key".into()), format!("is not the key of epoch {epoch}"));
     }
     Ok(())
 }

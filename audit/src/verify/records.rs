@@ -63,7 +63,7 @@ pub(super) fn read_all(paths: &Paths, signed: u64, report: &mut Report) -> Resul
         let name = format!("seg/{index:08}.jsonl");
         let bytes = read(&paths.segment(index), SEGMENT_BYTES_MAX)?;
         if bytes.is_none() {
-            report.add(
+            report.broken(
                 Subject::File(name.clone()),
                 format!("is missing or too large: records {start} to {} are lost", start + count - 1),
             );
@@ -78,8 +78,10 @@ pub(super) fn read_all(paths: &Paths, signed: u64, report: &mut Report) -> Resul
                     Some(records.line_read(seq, line, report))
                 }
                 None => {
-                    report
-                        .add(Subject::Record(seq), if rest.is_empty() { "is missing" } else { "is cut off" });
+                    report.broken(
+                        Subject::Record(seq),
+                        if rest.is_empty() { "is missing" } else { "is cut off" },
+                    );
                     rest = &[];
                     None
                 }
@@ -89,7 +91,7 @@ pub(super) fn read_all(paths: &Paths, signed: u64, report: &mut Report) -> Resul
         if !rest.is_empty() {
             let text =
                 format!("{} bytes after record {}, which no checkpoint signs", rest.len(), start + count - 1);
-            report.add(Subject::File(name), text);
+            report.odd(Subject::File(name), text);
         }
     }
     records.chain(paths, report);
@@ -103,22 +105,22 @@ impl Records {
         let (record, members) = match Record::parse(line) {
             Ok(parsed) => parsed,
             Err(flaw) => {
-                report.add(Subject::Record(seq), flaw);
+                report.odd(Subject::Record(seq), flaw);
                 return Line { leaf: hash, prev: None };
             }
         };
         let epoch = self.starts.len() as u64 - 1;
         if record.seq != seq {
-            report.add(Subject::Record(seq), format!("carries the number {}", record.seq));
+            report.odd(Subject::Record(seq), format!("carries the number {}", record.seq));
         } else if u64::from(record.epoch) != epoch {
-            report.add(
+            report.odd(
                 Subject::Record(seq),
                 format!("carries epoch {}, but epoch {epoch} is current", record.epoch),
             );
         } else if record.ts_ms < self.ts_ms {
-            report.add(Subject::Record(seq), "is earlier than the record before it");
+            report.odd(Subject::Record(seq), "is earlier than the record before it");
         } else if let Err(flaw) = record.check(&members) {
-            report.add(Subject::Record(seq), flaw);
+            report.odd(Subject::Record(seq), flaw);
         }
         self.note(seq, &record, report);
         Line { leaf: hash, prev: Some(record.prev) }
@@ -129,17 +131,17 @@ impl Records {
         let key = || record.text("key").and_then(base64).map(PublicKey);
         match record.name {
             "log.created" if seq == 0 => self.keys.extend(key()),
-            "log.created" => report.add(Subject::Record(seq), "log.created stands in the middle of a log"),
-            _ if seq == 0 => report.add(Subject::Record(0), "the first record is not log.created"),
+            "log.created" => report.odd(Subject::Record(seq), "log.created stands in the middle of a log"),
+            _ if seq == 0 => report.odd(Subject::Record(0), "the first record is not log.created"),
             "key.epoch_rotated" => {
                 if record.int("next") != Some(self.starts.len() as u64) {
-                    report.add(Subject::Record(seq), "does not hand over to the next epoch");
+                    report.odd(Subject::Record(seq), "does not hand over to the next epoch");
                 }
                 self.keys.extend(key());
                 self.starts.push(seq + 1);
             }
             "key.destroyed" if record.int("destroyed").is_none_or(|n| n + 2 != self.starts.len() as u64) => {
-                report.add(Subject::Record(seq), "does not name the epoch before this one");
+                report.odd(Subject::Record(seq), "does not name the epoch before this one");
             }
             "recovery.truncated" => {
                 self.truncated.extend(record.text("sha256").and_then(unhex).map(Digest));
@@ -158,7 +160,7 @@ impl Records {
             let Some(Line { prev: Some(prev), .. }) = self.line(seq) else { continue };
             let Some(before) = seq.checked_sub(1) else {
                 if prev != FIRST_PREV {
-                    report.add(Subject::Record(0), "links to a record before the first");
+                    report.broken(Subject::Record(0), "links to a record before the first");
                 }
                 continue;
             };
@@ -167,9 +169,9 @@ impl Records {
                 continue;
             }
             if tile::leaf_on_disk(paths, size, before) == Some(found) {
-                report.add(Subject::Record(seq), format!("its link is not the hash of record {before}"));
+                report.broken(Subject::Record(seq), format!("its link is not the hash of record {before}"));
             } else {
-                report.add(Subject::Record(before), format!("its hash is not the link in record {seq}"));
+                report.broken(Subject::Record(before), format!("its hash is not the link in record {seq}"));
             }
         }
     }

@@ -6,20 +6,22 @@ use crate::note::{Note, VerifyKey};
 use crate::report::{Report, Subject};
 use crate::tile;
 
-/// Checks all checkpoints and fills in the confirmed leaves. Returns how many records they confirm.
+/// Checks all checkpoints and fills in the leaves that their roots name. Returns how many records are confirmed: covered
+/// by a checkpoint that the key of their own epoch signed. A later key confirms nothing of an earlier epoch, since whoever
+/// has stolen it could sign anything.
 pub(super) fn check(log: &mut Reading<'_>, report: &mut Report) -> u64 {
     let mut frontier = Frontier::default();
     let mut lost_at = None;
     let notes = std::mem::take(&mut log.notes);
-    let mut last_size = 0;
+    let (mut last_size, mut confirmed, mut epoch) = (0, 0, 0);
     for note in &notes {
         let size = note.checkpoint.size;
         if size <= last_size {
-            report.add(Subject::Checkpoint(size), format!("comes after the one of size {last_size}"));
+            report.broken(Subject::Checkpoint(size), format!("comes after the one of size {last_size}"));
             continue;
         }
         last_size = size;
-        check_signature(log, note, report);
+        let is_signed = check_signature(log, note, report);
         if lost_at.is_some() || size > log.signed {
             continue;
         }
@@ -28,10 +30,14 @@ pub(super) fn check(log: &mut Reading<'_>, report: &mut Report) -> u64 {
             Some(leaves) => {
                 for (seq, leaf) in (from..).zip(leaves) {
                     if log.records.leaf(seq) != Some(leaf) {
-                        report.add(Subject::Record(seq), "is not the record that was signed");
+                        report.broken(Subject::Record(seq), "is not the record that was signed");
                     }
                     frontier.push(leaf);
                     log.leaves.push(leaf);
+                }
+                if is_signed && log.records.epoch_of(size - 1) == epoch {
+                    confirmed = size;
+                    epoch += usize::from(log.records.starts.get(epoch + 1) == Some(&size));
                 }
             }
             None => lost_at = Some((from, size)),
@@ -42,7 +48,7 @@ pub(super) fn check(log: &mut Reading<'_>, report: &mut Report) -> u64 {
     }
     check_hand_overs(log, &notes, report);
     log.notes = notes;
-    frontier.size()
+    confirmed
 }
 
 /// The leaves from the tree's size up to the checkpoint's, if its root confirms them. Where a line is damaged, the link
@@ -75,21 +81,23 @@ fn confirm(log: &Reading<'_>, tree: &Frontier, note: &Note) -> Option<Vec<Hash>>
 /// No choice of leaves gives the root that was signed at `to`: names the record if there is only one, or the range.
 fn blame(from: u64, to: u64, report: &mut Report) {
     if to - from == 1 {
-        report.add(Subject::Record(from), "is not the record that was signed");
+        report.broken(Subject::Record(from), "is not the record that was signed");
     }
     let text = format!(
         "records {from} to {} are not those that were signed; nothing after them is confirmed",
         to - 1
     );
-    report.add(Subject::Checkpoint(to), text);
+    report.broken(Subject::Checkpoint(to), text);
 }
 
-fn check_signature(log: &Reading<'_>, note: &Note, report: &mut Report) {
+/// Whether a checkpoint carries the signatures that belong there, and no other.
+fn check_signature(log: &Reading<'_>, note: &Note, report: &mut Report) -> bool {
     let size = note.checkpoint.size;
     if note.checkpoint.origin != log.origin {
-        report.add(Subject::Checkpoint(size), "names another log");
+        report.broken(Subject::Checkpoint(size), "names another log");
+        return false;
     }
-    let Some(last) = size.checked_sub(1) else { return };
+    let Some(last) = size.checked_sub(1) else { return false };
     let epoch = log.records.epoch_of(last);
     let signed_by = |epoch: usize| {
         let key = log.records.keys.get(epoch);
@@ -98,19 +106,22 @@ fn check_signature(log: &Reading<'_>, note: &Note, report: &mut Report) {
     // The record that ends an epoch is signed by the next key too.
     let hands_over = log.records.starts.get(epoch + 1) == Some(&size);
     if !signed_by(epoch) {
-        report.add(Subject::Checkpoint(size), format!("is not signed by the key of epoch {epoch}"));
+        report.broken(Subject::Checkpoint(size), format!("is not signed by the key of epoch {epoch}"));
     } else if hands_over && !signed_by(epoch + 1) {
-        report.add(Subject::Checkpoint(size), format!("is not signed by the key of epoch {}", epoch + 1));
+        report.broken(Subject::Checkpoint(size), format!("is not signed by the key of epoch {}", epoch + 1));
     } else if note.signatures.len() != 1 + usize::from(hands_over) {
-        report.add(Subject::Checkpoint(size), "carries a signature that does not belong there");
+        report.broken(Subject::Checkpoint(size), "carries a signature that does not belong there");
+    } else {
+        return true;
     }
+    false
 }
 
 /// Every epoch but the first must begin with a checkpoint at exactly its first record.
 fn check_hand_overs(log: &Reading<'_>, notes: &[Note], report: &mut Report) {
     for (epoch, start) in log.records.starts.iter().enumerate().skip(1) {
         if !notes.iter().any(|n| n.checkpoint.size == *start) {
-            report.add(
+            report.broken(
                 Subject::Key(epoch as u64),
                 format!("no checkpoint signs the hand-over in record {}", start - 1),
             );

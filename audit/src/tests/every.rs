@@ -1,0 +1,109 @@
+//! One entry of every event that others may append, each field at its longest.
+
+use super::*;
+use crate::words::*;
+use crate::{Actor, schema};
+
+/// In the order of the schema.
+pub fn every_event() -> Vec<Entry> {
+    let digest = Digest([0xff; 32]);
+    let (n32, n64) = (u32::MAX, (1 << 53) - 1);
+    let vault = (n64, n64, digest);
+    let (vault_epoch, vault_seq, vault_root) = vault;
+    let events = [
+        Event::BootStarted { pid: n32, binary: digest, policy: digest, landlock_abi: n32 },
+        Event::BootRefused { reason: StartRefusal::Internal },
+        Event::PostureRecorded { report: digest, fences: n32, amber: n32, landlock_abi: n32, uid0: false },
+        Event::BootReady { model: digest, device: Device::Cuda },
+        Event::BootStopped { reason: StopReason::Signal },
+        Event::VaultCreated {
+            grade: Grade::A,
+            kdf_memory_kib: n32,
+            kdf_passes: n32,
+            kdf_lanes: n32,
+            vault_epoch,
+            vault_seq,
+            vault_root,
+        },
+        Event::VaultUnlocked { slot: n32, role: Role::Operator, vault_epoch, vault_seq, vault_root },
+        Event::VaultUnlockFailed {},
+        Event::VaultLocked { vault_epoch, vault_seq, vault_root },
+        Event::VaultSecretChanged { slot: n32, by: Proof::Passphrase, vault_epoch, vault_seq, vault_root },
+        Event::SlotAdded { slot: n32, role: Role::Auditor, vault_epoch, vault_seq, vault_root },
+        Event::SlotRemoved { slot: n32, role: Role::Recovery, vault_epoch, vault_seq, vault_root },
+        Event::VaultRolled { reason: RollReason::Recovery, vault_epoch, vault_seq, vault_root },
+        Event::VaultVerified { objects: n64, damaged: n64, missing: n64 },
+        Event::GenerateRequested {
+            width: n32,
+            height: n32,
+            steps: n32,
+            images: n32,
+            guidance_milli: n32,
+            model: digest,
+            device: Device::Cuda,
+            remembers_prompt: false,
+        },
+        Event::ObjectCreated {
+            width: n32,
+            height: n32,
+            ciphertext_sha256: digest,
+            ciphertext_bytes: n64,
+            vault_epoch,
+            vault_seq,
+            vault_root,
+        },
+        Event::GenerateFinished { images: n32, elapsed_ms: n64 },
+        Event::GenerateFailed { reason: GenerateFailure::EngineError, images: n32 },
+        Event::ObjectViewed { kind: View::Content },
+        Event::ObjectExportRequested {},
+        Event::ObjectExported { bytes: n64 },
+        Event::ObjectExportFailed { reason: ObjectFailure::Permission },
+        Event::ObjectEraseRequested { count: n64 },
+        Event::ObjectErased { grade: Grade::C, vault_epoch, vault_seq, vault_root, cleanup_pending: false },
+        Event::ObjectEraseFailed { reason: ObjectFailure::DiskFull },
+        Event::ObjectMissing {},
+        Event::RequestRefused { reason: RequestRefusal::PromptEncoding },
+        Event::RecoveryReconciled { kind: IntentKind::Generate, found: Found::Unknown, objects: n64 },
+    ];
+    let ids = |event: Event| {
+        let kind = schema(event.name()).unwrap();
+        let mut entry = event.by(Actor::Person([0xfb; 16])).failed();
+        if kind.object {
+            entry = entry.object(Object([0xff; 16]));
+        }
+        if kind.job {
+            entry = entry.job(Job([0xef; 16]));
+        }
+        entry
+    };
+    events.into_iter().map(ids).collect()
+}
+
+/// Those that only the log itself writes.
+pub const OWN: [&str; 6] = [
+    "log.created",
+    "recovery.truncated",
+    "key.epoch_rotated",
+    "key.destroyed",
+    "clock.anomaly",
+    "disk.reserve_low",
+];
+
+#[test]
+fn every_event_can_be_written_fits_a_line_and_passes_the_schema() {
+    let dir = Dir::new();
+    let log = create(&dir, &Faults::default()).unwrap();
+    let every = every_event();
+    let mut names: Vec<&str> = every.iter().map(|e| e.event.name()).chain(OWN).collect();
+    let mut all: Vec<&str> = crate::SCHEMA.iter().map(|t| t.name).collect();
+    names.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(names, all, "an event is missing in this test");
+    log.append(&every).unwrap();
+    drop(log);
+    let report = dir.verify();
+    assert!(report.is_ok(), "{report}");
+    let text = std::fs::read_to_string(dir.0.join("seg/00000000.jsonl")).unwrap();
+    let longest = text.lines().map(str::len).max().unwrap();
+    assert!(longest as u64 * 2 < crate::record::LINE_BYTES_MAX, "{longest}");
+}

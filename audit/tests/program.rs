@@ -1,0 +1,185 @@
+//! The auditor's program as an auditor runs it: on a copy of the frozen log, by its exit codes and its output.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn frozen() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/v1")
+}
+
+/// A copy of the frozen log that goes away with the test.
+struct Copy(PathBuf);
+
+impl Copy {
+    fn new(name: &str) -> Self {
+        let dir =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("program-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        copy_folder(&frozen(), &dir);
+        Self(dir)
+    }
+
+    fn change(&self, name: &str, change: impl Fn(String) -> String) {
+        let path = self.0.join(name);
+        let before = std::fs::read_to_string(&path).unwrap();
+        let after = change(before.clone());
+        assert_ne!(before, after);
+        std::fs::write(&path, after).unwrap();
+    }
+
+    fn verify(&self, more: &[&str]) -> Output {
+        let dir = self.0.to_str().unwrap();
+        program(&[&["verify", dir], more].concat())
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn program(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lightproof-audit")).args(args).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[track_caller]
+fn assert_exit(output: &Output, code: i32, words: &str) {
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
+    let all = text(output) + &String::from_utf8_lossy(&output.stderr);
+    assert!(all.contains(words), "{words:?} is not in {all}");
+}
+
+#[test]
+fn a_whole_log_is_verified_and_its_length_and_first_key_printed() {
+    let log = Copy::new("whole");
+    let output = log.verify(&[]);
+    assert_exit(&output, 0, "complete up to 44 of 44 signed records");
+    let vkeys = std::fs::read_to_string(log.0.join("vkeys")).unwrap();
+    assert_exit(&output, 0, vkeys.lines().next().unwrap());
+    let kept = log.0.join("checkpoint");
+    assert_exit(&log.verify(&["--expect", kept.to_str().unwrap()]), 0, "continues the expected checkpoint");
+    // A copy for an auditor has no private key.
+    std::fs::remove_file(log.0.join("epoch.key")).unwrap();
+    assert_exit(&log.verify(&[]), 0, "verified");
+}
+
+#[test]
+fn a_broken_signature_or_hash_is_exit_11_and_a_file_too_many_is_exit_4() {
+    let log = Copy::new("broken");
+    std::fs::write(log.0.join("notes.txt"), "x").unwrap();
+    assert_exit(&log.verify(&[]), 4, "file notes.txt: does not belong to the log");
+    // The broken hash wins over the file.
+    log.change("seg/00000000.jsonl", |text| text.replacen("\"width\":128", "\"width\":129", 1));
+    let output = log.verify(&[]);
+    assert_exit(&output, 11, "record 1: ");
+    assert_exit(&output, 11, "complete up to 1 of 44 signed records");
+    assert_exit(&output, 11, "NOT verified");
+}
+
+#[test]
+fn a_log_cut_back_cleanly_is_found_by_the_expected_checkpoint_alone() {
+    let kept = frozen().join("checkpoint");
+    let log = Copy::new("cut");
+    let end = |text: &str| text[..text.len() - 2].rfind("\n\nlight").unwrap() + 2;
+    log.change("checkpoints.log", |text| text[..end(&text)].to_owned());
+    let journal = std::fs::read_to_string(log.0.join("checkpoints.log")).unwrap();
+    let last = journal[..journal.len() - 2].rfind("\n\nlight").unwrap() + 2;
+    std::fs::write(log.0.join("checkpoint"), &journal[last..journal.len() - 1]).unwrap();
+    let size: usize = journal[last..].lines().nth(1).unwrap().parse().unwrap();
+    log.change("seg/00000000.jsonl", |text| text.split_inclusive('\n').take(size).collect());
+    let tile = log.0.join("tile/0/000.p");
+    let hashes = std::fs::read(tile.join("44")).unwrap();
+    std::fs::remove_file(tile.join("44")).unwrap();
+    std::fs::write(tile.join(size.to_string()), &hashes[..32 * size]).unwrap();
+    assert_exit(&log.verify(&[]), 0, &format!("complete up to {size} of {size}"));
+    let output = log.verify(&["--expect", kept.to_str().unwrap()]);
+    assert_exit(&output, 11, "expected checkpoint: covers 44 records");
+}
+
+#[test]
+fn usage_absence_and_unreadable_files_have_codes_of_their_own() {
+    let log = Copy::new("usage");
+    let dir = log.0.to_str().unwrap();
+    for wrong in [
+        &[][..],
+        &["verify"],
+        &["prove", dir],
+        &["verify", dir, dir],
+        &["verify", dir, "--last", "3"],
+        &["show", dir, "--json"],
+        &["show", dir, "--last", "many"],
+        &["verify", dir, "--quick"],
+    ] {
+        assert_exit(&program(wrong), 2, "lightproof-audit verify DIR");
+    }
+    let nowhere = log.0.join("nowhere");
+    let nowhere = nowhere.to_str().unwrap();
+    assert_exit(&program(&["verify", nowhere]), 5, "there is no log");
+    assert_exit(&program(&["show", nowhere]), 5, "there is no log");
+    assert_exit(&program(&["verify", nowhere, "--json"]), 5, "\"not_found\"");
+    assert_exit(&log.verify(&["--expect", nowhere]), 1, "cannot read");
+    std::fs::write(log.0.join("epoch.key"), "x").unwrap();
+    assert_exit(
+        &log.verify(&["--expect", log.0.join("epoch.key").to_str().unwrap()]),
+        4,
+        "is not a checkpoint",
+    );
+    assert_exit(&program(&["--help"]), 0, "exit codes");
+    assert_exit(&program(&["--version"]), 0, env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn show_prints_the_newest_records() {
+    let log = Copy::new("show");
+    let output = program(&["show", log.0.to_str().unwrap(), "--last", "2"]);
+    let lines: Vec<String> = text(&output).lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0].starts_with("42 ") && lines[1].starts_with("43 "), "{lines:?}");
+    assert_eq!(text(&program(&["show", log.0.to_str().unwrap()])).lines().count(), 20);
+}
+
+#[test]
+fn names_of_files_cannot_control_the_terminal() {
+    let log = Copy::new("names");
+    std::fs::write(log.0.join("\u{1b}[2J\n\"verified\""), "").unwrap();
+    let output = log.verify(&[]);
+    assert_exit(&output, 4, "does not belong to the log");
+    assert!(text(&output).chars().all(|c| c == '\n' || !c.is_control()), "{output:?}");
+}
+
+#[test]
+fn json_is_one_object_that_others_can_read() {
+    let python = std::env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+    let log = Copy::new("json");
+    let read = |expression: &str, output: &Output| {
+        let code = format!("import json, sys; r = json.loads(sys.argv[1]); print({expression})");
+        let answer = Command::new(&python).args(["-c", &code, &text(output)]).output().unwrap();
+        assert!(answer.status.success(), "{answer:?}");
+        String::from_utf8(answer.stdout).unwrap().trim_end().to_owned()
+    };
+    let output = log.verify(&["--json"]);
+    assert_eq!(read("r['ok'], r['data']['complete'], r['data']['findings']", &output), "(True, 44, [])");
+    std::fs::write(log.0.join("\"\u{1b}\\\n"), "").unwrap();
+    log.change("checkpoints.log", |text| text.replacen("\n1\n", "\n2\n", 1));
+    let output = log.verify(&["--json"]);
+    assert_eq!(output.status.code(), Some(11));
+    assert_eq!(read("r['ok'] or r['data']['integrity_broken']", &output), "True");
+    assert_eq!(read("len(r['data']['findings']) == r['data']['findings_total'] > 1", &output), "True");
+}
