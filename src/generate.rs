@@ -9,10 +9,12 @@ use crate::{Done, history};
 use audit::words::StartRefusal;
 use darkroom::{Ask, Darkroom, Engine as _, News, Request, Summary};
 use diffusion::{ModelFolder, Place};
+use rustix::fs::{Access, access};
 use sandbox::Clean;
 use serde_json::{Value, json};
 use std::io::Read as _;
 use std::ops::ControlFlow;
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,9 +40,18 @@ pub fn run(clean: Clean, global: &Global, arguments: &Generate, out: &Output) ->
     };
     let mut booted = boot::boot(clean, global, &wants)?;
     if prompt.is_none() {
-        prompt = Some(read_to_end(std::io::stdin().lock())?);
+        // Not through the buffer of the standard library, which would keep the prompt to the end.
+        let stdin = std::io::stdin().as_fd().try_clone_to_owned().map(std::fs::File::from);
+        let failed = |e| Failure::new(Code::Unexpected, format!("the prompt cannot be read: {e}"));
+        prompt = Some(read_to_end(stdin.map_err(failed)?)?);
     }
     let mut darkroom = booted.darkroom()?;
+    if let Err(error) = access(&booted.places.outputs, Access::WRITE_OK | Access::EXEC_OK) {
+        darkroom.refuse_start(StartRefusal::Outputs)?;
+        let hint = "make it writable for this user, or choose another folder with --outputs";
+        let what = format!("cannot write to {}: {error}; {hint}", booted.places.outputs.display());
+        return Err(Failure::new(Code::Refused, what));
+    }
     let mut engine = match load(&booted, place) {
         Ok(engine) => engine,
         Err((reason, failure)) => {

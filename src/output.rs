@@ -4,6 +4,7 @@
 
 use crate::cli::Global;
 use crate::exit::{Code, Failure};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde_json::{Value, json};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -87,11 +88,23 @@ impl Output {
 
 /// Help and version go to stdout, mistakes to stderr with exit code 2.
 pub fn usage(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
-    match error.use_stderr() {
-        true => ExitCode::from(Code::Usage as u8),
-        false => ExitCode::SUCCESS,
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
     }
+    // A word too many is likely a part of a prompt without quotes, which nothing repeats.
+    let surplus = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) => {
+            error.kind() == ErrorKind::UnknownArgument && !word.starts_with('-')
+        }
+        _ => false,
+    };
+    let what = match surplus {
+        true => "there is a word too many; put a prompt of several words in quotes".to_owned(),
+        false => error.render().to_string().trim_start_matches("error: ").trim_end().to_owned(),
+    };
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    Output { json, ..Output::plain() }.fail(&Failure::new(Code::Usage, what))
 }
 
 /// A closed pipe is the reader's wish, not an error.

@@ -1,8 +1,15 @@
 //! A home of its own for each test, the program started in it, and a search through what it left.
 
+use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The passphrase of every vault here.
+pub const PASSPHRASE: &str = "seven grey herons at dawn";
+
+/// A picture that costs next to nothing.
+pub const SMALL: [&str; 4] = ["--size", "16x16", "--steps", "1"];
 
 /// A folder below cargo's target folder that plays the user's home; removed when the test passes.
 pub struct Home {
@@ -19,6 +26,87 @@ impl Home {
         std::fs::create_dir_all(path.join("tmp"))
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Home { path }
+    }
+
+    /// With a passphrase in the file `pass`, a folder `out` for plain copies, and state in the folder `state`.
+    pub fn furnished(test: &str) -> Home {
+        let home = Home::new(test);
+        home.write("pass", format!("{PASSPHRASE}\n").as_bytes());
+        std::fs::create_dir(home.path.join("out")).expect("a home can be written");
+        home
+    }
+
+    /// Furnished, and with one small sealed picture.
+    pub fn with_picture(test: &str) -> Home {
+        let home = Home::furnished(test);
+        home.generate(&["a red apple", "--seed", "1"]).ends(0, &[]);
+        home
+    }
+
+    /// The path of something in this home, as an argument.
+    pub fn at(&self, name: &str) -> String {
+        self.path.join(name).to_str().expect("the target folder has a readable path").to_owned()
+    }
+
+    pub fn write(&self, name: &str, content: &[u8]) {
+        let path = self.path.join(name);
+        std::fs::write(&path, content).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+
+    /// The program with the furniture of this home in its arguments.
+    pub fn furnished_program(&self, arguments: &[&str]) -> Command {
+        let furniture = [self.at("state"), self.at("pass")];
+        let mut all = arguments.to_vec();
+        all.extend(["--home", &furniture[0], "--passphrase-file", &furniture[1]]);
+        self.program(&all)
+    }
+
+    /// Runs [`Home::furnished_program`] to its end.
+    pub fn ask(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&mut self.furnished_program(arguments))
+    }
+
+    /// Runs it with `input` as standard input.
+    pub fn ask_with(&self, arguments: &[&str], input: &[u8]) -> Ran {
+        self.write("tmp/stdin", input);
+        let input = std::fs::File::open(self.path.join("tmp/stdin")).expect("it was just written");
+        Ran::of(self.furnished_program(arguments).stdin(Stdio::from(input)))
+    }
+
+    /// Makes a small picture, if `arguments` say no more.
+    pub fn generate(&self, arguments: &[&str]) -> Ran {
+        self.ask(&[&["generate"], arguments, &SMALL].concat())
+    }
+
+    /// The sealed pictures, newest first.
+    #[track_caller]
+    pub fn pictures(&self) -> Vec<Value> {
+        let listed = self.ask(&["history", "list", "--json"]).ends(0, &[]).data();
+        listed["pictures"].as_array().unwrap_or_else(|| panic!("{listed}")).clone()
+    }
+
+    /// The records of the log as `audit tail` prints them, oldest first.
+    #[track_caller]
+    pub fn records(&self) -> Vec<String> {
+        let text = self.ask(&["audit", "tail", "-n", "1000000"]).ends(0, &[]).stdout;
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// How many records of the log hold all of `words`.
+    #[track_caller]
+    pub fn count_records(&self, words: &[&str]) -> usize {
+        self.records().iter().filter(|record| words.iter().all(|word| record.contains(word))).count()
+    }
+
+    /// Nothing was lost: the log holds, no intent is open, every picture opens, and there are `pictures` of them.
+    #[track_caller]
+    pub fn is_whole(&self, pictures: u64) {
+        let vault = self.ask(&["history", "verify", "--json"]).ends(0, &[]).data();
+        assert_eq!(vault["sound"], pictures, "{vault}");
+        assert_eq!(vault["orphans"], serde_json::json!([]), "{vault}");
+        let log = self.ask(&["audit", "verify", "--json"]).ends(0, &[]).data();
+        assert_eq!(log["open_intents"], serde_json::json!([]), "{log}");
+        assert_eq!(log["findings"], serde_json::json!([]), "{log}");
     }
 
     pub fn path(&self) -> &Path {
@@ -65,6 +153,57 @@ impl Home {
         }
         found.sort();
         found
+    }
+}
+
+/// What a run of the program said.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    pub fn of(command: &mut Command) -> Ran {
+        let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Ran::from(output)
+    }
+
+    /// It must have ended with `code`, and have said every one of `words` on stderr.
+    #[track_caller]
+    pub fn ends(self, code: i32, words: &[&str]) -> Ran {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        for word in words {
+            assert!(self.stderr.contains(word), "`{word}` was not said: {self:#?}");
+        }
+        self
+    }
+
+    /// The one JSON object of a `--json` run.
+    #[track_caller]
+    pub fn object(&self) -> Value {
+        assert_eq!(self.stdout.lines().count(), 1, "not one line: {self:#?}");
+        let object: Value =
+            serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"));
+        assert_eq!(object["schema"], "lightproof/v1", "{object}");
+        object
+    }
+
+    /// What the object holds.
+    #[track_caller]
+    pub fn data(&self) -> Value {
+        self.object()["data"].clone()
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Ran {
+        Ran {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
     }
 }
 

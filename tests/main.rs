@@ -3,9 +3,29 @@
 //!
 //! - `harness`: a home of its own for each test, the program started in it, and a search through what it left
 //! - `start`: what works without a vault, a model or a picture
+//! - `input`: prompts, numbers and flags that make no sense
+//! - `checkpoint`: model folders that are not what they seem
+//! - `trouble`: wrong secrets, folders, policies and neighbours
+//! - `life`: a picture from its making to its erasure, and the marks it carries
+//! - `evidence`: what the log shows, and finds
+//! - `secrecy`: where a prompt, a passphrase and a picture must not be found
+//! - `silence`: no network
+//! - `crash`: killed at any moment, and a full disk
+//! - `user`: without root's rights
+//! - `selftest`: the engine against reference values
 
 // A test says what is wrong by panicking; the harness is called by tests only.
 #![allow(clippy::panic)]
 
+mod checkpoint;
+mod crash;
+mod evidence;
 mod harness;
+mod input;
+mod life;
+mod secrecy;
+mod selftest;
+mod silence;
 mod start;
+mod trouble;
+mod user;

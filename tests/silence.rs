@@ -1,0 +1,60 @@
+//! No network: what strace sees of whole runs.
+
+use crate::harness::{Home, SMALL};
+use std::process::Command;
+
+/// Calls that make, name or use a socket.
+const CALLS: &str =
+    "trace=socket,socketpair,connect,bind,listen,accept,accept4,sendto,sendmsg,sendmmsg,io_uring_setup";
+
+/// The calls of a run, one a line.
+fn traced(home: &Home, arguments: &[&str]) -> String {
+    let program = home.furnished_program(arguments);
+    let trace = home.at("tmp/network");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", CALLS, "-e", "signal=none", "-o", &trace]);
+    strace.arg(program.get_program()).args(program.get_args()).current_dir(home.path()).env_clear();
+    strace.env("PATH", "/usr/bin:/bin").env("HOME", home.path()).stdin(std::process::Stdio::null());
+    let output = strace.output().unwrap_or_else(|error| panic!("strace: {error}; apt-get install strace"));
+    assert!(output.status.success(), "{output:?}");
+    std::fs::read_to_string(&trace).unwrap_or_else(|error| panic!("{trace}: {error}"))
+}
+
+#[test]
+fn no_socket_exists_in_a_whole_run() {
+    let home = Home::furnished("silence");
+    let out = home.at("out");
+    let generate = [&["generate", "x", "-n", "2", "--export", &out], &SMALL[..]].concat();
+    let runs: [&[&str]; 4] =
+        [&generate, &["history", "rm", "--all", "--yes"], &["audit", "verify"], &["selftest"]];
+    for arguments in runs {
+        let calls = traced(&home, arguments);
+        let lines: Vec<&str> =
+            calls.lines().filter(|line| line.contains('(') && !line.contains("+++")).collect();
+        // The program itself tries, at every start, and takes success for a broken fence: so the trace is not empty.
+        if arguments[0] != "audit" {
+            for family in ["AF_INET,", "AF_INET6,"] {
+                assert!(
+                    lines.iter().any(|line| line.contains(family)),
+                    "{arguments:?} tried no {family}\n{calls}"
+                );
+            }
+        }
+        for line in lines {
+            assert!(line.contains("= -1 EPERM") || line.contains("= ?"), "{arguments:?}: {line}");
+        }
+    }
+}
+
+/// The trace would show a socket.
+#[test]
+fn the_trace_sees_a_socket() {
+    let home = Home::new("socket");
+    let trace = home.at("tmp/network");
+    let script = "import socket; socket.socket().close()";
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", CALLS, "-o", &trace, "python3", "-c", script]);
+    assert!(strace.status().unwrap_or_else(|error| panic!("strace: {error}")).success());
+    let calls = std::fs::read_to_string(&trace).unwrap_or_else(|error| panic!("{trace}: {error}"));
+    assert!(calls.lines().any(|line| line.contains("AF_INET,") && !line.contains("= -1")), "{calls}");
+}

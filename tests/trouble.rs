@@ -1,0 +1,238 @@
+//! Wrong secrets, folders, policies and neighbours: a clear error, a record where there can be one, and nothing lost.
+
+use crate::harness::{Home, Ran, SMALL};
+use rustix::process::{Pid, Signal, kill_process};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+fn outputs(home: &Home) -> PathBuf {
+    home.path().join("workspace/output_image")
+}
+
+#[test]
+fn a_wrong_passphrase_is_on_record_and_opens_nothing() {
+    let home = Home::with_picture("wrong");
+    home.write("wrong", b"eight grey herons at dawn\n");
+    home.write("empty", b"\n");
+    home.write("long", &[b'x'; 5000]);
+    let with = |file: &str, verb: &[&str]| {
+        let (state, file) = (home.at("state"), home.at(file));
+        Ran::of(&mut home.program(&[verb, &["--home", &state, "--passphrase-file", &file]].concat()))
+    };
+    let verbs: [&[&str]; 5] = [
+        &["history", "list"],
+        &["history", "rm", "--all", "--yes"],
+        &["vault", "verify"],
+        &["vault", "passwd"],
+        &["generate", "x"],
+    ];
+    for (index, verb) in verbs.iter().enumerate() {
+        let ran = with("wrong", verb).ends(7, &["passphrase"]);
+        assert!(ran.stdout.is_empty() && !ran.stderr.contains("herons"), "{ran:#?}");
+        assert_eq!(home.count_records(&["vault.unlock_failed denied"]), index + 1, "{verb:?}");
+    }
+    with("empty", &["history", "list"]).ends(7, &["first line is empty"]);
+    with("long", &["history", "list"]).ends(7, &["longer than"]);
+    with("missing", &["history", "list"]).ends(7, &["cannot be read"]);
+    // Nobody there to ask.
+    let state = home.at("state");
+    Ran::of(&mut home.program(&["history", "list", "--home", &state])).ends(7, &["--passphrase-file"]);
+    home.is_whole(1);
+}
+
+#[test]
+fn an_output_folder_that_cannot_be_written_is_refused() {
+    let home = Home::with_picture("read-only");
+    let folder = outputs(&home);
+    // Root without capabilities is an owner like any other.
+    let mode = |mode: u32| std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode));
+    mode(0o500).expect("its owner may");
+    let ran = home.generate(&["x", "--json"]).ends(6, &["output_image", "--outputs"]);
+    assert_eq!(ran.object()["ok"], false);
+    assert_eq!(home.count_records(&["boot.refused denied", "reason=outputs"]), 1);
+    // What is there can still be looked at.
+    assert_eq!(home.pictures().len(), 1);
+    mode(0o700).expect("its owner may");
+    home.is_whole(1);
+    assert_eq!(home.count_records(&["object.created ok"]), 1);
+    home.generate(&["x"]).ends(0, &[]);
+    home.is_whole(2);
+}
+
+#[test]
+fn an_output_folder_of_another_user_is_refused() {
+    let home = Home::with_picture("foreign");
+    if !rustix::process::geteuid().is_root() {
+        // Only root can give a folder away; root's own folders are foreign to everybody else.
+        home.generate(&["x", "--outputs", "/lost+found/pictures"]).ends(6, &["/lost+found/pictures"]);
+        return home.is_whole(1);
+    }
+    let foreign = home.path().join("foreign");
+    std::fs::create_dir(&foreign).expect("a home can be written");
+    std::fs::set_permissions(&foreign, std::fs::Permissions::from_mode(0o755)).expect("its owner may");
+    std::os::unix::fs::chown(&foreign, Some(65534), Some(65534)).expect("root may");
+    home.generate(&["x", "--outputs", &home.at("foreign")]).ends(6, &["foreign", "--outputs"]);
+    assert_eq!(std::fs::read_dir(&foreign).expect("root may").count(), 0, "nothing was written there");
+    home.is_whole(1);
+}
+
+#[test]
+fn sealed_files_removed_by_hand_are_noticed_once_and_can_be_erased() {
+    let home = Home::furnished("by-hand");
+    home.generate(&["x", "-n", "3"]).ends(0, &[]);
+    let pictures = home.pictures();
+    let name = |index: usize| pictures[index]["name"].as_str().expect("a picture has a name").to_owned();
+    let id = |index: usize| pictures[index]["id"].as_str().expect("a picture has an id").to_owned();
+    for index in [0, 1] {
+        std::fs::remove_file(outputs(&home).join(format!("{}.sealed", name(index)))).expect("it is there");
+    }
+    let listed =
+        home.ask(&["history", "list"]).ends(0, &["2 sealed files were removed by hand", "history rm"]);
+    assert_eq!(listed.stdout.matches("(sealed file missing)").count(), 2, "{listed:#?}");
+    home.ask(&["history", "list"]).ends(0, &[]);
+    assert_eq!(home.count_records(&["object.missing failed"]), 2, "once each: {:#?}", home.records());
+    let out = home.at("out");
+    home.ask(&["history", "export", &id(0), "-o", &out]).ends(11, &["missing"]);
+    assert_eq!(home.ask(&["history", "verify"]).ends(4, &[]).stdout.matches("missing: ").count(), 2);
+    home.ask(&["history", "export", &id(2), "-o", &out]).ends(0, &[]);
+    // The erasure that a person began with rm is finished.
+    home.ask(&["history", "rm", &id(0), &id(1), "--yes"]).ends(0, &[]);
+    assert_eq!(home.count_records(&["object.erased ok"]), 2);
+    home.is_whole(1);
+    let left = home.pictures();
+    assert_eq!((left.len(), left[0]["id"].as_str()), (1, Some(id(2).as_str())));
+}
+
+#[test]
+fn a_flipped_byte_is_found_and_costs_one_picture() {
+    let home = Home::furnished("flipped");
+    home.generate(&["x", "-n", "2"]).ends(0, &[]);
+    let pictures = home.pictures();
+    let path = outputs(&home).join(format!("{}.sealed", pictures[0]["name"].as_str().expect("a name")));
+    let sound = std::fs::read(&path).expect("it is there");
+    let id = pictures[0]["id"].as_str().expect("an id");
+    let plain = home.at("out/sound.png");
+    home.ask(&["history", "export", id, "-o", &plain]).ends(0, &[]);
+    for at in [0, 9, sound.len() / 2, sound.len() - 1] {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 1;
+        std::fs::write(&path, &bytes).expect("it can be written");
+        let ran = home.ask(&["history", "verify"]).ends(11, &[]);
+        assert!(
+            ran.stdout.contains("1 pictures are whole") && ran.stdout.contains(id),
+            "byte {at}: {ran:#?}"
+        );
+        // The preview and the picture are sealed apart: a copy is whole or is not made.
+        let copy = home.at(&format!("out/{at}.png"));
+        match home.ask(&["history", "export", id, "-o", &copy]).code {
+            Some(0) => assert_eq!(std::fs::read(&copy).ok(), std::fs::read(&plain).ok(), "byte {at}"),
+            Some(11) => assert!(!PathBuf::from(copy).exists(), "byte {at}: a damaged picture was exported"),
+            other => panic!("byte {at}: exit code {other:?}"),
+        }
+    }
+    std::fs::write(&path, &sound).expect("it can be written");
+    home.is_whole(2);
+}
+
+#[test]
+fn a_flipped_byte_of_the_vault_file_is_found_or_mended() {
+    let home = Home::with_picture("vault-byte");
+    let file = home.path().join("state/vault/vault");
+    let sound = std::fs::read(&file).expect("it is there");
+    for at in (0..sound.len()).step_by(sound.len() / 6) {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 0x40;
+        std::fs::write(&file, &bytes).expect("it can be written");
+        let ran = home.ask(&["history", "verify", "--json"]);
+        // Read from its mirror, or refused with a sentence; never a panic, and never fewer pictures.
+        match ran.code {
+            Some(0) => assert_eq!(ran.data()["sound"], 1, "byte {at}: {ran:#?}"),
+            Some(7 | 11) => assert_eq!(ran.object()["ok"], false, "byte {at}: {ran:#?}"),
+            _ => panic!("byte {at}: {ran:#?}"),
+        }
+        std::fs::write(&file, &sound).expect("it can be written");
+        std::fs::write(file.with_file_name("vault.mirror"), &sound).expect("it can be written");
+    }
+}
+
+#[test]
+fn a_policy_that_makes_no_sense_keeps_the_program_from_starting() {
+    let home = Home::with_picture("policy");
+    std::fs::create_dir_all(home.path().join("state/config")).expect("a home can be written");
+    let senseless: [(&[u8], &str); 8] = [
+        (b"schema = 1\nnonsense = true\n", "nonsense"),
+        (b"schema = 2\n", "schema"),
+        (b"schema = 1\nlisten = \"0.0.0.0:7860\"\n", "will not listen"),
+        (b"schema = 1\nlisten = \"192.168.1.1:7860\"\n", "will not listen"),
+        (b"schema = 1\nlisten = \"[::]:7860\"\n", "will not listen"),
+        (b"schema = 1\n[limits]\nsteps_max = 101\n", "steps_max"),
+        (b"schema = \n", "policy"),
+        (b"\xff\xfe", "policy"),
+    ];
+    for (index, (policy, word)) in senseless.iter().enumerate() {
+        home.write("state/config/policy.toml", policy);
+        let ran = home.ask(&["history", "list"]).ends(2, &[word]);
+        assert_eq!(ran.stdout, "");
+        std::fs::remove_file(home.path().join("state/config/policy.toml")).expect("it is there");
+        assert_eq!(home.count_records(&["boot.refused denied", "reason=policy"]), index + 1, "{word}");
+    }
+    home.write("state/config/policy.toml", &vec![b'#'; 2 << 20]);
+    home.generate(&["x"]).ends(2, &["longer than"]);
+    home.write("state/config/policy.toml", b"schema = 1\n[limits]\nsteps_max = 3\nside_pixels_max = 64\n");
+    home.ask(&["generate", "x", "--size", "16x16", "--steps", "4"]).ends(2, &["1 to 3"]);
+    home.ask(&["generate", "x", "--steps", "3", "--size", "80x16"]).ends(2, &["16 to 64"]);
+    home.is_whole(1);
+}
+
+/// A long job, once it is on record.
+fn long_job(home: &Home) -> Child {
+    let before = home.count_records(&["generate.requested ok"]);
+    let arguments = ["generate", "x", "--size", "128x128", "--steps", "100", "-n", "16"];
+    let mut command = home.furnished_program(&arguments);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    while home.count_records(&["generate.requested ok"]) == before {
+        if let Ok(Some(status)) = child.try_wait() {
+            panic!("the job ended early: {status}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child
+}
+
+fn signal(child: &Child, signal: Signal) {
+    let pid = Pid::from_raw(child.id() as i32).expect("a child has a pid");
+    kill_process(pid, signal).unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn two_processes_do_not_share_a_vault() {
+    let home = Home::with_picture("busy");
+    let job = long_job(&home);
+    signal(&job, Signal::STOP);
+    let pid = job.id().to_string();
+    let verbs: [&[&str]; 7] = [
+        &["history", "list"],
+        &["history", "rm", "--all", "--yes"],
+        &["history", "verify"],
+        &["vault", "verify"],
+        &["vault", "status"],
+        &["vault", "passwd"],
+        &["generate", "x", SMALL[0], SMALL[1]],
+    ];
+    for verb in verbs {
+        let ran = home.ask(verb).ends(9, &[&pid]);
+        assert_eq!(ran.stdout, "", "{verb:?}");
+    }
+    // The log can be read beside it.
+    home.ask(&["audit", "verify"]).ends(0, &[]);
+    signal(&job, Signal::CONT);
+    signal(&job, Signal::TERM);
+    let ended = Ran::from(job.wait_with_output().expect("it is our child"));
+    ended.ends(130, &["cancelled"]);
+    assert_eq!(home.count_records(&["generate.failed failed", "reason=cancelled"]), 1);
+    let kept = home.pictures().len() as u64;
+    assert!(kept >= 1);
+    home.is_whole(kept);
+}

@@ -1,0 +1,45 @@
+//! Without root's rights: all of it works for an ordinary user, and is greener.
+
+use crate::harness::{Home, Ran, SMALL};
+use std::os::unix::fs::chown;
+use std::process::{Command, Stdio};
+
+/// Nobody.
+const UID: u32 = 65534;
+
+#[test]
+fn an_ordinary_user_has_the_whole_cycle() {
+    let home = Home::furnished("user");
+    let root = rustix::process::geteuid().is_root();
+    if root {
+        for path in ["", "tmp", "out", "pass"] {
+            chown(home.path().join(path), Some(UID), Some(UID)).expect("root may");
+        }
+    }
+    let uid = UID.to_string();
+    let ask = |arguments: &[&str]| {
+        let program = home.furnished_program(arguments);
+        if !root {
+            return home.ask(arguments);
+        }
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", &uid, "--regid", &uid, "--clear-groups", "--"]);
+        command.arg(program.get_program()).args(program.get_args()).current_dir(home.path()).env_clear();
+        command.env("PATH", "/usr/bin:/bin").env("HOME", home.path()).env("TMPDIR", home.path().join("tmp"));
+        Ran::of(command.stdin(Stdio::null()))
+    };
+    let exported = home.at("out/x.png");
+    ask(&[&["generate", "x", "--export", &exported], &SMALL[..]].concat()).ends(0, &[]);
+    crate::life::pixels(&std::fs::read(&exported).expect("it was exported"));
+    let listed = ask(&["history", "list", "--json"]).ends(0, &[]).data();
+    assert_eq!(listed["pictures"].as_array().map(Vec::len), Some(1), "{listed}");
+    ask(&["history", "verify"]).ends(0, &[]);
+    ask(&["history", "rm", "--all", "--yes"]).ends(0, &[]);
+    ask(&["audit", "verify"]).ends(0, &[]);
+    let posture = ask(&["selftest"]).ends(0, &[]).stdout;
+    assert!(posture.lines().any(|line| line.starts_with("capabilities green")), "{posture}");
+    assert!(posture.lines().any(|line| line.starts_with("network-namespace green")), "{posture}");
+    let records = ask(&["audit", "tail", "-n", "100000"]).ends(0, &[]).stdout;
+    let postures: Vec<&str> = records.lines().filter(|line| line.contains("posture.recorded")).collect();
+    assert!(!postures.is_empty() && postures.iter().all(|line| line.contains("uid0=false")), "{postures:?}");
+}
