@@ -1,7 +1,7 @@
 //! Without root's rights: all of it works for an ordinary user, and is greener.
 
 use crate::harness::{Home, Ran, SMALL};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::process::{Command, Stdio};
 
 /// Nobody.
@@ -11,6 +11,7 @@ const UID: u32 = 65534;
 fn an_ordinary_user_has_the_whole_cycle() {
     let home = Home::furnished("user");
     let root = rustix::process::geteuid().is_root();
+    let _way = root.then(|| Way::open(home.path()));
     if root {
         for path in ["", "tmp", "out", "pass"] {
             chown(home.path().join(path), Some(UID), Some(UID)).expect("root may");
@@ -42,4 +43,38 @@ fn an_ordinary_user_has_the_whole_cycle() {
     let records = ask(&["audit", "tail", "-n", "100000"]).ends(0, &[]).stdout;
     let postures: Vec<&str> = records.lines().filter(|line| line.contains("posture.recorded")).collect();
     assert!(!postures.is_empty() && postures.iter().all(|line| line.contains("uid0=false")), "{postures:?}");
+}
+
+/// Lets others pass through the folders above a home, such as a checkout below `/root`, for as long as a test runs.
+struct Way(Vec<(std::path::PathBuf, u32)>);
+
+impl Way {
+    fn open(home: &std::path::Path) -> Way {
+        let mode = |path: &std::path::Path| std::fs::metadata(path).expect("it is above us").mode();
+        let above = home
+            .ancestors()
+            .skip(1)
+            .chain(std::path::Path::new(env!("CARGO_BIN_EXE_lightproof")).ancestors());
+        let mut closed: Vec<_> =
+            above.map(|p| (p.to_path_buf(), mode(p))).filter(|(_, m)| m & 0o001 == 0).collect();
+        closed.sort();
+        closed.dedup();
+        for (path, mode) in &closed {
+            set(path, mode | 0o001);
+        }
+        Way(closed)
+    }
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        for (path, mode) in &self.0 {
+            set(path, *mode);
+        }
+    }
+}
+
+fn set(path: &std::path::Path, mode: u32) {
+    let mode = std::fs::Permissions::from_mode(mode & 0o7777);
+    std::fs::set_permissions(path, mode).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
