@@ -32,7 +32,7 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
         }
         Audit::Verify { .. } => {
             let report = audit::verify(dir, expect.as_deref()).map_err(failed)?;
-            out.data(&report.to_string());
+            out.data(&format!("{report}\n"));
             let value: Value = serde_json::from_str(&report.to_json()).unwrap_or_default();
             out.object(report.is_ok(), &value["data"]);
             Ok(match (report.is_ok(), report.integrity_broken) {
