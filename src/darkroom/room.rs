@@ -281,14 +281,27 @@ impl Darkroom {
     /// # Errors
     /// A wrong proof (put on record), a weak passphrase, or what vault and log say.
     pub fn change_secret(&mut self, proof: &Secret, new: &Secret) -> Result<(), Error> {
-        let slot = self.unlock(proof)?;
-        let by = if slot.kind == SlotKind::Recovery { Proof::Recovery } else { Proof::Passphrase };
         let kdf = self.kdf;
+        let slot = match self.is_open() {
+            false => self.unlock(proof)?,
+            true => self.authenticate(proof)?,
+        };
+        let by = if slot.kind == SlotKind::Recovery { Proof::Recovery } else { Proof::Passphrase };
         let (open, random, log) = self.parts()?;
         let rolled = open.vault.change_secret(proof, new, kdf, random)?;
         reach(After::Rolled)?;
         log.append(&[secret_changed(rolled, by).by(open.actor)])?;
         Ok(())
+    }
+
+    /// Whose secret this is, while the vault is open. A wrong one is put on record before it is answered.
+    fn authenticate(&mut self, secret: &Secret) -> Result<SlotInfo, Error> {
+        let (open, _, log) = self.parts()?;
+        let found = open.vault.authenticate(secret);
+        if matches!(found, Err(vault::Error::WrongSecret)) {
+            log.append(&[Event::VaultUnlockFailed {}.by_system().denied()])?;
+        }
+        Ok(found?)
     }
 
     /// Draws a new recovery code; the old one opens nothing afterwards.

@@ -91,6 +91,18 @@ fn a_wrong_passphrase_is_on_record_while_the_vault_is_locked() {
 }
 
 #[test]
+fn an_open_vault_does_not_spare_the_proof_of_a_new_passphrase() {
+    let home = Home::new();
+    let mut darkroom = home.unlocked();
+    let (wrong, new) = ("wrong horse battery", "another horse battery");
+    let (wrong, new) = (Secret::passphrase(wrong).unwrap(), Secret::passphrase(new).unwrap());
+    assert_eq!(darkroom.change_secret(&wrong, &new).err().unwrap().trouble(), Trouble::Locked);
+    assert_eq!(home.count("vault.unlock_failed"), 1);
+    darkroom.change_secret(&secret(), &new).unwrap();
+    assert_eq!(home.count("vault.secret_changed"), 1);
+}
+
+#[test]
 fn the_recovery_code_sets_a_new_passphrase() {
     let home = Home::new();
     let mut darkroom = home.open().unwrap();
