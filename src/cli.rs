@@ -53,7 +53,7 @@ pub enum Verb {
     /// Read or verify the log
     #[command(subcommand)]
     Audit(Audit),
-    /// Compare the engine with reference values
+    /// Try the fences and the demo model, or compare the engine with reference values
     Selftest(Selftest),
 }
 
@@ -76,16 +76,16 @@ pub struct Generate {
     /// Guidance scale; 0 is off, as Turbo models want it
     #[arg(long, value_name = "G", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
-    /// Width and height in pixels, multiples of 16
+    /// Width and height in pixels, multiples of 16 from 16 to 2048
     #[arg(long, value_name = "WxH", value_parser = size, allow_hyphen_values = true)]
     pub size: Option<(i64, i64)>,
-    /// Transformer evaluations per picture
+    /// Transformer evaluations per picture, 1 to 100
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub steps: Option<i64>,
     /// Seed of the first picture, 0 to 4294967295; drawn at random without it
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<i64>,
-    /// Number of pictures; picture i has seed + i
+    /// Number of pictures, 1 to 16; picture i has seed + i
     #[arg(short = 'n', value_name = "N", allow_negative_numbers = true)]
     pub count: Option<i64>,
     /// Checkpoint folder; the embedded demo model without it
@@ -176,7 +176,7 @@ pub enum Audit {
 /// Arguments of `selftest`.
 #[derive(Args)]
 pub struct Selftest {
-    /// Folder with cases.json, golden tensors and possibly model/; the built-in case without it
+    /// Folder with cases.json, golden tensors and possibly model/; without it the fences and the demo model are tried
     #[arg(long, value_name = "DIR")]
     pub reference: Option<PathBuf>,
     /// Checkpoint folder, if the reference folder has no model/

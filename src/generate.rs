@@ -94,15 +94,18 @@ fn pictures(
     }
     let started = Instant::now();
     let count = request.seeds.len();
+    let mut sealed = 0;
     let made = darkroom.generate(&request, engine, &mut |news| {
         match news {
             News::Step { picture, index, count: steps, .. } => {
                 tracing::debug!(event = "step", step = index, count = steps);
                 out.progress(&format!("picture {} of {count}, step {index} of {steps}", picture + 1));
             }
-            News::Sealed(_) => {
+            News::Sealed(summary) => {
                 tracing::info!(event = "sealed");
                 out.progress("");
+                out.data(&line(summary));
+                sealed += 1;
             }
         }
         match interrupted.load(Ordering::Relaxed) {
@@ -111,11 +114,15 @@ fn pictures(
         }
     });
     out.progress("");
+    if made.is_err() && sealed > 0 {
+        out.warn(&format!(
+            "{sealed} of {count} pictures are sealed and kept, none was exported; see: lightproof history list"
+        ));
+    }
     let made = made?;
     let elapsed_ms = started.elapsed().as_millis() as u64;
     let mut described: Vec<Value> = Vec::new();
     for (index, summary) in made.iter().enumerate() {
-        out.data(&line(summary));
         let mut value = history::describe(summary);
         if let Some(targets) = targets {
             let path = targets.path(index, made.len(), &summary.name);
@@ -175,7 +182,7 @@ fn read_to_end(source: impl std::io::Read) -> Result<Zeroizing<Vec<u8>>, Failure
 
 fn load(booted: &Booted, place: Place) -> Result<Diffusion, (StartRefusal, Failure)> {
     let refused = |error: diffusion::Error| match error {
-        diffusion::Error::Device(_) => (StartRefusal::Device, Failure::new(Code::Unexpected, error)),
+        diffusion::Error::Device(_) => (StartRefusal::Device, Failure::new(Code::Refused, error)),
         error => (StartRefusal::Model, Failure::new(Code::Integrity, error)),
     };
     let folder = match &booted.places.model {
@@ -209,6 +216,10 @@ impl Targets {
     pub fn new(path: &Path) -> Result<Self, Failure> {
         if path.is_dir() {
             return Ok(Self { folder: boot::real(path)?, file: None });
+        }
+        if path.as_os_str().as_bytes().ends_with(b"/") {
+            let what = format!("the folder {} is not there; make it first", path.display());
+            return Err(Failure::new(Code::NotFound, what));
         }
         let path = boot::absolute(path)?;
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {

@@ -146,8 +146,7 @@ fn erase(
             return Err(Failure::new(Code::Refused, what));
         }
         let question = format!(
-            "This destroys the key of {}. Nobody can open them again, not from a backup of the sealed files \
-             either.\nType {count} to go on: ",
+            "This destroys the key of {}, for good: no backup of sealed files opens again.\nType {count} to go on: ",
             pictures(count)
         );
         if booted.terminal.ask(&question)?.trim() != count.to_string() {

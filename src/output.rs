@@ -88,9 +88,14 @@ impl Output {
 
 /// Help and version go to stdout, mistakes to stderr with exit code 2.
 pub fn usage(error: &clap::Error) -> ExitCode {
-    if !error.use_stderr() {
+    let help = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Some(Code::Done),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Some(Code::Usage),
+        _ => None,
+    };
+    if let Some(code) = help {
         let _ = error.print();
-        return ExitCode::SUCCESS;
+        return ExitCode::from(code as u8);
     }
     // A word too many is likely a part of a prompt without quotes, which nothing repeats.
     let surplus = match error.get(ContextKind::InvalidArg) {

@@ -7,6 +7,8 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use zeroize::Zeroizing;
 
+/// ^C, where it is a character.
+const INTERRUPT: u8 = 3;
 /// Most bytes of a passphrase file or of a typed line.
 const LINE_BYTES_MAX: usize = 4096;
 
@@ -32,7 +34,8 @@ impl Terminal {
         let tty = self.tty()?;
         let before = tcgetattr(&*tty).map_err(broken)?;
         let mut hidden = before.clone();
-        hidden.local_modes.remove(LocalModes::ECHO);
+        // ^C arrives as a character, so that no signal ends the program while the echo is off.
+        hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
         hidden.local_modes.insert(LocalModes::ECHONL);
         tcsetattr(&*tty, OptionalActions::Flush, &hidden).map_err(broken)?;
         let line = ask_line(tty, question);
@@ -74,6 +77,9 @@ fn ask_line(tty: &mut File, question: &str) -> Result<Zeroizing<String>, Failure
         match tty.read(&mut byte) {
             Ok(0) => break,
             Ok(_) if byte[0] == b'\n' => return text(line),
+            Ok(_) if byte[0] == INTERRUPT => {
+                return Err(Failure::new(Code::Interrupted, "interrupted; nothing was done"));
+            }
             Ok(_) => line.push(byte[0]),
             Err(error) => return Err(broken(error)),
         }

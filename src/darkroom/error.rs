@@ -120,6 +120,7 @@ impl Error {
             Self::Log(error) => match error {
                 audit::Error::Busy { .. } => Trouble::Busy,
                 audit::Error::DiskFull => Trouble::Space,
+                audit::Error::Absent { .. } => Trouble::NotFound,
                 audit::Error::Lost { .. } | audit::Error::Broken { .. } | audit::Error::Diverged { .. } => {
                     Trouble::Integrity
                 }

@@ -130,7 +130,7 @@ pub enum Error {
         step_count: u32,
     },
     /// The caller asked to stop.
-    #[error("cancelled after {steps_done} of {step_count} steps; no picture was made")]
+    #[error("cancelled after {steps_done} of {step_count} steps of a picture")]
     Cancelled {
         /// Steps that had finished.
         steps_done: u32,
