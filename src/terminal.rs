@@ -1,7 +1,7 @@
 //! The terminal: passphrases without echo, questions, and what a panic may say.
 
 use crate::exit::{Code, Failure};
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -34,8 +34,9 @@ impl Terminal {
         let tty = self.tty()?;
         let before = tcgetattr(&*tty).map_err(broken)?;
         let mut hidden = before.clone();
-        // ^C arrives as a character, so that no signal ends the program while the echo is off.
+        // ^C arrives as a character that ends the line, so that no signal ends the program while the echo is off.
         hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+        hidden.special_codes[SpecialCodeIndex::VEOL] = INTERRUPT;
         hidden.local_modes.insert(LocalModes::ECHONL);
         tcsetattr(&*tty, OptionalActions::Flush, &hidden).map_err(broken)?;
         let line = ask_line(tty, question);
@@ -78,6 +79,7 @@ fn ask_line(tty: &mut File, question: &str) -> Result<Zeroizing<String>, Failure
             Ok(0) => break,
             Ok(_) if byte[0] == b'\n' => return text(line),
             Ok(_) if byte[0] == INTERRUPT => {
+                tty.write_all(b"\n").map_err(broken)?;
                 return Err(Failure::new(Code::Interrupted, "interrupted; nothing was done"));
             }
             Ok(_) => line.push(byte[0]),
