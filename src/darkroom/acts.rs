@@ -137,11 +137,11 @@ impl Darkroom {
         let count = ids.len() as u64;
         log.append(&[Event::ObjectEraseRequested { count }.by(actor).job(job)])?;
         reach(After::Intent)?;
-        let mut erased = open.vault.erase(ids, REASON_REQUEST, now_ms, random);
-        if matches!(erased, Err(vault::Error::Unfinished(_))) {
-            // The new state is in place; reloading wipes what is left of the old key, and now there is nothing left
-            // to erase.
-            erased = open.vault.reload().and_then(|_| open.vault.erase(ids, REASON_REQUEST, now_ms, random));
+        let erased = open.vault.erase(ids, REASON_REQUEST, now_ms, random);
+        if let Err(error @ vault::Error::Unfinished(_)) = erased {
+            // Neither done nor not done yet: the intent stays open, and the next unlock finishes it and says so.
+            open.unsettled = true;
+            return Err(error.into());
         }
         reach(After::Erased)?;
         let entry = |event: Event, object: &Object| event.by(actor).object(*object).job(job);

@@ -13,25 +13,30 @@ use vault::State;
 impl Darkroom {
     /// Called once the vault is open: finishes and records what the past left open.
     pub(crate) fn reconcile(&mut self) -> Result<(), Error> {
-        if let Some(recovery) = self.recovery.take() {
-            self.finish_roll(recovery.vault)?;
+        // One append, so that a crash in the middle leaves all of it to the next unlock: the first of these records
+        // names the vault's new state, by which the others are judged.
+        if let Some(recovery) = self.recovery.clone() {
+            let mut entries = self.finish_roll(recovery.vault)?;
             for intent in recovery.open_intents {
-                let entries = self.look_into(&intent, recovery.vault.map(|known| known.epoch))?;
-                self.log.append(&entries)?;
+                entries.extend(self.look_into(&intent, recovery.vault.map(|known| known.epoch))?);
             }
+            for some in entries.chunks(audit::ENTRIES_MAX as usize) {
+                self.log.append(some)?;
+            }
+            self.recovery = None;
         }
         self.report_missing()
     }
 
-    /// A roll that the log does not know of is put on record, and its leftovers are removed.
-    fn finish_roll(&mut self, known: Option<audit::VaultState>) -> Result<(), Error> {
-        let (open, _, log) = self.parts()?;
+    /// The record of a roll that the log does not know of; its leftovers are removed.
+    fn finish_roll(&mut self, known: Option<audit::VaultState>) -> Result<Vec<Entry>, Error> {
+        let (open, ..) = self.parts()?;
         let state = open.vault.state();
         if known.is_some_and(|known| state.epoch > known.epoch) {
             open.vault.sweep()?;
-            log.append(&[rolled_in_recovery(open.vault.state()).by_system()])?;
+            return Ok(vec![rolled_in_recovery(open.vault.state()).by_system()]);
         }
-        Ok(())
+        Ok(Vec::new())
     }
 
     /// The records that close an intent.
@@ -47,7 +52,8 @@ impl Darkroom {
                 for entry in open.vault.list().filter(of_job) {
                     count += 1;
                     let object = pseudonym(entry.id, entry.salt);
-                    if !intent.objects_seen.contains(&object) {
+                    // Only what opens is put on record as a picture.
+                    if !intent.objects_seen.contains(&object) && open.vault.open_content(entry.id).is_ok() {
                         entries.extend(late_record(entry, &outputs, open.vault.state(), object, intent));
                     }
                 }

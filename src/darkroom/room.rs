@@ -74,6 +74,8 @@ pub(crate) struct Open {
     pub vault: Box<Vault>,
     pub slot: SlotInfo,
     pub actor: Actor,
+    /// A roll did not come to its end: the next unlock decides what holds, and until then no record names a state.
+    pub unsettled: bool,
 }
 
 impl Darkroom {
@@ -258,9 +260,12 @@ impl Darkroom {
             SlotKind::Recovery => Role::Recovery,
             _ => role(slot.role),
         };
-        self.log.append(&[unlocked(slot, role, vault.state()).by(actor)])?;
-        self.room = Room::Open(Box::new(Open { vault, slot, actor }));
-        self.reconcile()
+        self.room = Room::Open(Box::new(Open { vault, slot, actor, unsettled: false }));
+        self.reconcile()?;
+        reach(After::Reconciled)?;
+        let state = self.open_vault()?.vault.state();
+        self.log.append(&[unlocked(slot, role, state).by(actor)])?;
+        Ok(())
     }
 
     /// The actor's pseudonym; its salt is drawn at the slot's first unlock.
@@ -288,7 +293,9 @@ impl Darkroom {
         };
         let by = if slot.kind == SlotKind::Recovery { Proof::Recovery } else { Proof::Passphrase };
         let (open, random, log) = self.parts()?;
-        let rolled = open.vault.change_secret(proof, new, kdf, random)?;
+        let rolled = open.vault.change_secret(proof, new, kdf, random);
+        let rolled =
+            rolled.inspect_err(|error| open.unsettled |= matches!(error, vault::Error::Unfinished(_)))?;
         reach(After::Rolled)?;
         log.append(&[secret_changed(rolled, by).by(open.actor)])?;
         Ok(())
@@ -311,7 +318,9 @@ impl Darkroom {
     pub fn replace_recovery(&mut self) -> Result<RecoveryCode, Error> {
         let kdf = self.kdf;
         let (open, random, log) = self.parts()?;
-        let (rolled, code) = open.vault.replace_recovery(kdf, random)?;
+        let drawn = open.vault.replace_recovery(kdf, random);
+        let (rolled, code) =
+            drawn.inspect_err(|error| open.unsettled |= matches!(error, vault::Error::Unfinished(_)))?;
         reach(After::Rolled)?;
         log.append(&[secret_changed(rolled, Proof::Passphrase).by(open.actor)])?;
         Ok(code)
@@ -333,6 +342,10 @@ impl Darkroom {
     /// What vault and log say; the vault is locked all the same.
     pub fn lock(&mut self) -> Result<(), Error> {
         match std::mem::replace(&mut self.room, Room::NoVault) {
+            Room::Open(open) if open.unsettled => {
+                self.room = Room::Locked(Box::new(open.vault.lock()?));
+                Ok(())
+            }
             Room::Open(mut open) => {
                 // A full disk must not keep the vault open; then the log is remembered at the next unlock.
                 let marked = open.vault.set_mark(MARK_LOG, &encode_mark(&self.log.mark()), &mut *self.random);

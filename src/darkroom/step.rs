@@ -19,6 +19,8 @@ pub(crate) enum After {
     Erased,
     /// A key slot was changed, the log does not know it.
     Rolled,
+    /// The past is on record, the unlock is not.
+    Reconciled,
 }
 
 /// In tests a crash can be ordered here; in the product this is nothing.

@@ -108,6 +108,24 @@ fn a_crash_during_an_erasure_is_before_or_after() {
 }
 
 #[test]
+fn a_second_crash_while_unlocking_does_not_hide_the_first() {
+    let home = Home::new();
+    let mut darkroom = home.unlocked();
+    let ids: Vec<_> = generate(&mut darkroom, 2, Mood::Works).unwrap().iter().map(|p| p.id).collect();
+    crash_at(After::Erased, 1);
+    darkroom.erase(&ids).err().unwrap();
+    drop(darkroom);
+    let mut darkroom = home.open().unwrap();
+    crash_at(After::Reconciled, 1);
+    assert!(matches!(darkroom.unlock(&secret()), Err(Error::Crash)));
+    drop(darkroom);
+    let darkroom = reopened(&home);
+    assert!(darkroom.list().unwrap().is_empty());
+    assert!(reconciled(&home, IntentKind::Erase, Found::Done), "{:?}", home.records());
+    assert!(!reconciled(&home, IntentKind::Erase, Found::Nothing), "{:?}", home.records());
+}
+
+#[test]
 fn a_crash_after_a_new_passphrase_keeps_the_new_one() {
     let home = Home::new();
     let mut darkroom = home.unlocked();
