@@ -8,6 +8,7 @@ use audit::SystemClock;
 use audit::words::{StartRefusal, StopReason};
 use darkroom::{Darkroom, Posture, Start};
 use policy::{Places, Plan, Policy};
+use rustix::fs::{Mode, OFlags};
 use sandbox::{Clean, Report, Sandboxed, State};
 use sha2::{Digest as _, Sha256};
 use std::fs::DirBuilder;
@@ -76,6 +77,7 @@ pub fn boot(clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Booted, 
         export: wants.export.map(real).transpose()?,
         reference: wants.reference.map(real).transpose()?,
     };
+    refuse_own_folders(&places)?;
     let plan = policy.plan(&places).map_err(|error| Failure::new(Code::Usage, error))?;
     let passphrase = global.passphrase_file.as_deref().map(terminal::read_secret_file).transpose()?;
     let terminal = Terminal::open();
@@ -219,6 +221,20 @@ pub fn leave<T>(darkroom: Darkroom, result: Result<T, Failure>) -> Result<T, Fai
     left.map(|()| value)
 }
 
+/// Pictures and plain copies do not belong among the files of vault and log, nor among those of the kernel.
+fn refuse_own_folders(places: &Places) -> Result<(), Failure> {
+    let kernel = ["/proc", "/sys", "/dev"].map(PathBuf::from);
+    for path in [Some(&places.outputs), places.export.as_ref()].into_iter().flatten() {
+        if let Some(own) =
+            kernel.iter().chain([&places.vault, &places.audit]).find(|own| path.starts_with(own))
+        {
+            let what = format!("{} lies in {}; choose another folder", path.display(), own.display());
+            return Err(Failure::new(Code::Refused, what));
+        }
+    }
+    Ok(())
+}
+
 /// The folders of this run, before links are resolved.
 struct Home {
     config: PathBuf,
@@ -258,7 +274,8 @@ fn home(global: &Global) -> Result<Home, Failure> {
 /// The overlay's text; `None` if there is none.
 fn read_policy(path: &Path) -> Result<Option<String>, Failure> {
     let failed = |why: String| Failure::new(Code::Usage, format!("{}: {why}", path.display()));
-    let file = match std::fs::File::open(path) {
+    // A link could lead to a file that a grant makes writable.
+    let file = match open_regular(path, OFlags::NOFOLLOW) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(|e| failed(format!("the policy cannot be read: {e}")))?,
     };
@@ -286,6 +303,16 @@ fn folder(path: &Path) -> Result<PathBuf, Failure> {
 pub fn real(path: &Path) -> Result<PathBuf, Failure> {
     path.canonicalize()
         .map_err(|e| Failure::new(Code::NotFound, format!("{} cannot be used: {e}", path.display())))
+}
+
+/// Opens a file to read; a pipe, which could keep the start waiting for ever, is an error.
+pub fn open_regular(path: &Path, flags: OFlags) -> std::io::Result<std::fs::File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | flags;
+    let file = std::fs::File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(std::io::Error::other("it is no regular file")),
+    }
 }
 
 /// The working folder is gone behind the fences.

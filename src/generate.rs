@@ -9,7 +9,7 @@ use crate::{Done, history};
 use audit::words::StartRefusal;
 use darkroom::{Ask, Darkroom, Engine as _, News, Request, Summary};
 use diffusion::{ModelFolder, Place};
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, OFlags, access};
 use sandbox::Clean;
 use serde_json::{Value, json};
 use std::io::Read as _;
@@ -161,7 +161,7 @@ fn prompt_before_fences(arguments: &Generate) -> Result<Option<Zeroizing<Vec<u8>
     if let Some(path) = &arguments.prompt_file {
         let failed =
             |e| Failure::new(Code::NotFound, format!("{}: the prompt cannot be read: {e}", path.display()));
-        return read_to_end(std::fs::File::open(path).map_err(failed)?).map(Some);
+        return read_to_end(boot::open_regular(path, OFlags::empty()).map_err(failed)?).map(Some);
     }
     let typed = arguments.prompt.as_ref().filter(|p| *p != "-");
     Ok(typed.map(|prompt| Zeroizing::new(prompt.as_bytes().to_vec())))

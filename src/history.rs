@@ -4,7 +4,7 @@ use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, History};
 use crate::exit::{Code, Failure};
 use crate::generate::Targets;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::{Done, vault_keys};
 use darkroom::{Darkroom, Summary};
 use sandbox::Clean;
@@ -87,7 +87,7 @@ fn show(darkroom: &Darkroom, id: &str, out: &Output) -> Done {
     let value = describe(picture);
     if let Value::Object(fields) = &value {
         for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text = value.as_str().map_or_else(|| value.to_string(), output::one_line);
             out.data(&format!("{name:>15}  {text}\n"));
         }
     }

@@ -38,7 +38,7 @@ impl Output {
     /// Prints lines of data, unless JSON was asked for.
     pub fn data(&self, text: &str) {
         if !self.json {
-            print(text);
+            print(&harmless(text));
         }
     }
 
@@ -52,13 +52,13 @@ impl Output {
     /// A sentence for the person.
     pub fn say(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            eprintln!("{}", harmless(text));
         }
     }
 
     /// A sentence that must be seen.
     pub fn warn(&self, text: &str) {
-        eprintln!("{}: {text}", self.coloured("33", "warning"));
+        eprintln!("{}: {}", self.coloured("33", "warning"), harmless(text));
     }
 
     /// Redraws the last line of stderr; nothing where it is no terminal. An empty text clears the line.
@@ -74,7 +74,7 @@ impl Output {
             let error = json!({ "code": failure.code as u8, "message": failure.what });
             print(&format!("{}\n", json!({ "schema": SCHEMA, "ok": false, "error": error })));
         }
-        eprintln!("{}: {}", self.coloured("31", "error"), failure.what);
+        eprintln!("{}: {}", self.coloured("31", "error"), harmless(&failure.what));
         ExitCode::from(failure.code as u8)
     }
 
@@ -97,22 +97,71 @@ pub fn usage(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::from(code as u8);
     }
-    // A word too many is likely a part of a prompt without quotes, which nothing repeats.
-    let surplus = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(word)) => {
-            error.kind() == ErrorKind::UnknownArgument && !word.starts_with('-')
-        }
-        _ => false,
+    // Whatever was typed may be a part of a prompt: nothing of it is repeated, only names that the program knows.
+    let known = |kind| match error.get(kind) {
+        Some(ContextValue::String(name)) => name.clone(),
+        Some(ContextValue::Strings(names)) => names.join(", "),
+        _ => String::new(),
     };
-    let what = match surplus {
-        true => "there is a word too many; put a prompt of several words in quotes".to_owned(),
-        false => error.render().to_string().trim_start_matches("error: ").trim_end().to_owned(),
+    let what = match error.kind() {
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            format!("{} does not take this value; see --help", known(ContextKind::InvalidArg))
+        }
+        ErrorKind::MissingRequiredArgument => {
+            format!("{} is missing; see --help", known(ContextKind::InvalidArg))
+        }
+        ErrorKind::ArgumentConflict => {
+            let (one, other) = (known(ContextKind::InvalidArg), known(ContextKind::PriorArg));
+            format!("{one} and {other} do not go together; see --help")
+        }
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
+            let tip = match known(ContextKind::SuggestedArg) + &known(ContextKind::SuggestedSubcommand) {
+                name if name.is_empty() => String::new(),
+                name => format!("; did you mean {name}?"),
+            };
+            format!(
+                "there is a word too many, or a verb or flag that does not exist{tip}; \
+                 put a prompt of several words in quotes, and see --help"
+            )
+        }
+        _ => "the arguments make no sense together; see --help".to_owned(),
     };
     let json = std::env::args_os().any(|argument| argument == "--json");
     Output { json, ..Output::plain() }.fail(&Failure::new(Code::Usage, what))
 }
 
+/// The text with everything escaped that could control a terminal or turn the direction of writing; lines stay lines.
+fn harmless(text: &str) -> String {
+    let turns =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let escaped = |c: char| (c.is_control() && c != '\n') || turns(c);
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match escaped(c) {
+            true => out.extend(c.escape_unicode()),
+            false => out.push(c),
+        }
+    }
+    out
+}
+
+/// A foreign text on one line: a name of a file, a prompt.
+pub fn one_line(text: &str) -> String {
+    text.replace('\n', "\\n")
+}
+
 /// A closed pipe is the reader's wish, not an error.
 fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_controls_no_terminal_and_forges_no_line() {
+        assert_eq!(harmless("a\x1b[31mb\u{202e}c\nd 猫"), "a\\u{1b}[31mb\\u{202e}c\nd 猫");
+        assert_eq!(one_line("a\nb"), "a\\nb");
+    }
 }

@@ -4,7 +4,7 @@ use crate::Done;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Vault};
 use crate::exit::Code;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::terminal;
 use darkroom::Darkroom;
 use sandbox::Clean;
@@ -88,6 +88,7 @@ pub fn verify(darkroom: &mut Darkroom, out: &Output) -> Done {
         out.data(&format!("missing: {id}: its sealed file is gone, its key still exists\n"));
     }
     for name in &report.orphans {
+        let name = output::one_line(name);
         out.data(&format!("foreign: {name}: a sealed file that this vault does not know\n"));
     }
     if !report.mirror_agrees {
