@@ -157,7 +157,9 @@ fn erase(
     let grade = erasure.grade.letter();
     out.data(&format!("erased {}, grade {grade}{}\n", pictures(erasure.erased as usize), words(grade)));
     if erasure.cleanup_pending {
-        out.warn("the keys are gone; a dead file could not be removed yet and will be at a later start");
+        out.warn(
+            "the keys are gone; a sealed file could not be removed: it opens for nobody, remove it by hand",
+        );
     }
     out.object(
         true,

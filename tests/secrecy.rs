@@ -126,6 +126,21 @@ fn a_prompt_without_quotes_is_not_repeated() {
 }
 
 #[test]
+fn a_prompt_in_the_wrong_place_is_not_repeated() {
+    let home = home("misplaced");
+    let flag = format!("--a {PROMPT}");
+    for arguments in [
+        &[PROMPT][..],
+        &["generate", &flag],
+        &["generate", "--steps", PROMPT, "x"],
+        &["generate", "--size", PROMPT, "x", "--json"],
+        &["history", PROMPT],
+    ] {
+        says_no_canary(&home.ask(arguments).ends(2, &[]));
+    }
+}
+
+#[test]
 fn no_plain_picture_lies_on_the_disk() {
     let home = home("plain");
     let exported = home.at("out/apple.png");

@@ -236,3 +236,31 @@ fn two_processes_do_not_share_a_vault() {
     assert!(kept >= 1);
     home.is_whole(kept);
 }
+
+#[test]
+fn pictures_do_not_lie_among_the_files_of_vault_and_log() {
+    let home = Home::with_picture("overlap");
+    for (flag, place) in
+        [("--outputs", "audit"), ("--export", "audit/x.png"), ("--export", "vault/vault.new")]
+    {
+        let path = home.at(&format!("state/{place}"));
+        home.generate(&["x", flag, &path]).ends(6, &["choose another folder"]);
+    }
+    home.generate(&["x", "--export", "/proc/x.png"]).ends(6, &["choose another folder"]);
+    home.is_whole(1);
+}
+
+#[test]
+fn a_pipe_keeps_no_start_waiting_and_a_policy_is_no_link() {
+    let home = Home::with_picture("pipes");
+    let pipe = home.at("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("coreutils").success());
+    home.generate(&["--prompt-file", &pipe]).ends(5, &["no regular file"]);
+    let config = home.path().join("policy-link");
+    std::fs::write(&config, "schema = 1\n").expect("a home can be written");
+    let policy = home.path().join("state/config/policy.toml");
+    std::os::unix::fs::symlink(&config, &policy).expect("a home can be written");
+    home.generate(&["x"]).ends(2, &["policy"]);
+    std::fs::remove_file(&policy).expect("it is ours");
+    home.is_whole(1);
+}
