@@ -15,7 +15,7 @@ pub enum Error {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// The engine panicked; the job failed, the darkroom goes on.
-    #[error("the engine crashed; no picture was made, and the next request starts it anew")]
+    #[error("the engine crashed, and this picture was not made; the next request starts it anew")]
     EnginePanic,
     /// The picture could not be encoded.
     #[error("the picture could not be encoded: {0}")]

@@ -121,7 +121,7 @@ pub enum Error {
     /// An activation became NaN or infinite.
     #[error(
         "the latents became non-finite at step {step_index} of {step_count}; \
-         no picture was made (a damaged checkpoint or a precision too low for it)"
+         this picture was not made (a damaged checkpoint or a precision too low for it)"
     )]
     NonFinite {
         /// The step, counted from 1.
