@@ -16,6 +16,8 @@ pub struct Limits {
     pub prompt_bytes_max: u64,
     /// Open descriptors of the process (RLIMIT_NOFILE).
     pub open_files_max: u64,
+    /// Seconds without a request after which a session ends and the vault is locked.
+    pub idle_seconds_max: u64,
 }
 
 /// The same keys in an overlay, each one optional.
@@ -27,6 +29,7 @@ pub(crate) struct LowerLimits {
     pub images_max: Option<u32>,
     pub prompt_bytes_max: Option<u64>,
     pub open_files_max: Option<u64>,
+    pub idle_seconds_max: Option<u64>,
 }
 
 /// Below this the process cannot hold its own files and connections.
@@ -34,13 +37,14 @@ pub(crate) const OPEN_FILES_MIN: u64 = 64;
 
 impl Limits {
     /// Every bound with its key, in a fixed order.
-    pub fn entries(&self) -> [(&'static str, u64); 5] {
+    pub fn entries(&self) -> [(&'static str, u64); 6] {
         [
             ("side_pixels_max", self.side_pixels_max.into()),
             ("steps_max", self.steps_max.into()),
             ("images_max", self.images_max.into()),
             ("prompt_bytes_max", self.prompt_bytes_max),
             ("open_files_max", self.open_files_max),
+            ("idle_seconds_max", self.idle_seconds_max),
         ]
     }
 
@@ -50,6 +54,7 @@ impl Limits {
         self.images_max = by.images_max.unwrap_or(self.images_max);
         self.prompt_bytes_max = by.prompt_bytes_max.unwrap_or(self.prompt_bytes_max);
         self.open_files_max = by.open_files_max.unwrap_or(self.open_files_max);
+        self.idle_seconds_max = by.idle_seconds_max.unwrap_or(self.idle_seconds_max);
         self
     }
 

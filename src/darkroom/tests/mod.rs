@@ -3,6 +3,7 @@
 mod acts;
 mod crash;
 mod generate;
+mod queue;
 mod rollback;
 
 use crate::step::{After, CRASH};
@@ -91,6 +92,8 @@ struct TestEngine {
     model: Model,
     mood: Mood,
     calls: u32,
+    /// One word from here per step, if a test wants to say when.
+    steps: Option<std::sync::mpsc::Receiver<()>>,
 }
 
 impl TestEngine {
@@ -102,7 +105,7 @@ impl TestEngine {
             side_px_default: 32,
             steps_default: 2,
         };
-        Self { model, mood, calls: 0 }
+        Self { model, mood, calls: 0, steps: None }
     }
 }
 
@@ -130,7 +133,13 @@ impl Engine for TestEngine {
         let failed = |reason, text: &str| Err(EngineError::Failed { reason, text: text.into() });
         for (picture, seed) in request.seeds.iter().enumerate() {
             for index in 1..=request.steps {
-                let preview = || None;
+                if let Some(steps) = &self.steps {
+                    steps.recv().map_err(|_| EngineError::Failed {
+                        reason: GenerateFailure::EngineError,
+                        text: "the test is over".into(),
+                    })?;
+                }
+                let preview = || Some(Pixels { width: 1, height: 1, rgb: vec![index as u8; 3] });
                 let count = request.steps;
                 if tell(Progress::Step { picture, index, count, preview: &preview }).is_break() {
                     return failed(GenerateFailure::Cancelled, "cancelled");
@@ -158,6 +167,7 @@ fn limits() -> policy::Limits {
         images_max: 4,
         prompt_bytes_max: 1000,
         open_files_max: 64,
+        idle_seconds_max: 900,
     }
 }
 
