@@ -6,7 +6,7 @@ use crate::engine::Diffusion;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::{Done, history};
-use audit::words::StartRefusal;
+use audit::words::{GenerateFailure, StartRefusal};
 use darkroom::{Ask, Darkroom, Engine as _, News, Request, Summary};
 use diffusion::{ModelFolder, Place};
 use rustix::fs::{Access, OFlags, access};
@@ -76,10 +76,10 @@ fn pictures(
     out: &Output,
 ) -> Done {
     let (limits, keep) = (&booted.plan.limits, booted.plan.keep_prompts);
-    let request = match Request::parse(ask, limits, keep, engine.model(), random_seed()?) {
+    let request = match Request::parse(ask, limits, keep, engine.model(), darkroom.draw_seed()?) {
         Ok(request) => request,
         Err(refusal) => {
-            darkroom.refuse(&refusal)?;
+            darkroom.refuse(refusal.reason)?;
             return Err(darkroom::Error::from(refusal).into());
         }
     };
@@ -109,7 +109,7 @@ fn pictures(
             }
         }
         match interrupted.load(Ordering::Relaxed) {
-            true => ControlFlow::Break(()),
+            true => ControlFlow::Break(GenerateFailure::Cancelled),
             false => ControlFlow::Continue(()),
         }
     });
@@ -190,14 +190,6 @@ fn load(booted: &Booted, place: Place) -> Result<Diffusion, (StartRefusal, Failu
         None => diffusion::demo::folder(),
     };
     Diffusion::load(&folder, place).map_err(refused)
-}
-
-/// A seed for a request that names none.
-fn random_seed() -> Result<u32, Failure> {
-    let mut bytes = [0; 4];
-    vault::Random::fill(&mut vault::OsRandom, &mut bytes)
-        .map_err(|e| Failure::new(Code::Unexpected, format!("the system gives no randomness: {e}")))?;
-    Ok(u32::from_be_bytes(bytes))
 }
 
 /// Where plain copies go.

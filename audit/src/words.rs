@@ -147,6 +147,8 @@ tokens! {
         Memory = "memory",
         /// The program is shutting down.
         Shutdown = "shutdown",
+        /// The model cannot do what was asked; nothing was computed.
+        Refused = "refused",
         /// Anything else.
         Internal = "internal",
     }

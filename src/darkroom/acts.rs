@@ -26,24 +26,53 @@ pub struct Export {
     pub bytes: u64,
 }
 
+/// Some of the pictures, newest first.
+pub struct Page {
+    /// They.
+    pub pictures: Vec<Summary>,
+    /// The last of them, if more follow.
+    pub next: Option<ObjectId>,
+    /// How many there are in all.
+    pub total: usize,
+}
+
 impl Darkroom {
     /// All pictures, newest first.
     ///
     /// # Errors
     /// [`Error::Locked`] or [`Error::NoVault`].
     pub fn list(&self) -> Result<Vec<Summary>, Error> {
+        self.page(None, usize::MAX).map(|page| page.pictures)
+    }
+
+    /// Up to `count` pictures, newest first, from the one behind `after` on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no picture `after`; [`Error::Locked`] or [`Error::NoVault`].
+    pub fn page(&self, after: Option<ObjectId>, count: usize) -> Result<Page, Error> {
         let vault = &self.open_vault()?.vault;
-        let missing = vault.missing();
-        let summary = |entry: &vault::Entry| Summary {
-            id: entry.id,
-            name: entry.name.clone(),
-            created_ms: entry.created_ms,
-            content_bytes: entry.content_bytes,
-            pseudonym: pseudonym(entry.id, entry.salt),
-            metadata: Metadata::of(entry),
-            missing: missing.contains(&entry.id),
-        };
-        Ok(vault.list().rev().map(summary).collect())
+        let mut entries = vault.list().rev();
+        let total = entries.len();
+        if let Some(after) = after
+            && entries.by_ref().all(|entry| entry.id != after)
+        {
+            return Err(Error::NotFound { id: after.to_string() });
+        }
+        let pictures: Vec<Summary> =
+            entries.by_ref().take(count).map(|entry| summary(entry, vault.is_missing(entry))).collect();
+        let more = entries.len() > 0;
+        let next = pictures.last().filter(|_| more).map(|last| last.id);
+        Ok(Page { pictures, next, total })
+    }
+
+    /// What is known of one picture.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], or [`vault::Error::UnknownObject`] and [`vault::Error::Erased`].
+    pub fn picture(&self, id: ObjectId) -> Result<Summary, Error> {
+        let vault = &self.open_vault()?.vault;
+        let entry = vault.get(id)?;
+        Ok(summary(entry, vault.is_missing(entry)))
     }
 
     /// The picture that a person means by `text`: an identifier, its first characters (8 or more), or a name.
@@ -94,25 +123,46 @@ impl Darkroom {
     /// # Errors
     /// [`Error::ExportFile`], or what vault and log say. All but a failing log are on record.
     pub fn export(&mut self, id: ObjectId, path: &Path) -> Result<Export, Error> {
+        let write = |content: Zeroizing<Vec<u8>>| {
+            write_new(path, &content).map_err(|source| Error::ExportFile { path: path.into(), source })?;
+            Ok(content.len() as u64)
+        };
+        // An answer without a record does not leave, and neither does a copy.
+        let take_back = || drop(std::fs::remove_file(path));
+        let bytes = self.leave_plain(id, write, |bytes| *bytes, take_back)?;
+        Ok(Export { id, path: path.into(), bytes })
+    }
+
+    /// The whole picture as PNG, for somebody who keeps a plain copy. On record as one before the bytes are handed
+    /// over.
+    ///
+    /// # Errors
+    /// What vault and log say. All but a failing log are on record.
+    pub fn export_content(&mut self, id: ObjectId) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.leave_plain(id, Ok, |content| content.len() as u64, || ())
+    }
+
+    /// The one way out: intent, plain bytes to `copy`, outcome.
+    fn leave_plain<T>(
+        &mut self,
+        id: ObjectId,
+        copy: impl FnOnce(Zeroizing<Vec<u8>>) -> Result<T, Error>,
+        size: impl FnOnce(&T) -> u64,
+        take_back: impl FnOnce(),
+    ) -> Result<T, Error> {
         let (open, _, log) = self.parts()?;
         let object = pseudonym(id, open.vault.get(id)?.salt);
         let job = Job::random()?;
         let entry = |event: Event| event.by(open.actor).object(object).job(job);
         log.append(&[entry(Event::ObjectExportRequested {})])?;
         reach(After::Intent)?;
-        let written = open.vault.open_content(id).map_err(Error::from).and_then(|content| {
-            write_new(path, &content).map_err(|source| Error::ExportFile { path: path.into(), source })?;
-            Ok(content.len() as u64)
-        });
+        let copied = open.vault.open_content(id).map_err(Error::from).and_then(copy);
         reach(After::Copied)?;
-        match written {
-            Ok(bytes) => {
-                if let Err(error) = log.append(&[entry(Event::ObjectExported { bytes })]) {
-                    // An answer without a record does not leave, and neither does a copy.
-                    let _ = std::fs::remove_file(path);
-                    return Err(error.into());
-                }
-                Ok(Export { id, path: path.into(), bytes })
+        match copied {
+            Ok(copied) => {
+                log.append(&[entry(Event::ObjectExported { bytes: size(&copied) })])
+                    .inspect_err(|_| take_back())?;
+                Ok(copied)
             }
             Err(error) => {
                 log.append(&[entry(Event::ObjectExportFailed { reason: failure(&error) }).failed()])?;
@@ -180,6 +230,18 @@ impl Darkroom {
         let entry = event.by(open.actor);
         log.append(&[if report.is_sound() { entry } else { entry.failed() }])?;
         Ok(report)
+    }
+}
+
+fn summary(entry: &vault::Entry, missing: bool) -> Summary {
+    Summary {
+        id: entry.id,
+        name: entry.name.clone(),
+        created_ms: entry.created_ms,
+        content_bytes: entry.content_bytes,
+        pseudonym: pseudonym(entry.id, entry.salt),
+        metadata: Metadata::of(entry),
+        missing,
     }
 }
 

@@ -52,6 +52,24 @@ pub enum Error {
         /// The log's folder.
         dir: PathBuf,
     },
+    /// As many requests wait as may wait.
+    #[error("{waiting} requests are waiting already; try again when one has ended")]
+    QueueFull {
+        /// How many.
+        waiting: usize,
+    },
+    /// There is no such request, or it is forgotten.
+    #[error("there is no such request any more; the pictures that it made are in the history")]
+    NoJob,
+    /// The request has ended.
+    #[error("the request has ended already")]
+    JobEnded,
+    /// The program is about to end.
+    #[error("the program is stopping; start it again")]
+    Stopping,
+    /// An act ended in a panic: what it left in memory is not trusted any more.
+    #[error("a part of the program failed; stop it and start it again, which finishes what was begun")]
+    Broken,
     /// There is no such picture.
     #[error("there is no picture {id}; see: lightproof history list")]
     NotFound {
@@ -128,7 +146,10 @@ impl Error {
             },
             Self::Locked | Self::NoVault | Self::AuditorOnly => Trouble::Locked,
             Self::VaultRolledBack { .. } | Self::LogMissing { .. } => Trouble::Integrity,
-            Self::NotFound { .. } => Trouble::NotFound,
+            Self::NotFound { .. } | Self::NoJob => Trouble::NotFound,
+            Self::QueueFull { .. } => Trouble::Busy,
+            Self::JobEnded | Self::Stopping => Trouble::Refused,
+            Self::Broken => Trouble::Other,
             Self::ExportFile { source, .. } => match source.kind() {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Trouble::Space,
                 _ => Trouble::Refused,

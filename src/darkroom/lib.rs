@@ -12,6 +12,7 @@
 //! | generate | `generate.requested`, engine, per picture (sealed file, vault record, `object.created`, answer), `generate.finished` | [`Darkroom::generate`] |
 //! | look | decrypt, `object.viewed`, answer | [`Darkroom::view`] |
 //! | export | `object.export_requested`, decrypt, plain file, `object.exported`, answer | [`Darkroom::export`] |
+//! | ask | `generate.requested`, answer; later, from the queue, the rest of generate | [`Queue::submit`] |
 //! | erase | `object.erase_requested`, roll, `object.erased` each, answer | [`Darkroom::erase`] |
 
 mod acts;
@@ -21,17 +22,20 @@ mod generate;
 mod marks;
 mod metadata;
 mod name;
+mod queue;
 mod reconcile;
 mod request;
 mod room;
+mod secret;
 mod step;
 #[cfg(test)]
 mod tests;
 
-pub use acts::Export;
+pub use acts::{Export, Page};
 pub use engine::{Engine, EngineError, Model, Pixels, Progress};
 pub use error::{Error, Trouble};
-pub use generate::News;
+pub use generate::{News, Tell};
 pub use metadata::{Metadata, Summary};
+pub use queue::{Job, JobState, Queue, Rules};
 pub use request::{Ask, GUIDANCE_MAX, Refusal, Request, SEED_MAX};
 pub use room::{Darkroom, Places, Posture, Start};

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::step::{After, reach};
-use audit::words::{EpochReason, Proof, Role, RollReason, StartRefusal, StopReason};
+use audit::words::{EpochReason, Role, RollReason, StartRefusal, StopReason};
 use audit::{Actor, Clock, Digest, Event, Log, Mark, Recovery, SystemClock};
 use std::path::PathBuf;
 use vault::{
@@ -61,6 +61,10 @@ pub struct Darkroom {
     /// What the log said when it was opened, until an unlock has looked into it.
     pub(crate) recovery: Option<Recovery>,
     room: Room,
+    /// How often the vault was opened.
+    openings: u64,
+    /// Where this process can be reached, for those who find the vault taken.
+    address: Option<String>,
 }
 
 enum Room {
@@ -74,6 +78,8 @@ pub(crate) struct Open {
     pub vault: Box<Vault>,
     pub slot: SlotInfo,
     pub actor: Actor,
+    /// Which opening of the vault this is, counted from 1.
+    pub number: u64,
     /// A roll did not come to its end: the next unlock decides what holds, and until then no record names a state.
     pub unsettled: bool,
 }
@@ -107,7 +113,40 @@ impl Darkroom {
             landlock_abi: start.landlock_abi,
         };
         log.append(&[started.by_system()])?;
-        Ok(Self { log, places, random: Box::new(OsRandom), clock, kdf, recovery, room })
+        let random = Box::new(OsRandom);
+        Ok(Self { log, places, random, clock, kdf, recovery, room, openings: 0, address: None })
+    }
+
+    /// From now on a process that finds the vault taken is told that this one answers at `address`.
+    ///
+    /// # Errors
+    /// What the vault says.
+    pub fn announce(&mut self, address: &str) -> Result<(), Error> {
+        self.address = Some(address.to_owned());
+        match &self.room {
+            Room::NoVault => {}
+            Room::Locked(locked) => locked.announce(address)?,
+            Room::Open(open) => open.vault.announce(address)?,
+        }
+        Ok(())
+    }
+
+    /// A seed for a request that names none.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub fn draw_seed(&mut self) -> Result<u32, Error> {
+        let mut bytes = [0; 4];
+        self.random.fill(&mut bytes).map_err(vault::Error::Random)?;
+        Ok(u32::from_be_bytes(bytes))
+    }
+
+    /// What an erasure is worth on the file system of the vault.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] or [`Error::NoVault`].
+    pub fn grade(&self) -> Result<vault::Grade, Error> {
+        Ok(self.open_vault()?.vault.grade())
     }
 
     /// Puts a refusal to start on record, and leaves.
@@ -173,6 +212,9 @@ impl Darkroom {
         }
         let paths = vault::Paths { state: self.places.vault.clone(), outputs: self.places.outputs.clone() };
         let (vault, code) = Vault::create(paths, secret, vault::Role::Operator, self.kdf, &mut *self.random)?;
+        if let Some(address) = &self.address {
+            vault.announce(address)?;
+        }
         let [kdf_memory_kib, kdf_passes, kdf_lanes] = self.kdf.numbers();
         let State { epoch, seq, root } = vault.state();
         let created = Event::VaultCreated {
@@ -190,7 +232,8 @@ impl Darkroom {
         Ok(code)
     }
 
-    /// Opens the vault with a secret. A wrong one is put on record before it is answered.
+    /// Opens the vault with a secret, or checks the secret against the open vault. A wrong one is put on record before
+    /// it is answered.
     ///
     /// Before anything can be written, vault and log are held against each other, and requests that a crash left
     /// without an outcome are looked into.
@@ -202,9 +245,8 @@ impl Darkroom {
         let locked = match std::mem::replace(&mut self.room, Room::NoVault) {
             Room::Locked(locked) => locked,
             Room::Open(open) => {
-                let slot = open.slot;
                 self.room = Room::Open(open);
-                return Ok(slot);
+                return self.unlock_again(secret);
             }
             Room::NoVault => return Err(Error::NoVault),
         };
@@ -234,6 +276,18 @@ impl Darkroom {
         }
     }
 
+    /// Somebody proves a right to what is open already.
+    fn unlock_again(&mut self, secret: &Secret) -> Result<SlotInfo, Error> {
+        let slot = self.authenticate(secret)?;
+        let open = self.open_vault()?;
+        let role = role(slot);
+        self.log.append(&[unlocked(slot, role, open.vault.state()).by(open.actor)])?;
+        match role {
+            Role::Auditor => Err(Error::AuditorOnly),
+            _ => Ok(slot),
+        }
+    }
+
     /// The vault must hold every state that the log names, and the log every record that the vault remembers.
     fn compare(&self, vault: &Vault) -> Result<(), Error> {
         if let Some(mark) = vault.mark(MARK_LOG).and_then(decode_mark) {
@@ -256,15 +310,13 @@ impl Darkroom {
     fn enter(&mut self, mut vault: Box<Vault>, slot: SlotInfo) -> Result<(), Error> {
         let actor = self.actor(&mut vault, slot)?;
         self.log.begin_epoch(EpochReason::Unlock)?;
-        let role = match slot.kind {
-            SlotKind::Recovery => Role::Recovery,
-            _ => role(slot.role),
-        };
-        self.room = Room::Open(Box::new(Open { vault, slot, actor, unsettled: false }));
+        self.openings += 1;
+        self.room =
+            Room::Open(Box::new(Open { vault, slot, actor, number: self.openings, unsettled: false }));
         self.reconcile()?;
         reach(After::Reconciled)?;
         let state = self.open_vault()?.vault.state();
-        self.log.append(&[unlocked(slot, role, state).by(actor)])?;
+        self.log.append(&[unlocked(slot, role(slot), state).by(actor)])?;
         Ok(())
     }
 
@@ -279,51 +331,6 @@ impl Darkroom {
         self.random.fill(&mut salt).map_err(vault::Error::Random)?;
         vault.set_mark(tag, &salt, &mut *self.random)?;
         Ok(audit::actor(&salt, &slot.id.0.to_be_bytes()))
-    }
-
-    /// Sets a new passphrase. `proof` is the old one or the recovery code.
-    ///
-    /// # Errors
-    /// A wrong proof (put on record), a weak passphrase, or what vault and log say.
-    pub fn change_secret(&mut self, proof: &Secret, new: &Secret) -> Result<(), Error> {
-        let kdf = self.kdf;
-        let slot = match self.is_open() {
-            false => self.unlock(proof)?,
-            true => self.authenticate(proof)?,
-        };
-        let by = if slot.kind == SlotKind::Recovery { Proof::Recovery } else { Proof::Passphrase };
-        let (open, random, log) = self.parts()?;
-        let rolled = open.vault.change_secret(proof, new, kdf, random);
-        let rolled =
-            rolled.inspect_err(|error| open.unsettled |= matches!(error, vault::Error::Unfinished(_)))?;
-        reach(After::Rolled)?;
-        log.append(&[secret_changed(rolled, by).by(open.actor)])?;
-        Ok(())
-    }
-
-    /// Whose secret this is, while the vault is open. A wrong one is put on record before it is answered.
-    fn authenticate(&mut self, secret: &Secret) -> Result<SlotInfo, Error> {
-        let (open, _, log) = self.parts()?;
-        let found = open.vault.authenticate(secret);
-        if matches!(found, Err(vault::Error::WrongSecret)) {
-            log.append(&[Event::VaultUnlockFailed {}.by_system().denied()])?;
-        }
-        Ok(found?)
-    }
-
-    /// Draws a new recovery code; the old one opens nothing afterwards.
-    ///
-    /// # Errors
-    /// [`Error::Locked`], or what vault and log say.
-    pub fn replace_recovery(&mut self) -> Result<RecoveryCode, Error> {
-        let kdf = self.kdf;
-        let (open, random, log) = self.parts()?;
-        let drawn = open.vault.replace_recovery(kdf, random);
-        let (rolled, code) =
-            drawn.inspect_err(|error| open.unsettled |= matches!(error, vault::Error::Unfinished(_)))?;
-        reach(After::Rolled)?;
-        log.append(&[secret_changed(rolled, Proof::Passphrase).by(open.actor)])?;
-        Ok(code)
     }
 
     /// Locks the vault, remembers the log in it, and puts the end on record.
@@ -397,12 +404,6 @@ fn unlocked(slot: SlotInfo, role: Role, state: State) -> Event {
     Event::VaultUnlocked { slot, role, vault_epoch: epoch, vault_seq: seq, vault_root: Digest(root) }
 }
 
-fn secret_changed(rolled: vault::Rolled, by: Proof) -> Event {
-    let State { epoch, seq, root } = rolled.state;
-    let slot = rolled.slot.0.into();
-    Event::VaultSecretChanged { slot, by, vault_epoch: epoch, vault_seq: seq, vault_root: Digest(root) }
-}
-
 pub(crate) fn grade(grade: vault::Grade) -> audit::words::Grade {
     use audit::words::Grade;
     match grade {
@@ -412,10 +413,11 @@ pub(crate) fn grade(grade: vault::Grade) -> audit::words::Grade {
     }
 }
 
-fn role(role: vault::Role) -> Role {
-    match role {
-        vault::Role::Operator => Role::Operator,
-        vault::Role::Auditor => Role::Auditor,
+fn role(slot: SlotInfo) -> Role {
+    match (slot.kind, slot.role) {
+        (SlotKind::Recovery, _) => Role::Recovery,
+        (_, vault::Role::Operator) => Role::Operator,
+        (_, vault::Role::Auditor) => Role::Auditor,
         _ => Role::Admin,
     }
 }

@@ -242,9 +242,12 @@ impl Vault {
 
     /// Objects whose sealed file is gone. Their keys still exist until they are erased.
     pub fn missing(&self) -> Vec<ObjectId> {
-        let outputs = &self.home.paths.outputs;
-        let gone = |entry: &&Entry| fs::symlink_metadata(object::path(outputs, entry)).is_err();
-        self.list().filter(gone).map(|entry| entry.id).collect()
+        self.list().filter(|entry| self.is_missing(entry)).map(|entry| entry.id).collect()
+    }
+
+    /// Whether this object's sealed file is gone.
+    pub fn is_missing(&self, entry: &Entry) -> bool {
+        fs::symlink_metadata(object::path(&self.home.paths.outputs, entry)).is_err()
     }
 
     /// A small sealed value of the caller's, if it was set.

@@ -41,6 +41,58 @@ fn an_export_is_whole_or_not_there() {
 }
 
 #[test]
+fn a_copy_that_is_handed_over_is_on_record_as_one() {
+    let home = Home::new();
+    let mut darkroom = home.unlocked();
+    let id = generate(&mut darkroom, 1, Mood::Works).unwrap()[0].id;
+    let content = darkroom.export_content(id).unwrap();
+    assert_eq!(*content, *darkroom.view(id).unwrap());
+    let names: Vec<_> = home.records().into_iter().map(|(name, _)| name).collect();
+    assert!(
+        names.ends_with(&["object.export_requested", "object.exported", "object.viewed"].map(str::to_owned))
+    );
+    std::fs::remove_dir_all(home.places().outputs).unwrap();
+    darkroom.export_content(id).err().unwrap();
+    assert_eq!(home.count("object.export_failed"), 1);
+}
+
+#[test]
+fn pages_hold_every_picture_once() {
+    let home = Home::new();
+    let mut darkroom = home.unlocked();
+    generate(&mut darkroom, 3, Mood::Works).unwrap();
+    generate(&mut darkroom, 2, Mood::Works).unwrap();
+    let all: Vec<_> = darkroom.list().unwrap().iter().map(|p| p.id).collect();
+    let (mut paged, mut after) = (Vec::new(), None);
+    loop {
+        let page = darkroom.page(after, 2).unwrap();
+        assert_eq!(page.total, 5);
+        paged.extend(page.pictures.iter().map(|p| p.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(paged, all);
+    assert!(matches!(darkroom.page(Some(vault::ObjectId([0; 16])), 2), Err(Error::NotFound { .. })));
+    // Whoever was at a picture that is erased meanwhile is told so, and begins anew.
+    darkroom.erase(&all[1..2]).unwrap();
+    assert!(darkroom.page(Some(all[1]), 2).is_err());
+}
+
+#[test]
+fn an_open_vault_does_not_spare_the_passphrase() {
+    let home = Home::new();
+    let mut darkroom = home.unlocked();
+    let wrong = Secret::passphrase("incorrect horse battery").unwrap();
+    assert!(matches!(darkroom.unlock(&wrong), Err(Error::Vault(vault::Error::WrongSecret))));
+    assert_eq!(home.count("vault.unlock_failed"), 1);
+    assert!(darkroom.is_open(), "a wrong guess must not lock out who works");
+    darkroom.unlock(&secret()).unwrap();
+    assert_eq!(home.count("vault.unlocked"), 2);
+}
+
+#[test]
 fn an_erased_picture_is_gone_from_list_disk_and_vault() {
     let home = Home::new();
     let mut darkroom = home.unlocked();

@@ -57,7 +57,7 @@ fn cancelling_keeps_what_is_on_record_already() {
     let mut darkroom = home.unlocked();
     let mut engine = TestEngine::new(Mood::Works);
     let cancel_at_second = &mut |news: News<'_>| match news {
-        News::Step { picture: 1, .. } => ControlFlow::Break(()),
+        News::Step { picture: 1, .. } => ControlFlow::Break(GenerateFailure::Cancelled),
         _ => ControlFlow::Continue(()),
     };
     let error = darkroom.generate(&request(3), &mut engine, cancel_at_second).err().unwrap();

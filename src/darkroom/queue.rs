@@ -1,0 +1,552 @@
+//! The bounded queue: requests wait for the one engine, and whoever asked sees how far they are.
+//!
+//! One thread works them off. It holds the darkroom for one effect at a time, so that lists, looks, erasures and the
+//! lock go on while a picture is in work. A request that was accepted has its intent on record; what becomes of it is
+//! on record too, whether it is carried out, cancelled, or left behind by a crash.
+//!
+//! Whoever needs both locks takes the darkroom's first, then the table's.
+
+use crate::engine::{Engine, EngineError, Model, Pixels};
+use crate::generate::{Hold, Intent, News, carry_out};
+use crate::request::{Ask, Request};
+use crate::room::Darkroom;
+use crate::{Error, marks};
+use audit::words::{GenerateFailure, RequestRefusal, StopReason};
+use policy::{KeepPrompts, Limits};
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use vault::{Erasure, ObjectId, Secret, SlotInfo};
+
+/// Requests that have ended and can still be asked for.
+const ENDED_MAX: usize = 32;
+/// A preview is made this long after the one before at the earliest...
+const PREVIEW_INTERVAL: Duration = Duration::from_millis(100);
+/// ...and not before it has cost less than this share of the time.
+const PREVIEW_SHARE: u32 = 4;
+
+/// What requests are held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// The policy's limits.
+    pub limits: Limits,
+    /// May prompts be kept?
+    pub keep_prompts: KeepPrompts,
+    /// How many requests may wait.
+    pub waiting_max: usize,
+}
+
+/// How far a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobState {
+    /// Others come first.
+    Waiting,
+    /// In work.
+    Running,
+    /// All of its pictures are on record.
+    Done,
+    /// It ended without all of them.
+    Failed,
+    /// Somebody cancelled it.
+    Cancelled,
+}
+
+/// A request as its asker sees it. The prompt is no part of it.
+#[derive(Clone)]
+pub struct Job {
+    /// Its id, as in the log.
+    pub id: audit::Job,
+    /// How far it is.
+    pub state: JobState,
+    /// How many come before it.
+    pub ahead: usize,
+    /// Milliseconds since 1970.
+    pub created_ms: u64,
+    /// Time in work.
+    pub elapsed: Duration,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Steps of each picture.
+    pub steps: u32,
+    /// Guidance in thousandths.
+    pub guidance_milli: u32,
+    /// Seed of the first picture.
+    pub seed: u32,
+    /// Number of pictures.
+    pub count: usize,
+    /// Index of the picture in work.
+    pub picture: usize,
+    /// Steps that this picture has had.
+    pub step: u32,
+    /// Number of the newest preview; 0 for none.
+    pub preview: u64,
+    /// The pictures on record.
+    pub images: Vec<ObjectId>,
+    /// Why it failed.
+    pub error: Option<Arc<Error>>,
+    /// Grows with every change of any request; the newest change of this one.
+    pub version: u64,
+}
+
+/// A darkroom, an engine, and the requests between them.
+pub struct Queue {
+    shared: Arc<Shared>,
+    worker: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    /// `None` once the queue is closed.
+    darkroom: Mutex<Option<Darkroom>>,
+    table: Mutex<Table>,
+    /// Something for the worker.
+    wake: Condvar,
+    watchers: AtomicUsize,
+    model: Model,
+    rules: Rules,
+    notify: Box<dyn Fn() + Send + Sync>,
+}
+
+#[derive(Default)]
+struct Table {
+    entries: VecDeque<Entry>,
+    version: u64,
+    pictures_version: u64,
+    lock_when_empty: bool,
+    stopping: bool,
+}
+
+struct Entry {
+    job: Job,
+    /// The asker's own name for it, so that asking twice makes it once.
+    key: Option<String>,
+    /// Until it is in work.
+    work: Option<(Request, Intent)>,
+    started: Option<Instant>,
+    cancel: Option<GenerateFailure>,
+    preview: Option<Arc<Pixels>>,
+}
+
+/// While one of these lives, previews are made.
+pub struct Watch(Arc<Shared>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.watchers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Queue {
+    /// Starts the thread that owns `engine`. `notify` is called after every change, from any thread, and must not
+    /// wait.
+    ///
+    /// # Errors
+    /// No thread could be started.
+    pub fn start(
+        darkroom: Darkroom,
+        mut engine: Box<dyn Engine + Send>,
+        rules: Rules,
+        notify: impl Fn() + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            darkroom: Mutex::new(Some(darkroom)),
+            table: Mutex::default(),
+            wake: Condvar::new(),
+            watchers: AtomicUsize::new(0),
+            model: engine.model().clone(),
+            rules,
+            notify: Box::new(notify),
+        });
+        let of_worker = Arc::clone(&shared);
+        let worker =
+            thread::Builder::new().name("engine".into()).spawn(move || of_worker.work(&mut *engine))?;
+        Ok(Self { shared, worker: Mutex::new(Some(worker)) })
+    }
+
+    /// The loaded model.
+    pub fn model(&self) -> &Model {
+        &self.shared.model
+    }
+
+    /// What requests are held against.
+    pub fn rules(&self) -> &Rules {
+        &self.shared.rules
+    }
+
+    /// Does one act in the darkroom.
+    ///
+    /// # Errors
+    /// What the act says; [`Error::Stopping`], or [`Error::Broken`] after a panic in an earlier act.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Darkroom) -> Result<T, Error>) -> Result<T, Error> {
+        (&*self.shared).hold(act)
+    }
+
+    /// Accepts a request: it is on record and will be carried out, or it is refused.
+    ///
+    /// # Errors
+    /// [`Error::QueueFull`] or what is wrong with the request, on record; [`Error::Locked`]; what the log says.
+    pub fn submit(&self, ask: Ask, key: Option<String>) -> Result<Job, Error> {
+        let Shared { rules, model, .. } = &*self.shared;
+        self.with(|darkroom| {
+            darkroom.open_vault()?;
+            let waiting = {
+                let table = self.shared.table();
+                if table.stopping {
+                    return Err(Error::Stopping);
+                }
+                if let Some(known) = table.entries.iter().find(|e| key.is_some() && e.key == key) {
+                    return Ok(table.view(known));
+                }
+                table.entries.iter().filter(|e| e.job.state == JobState::Waiting).count()
+            };
+            if waiting >= rules.waiting_max {
+                darkroom.refuse(RequestRefusal::Busy)?;
+                return Err(Error::QueueFull { waiting });
+            }
+            let seed = darkroom.draw_seed()?;
+            let request = match Request::parse(ask, &rules.limits, rules.keep_prompts, model, seed) {
+                Ok(request) => request,
+                Err(refusal) => {
+                    darkroom.refuse(refusal.reason)?;
+                    return Err(refusal.into());
+                }
+            };
+            let intent = darkroom.intend(&request, model)?;
+            let job = Job::new(&request, intent.job, darkroom.now_ms());
+            let id = job.id;
+            let mut table = self.shared.table();
+            let entry =
+                Entry { job, key, work: Some((request, intent)), started: None, cancel: None, preview: None };
+            table.entries.push_back(entry);
+            table.forget_old();
+            Ok(self.shared.changed(table, id).expect("it was just put there"))
+        })
+    }
+
+    /// All requests that are known, oldest first.
+    pub fn jobs(&self) -> Vec<Job> {
+        let table = self.shared.table();
+        table.entries.iter().map(|entry| table.view(entry)).collect()
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// [`Error::NoJob`].
+    pub fn job(&self, id: audit::Job) -> Result<Job, Error> {
+        let table = self.shared.table();
+        table.entries.iter().find(|e| e.job.id == id).map(|e| table.view(e)).ok_or(Error::NoJob)
+    }
+
+    /// The newest preview of a request in work, as PNG.
+    ///
+    /// # Errors
+    /// [`Error::NoJob`] if there is none.
+    pub fn preview(&self, id: audit::Job) -> Result<Vec<u8>, Error> {
+        let table = self.shared.table();
+        let entry = table.entries.iter().find(|e| e.job.id == id);
+        let pixels = entry.and_then(|e| e.preview.clone()).ok_or(Error::NoJob)?;
+        drop(table);
+        Ok(marks::png(&pixels, &id.to_string())?)
+    }
+
+    /// Previews cost time: they are made while somebody watches.
+    pub fn watch(&self) -> Watch {
+        self.shared.watchers.fetch_add(1, Ordering::Relaxed);
+        Watch(Arc::clone(&self.shared))
+    }
+
+    /// Grows whenever a picture came or went.
+    pub fn pictures_version(&self) -> u64 {
+        self.shared.table().pictures_version
+    }
+
+    /// Cancels a request: a waiting one at once, the one in work within a step.
+    ///
+    /// # Errors
+    /// [`Error::NoJob`], [`Error::JobEnded`], or what the log says.
+    pub fn cancel(&self, id: audit::Job) -> Result<Job, Error> {
+        self.with(|darkroom| {
+            let mut table = self.shared.table();
+            let entry = table.entries.iter_mut().find(|e| e.job.id == id).ok_or(Error::NoJob)?;
+            let work = entry.work.take();
+            match entry.job.state {
+                JobState::Waiting => entry.job.state = JobState::Cancelled,
+                JobState::Running => entry.cancel = Some(GenerateFailure::Cancelled),
+                _ => return Err(Error::JobEnded),
+            }
+            let job = self.shared.changed(table, id)?;
+            if let Some((_, intent)) = work {
+                darkroom.fail(&intent, GenerateFailure::Cancelled, 0)?;
+            }
+            Ok(job)
+        })
+    }
+
+    /// Destroys the keys of pictures; see [`Darkroom::erase`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn erase(&self, ids: &[ObjectId]) -> Result<Erasure, Error> {
+        let erased = self.with(|darkroom| darkroom.erase(ids));
+        self.shared.table().pictures_version += 1;
+        (self.shared.notify)();
+        erased
+    }
+
+    /// Opens the vault, or proves a right to the open one.
+    ///
+    /// # Errors
+    /// As [`Darkroom::unlock`].
+    pub fn unlock(&self, secret: &Secret) -> Result<SlotInfo, Error> {
+        self.with(|darkroom| {
+            let slot = darkroom.unlock(secret)?;
+            self.shared.table().lock_when_empty = false;
+            Ok(slot)
+        })
+    }
+
+    /// Locks the vault now. Waiting requests are cancelled, and the one in work will not be sealed.
+    ///
+    /// # Errors
+    /// What vault and log say; the vault is locked all the same.
+    pub fn lock(&self) -> Result<(), Error> {
+        let locked = self.with(|darkroom| {
+            let failed = self.shared.cancel_all(darkroom, GenerateFailure::Cancelled);
+            darkroom.lock().and(failed)
+        });
+        (self.shared.notify)();
+        locked
+    }
+
+    /// Locks the vault as soon as no request waits or is in work, unless somebody unlocks it before.
+    pub fn lock_when_empty(&self) {
+        self.shared.table().lock_when_empty = true;
+        self.shared.wake.notify_all();
+    }
+
+    /// Ends the requests, locks the vault, and puts the end on record.
+    ///
+    /// # Errors
+    /// What vault and log say. [`Error::Stopping`] if it is closed already.
+    pub fn close(&self, reason: StopReason) -> Result<(), Error> {
+        self.shared.table().stopping = true;
+        let failed = self.with(|darkroom| self.shared.cancel_all(darkroom, GenerateFailure::Shutdown));
+        self.shared.wake.notify_all();
+        if let Some(worker) = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // Its panics are caught inside; there is nothing to learn from this one.
+            let _ = worker.join();
+        }
+        let darkroom = self.shared.darkroom.lock().map_err(|_| Error::Broken)?.take();
+        darkroom.ok_or(Error::Stopping)?.leave(reason).and(failed)
+    }
+}
+
+impl Hold for &Shared {
+    fn hold<T>(&mut self, act: impl FnOnce(&mut Darkroom) -> Result<T, Error>) -> Result<T, Error> {
+        // After a panic in the middle of an act nobody knows what state it left: nothing more is done with it.
+        let mut darkroom = self.darkroom.lock().map_err(|_| Error::Broken)?;
+        act(darkroom.as_mut().ok_or(Error::Stopping)?)
+    }
+}
+
+impl Shared {
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // Every change of the table is one assignment after another: it makes sense at any moment.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells of a change of `id`, and gives its view.
+    fn changed(&self, mut table: MutexGuard<'_, Table>, id: audit::Job) -> Result<Job, Error> {
+        table.version += 1;
+        let version = table.version;
+        let entry = table.entries.iter_mut().find(|e| e.job.id == id).ok_or(Error::NoJob)?;
+        entry.job.version = version;
+        let view = table.entries.iter().find(|e| e.job.id == id).map(|e| table.view(e)).ok_or(Error::NoJob);
+        drop(table);
+        self.wake.notify_all();
+        (self.notify)();
+        view
+    }
+
+    fn update(&self, id: audit::Job, change: impl FnOnce(&mut Entry)) {
+        let mut table = self.table();
+        if let Some(entry) = table.entries.iter_mut().find(|e| e.job.id == id) {
+            change(entry);
+        }
+        let _ = self.changed(table, id);
+    }
+
+    /// Nothing waits afterwards, and what is in work ends within a step.
+    fn cancel_all(&self, darkroom: &mut Darkroom, reason: GenerateFailure) -> Result<(), Error> {
+        let mut intents = Vec::new();
+        let mut table = self.table();
+        table.version += 1;
+        let version = table.version;
+        for entry in &mut table.entries {
+            match entry.job.state {
+                JobState::Waiting => {
+                    intents.extend(entry.work.take().map(|(_, intent)| intent));
+                    entry.job.state = JobState::Cancelled;
+                    entry.job.version = version;
+                }
+                JobState::Running => entry.cancel = Some(reason),
+                _ => {}
+            }
+        }
+        drop(table);
+        let ends = intents.iter().map(|intent| darkroom.fail(intent, reason, 0));
+        ends.collect::<Vec<_>>().into_iter().collect()
+    }
+
+    /// The worker's life.
+    fn work(&self, engine: &mut dyn Engine) {
+        let mut table = self.table();
+        while !table.stopping {
+            let next = table.entries.iter_mut().find(|e| e.job.state == JobState::Waiting);
+            if let Some(entry) = next
+                && let Some((request, intent)) = entry.work.take()
+            {
+                entry.job.state = JobState::Running;
+                entry.started = Some(Instant::now());
+                let _ = self.changed(table, intent.job);
+                self.carry_out(engine, &request, &intent);
+            } else if table.lock_when_empty {
+                drop(table);
+                self.lock_if_empty();
+            } else {
+                drop(self.wake.wait(table).unwrap_or_else(PoisonError::into_inner));
+            }
+            table = self.table();
+        }
+    }
+
+    fn carry_out(&self, engine: &mut dyn Engine, request: &Request, intent: &Intent) {
+        let id = intent.job;
+        let mut preview_at = Instant::now();
+        let mut tell = |news: News<'_>| {
+            let mut cancel = None;
+            match news {
+                News::Step { picture, index, count, preview } => {
+                    let due = index < count && Instant::now() >= preview_at;
+                    let mut pixels = None;
+                    if due && self.watchers.load(Ordering::Relaxed) > 0 {
+                        let before = Instant::now();
+                        pixels = preview().map(Arc::new);
+                        preview_at = before + PREVIEW_INTERVAL.max(before.elapsed() * PREVIEW_SHARE);
+                    }
+                    self.update(id, |entry| {
+                        (entry.job.picture, entry.job.step) = (picture, index);
+                        if pixels.is_some() {
+                            entry.job.preview += 1;
+                            entry.preview = pixels;
+                        }
+                        cancel = entry.cancel;
+                    });
+                }
+                News::Sealed(summary) => {
+                    self.table().pictures_version += 1;
+                    self.update(id, |entry| {
+                        entry.job.images.push(summary.id);
+                        cancel = entry.cancel;
+                    });
+                }
+            }
+            cancel.map_or(ControlFlow::Continue(()), ControlFlow::Break)
+        };
+        let ended = catch_unwind(AssertUnwindSafe(|| match engine.check(request) {
+            Ok(()) => carry_out(&mut &*self, intent, request, engine, &mut tell),
+            Err(error) => {
+                (&mut &*self).hold(|darkroom| darkroom.fail(intent, GenerateFailure::Refused, 0))?;
+                Err(error.into())
+            }
+        }));
+        let outcome = ended.unwrap_or(Err(Error::Broken));
+        self.update(id, |entry| {
+            entry.preview = None;
+            entry.job.elapsed = entry.started.map_or(Duration::ZERO, |started| started.elapsed());
+            entry.job.state = match &outcome {
+                Ok(_) => JobState::Done,
+                Err(Error::Locked) => JobState::Cancelled,
+                Err(Error::Engine(EngineError::Failed { reason, .. })) if entry.cancel == Some(*reason) => {
+                    JobState::Cancelled
+                }
+                Err(_) => JobState::Failed,
+            };
+            if entry.job.state == JobState::Failed {
+                entry.job.error = outcome.err().map(Arc::new);
+            }
+        });
+    }
+
+    fn lock_if_empty(&self) {
+        let locked = (&mut &*self).hold(|darkroom| {
+            let mut table = self.table();
+            let waits = table.entries.iter().any(|e| e.job.state == JobState::Waiting);
+            match std::mem::take(&mut table.lock_when_empty) && !waits {
+                true => {
+                    drop(table);
+                    darkroom.lock()
+                }
+                // Somebody unlocked it, or asked for a picture, at this very moment.
+                false => Ok(()),
+            }
+        });
+        // The vault is locked in any case; what could not be written is found by whoever writes next.
+        let _ = locked;
+        (self.notify)();
+    }
+}
+
+impl Table {
+    /// An entry with what depends on the others and on the time.
+    fn view(&self, entry: &Entry) -> Job {
+        let open = |e: &&Entry| matches!(e.job.state, JobState::Waiting | JobState::Running);
+        let mut job = entry.job.clone();
+        job.ahead = match job.state {
+            JobState::Waiting => self.entries.iter().take_while(|e| e.job.id != job.id).filter(open).count(),
+            _ => 0,
+        };
+        if let (JobState::Running, Some(started)) = (job.state, entry.started) {
+            job.elapsed = started.elapsed();
+        }
+        job
+    }
+
+    fn forget_old(&mut self) {
+        let open = |e: &Entry| matches!(e.job.state, JobState::Waiting | JobState::Running);
+        while self.entries.iter().filter(|e| !open(e)).count() > ENDED_MAX {
+            let oldest = self.entries.iter().position(|e| !open(e));
+            oldest.and_then(|at| self.entries.remove(at));
+        }
+    }
+}
+
+impl Job {
+    fn new(request: &Request, id: audit::Job, created_ms: u64) -> Self {
+        Self {
+            id,
+            state: JobState::Waiting,
+            ahead: 0,
+            created_ms,
+            elapsed: Duration::ZERO,
+            width: request.width,
+            height: request.height,
+            steps: request.steps,
+            guidance_milli: request.guidance_milli,
+            seed: request.seeds.first().copied().unwrap_or_default(),
+            count: request.seeds.len(),
+            picture: 0,
+            step: 0,
+            preview: 0,
+            images: Vec::new(),
+            error: None,
+            version: 0,
+        }
+    }
+}
