@@ -1,18 +1,20 @@
 //! The boot order of every verb: clean environment, folders, policy, fences, and only then vault and log.
 
 use crate::cli::Global;
+use crate::engine::Diffusion;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::terminal::{self, Terminal};
 use audit::SystemClock;
 use audit::words::{StartRefusal, StopReason};
 use darkroom::{Darkroom, Posture, Start};
-use policy::{Places, Plan, Policy};
-use rustix::fs::{Mode, OFlags};
-use sandbox::{Clean, Report, Sandboxed, State};
+use diffusion::{ModelFolder, Place};
+use policy::{LoopbackAddr, Places, Plan, Policy};
+use rustix::fs::{Access, Mode, OFlags, access};
+use sandbox::{Clean, LoopbackListener, Report, Sandboxed, State};
 use sha2::{Digest as _, Sha256};
 use std::fs::DirBuilder;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use vault::{KdfParams, Secret};
@@ -27,6 +29,8 @@ pub struct Wants<'a> {
     pub export: Option<&'a Path>,
     /// Folder of reference values.
     pub reference: Option<&'a Path>,
+    /// To listen, at the policy's port or at this one.
+    pub listen: Option<Option<u16>>,
 }
 
 /// The process behind its fences.
@@ -39,10 +43,13 @@ pub struct Booted {
     pub plan: Plan,
     /// The folders, as real paths.
     pub places: Places,
+    /// The socket, if one was wanted.
+    pub listener: Option<LoopbackListener>,
     /// The controlling terminal.
     pub terminal: Terminal,
+    /// The clock, made before the fences.
+    pub clock: SystemClock,
     passphrase: Option<Zeroizing<String>>,
-    clock: SystemClock,
     binary: [u8; 32],
     /// Why the start must be refused although the fences are up.
     refusal: Option<(StartRefusal, Failure)>,
@@ -52,7 +59,7 @@ pub struct Booted {
 ///
 /// # Errors
 /// A folder that cannot be made, or a fence that cannot be built.
-pub fn boot(clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Booted, Failure> {
+pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Booted, Failure> {
     let home = home(global)?;
     let (overlay, mut refusal) = match read_policy(&home.config.join("policy.toml")) {
         Ok(overlay) => (overlay, None),
@@ -78,15 +85,16 @@ pub fn boot(clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Booted, 
         reference: wants.reference.map(real).transpose()?,
     };
     refuse_own_folders(&places)?;
-    let plan = policy.plan(&places).map_err(|error| Failure::new(Code::Usage, error))?;
+    let mut plan = policy.plan(&places).map_err(|error| Failure::new(Code::Usage, error))?;
     let passphrase = global.passphrase_file.as_deref().map(terminal::read_secret_file).transpose()?;
     let terminal = Terminal::open();
     let clock = SystemClock::new();
     let binary = binary_digest()?;
-    let (sandboxed, report) = sandbox::enter(clean, &plan, None)?;
+    let listener = wants.listen.map(|port| listen(&mut clean, &mut plan, port)).transpose()?;
+    let (sandboxed, report) = sandbox::enter(clean, &plan, listener.as_ref())?;
     let state = if report.overall() == State::Green { "green" } else { "amber" };
     tracing::info!(event = "fenced", pid = std::process::id(), state);
-    Ok(Booted { sandboxed, report, plan, places, terminal, passphrase, clock, binary, refusal })
+    Ok(Booted { sandboxed, report, plan, places, listener, terminal, clock, passphrase, binary, refusal })
 }
 
 impl Booted {
@@ -117,6 +125,46 @@ impl Booted {
         }
         darkroom.record_posture(posture(&self.report))?;
         Ok(darkroom)
+    }
+
+    /// Whether a passphrase was given.
+    pub fn has_passphrase(&self) -> bool {
+        self.passphrase.is_some()
+    }
+
+    /// Refuses, on record, a start that could not keep a picture.
+    ///
+    /// # Errors
+    /// The output folder cannot be written.
+    pub fn check_outputs(&self, darkroom: &Darkroom) -> Result<(), Failure> {
+        let Err(error) = access(&self.places.outputs, Access::WRITE_OK | Access::EXEC_OK) else {
+            return Ok(());
+        };
+        darkroom.record_refusal(StartRefusal::Outputs)?;
+        let hint = "make it writable for this user, or choose another folder with --outputs";
+        let what = format!("cannot write to {}: {error}; {hint}", self.places.outputs.display());
+        Err(Failure::new(Code::Refused, what))
+    }
+
+    /// Loads and checks the model; what is wrong with it is on record.
+    ///
+    /// # Errors
+    /// What is wrong with the folder or the device.
+    pub fn engine(&self, darkroom: &Darkroom, place: Place) -> Result<Diffusion, Failure> {
+        let loaded = match &self.places.model {
+            Some(path) => ModelFolder::open(path),
+            None => Ok(diffusion::demo::folder()),
+        };
+        let error = match loaded.and_then(|folder| Diffusion::load(&folder, place)) {
+            Ok(engine) => return Ok(engine),
+            Err(error) => error,
+        };
+        let (reason, code) = match &error {
+            diffusion::Error::Device(_) => (StartRefusal::Device, Code::Refused),
+            _ => (StartRefusal::Model, Code::Integrity),
+        };
+        darkroom.record_refusal(reason)?;
+        Err(Failure::new(code, error))
     }
 
     /// Unlocks the vault with the passphrase file or the terminal; makes the vault on a first start.
@@ -221,6 +269,34 @@ pub fn leave<T>(darkroom: Darkroom, result: Result<T, Failure>) -> Result<T, Fai
     left.map(|()| value)
 }
 
+/// The socket that a service manager handed over, or a new one. What is listened on becomes part of the plan.
+fn listen(clean: &mut Clean, plan: &mut Plan, port: Option<u16>) -> Result<LoopbackListener, Failure> {
+    if let Some(port) = port {
+        plan.listen = LoopbackAddr::parse(&format!("127.0.0.1:{port}"))
+            .map_err(|error| Failure::new(Code::Refused, error))?;
+    }
+    let listener = match clean.take_listener() {
+        Some(socket) => LoopbackListener::inherit(socket),
+        None => LoopbackListener::bind(plan.listen),
+    };
+    let listener = listener.map_err(|error| match &error {
+        sandbox::Error::Bind { source, .. } | sandbox::Error::Reserve { source, .. }
+            if source.kind() == ErrorKind::AddrInUse =>
+        {
+            let port = plan.listen.port();
+            let what = "another program has it (perhaps a second lightproof); stop that one, or choose another port \
+                        with --port";
+            Failure::new(Code::Busy, format!("port {port} is taken: {what}"))
+        }
+        sandbox::Error::Bind { .. } | sandbox::Error::Reserve { .. } | sandbox::Error::NotLoopback { .. } => {
+            Failure::new(Code::Refused, error)
+        }
+        _ => error.into(),
+    })?;
+    plan.listen = listener.addr();
+    Ok(listener)
+}
+
 /// Pictures and plain copies do not belong among the files of vault and log, nor among those of the kernel.
 fn refuse_own_folders(places: &Places) -> Result<(), Failure> {
     let kernel = ["/proc", "/sys", "/dev"].map(PathBuf::from);
@@ -276,7 +352,7 @@ fn read_policy(path: &Path) -> Result<Option<String>, Failure> {
     let failed = |why: String| Failure::new(Code::Usage, format!("{}: {why}", path.display()));
     // A link could lead to a file that a grant makes writable.
     let file = match open_regular(path, OFlags::NOFOLLOW) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(|e| failed(format!("the policy cannot be read: {e}")))?,
     };
     let mut text = String::new();

@@ -42,6 +42,8 @@ pub struct Global {
 /// The verbs.
 #[derive(Subcommand)]
 pub enum Verb {
+    /// Serve the studio on 127.0.0.1
+    Serve(Serve),
     /// Make pictures from a prompt, seal them, and record it
     Generate(Generate),
     /// Look at, export, erase or check sealed pictures
@@ -55,6 +57,20 @@ pub enum Verb {
     Audit(Audit),
     /// Try the fences and the demo model, or compare the engine with reference values
     Selftest(Selftest),
+}
+
+/// Arguments of `serve`.
+#[derive(Args)]
+pub struct Serve {
+    /// Port on 127.0.0.1, 0 for any free one; the policy's, which is 7860 unless it says otherwise, without it
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Checkpoint folder; the embedded demo model without it
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Where to compute: cpu or cuda:0
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: String,
 }
 
 /// Arguments of `generate`.

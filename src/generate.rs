@@ -6,10 +6,10 @@ use crate::engine::Diffusion;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::{Done, history};
-use audit::words::{GenerateFailure, StartRefusal};
+use audit::words::GenerateFailure;
 use darkroom::{Ask, Darkroom, Engine as _, News, Request, Summary};
-use diffusion::{ModelFolder, Place};
-use rustix::fs::{Access, OFlags, access};
+use diffusion::Place;
+use rustix::fs::OFlags;
 use sandbox::Clean;
 use serde_json::{Value, json};
 use std::io::Read as _;
@@ -36,7 +36,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Generate, out: &Output) ->
     let wants = Wants {
         model: arguments.model.as_deref(),
         export: targets.as_ref().map(|t| t.folder.as_path()),
-        reference: None,
+        ..Wants::default()
     };
     let mut booted = boot::boot(clean, global, &wants)?;
     if prompt.is_none() {
@@ -46,18 +46,10 @@ pub fn run(clean: Clean, global: &Global, arguments: &Generate, out: &Output) ->
         prompt = Some(read_to_end(stdin.map_err(failed)?)?);
     }
     let mut darkroom = booted.darkroom()?;
-    if let Err(error) = access(&booted.places.outputs, Access::WRITE_OK | Access::EXEC_OK) {
-        darkroom.refuse_start(StartRefusal::Outputs)?;
-        let hint = "make it writable for this user, or choose another folder with --outputs";
-        let what = format!("cannot write to {}: {error}; {hint}", booted.places.outputs.display());
-        return Err(Failure::new(Code::Refused, what));
-    }
-    let mut engine = match load(&booted, place) {
+    let loaded = booted.check_outputs(&darkroom).and_then(|()| booted.engine(&darkroom, place));
+    let mut engine = match loaded {
         Ok(engine) => engine,
-        Err((reason, failure)) => {
-            darkroom.refuse_start(reason)?;
-            return Err(failure);
-        }
+        Err(failure) => return boot::leave(darkroom, Err(failure)),
     };
     let result = darkroom.record_ready(engine.model()).map_err(Failure::from).and_then(|()| {
         let ask = ask(arguments, prompt.unwrap_or_default());
@@ -178,18 +170,6 @@ fn read_to_end(source: impl std::io::Read) -> Result<Zeroizing<Vec<u8>>, Failure
         bytes.pop();
     }
     Ok(bytes)
-}
-
-fn load(booted: &Booted, place: Place) -> Result<Diffusion, (StartRefusal, Failure)> {
-    let refused = |error: diffusion::Error| match error {
-        diffusion::Error::Device(_) => (StartRefusal::Device, Failure::new(Code::Refused, error)),
-        error => (StartRefusal::Model, Failure::new(Code::Integrity, error)),
-    };
-    let folder = match &booted.places.model {
-        Some(path) => ModelFolder::open(path).map_err(refused)?,
-        None => diffusion::demo::folder(),
-    };
-    Diffusion::load(&folder, place).map_err(refused)
 }
 
 /// Where plain copies go.

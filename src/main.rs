@@ -10,6 +10,7 @@ mod history;
 mod operational_log;
 mod output;
 mod selftest;
+mod serve;
 mod terminal;
 mod vault_keys;
 
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     operational_log::install();
     let global = &cli.global;
     let done = match &cli.verb {
+        Verb::Serve(arguments) => serve::run(clean, global, arguments, &out),
         Verb::Generate(arguments) => generate::run(clean, global, arguments, &out),
         Verb::History(verb) => history::run(clean, global, verb, &out),
         Verb::Vault(verb) => vault_keys::run(clean, global, verb, &out),

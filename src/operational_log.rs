@@ -11,7 +11,8 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 /// Crates whose events are printed.
-const TARGETS: [&str; 7] = ["lightproof", "darkroom", "diffusion", "sandbox", "vault", "policy", "audit"];
+const TARGETS: [&str; 8] =
+    ["lightproof", "server", "darkroom", "diffusion", "sandbox", "vault", "policy", "audit"];
 /// Fields that are printed.
 const FIELDS: [&str; 9] = ["event", "job", "code", "step", "count", "elapsed_ms", "pid", "fence", "state"];
 /// Longest text of a field.

@@ -61,6 +61,16 @@ impl Output {
         eprintln!("{}: {}", self.coloured("33", "warning"), harmless(text));
     }
 
+    /// A sentence without which the person cannot go on.
+    pub fn tell(&self, text: &str) {
+        eprintln!("{}", harmless(text));
+    }
+
+    /// A line of data for whoever started the program, with JSON too.
+    pub fn ready(&self, line: &str) {
+        print(&format!("{line}\n"));
+    }
+
     /// Redraws the last line of stderr; nothing where it is no terminal. An empty text clears the line.
     pub fn progress(&self, text: &str) {
         if self.live {

@@ -116,6 +116,40 @@ pub enum Trouble {
 }
 
 impl Error {
+    /// A stable word for programs.
+    pub fn code(&self) -> &'static str {
+        use audit::words::RequestRefusal as R;
+        match self {
+            Self::Refused(Refusal { reason, .. }) | Self::Engine(EngineError::Refused { reason, .. }) => {
+                match reason {
+                    R::PromptEmpty | R::PromptLength | R::PromptEncoding => "prompt",
+                    R::Size => "size",
+                    R::Steps => "steps",
+                    R::Seed => "seed",
+                    R::Policy | R::Permission => "policy",
+                    _ => "parameter",
+                }
+            }
+            Self::Engine(_) | Self::EnginePanic | Self::Encode(_) => "engine",
+            Self::QueueFull { .. } => "queue_full",
+            Self::JobEnded => "state",
+            Self::Stopping => "stopping",
+            Self::Locked => "locked",
+            Self::NoVault => "no_vault",
+            Self::AuditorOnly => "policy",
+            Self::Vault(vault::Error::WrongSecret | vault::Error::RecoveryCodeMistyped) => "passphrase",
+            Self::Vault(vault::Error::WeakSecret(_)) => "weak_passphrase",
+            Self::Vault(vault::Error::VaultExists(_)) => "setup_done",
+            _ => match self.trouble() {
+                Trouble::NotFound => "not_found",
+                Trouble::Space => "space",
+                Trouble::Integrity => "damaged",
+                Trouble::Log => "log",
+                _ => "internal",
+            },
+        }
+    }
+
     /// Which kind of trouble this is.
     pub fn trouble(&self) -> Trouble {
         use audit::words::{GenerateFailure, RequestRefusal};

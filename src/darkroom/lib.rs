@@ -31,6 +31,11 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+/// What this interface speaks of, so that a door needs to know no other crate.
+pub use audit::words::{RequestRefusal, StartRefusal, StopReason};
+pub use audit::{Clock, Job as JobId, SystemClock};
+pub use vault::{Erasure, Grade, KdfParams, ObjectId, RecoveryCode, Secret};
+
 pub use acts::{Export, Page};
 pub use engine::{Engine, EngineError, Model, Pixels, Progress};
 pub use error::{Error, Trouble};

@@ -6,28 +6,23 @@
 //!
 //! Whoever needs both locks takes the darkroom's first, then the table's.
 
-use crate::engine::{Engine, EngineError, Model, Pixels};
-use crate::generate::{Hold, Intent, News, carry_out};
+mod table;
+mod worker;
+
+use crate::engine::{Engine, Model};
+use crate::generate::Hold;
 use crate::request::{Ask, Request};
 use crate::room::Darkroom;
 use crate::{Error, marks};
 use audit::words::{GenerateFailure, RequestRefusal, StopReason};
 use policy::{KeepPrompts, Limits};
-use std::collections::VecDeque;
-use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use table::{Entry, Table};
 use vault::{Erasure, ObjectId, Secret, SlotInfo};
 
-/// Requests that have ended and can still be asked for.
-const ENDED_MAX: usize = 32;
-/// A preview is made this long after the one before at the earliest...
-const PREVIEW_INTERVAL: Duration = Duration::from_millis(100);
-/// ...and not before it has cost less than this share of the time.
-const PREVIEW_SHARE: u32 = 4;
+pub use table::{Job, JobState};
 
 /// What requests are held against.
 #[derive(Clone, Copy, Debug)]
@@ -38,60 +33,6 @@ pub struct Rules {
     pub keep_prompts: KeepPrompts,
     /// How many requests may wait.
     pub waiting_max: usize,
-}
-
-/// How far a request is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JobState {
-    /// Others come first.
-    Waiting,
-    /// In work.
-    Running,
-    /// All of its pictures are on record.
-    Done,
-    /// It ended without all of them.
-    Failed,
-    /// Somebody cancelled it.
-    Cancelled,
-}
-
-/// A request as its asker sees it. The prompt is no part of it.
-#[derive(Clone)]
-pub struct Job {
-    /// Its id, as in the log.
-    pub id: audit::Job,
-    /// How far it is.
-    pub state: JobState,
-    /// How many come before it.
-    pub ahead: usize,
-    /// Milliseconds since 1970.
-    pub created_ms: u64,
-    /// Time in work.
-    pub elapsed: Duration,
-    /// Width in pixels.
-    pub width: u32,
-    /// Height in pixels.
-    pub height: u32,
-    /// Steps of each picture.
-    pub steps: u32,
-    /// Guidance in thousandths.
-    pub guidance_milli: u32,
-    /// Seed of the first picture.
-    pub seed: u32,
-    /// Number of pictures.
-    pub count: usize,
-    /// Index of the picture in work.
-    pub picture: usize,
-    /// Steps that this picture has had.
-    pub step: u32,
-    /// Number of the newest preview; 0 for none.
-    pub preview: u64,
-    /// The pictures on record.
-    pub images: Vec<ObjectId>,
-    /// Why it failed.
-    pub error: Option<Arc<Error>>,
-    /// Grows with every change of any request; the newest change of this one.
-    pub version: u64,
 }
 
 /// A darkroom, an engine, and the requests between them.
@@ -110,26 +51,6 @@ struct Shared {
     model: Model,
     rules: Rules,
     notify: Box<dyn Fn() + Send + Sync>,
-}
-
-#[derive(Default)]
-struct Table {
-    entries: VecDeque<Entry>,
-    version: u64,
-    pictures_version: u64,
-    lock_when_empty: bool,
-    stopping: bool,
-}
-
-struct Entry {
-    job: Job,
-    /// The asker's own name for it, so that asking twice makes it once.
-    key: Option<String>,
-    /// Until it is in work.
-    work: Option<(Request, Intent)>,
-    started: Option<Instant>,
-    cancel: Option<GenerateFailure>,
-    preview: Option<Arc<Pixels>>,
 }
 
 /// While one of these lives, previews are made.
@@ -402,151 +323,5 @@ impl Shared {
         drop(table);
         let ends = intents.iter().map(|intent| darkroom.fail(intent, reason, 0));
         ends.collect::<Vec<_>>().into_iter().collect()
-    }
-
-    /// The worker's life.
-    fn work(&self, engine: &mut dyn Engine) {
-        let mut table = self.table();
-        while !table.stopping {
-            let next = table.entries.iter_mut().find(|e| e.job.state == JobState::Waiting);
-            if let Some(entry) = next
-                && let Some((request, intent)) = entry.work.take()
-            {
-                entry.job.state = JobState::Running;
-                entry.started = Some(Instant::now());
-                let _ = self.changed(table, intent.job);
-                self.carry_out(engine, &request, &intent);
-            } else if table.lock_when_empty {
-                drop(table);
-                self.lock_if_empty();
-            } else {
-                drop(self.wake.wait(table).unwrap_or_else(PoisonError::into_inner));
-            }
-            table = self.table();
-        }
-    }
-
-    fn carry_out(&self, engine: &mut dyn Engine, request: &Request, intent: &Intent) {
-        let id = intent.job;
-        let mut preview_at = Instant::now();
-        let mut tell = |news: News<'_>| {
-            let mut cancel = None;
-            match news {
-                News::Step { picture, index, count, preview } => {
-                    let due = index < count && Instant::now() >= preview_at;
-                    let mut pixels = None;
-                    if due && self.watchers.load(Ordering::Relaxed) > 0 {
-                        let before = Instant::now();
-                        pixels = preview().map(Arc::new);
-                        preview_at = before + PREVIEW_INTERVAL.max(before.elapsed() * PREVIEW_SHARE);
-                    }
-                    self.update(id, |entry| {
-                        (entry.job.picture, entry.job.step) = (picture, index);
-                        if pixels.is_some() {
-                            entry.job.preview += 1;
-                            entry.preview = pixels;
-                        }
-                        cancel = entry.cancel;
-                    });
-                }
-                News::Sealed(summary) => {
-                    self.table().pictures_version += 1;
-                    self.update(id, |entry| {
-                        entry.job.images.push(summary.id);
-                        cancel = entry.cancel;
-                    });
-                }
-            }
-            cancel.map_or(ControlFlow::Continue(()), ControlFlow::Break)
-        };
-        let ended = catch_unwind(AssertUnwindSafe(|| match engine.check(request) {
-            Ok(()) => carry_out(&mut &*self, intent, request, engine, &mut tell),
-            Err(error) => {
-                (&mut &*self).hold(|darkroom| darkroom.fail(intent, GenerateFailure::Refused, 0))?;
-                Err(error.into())
-            }
-        }));
-        let outcome = ended.unwrap_or(Err(Error::Broken));
-        self.update(id, |entry| {
-            entry.preview = None;
-            entry.job.elapsed = entry.started.map_or(Duration::ZERO, |started| started.elapsed());
-            entry.job.state = match &outcome {
-                Ok(_) => JobState::Done,
-                Err(Error::Locked) => JobState::Cancelled,
-                Err(Error::Engine(EngineError::Failed { reason, .. })) if entry.cancel == Some(*reason) => {
-                    JobState::Cancelled
-                }
-                Err(_) => JobState::Failed,
-            };
-            if entry.job.state == JobState::Failed {
-                entry.job.error = outcome.err().map(Arc::new);
-            }
-        });
-    }
-
-    fn lock_if_empty(&self) {
-        let locked = (&mut &*self).hold(|darkroom| {
-            let mut table = self.table();
-            let waits = table.entries.iter().any(|e| e.job.state == JobState::Waiting);
-            match std::mem::take(&mut table.lock_when_empty) && !waits {
-                true => {
-                    drop(table);
-                    darkroom.lock()
-                }
-                // Somebody unlocked it, or asked for a picture, at this very moment.
-                false => Ok(()),
-            }
-        });
-        // The vault is locked in any case; what could not be written is found by whoever writes next.
-        let _ = locked;
-        (self.notify)();
-    }
-}
-
-impl Table {
-    /// An entry with what depends on the others and on the time.
-    fn view(&self, entry: &Entry) -> Job {
-        let open = |e: &&Entry| matches!(e.job.state, JobState::Waiting | JobState::Running);
-        let mut job = entry.job.clone();
-        job.ahead = match job.state {
-            JobState::Waiting => self.entries.iter().take_while(|e| e.job.id != job.id).filter(open).count(),
-            _ => 0,
-        };
-        if let (JobState::Running, Some(started)) = (job.state, entry.started) {
-            job.elapsed = started.elapsed();
-        }
-        job
-    }
-
-    fn forget_old(&mut self) {
-        let open = |e: &Entry| matches!(e.job.state, JobState::Waiting | JobState::Running);
-        while self.entries.iter().filter(|e| !open(e)).count() > ENDED_MAX {
-            let oldest = self.entries.iter().position(|e| !open(e));
-            oldest.and_then(|at| self.entries.remove(at));
-        }
-    }
-}
-
-impl Job {
-    fn new(request: &Request, id: audit::Job, created_ms: u64) -> Self {
-        Self {
-            id,
-            state: JobState::Waiting,
-            ahead: 0,
-            created_ms,
-            elapsed: Duration::ZERO,
-            width: request.width,
-            height: request.height,
-            steps: request.steps,
-            guidance_milli: request.guidance_milli,
-            seed: request.seeds.first().copied().unwrap_or_default(),
-            count: request.seeds.len(),
-            picture: 0,
-            step: 0,
-            preview: 0,
-            images: Vec::new(),
-            error: None,
-            version: 0,
-        }
     }
 }

@@ -154,8 +154,17 @@ impl Darkroom {
     /// # Errors
     /// What the log says.
     pub fn refuse_start(self, reason: StartRefusal) -> Result<(), Error> {
-        self.log.append(&[Event::BootRefused { reason }.by_system().denied()])?;
+        self.record_refusal(reason)?;
         self.leave(StopReason::Error)
+    }
+
+    /// Puts on record that the start is refused.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub fn record_refusal(&self, reason: StartRefusal) -> Result<(), Error> {
+        self.log.append(&[Event::BootRefused { reason }.by_system().denied()])?;
+        Ok(())
     }
 
     /// Puts the tested fences on record.

@@ -1,0 +1,132 @@
+//! Event streams: the present state, and again whenever it changes.
+
+use crate::House;
+use crate::jobs;
+use crate::problem::Problem;
+use crate::session::Key;
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use darkroom::{JobId, JobState};
+use http_body::Frame;
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+/// A comment after this time without an event: proxies stay awake, and readers that are gone are noticed.
+const COMMENT_INTERVAL: Duration = Duration::from_secs(15);
+/// A reader that takes nothing for this long is given up.
+const READ_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Everything.
+pub async fn all(State(house): State<Arc<House>>, Extension(key): Extension<Key>) -> Response {
+    stream(house, key, None)
+}
+
+/// One request, until it has ended.
+pub async fn of_job(
+    State(house): State<Arc<House>>,
+    Extension(key): Extension<Key>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = jobs::parse(&id)?;
+    house.queue.job(id)?;
+    Ok(stream(house, key, Some(id)))
+}
+
+fn stream(house: Arc<House>, key: Key, job: Option<JobId>) -> Response {
+    let (sender, receiver) = channel(4);
+    tokio::spawn(async move { tell(&house, key, job, Events { sender, count: 0 }).await });
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    (headers, Body::new(Stream(receiver))).into_response()
+}
+
+/// Sends until the session, the request or the reader ends. `None` is the reader's end.
+async fn tell(house: &Arc<House>, key: Key, only: Option<JobId>, mut events: Events) -> Option<()> {
+    let _watch = house.queue.watch();
+    let mut changes = house.changes.subscribe();
+    let (mut seen, mut pictures) = (0, None);
+    loop {
+        // First, so that what changes from here on wakes the loop again.
+        changes.borrow_and_update();
+        if house.stopping.load(Ordering::Relaxed) || !house.sessions.lives(key, house.now_ms()) {
+            return events.send(None, "locked", &json!({})).await;
+        }
+        let mut ended = false;
+        let mut newest = seen;
+        for job in house.queue.jobs() {
+            if only.is_some_and(|id| id != job.id) {
+                continue;
+            }
+            if job.version > seen {
+                events.send(Some(()), "job", &jobs::describe(&job)).await?;
+            }
+            newest = newest.max(job.version);
+            ended = !matches!(job.state, JobState::Waiting | JobState::Running);
+        }
+        seen = newest;
+        if only.is_some() && ended {
+            return Some(());
+        }
+        let version = house.queue.pictures_version();
+        if only.is_none() && pictures != Some(version) {
+            let total = house.act(|queue| queue.with(|darkroom| Ok(darkroom.page(None, 0)?.total))).await;
+            if let Ok(total) = total {
+                events.send(Some(()), "images", &json!({ "total": total })).await?;
+            }
+            pictures = Some(version);
+        }
+        tokio::select! {
+            changed = changes.changed() => changed.ok()?,
+            () = tokio::time::sleep(COMMENT_INTERVAL) => events.comment().await?,
+        }
+    }
+}
+
+struct Events {
+    sender: Sender<Bytes>,
+    count: u64,
+}
+
+impl Events {
+    /// `numbered` events have an id.
+    async fn send(&mut self, numbered: Option<()>, name: &str, data: &Value) -> Option<()> {
+        self.count += 1;
+        let id = numbered.map_or_else(String::new, |()| format!("id: {}\n", self.count));
+        self.put(format!("{id}event: {name}\ndata: {data}\n\n")).await
+    }
+
+    async fn comment(&mut self) -> Option<()> {
+        self.put(": still here\n\n".to_owned()).await
+    }
+
+    async fn put(&mut self, text: String) -> Option<()> {
+        let sent = tokio::time::timeout(READ_TIME_MAX, self.sender.send(text.into())).await;
+        sent.ok()?.ok()
+    }
+}
+
+/// The body of a stream.
+struct Stream(Receiver<Bytes>);
+
+impl http_body::Body for Stream {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}

@@ -1,0 +1,163 @@
+//! Sealed pictures: listing, looking, keeping a plain copy, destroying.
+
+use crate::House;
+use crate::body::Body;
+use crate::problem::Problem;
+use crate::vault::unhex;
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use darkroom::{Erasure, Grade, ObjectId, Summary};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const PAGE_DEFAULT: usize = 60;
+const PAGE_MAX: usize = 200;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paging {
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+/// A page of them.
+pub async fn list(
+    State(house): State<Arc<House>>,
+    paging: Result<Query<Paging>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let wrong =
+        || Problem::new(422, "parameter", "limit is a number from 1 to 200, cursor comes from a page before");
+    let Query(Paging { cursor, limit }) = paging.map_err(|_| wrong())?;
+    let after = cursor.map(|id| parse(&id)).transpose()?;
+    let limit = limit.unwrap_or(PAGE_DEFAULT);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(wrong());
+    }
+    let page = house.act(move |queue| queue.with(|darkroom| darkroom.page(after, limit))).await?;
+    Ok(Json(json!({
+        "images": page.pictures.iter().map(describe).collect::<Vec<_>>(),
+        "next": page.next.map(|id| id.to_string()), "total": page.total,
+    })))
+}
+
+/// What is known of one.
+pub async fn show(State(house): State<Arc<House>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let id = parse(&id)?;
+    let picture = house.act(move |queue| queue.with(|darkroom| darkroom.picture(id))).await?;
+    Ok(Json(describe(&picture)))
+}
+
+/// The whole picture, to look at.
+pub async fn content(State(house): State<Arc<House>>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let id = parse(&id)?;
+    let png = house.act(move |queue| queue.with(|darkroom| darkroom.view(id))).await?;
+    Ok(([(header::CONTENT_TYPE, "image/png")], png.to_vec()).into_response())
+}
+
+/// A small one.
+pub async fn thumbnail(State(house): State<Arc<House>>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let id = parse(&id)?;
+    let png = house.act(move |queue| queue.with(|darkroom| darkroom.view_preview(id))).await?;
+    Ok(([(header::CONTENT_TYPE, "image/png")], png.to_vec()).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// The whole picture, to keep.
+pub async fn export(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    Body(Nothing {}): Body<Nothing>,
+) -> Result<Response, Problem> {
+    let id = parse(&id)?;
+    let copy = house.act(move |queue| {
+        queue.with(|darkroom| {
+            let name = darkroom.picture(id)?.name;
+            Ok((name, darkroom.export_content(id)?))
+        })
+    });
+    let (name, png) = copy.await?;
+    // Names are of our own making: letters, digits, `_` and `.`.
+    let disposition = format!("attachment; filename=\"{name}\"");
+    let headers =
+        [(header::CONTENT_TYPE, "image/png".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    Ok((headers, png.to_vec()).into_response())
+}
+
+/// Destroys the key of one.
+pub async fn delete(State(house): State<Arc<House>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let id = parse(&id)?;
+    let erased = house.act(move |queue| queue.erase(&[id])).await?;
+    Ok(Json(answer(&erased)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delete {
+    ids: Option<Vec<String>>,
+    #[serde(default)]
+    all: bool,
+    confirm: usize,
+}
+
+/// Destroys the keys of several, in one act. The number says that the asker knows how many that are.
+pub async fn delete_many(
+    State(house): State<Arc<House>>,
+    Body(ask): Body<Delete>,
+) -> Result<Json<Value>, Problem> {
+    let ids = match (ask.ids, ask.all) {
+        (Some(ids), false) if !ids.is_empty() => {
+            let mut ids = ids.iter().map(|id| parse(id)).collect::<Result<Vec<_>, _>>()?;
+            ids.sort();
+            ids.dedup();
+            ids
+        }
+        (None, true) => house
+            .act(|queue| queue.with(|darkroom| Ok(darkroom.page(None, usize::MAX)?.pictures)))
+            .await?
+            .iter()
+            .map(|picture| picture.id)
+            .collect(),
+        _ => return Err(Problem::new(422, "parameter", "give either ids or all")),
+    };
+    if ask.confirm != ids.len() {
+        let detail =
+            format!("these are {} pictures, and another number was confirmed; nothing was done", ids.len());
+        return Err(Problem::new(409, "confirm", detail));
+    }
+    if ids.is_empty() {
+        return Ok(Json(json!({ "erased": 0, "grade": null, "cleanup_pending": false })));
+    }
+    let erased = house.act(move |queue| queue.erase(&ids)).await?;
+    Ok(Json(answer(&erased)))
+}
+
+fn answer(erasure: &Erasure) -> Value {
+    let grade = match erasure.grade {
+        Grade::InPlace => "b",
+        Grade::Volatile => "v",
+        _ => "c",
+    };
+    json!({ "erased": erasure.erased, "grade": grade, "cleanup_pending": erasure.cleanup_pending })
+}
+
+fn parse(id: &str) -> Result<ObjectId, Problem> {
+    unhex(id).map(ObjectId).ok_or(Problem::NOT_FOUND)
+}
+
+fn describe(picture: &Summary) -> Value {
+    let known = picture.metadata.as_ref();
+    json!({
+        "id": picture.id.to_string(), "name": picture.name, "created_ms": picture.created_ms,
+        "bytes": picture.content_bytes, "missing": picture.missing,
+        "width": known.map(|m| m.width), "height": known.map(|m| m.height), "steps": known.map(|m| m.steps),
+        "guidance": known.map(|m| f64::from(m.guidance_milli) / 1000.0), "seed": known.map(|m| m.seed),
+        "prompt": known.and_then(|m| m.prompt.as_deref()),
+        "negative_prompt": known.and_then(|m| m.negative_prompt.as_deref()),
+    })
+}

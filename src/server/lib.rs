@@ -1,0 +1,213 @@
+//! HTTP: routes, guards, sessions, event streams, and the page that uses them. `API.md` is the contract.
+//!
+//! Belongs here: everything that is about requests and answers. Does not belong here: what an act does and what is put
+//! on record about it (`darkroom`), fences (`sandbox`), Burn.
+//!
+//! A request goes through these files from the top to the bottom:
+//!
+//! | file | does |
+//! |---|---|
+//! | `connection.rs` | accepts, and bounds how long and how large the head of a request may be |
+//! | `headers.rs` | puts the security headers on every answer |
+//! | `guard.rs` | method, Host, Origin, Sec-Fetch-Site, Upgrade, content type, token: before any route |
+//! | `api.rs` | the table of routes |
+//! | `vault.rs`, `jobs.rs`, `events.rs`, `images.rs`, `posture.rs` | one act of the darkroom each, and its answer as JSON |
+//! | `pages.rs` | the page's files |
+//! | `session.rs` | who may ask: tokens, guesses, the setup code, the idle lock |
+//! | `problem.rs` | every error that is answered |
+//!
+//! One thread runs the event loop. Acts of the darkroom may wait for the disk or for argon2, so they run beside it.
+
+mod api;
+mod body;
+mod connection;
+mod events;
+mod guard;
+mod headers;
+mod images;
+mod jobs;
+mod pages;
+mod posture;
+mod problem;
+mod session;
+#[cfg(test)]
+mod tests;
+mod vault;
+
+use darkroom::{Clock as _, Darkroom, Engine, Queue, Rules, StopReason, SystemClock};
+use policy::{KeepPrompts, Limits};
+use sandbox::{Report, Sandboxed};
+use session::Sessions;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::{Notify, watch};
+
+pub use session::SetupCode;
+
+/// Requests that may wait beside the one in work.
+const WAITING_MAX: usize = 8;
+
+/// What a server is made of.
+pub struct Parts {
+    /// Vault and log.
+    pub darkroom: Darkroom,
+    /// The loaded model.
+    pub engine: Box<dyn Engine + Send>,
+    /// The fences, to be tried again whenever somebody asks.
+    pub sandboxed: Sandboxed,
+    /// What they are.
+    pub report: Report,
+    /// The policy's limits.
+    pub limits: Limits,
+    /// May prompts be kept?
+    pub keep_prompts: KeepPrompts,
+    /// Where sealed pictures lie, for people.
+    pub outputs: PathBuf,
+    /// The clock that sessions are measured by.
+    pub clock: SystemClock,
+    /// What makes the vault on a first start.
+    pub setup: Option<SetupCode>,
+    /// The port of the listener, for Host and Origin.
+    pub port: u16,
+}
+
+/// The server. Made before it serves, so that whoever starts it can do the last steps of the start behind it.
+pub struct Server {
+    house: Arc<House>,
+    stop: Arc<Notify>,
+}
+
+/// What every route may use.
+struct House {
+    queue: Queue,
+    sessions: Sessions,
+    fences: posture::Fences,
+    guard: guard::Guard,
+    clock: SystemClock,
+    outputs: PathBuf,
+    connections_max: usize,
+    idle_s: u64,
+    /// Counts changes of requests, pictures and sessions.
+    changes: watch::Sender<u64>,
+    stopping: AtomicBool,
+    log_failed: AtomicBool,
+}
+
+/// Ends a server from any thread.
+#[derive(Clone)]
+pub struct Stop(Arc<Notify>);
+
+impl Stop {
+    /// Asks the server to end: requests fail or finish, the vault is locked, the end is on record.
+    pub fn stop(&self) {
+        self.0.notify_one();
+    }
+}
+
+impl Server {
+    /// Starts the engine's thread. Nothing is accepted yet.
+    ///
+    /// # Errors
+    /// No thread could be started.
+    pub fn new(parts: Parts) -> std::io::Result<Self> {
+        let rules =
+            Rules { limits: parts.limits, keep_prompts: parts.keep_prompts, waiting_max: WAITING_MAX };
+        let changes = watch::Sender::new(0);
+        let tell = changes.clone();
+        let notify = move || tell.send_modify(|count| *count += 1);
+        let idle_s = parts.limits.idle_seconds_max;
+        // A connection takes one descriptor; the vault, the log and the runtime need some, too.
+        let connections_max = (parts.limits.open_files_max / 2).clamp(16, 512) as usize;
+        let house = House {
+            sessions: Sessions::new(idle_s * 1000, parts.setup, parts.darkroom.is_open(), &parts.clock),
+            queue: Queue::start(parts.darkroom, parts.engine, rules, notify)?,
+            fences: posture::Fences::new(parts.sandboxed, parts.report),
+            guard: guard::Guard::new(parts.port),
+            clock: parts.clock,
+            outputs: parts.outputs,
+            connections_max,
+            idle_s,
+            changes,
+            stopping: AtomicBool::new(false),
+            log_failed: AtomicBool::new(false),
+        };
+        Ok(Self { house: Arc::new(house), stop: Arc::default() })
+    }
+
+    /// The darkroom behind it.
+    pub fn queue(&self) -> &Queue {
+        &self.house.queue
+    }
+
+    /// Tries the fences from all threads that exist now.
+    ///
+    /// # Errors
+    /// The first fence that did not hold.
+    pub fn try_fences(&self) -> Result<(), sandbox::Error> {
+        self.house.fences.try_all().map(drop)
+    }
+
+    /// What ends it.
+    pub fn stop_handle(&self) -> Stop {
+        Stop(Arc::clone(&self.stop))
+    }
+
+    /// Serves until it is stopped; then ends what is in work, locks the vault and puts the end on record. `ready` is
+    /// called once, when the next connection will be answered.
+    ///
+    /// # Errors
+    /// The event loop could not be made, or what vault and log say at the end.
+    pub fn run(self, listener: TcpListener, ready: impl FnOnce()) -> Result<(), Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let Self { house, stop } = self;
+        runtime.block_on(async {
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let idle = tokio::spawn(session::watch_idle(Arc::clone(&house)));
+            ready();
+            let connections = connection::accept(&listener, &house, stop.notified()).await;
+            house.stopping.store(true, Ordering::Relaxed);
+            house.sessions.end_all();
+            house.changed();
+            idle.abort();
+            let closing = Arc::clone(&house);
+            let closed = tokio::task::spawn_blocking(move || closing.queue.close(StopReason::Signal)).await;
+            connection::drain(&connections).await;
+            closed.map_err(std::io::Error::other)?.map_err(Error::from)
+        })
+    }
+}
+
+impl House {
+    fn now_ms(&self) -> u64 {
+        self.clock.mono_ms()
+    }
+
+    /// Wakes the event streams and the idle lock.
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+}
+
+/// Why a server ended otherwise than in order.
+#[derive(Debug)]
+pub enum Error {
+    /// The event loop.
+    Io(std::io::Error),
+    /// Vault or log.
+    Darkroom(darkroom::Error),
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<darkroom::Error> for Error {
+    fn from(error: darkroom::Error) -> Self {
+        Self::Darkroom(error)
+    }
+}

@@ -1,0 +1,45 @@
+//! The page's files: compiled in, so what is served is what was reviewed.
+
+use crate::problem::Problem;
+use axum::extract::Request;
+use axum::http::{Method, header};
+use axum::response::{IntoResponse as _, Response};
+
+macro_rules! files {
+    ($($name:literal)*) => {
+        /// Name and content of every file.
+        pub(crate) const FILES: &[(&str, &[u8])] = &[$(($name, include_bytes!(concat!("pages/", $name)))),*];
+    };
+}
+
+files! {
+    "index.html" "studio.css" "icon.svg" "en.json" "zh-CN.json"
+    "main.js" "api.js" "view.js" "words.js" "dialog.js" "unlock.js" "studio.js" "form.js" "stage.js" "history.js"
+    "posture.js"
+}
+
+/// The file that a request names.
+pub async fn file(request: Request) -> Response {
+    if ![Method::GET, Method::HEAD].contains(request.method()) {
+        return Problem::NOT_FOUND.into_response();
+    }
+    let name = match request.uri().path() {
+        "/" => "index.html",
+        path => path.trim_start_matches('/'),
+    };
+    match FILES.iter().find(|(known, _)| *known == name) {
+        Some((name, content)) => ([(header::CONTENT_TYPE, kind(name))], *content).into_response(),
+        None => Problem::NOT_FOUND.into_response(),
+    }
+}
+
+fn kind(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("json") => "application/json",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,207 @@
+// What a person asks for: the prompt and the settings, checked before they are sent.
+
+import { field, h, refresh } from "./view.js";
+import { t } from "./words.js";
+
+const SHAPES = [[1, 1], [4, 3], [3, 4], [3, 2], [2, 3], [16, 9], [9, 16]];
+
+/**
+ * Makes the form. `send(request)` starts a job and resolves when it was taken; what it throws is shown by
+ * `explain`. `sealed()` is false when no picture may be made any more.
+ */
+export function makeForm({ model, defaults, limits, keep_prompts }, { send, explain, sealed }) {
+  // From here on the length of the prompt is shown.
+  const nearLimit = limits.prompt_bytes_max * 0.8;
+  let message = null;
+  let busy = false;
+
+  const prompt = h("textarea", {
+    id: "prompt", rows: 4, placeholder: () => t("prompt.placeholder"), "aria-describedby": "prompt-length",
+    ...unremembered(), oninput: () => refresh(element),
+  });
+  const sizes = commonSizes(defaults, limits);
+  const size = h("select", { id: "size", onchange: chooseSize },
+    sizes.map((common) => h("option", { value: key(common) }, () => t("size.option", {
+      width: String(common.width), height: String(common.height), shape: t(`shape.${common.shape}`),
+    }))),
+    h("option", { value: "custom" }, () => t("size.custom")));
+  const width = numeric("width", { value: defaults.width, step: limits.side_px_step });
+  const height = numeric("height", { value: defaults.height, step: limits.side_px_step });
+  const count = numeric("count", { value: defaults.count, min: 1, max: limits.images_max });
+  const seed = h("input", {
+    id: "seed", inputMode: "numeric", placeholder: () => t("seed.random"), "aria-describedby": "seed-hint",
+    ...unremembered(),
+  });
+  const steps = numeric("steps", { value: defaults.steps, min: 1, max: limits.steps_max });
+  const guidance = numeric("guidance", {
+    value: defaults.guidance, min: 0, max: limits.guidance_max, step: 0.1,
+  });
+  const negative = h("textarea", {
+    id: "negative", rows: 2, "aria-describedby": "negative-hint", ...unremembered(),
+  });
+  const remember = h("input", { id: "remember", type: "checkbox" });
+  const advanced = h("details", { id: "advanced" },
+    h("summary", {}, () => t("advanced")),
+    h("div", { class: "pair" },
+      field(steps, () => t("steps")),
+      field(guidance, () => t("guidance"))),
+    field(negative, () => t("negative"), () => t("negative.hint")));
+
+  const length = () => {
+    // No character takes more than three bytes per unit, so most prompts need not be measured.
+    if (prompt.value.length * 3 < nearLimit) return 0;
+    return new TextEncoder().encode(prompt.value).length;
+  };
+
+  function chooseSize() {
+    const common = sizes.find((other) => key(other) === size.value);
+    if (common) [width.value, height.value] = [common.width, common.height];
+    refresh(element);
+  }
+
+  function wrong() {
+    const side = { step: limits.side_px_step, max: limits.side_px_max };
+    const isSide = (px) => px > 0 && px <= side.max && px % side.step === 0; // false for NaN
+    const between = (input) => ({ min: Number(input.min), max: Number(input.max) });
+    const isWhole = (input) => {
+      const { min, max } = between(input);
+      return Number.isInteger(value(input)) && value(input) >= min && value(input) <= max;
+    };
+    const typedSeed = seed.value.trim();
+    return [
+      [prompt, prompt.value.trim() !== "", "check.prompt"],
+      [prompt, length() <= limits.prompt_bytes_max, "check.prompt.long", { max: limits.prompt_bytes_max }],
+      [width, isSide(value(width)), "check.side", side],
+      [height, isSide(value(height)), "check.side", side],
+      [count, isWhole(count), "check.count", between(count)],
+      [seed, /^\d*$/.test(typedSeed) && Number(typedSeed) <= limits.seed_max, "check.seed",
+        { max: String(limits.seed_max) }],
+      [steps, isWhole(steps), "check.steps", between(steps)],
+      [guidance, value(guidance) >= 0 && value(guidance) <= limits.guidance_max, "check.guidance",
+        between(guidance)],
+    ].find(([, good]) => !good);
+  }
+
+  function request() {
+    return {
+      prompt: prompt.value,
+      ...(negative.value.trim() && { negative_prompt: negative.value }),
+      width: value(width),
+      height: value(height),
+      steps: value(steps),
+      guidance: value(guidance),
+      ...(seed.value.trim() && { seed: Number(seed.value.trim()) }),
+      count: value(count),
+      ...(keep_prompts && remember.checked && { remember_prompt: true }),
+    };
+  }
+
+  async function generate(event) {
+    event?.preventDefault();
+    if (busy || !sealed()) return;
+    element.querySelectorAll("[aria-invalid]").forEach((input) => input.removeAttribute("aria-invalid"));
+    const found = wrong();
+    if (found) {
+      const [input, , key, values] = found;
+      message = () => t(key, values);
+      if (advanced.contains(input)) advanced.open = true;
+      refresh(element);
+      input.setAttribute("aria-invalid", "true");
+      return input.focus();
+    }
+    busy = true;
+    message = null;
+    refresh(element);
+    try {
+      await send(request());
+    } catch (problem) {
+      message = () => explain(problem);
+    } finally {
+      busy = false;
+      refresh(element);
+    }
+  }
+
+  const element = h("form", {
+    class: "card ask", noValidate: true, onsubmit: generate,
+    oninput: (event) => event.target.removeAttribute("aria-invalid"),
+    onkeydown: (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) generate(event);
+    },
+  },
+    h("div", { class: "field" },
+      h("label", { for: "prompt", class: "strong" }, () => t("prompt")),
+      prompt,
+      h("p", { id: "prompt-length", class: "hint" }, () => (length() < nearLimit ? ""
+        : t("prompt.length", { n: length(), max: limits.prompt_bytes_max })))),
+    field(size, () => t("size")),
+    h("div", { class: "pair", hidden: () => size.value !== "custom" },
+      field(width, () => t("width")), field(height, () => t("height"))),
+    h("div", { class: "pair" },
+      field(count, () => t("count")),
+      field(seed, () => t("seed"), () => t("seed.hint"))),
+    advanced,
+    h("label", { class: "check", hidden: !keep_prompts },
+      remember, h("span", {}, () => t("remember"))),
+    !keep_prompts && h("p", { class: "hint" }, () => t("remember.never")),
+    h("button", { id: "generate", class: "primary", disabled: () => busy || !sealed() },
+      h("span", {}, () => t(busy ? "wait" : "generate")), h("kbd", { hidden: () => busy }, "Ctrl+Enter")),
+    h("p", { class: "message", hidden: sealed }, () => t("sealed.not")),
+    h("p", { id: "message", class: "message", role: "alert" }, () => message?.()),
+    h("p", { class: "hint foot" }, () => t("model", model)));
+  size.value = key(defaults);
+  refresh(element);
+
+  return {
+    element,
+    /** Puts an example where the prompt goes. */
+    example(text) {
+      prompt.value = text;
+      prompt.focus();
+      refresh(element);
+    },
+    /** Copies the settings of a picture, and its prompt where that does not overwrite one. */
+    use(image) {
+      size.value = sizes.some((common) => key(common) === key(image)) ? key(image) : "custom";
+      [width.value, height.value, steps.value] = [image.width, image.height, image.steps];
+      [guidance.value, seed.value] = [image.guidance, image.seed];
+      if (!prompt.value.trim() && image.prompt) prompt.value = image.prompt;
+      if (!negative.value.trim() && image.negative_prompt) negative.value = image.negative_prompt;
+      refresh(element);
+      prompt.focus();
+    },
+  };
+}
+
+/** Sizes of about the model's own area in the usual shapes, and larger squares, within the limits. */
+function commonSizes({ width, height }, { side_px_step: step, side_px_max: max }) {
+  const area = width * height;
+  const shaped = SHAPES.map(([x, y]) => {
+    const times = Math.max(1, Math.round(Math.sqrt(area / (x * y)) / step)) * step;
+    return { width: x * times, height: y * times, shape: x === y ? "square" : `${x}:${y}` };
+  });
+  const larger = [1.5, 2].map((factor) => Math.round((Math.sqrt(area) * factor) / step) * step)
+    .map((side) => ({ width: side, height: side, shape: "square" }));
+  const own = { width, height, shape: width === height ? "square" : "own" };
+  const keys = new Set();
+  const isNew = (size) => keys.size < keys.add(key(size)).size;
+  return [own, ...shaped, ...larger]
+    .filter((size) => Math.max(size.width, size.height) <= max && isNew(size));
+}
+
+function key({ width, height }) {
+  return `${width}x${height}`;
+}
+
+// A browser must neither keep what is typed here nor send it to a spelling service.
+function unremembered() {
+  return { autocomplete: "off", spellcheck: false, autocapitalize: "off" };
+}
+
+function numeric(id, { value: initial, ...range }) {
+  return h("input", { id, type: "number", inputMode: "decimal", ...range, value: initial });
+}
+
+function value(input) {
+  return input.value === "" ? NaN : Number(input.value);
+}

@@ -1,0 +1,124 @@
+// Starts the page: the header, and which screen is to be seen.
+
+import { end, hasToken, json, whenLocked } from "./api.js";
+import { ask, tell } from "./dialog.js";
+import { badgeText, openPosture } from "./posture.js";
+import { makeStudio } from "./studio.js";
+import { sentenceScreen, setupScreen, unlockScreen } from "./unlock.js";
+import { h, refresh, releaseAll } from "./view.js";
+import { explain, otherLanguage, preferredLanguage, speak, t } from "./words.js";
+
+const THEMES = ["auto", "light", "dark"];
+
+let posture = null;
+let studio = null;
+let setupCode = null;
+
+const header = h("header", {},
+  h("h1", { class: "brand" }, h("img", { src: "./icon.svg", alt: "", width: 28, height: 28 }), "Lightproof"),
+  h("button", {
+    id: "badge", type: "button", "data-state": () => posture, hidden: () => !posture,
+    title: () => t("posture.open"), disabled: () => !studio, onclick: () => openPosture(setPosture),
+  }, () => badgeText(posture)),
+  h("div", { class: "tools" },
+    h("button", {
+      id: "language", type: "button", class: "quiet", lang: () => otherLanguage().code,
+      onclick: switchLanguage,
+    }, () => otherLanguage().name),
+    h("select", {
+      id: "theme", "aria-label": () => t("theme"), onchange: (event) => setTheme(event.target.value),
+    }, THEMES.map((theme) => h("option", { value: theme }, () => t(`theme.${theme}`)))),
+    h("button", { id: "lock", type: "button", hidden: () => !studio, onclick: lock }, () => t("lock"))));
+
+async function start() {
+  takeSetupCode();
+  try {
+    if (hasToken()) return await openStudio();
+    const status = await json("GET", "/api/v1/status");
+    setPosture(status.posture);
+    show(gate(status));
+  } catch (problem) {
+    // The end of the session has led to another start already.
+    if (problem.code === "token") return;
+    show(sentenceScreen(() => t("start.failed"), () => explain(problem), start));
+  }
+}
+
+function gate(status) {
+  if (status.vault !== "none") return unlockScreen({ wait: status.retry_after_s, done: start, again: start });
+  if (status.setup === "open") return setupScreen({ code: setupCode, done: start, again: start });
+  return sentenceScreen(() => t("setup.title"), () => t("setup.expired"), start);
+}
+
+async function openStudio() {
+  const status = await json("GET", "/api/v1/status");
+  studio = await makeStudio({ sealed: () => posture !== "red", locked });
+  setPosture(status.posture);
+  show(studio.element);
+}
+
+function show(screen) {
+  document.body.replaceChildren(header, screen);
+  refresh(header);
+  screen.querySelector("textarea, input:not([hidden]), button")?.focus();
+}
+
+function setPosture(state) {
+  posture = state;
+  refresh(document.body);
+}
+
+// The code is a secret for ten minutes: it must not stay in the address or the history of the browser.
+function takeSetupCode() {
+  const found = location.hash.match(/^#setup=(.+)$/);
+  if (!found) return;
+  setupCode = decodeURIComponent(found[1]);
+  window.history.replaceState(null, "", location.pathname);
+}
+
+/** Drops all that belongs to the session and begins again. */
+function locked() {
+  if (!hasToken()) return;
+  end();
+  releaseAll();
+  studio = null;
+  setupCode = null;
+  show(h("main"));
+  start();
+}
+
+async function lock() {
+  const n = studio.active();
+  const isAgreed = n === 0 || await ask({
+    title: () => t("lock.title"),
+    sentences: [() => t("lock.jobs", { n })],
+    yes: () => t("lock"),
+  });
+  if (!isAgreed) return;
+  // Without an answer the page forgets all the same, and the next screen says that nobody answers.
+  await json("DELETE", "/api/v1/session").catch(() => {});
+  locked();
+}
+
+async function switchLanguage() {
+  const { code } = otherLanguage();
+  try {
+    await speak(code);
+    sessionStorage.setItem("language", code);
+    refresh(document.body);
+  } catch {
+    tell(() => t("error.network"), { bad: true, retry: switchLanguage });
+  }
+}
+
+function setTheme(theme) {
+  sessionStorage.setItem("theme", theme);
+  document.documentElement.dataset.theme = theme;
+  header.querySelector("#theme").value = theme;
+}
+
+setTheme(sessionStorage.getItem("theme") ?? "auto");
+whenLocked(locked);
+addEventListener("hashchange", () => location.hash.startsWith("#setup=") && !hasToken() && start());
+await speak(preferredLanguage());
+start();

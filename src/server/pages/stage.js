@@ -1,0 +1,183 @@
+// Where one picture is large: the one that is being made, or a finished one and what can be done with it.
+
+import { blob, json } from "./api.js";
+import { tellProblem } from "./dialog.js";
+import { h, hold, refresh, release } from "./view.js";
+import { fullTime, t } from "./words.js";
+
+const EXAMPLES = ["a red apple", "a yellow star", "一只猫"];
+
+/**
+ * Makes the stage. `example`, `use`, `remove`, `download` and `cancel` are what its buttons do. Examples
+ * are offered while `isFirst()`; `changed(image)` hears what is open now.
+ */
+export function makeStage({ example, use, remove, download, cancel, isFirst, changed }) {
+  let job = null;
+  let image = null;
+  let note = null;
+  let shown = { url: null };
+  let fetching = false;
+  // Counts what was asked for, so that an answer that comes late does not replace a newer one.
+  let turn = 0;
+
+  const size = () => image ?? job;
+  const progress = () => (job ? job.picture * job.steps + job.step : 0);
+  const picture = h("img", {
+    id: "preview", hidden: () => !shown.url, alt: () => alternative(image, job),
+    "data-preview": () => shown.preview, "data-id": () => shown.id,
+  });
+  const frame = h("div", { class: "frame", hidden: () => !size() }, picture,
+    h("p", { class: "hint", hidden: () => !!shown.url }, () => t(image ? "stage.opening" : "stage.soon")));
+
+  const element = h("section", { class: "card stage", "aria-label": () => t("stage") },
+    h("div", { class: "canvas" }, frame,
+      h("div", { class: "empty", hidden: () => !!size() },
+        h("p", { class: "strong" }, () => t("stage.empty")),
+        h("p", { class: "hint", hidden: () => !isFirst() }, () => t("stage.try")),
+        h("div", { class: "examples", hidden: () => !isFirst() }, EXAMPLES.map((text) =>
+          h("button", { type: "button", lang: /^[ -~]+$/.test(text) ? "en" : "zh-CN",
+            onclick: () => example(text) }, text))))),
+    h("p", { class: "message", role: "alert" }, () => note?.bad && note.text()),
+    h("div", { class: "run" },
+      h("p", { id: "status", role: "status" }, status),
+      h("p", { id: "step", class: "hint", hidden: () => job?.status !== "running" }, stepText),
+      h("progress", {
+        id: "progress", hidden: () => !job, "aria-label": () => t("stage.progress"),
+        max: () => (job ? job.steps * job.count : 1), value: progress,
+      }),
+      h("button", { id: "cancel", type: "button", hidden: () => !job, onclick: () => cancel(job) },
+        () => t("cancel"))),
+    h("div", { class: "about", hidden: () => !image },
+      h("h2", { class: "name" }, () => image?.name),
+      h("p", { class: "prompt", hidden: () => !image?.prompt }, () => image?.prompt),
+      h("dl", { class: "facts" },
+        fact("facts.size", () => `${image.width} × ${image.height}`),
+        fact("facts.seed", () => String(image.seed)),
+        fact("facts.steps", () => String(image.steps)),
+        fact("facts.guidance", () => String(image.guidance)),
+        fact("facts.made", () => fullTime(image.created_ms))),
+      h("div", { class: "actions" },
+        h("button", { id: "download", type: "button", onclick: () => download([image]) },
+          () => t("download")),
+        h("button", {
+          id: "use", type: "button", hidden: () => image?.width == null, onclick: () => use(image),
+        }, () => t("use")),
+        h("button", { id: "delete", type: "button", class: "danger quiet", onclick: () => remove(image) },
+          () => t("delete")))));
+
+  function fact(key, text) {
+    return h("div", {}, h("dt", {}, () => t(key)), h("dd", {}, () => (image ? text() : "")));
+  }
+
+  function status() {
+    if (job?.status === "waiting") return job.ahead ? t("stage.ahead", { n: job.ahead }) : t("stage.next");
+    if (job) return t("stage.running");
+    return note && !note.bad ? note.text() : "";
+  }
+
+  function stepText() {
+    if (job?.status !== "running") return "";
+    const position = { picture: Math.min(job.picture + 1, job.count), count: job.count };
+    const steps = { step: job.step, steps: job.steps };
+    const left = progress() && (job.elapsed_ms / progress()) * (job.steps * job.count - progress());
+    return t("stage.step", { ...position, ...steps })
+      + (left ? t("stage.left", { seconds: Math.max(1, Math.round(left / 1000)) }) : "");
+  }
+
+  function draw() {
+    const { width, height } = size() ?? {};
+    if (width) {
+      frame.style.setProperty("--width", width);
+      frame.style.setProperty("--height", height);
+    }
+    const rough = shown.preview && job ? 1 - job.step / job.steps : 0;
+    picture.style.setProperty("--rough", rough.toFixed(2));
+    refresh(element);
+    changed(image);
+  }
+
+  function replace(next) {
+    if (next.url) picture.src = next.url;
+    else picture.removeAttribute("src");
+    release(shown.url);
+    shown = next;
+    draw();
+  }
+
+  // Steps may come faster than their pictures can be read; then the ones between are left out.
+  async function readPreview() {
+    if (fetching || !job?.preview || job.preview === shown.preview) return;
+    const [mine, { id, preview }] = [turn, job];
+    fetching = true;
+    try {
+      const url = hold(await blob("GET", `/api/v1/jobs/${id}/preview`));
+      if (mine === turn) replace({ url, preview });
+      else release(url);
+    } catch {
+      // A preview that is gone already is missed by nobody: the next one or the picture follows.
+    } finally {
+      fetching = false;
+    }
+    if (job?.preview !== preview) readPreview();
+  }
+
+  async function open(record, words = null) {
+    const mine = (turn += 1);
+    // The last preview stays until its picture is there, so that nothing flickers.
+    const keeps = job?.images.includes(record.id);
+    [job, image, note] = [null, record, words];
+    if (keeps) draw();
+    else replace({ url: null });
+    try {
+      const url = hold(await blob("GET", `/api/v1/images/${record.id}/content`));
+      if (mine === turn) replace({ url, id: record.id });
+      else release(url);
+    } catch (problem) {
+      if (mine === turn) clear();
+      tellProblem(problem, problem.code === "network" ? () => open(record, words) : undefined);
+    }
+  }
+
+  function clear(words = null) {
+    turn += 1;
+    [job, image, note] = [null, null, words];
+    replace({ url: null });
+  }
+
+  draw();
+  return {
+    element,
+    /** Opens a picture. */
+    open,
+    /** Empties the stage; `note` is `{ text(), bad }`, what is to be said about that. */
+    clear,
+    /** The picture that is open, if one is. */
+    image: () => image,
+    /** Follows a job: shows how far it is. */
+    follow(next) {
+      const isOther = job?.id !== next.id;
+      if (isOther) turn += 1;
+      [job, image, note] = [next, null, null];
+      if (isOther) replace({ url: null });
+      else draw();
+      readPreview();
+    },
+    /** Opens the last picture of the job that was followed. */
+    async finish({ images }, words) {
+      const mine = turn;
+      try {
+        const record = await json("GET", `/api/v1/images/${images.at(-1)}`);
+        if (mine === turn) await open(record, words);
+      } catch (problem) {
+        if (mine === turn) clear();
+        tellProblem(problem);
+      }
+    },
+  };
+}
+
+/** What stands for a picture that cannot be seen: its prompt where it was kept, else its name. */
+export function alternative(image, job) {
+  if (image) return image.prompt?.slice(0, 120) ?? t("stage.alt", { name: image.name });
+  return job ? t("stage.alt.preview") : "";
+}

@@ -1,0 +1,59 @@
+// Every text of the page in the language that was chosen, and numbers and times as that language writes them.
+
+const NAMES = { en: "English", "zh-CN": "中文" };
+
+let texts = {};
+let language = "en";
+
+/** The language that was chosen in this tab, else the one of the browser, else English. */
+export function preferredLanguage() {
+  const chosen = sessionStorage.getItem("language") ?? navigator.language;
+  return chosen.toLowerCase().startsWith("zh") ? "zh-CN" : "en";
+}
+
+/** The other language: its code, and its name in itself. */
+export function otherLanguage() {
+  const code = language === "en" ? "zh-CN" : "en";
+  return { code, name: NAMES[code] };
+}
+
+/** Loads a language. The page that shows is to be refreshed after that. */
+export async function speak(code) {
+  const answer = await fetch(`./${code}.json`);
+  if (!answer.ok) throw new Error(code);
+  texts = await answer.json();
+  language = code;
+  document.documentElement.lang = code;
+}
+
+/** The text of a key, with its `{placeholders}` filled; `n` chooses between `key.one` and `key.other`. */
+export function t(key, values = {}) {
+  const text = texts[key] ?? texts[`${key}.${new Intl.PluralRules(language).select(values.n ?? 0)}`] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => {
+    const value = values[name];
+    return typeof value === "number" ? number(value) : String(value);
+  });
+}
+
+/** What a problem means, in the chosen language if there is a sentence for its code. */
+export function explain(problem) {
+  const key = `error.${problem.code}`;
+  return key in texts ? t(key, { seconds: problem.retryAfter }) : problem.message;
+}
+
+/** The text of a key that a newer program may know and this page does not. */
+export const named = (key, otherwise) => texts[key] ?? otherwise;
+
+/** A number with the language's separators. */
+export const number = (value) => new Intl.NumberFormat(language).format(value);
+
+/** A date and time, short enough for a caption. */
+export const shortTime = (ms) =>
+  time(ms, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
+/** A date and time to the second. */
+export const fullTime = (ms) => time(ms, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
+
+function time(ms, form) {
+  return new Intl.DateTimeFormat(language, form).format(ms);
+}

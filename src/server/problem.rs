@@ -1,0 +1,136 @@
+//! Every error that is answered: a problem document (RFC 9457) with a stable code. No text repeats what was sent, and
+//! none names a path or a type.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use std::borrow::Cow;
+
+/// An error as it is answered.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    status: u16,
+    code: &'static str,
+    detail: Cow<'static, str>,
+    retry_after_s: Option<u64>,
+}
+
+impl Problem {
+    pub const METHOD: Self = Self::fixed(405, "method", "only GET, HEAD, POST and DELETE are answered here");
+    pub const TARGET: Self = Self::fixed(414, "too_large", "the address is longer than 8 KiB");
+    pub const HOST: Self = Self::fixed(
+        421,
+        "host",
+        "this server answers to 127.0.0.1 and localhost with its own port, and to no other name",
+    );
+    pub const ORIGIN: Self = Self::fixed(403, "origin", "the request comes from another site");
+    pub const CROSS_SITE: Self = Self::fixed(403, "cross_site", "the request comes from another site");
+    pub const UPGRADE: Self = Self::fixed(403, "upgrade", "connections are not upgraded here");
+    pub const CONTENT_TYPE: Self = Self::fixed(415, "content_type", "send JSON, as application/json");
+    pub const TOKEN: Self = Self::fixed(
+        401,
+        "token",
+        "a session token is needed, and this is none or it has ended; unlock again",
+    );
+    pub const NOT_FOUND: Self = Self::fixed(404, "not_found", "there is no such thing");
+    pub const NO_METHOD: Self = Self::fixed(405, "method", "this address is not asked for in this way");
+    pub const TOO_LARGE: Self = Self::fixed(413, "too_large", "the request is too large");
+    pub const TOO_SLOW: Self =
+        Self::fixed(408, "too_slow", "the request did not come to its end within ten seconds");
+    pub const INTERRUPTED: Self = Self::fixed(400, "body", "the request ended before its end");
+    pub const SETUP_CODE: Self =
+        Self::fixed(403, "setup_code", "this is not the setup code that the program printed at its start");
+    pub const SETUP_EXPIRED: Self =
+        Self::fixed(410, "setup_code", "the setup code has expired; start the program again for a new one");
+    pub const SETUP_DONE: Self =
+        Self::fixed(409, "setup_done", "there is a vault already; unlock it with its passphrase");
+    pub const POSTURE: Self = Self::fixed(
+        503,
+        "posture",
+        "a fence does not hold, so no picture is made; stop the program and find out why",
+    );
+    pub const LOG: Self = Self::fixed(503, "log", "the log cannot be written, so nothing is done");
+    pub const INTERNAL: Self = Self::fixed(500, "internal", "a part of the program failed");
+
+    const fn fixed(status: u16, code: &'static str, detail: &'static str) -> Self {
+        Self { status, code, detail: Cow::Borrowed(detail), retry_after_s: None }
+    }
+
+    /// A problem of its own sentence.
+    pub fn new(status: u16, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, detail: detail.into(), retry_after_s: None }
+    }
+
+    /// Too many wrong guesses; the next one is looked at after `seconds`.
+    pub fn locked_out(seconds: u64) -> Self {
+        let detail = format!("too many wrong guesses, or one is being checked; try again in {seconds} s");
+        Self::new(429, "locked_out", detail).after(seconds)
+    }
+
+    fn after(self, seconds: u64) -> Self {
+        Self { retry_after_s: Some(seconds), ..self }
+    }
+}
+
+impl From<darkroom::Error> for Problem {
+    fn from(error: darkroom::Error) -> Self {
+        (&error).into()
+    }
+}
+
+impl From<&darkroom::Error> for Problem {
+    fn from(error: &darkroom::Error) -> Self {
+        let code = error.code();
+        let said = |status| Self::new(status, code, error.to_string());
+        match code {
+            "prompt" | "size" | "steps" | "seed" | "parameter" | "weak_passphrase" => said(422),
+            "policy" => said(403),
+            "queue_full" => said(429).after(5),
+            "not_found" => Self::NOT_FOUND,
+            "state" => said(409),
+            "setup_done" => Self::SETUP_DONE,
+            "stopping" => said(503),
+            "locked" => said(423),
+            "no_vault" => Self::new(409, code, "there is no vault yet; set a passphrase first"),
+            "passphrase" => Self::new(401, code, "this passphrase does not open the vault"),
+            "engine" => said(500),
+            // Their own sentences may name files.
+            "space" => {
+                Self::new(507, code, "the disk is full; make room, or delete pictures, which needs none")
+            }
+            "damaged" => {
+                Self::new(500, code, "what is stored does not hold: a file is damaged, missing or too old")
+            }
+            "log" => Self::LOG,
+            _ => Self::INTERNAL,
+        }
+    }
+}
+
+impl Problem {
+    /// Code and sentence, for the description of a request that failed.
+    pub fn parts(&self) -> (&'static str, &str) {
+        (self.code, &self.detail)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let title = status.canonical_reason().unwrap_or("Error");
+        let mut document = json!({
+            "type": "about:blank", "title": title, "status": self.status, "code": self.code, "detail": self.detail,
+        });
+        if let Some(seconds) = self.retry_after_s {
+            document["retry_after_s"] = seconds.into();
+        }
+        let mut response = (status, Json(document)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}

@@ -1,0 +1,266 @@
+//! Who may ask: session tokens, wrong guesses, the setup code, and the lock of a vault that nobody asks for any more.
+//!
+//! All of it lies in memory and ends with the process. Times are milliseconds of a clock that runs on while the machine
+//! sleeps and that nobody can set.
+
+use crate::House;
+use crate::problem::Problem;
+use darkroom::{Clock as _, SystemClock};
+use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// A session ends this long after its begin, however much is asked.
+const SESSION_MS_MAX: u64 = 8 * 60 * 60 * 1000;
+/// Sessions at a time; the one that was used least recently makes room.
+const SESSIONS_MAX: usize = 32;
+/// Wrong guesses that cost no waiting.
+const GUESSES_FREE: u32 = 3;
+/// The longest wait: short enough for somebody who mistypes, long enough that guessing leads nowhere.
+const WAIT_MS_MAX: u64 = 30_000;
+/// A setup code can be used this long.
+const SETUP_MS_MAX: u64 = 10 * 60 * 1000;
+
+/// What the server knows of a token: its SHA-256, so that a look-up tells nothing about the token by its time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key([u8; 32]);
+
+impl Key {
+    fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.to_ascii_lowercase()).into())
+    }
+}
+
+/// The code that makes the vault on a first start, as the server keeps it.
+pub struct SetupCode {
+    key: Key,
+    until_ms: u64,
+}
+
+impl SetupCode {
+    /// A new code, and its text for the one who started the program.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub fn new(clock: &SystemClock) -> std::io::Result<(Self, Zeroizing<String>)> {
+        let text = random_hex::<16>()?;
+        Ok((Self { key: Key::of(&text), until_ms: clock.mono_ms() + SETUP_MS_MAX }, text))
+    }
+}
+
+/// Sessions, guesses and the setup code.
+pub struct Sessions {
+    idle_ms: u64,
+    state: Mutex<State>,
+}
+
+struct State {
+    sessions: HashMap<Key, Session>,
+    guesses: Guesses,
+    setup: Option<SetupCode>,
+    /// The vault was opened by no session: until then it waits for one.
+    open_until_ms: Option<u64>,
+}
+
+struct Session {
+    begun_ms: u64,
+    used_ms: u64,
+}
+
+impl Session {
+    fn ends_ms(&self, idle_ms: u64) -> u64 {
+        (self.used_ms + idle_ms).min(self.begun_ms + SESSION_MS_MAX)
+    }
+}
+
+#[derive(Default)]
+struct Guesses {
+    wrong: u32,
+    not_before_ms: u64,
+    checking: bool,
+}
+
+/// Leave to check one guess. Dropped without a word it counts as neither right nor wrong.
+pub struct Guess<'a>(&'a Sessions);
+
+impl Sessions {
+    /// `open`: the vault is open although there is no session yet.
+    pub fn new(idle_ms: u64, setup: Option<SetupCode>, open: bool, clock: &SystemClock) -> Self {
+        let open_until_ms = open.then(|| clock.mono_ms() + idle_ms);
+        let state = State { sessions: HashMap::new(), guesses: Guesses::default(), setup, open_until_ms };
+        Self { idle_ms, state: Mutex::new(state) }
+    }
+
+    /// Begins a session and gives its token: 256 random bits in hex.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub fn begin(&self, now_ms: u64) -> std::io::Result<Zeroizing<String>> {
+        let token = random_hex::<32>()?;
+        let mut state = self.state();
+        if state.sessions.len() >= SESSIONS_MAX {
+            let oldest =
+                state.sessions.iter().min_by_key(|(_, session)| session.used_ms).map(|(key, _)| *key);
+            oldest.and_then(|key| state.sessions.remove(&key));
+        }
+        state.open_until_ms = None;
+        state.sessions.insert(Key::of(&token), Session { begun_ms: now_ms, used_ms: now_ms });
+        Ok(token)
+    }
+
+    /// Whether a request with this token may go on. `counts`: the request shows that somebody is there.
+    pub fn enter(&self, token: &str, counts: bool, now_ms: u64) -> Option<Key> {
+        let key = Key::of(token);
+        let mut state = self.state();
+        let session =
+            state.sessions.get_mut(&key).filter(|session| now_ms < session.ends_ms(self.idle_ms))?;
+        if counts {
+            session.used_ms = now_ms;
+        }
+        Some(key)
+    }
+
+    /// Whether the session goes on.
+    pub fn lives(&self, key: Key, now_ms: u64) -> bool {
+        self.state().sessions.get(&key).is_some_and(|session| now_ms < session.ends_ms(self.idle_ms))
+    }
+
+    /// Ends every session.
+    pub fn end_all(&self) {
+        let mut state = self.state();
+        state.sessions.clear();
+        state.open_until_ms = None;
+    }
+
+    /// Forgets the sessions that have ended. `Some` is when the next one ends; `Err` says that the last one just did.
+    fn sweep(&self, now_ms: u64) -> Result<Option<u64>, LastEnded> {
+        let mut state = self.state();
+        let before = state.sessions.len();
+        state.sessions.retain(|_, session| now_ms < session.ends_ms(self.idle_ms));
+        let waited = state.open_until_ms.is_some_and(|until_ms| now_ms >= until_ms);
+        if waited {
+            state.open_until_ms = None;
+        }
+        if state.sessions.is_empty() && (before > 0 || waited) {
+            return Err(LastEnded);
+        }
+        let ends = state.sessions.values().map(|session| session.ends_ms(self.idle_ms));
+        Ok(ends.chain(state.open_until_ms).min())
+    }
+
+    /// Leave to check one guess at a passphrase or setup code. Guesses never run side by side.
+    ///
+    /// # Errors
+    /// 429 while another is checked, or while wrong guesses are paid for.
+    pub fn guess(&self, now_ms: u64) -> Result<Guess<'_>, Problem> {
+        let mut state = self.state();
+        let wait_ms = state.guesses.not_before_ms.saturating_sub(now_ms);
+        if wait_ms > 0 || state.guesses.checking {
+            return Err(Problem::locked_out(wait_ms.div_ceil(1000).max(1)));
+        }
+        state.guesses.checking = true;
+        Ok(Guess(self))
+    }
+
+    /// Seconds until the next guess is looked at.
+    pub fn wait_s(&self, now_ms: u64) -> u64 {
+        self.state().guesses.not_before_ms.saturating_sub(now_ms).div_ceil(1000)
+    }
+
+    /// Whether a setup code can be used: `None` if there is none, or no more.
+    pub fn setup_is_open(&self, now_ms: u64) -> Option<bool> {
+        self.state().setup.as_ref().map(|setup| now_ms < setup.until_ms)
+    }
+
+    /// Whether this is the setup code.
+    ///
+    /// # Errors
+    /// It is not, or it has expired, or it was used.
+    pub fn check_setup(&self, code: &str, now_ms: u64) -> Result<(), Problem> {
+        let state = self.state();
+        let setup = state.setup.as_ref().ok_or(Problem::SETUP_DONE)?;
+        match (now_ms < setup.until_ms, setup.key == Key::of(code.trim())) {
+            (false, _) => Err(Problem::SETUP_EXPIRED),
+            (true, false) => Err(Problem::SETUP_CODE),
+            (true, true) => Ok(()),
+        }
+    }
+
+    /// The setup code has made a vault, and no other.
+    pub fn end_setup(&self) {
+        self.state().setup = None;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change is one assignment after another: it makes sense at any moment.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The last session has ended: nobody needs the open vault.
+#[derive(Debug)]
+struct LastEnded;
+
+impl Guess<'_> {
+    /// It was wrong. From the third on the next one has to wait, twice as long each time.
+    pub fn wrong(self, now_ms: u64) {
+        let mut state = self.0.state();
+        let guesses = &mut state.guesses;
+        guesses.wrong = guesses.wrong.saturating_add(1);
+        if let Some(doublings) = guesses.wrong.checked_sub(GUESSES_FREE) {
+            let wait_ms = 1000_u64.checked_shl(doublings).map_or(WAIT_MS_MAX, |ms| ms.min(WAIT_MS_MAX));
+            guesses.not_before_ms = now_ms + wait_ms;
+        }
+    }
+
+    /// It was right: earlier mistakes are forgiven.
+    pub fn right(self) {
+        let mut state = self.0.state();
+        state.guesses.wrong = 0;
+        state.guesses.not_before_ms = 0;
+    }
+}
+
+impl Drop for Guess<'_> {
+    fn drop(&mut self) {
+        self.0.state().guesses.checking = false;
+    }
+}
+
+/// Locks the vault when the last session has ended. Sleeps until the next one can end: no tick while nobody is there.
+pub async fn watch_idle(house: Arc<House>) {
+    let mut changes = house.changes.subscribe();
+    loop {
+        let now_ms = house.now_ms();
+        match house.sessions.sweep(now_ms) {
+            Err(LastEnded) => {
+                house.queue.lock_when_empty();
+                house.changed(); // event streams end
+            }
+            Ok(None) => drop(changes.changed().await),
+            Ok(Some(next_ms)) => {
+                let next = Duration::from_millis(next_ms.saturating_sub(now_ms) + 1);
+                tokio::select! {
+                    () = tokio::time::sleep(next) => {}
+                    _ = changes.changed() => {}
+                }
+            }
+        }
+    }
+}
+
+fn random_hex<const BYTES: usize>() -> std::io::Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new([0; BYTES]);
+    getrandom::fill(&mut *bytes).map_err(std::io::Error::other)?;
+    let mut text = Zeroizing::new(String::with_capacity(2 * BYTES));
+    for byte in *bytes {
+        text.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+#[path = "tests/session.rs"]
+mod tests;

@@ -1,0 +1,87 @@
+//! What can be seen without a darkroom: the page's files, and the words in them. The rest is tested on the program.
+
+use crate::pages::FILES;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+fn text(name: &str) -> &'static str {
+    let (_, content) = FILES.iter().find(|(known, _)| *known == name).unwrap();
+    std::str::from_utf8(content).unwrap()
+}
+
+fn words(name: &str) -> Map<String, Value> {
+    serde_json::from_str(text(name)).unwrap()
+}
+
+/// `{name}` in a sentence.
+fn placeholders(sentence: &str) -> BTreeSet<&str> {
+    sentence.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
+}
+
+#[test]
+fn every_file_of_the_page_is_served_and_nothing_else() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pages");
+    let there: BTreeSet<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let served: BTreeSet<String> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(there, served);
+}
+
+#[test]
+fn both_languages_say_the_same() {
+    let (english, chinese) = (words("en.json"), words("zh-CN.json"));
+    let keys = |words: &Map<String, Value>| words.keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(keys(&english), keys(&chinese));
+    for (key, sentence) in &english {
+        let (one, other) = (sentence.as_str().unwrap(), chinese[key].as_str().unwrap());
+        assert!(!one.is_empty() && !other.is_empty(), "{key}");
+        assert_eq!(placeholders(one), placeholders(other), "{key}");
+    }
+}
+
+/// The policy of the headers forbids most of this; here it is not even written.
+#[test]
+fn the_page_keeps_and_reads_nothing_that_it_should_not() {
+    let never = [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "new Function",
+        "localStorage",
+        "indexedDB",
+        "caches.",
+        "document.cookie",
+        "serviceWorker",
+        "clipboard",
+        "userAgent",
+        "WebSocket",
+        "sendBeacon",
+        "console.",
+        "http://",
+        "https://",
+    ];
+    for (name, content) in FILES.iter().filter(|(name, _)| !name.ends_with(".svg")) {
+        let content = std::str::from_utf8(content).unwrap();
+        for word in never {
+            assert!(!content.contains(word), "{name} has {word}");
+        }
+        assert!(!content.contains(" style=") && !content.contains("<style"), "{name} has a style in place");
+    }
+    let page = text("index.html");
+    assert_eq!(page.matches("<script").count(), page.matches("<script type=\"module\" src=").count());
+}
+
+/// What the first visit costs, before compression, of which there is none.
+#[test]
+fn the_page_stays_small() {
+    let bytes = |kind: &str| -> usize {
+        FILES.iter().filter(|(name, _)| name.ends_with(kind)).map(|(_, content)| content.len()).sum()
+    };
+    assert!(bytes(".js") < 100 * 1024, "{} bytes of script", bytes(".js"));
+    assert!(bytes(".css") < 30 * 1024, "{} bytes of style", bytes(".css"));
+}

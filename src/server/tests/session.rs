@@ -1,0 +1,113 @@
+//! Sessions, guesses and the setup code, with a clock of the test's own.
+
+use super::*;
+
+const IDLE_MS: u64 = 900_000;
+
+fn sessions() -> Sessions {
+    Sessions::new(IDLE_MS, None, false, &SystemClock::new())
+}
+
+#[test]
+fn a_token_opens_until_it_is_idle_and_no_longer_than_a_day_of_work() {
+    let sessions = sessions();
+    let token = sessions.begin(0).unwrap();
+    assert_eq!((token.len(), sessions.enter("00", true, 0).is_some()), (64, false));
+    assert!(sessions.enter(&token, true, IDLE_MS - 1).is_some());
+    assert!(sessions.enter(&token, true, 2 * IDLE_MS - 2).is_some(), "its use prolongs it");
+    assert!(sessions.enter(&token, true, 3 * IDLE_MS - 2).is_none());
+    let token = sessions.begin(0).unwrap();
+    let mut now_ms = 0;
+    while sessions.enter(&token, true, now_ms).is_some() {
+        now_ms += IDLE_MS / 2;
+    }
+    assert!((SESSION_MS_MAX..SESSION_MS_MAX + IDLE_MS).contains(&now_ms), "{now_ms}");
+}
+
+#[test]
+fn watching_events_is_no_use() {
+    let sessions = sessions();
+    let token = sessions.begin(0).unwrap();
+    let key = sessions.enter(&token, false, IDLE_MS - 1).unwrap();
+    assert!(sessions.lives(key, IDLE_MS - 1));
+    assert!(!sessions.lives(key, IDLE_MS));
+}
+
+#[test]
+fn the_end_of_the_last_session_is_told_once() {
+    let sessions = sessions();
+    assert_eq!(sessions.sweep(0).unwrap(), None);
+    let first = sessions.begin(0).unwrap();
+    sessions.begin(100).unwrap();
+    assert_eq!(sessions.sweep(100).unwrap(), Some(IDLE_MS));
+    assert_eq!(sessions.sweep(IDLE_MS).unwrap(), Some(IDLE_MS + 100));
+    assert!(sessions.enter(&first, true, IDLE_MS).is_none());
+    sessions.sweep(IDLE_MS + 100).unwrap_err();
+    assert_eq!(sessions.sweep(IDLE_MS + 100).unwrap(), None);
+}
+
+#[test]
+fn an_open_vault_waits_for_its_first_session_and_no_longer() {
+    let clock = SystemClock::new();
+    let sessions = Sessions::new(IDLE_MS, None, true, &clock);
+    let until_ms = sessions.sweep(clock.mono_ms()).unwrap().unwrap();
+    sessions.sweep(until_ms).unwrap_err();
+    assert_eq!(sessions.sweep(until_ms).unwrap(), None);
+}
+
+#[test]
+fn there_is_an_end_of_sessions() {
+    let sessions = sessions();
+    let first = sessions.begin(0).unwrap();
+    let tokens: Vec<_> = (1..=SESSIONS_MAX as u64).map(|now_ms| sessions.begin(now_ms).unwrap()).collect();
+    assert!(sessions.enter(&first, true, 50).is_none(), "the oldest made room");
+    assert!(tokens.iter().all(|token| sessions.enter(token, true, 50).is_some()));
+    sessions.end_all();
+    assert!(tokens.iter().all(|token| sessions.enter(token, true, 50).is_none()));
+}
+
+#[test]
+fn three_guesses_are_free_and_a_wait_is_never_long() {
+    let sessions = sessions();
+    let mut now_ms = 5;
+    let mut waits = Vec::new();
+    for _ in 0..20 {
+        sessions.guess(now_ms).unwrap().wrong(now_ms);
+        let wait_s = sessions.wait_s(now_ms);
+        assert_eq!(sessions.guess(now_ms).is_err(), wait_s > 0);
+        waits.push(wait_s);
+        now_ms += wait_s * 1000;
+    }
+    assert_eq!(waits[..9], [0, 0, 1, 2, 4, 8, 16, 30, 30]);
+    assert_eq!(waits[19], 30);
+    sessions.guess(now_ms).unwrap().right();
+    sessions.guess(now_ms).unwrap().wrong(now_ms);
+    assert_eq!(sessions.wait_s(now_ms), 0, "who knows the passphrase begins anew");
+}
+
+#[test]
+fn guesses_do_not_run_side_by_side() {
+    let sessions = sessions();
+    let guess = sessions.guess(0).unwrap();
+    assert!(sessions.guess(0).is_err());
+    drop(guess);
+    assert!(sessions.guess(0).is_ok());
+}
+
+#[test]
+fn a_setup_code_works_for_ten_minutes_and_until_it_was_used() {
+    let clock = SystemClock::new();
+    let (setup, code) = SetupCode::new(&clock).unwrap();
+    let (now_ms, until_ms) = (clock.mono_ms(), setup.until_ms);
+    let sessions = Sessions::new(IDLE_MS, Some(setup), false, &clock);
+    assert!(sessions.check_setup(&code, now_ms).is_ok());
+    assert!(sessions.check_setup(&format!(" {} ", code.to_uppercase()), now_ms).is_ok());
+    let code_of = |problem: Problem| problem.parts().0;
+    assert_eq!(sessions.check_setup("", now_ms).map_err(code_of), Err("setup_code"));
+    assert_eq!(sessions.check_setup(&code[1..], now_ms).map_err(code_of), Err("setup_code"));
+    assert_eq!((sessions.setup_is_open(now_ms), sessions.setup_is_open(until_ms)), (Some(true), Some(false)));
+    assert_eq!(sessions.check_setup(&code, until_ms).map_err(code_of), Err("setup_code"));
+    sessions.end_setup();
+    assert_eq!(sessions.check_setup(&code, now_ms).map_err(code_of), Err("setup_done"));
+    assert_eq!(sessions.setup_is_open(now_ms), None);
+}
