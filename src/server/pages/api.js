@@ -11,7 +11,7 @@ let idle;
 let locked = () => {};
 
 /** Why a request has no good answer. `code` is the server's, or `network` if it did not answer at all. */
-export class Problem extends Error {
+class Problem extends Error {
   constructor({ code = "internal", detail = "", retry_after_s = 0 }) {
     super(detail);
     this.code = code;

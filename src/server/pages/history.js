@@ -72,7 +72,8 @@ export function makeHistory({ open, changed, erasure }) {
     },
       h("button", {
         class: "open", type: "button", onclick: () => open(made.image),
-        "aria-label": () => alternative(made.image), "aria-current": () => current === image.id && "true",
+        "aria-label": () => alternative(made.image) + (made.broken ? ` ${t("history.broken")}` : ""),
+        "aria-current": () => current === image.id && "true",
       },
         made.picture,
         h("span", { class: "hint", hidden: () => !made.broken }, () => t("history.broken"))),
@@ -177,12 +178,12 @@ export function makeHistory({ open, changed, erasure }) {
   async function erase(...request) {
     try {
       const { erased, grade, cleanup_pending: pending } = await json(...request);
-      const letter = grade.charAt(0).toLowerCase();
       tell(() => [
         t("erased", { n: erased }),
-        t(`erased.${"abv".includes(letter) ? letter : "c"}`),
-        pending ? t("erased.pending") : "",
-      ].join(" ").trim());
+        // Where nothing was left to erase there is no grade.
+        ...(grade ? [t(`erased.${grade}`)] : []),
+        ...(pending ? [t("erased.pending")] : []),
+      ].join(t("gap")));
     } catch (problem) {
       tellProblem(problem);
     }

@@ -54,7 +54,9 @@ function describe(report) {
   return [
     h("p", { class: "verdict", "data-state": report.state },
       h("strong", {}, () => badgeText(report.state)),
-      h("span", {}, () => t("posture.verdict", { tried, threads: report.threads_checked }))),
+      report.broken
+        ? h("span", { lang: "en" }, report.broken)
+        : h("span", {}, () => t("posture.verdict", { tried, threads: report.threads_checked }))),
     h("ul", { class: "fences" }, report.fences.map(describeFence)),
     h("dl", { class: "facts" },
       fact("posture.listen", () => report.listen),

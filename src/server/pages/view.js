@@ -54,8 +54,8 @@ function keep(node, renew) {
   renew();
 }
 
-// Values that did not change are left alone, so that a live region is read out once only. An empty `alt` differs
-// from none, which its property does not tell.
+// Values that did not change are left alone, so that a live region is read out once only. No `alt` and an
+// empty one differ, though the property reads the same.
 function set(node, name, value) {
   if (name in node && !name.includes("-") && name !== "alt") {
     if (node[name] !== (value ?? "")) node[name] = value ?? "";

@@ -44,8 +44,8 @@ export function explain(problem) {
 /** The text of a key that a newer program may know and this page does not. */
 export const named = (key, otherwise) => texts[key] ?? otherwise;
 
-/** A number with the language's separators. */
-export const number = (value) => new Intl.NumberFormat(language).format(value);
+// A number with the separators of the language.
+const number = (value) => new Intl.NumberFormat(language).format(value);
 
 /** A date and time, short enough for a caption. */
 export const shortTime = (ms) =>
