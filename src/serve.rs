@@ -3,6 +3,7 @@
 use crate::Done;
 use crate::boot::{self, Wants};
 use crate::cli::{Global, Serve};
+use crate::engine::Diffusion;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use audit::words::StartRefusal;
@@ -23,14 +24,17 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     let wants = Wants { model: arguments.model.as_deref(), listen: Some(arguments.port), ..Wants::default() };
     let mut booted = boot::boot(clean, global, &wants)?;
     let mut darkroom = booted.darkroom()?;
-    let prepared = prepare(&mut darkroom, &mut booted, place, out);
+    let broken = |error| Failure::new(Code::Unexpected, format!("the server cannot be started: {error}"));
+    let prepared = prepare(&mut darkroom, &mut booted, place, out).and_then(|engine| {
+        let new = (!darkroom.has_vault()).then(|| SetupCode::new(&booted.clock));
+        Ok((engine, new.transpose().map_err(broken)?))
+    });
     let (engine, setup) = match prepared {
         Ok(prepared) => prepared,
         Err(failure) => return boot::leave(darkroom, Err(failure)),
     };
     let model = engine.model().clone();
     let listener = booted.listener.ok_or_else(|| Failure::new(Code::Unexpected, "there is no listener"))?;
-    let broken = |error| Failure::new(Code::Unexpected, format!("the server cannot be started: {error}"));
     let socket = listener.handle().map_err(broken)?;
     let address = address(listener.addr().port());
     let code = setup.as_ref().map(|(_, text)| text.clone());
@@ -77,13 +81,13 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     Ok(Code::Done)
 }
 
-/// What must be there before anybody is answered: a place for pictures, a model, and a vault or the code for one.
+/// What must be there before anybody is answered: a place for pictures, a model, and a vault, if a passphrase was given.
 fn prepare(
     darkroom: &mut Darkroom,
     booted: &mut boot::Booted,
     place: Place,
     out: &Output,
-) -> Result<(crate::engine::Diffusion, Option<(SetupCode, zeroize::Zeroizing<String>)>), Failure> {
+) -> Result<Diffusion, Failure> {
     booted.check_outputs(darkroom)?;
     let engine = booted.engine(darkroom, place)?;
     if let Some(listener) = &booted.listener {
@@ -92,10 +96,7 @@ fn prepare(
     if booted.has_passphrase() {
         booted.unlock(darkroom, out)?;
     }
-    let new = (!darkroom.has_vault()).then(|| SetupCode::new(&booted.clock)).transpose();
-    let setup =
-        new.map_err(|e| Failure::new(Code::Unexpected, format!("the system gives no randomness: {e}")))?;
-    Ok((engine, setup))
+    Ok(engine)
 }
 
 fn address(port: u16) -> String {

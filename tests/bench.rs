@@ -1,6 +1,19 @@
 //! Benchmarks, printed for people: `tests/bench`. Medians of one run on the machine at hand; nothing here is a test.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
+#![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used, missing_docs)]
+
+#[path = "bench_server.rs"]
+mod bench_server;
+// The tests' own way to start the program, of which a benchmark needs a part.
+#[allow(dead_code)]
+#[path = "harness.rs"]
+mod harness;
+#[allow(dead_code)]
+#[path = "http.rs"]
+mod http;
+#[allow(dead_code)]
+#[path = "served.rs"]
+mod served;
 
 use audit::{Event, Log, SystemClock};
 use diffusion::{Pipeline, Place, Progress, Recipe, demo, noise};
@@ -28,6 +41,7 @@ fn main() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or_default();
     println!("peak memory of all of the above     {}", peak.trim_start_matches("VmHWM:").trim());
+    bench_server::measure();
 }
 
 /// Seconds per picture, ours and the peer's in turn. Returns pixels for the later parts.

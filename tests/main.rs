@@ -12,19 +12,24 @@
 //! - `silence`: no network
 //! - `crash`: killed at any moment, and a full disk
 //! - `user`: without root's rights
+//! - `http`, `served`: the server as a child, asked by hand
+//! - `browser`: the studio in a real browser
 //! - `selftest`: the engine against reference values
 
 // A test says what is wrong by panicking; the harness is called by tests only.
 #![allow(clippy::panic)]
 
+mod browser;
 mod checkpoint;
 mod crash;
 mod evidence;
 mod harness;
+mod http;
 mod input;
 mod life;
 mod secrecy;
 mod selftest;
+mod served;
 mod silence;
 mod start;
 mod trouble;

@@ -13,7 +13,7 @@ const PROMPT: &str = "zymurgical quokka nightingale";
 const SECRET: &str = "vermilion ptarmigan passphrase";
 
 /// Where the memory of a process holds `needle`, as `address of mapping`.
-fn found_in_memory(pid: u32, needle: &[u8]) -> Vec<String> {
+pub fn found_in_memory(pid: u32, needle: &[u8]) -> Vec<String> {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_else(|e| panic!("maps: {e}"));
     let memory = File::open(format!("/proc/{pid}/mem")).unwrap_or_else(|error| panic!("mem: {error}"));
     let first: [u8; 8] = *needle.first_chunk().expect("a needle is long enough to be no coincidence");

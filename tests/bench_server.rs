@@ -1,0 +1,88 @@
+//! The server from outside: how long it takes to be there, what a request costs, and what it costs when nobody asks.
+
+use crate::harness::{Home, PASSPHRASE};
+use crate::http::Request;
+use crate::served::Served;
+use crate::{ROUNDS, median, row, time_of};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const STARTS: usize = 7;
+const CALLS: usize = 200;
+const IDLE: Duration = Duration::from_secs(10);
+
+pub fn measure() {
+    let home = Home::furnished("bench-server");
+    home.generate(&["x"]).ends(0, &[]);
+    let (mut ready, mut first) = (Vec::new(), Vec::new());
+    for _ in 0..STARTS {
+        let started = Instant::now();
+        let served = Served::start(&home);
+        ready.push(started.elapsed().as_secs_f64());
+        let token = unlock(&served);
+        first.push(picture(&served, &token));
+        served.stop().ends(0, &[]);
+    }
+    row("server: start to ready", median(ready));
+    row("server: first picture", median(first));
+
+    let served = Served::start(&home);
+    let at_start = memory(&served);
+    let token = unlock(&served);
+    row(
+        "server: a picture, over HTTP",
+        time_of(ROUNDS, || {
+            picture(&served, &token);
+        }),
+    );
+    let listed = served.ask(&Request::get("/api/v1/images").token(&token)).is(200).json();
+    let id = listed["images"][0]["id"].as_str().unwrap().to_owned();
+    let call = |target: &str| {
+        let request = Request::get(target).token(&token);
+        time_of(CALLS, || drop(served.ask(&request).is(200)))
+    };
+    println!("server: pictures in the list        {:9}", listed["total"]);
+    row("server: list", call("/api/v1/images"));
+    row("server: thumbnail, look on record", call(&format!("/api/v1/images/{id}/thumbnail")));
+    row("server: page", call("/"));
+    let before = processor_ticks(&served);
+    std::thread::sleep(IDLE);
+    let ticks = processor_ticks(&served) - before;
+    println!("server: processor time of {} s idle {:9.2} ms", IDLE.as_secs(), ticks as f64 * 10.0);
+    println!("server: memory, ready               {at_start}");
+    println!("server: memory, after pictures      {}", memory(&served));
+    served.stop().ends(0, &[]);
+}
+
+fn unlock(served: &Served) -> String {
+    let request = Request::post("/api/v1/session", &json!({ "passphrase": PASSPHRASE }));
+    served.ask(&request).is(201).json()["token"].as_str().unwrap().to_owned()
+}
+
+/// Seconds from the request until its picture is sealed and on record. Nobody watches, so there are no previews.
+fn picture(served: &Served, token: &str) -> f64 {
+    let started = Instant::now();
+    let ask = Request::post("/api/v1/jobs", &json!({ "prompt": "a red apple" })).token(token);
+    let id = served.ask(&ask).is(202).json()["id"].as_str().unwrap().to_owned();
+    loop {
+        let job: Value = served.ask(&Request::get(&format!("/api/v1/jobs/{id}")).token(token)).is(200).json();
+        match job["status"].as_str() {
+            Some("waiting" | "running") => std::thread::sleep(Duration::from_millis(1)),
+            Some("done") => return started.elapsed().as_secs_f64(),
+            _ => panic!("{job}"),
+        }
+    }
+}
+
+fn memory(served: &Served) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", served.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default();
+    line.trim_start_matches("VmRSS:").trim().to_owned()
+}
+
+/// User and system time, in ticks of 10 ms.
+fn processor_ticks(served: &Served) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", served.pid())).unwrap();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}

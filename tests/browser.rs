@@ -1,0 +1,25 @@
+//! The studio as a person meets it: the real program, its page, and headless Chromium.
+//!
+//! - `driver`: a WebDriver client and a browser of its own for each test
+//! - `family`: the processes of a browser, and their end
+//! - `studio`: what a person does in the page, and what must hold at the end of every session
+//! - `network`: whom a browser spoke to
+//! - `newcomer`: from the link on the terminal to a picture and its end
+//! - `gate`: locking, unlocking, two languages, two names of the host
+//! - `jobs`: a request is cancelled, or outlives its page
+//! - `history`: tabs that agree, and deleting many
+//! - `traces`: where a prompt must not be found after its picture was made
+//! - `hostile`: a page of somebody else, and code that gets into ours
+//! - `reach`: narrow windows, the keyboard alone, and a name for everything
+
+mod driver;
+mod family;
+mod gate;
+mod history;
+mod hostile;
+mod jobs;
+mod network;
+mod newcomer;
+mod reach;
+mod studio;
+mod traces;

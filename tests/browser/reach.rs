@@ -1,0 +1,153 @@
+//! Narrow windows, the keyboard alone, and a name for everything.
+
+use crate::browser::driver::{Browser, SOON, keys};
+use crate::browser::studio::Studio;
+use crate::harness::PASSPHRASE;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A large window, a tablet, a small telephone.
+const SIZES: [(u32, u32); 3] = [(1440, 900), (768, 1024), (360, 740)];
+
+/// What is wider than the window, or an image without area; empty if all is well.
+const MISFITS: &str = "const width = document.documentElement.clientWidth;
+    const misfits = document.documentElement.scrollWidth > width ? ['the page scrolls sideways'] : [];
+    for (const element of document.querySelectorAll('button, input, select, textarea, img, p, dialog')) {
+        if (!element.checkVisibility({ visibilityProperty: true })) continue;
+        const box = element.getBoundingClientRect();
+        if (box.right > width + 1 || box.left < -1) misfits.push(element.outerHTML.slice(0, 120));
+        if (element.tagName === 'IMG' && (box.width < 1 || box.height < 1)) misfits.push('no area: ' + element.id);
+    }
+    return misfits;";
+
+/// Is what has the focus to be told from what has not?
+const FOCUS: &str = "const element = document.activeElement;
+    const style = getComputedStyle(element);
+    const outline = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
+    // After the last element the focus is on the browser's own controls.
+    const seen = outline || style.boxShadow !== 'none' || element === document.body;
+    return [element.id || element.className || element.tagName, seen];";
+
+/// On this screen, at every size: nothing hangs over, and everything in `scope` has a name. For a person to look at,
+/// there are pictures of it in the folder `screens` below cargo's folder for temporary files.
+#[track_caller]
+fn fits(browser: &Browser, screen: &str, scope: &str) {
+    let screens = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screens");
+    std::fs::create_dir_all(&screens).unwrap_or_else(|error| panic!("{}: {error}", screens.display()));
+    for (width, height) in SIZES {
+        browser.size(width, height);
+        let misfits = browser.script(MISFITS, &[]);
+        assert_eq!(misfits, serde_json::json!([]), "{screen} at {width} pixels");
+        let picture = screens.join(format!("{}-{width}.png", screen.replace(' ', "-")));
+        browser.screenshot(&picture).unwrap_or_else(|error| panic!("{}: {error}", picture.display()));
+    }
+    browser.size(SIZES[0].0, SIZES[0].1);
+    let controls = ":is(button, input, select, textarea, summary, progress)";
+    let named = browser.names(&format!("{scope}:is(dialog), {scope} {controls}"));
+    assert!(named.len() >= 2, "{screen}: {named:?}");
+    let nameless: Vec<&String> =
+        named.iter().filter(|(name, _)| name.is_empty()).map(|(_, html)| html).collect();
+    assert_eq!(nameless, [""; 0], "{screen}");
+    let lang = browser.attribute("html", "lang");
+    assert!(lang.as_deref().is_some_and(|lang| ["en", "zh-CN"].contains(&lang)), "{screen}: {lang:?}");
+}
+
+/// Presses Tab until `id` has the focus; every stop on the way is to be seen.
+#[track_caller]
+fn tab_to(browser: &Browser, id: &str) {
+    let mut stops = Vec::new();
+    while stops.last().is_none_or(|last| last != id) {
+        assert!(stops.len() < 80, "Tab never comes to {id}: {stops:?}");
+        browser.press("", keys::TAB);
+        let stop = browser.script(FOCUS, &[]);
+        assert_eq!(stop[1], true, "the focus on {} cannot be seen", stop[0]);
+        stops.push(stop[0].as_str().unwrap_or_default().to_owned());
+    }
+}
+
+#[test]
+fn every_screen_fits_and_has_names() {
+    let studio = Studio::new("fits");
+    let browser = &studio.browser;
+    browser.goto(&studio.served.origin());
+    browser.see("#setup-code");
+    fits(browser, "setup without a link", "body");
+    browser.fill("#setup-code", &studio.served.setup_code());
+    browser.fill("#passphrase", PASSPHRASE);
+    browser.fill("#passphrase-again", PASSPHRASE);
+    browser.click("#set-up");
+    browser.see("#recovery-code");
+    fits(browser, "recovery code", "body");
+    browser.click("#recovery-noted");
+    browser.click("#continue");
+    browser.see("#prompt");
+    fits(browser, "empty studio", "body");
+
+    // A size that no screen has, a long prompt, and a history of several rows.
+    studio.make_small(7);
+    studio.describe(&"a very long prompt without an end ".repeat(20), (512, 128), 8, 1);
+    browser.click("#remember");
+    browser.click("#generate");
+    let id = studio.finished();
+    studio.shows(8);
+    let thumbnail = format!("#history li[data-id=\"{id}\"] img");
+    browser.until("show its thumbnail", SOON, || studio.has_area(&thumbnail).then_some(()));
+    fits(browser, "studio", "body");
+    browser.click("#language");
+    browser.until("speak Chinese", SOON, || (browser.attribute("html", "lang")? == "zh-CN").then_some(()));
+    fits(browser, "studio in Chinese", "body");
+    browser.choose("#theme", "dark");
+    fits(browser, "dark studio", "body");
+    browser.click("#all-delete");
+    browser.see("#dialog");
+    fits(browser, "question", "#dialog");
+    browser.click("#dialog-no");
+    browser.click("#badge");
+    browser.see("#posture [data-state]");
+    fits(browser, "posture", "#posture");
+    let state = browser.attribute("#badge", "data-state");
+    assert!(state.as_deref().is_some_and(|state| ["green", "amber"].contains(&state)), "{state:?}");
+    studio.close().is_whole(8);
+}
+
+#[test]
+fn the_keyboard_is_enough() {
+    let studio = Studio::ready("keyboard");
+    let browser = &studio.browser;
+    tab_to(browser, "lock");
+    browser.press("", keys::ENTER);
+    browser.see("#unlock");
+    // The focus is where one types.
+    browser.press("", &format!("{PASSPHRASE}{}", keys::ENTER));
+    browser.see("#prompt");
+    browser.press("", "a red apple");
+    browser.press(keys::CONTROL, keys::ENTER);
+    studio.finished();
+    studio.shows(1);
+    tab_to(browser, "delete");
+    browser.press("", keys::ENTER);
+    browser.see("#dialog");
+    // Enter alone destroys nothing.
+    browser.press("", keys::ENTER);
+    browser.see_no("#dialog");
+    assert_eq!(studio.total(), 1);
+    let back = browser.script("return document.activeElement.id", &[]);
+    assert_eq!(back, "delete", "the focus went elsewhere");
+    browser.press("", keys::ENTER);
+    browser.see("#dialog");
+    tab_to(browser, "dialog-yes");
+    browser.press("", keys::ENTER);
+    studio.shows(0);
+    let mut stops = BTreeSet::new();
+    while stops.len() < 80 {
+        browser.press("", keys::TAB);
+        let stop = browser.script(FOCUS, &[])[0].as_str().unwrap_or_default().to_owned();
+        if !stops.insert(stop) {
+            break;
+        }
+    }
+    for control in ["prompt", "size", "count", "seed", "generate", "language", "theme", "lock", "badge"] {
+        assert!(stops.contains(control), "{control} is not among {stops:?}");
+    }
+    studio.close().is_whole(0);
+}
