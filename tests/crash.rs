@@ -187,12 +187,12 @@ fn a_first_start_killed_at_any_moment_can_be_repeated() {
 }
 
 /// A file system in memory, below the home; gone with its guard.
-struct SmallDisk {
+pub struct SmallDisk {
     at: String,
 }
 
 impl SmallDisk {
-    fn mount(at: String, options: &str) -> SmallDisk {
+    pub fn mount(at: String, options: &str) -> SmallDisk {
         std::fs::create_dir_all(&at).unwrap_or_else(|error| panic!("{at}: {error}"));
         let mut mount = Command::new("mount");
         let output = mount.args(["-t", "tmpfs", "-o", options, "tmpfs", &at]).output();
@@ -203,13 +203,18 @@ impl SmallDisk {
     }
 
     /// Writes until nothing more fits.
-    fn fill(&self) {
+    pub fn fill(&self) {
         use std::io::Write as _;
         let path = format!("{}/filler", self.at);
         let mut file = std::fs::File::create(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         for size in [1 << 16, 4096, 1] {
             while file.write_all(&vec![1; size]).is_ok() {}
         }
+    }
+
+    /// Makes room again.
+    pub fn empty(&self) {
+        std::fs::remove_file(format!("{}/filler", self.at)).expect("it is there");
     }
 }
 
@@ -249,7 +254,7 @@ fn a_full_disk_keeps_what_there_is_and_lets_go_of_it() {
     ask(&["history", "rm", &id, "--yes"]).ends(0, &[]);
     assert_eq!(pictures(), 1);
     ask(&["audit", "verify"]).ends(0, &[]);
-    std::fs::remove_file(format!("{}/filler", disk.at)).expect("it is there");
+    disk.empty();
     ask(&small).ends(0, &[]);
     assert_eq!(pictures(), 2);
     ask(&["history", "verify"]).ends(0, &[]);

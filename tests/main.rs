@@ -14,11 +14,14 @@
 //! - `user`: without root's rights
 //! - `http`, `served`: the server as a child, asked by hand
 //! - `browser`: the studio in a real browser
+//! - `abuse`: the server asked by somebody who means no good
+//! - `server_faults`: the server when something goes wrong around it, or ends
 //! - `selftest`: the engine against reference values
 
 // A test says what is wrong by panicking; the harness is called by tests only.
 #![allow(clippy::panic)]
 
+mod abuse;
 mod browser;
 mod checkpoint;
 mod crash;
@@ -30,6 +33,7 @@ mod life;
 mod secrecy;
 mod selftest;
 mod served;
+mod server_faults;
 mod silence;
 mod start;
 mod trouble;

@@ -7,28 +7,52 @@ use std::process::{Command, Stdio};
 /// Nobody.
 const UID: u32 = 65534;
 
-#[test]
-fn an_ordinary_user_has_the_whole_cycle() {
-    let home = Home::furnished("user");
-    let root = rustix::process::geteuid().is_root();
-    let _way = root.then(|| Way::open(home.path()));
-    if root {
-        for path in ["", "tmp", "out", "pass"] {
-            chown(home.path().join(path), Some(UID), Some(UID)).expect("root may");
+/// A furnished home of an ordinary user: nobody, if the tester is root, and otherwise the tester.
+pub struct Ordinary {
+    pub home: Home,
+    root: bool,
+    _way: Option<Way>,
+}
+
+impl Ordinary {
+    pub fn furnished(test: &str) -> Ordinary {
+        let home = Home::furnished(test);
+        let root = rustix::process::geteuid().is_root();
+        let way = root.then(|| Way::open(home.path()));
+        if root {
+            for path in ["", "tmp", "out", "pass"] {
+                chown(home.path().join(path), Some(UID), Some(UID)).expect("root may");
+            }
         }
+        Ordinary { home, root, _way: way }
     }
-    let uid = UID.to_string();
-    let ask = |arguments: &[&str]| {
-        let program = home.furnished_program(arguments);
-        if !root {
-            return home.ask(arguments);
+
+    /// The program as that user starts it.
+    pub fn program(&self, arguments: &[&str]) -> Command {
+        let program = self.home.furnished_program(arguments);
+        if !self.root {
+            return program;
         }
+        let uid = UID.to_string();
         let mut command = Command::new("setpriv");
         command.args(["--reuid", &uid, "--regid", &uid, "--clear-groups", "--"]);
-        command.arg(program.get_program()).args(program.get_args()).current_dir(home.path()).env_clear();
-        command.env("PATH", "/usr/bin:/bin").env("HOME", home.path()).env("TMPDIR", home.path().join("tmp"));
-        Ran::of(command.stdin(Stdio::null()))
-    };
+        command.arg(program.get_program()).args(program.get_args());
+        command.current_dir(self.home.path()).env_clear().env("PATH", "/usr/bin:/bin");
+        command.env("HOME", self.home.path()).env("TMPDIR", self.home.path().join("tmp"));
+        command.stdin(Stdio::null());
+        command
+    }
+
+    pub fn ask(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&mut self.program(arguments))
+    }
+}
+
+#[test]
+fn an_ordinary_user_has_the_whole_cycle() {
+    let user = Ordinary::furnished("user");
+    let home = &user.home;
+    let ask = |arguments: &[&str]| user.ask(arguments);
     let exported = home.at("out/x.png");
     ask(&[&["generate", "x", "--export", &exported], &SMALL[..]].concat()).ends(0, &[]);
     crate::life::pixels(&std::fs::read(&exported).expect("it was exported"));

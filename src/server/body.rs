@@ -1,7 +1,8 @@
-//! Bodies: read whole, within a size and a time, and then as JSON.
+//! What a request holds: bodies, read whole within a size and a time and then as JSON, and the ids in addresses.
 
 use crate::problem::Problem;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -19,6 +20,10 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let bytes = read(request).await?;
+        // serde would take the fields from an array, too.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Problem::new(400, "body", "this is no JSON object"));
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             // serde's own words repeat what was sent.
             let what = match error.classify() {
@@ -28,6 +33,32 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
             Problem::new(400, "body", format!("{what}, at line {} column {}", error.line(), error.column()))
         })
     }
+}
+
+/// The 16 bytes of an id in the address, from their 32 hexadecimal digits.
+pub struct Id(pub [u8; 16]);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.ok().and_then(|Path(text)| unhex(&text)).map(Self).ok_or(Problem::NOT_FOUND)
+    }
+}
+
+/// 16 bytes from 32 lower-case hexadecimal digits.
+pub fn unhex(text: &str) -> Option<[u8; 16]> {
+    let digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    if text.len() != 32 || !text.bytes().all(digit) {
+        return None;
+    }
+    u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 async fn read(request: Request) -> Result<Bytes, Problem> {

@@ -1,11 +1,12 @@
 //! Event streams: the present state, and again whenever it changes.
 
 use crate::House;
+use crate::body::Id;
 use crate::jobs;
 use crate::problem::Problem;
 use crate::session::Key;
 use axum::body::Body;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
@@ -34,9 +35,9 @@ pub async fn all(State(house): State<Arc<House>>, Extension(key): Extension<Key>
 pub async fn of_job(
     State(house): State<Arc<House>>,
     Extension(key): Extension<Key>,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Response, Problem> {
-    let id = jobs::parse(&id)?;
+    let id = JobId(id);
     house.queue.job(id)?;
     Ok(stream(house, key, Some(id)))
 }

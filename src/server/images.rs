@@ -1,11 +1,10 @@
 //! Sealed pictures: listing, looking, keeping a plain copy, destroying.
 
 use crate::House;
-use crate::body::Body;
+use crate::body::{Body, Id, unhex};
 use crate::problem::Problem;
-use crate::vault::unhex;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use darkroom::{Erasure, Grade, ObjectId, Summary};
@@ -44,22 +43,22 @@ pub async fn list(
 }
 
 /// What is known of one.
-pub async fn show(State(house): State<Arc<House>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
-    let id = parse(&id)?;
+pub async fn show(State(house): State<Arc<House>>, Id(id): Id) -> Result<Json<Value>, Problem> {
+    let id = ObjectId(id);
     let picture = house.act(move |queue| queue.with(|darkroom| darkroom.picture(id))).await?;
     Ok(Json(describe(&picture)))
 }
 
 /// The whole picture, to look at.
-pub async fn content(State(house): State<Arc<House>>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let id = parse(&id)?;
+pub async fn content(State(house): State<Arc<House>>, Id(id): Id) -> Result<Response, Problem> {
+    let id = ObjectId(id);
     let png = house.act(move |queue| queue.with(|darkroom| darkroom.view(id))).await?;
     Ok(([(header::CONTENT_TYPE, "image/png")], png.to_vec()).into_response())
 }
 
 /// A small one.
-pub async fn thumbnail(State(house): State<Arc<House>>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let id = parse(&id)?;
+pub async fn thumbnail(State(house): State<Arc<House>>, Id(id): Id) -> Result<Response, Problem> {
+    let id = ObjectId(id);
     let png = house.act(move |queue| queue.with(|darkroom| darkroom.view_preview(id))).await?;
     Ok(([(header::CONTENT_TYPE, "image/png")], png.to_vec()).into_response())
 }
@@ -71,10 +70,10 @@ pub struct Nothing {}
 /// The whole picture, to keep.
 pub async fn export(
     State(house): State<Arc<House>>,
-    Path(id): Path<String>,
+    Id(id): Id,
     Body(Nothing {}): Body<Nothing>,
 ) -> Result<Response, Problem> {
-    let id = parse(&id)?;
+    let id = ObjectId(id);
     let copy = house.act(move |queue| {
         queue.with(|darkroom| {
             let name = darkroom.picture(id)?.name;
@@ -90,8 +89,8 @@ pub async fn export(
 }
 
 /// Destroys the key of one.
-pub async fn delete(State(house): State<Arc<House>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
-    let id = parse(&id)?;
+pub async fn delete(State(house): State<Arc<House>>, Id(id): Id) -> Result<Json<Value>, Problem> {
+    let id = ObjectId(id);
     let erased = house.act(move |queue| queue.erase(&[id])).await?;
     Ok(Json(answer(&erased)))
 }

@@ -1,11 +1,10 @@
 //! Requests for pictures.
 
 use crate::House;
-use crate::body::Body;
+use crate::body::{Body, Id, hex};
 use crate::problem::Problem;
-use crate::vault::{hex, unhex};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use darkroom::{Ask, Job, JobId, JobState};
@@ -82,29 +81,23 @@ pub async fn list(State(house): State<Arc<House>>) -> Json<Value> {
 }
 
 /// One of them.
-pub async fn show(State(house): State<Arc<House>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
-    Ok(Json(describe(&house.queue.job(parse(&id)?)?)))
+pub async fn show(State(house): State<Arc<House>>, Id(id): Id) -> Result<Json<Value>, Problem> {
+    Ok(Json(describe(&house.queue.job(JobId(id))?)))
 }
 
 /// Cancels one.
 pub async fn cancel(
     State(house): State<Arc<House>>,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let id = parse(&id)?;
-    let job = house.act(move |queue| queue.cancel(id)).await?;
+    let job = house.act(move |queue| queue.cancel(JobId(id))).await?;
     Ok((StatusCode::ACCEPTED, Json(describe(&job))))
 }
 
 /// Its newest preview.
-pub async fn preview(State(house): State<Arc<House>>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let png = house.queue.preview(parse(&id)?)?;
+pub async fn preview(State(house): State<Arc<House>>, Id(id): Id) -> Result<Response, Problem> {
+    let png = house.queue.preview(JobId(id))?;
     Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response())
-}
-
-/// The id of a request, from its 32 hexadecimal digits.
-pub fn parse(id: &str) -> Result<JobId, Problem> {
-    unhex(id).map(JobId).ok_or(Problem::NOT_FOUND)
 }
 
 /// A request as it is answered.

@@ -50,6 +50,7 @@ impl Problem {
         "posture",
         "a fence does not hold, so no picture is made; stop the program and find out why",
     );
+    pub const PASSPHRASE: Self = Self::fixed(401, "passphrase", "this passphrase does not open the vault");
     pub const LOG: Self = Self::fixed(503, "log", "the log cannot be written, so nothing is done");
     pub const INTERNAL: Self = Self::fixed(500, "internal", "a part of the program failed");
 
@@ -93,7 +94,7 @@ impl From<&darkroom::Error> for Problem {
             "stopping" => said(503),
             "locked" => said(423),
             "no_vault" => Self::new(409, code, "there is no vault yet; set a passphrase first"),
-            "passphrase" => Self::new(401, code, "this passphrase does not open the vault"),
+            "passphrase" => Self::PASSPHRASE,
             "engine" => said(500),
             // Their own sentences may name files.
             "space" => {

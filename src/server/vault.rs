@@ -1,7 +1,7 @@
 //! Setting up, unlocking, locking, and what the page must know to begin.
 
 use crate::House;
-use crate::body::Body;
+use crate::body::{Body, hex};
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::State;
@@ -104,7 +104,8 @@ pub async fn unlock(
     let answer = house.beside(move || {
         let house = asked;
         let guess = house.sessions.guess(house.now_ms())?;
-        let secret = Secret::passphrase(&ask.passphrase.0).map_err(darkroom::Error::from)?;
+        // None is so long or so short.
+        let secret = Secret::passphrase(&ask.passphrase.0).map_err(|_| Problem::PASSPHRASE)?;
         match house.queue.unlock(&secret) {
             Ok(_) => guess.right(),
             Err(error) => {
@@ -161,18 +162,4 @@ pub async fn capabilities(State(house): State<Arc<House>>) -> Result<Json<Value>
         "outputs": house.outputs.display().to_string(),
         "now_ms": house.clock.wall_ms(),
     })))
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// 16 bytes from 32 lower-case hexadecimal digits.
-pub fn unhex(text: &str) -> Option<[u8; 16]> {
-    let digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-    if text.len() != 32 || !text.bytes().all(digit) {
-        return None;
-    }
-    u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)
 }

@@ -1,0 +1,248 @@
+//! Other names, other sites, other methods, other types, no token: none of it reaches a route.
+
+use super::{Opened, check, raw, refused, serves};
+use crate::http::Request;
+use serde_json::json;
+use std::time::Duration;
+
+/// An id that no job and no picture has.
+const NOBODY: &str = "00112233445566778899aabbccddeeff";
+
+/// Every route of API.md that asks for a token, `{}` for an id.
+const CLOSED: [(&str, &str); 17] = [
+    ("DELETE", "/api/v1/session"),
+    ("GET", "/api/v1/capabilities"),
+    ("POST", "/api/v1/jobs"),
+    ("GET", "/api/v1/jobs"),
+    ("GET", "/api/v1/jobs/{}"),
+    ("DELETE", "/api/v1/jobs/{}"),
+    ("GET", "/api/v1/jobs/{}/preview"),
+    ("GET", "/api/v1/events"),
+    ("GET", "/api/v1/jobs/{}/events"),
+    ("GET", "/api/v1/images"),
+    ("GET", "/api/v1/images/{}"),
+    ("GET", "/api/v1/images/{}/content"),
+    ("GET", "/api/v1/images/{}/thumbnail"),
+    ("POST", "/api/v1/images/{}/export"),
+    ("DELETE", "/api/v1/images/{}"),
+    ("POST", "/api/v1/images:delete"),
+    ("GET", "/api/v1/posture"),
+];
+
+/// Routes of every kind: without a token, with one, reading, writing, none at all.
+const KINDS: [(&str, &str); 7] = [
+    ("GET", "/"),
+    ("HEAD", "/main.js"),
+    ("GET", "/healthz"),
+    ("GET", "/api/v1/status"),
+    ("GET", "/api/v1/images"),
+    ("DELETE", "/api/v1/jobs/00112233445566778899aabbccddeeff"),
+    ("GET", "/no/such/page"),
+];
+
+fn routes() -> impl Iterator<Item = (Request, String)> {
+    CLOSED.iter().map(|(method, target)| {
+        let target = target.replace("{}", NOBODY);
+        let request = match *method {
+            "POST" => Request::post(&target, &json!({})),
+            _ => Request::new(method, &target),
+        };
+        (request, format!("{method} {target}"))
+    })
+}
+
+#[test]
+fn only_our_own_names_and_pages_get_past_the_guard() {
+    let opened = Opened::new("guards");
+    let port = opened.served.port;
+    let own = format!("127.0.0.1:{port}");
+    let other = [
+        "evil.test",
+        "127.0.0.1",
+        "localhost",
+        "127.0.0.1:80",
+        "",
+        "127.1:{}",
+        "0.0.0.0:{}",
+        "[::1]:{}",
+        "localhost.:{}",
+        "LOCALHOST:{}",
+        "evil.test:{}",
+        "127.0.0.1:{}0",
+        "127.0.0.1:{}.evil.test",
+        "127.0.0.1:{},127.0.0.1:{}",
+        "user@127.0.0.1:{}",
+    ];
+    let other: Vec<String> = other.iter().map(|name| name.replace("{}", &port.to_string())).collect();
+    // (field, value, status, code)
+    let mut cases: Vec<(&str, String, u16, &str)> = Vec::new();
+    for name in &other {
+        cases.push(("Host", name.clone(), 421, "host"));
+        if name != "localhost" {
+            cases.push(("Origin", format!("http://{name}"), 403, "origin"));
+        }
+    }
+    for origin in [
+        "null",
+        "",
+        "file://",
+        &format!("https://{own}"),
+        &format!("HTTP://{own}"),
+        &format!("http://{own}/"),
+    ] {
+        cases.push(("Origin", origin.to_owned(), 403, "origin"));
+    }
+    // Each of our names is a site of its own.
+    cases.push(("Origin", format!("http://localhost:{port}"), 403, "origin"));
+    for site in ["cross-site", "same-site", "CROSS-SITE", "Same-Origin", "", "none, none"] {
+        cases.push(("Sec-Fetch-Site", site.to_owned(), 403, "cross_site"));
+    }
+    for upgrade in ["websocket", "h2c", ""] {
+        cases.push(("Upgrade", upgrade.to_owned(), 403, "upgrade"));
+    }
+    for (method, target) in KINDS {
+        for (name, value, status, code) in &cases {
+            let request = Request::new(method, target).field(name, value);
+            let answer = opened.ask(request);
+            let what = format!("{method} {target} with {name}: {value}");
+            match method {
+                "HEAD" => assert_eq!(answer.status, *status, "{what}"),
+                _ => refused(&answer, *status, code, &what),
+            }
+        }
+        let doubled =
+            |name: &str, value: &str| Request::new(method, target).field(name, value).field(name, value);
+        assert_eq!(opened.ask(doubled("Host", &own)).status, 421);
+        assert_eq!(opened.ask(doubled("Origin", &format!("http://{own}"))).status, 403);
+        assert_eq!(opened.ask(doubled("Sec-Fetch-Site", "same-origin")).status, 403);
+        let headless =
+            raw(port, format!("{method} {target} HTTP/1.1\r\n\r\n").as_bytes(), Duration::from_secs(1));
+        assert!(headless.starts_with("HTTP/1.1 421 "), "{headless}");
+    }
+    // What a browser sends from our own page, from the address bar, and under our other name.
+    let page = |request: Request| opened.ask(request.field("Origin", &format!("http://{own}")));
+    page(Request::get("/api/v1/jobs").field("Sec-Fetch-Site", "same-origin")).is(200);
+    opened.ask(Request::get("/").field("Sec-Fetch-Site", "none")).is(200);
+    let localhost = format!("localhost:{port}");
+    let named = Request::get("/api/v1/jobs").field("Host", &localhost);
+    opened.ask(named.field("Origin", &format!("http://{localhost}"))).is(200);
+    // The address bar sends no POST and no DELETE.
+    let posted = Request::post("/api/v1/jobs", &super::small()).field("Sec-Fetch-Site", "none");
+    refused(&opened.ask(posted), 403, "cross_site", "a POST from nowhere");
+    // Who asks changes nothing.
+    for agent in ["", "curl/8.0", "Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0"] {
+        let request = Request::get("/api/v1/jobs").field("User-Agent", agent).field("Host", "evil.test");
+        refused(&opened.ask(request), 421, "host", agent);
+    }
+    opened.end(0);
+}
+
+#[test]
+fn no_other_method_and_no_form_gets_through() {
+    let opened = Opened::new("methods");
+    for method in ["PUT", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "BREW", "get", "Post"] {
+        for target in ["/", "/api/v1/jobs", "/api/v1/session", "/no/such/page"] {
+            let preflight = Request::new(method, target).field("Access-Control-Request-Method", "POST");
+            refused(&opened.ask(preflight), 405, "method", &format!("{method} {target}"));
+        }
+    }
+    // A known method at an address that does not know it.
+    for (method, target) in
+        [("DELETE", "/healthz"), ("DELETE", "/api/v1/jobs"), ("GET", "/api/v1/images:delete")]
+    {
+        refused(&opened.ask(Request::new(method, target)), 405, "method", &format!("{method} {target}"));
+    }
+    refused(&opened.ask(Request::post("/api/v1/status", &json!({}))), 405, "method", "POST of the status");
+    // Nobody believes a header about the method.
+    for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"] {
+        opened.ask(Request::get("/api/v1/session").field(name, "DELETE")).is(405);
+    }
+    assert_eq!(opened.status()["vault"], "unlocked");
+    let kinds = [
+        "text/plain",
+        "text/plain; application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/json; charset=latin1",
+        "application/json, text/plain",
+        "application/jsonp",
+        "application/ld+json",
+        "",
+    ];
+    let body = super::small().to_string();
+    let post = |target: &str| Request::new("POST", target).body(body.as_bytes());
+    for target in
+        ["/api/v1/jobs", "/api/v1/session", "/api/v1/setup", "/api/v1/images:delete", "/no/such/page"]
+    {
+        for kind in kinds {
+            let answer = opened.ask(post(target).field("Content-Type", kind));
+            refused(&answer, 415, "content_type", &format!("{target} as {kind}"));
+        }
+        refused(&opened.ask(post(target)), 415, "content_type", target);
+        let json = "application/json";
+        let twice = post(target).field("Content-Type", json).field("Content-Type", json);
+        refused(&opened.ask(twice), 415, "content_type", target);
+    }
+    opened.ask(post("/api/v1/jobs").field("Content-Type", "application/json; charset=utf-8")).is(202);
+    let jobs = opened.ask(Request::get("/api/v1/jobs")).is(200).json();
+    assert_eq!(jobs["jobs"].as_array().map(Vec::len), Some(1), "{jobs}");
+    let id = jobs["jobs"][0]["id"].as_str().expect("a job has an id").to_owned();
+    opened.until(&id, &["done"]);
+    opened.end(1);
+}
+
+#[test]
+fn without_the_token_nothing_is_answered() {
+    let opened = Opened::new("token");
+    let (served, token) = (&opened.served, &opened.token);
+    let swapped: String = token.chars().rev().collect();
+    for (request, what) in routes() {
+        let query = format!("?token={token}&access_token={token}&authorization=Bearer%20{token}");
+        let method = what.split(' ').next().expect("a method").to_owned();
+        let target = format!("{}{query}", what.split(' ').nth(1).expect("a target"));
+        let in_query = match method.as_str() {
+            "POST" => Request::post(&target, &json!({"token": token})),
+            _ => Request::new(&method, &target),
+        };
+        let bearer = |value: &str| request.clone().field("Authorization", value);
+        let tries = [
+            request.clone(),
+            in_query,
+            request
+                .clone()
+                .field("Cookie", &format!("token={token}; session={token}; Authorization=Bearer {token}")),
+            request.clone().field("X-Token", token).field("Proxy-Authorization", &format!("Bearer {token}")),
+            request.clone().token(&swapped),
+            request.clone().token(&token[..63]),
+            request.clone().token(&format!("{token}0")),
+            request.clone().token(""),
+            bearer(token),
+            bearer(&format!("bearer {token}")),
+            bearer(&format!("Bearer  {token}")),
+            bearer(&format!("Basic {token}")),
+            bearer(&format!("Bearer {token}, Bearer {token}")),
+            request.clone().token(token).token(token),
+            request.clone().token(token).token(&swapped),
+        ];
+        for (index, tried) in tries.iter().enumerate() {
+            refused(&check(served, tried), 401, "token", &format!("try {index} of {what}"));
+        }
+    }
+    // Addresses below /api/ that do not exist tell nothing about themselves.
+    for target in
+        ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/jobs", "/api/v1/status/", "/api/v1/nothing"]
+    {
+        let status = check(served, &Request::get(target)).status;
+        assert!([401, 404].contains(&status), "{target}: {status}");
+    }
+    assert_eq!(opened.status()["vault"], "unlocked");
+    // None of it did anything, and the token still works, once.
+    assert_eq!(opened.ask(Request::get("/api/v1/jobs")).is(200).json(), json!({"jobs": []}));
+    opened.ask(Request::new("DELETE", "/api/v1/session")).is(204);
+    for (request, what) in routes() {
+        refused(&opened.ask(request), 401, "token", &format!("after the lock: {what}"));
+    }
+    assert_eq!(opened.status()["vault"], "locked");
+    serves(served, "locked");
+    opened.end(0);
+}

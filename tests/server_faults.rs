@@ -1,0 +1,15 @@
+//! The server when something goes wrong around it, or ends: what it promised holds all the same.
+//!
+//! - `ends`: signals, a port that is taken, a vault that is in use
+//! - `idle`: nobody asks any more
+//! - `killed`: killed at any moment, and a full disk
+//! - `traced`: the sockets of a whole session
+//! - `traces`: where a prompt and a passphrase must not be found afterwards
+//! - `ordinary`: without root's rights
+
+mod ends;
+mod idle;
+mod killed;
+mod ordinary;
+mod traced;
+mod traces;

@@ -1,0 +1,98 @@
+//! The sockets of a whole session, as strace sees them.
+
+use crate::abuse::{Opened, small};
+use crate::harness::Home;
+use crate::http::Request;
+use crate::served::Served;
+use rustix::process::Signal;
+use serde_json::json;
+use std::process::Command;
+
+/// Calls that make, name or use a socket.
+const CALLS: &str = "trace=socket,socketpair,connect,bind,listen,accept,accept4,sendto,sendmsg,sendmmsg,io_uring_setup,execve";
+
+#[test]
+fn a_whole_session_listens_and_never_connects() {
+    let home = Home::furnished("traced");
+    let program = home.program(&["serve", "--port", "0", "--home", &home.at("state")]);
+    let trace = home.at("tmp/network");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", CALLS, "-e", "signal=none", "-o", &trace]);
+    strace.arg(program.get_program()).args(program.get_args()).current_dir(home.path()).env_clear();
+    strace.env("PATH", "/usr/bin:/bin").env("HOME", home.path());
+    let served = Served::run(&mut strace);
+    let port = served.port;
+    let opened = Opened::set_up(home, served);
+    // All that can be asked for.
+    let id = opened.submit(json!({"prompt": "x", "width": 64, "height": 64, "steps": 4, "count": 2}));
+    let stream = Request::get(&format!("/api/v1/jobs/{id}/events")).token(&opened.token).send(port);
+    stream.unwrap_or_else(|error| panic!("{error}")).is(200);
+    let picture = opened.until(&id, &["done"])["images"][0].as_str().expect("a picture").to_owned();
+    let of = |rest: &str| format!("/api/v1/images/{picture}{rest}");
+    for target in [
+        "/",
+        "/main.js",
+        "/api/v1/capabilities",
+        "/api/v1/images",
+        "/readyz",
+        &of("/content"),
+        &of("/thumbnail"),
+    ] {
+        opened.ask(Request::get(target)).is(200);
+    }
+    opened.ask(Request::post(&of("/export"), &json!({}))).is(200);
+    let posture = opened.ask(Request::get("/api/v1/posture")).is(200).json();
+    assert!(["green", "amber"].iter().any(|state| posture["state"] == *state), "{posture}");
+    opened.ask(Request::new("DELETE", &of(""))).is(200);
+    let id = opened.submit(small());
+    opened.until(&id, &["done"]);
+    opened.ask(Request::new("DELETE", "/api/v1/session")).is(204);
+    Opened::unlock(&opened.served);
+
+    // strace keeps signals for itself: the server is its child.
+    let children = format!("/proc/{0}/task/{0}/children", opened.served.pid());
+    let child = std::fs::read_to_string(&children).unwrap_or_else(|error| panic!("{children}: {error}"));
+    let child = child.trim().parse().ok().and_then(rustix::process::Pid::from_raw);
+    let child = child.unwrap_or_else(|| panic!("strace has no child"));
+    rustix::process::kill_process(child, Signal::TERM).unwrap_or_else(|error| panic!("{error}"));
+    opened.served.wait().ends(0, &[]);
+    let calls = std::fs::read_to_string(&trace).unwrap_or_else(|error| panic!("{trace}: {error}"));
+    assert!(calls.lines().any(|line| line.contains("accept4(")), "nothing was traced: {calls}");
+    let mut wrong = Vec::new();
+    let mut bound = 0;
+    for line in calls.lines().filter(|line| line.contains('(')) {
+        let failed = line.contains("= -1 E") || line.contains("= ?") || line.contains("<unfinished");
+        let call = line.split_whitespace().nth(1).and_then(|rest| rest.split('(').next()).unwrap_or_default();
+        let own =
+            line.contains(&format!("sin_port=htons({port})")) && line.contains("inet_addr(\"127.0.0.1\")");
+        let reserved = line.contains("inet_pton(AF_INET6, \"::1\"");
+        let allowed = match call {
+            "accept" | "accept4" | "listen" => true,
+            // The event loop wakes itself through a pair that has no name.
+            "socketpair" => line.contains("AF_UNIX"),
+            // A signal wakes its thread through another. Without an address nothing is sent to anybody new.
+            "sendto" => line.contains(", NULL, 0)"),
+            "bind" => {
+                let any = line.contains("sin_port=htons(0)") && line.contains("inet_addr(\"127.0.0.1\")");
+                bound += u32::from(own || any);
+                own || any || reserved
+            }
+            "socket" => {
+                line.contains("SOCK_STREAM") && (line.contains("AF_INET,") || line.contains("AF_INET6,"))
+            }
+            "execve" => line.contains("lightproof"),
+            _ => false,
+        };
+        if !failed && !allowed {
+            wrong.push(line.to_owned());
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+    assert_eq!(bound, 1, "{calls}");
+    assert_eq!(
+        calls.lines().filter(|line| line.contains(" listen(") && line.ends_with("= 0")).count(),
+        1,
+        "{calls}"
+    );
+    opened.home.is_whole(2);
+}
