@@ -115,8 +115,11 @@ fn only_our_own_names_and_pages_get_past_the_guard() {
         assert_eq!(opened.ask(doubled("Host", &own)).status, 421);
         assert_eq!(opened.ask(doubled("Origin", &format!("http://{own}"))).status, 403);
         assert_eq!(opened.ask(doubled("Sec-Fetch-Site", "same-origin")).status, 403);
-        let headless =
-            raw(port, format!("{method} {target} HTTP/1.1\r\n\r\n").as_bytes(), Duration::from_secs(1));
+        let headless = raw(
+            port,
+            format!("{method} {target} HTTP/1.1\r\nConnection: close\r\n\r\n").as_bytes(),
+            Duration::from_secs(1),
+        );
         assert!(headless.starts_with("HTTP/1.1 421 "), "{headless}");
     }
     // What a browser sends from our own page, from the address bar, and under our other name.

@@ -23,8 +23,8 @@ fn wrong_passphrases_cost_more_and_more_time() {
     let mut wrong = 0;
     let mut waited = Vec::new();
     let begun = Instant::now();
-    // Three cost nothing; then 1 s, 2 s and 4 s are waited out.
-    while waited.iter().sum::<u64>() < 7 {
+    // Three cost nothing, the next ones 1 s and 2 s; how it goes on, up to half a minute, is not waited for.
+    while waited.iter().sum::<u64>() < 3 {
         let answer = check(served, &guess("seven grey quokkas at dawn"));
         match waits(&answer) {
             None => {
@@ -43,8 +43,8 @@ fn wrong_passphrases_cost_more_and_more_time() {
         }
         assert!(begun.elapsed() < Duration::from_secs(40), "{wrong} wrong, {waited:?}");
     }
-    assert_eq!(waited, [1, 2, 4]);
-    assert_eq!(wrong, 5);
+    assert_eq!(waited, [1, 2]);
+    assert_eq!(wrong, 4);
     // The time is over: the right one is looked at, and forgives the others.
     let token = token_of(&check(served, &guess(PASSPHRASE)).is(201));
     check(served, &Request::get("/api/v1/jobs").token(&token)).is(200);

@@ -1,7 +1,9 @@
 //! Too large, too slow, too many, and gone in the middle: none of it stands in the way of who behaves.
 
 use super::{Opened, check, raw, refused, serves, small};
+use crate::harness::Home;
 use crate::http::Request;
+use crate::served::Served;
 use serde_json::json;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -54,10 +56,14 @@ fn what_is_too_large_is_refused() {
         let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{pieces}0\r\n\r\n");
         let said = raw(port, chunked.as_bytes(), BRIEF);
         assert!(said.starts_with("HTTP/1.1 413 "), "{target} in pieces: {said}");
-        // Who only says so is refused as well, or cut off, before he has sent it.
-        let said = raw(port, format!("{head}Content-Length: 99999999999\r\n\r\n{{").as_bytes(), BRIEF);
-        assert!(said.is_empty() || said.starts_with("HTTP/1.1 4"), "{target}: {said}");
     }
+    // Who only says that so much will come is refused as well.
+    let announced = format!(
+        "POST /api/v1/jobs HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n\
+         Authorization: Bearer {token}\r\nContent-Length: 99999999999\r\n\r\n{{"
+    );
+    let said = raw(port, announced.as_bytes(), Duration::from_secs(12));
+    assert!(said.starts_with("HTTP/1.1 4"), "{said}");
     // The largest prompt that the limits allow fits, written out as a script would.
     let most = json!({"prompt": "a".repeat(65_536), "width": 16, "height": 16, "steps": 1});
     let id = opened.submit(most);
@@ -159,30 +165,42 @@ fn who_is_slow_or_silent_is_cut_off_and_nobody_waits_for_them() {
     opened.end(1);
 }
 
+/// Some say nothing, and some ask again and again and read no answer: what is on its way fills every buffer, and then
+/// nothing moves any more. There is room for 32, and none of them keeps a place for good.
 #[test]
-fn more_connections_than_there_is_room_for_keep_nobody_out_for_long() {
-    let home = crate::harness::Home::furnished("many");
+fn who_takes_all_places_does_not_keep_them() {
+    let home = Home::furnished("places");
     std::fs::create_dir_all(home.path().join("state/config")).expect("a home can be written");
-    // The least there may be: room for 32 connections.
     home.write("state/config/policy.toml", b"schema = 1\n[limits]\nopen_files_max = 64\n");
-    let served = crate::served::Served::start(&home);
-    let opened = Opened::set_up(home, served);
-    let port = opened.served.port;
+    let served = Served::start(&home);
+    let port = served.port;
+    let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server listens");
+    let page = format!("GET /main.js HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n").repeat(1000);
+    let unread = (0..24).map(|_| {
+        let mut stream = connect();
+        stream.set_write_timeout(Some(Duration::from_millis(100))).expect("a time can be set");
+        while stream.write_all(page.as_bytes()).is_ok() {}
+        stream
+    });
+    let mut held: Vec<TcpStream> = unread.collect();
+    held.extend((0..200).map(|_| connect()));
     let begun = Instant::now();
-    let idle: Vec<TcpStream> = (0..300)
-        .map(|_| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server listens"))
-        .collect();
-    let until = Duration::from_secs(20);
-    loop {
-        if Request::get("/healthz").wait(BRIEF).send(port).is_ok_and(|answer| answer.status == 200) {
-            break;
-        }
-        assert!(begun.elapsed() < until, "nobody is served any more");
-        std::thread::sleep(Duration::from_millis(200));
+    let free = || {
+        // All at once: a single one may be lucky.
+        let asking: Vec<_> = (0..16)
+            .map(|_| std::thread::spawn(move || Request::get("/healthz").wait(BRIEF).send(port)))
+            .collect();
+        let answers = asking.into_iter().map(|thread| thread.join().expect("it asks"));
+        answers.filter(|answer| answer.as_ref().is_ok_and(|answer| answer.status == 200)).count() == 16
+    };
+    while !free() {
+        assert!(begun.elapsed() < Duration::from_secs(45), "{} connections keep everybody out", held.len());
+        std::thread::sleep(Duration::from_millis(500));
     }
+    let opened = Opened::set_up(home, served);
     let id = opened.submit(small());
     opened.until(&id, &["done"]);
-    drop(idle);
+    drop(held);
     opened.end(1);
 }
 
