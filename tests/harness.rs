@@ -1,6 +1,7 @@
 //! A home of its own for each test, the program started in it, and a search through what it left.
 
 use serde_json::Value;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,6 +11,21 @@ pub const PASSPHRASE: &str = "seven grey herons at dawn";
 
 /// A picture that costs next to nothing.
 pub const SMALL: [&str; 4] = ["--size", "16x16", "--steps", "1"];
+
+/// Whether the tester is root. What needs root's rights is not run without them: it says so in a file that `tests/run`
+/// prints at its end. In CI it fails.
+#[track_caller]
+pub fn is_root_for(what: &str) -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        let what = format!("{what} ({})", std::panic::Location::caller());
+        assert!(std::env::var_os("CI").is_none(), "it needs root: {what}");
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("not-run");
+        let file = std::fs::File::options().create(true).append(true).open(path);
+        file.and_then(|mut file| writeln!(file, "  {what}")).expect("the target folder can be written");
+    }
+    root
+}
 
 /// A folder below cargo's target folder that plays the user's home; removed when the test passes.
 pub struct Home {

@@ -1,6 +1,6 @@
 //! Where a prompt, a passphrase and a picture must not be found: files, names, talk, arguments, environment, memory.
 
-use crate::harness::{Home, Ran, SMALL};
+use crate::harness::{Home, Ran, SMALL, is_root_for};
 use crate::life::pixels;
 use std::fs::File;
 use std::io::Write as _;
@@ -222,6 +222,9 @@ impl Drop for Held {
 
 #[test]
 fn after_a_job_the_memory_holds_neither_prompt_nor_passphrase_nor_picture() {
+    if !is_root_for("reading the program's memory") {
+        return;
+    }
     let home = home("memory");
     home.write("prompt", PROMPT.as_bytes());
     let (prompt, exported) = (home.at("prompt"), home.at("out/canary.png"));
@@ -257,6 +260,9 @@ fn after_a_job_the_memory_holds_neither_prompt_nor_passphrase_nor_picture() {
 
 #[test]
 fn while_it_works_arguments_and_environment_are_clean_and_nobody_may_read_its_memory() {
+    if !is_root_for("reading the program's memory") {
+        return;
+    }
     let home = home("working");
     let mut command = home.furnished_program(&["generate", "-", "--size", "16x16", "--steps", "1"]);
     let mut child = command

@@ -176,7 +176,7 @@ fn who_takes_all_places_does_not_keep_them() {
     let port = served.port;
     let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server listens");
     let page = format!("GET /main.js HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n").repeat(1000);
-    let unread = (0..24).map(|_| {
+    let unread = (0..40).map(|_| {
         let mut stream = connect();
         stream.set_write_timeout(Some(Duration::from_millis(100))).expect("a time can be set");
         while stream.write_all(page.as_bytes()).is_ok() {}

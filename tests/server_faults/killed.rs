@@ -2,7 +2,7 @@
 
 use crate::abuse::{Opened, check, refused, small};
 use crate::crash::SmallDisk;
-use crate::harness::{Home, PASSPHRASE};
+use crate::harness::{Home, PASSPHRASE, is_root_for};
 use crate::http::Request;
 use crate::served::Served;
 use rustix::process::Signal;
@@ -133,6 +133,9 @@ fn killed_in_the_middle_of_the_setup_it_can_be_repeated() {
 
 #[test]
 fn a_full_disk_stops_requests_and_nothing_else() {
+    if !is_root_for("mounting a small disk") {
+        return;
+    }
     let home = Home::furnished("full-server");
     let disk = SmallDisk::mount(home.at("disk"), "size=12m,mode=700");
     let (state, outputs) = (home.at("disk/state"), home.at("disk/pictures"));
