@@ -48,7 +48,7 @@ fn read_checkpoint(path: &std::path::Path) -> Result<Vec<u8>, Failure> {
     use std::io::Read as _;
     let failed = |e: std::io::Error| Failure::new(Code::NotFound, format!("{}: {e}", path.display()));
     let mut bytes = Vec::new();
-    let file = boot::open_regular(path, rustix::fs::OFlags::empty()).map_err(failed)?;
+    let file = crate::paths::open_regular(path, rustix::fs::OFlags::empty()).map_err(failed)?;
     file.take(CHECKPOINT_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }

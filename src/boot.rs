@@ -4,13 +4,14 @@ use crate::cli::Global;
 use crate::engine::Diffusion;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
+use crate::paths::{absolute, open_regular, real};
 use crate::terminal::{self, Terminal};
 use audit::SystemClock;
 use audit::words::{StartRefusal, StopReason};
 use darkroom::{Darkroom, Posture, Start};
 use diffusion::{ModelFolder, Place};
 use policy::{LoopbackAddr, Places, Plan, Policy};
-use rustix::fs::{Access, Mode, OFlags, access};
+use rustix::fs::{Access, OFlags, access};
 use sandbox::{Clean, LoopbackListener, Report, Sandboxed, State};
 use sha2::{Digest as _, Sha256};
 use std::fs::DirBuilder;
@@ -373,28 +374,6 @@ fn folder(path: &Path) -> Result<PathBuf, Failure> {
     };
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
     path.canonicalize().map_err(failed)
-}
-
-/// An existing path of the person's, links resolved.
-pub fn real(path: &Path) -> Result<PathBuf, Failure> {
-    path.canonicalize()
-        .map_err(|e| Failure::new(Code::NotFound, format!("{} cannot be used: {e}", path.display())))
-}
-
-/// Opens a file to read; a pipe, which could keep the start waiting for ever, is an error.
-pub fn open_regular(path: &Path, flags: OFlags) -> std::io::Result<std::fs::File> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | flags;
-    let file = std::fs::File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(std::io::Error::other("it is no regular file")),
-    }
-}
-
-/// The working folder is gone behind the fences.
-pub fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    std::path::absolute(path)
-        .map_err(|e| Failure::new(Code::Usage, format!("{} is not a path: {e}", path.display())))
 }
 
 fn secret(text: &str) -> Result<Secret, Failure> {

@@ -5,6 +5,7 @@ use crate::cli::{Generate, Global};
 use crate::engine::Diffusion;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
+use crate::paths::{Targets, open_regular};
 use crate::{Done, history};
 use audit::words::GenerateFailure;
 use darkroom::{Ask, Darkroom, Engine as _, News, Request, Summary};
@@ -16,7 +17,6 @@ use std::io::Read as _;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -153,7 +153,7 @@ fn prompt_before_fences(arguments: &Generate) -> Result<Option<Zeroizing<Vec<u8>
     if let Some(path) = &arguments.prompt_file {
         let failed =
             |e| Failure::new(Code::NotFound, format!("{}: the prompt cannot be read: {e}", path.display()));
-        return read_to_end(boot::open_regular(path, OFlags::empty()).map_err(failed)?).map(Some);
+        return read_to_end(open_regular(path, OFlags::empty()).map_err(failed)?).map(Some);
     }
     let typed = arguments.prompt.as_ref().filter(|p| *p != "-");
     Ok(typed.map(|prompt| Zeroizing::new(prompt.as_bytes().to_vec())))
@@ -170,65 +170,4 @@ fn read_to_end(source: impl std::io::Read) -> Result<Zeroizing<Vec<u8>>, Failure
         bytes.pop();
     }
     Ok(bytes)
-}
-
-/// Where plain copies go.
-pub struct Targets {
-    /// The folder that is granted.
-    pub folder: PathBuf,
-    /// The file for one picture; several get numbers. `None`: each keeps its name.
-    file: Option<PathBuf>,
-}
-
-impl Targets {
-    /// `path` is a folder, or a file in one.
-    ///
-    /// # Errors
-    /// The folder is not there.
-    pub fn new(path: &Path) -> Result<Self, Failure> {
-        if path.is_dir() {
-            return Ok(Self { folder: boot::real(path)?, file: None });
-        }
-        if path.as_os_str().as_bytes().ends_with(b"/") {
-            let what = format!("the folder {} is not there; make it first", path.display());
-            return Err(Failure::new(Code::NotFound, what));
-        }
-        let path = boot::absolute(path)?;
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(Failure::new(Code::Usage, format!("{} is not a file name", path.display())));
-        };
-        let folder = boot::real(folder)?;
-        Ok(Self { file: Some(folder.join(name)), folder })
-    }
-
-    /// The file for picture `index` of `count`.
-    pub fn path(&self, index: usize, count: usize, name: &str) -> PathBuf {
-        match &self.file {
-            None => self.folder.join(name),
-            Some(file) if count == 1 => file.clone(),
-            Some(file) => {
-                let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-                let extension =
-                    file.extension().map_or_else(String::new, |e| format!(".{}", e.to_string_lossy()));
-                file.with_file_name(format!("{stem}-{}{extension}", index + 1))
-            }
-        }
-    }
-
-    /// Refuses before any work what would be refused after it.
-    ///
-    /// # Errors
-    /// A file is there already.
-    pub fn check(&self, count: usize) -> Result<(), Failure> {
-        if self.file.is_none() {
-            return Ok(());
-        }
-        match (0..count).map(|i| self.path(i, count, "")).find(|path| path.symlink_metadata().is_ok()) {
-            None => Ok(()),
-            Some(path) => {
-                let what = format!("{} is there already; choose another name for the export", path.display());
-                Err(Failure::new(Code::Refused, what))
-            }
-        }
-    }
 }

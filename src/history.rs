@@ -3,8 +3,8 @@
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, History};
 use crate::exit::{Code, Failure};
-use crate::generate::Targets;
 use crate::output::{self, Output};
+use crate::paths::Targets;
 use crate::{Done, vault_keys};
 use darkroom::{Darkroom, Summary};
 use sandbox::Clean;

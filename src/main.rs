@@ -9,6 +9,7 @@ mod generate;
 mod history;
 mod operational_log;
 mod output;
+mod paths;
 mod selftest;
 mod serve;
 mod terminal;

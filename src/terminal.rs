@@ -95,7 +95,7 @@ fn ask_line(tty: &mut File, question: &str) -> Result<Zeroizing<String>, Failure
 /// [`Code::Locked`] if it cannot be read or is too long.
 pub fn read_secret_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let failed = |what: String| Failure::new(Code::Locked, format!("{}: {what}", path.display()));
-    let opened = crate::boot::open_regular(path, rustix::fs::OFlags::empty());
+    let opened = crate::paths::open_regular(path, rustix::fs::OFlags::empty());
     let file = opened.map_err(|e| failed(format!("cannot be read: {e}")))?;
     let mut content = Zeroizing::new(Vec::with_capacity(LINE_BYTES_MAX + 1));
     file.take(LINE_BYTES_MAX as u64 + 1).read_to_end(&mut content).map_err(|e| failed(e.to_string()))?;

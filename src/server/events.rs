@@ -61,16 +61,16 @@ async fn tell(house: &Arc<House>, key: Key, only: Option<JobId>, mut events: Eve
         // First, so that what changes from here on wakes the loop again.
         changes.borrow_and_update();
         if house.stopping.load(Ordering::Relaxed) || !house.sessions.lives(key, house.now_ms()) {
-            return events.send(None, "locked", &json!({})).await;
+            return events.send("locked", &json!({})).await;
         }
-        let mut ended = false;
+        let mut ended = true; // also one that is forgotten
         let mut newest = seen;
         for job in house.queue.jobs() {
             if only.is_some_and(|id| id != job.id) {
                 continue;
             }
             if job.version > seen {
-                events.send(Some(()), "job", &jobs::describe(&job)).await?;
+                events.send("job", &jobs::describe(&job)).await?;
             }
             newest = newest.max(job.version);
             ended = !matches!(job.state, JobState::Waiting | JobState::Running);
@@ -83,7 +83,7 @@ async fn tell(house: &Arc<House>, key: Key, only: Option<JobId>, mut events: Eve
         if only.is_none() && pictures != Some(version) {
             let total = house.act(|queue| queue.with(|darkroom| Ok(darkroom.page(None, 0)?.total))).await;
             if let Ok(total) = total {
-                events.send(Some(()), "images", &json!({ "total": total })).await?;
+                events.send("images", &json!({ "total": total })).await?;
             }
             pictures = Some(version);
         }
@@ -100,11 +100,9 @@ struct Events {
 }
 
 impl Events {
-    /// `numbered` events have an id.
-    async fn send(&mut self, numbered: Option<()>, name: &str, data: &Value) -> Option<()> {
+    async fn send(&mut self, name: &str, data: &Value) -> Option<()> {
         self.count += 1;
-        let id = numbered.map_or_else(String::new, |()| format!("id: {}\n", self.count));
-        self.put(format!("{id}event: {name}\ndata: {data}\n\n")).await
+        self.put(format!("id: {}\nevent: {name}\ndata: {data}\n\n", self.count)).await
     }
 
     async fn comment(&mut self) -> Option<()> {

@@ -49,6 +49,9 @@ pub use session::SetupCode;
 /// Requests that may wait beside the one in work.
 const WAITING_MAX: usize = 8;
 
+/// Acts that may wait side by side for the disk, argon2 and each other; more wait for one of them to end.
+const ACTS_MAX: usize = 32;
+
 /// What a server is made of.
 pub struct Parts {
     /// Vault and log.
@@ -160,7 +163,8 @@ impl Server {
     /// # Errors
     /// The event loop could not be made, or what vault and log say at the end.
     pub fn run(self, listener: TcpListener, ready: impl FnOnce()) -> Result<(), Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().max_blocking_threads(ACTS_MAX).build()?;
         let Self { house, stop } = self;
         runtime.block_on(async {
             listener.set_nonblocking(true)?;

@@ -203,6 +203,39 @@ fn no_field_takes_what_does_not_belong_there() {
     assert_eq!(home.count_records(&["generate.requested"]), 1);
 }
 
+/// What the server says is possible is possible: it does not accept what its model cannot do.
+#[test]
+fn the_limits_that_are_told_are_the_limits() {
+    let opened = Opened::new("told");
+    let told = opened.ask(Request::get("/api/v1/capabilities")).is(200).json()["limits"].clone();
+    let most = |name: &str| {
+        told[name].as_f64().map(|most| most as i64).unwrap_or_else(|| panic!("no {name} in {told}"))
+    };
+    let step = most("side_px_step");
+    let wish = |side: i64, steps: i64, count: i64, guidance: i64, seed: i64| {
+        json!({"prompt": "x", "width": side, "height": side, "steps": steps, "count": count, "guidance": guidance,
+               "seed": seed})
+    };
+    let (side, steps, count) = (most("side_px_max"), most("steps_max"), most("images_max"));
+    let (guidance, seed) = (most("guidance_max"), most("seed_max"));
+    for (above, code) in [
+        (wish(side + step, 1, 1, 0, 0), "size"),
+        (wish(16, steps + 1, 1, 0, 0), "steps"),
+        (wish(16, 1, count + 1, 0, 0), "parameter"),
+        (wish(16, 1, 1, guidance + 1, 0), "parameter"),
+        (wish(16, 1, 1, 0, seed + 1), "seed"),
+    ] {
+        refused(&opened.ask(Request::post("/api/v1/jobs", &above)), 422, code, &above.to_string());
+    }
+    let id = opened.submit(wish(side, steps, count, guidance, seed - (count - 1)));
+    let job = opened.until(&id, &["running", "failed", "done"]);
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert_eq!(opened.job(&id)["status"], "running", "{job}");
+    opened.ask(Request::new("DELETE", &format!("/api/v1/jobs/{id}"))).is(202);
+    opened.until(&id, &["cancelled"]);
+    opened.end(0);
+}
+
 #[test]
 fn no_query_and_no_key_takes_what_does_not_belong_there() {
     let opened = Opened::new("query");
