@@ -34,6 +34,7 @@ impl Diffusion {
                 Place::Cuda(_) => audit::words::Device::Cuda,
             },
             side_px_default: pipeline.side_px_default(),
+            side_px_max: pipeline.sides_px_max().into_iter().min().unwrap_or_default(),
             steps_default: STEPS_DEFAULT,
         };
         Ok(Self { pipeline, model })

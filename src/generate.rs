@@ -93,6 +93,7 @@ fn pictures(
                 tracing::debug!(event = "step", step = index, count = steps);
                 out.progress(&format!("picture {} of {count}, step {index} of {steps}", picture + 1));
             }
+            News::Made => {}
             News::Sealed(summary) => {
                 tracing::info!(event = "sealed");
                 out.progress("");

@@ -12,7 +12,7 @@
 //! - `hostile`: a page of somebody else, and code that gets into ours
 //! - `reach`: narrow windows, the keyboard alone, and a name for everything
 
-mod driver;
+pub mod driver;
 mod family;
 mod gate;
 mod history;
@@ -21,5 +21,5 @@ mod jobs;
 mod network;
 mod newcomer;
 mod reach;
-mod studio;
+pub mod studio;
 mod traces;

@@ -15,6 +15,8 @@ pub struct Model {
     pub device: Device,
     /// Width and height in pixels when a request names none.
     pub side_px_default: u32,
+    /// Greatest width and height in pixels.
+    pub side_px_max: u32,
     /// Steps when a request names none.
     pub steps_default: u32,
 }

@@ -26,6 +26,8 @@ pub enum News<'a> {
         /// Makes a small picture of where this step expects to arrive.
         preview: &'a dyn Fn() -> Option<Pixels>,
     },
+    /// A picture is made, and will be sealed.
+    Made,
     /// A picture is sealed and on record.
     Sealed(&'a Summary),
 }
@@ -242,11 +244,15 @@ fn run(
     let mut cancelled = None;
     let mut relay = |progress: Progress<'_>| match progress {
         Progress::Step { picture, index, count, preview } => {
-            let answer = tell(News::Step { picture, index, count, preview });
-            cancelled = answer.break_value();
+            cancelled = tell(News::Step { picture, index, count, preview }).break_value();
             if cancelled.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }
         Progress::Picture { picture, pixels } => {
+            // The decoder takes a while, and who cancels meanwhile means this picture.
+            cancelled = tell(News::Made).break_value();
+            if cancelled.is_some() {
+                return ControlFlow::Break(());
+            }
             match hold.hold(|darkroom| darkroom.keep(intent, request, picture, pixels, &model)) {
                 Ok(summary) => {
                     let answer = tell(News::Sealed(&summary));

@@ -95,7 +95,7 @@ impl Request {
 
         let default = i64::from(model.side_px_default);
         let (width, height) = ask.size.unwrap_or((default, default));
-        let side_max = i64::from(limits.side_pixels_max);
+        let side_max = i64::from(limits.side_pixels_max.min(model.side_px_max));
         for side in [width, height] {
             if side < 16 || side > side_max || side % 16 != 0 {
                 let rule = format!("width and height must be multiples of 16 from 16 to {side_max}");

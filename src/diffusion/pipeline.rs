@@ -189,18 +189,21 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Greatest width and height in pixels that this checkpoint has positions for.
+    pub fn sides_px_max(&self) -> [u32; 2] {
+        let [_, rows_max, columns_max] = self.transformer.config().axes_lens;
+        [columns_max, rows_max].map(|tokens| SIDE_PX_MAX.min(tokens as u32 * PIXELS_PER_TOKEN))
+    }
+
     /// Checks everything about a recipe that can be checked without computing, but the prompt's length.
     ///
     /// # Errors
     /// [`Error::PictureSize`] or [`Error::RecipeRange`].
     pub fn check(&self, recipe: &Recipe) -> Result<(), Error> {
         let (width, height) = (recipe.width, recipe.height);
-        let [_, rows_max, columns_max] = self.transformer.config().axes_lens;
-        let side_max = |tokens: usize| SIDE_PX_MAX.min(tokens as u32 * PIXELS_PER_TOKEN);
+        let [width_max, height_max] = self.sides_px_max();
         let size = |reason: String| Err(Error::PictureSize { width, height, reason });
-        for (name, side, side_max) in
-            [("width", width, side_max(columns_max)), ("height", height, side_max(rows_max))]
-        {
+        for (name, side, side_max) in [("width", width, width_max), ("height", height, height_max)] {
             if !side.is_multiple_of(PIXELS_PER_TOKEN) || side == 0 || side > side_max {
                 return size(format!("the {name} must be a multiple of 16 from 16 to {side_max}"));
             }

@@ -4,6 +4,7 @@ use crate::problem::Problem;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use bytes::Bytes;
+use http_body::Body as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
@@ -62,6 +63,10 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 async fn read(request: Request) -> Result<Bytes, Problem> {
+    // Who says beforehand how much it will be is spared the sending.
+    if request.body().size_hint().lower() > BYTES_MAX as u64 {
+        return Err(Problem::TOO_LARGE);
+    }
     let whole = Limited::new(request.into_body(), BYTES_MAX).collect();
     match tokio::time::timeout(TIME_MAX, whole).await {
         Err(_) => Err(Problem::TOO_SLOW),

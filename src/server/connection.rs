@@ -1,6 +1,7 @@
 //! Connections: how many, and how long and how large the head of a request may be.
 
 use crate::House;
+use crate::patience::Patient;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -66,7 +67,7 @@ async fn serve(stream: TcpStream, service: TowerToHyperService<axum::Router>, ho
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).half_close(false);
     http.max_buf_size(HEAD_BYTES_MAX).max_headers(HEAD_FIELDS_MAX);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(Patient::new(stream)), service));
     let mut changes = house.changes.subscribe();
     loop {
         tokio::select! {

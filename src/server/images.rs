@@ -7,10 +7,12 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use darkroom::{Erasure, Grade, ObjectId, Summary};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 const PAGE_DEFAULT: usize = 60;
 const PAGE_MAX: usize = 200;
@@ -53,14 +55,14 @@ pub async fn show(State(house): State<Arc<House>>, Id(id): Id) -> Result<Json<Va
 pub async fn content(State(house): State<Arc<House>>, Id(id): Id) -> Result<Response, Problem> {
     let id = ObjectId(id);
     let png = house.act(move |queue| queue.with(|darkroom| darkroom.view(id))).await?;
-    Ok(([(header::CONTENT_TYPE, "image/png")], png.to_vec()).into_response())
+    Ok(([(header::CONTENT_TYPE, "image/png")], whole(png)).into_response())
 }
 
 /// A small one.
 pub async fn thumbnail(State(house): State<Arc<House>>, Id(id): Id) -> Result<Response, Problem> {
     let id = ObjectId(id);
     let png = house.act(move |queue| queue.with(|darkroom| darkroom.view_preview(id))).await?;
-    Ok(([(header::CONTENT_TYPE, "image/png")], png.to_vec()).into_response())
+    Ok(([(header::CONTENT_TYPE, "image/png")], whole(png)).into_response())
 }
 
 #[derive(Deserialize)]
@@ -85,7 +87,7 @@ pub async fn export(
     let disposition = format!("attachment; filename=\"{name}\"");
     let headers =
         [(header::CONTENT_TYPE, "image/png".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
-    Ok((headers, png.to_vec()).into_response())
+    Ok((headers, whole(png)).into_response())
 }
 
 /// Destroys the key of one.
@@ -147,6 +149,11 @@ fn answer(erasure: &Erasure) -> Value {
 
 fn parse(id: &str) -> Result<ObjectId, Problem> {
     unhex(id).map(ObjectId).ok_or(Problem::NOT_FOUND)
+}
+
+/// A body that is wiped once it is sent, not copied before.
+fn whole(png: Zeroizing<Vec<u8>>) -> Bytes {
+    Bytes::from_owner(png)
 }
 
 fn describe(picture: &Summary) -> Value {

@@ -8,6 +8,7 @@
 //! | file | does |
 //! |---|---|
 //! | `connection.rs` | accepts, and bounds how long and how large the head of a request may be |
+//! | `patience.rs` | gives up readers that take nothing |
 //! | `headers.rs` | puts the security headers on every answer |
 //! | `guard.rs` | method, Host, Origin, Sec-Fetch-Site, Upgrade, content type, token: before any route |
 //! | `api.rs` | the table of routes |
@@ -27,6 +28,7 @@ mod headers;
 mod images;
 mod jobs;
 mod pages;
+mod patience;
 mod posture;
 mod problem;
 mod session;

@@ -145,15 +145,16 @@ pub async fn capabilities(State(house): State<Arc<House>>) -> Result<Json<Value>
     };
     let (model, rules) = (house.queue.model(), house.queue.rules());
     let limits = &rules.limits;
+    let side_px_max = model.side_px_max.min(limits.side_pixels_max);
     Ok(Json(json!({
         "model": { "name": model.name, "digest": hex(&model.digest), "device": model.device.word() },
         "defaults": {
-            "width": model.side_px_default.min(limits.side_pixels_max),
-            "height": model.side_px_default.min(limits.side_pixels_max),
+            "width": model.side_px_default.min(side_px_max),
+            "height": model.side_px_default.min(side_px_max),
             "steps": model.steps_default.min(limits.steps_max), "guidance": 0.0, "count": 1,
         },
         "limits": {
-            "side_px_max": limits.side_pixels_max, "side_px_step": 16, "steps_max": limits.steps_max,
+            "side_px_max": side_px_max, "side_px_step": 16, "steps_max": limits.steps_max,
             "images_max": limits.images_max, "prompt_bytes_max": limits.prompt_bytes_max,
             "seed_max": SEED_MAX, "guidance_max": GUIDANCE_MAX, "jobs_max": rules.waiting_max,
         },

@@ -1,6 +1,8 @@
-//! The sockets of a whole session, as strace sees them.
+//! The sockets of a whole session, by hand and in a browser, as strace sees them.
 
 use crate::abuse::{Opened, small};
+use crate::browser::driver::Browser;
+use crate::browser::studio::Studio;
 use crate::harness::Home;
 use crate::http::Request;
 use crate::served::Served;
@@ -47,15 +49,28 @@ fn a_whole_session_listens_and_never_connects() {
     let id = opened.submit(small());
     opened.until(&id, &["done"]);
     opened.ask(Request::new("DELETE", "/api/v1/session")).is(204);
-    Opened::unlock(&opened.served);
+
+    // And by a person in a browser.
+    let Opened { served, home, .. } = opened;
+    let studio = Studio { browser: Browser::open(&home), served, home };
+    studio.enter();
+    studio.describe("a red apple", (64, 64), 4, 1);
+    studio.browser.click("#generate");
+    studio.finished();
+    studio.browser.click("#download");
+    studio.downloads(1);
+    studio.browser.click("#badge");
+    studio.browser.see("dialog#posture");
+    let Studio { browser, served, home } = studio;
+    drop(browser);
 
     // strace keeps signals for itself: the server is its child.
-    let children = format!("/proc/{0}/task/{0}/children", opened.served.pid());
+    let children = format!("/proc/{0}/task/{0}/children", served.pid());
     let child = std::fs::read_to_string(&children).unwrap_or_else(|error| panic!("{children}: {error}"));
     let child = child.trim().parse().ok().and_then(rustix::process::Pid::from_raw);
     let child = child.unwrap_or_else(|| panic!("strace has no child"));
     rustix::process::kill_process(child, Signal::TERM).unwrap_or_else(|error| panic!("{error}"));
-    opened.served.wait().ends(0, &[]);
+    served.wait().ends(0, &[]);
     let calls = std::fs::read_to_string(&trace).unwrap_or_else(|error| panic!("{trace}: {error}"));
     assert!(calls.lines().any(|line| line.contains("accept4(")), "nothing was traced: {calls}");
     let mut wrong = Vec::new();
@@ -94,5 +109,5 @@ fn a_whole_session_listens_and_never_connects() {
         1,
         "{calls}"
     );
-    opened.home.is_whole(2);
+    home.is_whole(3);
 }

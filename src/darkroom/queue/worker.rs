@@ -64,6 +64,7 @@ impl Shared {
                         cancel = entry.cancel;
                     });
                 }
+                News::Made => self.update(id, |entry| cancel = entry.cancel),
                 News::Sealed(summary) => {
                     self.table().pictures_version += 1;
                     self.update(id, |entry| {

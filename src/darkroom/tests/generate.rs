@@ -11,7 +11,7 @@ fn no_answer_leaves_before_its_record() {
     let made = darkroom
         .generate(&request(2), &mut engine, &mut |news| {
             match news {
-                News::Step { .. } => assert_eq!(home.count("generate.requested"), 1),
+                News::Step { .. } | News::Made => assert_eq!(home.count("generate.requested"), 1),
                 News::Sealed(summary) => {
                     answered += 1;
                     assert_eq!(home.count("object.created"), answered);
@@ -65,6 +65,20 @@ fn cancelling_keeps_what_is_on_record_already() {
     assert_eq!(darkroom.list().unwrap().len(), 1);
     let failed = home.records().into_iter().find(|(name, _)| name == "generate.failed").unwrap();
     assert!(failed.1.contains("reason=cancelled") && failed.1.contains("images=1"), "{}", failed.1);
+}
+
+#[test]
+fn cancelling_while_it_is_decoded_means_this_picture() {
+    let home = Home::new();
+    let mut darkroom = home.unlocked();
+    let mut engine = TestEngine::new(Mood::Works);
+    let cancel = &mut |news: News<'_>| match news {
+        News::Made => ControlFlow::Break(GenerateFailure::Shutdown),
+        _ => ControlFlow::Continue(()),
+    };
+    darkroom.generate(&request(1), &mut engine, cancel).err().unwrap();
+    assert!(darkroom.list().unwrap().is_empty());
+    assert!(home.records().iter().any(|(_, line)| line.contains("reason=shutdown")));
 }
 
 #[test]

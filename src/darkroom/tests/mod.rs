@@ -103,6 +103,7 @@ impl TestEngine {
             digest: [3; 32],
             device: Device::Cpu,
             side_px_default: 32,
+            side_px_max: 4096,
             steps_default: 2,
         };
         Self { model, mood, calls: 0, steps: None }
