@@ -92,7 +92,7 @@ pub struct Generate {
     /// Guidance scale; 0 is off, as Turbo models want it
     #[arg(long, value_name = "G", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
-    /// Width and height in pixels, multiples of 16 from 16 to 2048
+    /// Width and height in pixels, multiples of 16 from 16 to 2048 at most; the model may have a smaller bound
     #[arg(long, value_name = "WxH", value_parser = size, allow_hyphen_values = true)]
     pub size: Option<(i64, i64)>,
     /// Transformer evaluations per picture, 1 to 100

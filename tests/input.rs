@@ -105,7 +105,7 @@ fn emoji_and_chinese_are_prompts() {
 fn numbers_out_of_range_are_refused() {
     let home = Home::with_picture("numbers");
     for size in ["0x0", "0x16", "17x17", "16x17", "4096x4096", "16x4096", "-16x-16", "16x-16", "8x8"] {
-        refused(&home, &["x", "--size", size], "size", &[size, "multiples of 16 from 16 to 2048"]);
+        refused(&home, &["x", "--size", size], "size", &[size, "multiples of 16 from 16 to 1024"]);
     }
     for steps in ["0", "1000", "101", "-1"] {
         refused(&home, &["x", "--steps", steps], "steps", &[&format!("{steps} steps"), "1 to 100"]);
