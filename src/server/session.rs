@@ -20,6 +20,8 @@ const SESSIONS_MAX: usize = 32;
 const GUESSES_FREE: u32 = 3;
 /// The longest wait: short enough for somebody who mistypes, long enough that guessing leads nowhere.
 const WAIT_MS_MAX: u64 = 30_000;
+/// Timers stand still while the machine sleeps, the clock does not: it is looked at this often while there is a session.
+const LOOK_INTERVAL: Duration = Duration::from_secs(30);
 /// A setup code can be used this long.
 const SETUP_MS_MAX: u64 = 10 * 60 * 1000;
 
@@ -229,7 +231,7 @@ impl Drop for Guess<'_> {
     }
 }
 
-/// Locks the vault when the last session has ended. Sleeps until the next one can end: no tick while nobody is there.
+/// Locks the vault when the last session has ended. While there is none it sleeps for good.
 pub async fn watch_idle(house: Arc<House>) {
     let mut changes = house.changes.subscribe();
     loop {
@@ -243,7 +245,7 @@ pub async fn watch_idle(house: Arc<House>) {
             Ok(Some(next_ms)) => {
                 let next = Duration::from_millis(next_ms.saturating_sub(now_ms) + 1);
                 tokio::select! {
-                    () = tokio::time::sleep(next) => {}
+                    () = tokio::time::sleep(next.min(LOOK_INTERVAL)) => {}
                     _ = changes.changed() => {}
                 }
             }
