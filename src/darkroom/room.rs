@@ -262,7 +262,7 @@ impl Darkroom {
         match locked.unlock(secret) {
             Ok(Unlocked::Vault(vault, slot)) => {
                 if let Err(error) = self.compare(&vault) {
-                    self.room = Room::Locked(Box::new(vault.lock()?));
+                    self.room = Room::Locked(Box::new(vault.lock()));
                     return Err(error);
                 }
                 self.enter(vault, slot)?;
@@ -315,13 +315,33 @@ impl Darkroom {
         }
     }
 
-    /// From here on the vault is open, a new signing epoch runs, and the past is in order.
+    /// From here on the vault is open, a new signing epoch runs, and the past is in order. Otherwise it is locked.
     fn enter(&mut self, mut vault: Box<Vault>, slot: SlotInfo) -> Result<(), Error> {
-        let actor = self.actor(&mut vault, slot)?;
-        self.log.begin_epoch(EpochReason::Unlock)?;
+        let begun = self.actor(&mut vault, slot).and_then(|actor| {
+            self.log.begin_epoch(EpochReason::Unlock)?;
+            Ok(actor)
+        });
+        let actor = match begun {
+            Ok(actor) => actor,
+            Err(error) => {
+                self.room = Room::Locked(Box::new(vault.lock()));
+                return Err(error);
+            }
+        };
         self.openings += 1;
         self.room =
             Room::Open(Box::new(Open { vault, slot, actor, number: self.openings, unsettled: false }));
+        let settled = self.settle(slot, actor);
+        if settled.is_err()
+            && let Room::Open(open) = std::mem::replace(&mut self.room, Room::NoVault)
+        {
+            self.room = Room::Locked(Box::new(open.vault.lock()));
+        }
+        settled
+    }
+
+    /// The past in order, and the unlock on record.
+    fn settle(&mut self, slot: SlotInfo, actor: Actor) -> Result<(), Error> {
         self.reconcile()?;
         reach(After::Reconciled)?;
         let state = self.open_vault()?.vault.state();
@@ -359,7 +379,7 @@ impl Darkroom {
     pub fn lock(&mut self) -> Result<(), Error> {
         match std::mem::replace(&mut self.room, Room::NoVault) {
             Room::Open(open) if open.unsettled => {
-                self.room = Room::Locked(Box::new(open.vault.lock()?));
+                self.room = Room::Locked(Box::new(open.vault.lock()));
                 Ok(())
             }
             Room::Open(mut open) => {
@@ -367,7 +387,7 @@ impl Darkroom {
                 let marked = open.vault.set_mark(MARK_LOG, &encode_mark(&self.log.mark()), &mut *self.random);
                 let State { epoch, seq, root } = open.vault.state();
                 let actor = open.actor;
-                self.room = Room::Locked(Box::new(open.vault.lock()?));
+                self.room = Room::Locked(Box::new(open.vault.lock()));
                 let event =
                     Event::VaultLocked { vault_epoch: epoch, vault_seq: seq, vault_root: Digest(root) };
                 self.log.append(&[event.by(actor)])?;

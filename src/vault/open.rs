@@ -175,7 +175,11 @@ impl Locked {
         Self::with_lock(Home { paths, lock })
     }
 
-    pub(crate) fn with_lock(home: Home) -> Result<Self, Error> {
+    pub(crate) fn of(home: Home, public: Public) -> Self {
+        Self { home, public }
+    }
+
+    fn with_lock(home: Home) -> Result<Self, Error> {
         let read = |name| {
             let file = read_file(home.state(), name)?;
             let header = Header::parse(&file)?;

@@ -112,9 +112,10 @@ impl Vault {
         vault
     }
 
-    /// Forgets all keys and entries and keeps the lock.
-    pub fn lock(self) -> Result<Locked, Error> {
-        Locked::with_lock(self.home)
+    /// Forgets all keys and entries and keeps the lock. Reads nothing, so nothing keeps the keys.
+    pub fn lock(self) -> Locked {
+        let public = self.public();
+        Locked::of(self.home, public)
     }
 
     /// Tells other processes where this one can be reached; see [`crate::Paths::holder`].

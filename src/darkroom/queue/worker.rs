@@ -104,12 +104,13 @@ impl Shared {
         let locked = (&mut &*self).hold(|darkroom| {
             let mut table = self.table();
             let waits = table.entries.iter().any(|e| e.job.state == JobState::Waiting);
-            match std::mem::take(&mut table.lock_when_empty) && !waits {
+            match table.lock_when_empty && !waits {
                 true => {
+                    table.lock_when_empty = false;
                     drop(table);
                     darkroom.lock()
                 }
-                // Somebody unlocked it, or asked for a picture, at this very moment.
+                // Somebody unlocked it at this very moment, or asked for a picture, which comes first.
                 false => Ok(()),
             }
         });

@@ -93,6 +93,31 @@ fn an_open_vault_does_not_spare_the_passphrase() {
 }
 
 #[test]
+fn an_unlock_that_does_not_come_to_its_end_leaves_the_vault_locked() {
+    let home = Home::new();
+    let mut darkroom = home.unlocked();
+    generate(&mut darkroom, 1, Mood::Works).unwrap();
+    darkroom.lock().unwrap();
+    crash_at(After::Reconciled, 1);
+    darkroom.unlock(&secret()).unwrap_err();
+    assert!(darkroom.has_vault() && !darkroom.is_open());
+    darkroom.unlock(&secret()).unwrap();
+    assert_eq!(darkroom.list().unwrap().len(), 1);
+}
+
+#[test]
+fn a_lock_needs_nothing_from_the_disk() {
+    let home = Home::new();
+    let mut darkroom = home.unlocked();
+    let (vault, aside) = (home.0.join("vault"), home.0.join("aside"));
+    std::fs::rename(&vault, &aside).unwrap();
+    darkroom.lock().ok();
+    assert!(darkroom.has_vault() && !darkroom.is_open());
+    std::fs::rename(&aside, &vault).unwrap();
+    darkroom.unlock(&secret()).unwrap();
+}
+
+#[test]
 fn an_erased_picture_is_gone_from_list_disk_and_vault() {
     let home = Home::new();
     let mut darkroom = home.unlocked();

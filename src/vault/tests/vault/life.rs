@@ -203,7 +203,7 @@ fn one_process_at_a_time_and_it_says_who() {
     assert_eq!((holder.pid, holder.address.as_deref()), (std::process::id(), Some("http://127.0.0.1:7860")));
     assert_eq!(place.paths().holder().expect("readable"), Some(holder.clone()));
     assert_eq!(holder.to_string(), format!("process {} at http://127.0.0.1:7860", std::process::id()));
-    let locked = vault.lock().expect("locked");
+    let locked = vault.lock();
     assert!(place.paths().holder().expect("readable").is_some(), "locking the vault keeps it");
     drop(locked);
     assert_eq!(place.paths().holder().expect("readable"), None);
@@ -279,7 +279,7 @@ fn a_locked_vault_shows_its_public_part_only() {
     let (mut vault, _) = place.create();
     put(&mut vault, "a", 1);
     let public = vault.public();
-    let locked = vault.lock().expect("locked");
+    let locked = vault.lock();
     assert_eq!((locked.public(), locked.public().slots.len()), (&public, 2));
     let Err((locked, Error::WrongSecret)) = locked.unlock(&secret("not the passphrase")) else {
         panic!("opened")
