@@ -289,6 +289,11 @@ fn listen(clean: &mut Clean, plan: &mut Plan, port: Option<u16>) -> Result<Loopb
                         with --port";
             Failure::new(Code::Busy, format!("port {port} is taken: {what}"))
         }
+        sandbox::Error::Bind { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            let port = plan.listen.port();
+            let what = "this user may not listen below port 1024; choose another port with --port";
+            Failure::new(Code::Refused, format!("port {port} cannot be used: {what}"))
+        }
         sandbox::Error::Bind { .. } | sandbox::Error::Reserve { .. } | sandbox::Error::NotLoopback { .. } => {
             Failure::new(Code::Refused, error)
         }

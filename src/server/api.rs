@@ -46,13 +46,7 @@ impl House {
         act: impl FnOnce(&Queue) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Problem> {
         let house = Arc::clone(self);
-        let done = move || {
-            act(&house.queue).map_err(|error| {
-                house.log_failed.fetch_or(error.code() == "log", Ordering::Relaxed);
-                Problem::from(error)
-            })
-        };
-        self.beside(done).await
+        self.beside(move || act(&house.queue).map_err(Problem::from)).await
     }
 
     /// Anything that may wait, beside the event loop.
@@ -64,6 +58,9 @@ impl House {
             return Err(Error::Stopping.into());
         }
         // A panic is no answer of its own; where it happened is on stderr.
-        tokio::task::spawn_blocking(work).await.unwrap_or(Err(Problem::INTERNAL))
+        let done = tokio::task::spawn_blocking(work).await.unwrap_or(Err(Problem::INTERNAL));
+        let log_failed = done.as_ref().is_err_and(|problem| problem.parts().0 == "log");
+        self.log_failed.fetch_or(log_failed, Ordering::Relaxed);
+        done
     }
 }

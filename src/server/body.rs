@@ -1,6 +1,8 @@
 //! What a request holds: bodies, read whole within a size and a time and then as JSON, and the ids in addresses.
 
+use crate::House;
 use crate::problem::Problem;
+use crate::session::Key;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use bytes::Bytes;
@@ -8,6 +10,7 @@ use http_body::Body as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use std::sync::Arc;
 use std::time::Duration;
 
 const BYTES_MAX: usize = 256 * 1024;
@@ -16,11 +19,16 @@ const TIME_MAX: Duration = Duration::from_secs(10);
 /// The JSON of a request.
 pub struct Body<T>(pub T);
 
-impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<House>> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, house: &Arc<House>) -> Result<Self, Problem> {
+        let session = request.extensions().get::<Key>().copied();
         let bytes = read(request).await?;
+        // A session that ended while the body was on its way does nothing any more.
+        if session.is_some_and(|key| !house.sessions.lives(key, house.now_ms())) {
+            return Err(Problem::TOKEN);
+        }
         // serde would take the fields from an array, too.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Problem::new(400, "body", "this is no JSON object"));

@@ -2,15 +2,20 @@
 
 use crate::House;
 use crate::patience::Patient;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// A head must be whole after this time; a connection without a request is closed then.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
@@ -31,6 +36,7 @@ pub async fn accept(
 ) -> Arc<AtomicUsize> {
     let service = TowerToHyperService::new(crate::api::router(Arc::clone(house)));
     let count = Arc::new(AtomicUsize::new(0));
+    let mut places = Places { max: house.connections_max, taken: VecDeque::new() };
     let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -41,12 +47,13 @@ pub async fn accept(
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        let slot = Slot::take(&count, house.connections_max);
-        let Some(slot) = slot else { continue };
-        let connection = serve(stream, service.clone(), Arc::clone(house));
+        let Some(place) = places.take() else { continue };
+        let connection = serve(stream, service.clone(), Arc::clone(house), place);
+        let open = Arc::clone(&count);
+        open.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
             connection.await;
-            drop(slot);
+            open.fetch_sub(1, Ordering::Relaxed);
         });
     }
 }
@@ -61,7 +68,17 @@ pub async fn drain(count: &AtomicUsize) {
     let _ = tokio::time::timeout(LAST_ANSWERS_TIME_MAX, last).await;
 }
 
-async fn serve(stream: TcpStream, service: TowerToHyperService<axum::Router>, house: Arc<House>) {
+async fn serve(
+    stream: TcpStream,
+    service: TowerToHyperService<axum::Router>,
+    house: Arc<House>,
+    place: Arc<Place>,
+) {
+    let of_requests = Arc::clone(&place);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Arc::clone(&of_requests));
+        service.call(request)
+    });
     // Small answers are not held back; without it they come a little later.
     let _ = stream.set_nodelay(true);
     let mut http = http1::Builder::new();
@@ -73,6 +90,7 @@ async fn serve(stream: TcpStream, service: TowerToHyperService<axum::Router>, ho
         tokio::select! {
             // Whatever ended it, the other side is gone or was told.
             _ = connection.as_mut() => return,
+            () = place.leave.notified() => return,
             changed = changes.changed() => {
                 if changed.is_err() || house.stopping.load(Ordering::Relaxed) {
                     connection.as_mut().graceful_shutdown();
@@ -85,18 +103,41 @@ async fn serve(stream: TcpStream, service: TowerToHyperService<axum::Router>, ho
 }
 
 /// One of the connections that there may be.
-struct Slot(Arc<AtomicUsize>);
+#[derive(Default)]
+pub struct Place {
+    /// A request with a good token came through it.
+    known: AtomicBool,
+    /// It has to make room.
+    leave: Notify,
+}
 
-impl Slot {
-    fn take(count: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
-        let slot = Self(Arc::clone(count));
-        // The drop of a refused slot takes its count back.
-        (slot.0.fetch_add(1, Ordering::Relaxed) < max).then_some(slot)
+impl Place {
+    /// From now on it stays when others need room.
+    pub fn is_known(&self) {
+        self.known.store(true, Ordering::Relaxed);
     }
 }
 
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+/// All of them, the oldest first. Only the accepting task holds this.
+struct Places {
+    max: usize,
+    taken: VecDeque<Weak<Place>>,
+}
+
+impl Places {
+    /// A place for one more. If there is none left, the oldest that has shown no token makes room; if all have, nobody
+    /// does, and the newcomer is turned away.
+    fn take(&mut self) -> Option<Arc<Place>> {
+        self.taken.retain(|place| place.strong_count() > 0);
+        if self.taken.len() >= self.max {
+            let stranger = |place: &Weak<Place>| {
+                place.upgrade().is_some_and(|place| !place.known.load(Ordering::Relaxed))
+            };
+            let at = self.taken.iter().position(stranger)?;
+            self.taken.remove(at).and_then(|place| place.upgrade())?.leave.notify_one();
+        }
+        let place = Arc::new(Place::default());
+        self.taken.push_back(Arc::downgrade(&place));
+        Some(place)
     }
 }

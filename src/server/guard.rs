@@ -2,6 +2,7 @@
 //! are not ours end here.
 
 use crate::House;
+use crate::connection::Place;
 use crate::problem::Problem;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, header};
@@ -33,6 +34,10 @@ impl Guard {
         let (method, headers) = (request.method(), request.headers());
         let safe = [Method::GET, Method::HEAD].contains(method);
         if !safe && ![Method::POST, Method::DELETE].contains(method) {
+            return Err(Problem::METHOD);
+        }
+        // It would put a look on record that nobody had.
+        if *method == Method::HEAD && request.uri().path().starts_with("/api/") {
             return Err(Problem::METHOD);
         }
         if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > TARGET_BYTES_MAX) {
@@ -75,7 +80,12 @@ pub async fn stand(State(house): State<Arc<House>>, mut request: Request, next: 
         let key =
             bearer(request.headers()).and_then(|token| house.sessions.enter(token, counts, house.now_ms()));
         match key {
-            Some(key) => drop(request.extensions_mut().insert(key)),
+            Some(key) => {
+                if let Some(place) = request.extensions().get::<Arc<Place>>() {
+                    place.is_known();
+                }
+                request.extensions_mut().insert(key);
+            }
             None => return Problem::TOKEN.into_response(),
         }
     }

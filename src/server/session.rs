@@ -84,8 +84,21 @@ struct Guesses {
     checking: bool,
 }
 
-/// Leave to check one guess. Dropped without a word it counts as neither right nor wrong.
-pub struct Guess<'a>(&'a Sessions);
+/// Leave to check one guess. It counts as wrong unless something else is said of it: a disk that is too full for the
+/// record of a wrong guess must not make guessing free.
+pub struct Guess<'a> {
+    sessions: &'a Sessions,
+    now_ms: u64,
+    verdict: Verdict,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Wrong,
+    Right,
+    /// Nothing was guessed.
+    None,
+}
 
 impl Sessions {
     /// `open`: the vault is open although there is no session yet.
@@ -163,7 +176,7 @@ impl Sessions {
             return Err(Problem::locked_out(wait_ms.div_ceil(1000).max(1)));
         }
         state.guesses.checking = true;
-        Ok(Guess(self))
+        Ok(Guess { sessions: self, now_ms, verdict: Verdict::Wrong })
     }
 
     /// Seconds until the next guess is looked at.
@@ -206,28 +219,35 @@ impl Sessions {
 struct LastEnded;
 
 impl Guess<'_> {
-    /// It was wrong. From the third on the next one has to wait, twice as long each time.
-    pub fn wrong(self, now_ms: u64) {
-        let mut state = self.0.state();
-        let guesses = &mut state.guesses;
-        guesses.wrong = guesses.wrong.saturating_add(1);
-        if let Some(doublings) = guesses.wrong.checked_sub(GUESSES_FREE) {
-            let wait_ms = 1000_u64.checked_shl(doublings).map_or(WAIT_MS_MAX, |ms| ms.min(WAIT_MS_MAX));
-            guesses.not_before_ms = now_ms + wait_ms;
-        }
+    /// It was right: earlier mistakes are forgiven.
+    pub fn right(mut self) {
+        self.verdict = Verdict::Right;
     }
 
-    /// It was right: earlier mistakes are forgiven.
-    pub fn right(self) {
-        let mut state = self.0.state();
-        state.guesses.wrong = 0;
-        state.guesses.not_before_ms = 0;
+    /// Nothing was guessed.
+    pub fn none(mut self) {
+        self.verdict = Verdict::None;
     }
 }
 
 impl Drop for Guess<'_> {
+    /// From the third wrong one on the next one has to wait, twice as long each time.
     fn drop(&mut self) {
-        self.0.state().guesses.checking = false;
+        let mut state = self.sessions.state();
+        let guesses = &mut state.guesses;
+        guesses.checking = false;
+        match self.verdict {
+            Verdict::None => {}
+            Verdict::Right => (guesses.wrong, guesses.not_before_ms) = (0, 0),
+            Verdict::Wrong => {
+                guesses.wrong = guesses.wrong.saturating_add(1);
+                if let Some(doublings) = guesses.wrong.checked_sub(GUESSES_FREE) {
+                    let wait_ms =
+                        1000_u64.checked_shl(doublings).map_or(WAIT_MS_MAX, |ms| ms.min(WAIT_MS_MAX));
+                    guesses.not_before_ms = self.now_ms + wait_ms;
+                }
+            }
+        }
     }
 }
 

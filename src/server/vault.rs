@@ -80,15 +80,17 @@ pub async fn set_up(
     let asked = Arc::clone(&house);
     let answer = house.beside(move || {
         let house = asked;
-        let guess = house.sessions.guess(house.now_ms())?;
-        if let Err(problem) = house.sessions.check_setup(&ask.code.0, house.now_ms()) {
-            guess.wrong(house.now_ms());
-            return Err(problem);
+        match house.sessions.setup_is_open(house.now_ms()) {
+            None => return Err(Problem::SETUP_DONE),
+            Some(false) => return Err(Problem::SETUP_EXPIRED),
+            Some(true) => {}
         }
+        let guess = house.sessions.guess(house.now_ms())?;
+        house.sessions.check_setup(&ask.code.0, house.now_ms())?;
+        guess.none();
         let secret = Secret::passphrase(&ask.passphrase.0).map_err(darkroom::Error::from)?;
         let code = house.queue.with(|darkroom| darkroom.create_vault(&secret)).map_err(Problem::from)?;
         house.sessions.end_setup();
-        guess.right();
         let token = begin(&house)?;
         Ok(json!({ "token": *token, "idle_s": house.idle_s, "recovery_code": *code.text() }))
     });
@@ -109,8 +111,8 @@ pub async fn unlock(
         match house.queue.unlock(&secret) {
             Ok(_) => guess.right(),
             Err(error) => {
-                if error.code() == "passphrase" {
-                    guess.wrong(house.now_ms());
+                if ["no_vault", "stopping"].contains(&error.code()) {
+                    guess.none();
                 }
                 return Err(error.into());
             }

@@ -165,43 +165,74 @@ fn who_is_slow_or_silent_is_cut_off_and_nobody_waits_for_them() {
     opened.end(1);
 }
 
-/// Some say nothing, and some ask again and again and read no answer: what is on its way fills every buffer, and then
-/// nothing moves any more. There is room for 32, and none of them keeps a place for good.
-#[test]
-fn who_takes_all_places_does_not_keep_them() {
-    let home = Home::furnished("places");
+/// With room for 32 connections.
+fn narrow(test: &str) -> (Home, Served) {
+    let home = Home::furnished(test);
     std::fs::create_dir_all(home.path().join("state/config")).expect("a home can be written");
     home.write("state/config/policy.toml", b"schema = 1\n[limits]\nopen_files_max = 64\n");
     let served = Served::start(&home);
+    (home, served)
+}
+
+/// Asks again and again and reads no answer, until what is on its way fills every buffer and nothing moves any more.
+fn unread(port: u16, token: &str) -> TcpStream {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server listens");
+    let fields = format!("Host: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n\r\n");
+    let first = format!("GET /api/v1/capabilities HTTP/1.1\r\n{fields}");
+    let page = format!("GET /main.js HTTP/1.1\r\n{fields}").repeat(500);
+    stream.set_write_timeout(Some(Duration::from_millis(100))).expect("a time can be set");
+    let mut sent = stream.write_all(first.as_bytes());
+    while sent.is_ok() {
+        sent = stream.write_all(page.as_bytes());
+    }
+    stream
+}
+
+/// Whether 16 that ask at once get an answer: a single one may be lucky.
+fn is_free(port: u16) -> bool {
+    let ask = move || Request::get("/healthz").wait(BRIEF).send(port);
+    let asking: Vec<_> = (0..16).map(|_| std::thread::spawn(ask)).collect();
+    let answers = asking.into_iter().map(|thread| thread.join().expect("it asks"));
+    answers.filter(|answer| answer.as_ref().is_ok_and(|answer| answer.status == 200)).count() == 16
+}
+
+/// Some say nothing, some read nothing, and some are polite and ask for little; none of them has a token.
+#[test]
+fn who_takes_all_places_does_not_keep_them() {
+    let (home, served) = narrow("places");
     let port = served.port;
     let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server listens");
-    let page = format!("GET /main.js HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n").repeat(1000);
-    let unread = (0..40).map(|_| {
+    let mut held: Vec<TcpStream> = (0..40).map(|_| unread(port, "none")).collect();
+    held.extend((0..40).map(|_| connect()));
+    let polite = (0..40).map(|_| {
         let mut stream = connect();
-        stream.set_write_timeout(Some(Duration::from_millis(100))).expect("a time can be set");
-        while stream.write_all(page.as_bytes()).is_ok() {}
+        let ask = format!("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
+        stream.write_all(ask.as_bytes()).expect("it reads");
+        assert!(stream.read(&mut [0; 1024]).is_ok_and(|count| count > 0), "no answer");
         stream
     });
-    let mut held: Vec<TcpStream> = unread.collect();
-    held.extend((0..200).map(|_| connect()));
-    let begun = Instant::now();
-    let free = || {
-        // All at once: a single one may be lucky.
-        let asking: Vec<_> = (0..16)
-            .map(|_| std::thread::spawn(move || Request::get("/healthz").wait(BRIEF).send(port)))
-            .collect();
-        let answers = asking.into_iter().map(|thread| thread.join().expect("it asks"));
-        answers.filter(|answer| answer.as_ref().is_ok_and(|answer| answer.status == 200)).count() == 16
-    };
-    while !free() {
-        assert!(begun.elapsed() < Duration::from_secs(45), "{} connections keep everybody out", held.len());
-        std::thread::sleep(Duration::from_millis(500));
-    }
+    held.extend(polite.collect::<Vec<_>>());
+    assert!(is_free(port), "{} connections keep everybody out", held.len());
     let opened = Opened::set_up(home, served);
     let id = opened.submit(small());
     opened.until(&id, &["done"]);
     drop(held);
     opened.end(1);
+}
+
+#[test]
+fn who_has_a_token_and_reads_nothing_loses_the_place() {
+    let (home, served) = narrow("readers");
+    let opened = Opened::set_up(home, served);
+    let port = opened.served.port;
+    let held: Vec<TcpStream> = (0..40).map(|_| unread(port, &opened.token)).collect();
+    let begun = Instant::now();
+    while !is_free(port) {
+        assert!(begun.elapsed() < Duration::from_secs(45), "{} connections keep everybody out", held.len());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    drop(held);
+    opened.end(0);
 }
 
 #[test]

@@ -140,7 +140,7 @@ async function attempt(request) {
     // What a dead session still had under way is nobody's problem any more.
     const problem = session.aborted ? new Problem({ code: "token" })
       : error instanceof Problem ? error : new Problem({ code: "network" });
-    if (problem.code === "token" && !session.aborted) locked();
+    if (["token", "locked"].includes(problem.code) && !session.aborted) locked();
     throw problem;
   }
 }

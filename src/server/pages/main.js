@@ -72,7 +72,7 @@ function setPosture(state) {
 function takeSetupCode() {
   const found = location.hash.match(/^#setup=(.+)$/);
   if (!found) return;
-  setupCode = decodeURIComponent(found[1]);
+  setupCode = found[1];
   window.history.replaceState(null, "", location.pathname);
 }
 
@@ -95,8 +95,15 @@ async function lock() {
     yes: () => t("lock"),
   });
   if (!isAgreed) return;
-  // Without an answer the page forgets all the same, and the next screen says that nobody answers.
-  await json("DELETE", "/api/v1/session").catch(() => {});
+  try {
+    await json("DELETE", "/api/v1/session");
+  } catch (problem) {
+    // Who believes it locked would leave an open vault behind.
+    if (problem.code !== "token") {
+      tell(() => t("lock.failed", { reason: explain(problem) }), { bad: true, retry: lock });
+      return;
+    }
+  }
   locked();
 }
 

@@ -129,6 +129,8 @@ export async function makeStudio({ sealed, locked }) {
       unsent = null;
       // An event may have told more of it already.
       if (!jobs.has(job.id)) take(job);
+      // Below the form on narrow windows, where nobody would see it begin.
+      stage.element.scrollIntoView({ block: "nearest" });
     } catch (problem) {
       if (problem.code !== "network") unsent = null;
       throw problem;
