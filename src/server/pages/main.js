@@ -52,7 +52,7 @@ function gate(status) {
 
 async function openStudio() {
   const status = await json("GET", "/api/v1/status");
-  studio = await makeStudio({ sealed: () => posture !== "red", locked });
+  studio = await makeStudio({ sealed: () => posture !== "red", locked, posture: setPosture });
   setPosture(status.posture);
   show(studio.element);
 }

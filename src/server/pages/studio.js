@@ -10,8 +10,11 @@ import { explain, t } from "./words.js";
 
 const isActive = (job) => job.status === "waiting" || job.status === "running";
 
-/** Makes the studio. `sealed()` is false when no picture may be made, `locked()` hears the session's end. */
-export async function makeStudio({ sealed, locked }) {
+/**
+ * Makes the studio. `sealed()` is false when no picture may be made, `locked()` hears the session's end, and
+ * `posture(state)` what is known of the fences: `null` while nobody answers.
+ */
+export async function makeStudio({ sealed, locked, posture }) {
   const capabilities = await json("GET", "/api/v1/capabilities");
   const jobs = new Map();
   const rows = new Map();
@@ -171,7 +174,11 @@ export async function makeStudio({ sealed, locked }) {
 
   const stream = listen("/api/v1/events", {
     opened() {
-      if (lost) hush();
+      if (lost) {
+        hush();
+        // It may be another start of the program.
+        json("GET", "/api/v1/status").then((status) => posture(status.posture), () => {});
+      }
       lost = false;
       history.reload();
       if (jobs.size) forgetOld();
@@ -184,6 +191,7 @@ export async function makeStudio({ sealed, locked }) {
     failed() {
       if (lost) return;
       lost = true;
+      posture(null);
       tell(() => t("error.network"), { bad: true, retry: () => { lost = false; stream.again(); } });
     },
   });
