@@ -52,7 +52,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     })
     .map_err(broken)?;
     end_on_signal(server.stop_handle()).map_err(broken)?;
-    // Tried again now that the engine and all other threads are there: ready means that they are fenced, too.
+    // Tried again now that the engine's thread is there: ready means that it is fenced, too. Later ones inherit it.
     if let Err(error) = server.try_fences() {
         server.queue().with(|darkroom| darkroom.record_refusal(StartRefusal::Probe))?;
         server.queue().close(StopReason::Error)?;
