@@ -1,6 +1,10 @@
 //! The auditor's program as an auditor runs it: on a copy of the frozen log, by its exit codes and its output.
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy takes for production code
 
+#[path = "../src/tests/folder.rs"]
+mod folder;
+
+use folder::copy_folder;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -37,18 +41,6 @@ impl Copy {
 impl Drop for Copy {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().flatten() {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
     }
 }
 

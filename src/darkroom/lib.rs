@@ -40,7 +40,7 @@ pub use acts::{Export, Page};
 pub use engine::{Engine, EngineError, Model, Pixels, Progress};
 pub use error::{Error, Trouble};
 pub use generate::{News, Tell};
-pub use metadata::{Metadata, Summary};
+pub use metadata::{Metadata, Summary, hex};
 pub use queue::{Job, JobState, Queue, Rules};
 pub use request::{Ask, GUIDANCE_MAX, Refusal, Request, SEED_MAX};
 pub use room::{Darkroom, Places, Posture, Start};

@@ -97,6 +97,6 @@ pub(crate) fn pseudonym(id: ObjectId, salt: [u8; 16]) -> audit::Object {
 }
 
 /// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

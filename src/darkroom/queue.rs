@@ -21,6 +21,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use table::{Entry, Table};
 use vault::{Erasure, ObjectId, Secret, SlotInfo};
+use zeroize::Zeroizing;
 
 pub use table::{Job, JobState};
 
@@ -104,7 +105,7 @@ impl Queue {
     /// # Errors
     /// What the act says; [`Error::Stopping`], or [`Error::Broken`] after a panic in an earlier act.
     pub fn with<T>(&self, act: impl FnOnce(&mut Darkroom) -> Result<T, Error>) -> Result<T, Error> {
-        (&*self.shared).hold(act)
+        self.shared.with(act)
     }
 
     /// Accepts a request: it is on record and will be carried out, or it is refused.
@@ -161,19 +162,18 @@ impl Queue {
     /// [`Error::NoJob`].
     pub fn job(&self, id: audit::Job) -> Result<Job, Error> {
         let table = self.shared.table();
-        table.entries.iter().find(|e| e.job.id == id).map(|e| table.view(e)).ok_or(Error::NoJob)
+        table.find(id).map(|entry| table.view(entry))
     }
 
     /// The newest preview of a request in work, as PNG.
     ///
     /// # Errors
     /// [`Error::NoJob`] if there is none.
-    pub fn preview(&self, id: audit::Job) -> Result<Vec<u8>, Error> {
+    pub fn preview(&self, id: audit::Job) -> Result<Zeroizing<Vec<u8>>, Error> {
         let table = self.shared.table();
-        let entry = table.entries.iter().find(|e| e.job.id == id);
-        let pixels = entry.and_then(|e| e.preview.clone()).ok_or(Error::NoJob)?;
+        let pixels = table.find(id)?.preview.clone().ok_or(Error::NoJob)?;
         drop(table);
-        Ok(marks::png(&pixels, &id.to_string())?)
+        Ok(Zeroizing::new(marks::png(&pixels, &id.to_string())?))
     }
 
     /// Previews cost time: they are made while somebody watches.
@@ -194,7 +194,7 @@ impl Queue {
     pub fn cancel(&self, id: audit::Job) -> Result<Job, Error> {
         self.with(|darkroom| {
             let mut table = self.shared.table();
-            let entry = table.entries.iter_mut().find(|e| e.job.id == id).ok_or(Error::NoJob)?;
+            let entry = table.find_mut(id)?;
             let work = entry.work.take();
             match entry.job.state {
                 JobState::Waiting => entry.job.state = JobState::Cancelled,
@@ -270,13 +270,17 @@ impl Queue {
 
 impl Hold for &Shared {
     fn hold<T>(&mut self, act: impl FnOnce(&mut Darkroom) -> Result<T, Error>) -> Result<T, Error> {
-        // After a panic in the middle of an act nobody knows what state it left: nothing more is done with it.
-        let mut darkroom = self.darkroom.lock().map_err(|_| Error::Broken)?;
-        act(darkroom.as_mut().ok_or(Error::Stopping)?)
+        self.with(act)
     }
 }
 
 impl Shared {
+    fn with<T>(&self, act: impl FnOnce(&mut Darkroom) -> Result<T, Error>) -> Result<T, Error> {
+        // After a panic in the middle of an act nobody knows what state it left: nothing more is done with it.
+        let mut darkroom = self.darkroom.lock().map_err(|_| Error::Broken)?;
+        act(darkroom.as_mut().ok_or(Error::Stopping)?)
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         // Every change of the table is one assignment after another: it makes sense at any moment.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
@@ -286,9 +290,8 @@ impl Shared {
     fn changed(&self, mut table: MutexGuard<'_, Table>, id: audit::Job) -> Result<Job, Error> {
         table.version += 1;
         let version = table.version;
-        let entry = table.entries.iter_mut().find(|e| e.job.id == id).ok_or(Error::NoJob)?;
-        entry.job.version = version;
-        let view = table.entries.iter().find(|e| e.job.id == id).map(|e| table.view(e)).ok_or(Error::NoJob);
+        table.find_mut(id)?.job.version = version;
+        let view = table.find(id).map(|entry| table.view(entry));
         drop(table);
         self.wake.notify_all();
         (self.notify)();
@@ -297,7 +300,7 @@ impl Shared {
 
     fn update(&self, id: audit::Job, change: impl FnOnce(&mut Entry)) {
         let mut table = self.table();
-        if let Some(entry) = table.entries.iter_mut().find(|e| e.job.id == id) {
+        if let Ok(entry) = table.find_mut(id) {
             change(entry);
         }
         let _ = self.changed(table, id);

@@ -45,20 +45,20 @@ impl House {
         self: &Arc<Self>,
         act: impl FnOnce(&Queue) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Problem> {
-        let house = Arc::clone(self);
-        self.beside(move || act(&house.queue).map_err(Problem::from)).await
+        self.beside(|house| act(&house.queue).map_err(Problem::from)).await
     }
 
     /// Anything that may wait, beside the event loop.
     pub async fn beside<T: Send + 'static>(
         self: &Arc<Self>,
-        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+        work: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         if self.stopping.load(Ordering::Relaxed) {
             return Err(Error::Stopping.into());
         }
         // A panic is no answer of its own; where it happened is on stderr.
-        let done = tokio::task::spawn_blocking(work).await.unwrap_or(Err(Problem::INTERNAL));
+        let house = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || work(&house)).await.unwrap_or(Err(Problem::INTERNAL));
         let log_failed = done.as_ref().is_err_and(|problem| problem.parts().0 == "log");
         self.log_failed.fetch_or(log_failed, Ordering::Relaxed);
         done

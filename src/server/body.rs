@@ -65,11 +65,6 @@ pub fn unhex(text: &str) -> Option<[u8; 16]> {
     u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)
 }
 
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 async fn read(request: Request) -> Result<Bytes, Problem> {
     // Who says beforehand how much it will be is spared the sending.
     if request.body().size_hint().lower() > BYTES_MAX as u64 {

@@ -10,7 +10,7 @@ use axum::extract::{Extension, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use darkroom::{JobId, JobState};
+use darkroom::JobId;
 use http_body::Frame;
 use serde_json::{Value, json};
 use std::convert::Infallible;
@@ -71,7 +71,7 @@ async fn tell(house: &Arc<House>, key: Key, only: Option<JobId>, mut events: Eve
                 events.send("job", &jobs::describe(&job)).await?;
             }
             newest = newest.max(job.version);
-            ended = !matches!(job.state, JobState::Waiting | JobState::Running);
+            ended = job.state.is_over();
         }
         seen = newest;
         if only.is_some() && ended {

@@ -55,14 +55,14 @@ pub async fn show(State(house): State<Arc<House>>, Id(id): Id) -> Result<Json<Va
 pub async fn content(State(house): State<Arc<House>>, Id(id): Id) -> Result<Response, Problem> {
     let id = ObjectId(id);
     let png = house.act(move |queue| queue.with(|darkroom| darkroom.view(id))).await?;
-    Ok(([(header::CONTENT_TYPE, "image/png")], whole(png)).into_response())
+    Ok(png_answer(png))
 }
 
 /// A small one.
 pub async fn thumbnail(State(house): State<Arc<House>>, Id(id): Id) -> Result<Response, Problem> {
     let id = ObjectId(id);
     let png = house.act(move |queue| queue.with(|darkroom| darkroom.view_preview(id))).await?;
-    Ok(([(header::CONTENT_TYPE, "image/png")], whole(png)).into_response())
+    Ok(png_answer(png))
 }
 
 #[derive(Deserialize)]
@@ -85,9 +85,7 @@ pub async fn export(
     let (name, png) = copy.await?;
     // Names are of our own making: letters, digits, `_` and `.`.
     let disposition = format!("attachment; filename=\"{name}\"");
-    let headers =
-        [(header::CONTENT_TYPE, "image/png".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
-    Ok((headers, whole(png)).into_response())
+    Ok(([(header::CONTENT_DISPOSITION, disposition)], png_answer(png)).into_response())
 }
 
 /// Destroys the key of one.
@@ -151,9 +149,9 @@ fn parse(id: &str) -> Result<ObjectId, Problem> {
     unhex(id).map(ObjectId).ok_or(Problem::NOT_FOUND)
 }
 
-/// A body that is wiped once it is sent, not copied before.
-fn whole(png: Zeroizing<Vec<u8>>) -> Bytes {
-    Bytes::from_owner(png)
+/// A picture that is not copied on its way, and wiped once it is sent.
+pub fn png_answer(png: Zeroizing<Vec<u8>>) -> Response {
+    ([(header::CONTENT_TYPE, "image/png")], Bytes::from_owner(png)).into_response()
 }
 
 fn describe(picture: &Summary) -> Value {

@@ -1,13 +1,14 @@
 //! Requests for pictures.
 
 use crate::House;
-use crate::body::{Body, Id, hex};
+use crate::body::{Body, Id};
+use crate::images::png_answer;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
-use darkroom::{Ask, Job, JobId, JobState};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use darkroom::{Ask, Job, JobId, JobState, hex};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -96,8 +97,7 @@ pub async fn cancel(
 
 /// Its newest preview.
 pub async fn preview(State(house): State<Arc<House>>, Id(id): Id) -> Result<Response, Problem> {
-    let png = house.queue.preview(JobId(id))?;
-    Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response())
+    Ok(png_answer(house.queue.preview(JobId(id))?))
 }
 
 /// A request as it is answered.

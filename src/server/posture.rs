@@ -49,8 +49,7 @@ impl Fences {
 
 /// The report, and what was tried just now.
 pub async fn show(State(house): State<Arc<House>>) -> Result<Json<Value>, Problem> {
-    let asked = Arc::clone(&house);
-    let tried = house.beside(move || Ok(asked.fences.try_all())).await?;
+    let tried = house.beside(|house| Ok(house.fences.try_all())).await?;
     let report = &house.fences.report;
     let (probe, broken) = match &tried {
         Ok(probe) => (Some(probe), None),

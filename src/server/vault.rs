@@ -1,12 +1,12 @@
 //! Setting up, unlocking, locking, and what the page must know to begin.
 
 use crate::House;
-use crate::body::{Body, hex};
+use crate::body::Body;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use darkroom::{Clock as _, GUIDANCE_MAX, Grade, SEED_MAX, Secret};
+use darkroom::{Clock as _, GUIDANCE_MAX, Grade, SEED_MAX, Secret, hex};
 use policy::KeepPrompts;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -77,9 +77,7 @@ pub async fn set_up(
     State(house): State<Arc<House>>,
     Body(ask): Body<SetUp>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let asked = Arc::clone(&house);
-    let answer = house.beside(move || {
-        let house = asked;
+    let answer = house.beside(move |house| {
         match house.sessions.setup_is_open(house.now_ms()) {
             None => return Err(Problem::SETUP_DONE),
             Some(false) => return Err(Problem::SETUP_EXPIRED),
@@ -91,7 +89,7 @@ pub async fn set_up(
         let secret = Secret::passphrase(&ask.passphrase.0).map_err(darkroom::Error::from)?;
         let code = house.queue.with(|darkroom| darkroom.create_vault(&secret)).map_err(Problem::from)?;
         house.sessions.end_setup();
-        let token = begin(&house)?;
+        let token = begin(house)?;
         Ok(json!({ "token": *token, "idle_s": house.idle_s, "recovery_code": *code.text() }))
     });
     Ok((StatusCode::CREATED, Json(answer.await?)))
@@ -102,9 +100,7 @@ pub async fn unlock(
     State(house): State<Arc<House>>,
     Body(ask): Body<Unlock>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let asked = Arc::clone(&house);
-    let answer = house.beside(move || {
-        let house = asked;
+    let answer = house.beside(move |house| {
         let guess = house.sessions.guess(house.now_ms())?;
         // None is so long or so short.
         let secret = Secret::passphrase(&ask.passphrase.0).map_err(|_| Problem::PASSPHRASE)?;
@@ -117,7 +113,7 @@ pub async fn unlock(
                 return Err(error.into());
             }
         }
-        let token = begin(&house)?;
+        let token = begin(house)?;
         Ok(json!({ "token": *token, "idle_s": house.idle_s }))
     });
     Ok((StatusCode::CREATED, Json(answer.await?)))

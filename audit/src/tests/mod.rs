@@ -4,11 +4,13 @@ mod append;
 mod crash;
 mod every;
 mod fixture;
+mod folder;
 mod forge;
 mod reader;
 mod robust;
 mod tamper;
 
+use self::folder::copy_folder;
 use crate::durable::Disk;
 use crate::faults::Faults;
 use crate::verify::verify_still;
@@ -55,17 +57,6 @@ impl Dir {
 impl Drop for Dir {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().flatten() {
-        let target = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy_folder(&entry.path(), &target),
-            false => drop(std::fs::copy(entry.path(), target).unwrap()),
-        }
     }
 }
 

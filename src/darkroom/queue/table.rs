@@ -27,6 +27,13 @@ pub enum JobState {
     Cancelled,
 }
 
+impl JobState {
+    /// Whether nothing more will become of it.
+    pub fn is_over(self) -> bool {
+        !matches!(self, Self::Waiting | Self::Running)
+    }
+}
+
 /// A request as its asker sees it. The prompt is no part of it.
 #[derive(Clone)]
 pub struct Job {
@@ -87,12 +94,26 @@ pub(super) struct Entry {
 }
 
 impl Table {
+    /// The request `id`.
+    pub fn find(&self, id: audit::Job) -> Result<&Entry, Error> {
+        self.entries.iter().find(|e| e.job.id == id).ok_or(Error::NoJob)
+    }
+
+    /// The same, to change it.
+    pub fn find_mut(&mut self, id: audit::Job) -> Result<&mut Entry, Error> {
+        self.entries.iter_mut().find(|e| e.job.id == id).ok_or(Error::NoJob)
+    }
+
     /// An entry with what depends on the others and on the time.
     pub fn view(&self, entry: &Entry) -> Job {
-        let open = |e: &&Entry| matches!(e.job.state, JobState::Waiting | JobState::Running);
         let mut job = entry.job.clone();
         job.ahead = match job.state {
-            JobState::Waiting => self.entries.iter().take_while(|e| e.job.id != job.id).filter(open).count(),
+            JobState::Waiting => self
+                .entries
+                .iter()
+                .take_while(|e| e.job.id != job.id)
+                .filter(|e| !e.job.state.is_over())
+                .count(),
             _ => 0,
         };
         if let (JobState::Running, Some(started)) = (job.state, entry.started) {
@@ -102,9 +123,8 @@ impl Table {
     }
 
     pub fn forget_old(&mut self) {
-        let open = |e: &Entry| matches!(e.job.state, JobState::Waiting | JobState::Running);
-        while self.entries.iter().filter(|e| !open(e)).count() > ENDED_MAX {
-            let oldest = self.entries.iter().position(|e| !open(e));
+        while self.entries.iter().filter(|e| e.job.state.is_over()).count() > ENDED_MAX {
+            let oldest = self.entries.iter().position(|e| e.job.state.is_over());
             oldest.and_then(|at| self.entries.remove(at));
         }
     }

@@ -4,7 +4,7 @@ use super::Shared;
 use super::table::JobState;
 use crate::Error;
 use crate::engine::{Engine, EngineError};
-use crate::generate::{Hold as _, Intent, News, carry_out};
+use crate::generate::{Intent, News, carry_out};
 use crate::request::Request;
 use audit::words::GenerateFailure;
 use std::ops::ControlFlow;
@@ -78,7 +78,7 @@ impl Shared {
         let ended = catch_unwind(AssertUnwindSafe(|| match engine.check(request) {
             Ok(()) => carry_out(&mut &*self, intent, request, engine, &mut tell),
             Err(error) => {
-                (&mut &*self).hold(|darkroom| darkroom.fail(intent, GenerateFailure::Refused, 0))?;
+                self.with(|darkroom| darkroom.fail(intent, GenerateFailure::Refused, 0))?;
                 Err(error.into())
             }
         }));
@@ -101,7 +101,7 @@ impl Shared {
     }
 
     fn lock_if_empty(&self) {
-        let locked = (&mut &*self).hold(|darkroom| {
+        let locked = self.with(|darkroom| {
             let mut table = self.table();
             let waits = table.entries.iter().any(|e| e.job.state == JobState::Waiting);
             match table.lock_when_empty && !waits {
