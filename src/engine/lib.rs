@@ -1,0 +1,192 @@
+//! The seam between whoever keeps pictures and whatever makes them: a recipe in, steps and pixels out.
+//!
+//! All that crosses it is plain data, so that an engine may move to a process of its own. Belongs here: that data and the
+//! two traits. Does not belong here: records, requests, tensors; this crate names nothing else of ours.
+//!
+//! A request crosses twice. [`Check::check`] turns its text into tokens and says what the model cannot do; it may be
+//! asked while a picture is in work. [`Engine::generate`] takes the tokens, never the text.
+
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// The loaded model, as far as requests and records need to know it.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Its name for people.
+    pub name: String,
+    /// SHA-256 of its files.
+    pub digest: [u8; 32],
+    /// Where it computes.
+    pub device: Device,
+    /// Others than its owner can write the files that it is used from.
+    pub may_change: bool,
+    /// Width and height in pixels when a request names none.
+    pub side_px_default: u32,
+    /// Greatest width and height in pixels.
+    pub side_px_max: u32,
+    /// Steps when a request names none.
+    pub steps_default: u32,
+}
+
+/// Where a model computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// The processor.
+    Cpu,
+    /// An NVIDIA GPU.
+    Cuda,
+}
+
+/// What is to be drawn.
+pub struct Recipe {
+    /// What the pictures show.
+    pub prompt: Zeroizing<String>,
+    /// What guidance leads away from; empty for nothing.
+    pub negative_prompt: Zeroizing<String>,
+    /// How they are drawn.
+    pub settings: Settings,
+}
+
+/// The numbers of a recipe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Transformer evaluations.
+    pub steps: u32,
+    /// Guidance in thousandths; 0 is off.
+    pub guidance_milli: u32,
+    /// One per picture.
+    pub seeds: Vec<u32>,
+}
+
+/// A recipe that the model can do, as the model reads it.
+pub struct Prepared {
+    /// The tokens of the prompt.
+    pub tokens: Zeroizing<Vec<u32>>,
+    /// The tokens of the negative prompt; none without guidance.
+    pub negative_tokens: Option<Zeroizing<Vec<u32>>>,
+    /// How the pictures are drawn.
+    pub settings: Settings,
+}
+
+/// A picture before it is encoded: 8-bit RGB, rows from the top, no padding.
+pub struct Pixels {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// `3 * width * height` bytes.
+    pub rgb: Vec<u8>,
+}
+
+/// What an engine tells while it works.
+pub enum Progress {
+    /// Work begins.
+    Begun,
+    /// A step has ended.
+    Step {
+        /// Index of the picture in the recipe.
+        picture: usize,
+        /// The step, counted from 1.
+        index: u32,
+        /// A small picture of where this step expects to arrive, if one was asked for.
+        preview: Option<Pixels>,
+    },
+    /// A picture is done.
+    Picture {
+        /// Its index in the recipe.
+        picture: usize,
+        /// Its pixels.
+        pixels: Pixels,
+    },
+}
+
+/// What an engine is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Go on; `preview` asks for a small picture with the next step, which costs time.
+    GoOn {
+        /// Is one wanted?
+        preview: bool,
+    },
+    /// End the work within one step.
+    Cancel,
+}
+
+/// Why an engine made no picture. The text never repeats the prompt.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The model cannot do what was asked; nothing was computed.
+    #[error("{text}")]
+    Refused {
+        /// Which rule is broken.
+        rule: Rule,
+        /// The sentence for the person.
+        text: String,
+    },
+    /// It began and did not end.
+    #[error("{text}")]
+    Failed {
+        /// Why.
+        cause: Cause,
+        /// The sentence for the person.
+        text: String,
+    },
+}
+
+/// What a model can refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The prompt has more tokens than the model reads.
+    PromptLength,
+    /// The prompt cannot be turned into tokens.
+    PromptEncoding,
+    /// The model has no positions for this size.
+    Size,
+    /// Another number is out of range.
+    Parameter,
+    /// It does not fit in the memory that is left.
+    Memory,
+}
+
+/// Why work ended without its pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// [`Reply::Cancel`].
+    Cancelled,
+    /// A value was not finite.
+    NonFinite,
+    /// Memory ran out.
+    Memory,
+    /// Anything else.
+    Other,
+}
+
+/// Says what a model can do, from any thread, also while it works.
+pub trait Check: Send + Sync {
+    /// Holds a recipe against the model, without computing, and turns its texts into tokens.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    fn check(&self, recipe: &Recipe) -> Result<Prepared, Error>;
+}
+
+/// Something that makes pictures.
+pub trait Engine: Send {
+    /// The loaded model.
+    fn model(&self) -> &Model;
+
+    /// What can be asked beside its work.
+    fn checker(&self) -> Arc<dyn Check>;
+
+    /// Makes one picture per seed, in order, and hands each over as soon as it is done. [`Reply::Cancel`] ends it within
+    /// one step. Nothing of the recipe outlives the call.
+    ///
+    /// # Errors
+    /// [`Error`].
+    fn generate(&mut self, prepared: &Prepared, tell: &mut dyn FnMut(Progress) -> Reply)
+    -> Result<(), Error>;
+}
