@@ -1,13 +1,15 @@
 //! One batch: stamped, written, synced, signed, synced. The middle of the append path.
 
 use crate::durable::{AppendError, is_full, is_in_place, open_append};
-use crate::event::{Entry, Event};
+use crate::entry::Entry;
+use crate::event::Event;
+use crate::journal::FILE_BYTES;
 use crate::merkle::{Frontier, Hash, leaf};
 use crate::note::{Checkpoint, Note};
 use crate::paths::SEGMENT_RECORDS;
-use crate::record::{self, Stamp};
+use crate::record::{self, Record, Stamp};
 use crate::token::Digest;
-use crate::writer::{Failure, Writer};
+use crate::writer::{Failure, Tail, Writer};
 use ed25519_dalek::SigningKey;
 use std::io;
 
@@ -26,6 +28,12 @@ struct Batch {
     ts_ms: u64,
 }
 
+/// How far the two files were written: number and length of each.
+struct Lengths {
+    segment: (u64, u64),
+    journal: (u64, u64),
+}
+
 impl Writer {
     /// Writes a batch and signs the log with it, at a hand-over with the next key too. After `Failure::Full` the
     /// files are as before.
@@ -39,7 +47,10 @@ impl Writer {
             entries.push(Event::ClockAnomaly { delta_ms }.by_system());
         }
         let batch = self.stamp(&entries, wall, mono)?;
-        let before = (self.segment_index, self.segment.len, self.journal.len);
+        let before = Lengths {
+            segment: (self.segment_index, self.segment.len),
+            journal: (self.journal_number, self.journal.len),
+        };
         let note = match self.write(&batch, next) {
             Err(Failure::Full) => {
                 self.undo(before).map_err(Failure::during("taking back a partial write"))?;
@@ -55,6 +66,12 @@ impl Writer {
             self.is_behind = wall < self.ts_ms;
         }
         batch.leaves.iter().for_each(|leaf| self.tiles.push(*leaf));
+        let lines = batch.runs.iter().flat_map(|(_, bytes)| bytes.split(|b| *b == b'\n'));
+        for line in lines.filter(|line| !line.is_empty()) {
+            if let Ok((record, _)) = Record::parse(line) {
+                self.intents.record(&record);
+            }
+        }
         // Derived files: the batch is durable without them, and the next batch or the next start completes them.
         let _ = self.disk.derive(&self.paths.checkpoint(), &note.bytes());
         let _ = self.tiles.flush(&self.disk, &self.paths);
@@ -113,7 +130,7 @@ impl Writer {
     fn write(&mut self, batch: &Batch, next: Option<&SigningKey>) -> Result<Note, Failure> {
         let segment_path = self.paths.segment(self.segment_index);
         if !is_in_place(&self.segment.file, &segment_path, self.segment.len)
-            || !is_in_place(&self.journal.file, &self.paths.journal(), self.journal.len)
+            || !is_in_place(&self.journal.file, &self.paths.journal(self.journal_number), self.journal.len)
         {
             return Err(Failure::Ended("a file of the log was removed or changed", io::ErrorKind::Other));
         }
@@ -138,13 +155,25 @@ impl Writer {
         };
         let mut bytes = note.bytes();
         bytes.push(b'\n');
+        if self.journal.len >= FILE_BYTES {
+            let next = self.journal_number + 1;
+            let file = self.disk.create(&self.paths.journal(next));
+            self.journal = Tail { file: file.map_err(full_or("creating a file of checkpoints"))?, len: 0 };
+            self.journal_number = next;
+        }
         self.disk.append(&self.journal.file, &bytes).map_err(unwritten("writing a checkpoint"))?;
         self.journal.len += bytes.len() as u64;
         Ok(note)
     }
 
     /// Brings the files back to the lengths that they had.
-    fn undo(&mut self, (index, segment_len, journal_len): (u64, u64, u64)) -> io::Result<()> {
+    fn undo(&mut self, before: Lengths) -> io::Result<()> {
+        let ((index, segment_len), (number, journal_len)) = (before.segment, before.journal);
+        while self.journal_number > number {
+            self.disk.remove(&self.paths.journal(self.journal_number))?;
+            self.journal_number -= 1;
+            self.journal.file = open_append(&self.paths.journal(self.journal_number))?;
+        }
         self.disk.truncate(&self.journal.file, journal_len)?;
         self.journal.len = journal_len;
         while self.segment_index > index {

@@ -2,10 +2,11 @@
 //!
 //! Each function has the system calls that it makes above it; between any two of them the machine may lose power.
 
+use crate::paths::open_regular;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The disk. In tests it can be made to fail, or to stop, before any single effect.
 #[derive(Clone, Debug, Default)]
@@ -60,14 +61,18 @@ impl Disk {
     pub fn create(&self, path: &Path) -> io::Result<File> {
         self.step("create")?;
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
-        self.sync_parent(path)?;
+        if let Err(e) = self.sync_parent(path) {
+            // The caller takes it for not made, and may try again.
+            let _ = fs::remove_file(path);
+            return Err(e);
+        }
         Ok(file)
     }
 
     /// Puts a whole file in place: afterwards either the old content or the new one is there, durably.
     ///
     /// ```text
-    /// openat(AT_FDCWD, "vkeys.new", O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC, 0600) = 5
+    /// openat(AT_FDCWD, "vkeys.new", O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600) = 5
     /// write(5, "...", 90)                   = 90
     /// fsync(5)                              = 0
     /// rename("vkeys.new", "vkeys")          = 0
@@ -85,6 +90,16 @@ impl Disk {
         self.sync_parent(path)
     }
 
+    /// Whether there is room, here and now, for the new files with which [`Disk::replace`] would put these in place.
+    pub fn try_names(&self, paths: &[PathBuf]) -> io::Result<()> {
+        self.step("try names")?;
+        let new: Vec<PathBuf> = paths.iter().map(|path| new_name(path)).collect();
+        let made = new.iter().try_for_each(|new| write_new(new, &[]).map(drop));
+        // One that stays is removed by whoever makes the next one.
+        new.iter().for_each(|new| drop(fs::remove_file(new)));
+        made
+    }
+
     /// Puts a file in place that can be made again from others: as [`Disk::replace`], without waiting for the disk.
     pub fn derive(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let new = new_name(path);
@@ -97,13 +112,13 @@ impl Disk {
     /// Writes over a file of the same length, in place, so that on ordinary storage the old bytes are gone.
     ///
     /// ```text
-    /// openat(AT_FDCWD, "epoch.key", O_WRONLY|O_CLOEXEC) = 5
+    /// openat(AT_FDCWD, "epoch.key", O_WRONLY|O_NONBLOCK|O_NOFOLLOW|O_CLOEXEC) = 5
     /// write(5, "...", 118)                  = 118
     /// fdatasync(5)                          = 0
     /// ```
     pub fn overwrite(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         self.step("overwrite")?;
-        let mut file = OpenOptions::new().write(true).open(path)?;
+        let mut file = open_regular(path, OpenOptions::new().write(true))?;
         #[cfg(test)]
         if self.faults.is_torn() {
             let _ = file.write_all(&bytes[..bytes.len() / 2]);
@@ -165,14 +180,19 @@ pub(crate) enum AppendError {
     Sync(io::Error),
 }
 
-/// Whether an error says that the disk is full, or the user's share of it.
+/// Whether an error says that the disk is full, or the user's share of it, or that a file may not grow.
 pub(crate) fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => true,
+        // From the system it is about a write; our own is about a file that nobody would read.
+        io::ErrorKind::FileTooLarge => error.raw_os_error().is_some(),
+        _ => false,
+    }
 }
 
 /// Opens for appending what is there already.
 pub(crate) fn open_append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).open(path)
+    open_regular(path, OpenOptions::new().append(true))
 }
 
 /// Whether the open file is still the one with that name, and has that length: nobody removed it, put another one in
@@ -182,9 +202,17 @@ pub(crate) fn is_in_place(file: &File, path: &Path, len: u64) -> bool {
     ours.ino() == named.ino() && ours.dev() == named.dev() && ours.nlink() == 1 && ours.len() == len
 }
 
-/// Writes a temporary file; what a full disk did not take is removed at once, since the space is needed.
+/// Writes a temporary file; what a full disk did not take is removed at once, since the space is needed. What lies there
+/// already is what a crash left, or a link or pipe that somebody put there: it is removed and never opened.
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let open = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = match open() {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            open()?
+        }
+        other => other?,
+    };
     if let Err(e) = file.write_all(bytes) {
         let _ = fs::remove_file(path);
         return Err(e);
@@ -193,7 +221,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
 }
 
 /// `name.new`, beside the file.
-fn new_name(path: &Path) -> std::path::PathBuf {
+fn new_name(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     name.into()

@@ -3,7 +3,7 @@
 use crate::token::Digest;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An error of the log.
 #[derive(Debug)]
@@ -86,7 +86,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent { dir } => {
-                write!(f, "there is no log in {}; a first start creates it", dir.display())
+                write!(
+                    f,
+                    "there is no log in {}; name the folder `audit` of the program, or a copy of it",
+                    dir.display()
+                )
             }
             Self::Exists { dir } => write!(f, "there is a log in {} already; open it instead", dir.display()),
             Self::Busy { dir } => {
@@ -132,4 +136,10 @@ impl std::error::Error for Error {
             _ => None,
         }
     }
+}
+
+/// Says what was being done, and with which file.
+pub(crate) fn io_error(during: &'static str, path: &Path) -> impl Fn(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Io { during, path: path.clone(), source }
 }

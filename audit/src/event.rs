@@ -2,92 +2,11 @@
 //!
 //! There is no text in it: a field's type must be one of those in `token.rs`.
 
-use crate::token::{Actor, Digest, Field, Job, Kind, Object, PublicKey};
+use crate::token::{Digest, Field, Kind, PublicKey};
 use crate::words::*;
 
 /// Version of the record format, the `v` of every record.
 pub const VERSION: u32 = 1;
-
-/// One event with its circumstances: what [`crate::Log::append`] takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// What happened.
-    pub event: Event,
-    /// Who did it.
-    pub actor: Actor,
-    /// Which object it concerns.
-    pub object: Option<Object>,
-    /// Which job it belongs to.
-    pub job: Option<Job>,
-    /// How it ended.
-    pub outcome: Outcome,
-}
-
-impl Event {
-    /// The event as an act of `actor`, outcome `ok`.
-    pub fn by(self, actor: Actor) -> Entry {
-        Entry { event: self, actor, object: None, job: None, outcome: Outcome::Ok }
-    }
-
-    /// The event as an act of the program itself, outcome `ok`.
-    pub fn by_system(self) -> Entry {
-        self.by(Actor::System)
-    }
-
-    /// Whether the event may use the space that is set aside for a full disk: endings, erasures, what the log says about
-    /// itself, and the start and unlocking without which nothing can be erased. A wrong secret is not among them, or
-    /// guessing could use up the space.
-    pub(crate) fn may_use_reserve(&self) -> bool {
-        let name = self.name();
-        name.starts_with("object.eras")
-            || name.starts_with("key.")
-            || name.starts_with("recovery.")
-            || matches!(
-                self,
-                Self::BootStarted { .. }
-                    | Self::BootRefused { .. }
-                    | Self::PostureRecorded { .. }
-                    | Self::BootReady { .. }
-                    | Self::BootStopped { .. }
-                    | Self::VaultUnlocked { .. }
-                    | Self::VaultLocked { .. }
-                    | Self::VaultRolled { .. }
-                    | Self::ObjectMissing {}
-                    | Self::GenerateFailed { .. }
-                    | Self::GenerateFinished { .. }
-                    | Self::ObjectExportFailed { .. }
-                    | Self::DiskReserveLow {}
-            )
-    }
-}
-
-impl Entry {
-    /// The same, concerning `object`.
-    pub fn object(self, object: Object) -> Self {
-        Self { object: Some(object), ..self }
-    }
-
-    /// The same, belonging to `job`.
-    pub fn job(self, job: Job) -> Self {
-        Self { job: Some(job), ..self }
-    }
-
-    /// The same, refused by a rule.
-    pub fn denied(self) -> Self {
-        Self { outcome: Outcome::Denied, ..self }
-    }
-
-    /// The same, tried and not done.
-    pub fn failed(self) -> Self {
-        Self { outcome: Outcome::Failed, ..self }
-    }
-
-    /// Whether the event has the object and the job that its type requires.
-    pub(crate) fn is_complete(&self) -> bool {
-        schema(self.event.name())
-            .is_some_and(|t| (!t.object || self.object.is_some()) && (!t.job || self.job.is_some()))
-    }
-}
 
 /// One event type of the schema.
 #[derive(Debug)]
@@ -189,6 +108,13 @@ events! {
         /// The process keeps user id 0 (without capabilities).
         uid0: bool,
     }
+    /// A forbidden operation worked in a running program: no picture is made from here on.
+    "fence.found_open" FenceFoundOpen {}
+    /// The files of the model can be changed by others than their owner while the program uses them.
+    "model.may_change" ModelMayChange {
+        /// Digest of the model as it was loaded.
+        model: Digest,
+    }
     /// The program is ready: model loaded, fences tested, posture on record.
     "boot.ready" BootReady {
         /// Digest of the loaded model.
@@ -231,6 +157,13 @@ events! {
         /// The vault's root.
         vault_root: Digest,
     }
+    /// Somebody who had proved a right came in by this door; the acts that follow name the same actor.
+    "session.opened" SessionOpened {
+        /// The door.
+        door: Door,
+        /// Slot number.
+        slot: u32,
+    }
     /// A secret opened no slot.
     "vault.unlock_failed" VaultUnlockFailed {}
     /// The vault was locked.
@@ -241,6 +174,64 @@ events! {
         vault_seq: u64,
         /// The vault's root.
         vault_root: Digest,
+    }
+    /// The vault is older than a state that the log names: an old copy was put back. It stays shut.
+    "vault.rolled_back" VaultRolledBack {
+        /// The epoch that was found.
+        found_epoch: u64,
+        /// The entry count that was found.
+        found_seq: u64,
+        /// The root that was found.
+        found_root: Digest,
+    }
+    /// The log does not hold the records that the vault remembers: it was cut back or replaced. The vault stays shut.
+    "log.mark_missed" LogMarkMissed {
+        /// Number of records that the vault remembers.
+        mark_size: u64,
+        /// Root over them.
+        mark_root: Digest,
+        /// Signing epoch that the vault remembers.
+        mark_epoch: u32,
+    }
+    /// Vault file and mirror are damaged, so that nothing opens them. The vault stays shut.
+    "vault.damaged" VaultDamaged {}
+    /// The vault file was damaged; what it was lacking was taken from its mirror.
+    "vault.healed" VaultHealed {
+        /// SHA-256 of the vault file as it was found.
+        found_sha256: Digest,
+        /// Its length; 0 if there was none.
+        found_bytes: u64,
+    }
+    /// The key of an epoch that a roll ended could not be overwritten yet: what was erased with it is not gone for good.
+    "vault.key_remains" VaultKeyRemains {
+        /// Number of that epoch.
+        key_epoch: u64,
+    }
+    /// That key is overwritten now.
+    "vault.key_wiped" VaultKeyWiped {
+        /// Number of that epoch.
+        key_epoch: u64,
+    }
+    /// The anchor no longer holds the key of the vault file's epoch: nothing opens it.
+    "vault.key_gone" VaultKeyGone {
+        /// Number of that epoch.
+        key_epoch: u64,
+    }
+    /// The folder of sealed files was accepted as it is, on a person's word.
+    "outputs.accepted" OutputsAccepted {
+        /// How many objects have no sealed file there.
+        missing: u64,
+    }
+    /// A new secret for a slot was asked for; written before anything is changed. Closed by `vault.secret_changed`,
+    /// `vault.secret_failed` or `recovery.reconciled` of the same job.
+    "vault.secret_requested" [job] VaultSecretRequested {
+        /// What proved the right.
+        by: Proof,
+    }
+    /// No slot was changed.
+    "vault.secret_failed" [job] VaultSecretFailed {
+        /// Why.
+        reason: ObjectFailure,
     }
     /// A slot has a new secret.
     "vault.secret_changed" VaultSecretChanged {
@@ -338,6 +329,22 @@ events! {
         /// The vault's root.
         vault_root: Digest,
     }
+    /// A picture was sealed and is durable: what `object.created` says, without what would tie a kept copy of the sealed
+    /// file to its pseudonym.
+    "object.sealed" [object job] ObjectSealed {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// HMAC-SHA-256 of the sealed file under the object's salt, which is destroyed with its key.
+        ciphertext_mac: Digest,
+        /// The vault's epoch.
+        vault_epoch: u64,
+        /// The vault's entry count.
+        vault_seq: u64,
+        /// The vault's root.
+        vault_root: Digest,
+    }
     /// All pictures of the job are on record.
     "generate.finished" [job] GenerateFinished {
         /// How many.
@@ -356,6 +363,13 @@ events! {
     "object.viewed" [object] ObjectViewed {
         /// How much of it.
         kind: View,
+    }
+    /// Several pictures are about to be shown together, on one page.
+    "objects.viewed" ObjectsViewed {
+        /// How much of each.
+        kind: View,
+        /// How many.
+        count: u32,
     }
     /// A plain copy was asked for; written before any byte leaves. Closed by `object.exported`,
     /// `object.export_failed` or `recovery.reconciled` of the same job.
@@ -376,6 +390,8 @@ events! {
         /// How many objects.
         count: u64,
     }
+    /// One of the objects of an erasure; written together with its request.
+    "object.erase_named" [object job] ObjectEraseNamed {}
     /// The object's key is gone.
     "object.erased" [object job] ObjectErased {
         /// How well the storage forgets.

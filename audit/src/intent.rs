@@ -1,7 +1,7 @@
 //! Requests without an outcome: what a crash leaves, and what the next start has to look into.
 
 use crate::record::Record;
-use crate::token::{Actor, Job, Object, id_bytes};
+use crate::token::{Actor, Digest, Job, Object, id_bytes, unhex};
 use crate::words::IntentKind;
 
 /// A request that is on record without its outcome.
@@ -26,20 +26,58 @@ pub struct OpenIntent {
     pub objects_done: u64,
     /// Their pseudonyms.
     pub objects_seen: Vec<Object>,
+    /// The pseudonyms that an erasure names beside its request.
+    pub objects_named: Vec<Object>,
+    /// Where the vault stood at the request, as far as the log knew: by this it is judged what became of it.
+    pub vault: Option<VaultState>,
+}
+
+/// Where the vault stood, as a record names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VaultState {
+    /// Its epoch.
+    pub epoch: u64,
+    /// Its entry count.
+    pub seq: u64,
+    /// Its root.
+    pub root: Digest,
+}
+
+/// What the records leave open at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unfinished {
+    /// Requests without an outcome, oldest first.
+    pub open_intents: Vec<OpenIntent>,
+    /// The newest state of the vault that a record names.
+    pub vault: Option<VaultState>,
+    /// The epoch of the vault whose key could not be wiped, as far as no later record says that it is.
+    pub key_remains: Option<u64>,
 }
 
 /// Follows requests and outcomes through the log.
 #[derive(Debug, Default)]
-pub(crate) struct Intents(Vec<OpenIntent>);
+pub(crate) struct Intents(Unfinished);
 
 impl Intents {
     pub fn record(&mut self, record: &Record<'_>) {
+        if let Some(root) = record.text("vault_root").and_then(unhex) {
+            let int = |key| record.int(key).unwrap_or(0);
+            let (epoch, seq) = (int("vault_epoch"), int("vault_seq"));
+            self.0.vault = Some(VaultState { epoch, seq, root: Digest(root) });
+        }
+        match record.name {
+            "vault.key_remains" => self.0.key_remains = record.int("key_epoch"),
+            "vault.key_wiped" => self.0.key_remains = None,
+            _ => {}
+        }
         let Some(job) = record.job.and_then(|text| id_bytes(text.strip_prefix("j:")?)).map(Job) else {
             return;
         };
+        let vault = self.0.vault;
         let mut open = |kind, objects| {
             let bytes = |text: &str, prefix| id_bytes(text.strip_prefix(prefix)?);
-            self.0.push(OpenIntent {
+            self.0.open_intents.push(OpenIntent {
                 kind,
                 job,
                 seq: record.seq,
@@ -49,9 +87,11 @@ impl Intents {
                 objects,
                 objects_done: 0,
                 objects_seen: Vec::new(),
+                objects_named: Vec::new(),
+                vault,
             });
         };
-        use IntentKind::{Erase, Export, Generate};
+        use IntentKind::{Erase, Export, Generate, Secret};
         let seen = record.obj.and_then(|text| id_bytes(text.strip_prefix("o:")?)).map(Object);
         match record.name {
             "generate.requested" => open(Generate, record.int("images").unwrap_or(0)),
@@ -59,14 +99,21 @@ impl Intents {
             "object.erase_requested" if record.int("count") == Some(0) => {}
             "object.erase_requested" => open(Erase, record.int("count").unwrap_or(1)),
             "object.export_requested" => open(Export, 1),
-            "object.created" => self.count(job, Generate, seen),
+            "vault.secret_requested" => open(Secret, 0),
+            "object.erase_named" => {
+                for intent in self.of(job, Erase) {
+                    intent.objects_named.extend(seen);
+                }
+            }
+            "object.created" | "object.sealed" => self.count(job, Generate, seen),
             "generate.finished" | "generate.failed" => self.close(job, Generate),
             "object.erased" | "object.missing" | "object.erase_failed" => {
                 self.count(job, Erase, seen);
             }
             "object.exported" | "object.export_failed" => self.close(job, Export),
+            "vault.secret_changed" | "vault.secret_failed" => self.close(job, Secret),
             "recovery.reconciled" => {
-                for kind in [Generate, Erase, Export] {
+                for kind in [Generate, Erase, Export, Secret] {
                     if record.text("kind") == Some(kind.word()) {
                         self.close(job, kind);
                     }
@@ -76,20 +123,31 @@ impl Intents {
         }
     }
 
+    /// What is open now.
+    pub fn unfinished(&self) -> Unfinished {
+        self.0.clone()
+    }
+
     pub fn into_open(self) -> Vec<OpenIntent> {
-        self.0
+        self.0.open_intents
+    }
+
+    fn of(&mut self, job: Job, kind: IntentKind) -> impl Iterator<Item = &mut OpenIntent> {
+        self.0.open_intents.iter_mut().filter(move |intent| intent.job == job && intent.kind == kind)
     }
 
     fn count(&mut self, job: Job, kind: IntentKind, seen: Option<Object>) {
-        for intent in self.0.iter_mut().filter(|i| i.job == job && i.kind == kind) {
+        for intent in self.of(job, kind) {
             intent.objects_done += 1;
             intent.objects_seen.extend(seen);
         }
         // An erasure is over with its last object; a generation says so itself.
-        self.0.retain(|i| i.kind != IntentKind::Erase || i.job != job || i.objects_done < i.objects);
+        let over =
+            |i: &OpenIntent| i.kind == IntentKind::Erase && i.job == job && i.objects_done >= i.objects;
+        self.0.open_intents.retain(|intent| !over(intent));
     }
 
     fn close(&mut self, job: Job, kind: IntentKind) {
-        self.0.retain(|i| i.job != job || i.kind != kind);
+        self.0.open_intents.retain(|intent| intent.job != job || intent.kind != kind);
     }
 }

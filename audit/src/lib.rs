@@ -12,7 +12,7 @@
 //! # fn main() -> Result<(), audit::Error> {
 //! let dir = std::path::Path::new("audit");
 //! let (log, recovery) = Log::open(dir, SystemClock::new())?;
-//! for intent in &recovery.open_intents { /* look into it, append recovery.reconciled */ }
+//! for intent in log.unfinished()?.open_intents { /* look into it, append recovery.reconciled */ }
 //! let receipt = log.append(&[Event::VaultUnlockFailed {}.by_system()])?; // durable and signed
 //! # Ok(()) }
 //! ```
@@ -20,12 +20,14 @@
 mod clock;
 mod commit;
 mod durable;
+mod entry;
 mod error;
 mod event;
 #[cfg(test)]
 mod faults;
 mod handover;
 mod intent;
+mod journal;
 mod json;
 mod log;
 mod merkle;
@@ -36,6 +38,7 @@ mod record;
 mod replay;
 mod report;
 mod reserve;
+mod stored;
 mod tail;
 mod tile;
 mod token;
@@ -44,14 +47,16 @@ pub mod words;
 mod writer;
 
 pub use clock::{Clock, SystemClock};
+pub use entry::Entry;
 pub use error::Error;
-pub use event::{Entry, Event, SCHEMA, Type, VERSION, schema};
-pub use intent::OpenIntent;
+pub use event::{Event, SCHEMA, Type, VERSION, schema};
+pub use intent::{OpenIntent, Unfinished, VaultState};
 pub use log::{ENTRIES_MAX, Log};
 pub use note::{Checkpoint, VerifyKey};
 pub use open::{Recovery, Truncated};
-pub use replay::VaultState;
-pub use report::{Finding, Report, Subject};
+pub use paths::read_checkpoint;
+pub use report::{Cause, Doubt, Finding, Report, Subject};
+pub use stored::{Order, Records, Stored, Value, records};
 pub use tail::tail;
 pub use token::{Actor, Digest, Job, Kind, Object, PublicKey, actor, object};
 pub use verify::verify;

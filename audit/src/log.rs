@@ -2,9 +2,11 @@
 
 use crate::clock::Clock;
 use crate::durable::Disk;
-use crate::error::Error;
-use crate::event::{Entry, Event};
-use crate::open::{self, Recovery, io_error};
+use crate::entry::Entry;
+use crate::error::{Error, io_error};
+use crate::event::Event;
+use crate::intent::Unfinished;
+use crate::open::{self, Recovery};
 use crate::paths::Paths;
 use crate::replay::root_at;
 use crate::token::Digest;
@@ -41,6 +43,7 @@ type Call = (Vec<Entry>, Sender<Result<Receipt, Error>>);
 enum Command {
     Append(Vec<Entry>, Sender<Result<Receipt, Error>>),
     BeginEpoch(EpochReason, Sender<Result<u32, Error>>),
+    Unfinished(Sender<Result<Unfinished, Error>>),
 }
 
 impl Log {
@@ -112,6 +115,14 @@ impl Log {
         self.ask(|reply| Command::BeginEpoch(reason, reply))
     }
 
+    /// What the records leave open now.
+    ///
+    /// # Errors
+    /// `Unavailable` when the log's thread has ended.
+    pub fn unfinished(&self) -> Result<Unfinished, Error> {
+        self.ask(Command::Unfinished)
+    }
+
     /// The log as it is now: what the vault is to remember.
     pub fn mark(&self) -> Mark {
         *held(&self.mark)
@@ -120,9 +131,12 @@ impl Log {
     /// Compares the log with what the vault remembers. Reads the records again.
     ///
     /// # Errors
-    /// `Lost` when the log is shorter, `Diverged` when its records are others, `Io`.
+    /// `Lost` when the log is shorter, `Diverged` when its records or its name are others, `Io`.
     pub fn check_mark(&self, mark: &Mark) -> Result<(), Error> {
-        let found = self.mark().size;
+        let Mark { size: found, origin, .. } = self.mark();
+        if origin != mark.origin {
+            return Err(Error::Diverged { size: mark.size, root: mark.root });
+        }
         if found < mark.size {
             return Err(Error::Lost { found, signed: mark.size });
         }
@@ -174,6 +188,9 @@ fn run(mut writer: Writer, commands: &Receiver<Command>, mark: &Mutex<Mark>) {
                 *held(mark) = writer.mark();
                 // A caller that is gone needs no answer; the record stands.
                 let _ = reply.send(answer);
+            }
+            Command::Unfinished(reply) => {
+                let _ = reply.send(Ok(writer.intents.unfinished()));
             }
             Command::Append(entries, reply) => {
                 let mut group = vec![(entries, reply)];

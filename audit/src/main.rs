@@ -8,12 +8,13 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 lightproof-audit verify DIR [--expect CHECKPOINT-FILE] [--json]
-lightproof-audit show DIR [--last N]
+lightproof-audit show DIR [--last N] [--json]
 
 verify   checks every record, checkpoint, key and tile in DIR against the signatures
          --expect FILE  the log must continue this checkpoint, saved earlier and kept elsewhere
          --json         one JSON object instead of text
 show     prints the last N records (20), without verifying them
+         --json         one record a line, as it is stored; a line that is no record becomes {\"damaged\":NUMBER}
 
 exit codes: 0 verified, 1 could not be read, 2 usage, 4 something is not in order, 5 there is no log,
 11 a hash, link or signature does not hold, or something signed is gone
@@ -37,7 +38,7 @@ impl From<Exit> for ExitCode {
 
 enum Command {
     Verify { dir: PathBuf, expect: Option<PathBuf>, json: bool },
-    Show { dir: PathBuf, last: u64 },
+    Show { dir: PathBuf, last: u64, json: bool },
     Help,
     Version,
 }
@@ -47,8 +48,12 @@ fn main() -> ExitCode {
         Ok(Command::Help) => say(USAGE, Exit::Ok),
         Ok(Command::Version) => say(&format!("lightproof-audit {}\n", env!("CARGO_PKG_VERSION")), Exit::Ok),
         Ok(Command::Verify { dir, expect, json }) => verify(&dir, expect.as_deref(), json),
-        Ok(Command::Show { dir, last }) => match audit::tail(&dir, last) {
+        Ok(Command::Show { dir, last, json: false }) => match audit::tail(&dir, last) {
             Ok(lines) => say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>(), Exit::Ok),
+            Err(e) => complain(&e, false),
+        },
+        Ok(Command::Show { dir, last, json: true }) => match objects(&dir, last) {
+            Ok(lines) => say(&lines, Exit::Ok),
             Err(e) => complain(&e, false),
         },
         Err(e) => {
@@ -59,12 +64,29 @@ fn main() -> ExitCode {
     exit.into()
 }
 
+/// The last records as they are stored, oldest first, one a line.
+fn objects(dir: &std::path::Path, last: u64) -> Result<String, audit::Error> {
+    let line = |record: Result<audit::Stored, audit::Error>| match record {
+        Ok(record) => Ok(format!("{}\n", record.json())),
+        Err(audit::Error::Broken { at, .. }) => Ok(format!("{{\"damaged\":{at}}}\n")),
+        Err(e) => Err(e),
+    };
+    let last = usize::try_from(last).unwrap_or(usize::MAX);
+    let mut lines: Vec<String> =
+        audit::records(dir, audit::Order::NewestFirst)?.take(last).map(line).collect::<Result<_, _>>()?;
+    lines.reverse();
+    Ok(lines.concat())
+}
+
 fn verify(dir: &std::path::Path, expect: Option<&std::path::Path>, json: bool) -> Exit {
-    let expected = match expect.map(std::fs::read).transpose() {
+    let expected = match expect.map(audit::read_checkpoint).transpose() {
         Ok(bytes) => bytes,
         Err(source) => {
             let path = expect.unwrap_or(dir).to_owned();
-            return complain(&audit::Error::Io { during: "read", path, source }, json);
+            return complain(
+                &audit::Error::Io { during: "read the expected checkpoint", path, source },
+                json,
+            );
         }
     };
     match audit::verify(dir, expected.as_deref()) {
@@ -96,6 +118,9 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, lexopt::Error>
     }
     let mut words = words.into_iter();
     let verb = words.next().ok_or("a verb is missing: verify or show")?;
+    if !["verify", "show"].map(OsString::from).contains(&verb) {
+        return Err("the verb must be verify or show".into());
+    }
     let dir = PathBuf::from(words.next().ok_or("the folder of the log is missing")?);
     if words.next().is_some() {
         return Err("one folder at a time".into());
@@ -103,8 +128,8 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, lexopt::Error>
     match (verb.to_str(), &expect, json, last) {
         (Some("verify"), _, _, None) => Ok(Command::Verify { dir, expect, json }),
         (Some("verify"), ..) => Err("--last belongs to show".into()),
-        (Some("show"), None, false, last) => Ok(Command::Show { dir, last: last.unwrap_or(20) }),
-        (Some("show"), ..) => Err("show takes only --last".into()),
+        (Some("show"), None, json, last) => Ok(Command::Show { dir, last: last.unwrap_or(20), json }),
+        (Some("show"), ..) => Err("--expect belongs to verify".into()),
         _ => Err("the verb must be verify or show".into()),
     }
 }
@@ -127,7 +152,10 @@ fn complain(error: &audit::Error, json: bool) -> Exit {
 fn say(text: &str, exit: Exit) -> Exit {
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => exit,
-        Err(_) => Exit::Failed,
+        Err(e) => {
+            talk(&format!("error: what was found could not be written to standard output: {e}\n"));
+            Exit::Failed
+        }
     }
 }
 

@@ -111,25 +111,6 @@ impl Note {
     }
 }
 
-/// Splits the journal of checkpoints: notes, each followed by an empty line. Returns the notes with their lengths in
-/// bytes, and how many bytes at the start they fill; what follows is torn or foreign.
-pub(crate) fn parse_journal(bytes: &[u8]) -> (Vec<Note>, u64) {
-    let mut notes = Vec::new();
-    let mut at = 0;
-    // A note holds one empty line itself, so the second one ends it.
-    while let Some(end) = find_blank(bytes, at).and_then(|first| find_blank(bytes, first)) {
-        let Some(note) = Note::parse(&bytes[at..end - 1]) else { break };
-        notes.push(note);
-        at = end;
-    }
-    (notes, at as u64)
-}
-
-/// The place after the next empty line at or after `from`.
-fn find_blank(bytes: &[u8], from: usize) -> Option<usize> {
-    bytes.get(from..)?.windows(2).position(|pair| pair == b"\n\n").map(|i| from + i + 2)
-}
-
 /// `lightproof/` and 32 hexadecimal digits.
 pub(crate) fn is_origin(text: &str) -> bool {
     text.strip_prefix(ORIGIN_PREFIX).is_some_and(|id| unhex::<16>(id).is_some())
@@ -144,7 +125,8 @@ pub struct VerifyKey {
     name: String,
     id: KeyId,
     key: PublicKey,
-    /// `None` when the bytes are no point of the curve; such a key verifies nothing.
+    /// `None` when the bytes are no point of the curve, one of small order, for which anybody can make signatures, or
+    /// another spelling of a point: such a key verifies nothing.
     public: Option<VerifyingKey>,
 }
 
@@ -152,7 +134,7 @@ impl VerifyKey {
     pub(crate) fn new(name: &str, key: PublicKey) -> Self {
         let hash =
             Sha256::new().chain_update(name).chain_update([b'\n', ALGORITHM]).chain_update(key.0).finalize();
-        let public = VerifyingKey::from_bytes(&key.0).ok();
+        let public = VerifyingKey::from_bytes(&key.0).ok().filter(|k| !k.is_weak() && is_canonical(&key.0));
         Self { name: name.to_owned(), id: [hash[0], hash[1], hash[2], hash[3]], key, public }
     }
 
@@ -170,6 +152,11 @@ impl VerifyKey {
         let parsed = Self::new(name, PublicKey(key));
         (is_origin(name) && payload[0] == ALGORITHM && hex(&parsed.id) == id).then_some(parsed)
     }
+}
+
+/// Whether the y of an encoded point is below 2^255 - 19 (RFC 8032, section 5.1.3).
+fn is_canonical(point: &[u8; 32]) -> bool {
+    point[0] < 0xed || point[1..31].iter().any(|b| *b != 0xff) || point[31] & 0x7f != 0x7f
 }
 
 impl std::fmt::Display for VerifyKey {

@@ -2,20 +2,23 @@
 
 use crate::clock::Clock;
 use crate::durable::{Disk, is_full, open_append};
-use crate::error::Error;
+use crate::error::{Error, io_error};
 use crate::event::Event;
-use crate::intent::OpenIntent;
+use crate::intent::{Intents, OpenIntent, Unfinished, VaultState};
+use crate::journal::{Journal, Notes};
 use crate::merkle::Frontier;
-use crate::note::{NOTE_BYTES_MAX, Note, ORIGIN_PREFIX, VerifyKey, is_origin, new_secret, parse_journal};
-use crate::paths::{JOURNAL_BYTES_MAX, Paths, SEGMENT_RECORDS, SMALL_BYTES_MAX, files_below, read_limited};
+use crate::note::{Note, ORIGIN_PREFIX, VerifyKey, is_origin, new_secret};
+use crate::paths::{Paths, SEGMENT_RECORDS, SMALL_BYTES_MAX, files_below, read_limited};
 use crate::record::{FIRST_PREV, boot_hash};
-use crate::replay::{Replay, Surplus, VaultState};
+use crate::replay::{Replay, Surplus};
 use crate::tile::{self, Tiles};
 use crate::token::{Digest, PublicKey, hex};
 use crate::writer::{Mark, Tail, Writer};
 use crate::{handover, reserve};
-use std::fs::{File, TryLockError};
+use rustix::fs::OFlags;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// What was found when the log was opened.
@@ -63,7 +66,7 @@ pub(crate) fn create(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<Wr
     let segment = paths.segment(0);
     let make = || -> io::Result<(File, File)> {
         // What an interrupted creation left: it had signed nothing.
-        for left in [paths.key(), segment.clone(), paths.journal()] {
+        for left in [paths.key(), segment.clone(), paths.journal(0)] {
             disk.discard(&left)?;
         }
         for folder in [paths.segments(), paths.epochs(), paths.tiles(), paths.quarantine()] {
@@ -73,13 +76,14 @@ pub(crate) fn create(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<Wr
         disk.replace(&paths.origin(), format!("{origin}\n").as_bytes())?;
         disk.replace(&paths.vkeys(), handover::vkeys(&origin, &[public]).as_bytes())?;
         handover::store(&disk, &paths.key(), &origin, &key)?;
-        Ok((disk.create(&segment)?, disk.create(&paths.journal())?))
+        Ok((disk.create(&segment)?, disk.create(&paths.journal(0))?))
     };
     let (segment, journal) = make().map_err(io_error("create the files of the log in", dir))?;
     let mut writer = Writer {
         boot: boot_hash(&origin, &clock.boot_id()),
         segment: Tail { file: segment, len: 0 },
         journal: Tail { file: journal, len: 0 },
+        journal_number: 0,
         keys: vec![public],
         frontier: Frontier::default(),
         tiles: Tiles::default(),
@@ -92,6 +96,7 @@ pub(crate) fn create(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<Wr
         clocks: None,
         is_behind: false,
         poison: None,
+        intents: Intents::default(),
         disk,
         paths,
         origin,
@@ -111,25 +116,24 @@ pub(crate) fn open(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<(Wri
     }
     let lock = lock(&paths)?;
     let origin = read_origin(&paths)?;
-    let (notes, journal_tail) = read_journal(&paths)?;
-    let Some(note) = notes.last() else {
-        return Err(Error::Lost { found: 0, signed: 1 });
-    };
+    let journal = Journal::read(&paths)?;
+    let note = &journal.last;
     let signed = note.checkpoint.size;
     // `checkpoint` is written after `checkpoints.log`, so it can be behind, and never ahead.
     let latest = read_limited(&paths.checkpoint(), SMALL_BYTES_MAX).ok().and_then(|b| Note::parse(&b));
     if let Some(ahead) = latest.filter(|l| l.checkpoint.size > signed) {
         return Err(Error::Lost { found: signed, signed: ahead.checkpoint.size });
     }
-    let (replay, segment_tail) = Replay::read(&paths, signed)?;
+    let (mut replay, segment_tail) = Replay::read(&paths, signed)?;
     if replay.frontier.root() != note.checkpoint.root.0 || note.checkpoint.origin != origin {
         return Err(Error::Broken {
             what: "the records are not those of the last signed checkpoint",
             at: signed,
         });
     }
-    let key = reserve::or_spend(&disk, &paths, || epoch_key(&disk, &paths, &origin, &replay.keys, &notes))?;
-    reserve::or_spend(&disk, &paths, || quarantine(&disk, &paths, signed, &segment_tail, &journal_tail))?;
+    let key = reserve::or_spend(&disk, &paths, || epoch_key(&disk, &paths, &origin, &replay.keys, &journal))?;
+    handover::check(&paths, &origin, &replay.keys, &journal)?;
+    reserve::or_spend(&disk, &paths, || quarantine(&disk, &paths, signed, &segment_tail, &journal))?;
     let leaves = &replay.leaves;
     // Derived files may stay behind on a full disk.
     let derived = disk
@@ -142,7 +146,8 @@ pub(crate) fn open(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<(Wri
     let mut writer = Writer {
         boot: boot_hash(&origin, &clock.boot_id()),
         segment: tail(&paths.segment(segment_index))?,
-        journal: tail(&paths.journal())?,
+        journal: tail(&paths.journal(journal.number))?,
+        journal_number: journal.number,
         epoch: u32::try_from(replay.keys.len() - 1).unwrap_or(u32::MAX),
         epoch_start: replay.epoch_start,
         frontier: replay.frontier.clone(),
@@ -153,6 +158,7 @@ pub(crate) fn open(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<(Wri
         clocks: None,
         is_behind: false,
         poison: None,
+        intents: std::mem::take(&mut replay.intents),
         segment_index,
         reserve_spent,
         disk,
@@ -164,13 +170,8 @@ pub(crate) fn open(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<(Wri
     };
     let last_ts_ms = replay.ts_ms;
     let truncated = record_recovery(&mut writer, &replay)?;
-    let recovery = Recovery {
-        open_intents: replay.intents.into_open(),
-        truncated,
-        mark: writer.mark(),
-        last_ts_ms,
-        vault: replay.vault,
-    };
+    let Unfinished { open_intents, vault, .. } = writer.intents.unfinished();
+    let recovery = Recovery { open_intents, truncated, mark: writer.mark(), last_ts_ms, vault };
     Ok((writer, recovery))
 }
 
@@ -178,26 +179,32 @@ pub(crate) fn open(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<(Wri
 /// acknowledged: at most the line of `log.created` is there.
 fn has_records(paths: &Paths) -> Result<bool, Error> {
     let exists = |path: PathBuf| path.symlink_metadata().is_ok();
-    if exists(paths.checkpoint()) || exists(paths.epoch_note(1)) || exists(paths.segment(1)) {
+    if exists(paths.checkpoint())
+        || exists(paths.epoch_note(1))
+        || exists(paths.segment(1))
+        || exists(paths.journal(1))
+    {
         return Ok(true);
     }
-    match read_limited(&paths.journal(), JOURNAL_BYTES_MAX) {
-        Ok(bytes) => {
+    match Notes::open(&paths.journal(0), 0) {
+        Ok(mut notes) => {
             let lines = read_limited(&paths.segment(0), SMALL_BYTES_MAX).unwrap_or_default();
             let records = lines.iter().filter(|b| **b == b'\n').count();
-            Ok(records > 1 || parse_journal(&bytes).1 > 0)
+            Ok(records > 1 || notes.next().is_some())
         }
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             let segment = paths.segment(0).metadata().map_or(0, |m| m.len());
             Ok(segment > 0)
         }
-        Err(e) => Err(io_error("read", &paths.journal())(e)),
+        Err(e) => Err(io_error("read", &paths.journal(0))(e)),
     }
 }
 
 /// Locks the folder itself, which is there before and after every file in it.
 fn lock(paths: &Paths) -> Result<File, Error> {
-    let lock = File::open(&paths.0).map_err(io_error("open", &paths.0))?;
+    let folder = OFlags::DIRECTORY.bits().cast_signed();
+    let lock = OpenOptions::new().read(true).custom_flags(folder).open(&paths.0);
+    let lock = lock.map_err(io_error("open", &paths.0))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(Error::Busy { dir: paths.0.clone() }),
@@ -212,32 +219,17 @@ fn read_origin(paths: &Paths) -> Result<String, Error> {
     text.filter(|t| is_origin(t)).ok_or(Error::Broken { what: "the file origin holds no name", at: 0 })
 }
 
-/// Where the torn end of a file begins, and its bytes.
-type TornEnd = (u64, Vec<u8>);
-
-/// The checkpoints, and the torn end of their file.
-fn read_journal(paths: &Paths) -> Result<(Vec<Note>, TornEnd), Error> {
-    let path = paths.journal();
-    let bytes = read_limited(&path, JOURNAL_BYTES_MAX).map_err(io_error("read", &path))?;
-    let (notes, end) = parse_journal(&bytes);
-    let rest = bytes.get(usize::try_from(end).unwrap_or(usize::MAX)..).unwrap_or_default().to_vec();
-    if rest.len() as u64 > NOTE_BYTES_MAX {
-        return Err(Error::Broken { what: "checkpoints.log holds something else than checkpoints", at: end });
-    }
-    Ok((notes, (end, rest)))
-}
-
 /// Finds the key of the current epoch, and completes a hand-over that a crash interrupted.
 fn epoch_key(
     disk: &Disk,
     paths: &Paths,
     origin: &str,
     keys: &[PublicKey],
-    notes: &[Note],
+    journal: &Journal,
 ) -> Result<ed25519_dalek::SigningKey, Error> {
     let current = *keys.last().ok_or(Error::Broken { what: "the first record is not log.created", at: 0 })?;
     let verify_key = VerifyKey::new(origin, current);
-    if !notes.last().is_some_and(|note| note.is_signed_by(&verify_key)) {
+    if !journal.last.is_signed_by(&verify_key) {
         return Err(Error::Broken { what: "the last checkpoint is not signed by its epoch's key", at: 0 });
     }
     let listed = read_limited(&paths.vkeys(), SMALL_BYTES_MAX).map_err(io_error("read", &paths.vkeys()))?;
@@ -248,7 +240,7 @@ fn epoch_key(
     let read = |path: &Path| handover::load(path, origin).map_err(io_error("read", path));
     let is_current = |key: &ed25519_dalek::SigningKey| key.verifying_key().to_bytes() == current.0;
     if let Some(next) = read(&paths.key_next())?.filter(is_current) {
-        let handed_over = notes.iter().rev().find(|n| n.signatures.len() == 2 && n.is_signed_by(&verify_key));
+        let handed_over = journal.hand_overs.iter().rev().find(|n| n.is_signed_by(&verify_key));
         let note = handed_over
             .ok_or(Error::Broken { what: "the hand-over to the current key is not signed", at: 0 })?;
         handover::finish(disk, paths, origin, &next, keys, note)
@@ -271,7 +263,7 @@ fn quarantine(
     paths: &Paths,
     signed: u64,
     segments: &Surplus,
-    journal: &TornEnd,
+    journal: &Journal,
 ) -> Result<(), Error> {
     let dir = paths.quarantine();
     let keep = |kind: &str, bytes: &[u8]| {
@@ -296,9 +288,9 @@ fn quarantine(
                 disk.truncate(&open_append(&path)?, *keep_len)?;
             }
         }
-        keep("checkpoints", &journal.1)?;
-        if !journal.1.is_empty() {
-            disk.truncate(&open_append(&paths.journal())?, journal.0)?;
+        keep("checkpoints", &journal.torn)?;
+        if !journal.torn.is_empty() {
+            disk.truncate(&open_append(&paths.journal(journal.number))?, journal.end)?;
         }
         Ok(())
     };
@@ -333,9 +325,4 @@ fn tail(path: &Path) -> Result<Tail, Error> {
     let file = open_append(path).map_err(io_error("open", path))?;
     let len = file.metadata().map_err(io_error("read", path))?.len();
     Ok(Tail { file, len })
-}
-
-pub(crate) fn io_error(during: &'static str, path: &Path) -> impl Fn(io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::Io { during, path: path.clone(), source }
 }

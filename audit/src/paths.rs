@@ -1,7 +1,10 @@
 //! The files of a log.
 
-use std::fs;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use std::fs::{self, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Records in one segment: 16 tiles of the lowest level, an aligned subtree.
@@ -27,8 +30,12 @@ impl Paths {
     pub fn checkpoint(&self) -> PathBuf {
         self.0.join("checkpoint")
     }
-    pub fn journal(&self) -> PathBuf {
-        self.0.join("checkpoints.log")
+    /// A file of checkpoints. The first one has no number: for a long time there was no other.
+    pub fn journal(&self, number: u64) -> PathBuf {
+        match number {
+            0 => self.0.join("checkpoints.log"),
+            number => self.0.join(format!("checkpoints.{number}.log")),
+        }
     }
     pub fn reserve(&self) -> PathBuf {
         self.0.join("reserve")
@@ -71,22 +78,44 @@ pub(crate) fn files_below(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Reads a whole file unless it is larger than a limit, which is an error of the kind `FileTooLarge`. Links and pipes
-/// are not opened: a pipe would block, and a link leads out of the folder.
+/// Reads a whole file unless it is larger than a limit, which is an error of the kind `FileTooLarge`.
 pub(crate) fn read_limited(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     use io::Read;
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-    }
-    let file = fs::File::open(path)?;
+    let file = open_regular(path, OpenOptions::new().read(true))?;
     let mut bytes = Vec::new();
     file.take(bytes_max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bytes_max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
+/// Reads a checkpoint that was kept elsewhere: at most 64 KiB of a regular file, however it is reached.
+///
+/// # Errors
+/// What the system says; `InvalidInput` for a pipe, which would be waited for, and for a folder.
+pub fn read_checkpoint(path: &Path) -> io::Result<Vec<u8>> {
+    use io::Read;
+    // Whoever names a link means what it leads to.
+    let path = path.canonicalize()?;
+    let file = open_regular(&path, OpenOptions::new().read(true))?;
+    let mut bytes = Vec::new();
+    file.take(64 << 10).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Opens a regular file, and nothing else: a link leads out of the folder, and opening a pipe waits for ever for its
+/// other end. Anything else is an error of the kind `InvalidInput`. What was opened is what is judged, so nobody can put
+/// a pipe in its place in between.
+pub(crate) fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<fs::File> {
+    let irregular = || io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = options.custom_flags(flags.bits().cast_signed()).open(path).map_err(|e| {
+        // What opening a link, a pipe that nobody reads or a socket, or a folder for writing answers.
+        let kinds = [Errno::LOOP, Errno::NXIO, Errno::ISDIR].map(|errno| Some(errno.raw_os_error()));
+        if kinds.contains(&e.raw_os_error()) { irregular() } else { e }
+    })?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(irregular()) }
+}
+
 /// A full segment of the longest lines.
 pub(crate) const SEGMENT_BYTES_MAX: u64 = SEGMENT_RECORDS * crate::record::LINE_BYTES_MAX;
-/// A million checkpoints.
-pub(crate) const JOURNAL_BYTES_MAX: u64 = 1 << 30;
 /// Every other file: about 100,000 keys.
 pub(crate) const SMALL_BYTES_MAX: u64 = 16 << 20;

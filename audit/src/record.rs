@@ -1,7 +1,8 @@
 //! One record and its line, in both directions.
 
 use crate::clock::{parse_timestamp, timestamp};
-use crate::event::{Entry, VERSION, schema};
+use crate::entry::Entry;
+use crate::event::{VERSION, schema};
 use crate::json::{self, Malformed, Members, Value};
 use crate::merkle::Hash;
 use crate::token::{INT_MAX, Kind, base64, hex, id_bytes};
@@ -194,23 +195,25 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// How far the clock had jumped, by a record of `clock.anomaly`.
+    pub fn delta_ms(&self) -> Option<i64> {
+        match self.d.iter().find(|(key, _)| *key == "delta_ms")? {
+            (_, Value::Int(n)) => Some(*n),
+            _ => None,
+        }
+    }
+
+    /// The fields of the type.
+    pub fn fields(&self) -> &Members<'a> {
+        &self.d
+    }
+
     /// A string of `d`.
     pub fn text(&self, key: &str) -> Option<&'a str> {
         match self.d.iter().find(|(k, _)| *k == key)? {
             (_, Value::Str(text)) => Some(*text),
             _ => None,
         }
-    }
-
-    /// The fields of `d` for people: `key=value` pairs.
-    pub fn details(&self) -> String {
-        let show = |(key, value): &(&str, Value<'_>)| match value {
-            Value::Int(n) => format!("{key}={n}"),
-            Value::Bool(b) => format!("{key}={b}"),
-            Value::Str(text) => format!("{key}={text}"),
-            Value::Object(_) => format!("{key}=?"),
-        };
-        self.d.iter().map(show).collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -1,9 +1,8 @@
 //! Reading the records back at the start: the chain, the tree, and what the next record depends on.
 
-use crate::error::Error;
+use crate::error::{Error, io_error};
 use crate::intent::Intents;
 use crate::merkle::{Frontier, Hash, leaf};
-use crate::open::io_error;
 use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, read_limited};
 use crate::record::{FIRST_PREV, Record};
 use crate::token::{Digest, PublicKey, base64, unhex};
@@ -25,19 +24,6 @@ pub(crate) struct Replay {
     /// Digests of everything cut so far.
     pub truncated: Vec<Digest>,
     pub intents: Intents,
-    /// The newest state of the vault that a record names.
-    pub vault: Option<VaultState>,
-}
-
-/// Where the vault stood, as a record names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct VaultState {
-    /// Its epoch.
-    pub epoch: u64,
-    /// Its entry count.
-    pub seq: u64,
-    /// Its root.
-    pub root: Digest,
 }
 
 /// What is beyond the signed records: segment, bytes to keep, bytes too many.
@@ -97,11 +83,6 @@ impl Replay {
                 self.truncated.push(Digest(digest.ok_or(broken("a digest cannot be read"))?));
             }
             _ => {}
-        }
-        if let Some(root) = record.text("vault_root").and_then(unhex) {
-            let int = |key| record.int(key).unwrap_or(0);
-            let (epoch, seq) = (int("vault_epoch"), int("vault_seq"));
-            self.vault = Some(VaultState { epoch, seq, root: Digest(root) });
         }
         self.intents.record(&record);
         self.ts_ms = self.ts_ms.max(record.ts_ms);

@@ -1,12 +1,17 @@
 //! What the verifier found, for people and for programs.
 
+use crate::clock::timestamp;
 use crate::intent::OpenIntent;
 use crate::token::Digest;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Findings that are listed; more are counted.
 const LISTED_MAX: usize = 64;
+/// Doubts about the time that the text lists.
+const DOUBTS_LISTED_MAX: usize = 16;
+/// Findings that are counted. Beyond it the report says that there are more: a hostile folder can hold any number.
+const COUNTED_MAX: usize = 10_000;
 
 /// The result of [`crate::verify`].
 #[derive(Clone, Debug, Default)]
@@ -32,28 +37,80 @@ pub struct Report {
     pub last_ts: Option<String>,
     /// Requests without an outcome: no finding, since they may be running.
     pub open_intents: Vec<OpenIntent>,
+    /// Where the time that records carry cannot be right: no finding, since the log says so itself.
+    pub doubts: Vec<Doubt>,
     /// What is wrong, at most the first 64.
     pub findings: Vec<Finding>,
-    /// How many findings there are in all.
+    /// How many findings there are in all; counting ends at 10,000.
     pub findings_total: u64,
     /// A hash, link or signature does not hold, or something that was signed is gone. Without it the findings are about
     /// form, leftovers of a crash, and files that can be made again.
     pub integrity_broken: bool,
     blamed: BTreeSet<Subject>,
-    /// What the files with findings were when the run ended.
-    states: BTreeMap<String, Option<FileState>>,
+    first_bad_record: Option<u64>,
 }
-
-/// Tells one content of a file from the next: device, inode, length, and time of the last change in nanoseconds.
-pub(crate) type FileState = (u64, u64, u64, i128);
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// With what.
     pub subject: Subject,
     /// What.
     pub text: String,
+    /// A hash, link or signature does not hold, or something that was signed is gone.
+    pub is_broken: bool,
+    /// Digest of what was read of the file and judged, if it could be read.
+    judged: Option<Digest>,
+}
+
+/// A span of records whose times are not to be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Doubt {
+    /// Why.
+    pub cause: Cause,
+    /// The first such record.
+    pub first: u64,
+    /// The last one, or the newest record if the time has not come right yet.
+    pub last: u64,
+    /// The time that the first one carries, in milliseconds since 1970.
+    pub from_ms: u64,
+    /// The time at which the log stands still. Records with a later one are in order again.
+    pub until_ms: u64,
+}
+
+/// Why times are in doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The clock was found behind what is written already.
+    Behind {
+        /// What the clock said then, in milliseconds since 1970.
+        clock_ms: u64,
+    },
+    /// The time went on by more than the machine's own clock did.
+    Jumped,
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, last, from) = (self.first, self.last, timestamp(self.from_ms));
+        match self.cause {
+            Cause::Behind { clock_ms } => write!(
+                f,
+                "records {first} to {last} carry times from {from} on, though later the clock said {}: a clock was \
+                 wrong, and no time up to {} is to be trusted from record {first} on",
+                timestamp(clock_ms),
+                timestamp(self.until_ms)
+            ),
+            Cause::Jumped => write!(
+                f,
+                "at record {first} the time jumped forward to {from} while the machine's own clock did not: what is \
+                 written before it or after it may be wrong"
+            ),
+        }
+    }
 }
 
 /// What a finding is about.
@@ -70,6 +127,8 @@ pub enum Subject {
     File(String),
     /// The checkpoint given as expected.
     Expected,
+    /// The folder as a whole.
+    Folder,
 }
 
 impl fmt::Display for Subject {
@@ -81,6 +140,7 @@ impl fmt::Display for Subject {
             // A file's name may hold anything; what could control a terminal is shown as an escape.
             Self::File(name) => write!(f, "file {}", name.escape_default()),
             Self::Expected => f.write_str("expected checkpoint"),
+            Self::Folder => f.write_str("folder"),
         }
     }
 }
@@ -93,18 +153,36 @@ impl Report {
 
     /// Notes that a hash, link or signature does not hold, or that something signed is gone.
     pub(crate) fn broken(&mut self, subject: Subject, text: impl fmt::Display) {
-        self.integrity_broken = true;
-        self.odd(subject, text);
+        self.find(subject, true, None, text);
     }
 
-    /// Notes something that contradicts the format and no signature. Only the first text about each subject is kept.
+    /// Notes something that contradicts the format and no signature.
     pub(crate) fn odd(&mut self, subject: Subject, text: impl fmt::Display) {
-        if !self.blamed.insert(subject.clone()) {
+        self.find(subject, false, None, text);
+    }
+
+    /// As [`Report::broken`], about a file whose judged content has that digest.
+    pub(crate) fn broken_file(&mut self, name: &str, judged: Option<Digest>, text: impl fmt::Display) {
+        self.find(Subject::File(name.to_owned()), true, judged, text);
+    }
+
+    /// As [`Report::odd`], about a file whose judged content has that digest.
+    pub(crate) fn odd_file(&mut self, name: &str, judged: Option<Digest>, text: impl fmt::Display) {
+        self.find(Subject::File(name.to_owned()), false, judged, text);
+    }
+
+    /// Only the first text about each subject is kept.
+    fn find(&mut self, subject: Subject, is_broken: bool, judged: Option<Digest>, text: impl fmt::Display) {
+        self.integrity_broken |= is_broken;
+        if let Subject::Record(seq) = subject {
+            self.first_bad_record = Some(self.first_bad_record.map_or(seq, |first| first.min(seq)));
+        }
+        if self.blamed.len() == COUNTED_MAX || !self.blamed.insert(subject.clone()) {
             return;
         }
         self.findings_total += 1;
         if self.findings.len() < LISTED_MAX {
-            self.findings.push(Finding { subject, text: text.to_string() });
+            self.findings.push(Finding { subject, text: text.to_string(), is_broken, judged });
         }
     }
 
@@ -113,35 +191,25 @@ impl Report {
         !self.is_ok() && self.blamed.iter().all(|s| matches!(s, Subject::File(_)))
     }
 
-    /// Remembers what the files with findings are, as `state` tells.
-    pub(crate) fn remember(&mut self, state: impl Fn(&str) -> Option<FileState>) {
-        for finding in &self.findings {
-            if let Subject::File(name) = &finding.subject {
-                self.states.insert(name.clone(), state(name));
-            }
-        }
-    }
-
-    /// Keeps the findings that an earlier run had too, word for word and about the same file: one that has been written
-    /// anew meanwhile belongs to a log at work.
-    pub(crate) fn keep_common(&mut self, earlier: &Self) {
-        if self.findings_total > LISTED_MAX as u64 || earlier.findings_total > LISTED_MAX as u64 {
+    /// Holds the findings about files against those of the run before. The same finding about the same content stands,
+    /// whatever became of the file's times. Those about other content in each run are kept too, but nothing can be said
+    /// about what the folder holds, so they do not count as broken.
+    pub(crate) fn settle(&mut self, before: &Self) {
+        let listed_all = |report: &Self| report.findings_total == report.findings.len() as u64;
+        if !self.may_be_disturbed() || !listed_all(self) || self.findings == before.findings {
             return;
         }
-        let is_same = |subject: &Subject| match subject {
-            Subject::File(name) => self.states.get(name) == earlier.states.get(name),
-            _ => true,
-        };
-        self.findings.retain(|f| earlier.findings.contains(f) && is_same(&f.subject));
-        self.findings_total = self.findings.len() as u64;
-        self.blamed = self.findings.iter().map(|f| f.subject.clone()).collect();
-        self.integrity_broken &= !self.is_ok();
+        let stands = |finding: &Finding| before.findings.contains(finding);
+        self.integrity_broken = self.findings.iter().any(|f| f.is_broken && stands(f));
+        if !self.findings.iter().all(stands) {
+            let text = "never still: something writes to it, and no two runs found the same; stop that, or verify a copy";
+            self.odd(Subject::Folder, text);
+        }
     }
 
     /// The first record that something is wrong with.
     pub(crate) fn first_bad_record(&self) -> Option<u64> {
-        let record = |s: &Subject| if let Subject::Record(n) = s { Some(*n) } else { None };
-        self.blamed.iter().find_map(record)
+        self.first_bad_record
     }
 
     /// One JSON object.
@@ -163,11 +231,28 @@ impl Report {
                 )
             })
             .collect();
+        let doubts: Vec<String> = self
+            .doubts
+            .iter()
+            .map(|d| {
+                let clock = match d.cause {
+                    Cause::Behind { clock_ms } => quote(&timestamp(clock_ms)),
+                    Cause::Jumped => "null".to_owned(),
+                };
+                format!(
+                    "{{\"first\":{},\"last\":{},\"from\":{},\"until\":{},\"clock\":{clock}}}",
+                    d.first,
+                    d.last,
+                    quote(&timestamp(d.from_ms)),
+                    quote(&timestamp(d.until_ms))
+                )
+            })
+            .collect();
         let or_null = |text: Option<String>| text.map_or("null".to_owned(), |t| quote(&t));
         format!(
             "{{\"schema\":\"lightproof/audit-verify/v1\",\"ok\":{},\"data\":{{\"origin\":{},\"first_key\":{},\
              \"complete\":{},\"signed\":{},\"root\":{},\"checkpoints\":{},\"epochs\":{},\"expected\":{},\"last_ts\":{},\
-             \"open_intents\":[{}],\"findings\":[{}],\"findings_total\":{},\"integrity_broken\":{}}}}}",
+             \"open_intents\":[{}],\"doubts\":[{}],\"findings\":[{}],\"findings_total\":{},\"integrity_broken\":{}}}}}",
             self.is_ok(),
             quote(&self.origin),
             or_null(self.first_key.clone()),
@@ -179,6 +264,7 @@ impl Report {
             self.expected.map_or("null".to_owned(), |n| n.to_string()),
             or_null(self.last_ts.clone()),
             intents.join(","),
+            doubts.join(","),
             findings.join(","),
             self.findings_total,
             self.integrity_broken,
@@ -193,7 +279,14 @@ impl fmt::Display for Report {
         }
         let hidden = self.findings_total.saturating_sub(self.findings.len() as u64);
         if hidden > 0 {
-            writeln!(f, "and {hidden} more findings")?;
+            let least = if self.findings_total == COUNTED_MAX as u64 { "at least " } else { "" };
+            writeln!(f, "and {least}{hidden} more findings")?;
+        }
+        for doubt in self.doubts.iter().take(DOUBTS_LISTED_MAX) {
+            writeln!(f, "note: {doubt}")?;
+        }
+        if let Some(more) = self.doubts.len().checked_sub(DOUBTS_LISTED_MAX).filter(|more| *more > 0) {
+            writeln!(f, "note: the time jumped {more} more times")?;
         }
         for intent in &self.open_intents {
             writeln!(f, "note: record {} ({}.requested) has no outcome yet", intent.seq, intent.kind.word())?;

@@ -1,8 +1,7 @@
 //! Space set aside, so that endings and erasures can be recorded on a full disk.
 
 use crate::durable::{Disk, is_full};
-use crate::error::Error;
-use crate::open::io_error;
+use crate::error::{Error, io_error};
 use crate::paths::Paths;
 use std::io;
 
@@ -12,7 +11,7 @@ pub(crate) const RESERVE_BYTES: u64 = 512 << 10;
 /// Makes the reserve whole. Random bytes, because a file system may store zeros without taking space for them.
 pub(crate) fn fill(disk: &Disk, paths: &Paths) -> io::Result<()> {
     let path = paths.reserve();
-    if path.metadata().is_ok_and(|m| m.is_file() && m.len() == RESERVE_BYTES) {
+    if path.symlink_metadata().is_ok_and(|m| m.is_file() && m.len() == RESERVE_BYTES) {
         return Ok(());
     }
     let mut bytes = vec![0; RESERVE_BYTES as usize];

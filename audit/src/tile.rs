@@ -4,6 +4,7 @@
 use crate::durable::Disk;
 use crate::merkle::{Hash, node};
 use crate::paths::{Paths, SMALL_BYTES_MAX, files_below, read_limited};
+use crate::token::Digest;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -85,14 +86,58 @@ impl Tiles {
 /// Every tile of a tree of these leaves, by its path below `tile/`.
 pub(crate) fn expected(leaves: &[Hash]) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut tiles = BTreeMap::new();
-    let mut hashes = leaves.to_vec();
-    let mut number = 0;
-    while !hashes.is_empty() {
+    for (number, hashes) in levels(leaves).iter().enumerate() {
         for (index, chunk) in hashes.chunks(WIDTH).enumerate() {
             tiles.insert(path(number, index as u64, chunk.len()), chunk.concat());
         }
-        hashes = hashes.chunks_exact(WIDTH).map(perfect_root).collect();
-        number += 1;
+    }
+    tiles
+}
+
+/// The hashes of each level, the leaves first.
+fn levels(leaves: &[Hash]) -> Vec<Vec<Hash>> {
+    let mut levels = Vec::new();
+    let mut hashes = leaves.to_vec();
+    while !hashes.is_empty() {
+        let above = hashes.chunks_exact(WIDTH).map(perfect_root).collect();
+        levels.push(std::mem::replace(&mut hashes, above));
+    }
+    levels
+}
+
+/// A tile that may be on disk.
+pub(crate) struct Allowed {
+    pub digest: Digest,
+    /// It must be there.
+    pub is_required: bool,
+}
+
+/// The tiles that the log of these leaves may have on disk, when the newest one there belongs to one of these sizes of
+/// the tree, the last of which is all leaves.
+pub(crate) fn allowed(leaves: &[Hash], sizes: &[u64]) -> BTreeMap<PathBuf, Allowed> {
+    let width = WIDTH as u64;
+    let levels = levels(leaves);
+    let mut tiles = BTreeMap::new();
+    let oldest = sizes.first().copied().unwrap_or(0);
+    for (number, hashes) in levels.iter().enumerate() {
+        let count_at = |size: u64| size >> (8 * number);
+        for (index, chunk) in (0u64..).zip(hashes.chunks_exact(WIDTH)) {
+            let is_required = (index + 1) * width <= count_at(oldest);
+            tiles.insert(
+                path(number, index, WIDTH),
+                Allowed { digest: Digest::of(&chunk.concat()), is_required },
+            );
+        }
+        for size in sizes {
+            let (index, partial) = (count_at(*size) / width, count_at(*size) % width);
+            let from = usize::try_from(index * width).unwrap_or(usize::MAX);
+            let wide = usize::try_from(partial).unwrap_or(0);
+            let Some(chunk) = hashes.get(from..from + wide).filter(|chunk| !chunk.is_empty()) else {
+                continue;
+            };
+            let digest = Digest::of(&chunk.concat());
+            tiles.insert(path(number, index, wide), Allowed { digest, is_required: sizes.len() == 1 });
+        }
     }
     tiles
 }

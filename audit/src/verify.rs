@@ -3,101 +3,194 @@
 //!
 //! Hashes and signatures are checked whatever a record says; what a record says is then held against the schema.
 
+mod clock;
 mod files;
 mod records;
+mod taken;
 mod tree;
 
 use crate::clock::timestamp;
-use crate::error::Error;
+use crate::error::{Error, io_error};
+use crate::journal::{self, Notes};
 use crate::merkle::{Frontier, Hash};
-use crate::note::{NOTE_BYTES_MAX, Note, VerifyKey, is_origin, parse_journal};
-use crate::open::io_error;
-use crate::paths::{JOURNAL_BYTES_MAX, Paths, SEGMENT_RECORDS, SMALL_BYTES_MAX, files_below, read_limited};
-use crate::report::{FileState, Report, Subject};
+use crate::note::{NOTE_BYTES_MAX, Note, VerifyKey, is_origin};
+use crate::paths::{Paths, SEGMENT_RECORDS, files_below, read_limited};
+use crate::report::{Report, Subject};
+use crate::token::Digest;
 use records::Records;
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use taken::Taken;
 
-/// Runs that may be disturbed by the log's owner writing at the same time, and the pause between them.
+/// Runs over a folder with findings that somebody's writing could explain, and the pause between them.
 const RUNS_MAX: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long one run waits for the checkpoint over records that are written already.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Verifies the log in `dir`; with `expected`, also that it continues that checkpoint (the content of a `checkpoint`
 /// file saved earlier, cosignatures allowed).
 ///
-/// A log that is being written may be verified: a finding about a file counts only if it and the file stand unchanged
-/// in several runs. Findings about records, checkpoints and keys count at once, since those are durable before they are signed.
+/// A log that is being written may be verified: each file is held against the checkpoints that were signed while it was
+/// read. A finding about a file is looked at again, and goes only if a later run, over another content, no longer has it:
+/// what is touched and not changed stays a finding. A folder that is never the same in two runs is a finding itself.
+/// Findings about records, checkpoints and keys count at once, since those are durable before they are signed.
 ///
 /// # Errors
 /// `Absent` when there is no such folder or nothing of a log in it; `Io` when a file cannot be read.
 pub fn verify(dir: &Path, expected: Option<&[u8]>) -> Result<Report, Error> {
-    let mut report = verify_still(dir, expected)?;
+    let mut report = verify_once(dir, expected, PATIENCE)?;
+    let mut before = None;
     for _ in 1..RUNS_MAX {
         if !report.may_be_disturbed() {
-            break;
+            return Ok(report);
         }
         std::thread::sleep(PAUSE);
-        let mut again = verify_still(dir, expected)?;
-        again.keep_common(&report);
-        report = again;
+        let again = verify_once(dir, expected, PATIENCE)?;
+        before = Some(std::mem::replace(&mut report, again));
+    }
+    if let Some(before) = &before {
+        report.settle(before);
     }
     Ok(report)
 }
 
-/// One run: enough for a folder that nobody writes to.
+/// One run without waiting for anybody: enough for a folder that nobody writes to.
+#[cfg(test)]
 pub(crate) fn verify_still(dir: &Path, expected: Option<&[u8]>) -> Result<Report, Error> {
+    verify_once(dir, expected, Duration::ZERO)
+}
+
+fn verify_once(dir: &Path, expected: Option<&[u8]>, patience: Duration) -> Result<Report, Error> {
     let paths = Paths(dir.to_owned());
-    let any = [paths.origin(), paths.vkeys(), paths.journal(), paths.checkpoint(), paths.segments()];
-    if !any.iter().any(|path| path.symlink_metadata().is_ok()) {
-        return Err(Error::Absent { dir: dir.to_owned() });
+    let any = [paths.origin(), paths.vkeys(), paths.journal(0), paths.checkpoint(), paths.segments()];
+    // What cannot be looked at is not absent.
+    for path in &any {
+        match path.symlink_metadata() {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(io_error("look at", path)(e)),
+            Ok(_) => return verify_here(&paths, expected, patience),
+        }
     }
+    Err(Error::Absent { dir: dir.to_owned() })
+}
+
+fn verify_here(paths: &Paths, expected: Option<&[u8]>, patience: Duration) -> Result<Report, Error> {
     let mut report = Report::default();
-    let notes = journal(&paths, &mut report)?;
-    let claimed = notes.last().map_or(0, |n| n.checkpoint.size);
-    let signed = plausible(&paths, claimed, &mut report)?;
-    let records = records::read_all(&paths, signed, &mut report)?;
-    let origin = origin(&paths, &notes, &mut report)?;
-    let mut log = Reading { paths: &paths, origin, notes, signed, records, leaves: Vec::new() };
-    let confirmed = tree::check(&mut log, &mut report);
-    files::check(&log, &mut report)?;
+    let taken = Taken::read(paths)?;
+    let journal = journal(paths, &mut report)?;
+    let claimed = journal.last.as_ref().map_or(0, |n| n.checkpoint.size);
+    let signed = plausible(paths, claimed, &mut report)?;
+    let records = records::read_all(paths, signed, &mut report)?;
+    let origin = origin(&taken, paths, journal.first.as_ref(), &mut report);
+    let mut log = Reading { paths, origin, signed, records, taken, journal, ahead: None, leaves: Vec::new() };
+    let confirmed = tree::check(&mut log, &mut report)?;
+    log.ahead = ahead(&log, patience);
+    unsigned(&log, &mut report);
+    files::check(&log, &mut report);
     if let Some(bytes) = expected {
         expect(&log, bytes, &mut report);
     }
     report.complete = confirmed.min(report.first_bad_record().unwrap_or(confirmed));
     report.signed = claimed;
-    report.root = log.notes.last().map(|n| n.checkpoint.root);
-    report.checkpoints = log.notes.len() as u64;
+    report.root = log.journal.last.as_ref().map(|n| n.checkpoint.root);
+    report.checkpoints = log.journal.total;
     report.epochs = log.records.keys.len() as u64;
     report.first_key = log.records.keys.first().map(|key| VerifyKey::new(&log.origin, *key).to_string());
     report.last_ts = (log.records.ts_ms > 0).then(|| timestamp(log.records.ts_ms));
     report.origin = log.origin;
+    report.doubts = log.records.times.doubts;
     report.open_intents = log.records.intents.into_open();
-    report.remember(|name| file_state(&dir.join(name)));
     Ok(report)
-}
-
-fn file_state(path: &Path) -> Option<FileState> {
-    let meta = path.symlink_metadata().ok()?;
-    let changed = i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec());
-    Some((meta.dev(), meta.ino(), meta.len(), changed))
 }
 
 /// A log as read, before any judgement on how its parts fit.
 struct Reading<'a> {
     paths: &'a Paths,
     origin: String,
-    notes: Vec<Note>,
     /// Records that the last checkpoint covers.
     signed: u64,
     records: Records,
+    taken: Taken,
+    journal: Journal,
+    /// Size of a checkpoint that the log's own key signed after those in `journal`, while this run was going on.
+    ahead: Option<u64>,
     /// The leaves that the checkpoints confirm, where need be in place of damaged records.
     leaves: Vec<Hash>,
 }
 
+/// The checkpoints. They are read twice: for the last one before the records, and one by one with them.
+#[derive(Debug, Default)]
+struct Journal {
+    /// How many files there are.
+    files: u64,
+    /// Bytes of the newest file that its checkpoints fill.
+    end: u64,
+    /// What follows them.
+    rest: Vec<u8>,
+    first: Option<Note>,
+    last: Option<Note>,
+    /// How many checkpoints there are.
+    total: u64,
+    /// The last two that were there before the files beside them were read, and all later ones.
+    recent: Vec<Note>,
+    /// There are later ones.
+    has_moved: bool,
+    /// Those that sign a hand-over, by their size.
+    hand_overs: BTreeMap<u64, Note>,
+}
+
+impl Journal {
+    /// Takes the next one, which ends at that place: file and byte.
+    fn take(&mut self, note: &Note, ends_at: (u64, u64), taken: &Taken, starts: &[u64]) {
+        self.total += 1;
+        if ends_at > taken.journal {
+            self.has_moved = true;
+        } else if self.recent.len() == 2 {
+            self.recent.remove(0);
+        }
+        self.recent.push(note.clone());
+        let size = note.checkpoint.size;
+        if starts.binary_search(&size).is_ok() {
+            self.hand_overs.entry(size).or_insert_with(|| note.clone());
+        }
+    }
+
+    /// The name of the newest file.
+    fn name(&self) -> String {
+        name_of(self.files.saturating_sub(1))
+    }
+}
+
+/// The name of a file of checkpoints.
+fn name_of(number: u64) -> String {
+    let path = Paths(PathBuf::new()).journal(number);
+    path.to_string_lossy().into_owned()
+}
+
+impl Reading<'_> {
+    /// Whether checkpoints were signed while this run was going on: then the writer is at work.
+    fn is_live(&self) -> bool {
+        self.ahead.is_some() || self.journal.has_moved
+    }
+
+    /// The checkpoints that the other files may follow from. On a log at rest that is the last one. The writer makes
+    /// those files after each checkpoint and before the next one, so on a live log they are not behind the last but one
+    /// of those that there were when the files were read.
+    fn window(&self) -> &[Note] {
+        let recent = &self.journal.recent[..];
+        if self.is_live() { recent } else { &recent[recent.len().saturating_sub(1)..] }
+    }
+
+    /// Records that the oldest checkpoint of the window covers.
+    fn settled(&self) -> u64 {
+        self.window().first().map_or(0, |note| note.checkpoint.size.min(self.signed))
+    }
+}
+
 /// How many of the claimed records are looked for. A forged checkpoint may claim any number; the work must stay in
-/// proportion to what is there, so at most as many segments are missed one by one as there are files.
+/// proportion to what is there.
 fn plausible(paths: &Paths, claimed: u64, report: &mut Report) -> Result<u64, Error> {
     let dir = paths.segments();
     let files = files_below(&dir).map_err(io_error("read", &dir))?.len() as u64;
@@ -109,33 +202,104 @@ fn plausible(paths: &Paths, claimed: u64, report: &mut Report) -> Result<u64, Er
     Ok(claimed.min(most))
 }
 
-fn journal(paths: &Paths, report: &mut Report) -> Result<Vec<Note>, Error> {
-    let name = || Subject::File("checkpoints.log".into());
-    let Some(bytes) = read(&paths.journal(), JOURNAL_BYTES_MAX)? else {
-        report.broken(name(), "is missing or too large: nothing is signed");
-        return Ok(Vec::new());
-    };
-    let (notes, end) = parse_journal(&bytes);
-    if end != bytes.len() as u64 {
-        let last = notes.last().map_or(0, |n| n.checkpoint.size);
-        let text = format!("cannot be read from byte {end} on, after the checkpoint of size {last}");
-        // A crash leaves the start of one checkpoint. What it signed is then missed elsewhere, if it was acknowledged.
-        let torn = bytes.len() as u64 - end <= NOTE_BYTES_MAX && !bytes.ends_with(b"\n\n");
-        if torn { report.odd(name(), text) } else { report.broken(name(), text) }
-    } else if notes.is_empty() {
-        report.broken(name(), "is empty: nothing is signed");
+/// Finds the last checkpoint, and where the checkpoints end.
+fn journal(paths: &Paths, report: &mut Report) -> Result<Journal, Error> {
+    let mut journal =
+        Journal { files: journal::newest(paths).map_or(0, |newest| newest + 1), ..Journal::default() };
+    if let Some(mut notes) = open_journal(paths, 0)? {
+        journal.first = notes.next().transpose().map_err(io_error("read", &paths.journal(0)))?;
     }
-    Ok(notes)
+    // A crash can leave the newest file empty; the last checkpoint then is in the one before.
+    for number in (0..journal.files).rev() {
+        let path = paths.journal(number);
+        let is_newest = number + 1 == journal.files;
+        if let Some(mut notes) = open_journal(paths, number)? {
+            for note in &mut notes {
+                journal.last = Some(note.map_err(io_error("read", &path))?);
+            }
+            if is_newest {
+                journal.end = notes.end;
+                journal.rest = journal::rest(&path, notes.end, 1 << 20).map_err(io_error("read", &path))?;
+            }
+        }
+        if journal.last.is_some() || !is_newest {
+            break;
+        }
+    }
+    if journal.last.is_none() && journal.rest.is_empty() {
+        report.broken_file(&journal.name(), None, "is missing, empty, or no file: nothing is signed");
+    }
+    Ok(journal)
 }
 
-fn origin(paths: &Paths, notes: &[Note], report: &mut Report) -> Result<String, Error> {
-    let signed = notes.first().map(|n| n.checkpoint.origin.clone());
-    let text = read(&paths.origin(), SMALL_BYTES_MAX)?.and_then(|bytes| String::from_utf8(bytes).ok());
-    let named = text.as_deref().and_then(|t| t.strip_suffix('\n')).filter(|t| is_origin(t));
-    if named.is_none() || (signed.is_some() && named != signed.as_deref()) {
-        report.broken(Subject::File("origin".into()), "is not the name that the checkpoints carry");
+/// A file of checkpoints; `None` if it is missing or no regular file.
+fn open_journal(paths: &Paths, number: u64) -> Result<Option<Notes>, Error> {
+    let path = paths.journal(number);
+    match Notes::open(&path, 0) {
+        Ok(notes) => Ok(Some(notes)),
+        Err(e) if taken::state(&e).is_some() => Ok(None),
+        Err(e) => Err(io_error("read", &path)(e)),
     }
-    Ok(signed.or(named.map(str::to_owned)).unwrap_or_default())
+}
+
+/// The size of the next checkpoint, if by now there is one that the log's key signed. Waits for it when there is
+/// something that it would explain.
+fn ahead(log: &Reading<'_>, patience: Duration) -> Option<u64> {
+    let next_segment = log.paths.segment(log.signed.div_ceil(SEGMENT_RECORDS));
+    let in_work = log.records.surplus.is_some()
+        || !log.journal.rest.is_empty()
+        || next_segment.symlink_metadata().is_ok();
+    let key = VerifyKey::new(&log.origin, log.records.key_of(log.signed)?);
+    let started = Instant::now();
+    loop {
+        // No batch is longer than a segment.
+        let follows = |size: u64| size > log.signed && size - log.signed <= SEGMENT_RECORDS;
+        let places = [(log.journal.files.saturating_sub(1), log.journal.end), (log.journal.files, 0)];
+        let next = places.into_iter().find_map(|(number, from)| {
+            let note = Notes::open(&log.paths.journal(number), from).ok()?.next()?.ok()?;
+            (follows(note.checkpoint.size) && note.is_signed_by(&key)).then_some(note)
+        });
+        if next.is_some() || !in_work || started.elapsed() >= patience {
+            return next.map(|n| n.checkpoint.size);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// What lies behind the signed part of a file: the writer's next batch, or what a crash left.
+fn unsigned(log: &Reading<'_>, report: &mut Report) {
+    if log.ahead.is_some() {
+        return;
+    }
+    if let Some(surplus) = &log.records.surplus {
+        let text =
+            format!("{} bytes after record {}, which no checkpoint signs", surplus.bytes, surplus.after);
+        report.odd_file(&surplus.name, Some(surplus.digest), text);
+    }
+    let rest = &log.journal.rest;
+    if !rest.is_empty() {
+        let last = log.journal.last.as_ref().map_or(0, |n| n.checkpoint.size);
+        let end = log.journal.end;
+        let text = format!("cannot be read from byte {end} on, after the checkpoint of size {last}");
+        // A crash leaves the start of one checkpoint. What it signed is then missed elsewhere, if it was acknowledged.
+        let torn = rest.len() as u64 <= NOTE_BYTES_MAX && !rest.ends_with(b"\n\n");
+        let judged = Some(Digest::of(rest));
+        match torn {
+            true => report.odd_file(&log.journal.name(), judged, text),
+            false => report.broken_file(&log.journal.name(), judged, text),
+        }
+    }
+}
+
+fn origin(taken: &Taken, paths: &Paths, first: Option<&Note>, report: &mut Report) -> String {
+    let path = paths.origin();
+    let signed = first.map(|n| n.checkpoint.origin.clone());
+    let text = taken.text(&path).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    let named = text.and_then(|t| t.strip_suffix('\n')).filter(|t| is_origin(t));
+    if named.is_none() || (signed.is_some() && named != signed.as_deref()) {
+        report.broken_file("origin", taken.digest(&path), "is not the name that the checkpoints carry");
+    }
+    signed.or(named.map(str::to_owned)).unwrap_or_default()
 }
 
 /// Whether the log continues the expected checkpoint.
@@ -172,14 +336,9 @@ fn expect(log: &Reading<'_>, bytes: &[u8], report: &mut Report) {
 
 /// The content of a file; `None` if it is missing, no regular file, or larger than the limit.
 fn read(path: &Path, bytes_max: u64) -> Result<Option<Vec<u8>>, Error> {
-    use io::ErrorKind::{FileTooLarge, InvalidInput, IsADirectory, NotADirectory, NotFound};
     match read_limited(path, bytes_max) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(e)
-            if matches!(e.kind(), FileTooLarge | InvalidInput | IsADirectory | NotADirectory | NotFound) =>
-        {
-            Ok(None)
-        }
+        Err(e) if taken::state(&e).is_some() => Ok(None),
         Err(e) => Err(io_error("read", path)(e)),
     }
 }

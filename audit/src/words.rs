@@ -15,7 +15,7 @@ tokens! {
 
     /// Role of a key slot.
     Role {
-        /// Makes and sees their own pictures.
+        /// Makes and sees pictures.
         Operator = "operator",
         /// Reads log and evidence, never a picture.
         Auditor = "auditor",
@@ -23,6 +23,18 @@ tokens! {
         Admin = "admin",
         /// The recovery code.
         Recovery = "recovery",
+    }
+
+    /// By which way somebody came in.
+    Door {
+        /// The page in the browser.
+        Page = "page",
+        /// A token of a program.
+        Token = "token",
+        /// The command line.
+        Terminal = "terminal",
+        /// None: the program itself.
+        Program = "program",
     }
 
     /// What proved the right to set a new secret.
@@ -123,6 +135,10 @@ tokens! {
         Policy = "policy",
         /// There is no such object.
         NotFound = "not_found",
+        /// Does not fit in memory.
+        Memory = "memory",
+        /// The engine failed while it looked at the request.
+        Engine = "engine",
         /// The request itself is malformed (host, origin, method, body).
         Malformed = "malformed",
     }
@@ -193,6 +209,8 @@ tokens! {
         Erase = "erase",
         /// `object.export_requested`.
         Export = "export",
+        /// `vault.secret_requested`.
+        Secret = "secret",
     }
 
     /// What had really become of it.

@@ -5,13 +5,15 @@
 
 use crate::clock::Clock;
 use crate::durable::{Disk, is_full};
+use crate::entry::Entry;
 use crate::error::Error;
-use crate::event::{Entry, Event};
+use crate::event::Event;
+use crate::intent::Intents;
 use crate::merkle::{Frontier, Hash};
-use crate::note::{Note, new_secret};
+use crate::note::{Note, ORIGIN_PREFIX, new_secret};
 use crate::paths::Paths;
 use crate::tile::Tiles;
-use crate::token::{Digest, PublicKey};
+use crate::token::{Digest, PublicKey, unhex};
 use crate::words::EpochReason;
 use crate::{handover, reserve};
 use ed25519_dalek::SigningKey;
@@ -41,6 +43,8 @@ pub struct Mark {
     pub root: Digest,
     /// Signing epoch.
     pub epoch: u32,
+    /// The random part of the log's name.
+    pub origin: [u8; 16],
 }
 
 /// An append-only file that nobody else may touch.
@@ -70,6 +74,8 @@ pub(crate) struct Writer {
     pub segment_index: u64,
     pub segment: Tail,
     pub journal: Tail,
+    /// Number of the newest file of checkpoints.
+    pub journal_number: u64,
     pub reserve_spent: bool,
     /// The clocks at the last record of this run.
     pub clocks: Option<(u64, u64)>,
@@ -77,6 +83,8 @@ pub(crate) struct Writer {
     pub is_behind: bool,
     /// What ended the log.
     pub poison: Option<(&'static str, io::ErrorKind)>,
+    /// What the records leave open.
+    pub intents: Intents,
     /// The lock on the folder: held as long as the writer lives.
     #[expect(dead_code, reason = "holding it is its use")]
     pub lock: File,
@@ -101,7 +109,8 @@ impl Failure {
 
 impl Writer {
     pub fn mark(&self) -> Mark {
-        Mark { size: self.frontier.size(), root: Digest(self.frontier.root()), epoch: self.epoch }
+        let origin = self.origin.strip_prefix(ORIGIN_PREFIX).and_then(unhex).unwrap_or_default();
+        Mark { size: self.frontier.size(), root: Digest(self.frontier.root()), epoch: self.epoch, origin }
     }
 
     /// Appends one batch; it is durable and signed when this returns.
@@ -133,16 +142,22 @@ impl Writer {
         Ok(Receipt { seq_first, size, root })
     }
 
-    /// Hands over to a new signing key, and overwrites the old one.
+    /// Hands over to a new signing key, and overwrites the old one. On a full disk the hand-over of an unlock waits for the
+    /// next one, and the epoch goes on: without an unlock nothing can be erased, and a hand-over that stops in the middle
+    /// would need room to go on.
     pub fn begin_epoch(&mut self, reason: EpochReason) -> Result<u32, Error> {
         self.alive()?;
+        let can_wait = reason == EpochReason::Unlock;
+        if self.reserve_spent && reserve::fill(&self.disk, &self.paths).is_err() {
+            return if can_wait { Ok(self.epoch) } else { Err(Error::DiskFull) };
+        }
+        self.reserve_spent = false;
         let next = new_secret()?;
-        let was_spent = self.reserve_spent;
-        // Without an unlocking nothing can be erased, so it must work on a full disk. Other hand-overs can wait.
         let note = match self.hand_over(&next, reason) {
-            Err(Failure::Full) if reason == EpochReason::Unlock && !self.reserve_spent => {
+            Err(Failure::Full) if can_wait => {
                 self.spend_reserve()?;
-                self.hand_over(&next, reason)
+                self.append(&[Event::DiskReserveLow {}.by_system()])?;
+                return Ok(self.epoch);
             }
             other => other,
         }
@@ -162,7 +177,7 @@ impl Writer {
         };
         finished.map_err(|e| self.end(Failure::Ended("replacing the epoch key", e.kind())))?;
         let mut first = vec![Event::KeyDestroyed { destroyed: self.epoch - 1 }.by_system()];
-        if self.reserve_spent && !was_spent {
+        if self.reserve_spent {
             first.push(Event::DiskReserveLow {}.by_system());
         }
         self.append(&first)?;
@@ -173,7 +188,7 @@ impl Writer {
     fn hand_over(&mut self, next: &SigningKey, reason: EpochReason) -> Result<Note, Failure> {
         let key = PublicKey(next.verifying_key().to_bytes());
         let rotated = Event::KeyEpochRotated { next: self.epoch + 1, key, reason }.by_system();
-        let done = match handover::prepare(&self.disk, &self.paths, &self.origin, next) {
+        let done = match handover::prepare(&self.disk, &self.paths, &self.origin, self.epoch + 1, next) {
             Err(e) if is_full(&e) => Err(Failure::Full),
             Err(e) => Err(Failure::Ended("storing the next epoch key", e.kind())),
             Ok(()) => self.commit(&[rotated], Some(next)),

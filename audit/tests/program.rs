@@ -116,7 +116,7 @@ fn usage_absence_and_unreadable_files_have_codes_of_their_own() {
         &["prove", dir],
         &["verify", dir, dir],
         &["verify", dir, "--last", "3"],
-        &["show", dir, "--json"],
+        &["show", dir, "--expect", dir],
         &["show", dir, "--last", "many"],
         &["verify", dir, "--quick"],
     ] {
@@ -146,6 +146,13 @@ fn show_prints_the_newest_records() {
     assert_eq!(lines.len(), 2);
     assert!(lines[0].starts_with("42 ") && lines[1].starts_with("43 "), "{lines:?}");
     assert_eq!(text(&program(&["show", log.0.to_str().unwrap()])).lines().count(), 20);
+    // As they are stored; what is no record is said to be none.
+    let stored = std::fs::read_to_string(log.0.join("seg/00000000.jsonl")).unwrap();
+    let output = program(&["show", log.0.to_str().unwrap(), "--json", "--last", "100"]);
+    assert_eq!((output.status.code(), text(&output)), (Some(0), stored));
+    log.change("seg/00000000.jsonl", |text| text.replacen("\"seq\":43", "\"seq\":x", 1));
+    let output = program(&["show", log.0.to_str().unwrap(), "--json", "--last", "1"]);
+    assert_eq!(text(&output), "{\"damaged\":43}\n");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Appending: order, threads, segments, clocks, a full disk.
 
 use super::*;
+use crate::Actor;
 use crate::faults::Fault;
+use crate::words::{IntentKind, ObjectFailure, Proof, RollReason};
 use std::io::ErrorKind;
 
 #[test]
@@ -155,6 +157,44 @@ fn recovery_names_the_newest_vault_state_and_open_requests() {
 }
 
 #[test]
+fn what_is_unfinished_is_known_while_the_log_is_written_as_after_a_new_start() {
+    let dir = Dir::new();
+    small(&dir);
+    let log = open(&dir, &Faults::default()).unwrap();
+    let before = log.unfinished().unwrap();
+    assert_eq!((before.open_intents.len(), before.vault.map(|v| v.epoch)), (1, Some(1)));
+    let (erasure, secret, named) = (Job([7; 16]), Job([8; 16]), Object([9; 16]));
+    let by = |event: Event, job| event.by(Actor::Person([1; 16])).job(job);
+    log.append(&[
+        by(Event::ObjectEraseRequested { count: 2 }, erasure),
+        by(Event::ObjectEraseNamed {}, erasure).object(named),
+        by(Event::VaultSecretRequested { by: Proof::Passphrase }, secret),
+    ])
+    .unwrap();
+    let rolled = Event::VaultRolled {
+        reason: RollReason::Routine,
+        vault_epoch: 2,
+        vault_seq: 1,
+        vault_root: Digest([5; 32]),
+    };
+    log.append(&[rolled.by_system()]).unwrap();
+    let open_now = log.unfinished().unwrap();
+    let [_, erase, change] = &open_now.open_intents[..] else { panic!("{open_now:?}") };
+    // Judged by the state at the request, not by a later one.
+    assert_eq!(
+        (erase.kind, &erase.objects_named[..], erase.vault),
+        (IntentKind::Erase, &[named][..], before.vault)
+    );
+    assert_eq!((change.kind, change.vault), (IntentKind::Secret, before.vault));
+    assert_eq!(open_now.vault.map(|v| v.epoch), Some(2));
+    drop(log);
+    let log = open(&dir, &Faults::default()).unwrap();
+    assert_eq!(log.unfinished().unwrap(), open_now);
+    log.append(&[by(Event::VaultSecretFailed { reason: ObjectFailure::Vault }, secret).failed()]).unwrap();
+    assert_eq!(log.unfinished().unwrap().open_intents.len(), 2);
+}
+
+#[test]
 fn a_file_that_is_taken_away_or_written_to_by_others_ends_the_log() {
     type Act = fn(&Path);
     let acts: [(&str, Act); 3] = [
@@ -191,12 +231,12 @@ fn unlocking_and_erasing_work_on_a_full_disk_and_guessing_does_not_use_up_the_re
     let guess = Event::VaultUnlockFailed {}.by_system();
     assert!(matches!(log.append(&[guess]), Err(Error::DiskFull)));
     assert!(dir.0.join("reserve").exists());
-    assert_eq!(log.begin_epoch(EpochReason::Unlock).unwrap(), 1);
-    assert!(!dir.0.join("reserve").exists());
+    assert_eq!(log.begin_epoch(EpochReason::Unlock).unwrap(), 0, "it waits");
+    assert!(!dir.0.join("reserve").exists() && !dir.0.join("epoch.key.next").exists());
     log.append(&[event(1)]).unwrap();
     drop(log);
     let report = dir.verify();
-    assert!(report.is_ok() && report.epochs == 2, "{report}");
+    assert!(report.is_ok() && report.epochs == 1, "{report}");
     assert!(crate::tail(&dir.0, 100).unwrap().join("\n").contains("disk.reserve_low"));
 }
 

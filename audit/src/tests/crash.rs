@@ -76,6 +76,34 @@ fn a_fault_at_any_step_of_a_new_segment() {
     FAULTS.into_iter().for_each(|fault| at_every_step(fault, fill, append_two));
 }
 
+/// With `log.created`, as many batches as fill the first file of checkpoints: the next one begins the second file.
+fn fill_checkpoints(log: &Log) {
+    for _ in 0..17 {
+        log.append(&[event(0)]).unwrap();
+    }
+}
+
+#[test]
+fn a_fault_at_any_step_of_a_new_file_of_checkpoints() {
+    let dir = Dir::new();
+    let log = create(&dir, &Faults::default()).unwrap();
+    fill_checkpoints(&log);
+    assert!(!dir.0.join("checkpoints.1.log").exists());
+    append_two(&log);
+    assert!(dir.0.join("checkpoints.1.log").exists());
+    FAULTS.into_iter().for_each(|fault| at_every_step(fault, fill_checkpoints, append_two));
+}
+
+#[test]
+fn a_fault_at_any_step_of_a_hand_over_into_a_new_file_of_checkpoints() {
+    for fault in FAULTS {
+        at_every_step(fault, fill_checkpoints, |log| {
+            let _ = log.begin_epoch(EpochReason::Unlock);
+            append_two(log)
+        });
+    }
+}
+
 #[test]
 fn a_fault_at_any_step_of_the_creation_leaves_no_half_log() {
     for fault in FAULTS {

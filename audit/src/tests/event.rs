@@ -1,4 +1,5 @@
 use super::*;
+use crate::{Job, Object};
 use std::collections::BTreeSet;
 
 #[test]

@@ -2,6 +2,26 @@
 
 use super::*;
 
+/// Types that came after the log was frozen.
+const LATER: [&str; 16] = [
+    "fence.found_open",
+    "log.mark_missed",
+    "model.may_change",
+    "object.erase_named",
+    "object.sealed",
+    "objects.viewed",
+    "outputs.accepted",
+    "session.opened",
+    "vault.damaged",
+    "vault.healed",
+    "vault.key_gone",
+    "vault.key_remains",
+    "vault.key_wiped",
+    "vault.rolled_back",
+    "vault.secret_failed",
+    "vault.secret_requested",
+];
+
 fn frozen() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/v1")
 }
@@ -13,7 +33,8 @@ fn the_frozen_log_verifies_and_can_be_continued() {
     assert_eq!((report.complete, report.epochs), (44, 3));
     let records = crate::tail(&frozen(), u64::MAX).unwrap().join("\n");
     for kind in crate::SCHEMA {
-        assert!(records.contains(&format!(" {} ", kind.name)), "{} is not in the frozen log", kind.name);
+        let is_there = records.contains(&format!(" {} ", kind.name));
+        assert_ne!(is_there, LATER.contains(&kind.name), "{} in the frozen log", kind.name);
     }
     let dir = Dir::new();
     copy_folder(&frozen(), &dir.0);
@@ -36,5 +57,5 @@ fn what_would_be_frozen_today_verifies_the_same() {
         copy_folder(&dir.0, Path::new(&folder));
     }
     let (today, frozen) = (dir.verify(), verify(&frozen(), None).unwrap());
-    assert_eq!((today.complete, today.epochs), (frozen.complete, frozen.epochs));
+    assert_eq!((today.complete, today.epochs), (frozen.complete + LATER.len() as u64, frozen.epochs));
 }

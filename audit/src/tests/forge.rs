@@ -3,7 +3,6 @@
 use super::*;
 use crate::Subject;
 use crate::merkle::{Frontier, leaf};
-use crate::note::{Note, parse_journal};
 use base64ct::{Base64, Encoding as _};
 
 /// How the forger covers up the hand-over from epoch 0, whose key is gone.
@@ -26,7 +25,7 @@ fn forge(dir: &Dir, cover: Cover) {
     let text = std::fs::read_to_string(&segment).unwrap();
     let changed = text.replacen("\"count\":5", "\"count\":9", 1);
     assert_ne!(text, changed);
-    let (genuine, _) = parse_journal(&std::fs::read(dir.0.join("checkpoints.log")).unwrap());
+    let (genuine, _) = parse_journal(&dir.0.join("checkpoints.log"));
     let (mut tree, mut prev) = (Frontier::default(), crate::record::FIRST_PREV);
     let (mut lines, mut journal, mut last, mut leaves) = (String::new(), Vec::new(), Vec::new(), Vec::new());
     for line in changed.lines() {
@@ -94,7 +93,7 @@ fn a_damaged_signature_leaves_its_records_to_the_next_checkpoint_of_the_same_epo
     small(&dir);
     let path = dir.0.join("checkpoints.log");
     let genuine = std::fs::read(&path).unwrap();
-    let (notes, _) = parse_journal(&genuine);
+    let (notes, _) = parse_journal(&path);
     let whole = dir.verify().complete;
     let mut end = 0;
     for (at, note) in notes.iter().enumerate() {

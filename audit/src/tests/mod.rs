@@ -1,18 +1,26 @@
 //! Tests that need to reach inside: a log on a disk that fails, and a verifier that is lied to.
 
+mod altered;
 mod append;
 mod crash;
+mod disturbed;
 mod every;
 mod fixture;
 mod folder;
 mod forge;
+mod fuzz;
+mod journal;
 mod reader;
 mod robust;
+mod stored;
 mod tamper;
+mod times;
 
 use self::folder::copy_folder;
 use crate::durable::Disk;
 use crate::faults::Faults;
+use crate::journal::Notes;
+use crate::note::Note;
 use crate::verify::verify_still;
 use crate::words::{Device, EpochReason, StopReason};
 use crate::{Clock, Digest, Entry, Error, Event, Job, Log, Object, Report, verify};
@@ -116,6 +124,13 @@ fn open(dir: &Dir, faults: &Faults) -> Result<Log, Error> {
             !busy
         })
         .unwrap_or_else(open)
+}
+
+/// The checkpoints of a file, and how many bytes they fill.
+fn parse_journal(path: &Path) -> (Vec<Note>, u64) {
+    let mut notes = Notes::open(path, 0).unwrap();
+    let read = notes.by_ref().collect::<Result<_, _>>().unwrap();
+    (read, notes.end)
 }
 
 /// An event that tells one record from another.

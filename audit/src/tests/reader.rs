@@ -3,10 +3,25 @@
 use super::*;
 use std::process::{Command, Output};
 
-fn python(dir: &Path) -> Output {
+/// Whether Python verifies each of many logs, in one run.
+pub fn python_each(dirs: &[Dir]) -> Vec<bool> {
+    let output = run(dirs.iter().map(|dir| &dir.0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let is_verdict = |line: &&str| line.ends_with(": verified") || line.starts_with("NOT verified: ");
+    let verdicts: Vec<bool> = text.lines().filter(is_verdict).map(|line| !line.starts_with("NOT")).collect();
+    assert_eq!(verdicts.len(), dirs.len(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(if verdicts.contains(&false) { 4 } else { 0 }), "{text}");
+    verdicts
+}
+
+pub fn python(dir: &Path) -> Output {
+    run([dir])
+}
+
+fn run(dirs: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>) -> Output {
     let python = std::env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/reference_verifier.py");
-    let output = Command::new(&python).arg(script).arg(dir).output().unwrap();
+    let output = Command::new(&python).arg(script).args(dirs).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(
         !errors.contains("No module named"),
@@ -24,6 +39,8 @@ fn python_verifies_a_log_of_ours_and_finds_a_change() {
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     let root = dir.verify().root.unwrap().to_string();
     assert!(text.contains("9 records") && text.contains(&root), "{text}");
+    let first_key = dir.verify().first_key.unwrap();
+    assert!(text.contains(&format!("first key {first_key}\n")), "{text}");
     let segment = dir.0.join("seg/00000000.jsonl");
     let records = std::fs::read_to_string(&segment).unwrap();
     std::fs::write(&segment, records.replacen("\"width\":128", "\"width\":129", 1)).unwrap();

@@ -1,8 +1,10 @@
 //! Reading the records: every line hashed, and held against the schema and its neighbours.
 
+use super::clock::Times;
 use super::read;
 use crate::error::Error;
 use crate::intent::Intents;
+use crate::json::Value;
 use crate::merkle::{Hash, leaf};
 use crate::note::VerifyKey;
 use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, SMALL_BYTES_MAX};
@@ -10,21 +12,25 @@ use crate::record::{FIRST_PREV, Record};
 use crate::report::{Report, Subject};
 use crate::tile;
 use crate::token::{Digest, PublicKey, base64, unhex};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// What the records say, as far as they can be read.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    /// By sequence number, up to the signed size; `None` where the line is missing.
-    pub lines: Vec<Option<Line>>,
+    /// The lines of each segment, as many as there are: what is missing is missing at a segment's end, and takes no
+    /// memory.
+    segments: Vec<Vec<Line>>,
     /// Public keys of all epochs.
     pub keys: Vec<PublicKey>,
     /// First record of each epoch.
     pub starts: Vec<u64>,
-    /// Digests that `recovery.truncated` names.
-    pub truncated: BTreeSet<Digest>,
+    /// Digests that `recovery.truncated` names, with the number of the first such record.
+    pub truncated: BTreeMap<Digest, u64>,
     pub intents: Intents,
     pub ts_ms: u64,
+    pub times: Times,
+    /// What follows the last signed record.
+    pub surplus: Option<Surplus>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +38,17 @@ pub(super) struct Line {
     pub leaf: Hash,
     /// The link to the record before, if the line can be read.
     pub prev: Option<Hash>,
+}
+
+/// Bytes of the last segment that no checkpoint signs.
+#[derive(Debug)]
+pub(super) struct Surplus {
+    /// The file.
+    pub name: String,
+    pub bytes: usize,
+    pub digest: Digest,
+    /// The last signed record.
+    pub after: u64,
 }
 
 impl Records {
@@ -50,56 +67,78 @@ impl Records {
     }
 
     pub fn line(&self, seq: u64) -> Option<Line> {
-        *self.lines.get(usize::try_from(seq).ok()?)?
+        let segment = self.segments.get(usize::try_from(seq / SEGMENT_RECORDS).ok()?)?;
+        segment.get(usize::try_from(seq % SEGMENT_RECORDS).ok()?).copied()
     }
 }
 
-/// Reads all segments. Lines beyond the signed size are a finding and are not looked into.
+/// Reads all segments. Bytes beyond the signed size are not looked into. Records that are missing in a row are one
+/// finding, however many.
 pub(super) fn read_all(paths: &Paths, signed: u64, report: &mut Report) -> Result<Records, Error> {
     let mut records = Records { starts: vec![0], ..Records::default() };
+    let mut gap = None;
     for index in 0..signed.div_ceil(SEGMENT_RECORDS) {
         let start = index * SEGMENT_RECORDS;
-        let count = (signed - start).min(SEGMENT_RECORDS);
+        let end = signed.min(start + SEGMENT_RECORDS);
         let name = format!("seg/{index:08}.jsonl");
-        let bytes = read(&paths.segment(index), SEGMENT_BYTES_MAX)?;
-        if bytes.is_none() {
-            report.broken(
-                Subject::File(name.clone()),
-                format!("is missing or too large: records {start} to {} are lost", start + count - 1),
-            );
+        let found = read(&paths.segment(index), SEGMENT_BYTES_MAX)?;
+        if found.is_none() && gap.is_none() {
+            report.broken_file(&name, None, "is missing, no file, or too large");
         }
-        let bytes = bytes.unwrap_or_default();
-        let mut rest = &bytes[..];
-        for seq in start..start + count {
-            let line = match rest.iter().position(|b| *b == b'\n') {
-                Some(end) => {
-                    let line = &rest[..end];
-                    rest = &rest[end + 1..];
-                    Some(records.line_read(seq, line, report))
-                }
-                None => {
-                    report.broken(
-                        Subject::Record(seq),
-                        if rest.is_empty() { "is missing" } else { "is cut off" },
-                    );
-                    rest = &[];
-                    None
-                }
-            };
-            records.lines.push(line);
+        let bytes = found.unwrap_or_default();
+        let (mut rest, mut seq) = (&bytes[..], start);
+        records.segments.push(Vec::new());
+        while let Some(at) = rest.iter().position(|b| *b == b'\n').filter(|_| seq < end) {
+            missing(gap.take(), seq, report);
+            let line = records.line_read(seq, &rest[..at], report);
+            records.segments.last_mut().expect("pushed above").push(line);
+            rest = &rest[at + 1..];
+            seq += 1;
         }
-        if !rest.is_empty() {
-            let text =
-                format!("{} bytes after record {}, which no checkpoint signs", rest.len(), start + count - 1);
-            report.odd(Subject::File(name), text);
+        if seq == end && !rest.is_empty() {
+            let surplus = Surplus { name, bytes: rest.len(), digest: Digest::of(rest), after: end - 1 };
+            if end == signed {
+                records.surplus = Some(surplus);
+            } else {
+                let text =
+                    format!("{} bytes after record {}, the last of its segment", surplus.bytes, end - 1);
+                report.odd_file(&surplus.name, Some(surplus.digest), text);
+            }
+        } else if seq < end {
+            if !rest.is_empty() {
+                report.broken(Subject::Record(seq), "is cut off");
+                seq += 1;
+            }
+            if seq < end && gap.is_none() {
+                gap = Some(seq);
+            }
         }
     }
-    records.chain(paths, report);
+    missing(gap, signed, report);
+    records.chain(paths, signed, report);
     records.fall_back_on_vkeys(paths)?;
     Ok(records)
 }
 
+/// Reports a gap, from its first record to the one before `end`.
+fn missing(gap: Option<u64>, end: u64, report: &mut Report) {
+    match gap {
+        Some(first) if first + 1 == end => report.broken(Subject::Record(first), "is missing"),
+        Some(first) => {
+            let text = format!("is missing, and so is every record to {}: {} are lost", end - 1, end - first);
+            report.broken(Subject::Record(first), text);
+        }
+        None => {}
+    }
+}
+
 impl Records {
+    /// The lines with their numbers.
+    fn numbered(&self) -> impl Iterator<Item = (u64, Line)> {
+        let starts = (0..).step_by(SEGMENT_RECORDS as usize);
+        starts.zip(&self.segments).flat_map(|(start, lines)| (start..).zip(lines.iter().copied()))
+    }
+
     fn line_read(&mut self, seq: u64, line: &[u8], report: &mut Report) -> Line {
         let hash = leaf(line);
         let (record, members) = match Record::parse(line) {
@@ -123,6 +162,10 @@ impl Records {
             report.odd(Subject::Record(seq), flaw);
         }
         self.note(seq, &record, report);
+        let value = |key: &str| members.iter().find(|(k, _)| *k == key).map(|(_, value)| value);
+        if let (Some(Value::Int(mono)), Some(Value::Str(boot))) = (value("mono"), value("boot")) {
+            self.times.record(&record, *mono, unhex(boot).unwrap_or_default());
+        }
         Line { leaf: hash, prev: Some(record.prev) }
     }
 
@@ -144,7 +187,9 @@ impl Records {
                 report.odd(Subject::Record(seq), "does not name the epoch before this one");
             }
             "recovery.truncated" => {
-                self.truncated.extend(record.text("sha256").and_then(unhex).map(Digest));
+                if let Some(digest) = record.text("sha256").and_then(unhex).map(Digest) {
+                    self.truncated.entry(digest).or_insert(seq);
+                }
             }
             _ => {}
         }
@@ -154,10 +199,9 @@ impl Records {
 
     /// Compares each record's link with the record before it. Of two that do not fit, the tiles on disk tell which one
     /// changed.
-    fn chain(&self, paths: &Paths, report: &mut Report) {
-        let size = self.lines.len() as u64;
-        for seq in 0..size {
-            let Some(Line { prev: Some(prev), .. }) = self.line(seq) else { continue };
+    fn chain(&self, paths: &Paths, size: u64, report: &mut Report) {
+        for (seq, line) in self.numbered() {
+            let Some(prev) = line.prev else { continue };
             let Some(before) = seq.checked_sub(1) else {
                 if prev != FIRST_PREV {
                     report.broken(Subject::Record(0), "links to a record before the first");

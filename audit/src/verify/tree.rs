@@ -1,54 +1,91 @@
 //! The checkpoints: each root recomputed, each signature checked with the key of its epoch.
 
-use super::Reading;
+use super::{Reading, name_of, open_journal};
+use crate::error::{Error, io_error};
+use crate::journal;
 use crate::merkle::{Frontier, Hash};
-use crate::note::{Note, VerifyKey};
+use crate::note::{NOTE_BYTES_MAX, Note, VerifyKey};
 use crate::report::{Report, Subject};
 use crate::tile;
+use crate::token::Digest;
 
 /// Checks all checkpoints and fills in the leaves that their roots name. Returns how many records are confirmed: covered
 /// by a checkpoint that the key of their own epoch signed. A later key confirms nothing of an earlier epoch, since whoever
 /// has stolen it could sign anything.
-pub(super) fn check(log: &mut Reading<'_>, report: &mut Report) -> u64 {
-    let mut frontier = Frontier::default();
-    let mut lost_at = None;
-    let notes = std::mem::take(&mut log.notes);
-    let (mut last_size, mut confirmed, mut epoch) = (0, 0, 0);
-    for note in &notes {
-        let size = note.checkpoint.size;
-        if size <= last_size {
-            report.broken(Subject::Checkpoint(size), format!("comes after the one of size {last_size}"));
+pub(super) fn check(log: &mut Reading<'_>, report: &mut Report) -> Result<u64, Error> {
+    let mut tree = Tree::default();
+    for number in 0..log.journal.files {
+        let is_newest = number + 1 == log.journal.files;
+        let path = log.paths.journal(number);
+        let failed = io_error("read", &path);
+        let Some(notes) = open_journal(log.paths, number)? else {
+            report.broken_file(&name_of(number), None, "is no file: the checkpoints in it are lost");
+            continue;
+        };
+        let before = log.journal.total;
+        let mut notes = notes.up_to(if is_newest { log.journal.end } else { u64::MAX });
+        while let Some(note) = notes.next() {
+            let note = note.map_err(&failed)?;
+            log.journal.take(&note, (number, notes.end), &log.taken, &log.records.starts);
+            tree.add(log, &note, report);
+        }
+        // Only the newest can be empty or torn, by a crash.
+        if is_newest {
             continue;
         }
-        last_size = size;
-        let is_signed = check_signature(log, note, report);
-        if lost_at.is_some() || size > log.signed {
-            continue;
-        }
-        let from = frontier.size();
-        match confirm(log, &frontier, note) {
-            Some(leaves) => {
-                for (seq, leaf) in (from..).zip(leaves) {
-                    if log.records.leaf(seq) != Some(leaf) {
-                        report.broken(Subject::Record(seq), "is not the record that was signed");
-                    }
-                    frontier.push(leaf);
-                    log.leaves.push(leaf);
-                }
-                if is_signed && log.records.epoch_of(size - 1) == epoch {
-                    confirmed = size;
-                    epoch += usize::from(log.records.starts.get(epoch + 1) == Some(&size));
-                }
-            }
-            None => lost_at = Some((from, size)),
+        let rest = journal::rest(&path, notes.end, NOTE_BYTES_MAX).map_err(&failed)?;
+        if !rest.is_empty() || log.journal.total == before {
+            let text = format!("cannot be read from byte {} on, and newer checkpoints follow", notes.end);
+            report.broken_file(&name_of(number), Some(Digest::of(&rest)), text);
         }
     }
-    if let Some((from, to)) = lost_at {
+    if let Some((from, to)) = tree.lost_at {
         blame(from, to, report);
     }
-    check_hand_overs(log, &notes, report);
-    log.notes = notes;
-    confirmed
+    check_hand_overs(log, report);
+    Ok(tree.confirmed)
+}
+
+/// The tree as the checkpoints confirm it.
+#[derive(Default)]
+struct Tree {
+    frontier: Frontier,
+    /// No choice of leaves gives the root of the checkpoint over these records; nothing after it is confirmed.
+    lost_at: Option<(u64, u64)>,
+    last_size: u64,
+    confirmed: u64,
+    epoch: usize,
+}
+
+impl Tree {
+    fn add(&mut self, log: &mut Reading<'_>, note: &Note, report: &mut Report) {
+        let size = note.checkpoint.size;
+        if size <= self.last_size {
+            let text = format!("comes after the one of size {}", self.last_size);
+            return report.broken(Subject::Checkpoint(size), text);
+        }
+        self.last_size = size;
+        let is_signed = check_signature(log, note, report);
+        if self.lost_at.is_some() || size > log.signed {
+            return;
+        }
+        let from = self.frontier.size();
+        let Some(leaves) = confirm(log, &self.frontier, note) else {
+            self.lost_at = Some((from, size));
+            return;
+        };
+        for (seq, leaf) in (from..).zip(leaves) {
+            if log.records.leaf(seq) != Some(leaf) {
+                report.broken(Subject::Record(seq), "is not the record that was signed");
+            }
+            self.frontier.push(leaf);
+            log.leaves.push(leaf);
+        }
+        if is_signed && log.records.epoch_of(size - 1) == self.epoch {
+            self.confirmed = size;
+            self.epoch += usize::from(log.records.starts.get(self.epoch + 1) == Some(&size));
+        }
+    }
 }
 
 /// The leaves from the tree's size up to the checkpoint's, if its root confirms them. Where a line is damaged, the link
@@ -118,9 +155,9 @@ fn check_signature(log: &Reading<'_>, note: &Note, report: &mut Report) -> bool 
 }
 
 /// Every epoch but the first must begin with a checkpoint at exactly its first record.
-fn check_hand_overs(log: &Reading<'_>, notes: &[Note], report: &mut Report) {
+fn check_hand_overs(log: &Reading<'_>, report: &mut Report) {
     for (epoch, start) in log.records.starts.iter().enumerate().skip(1) {
-        if !notes.iter().any(|n| n.checkpoint.size == *start) {
+        if !log.journal.hand_overs.contains_key(start) {
             report.broken(
                 Subject::Key(epoch as u64),
                 format!("no checkpoint signs the hand-over in record {}", start - 1),

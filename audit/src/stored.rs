@@ -1,0 +1,197 @@
+//! Reading records back, one by one. Not verified: for that there is [`crate::verify`].
+
+use crate::clock::timestamp;
+use crate::error::{Error, io_error};
+use crate::json;
+use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, files_below, read_limited};
+use crate::record::Record;
+use crate::token::{Actor, Digest, Job, Object, id_bytes, unhex};
+use crate::words::Outcome;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// In which order [`records`] reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// From record 0 on.
+    OldestFirst,
+    /// From the last record on.
+    NewestFirst,
+}
+
+/// The records of the log in `dir`, read segment by segment: one segment at a time is held in memory. Works beside a
+/// running writer, whose unfinished line is left out.
+///
+/// A line that is no record is an item `Broken` with the number that it should have, and a segment that cannot be read
+/// is an item `Io`; the reading goes on behind both.
+///
+/// # Errors
+/// `Absent` when there are no segments; `Io` when their folder cannot be read.
+pub fn records(dir: &Path, order: Order) -> Result<Records, Error> {
+    let paths = Paths(dir.to_owned());
+    let mut segments = files_below(&paths.segments()).map_err(io_error("read", &paths.segments()))?;
+    if segments.is_empty() {
+        return Err(Error::Absent { dir: dir.to_owned() });
+    }
+    // The next one is taken from the end.
+    if order == Order::OldestFirst {
+        segments.reverse();
+    }
+    Ok(Records { order, segments, bytes: Vec::new(), lines: Vec::new() })
+}
+
+/// See [`records`].
+#[derive(Debug)]
+pub struct Records {
+    order: Order,
+    segments: Vec<PathBuf>,
+    /// The segment in work.
+    bytes: Vec<u8>,
+    /// Its lines that are still to come, the next one last, with the number that each should have.
+    lines: Vec<(u64, Range<usize>)>,
+}
+
+impl Iterator for Records {
+    type Item = Result<Stored, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some((seq, range)) = self.lines.pop() {
+                let what = "a line is no record";
+                return Some(Stored::parse(&self.bytes[range]).ok_or(Error::Broken { what, at: seq }));
+            }
+            let segment = self.segments.pop()?;
+            match read_limited(&segment, SEGMENT_BYTES_MAX) {
+                Ok(bytes) => self.bytes = bytes,
+                Err(e) => return Some(Err(io_error("read", &segment)(e))),
+            }
+            let index = segment.file_stem().and_then(|name| name.to_str()?.parse::<u64>().ok()).unwrap_or(0);
+            let mut start = 0;
+            let ends = self.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(end, _)| end);
+            let ranges = ends.map(|end| std::mem::replace(&mut start, end + 1)..end);
+            self.lines = (index.saturating_mul(SEGMENT_RECORDS)..).zip(ranges).collect();
+            if self.order == Order::OldestFirst {
+                self.lines.reverse();
+            }
+        }
+    }
+}
+
+/// A record as it is stored. Its type and fields need not be known to this program: the schema grows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stored {
+    /// Its number.
+    pub seq: u64,
+    /// When it was written, in milliseconds since 1970.
+    pub ts_ms: u64,
+    /// Signing epoch.
+    pub epoch: u32,
+    /// Name of its type, such as `vault.unlocked`.
+    pub name: String,
+    /// Who acted.
+    pub actor: Actor,
+    /// The object that it concerns.
+    pub object: Option<Object>,
+    /// The job that it belongs to.
+    pub job: Option<Job>,
+    /// How the act ended.
+    pub outcome: Outcome,
+    /// The fields of its type with their values, sorted by name.
+    pub fields: Vec<(String, Value)>,
+    line: String,
+}
+
+/// The value of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Value {
+    /// A whole number.
+    Int(i64),
+    /// Yes or no.
+    Bool(bool),
+    /// A word of a closed list, or bytes as hexadecimal or base64. Never free text.
+    Word(String),
+}
+
+impl Stored {
+    /// A whole number among the fields.
+    pub fn int(&self, field: &str) -> Option<i64> {
+        if let Value::Int(n) = self.value(field)? { Some(*n) } else { None }
+    }
+
+    /// A yes or no among the fields.
+    pub fn flag(&self, field: &str) -> Option<bool> {
+        if let Value::Bool(b) = self.value(field)? { Some(*b) } else { None }
+    }
+
+    /// A word among the fields.
+    pub fn word(&self, field: &str) -> Option<&str> {
+        if let Value::Word(text) = self.value(field)? { Some(text) } else { None }
+    }
+
+    /// A digest among the fields.
+    pub fn digest(&self, field: &str) -> Option<Digest> {
+        unhex(self.word(field)?).map(Digest)
+    }
+
+    /// The record as one line of canonical JSON (RFC 8785), byte for byte as it was hashed, without its newline.
+    pub fn json(&self) -> &str {
+        &self.line
+    }
+
+    fn value(&self, field: &str) -> Option<&Value> {
+        self.fields.iter().find(|(name, _)| name == field).map(|(_, value)| value)
+    }
+
+    pub(crate) fn parse(line: &[u8]) -> Option<Self> {
+        let (record, _) = Record::parse(line).ok()?;
+        let id = |text: &str, prefix| id_bytes(text.strip_prefix(prefix)?);
+        let value = |value: &json::Value<'_>| match value {
+            json::Value::Int(n) => Some(Value::Int(*n)),
+            json::Value::Bool(b) => Some(Value::Bool(*b)),
+            json::Value::Str(text) => Some(Value::Word((*text).to_owned())),
+            json::Value::Object(_) => None,
+        };
+        let fields = record.fields().iter().map(|(name, v)| Some(((*name).to_owned(), value(v)?)));
+        Some(Self {
+            seq: record.seq,
+            ts_ms: record.ts_ms,
+            epoch: record.epoch,
+            name: record.name.to_owned(),
+            actor: match record.actor {
+                "a:system" => Actor::System,
+                person => Actor::Person(id(person, "a:")?),
+            },
+            object: record.obj.map(|text| id(text, "o:").ok_or(())).transpose().ok()?.map(Object),
+            job: record.job.map(|text| id(text, "j:").ok_or(())).transpose().ok()?.map(Job),
+            outcome: [Outcome::Ok, Outcome::Denied, Outcome::Failed]
+                .into_iter()
+                .find(|outcome| outcome.word() == record.out)?,
+            fields: fields.collect::<Option<_>>()?,
+            line: String::from_utf8(line.to_vec()).ok()?,
+        })
+    }
+}
+
+/// `17 2026-01-31T07:08:09.010Z vault.unlocked ok a:system role=admin slot=0`
+impl fmt::Display for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (time, outcome) = (timestamp(self.ts_ms), self.outcome.word());
+        write!(f, "{} {time} {} {outcome} {}", self.seq, self.name, self.actor)?;
+        self.object.iter().try_for_each(|object| write!(f, " {object}"))?;
+        self.job.iter().try_for_each(|job| write!(f, " {job}"))?;
+        self.fields.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(n) => write!(f, "{n}"),
+            Self::Bool(b) => write!(f, "{b}"),
+            Self::Word(text) => f.write_str(text),
+        }
+    }
+}
