@@ -8,15 +8,16 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::IFlags;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::Error;
 use crate::cobblestone::Key;
-use crate::random::{self, Random};
-use crate::{Error, disk};
+use crate::disk::{self, Folder};
+use crate::random::Random;
 
 /// What overwriting the anchor is worth on the file system it lies on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub fn grade(path: &Path) -> io::Result<Grade> {
     // Numbers from the kernel's magic.h and from each file system's own header.
     const EXT4: u64 = 0xEF53;
     const XFS: u64 = 0x5846_5342;
-    let file = File::open(path)?;
+    let file = disk::look(path)?;
     let kind = rustix::fs::fstatfs(&file)?.f_type as u64 & 0xFFFF_FFFF;
     Ok(match kind {
         EXT4 => grade_ext4(&file)?,
@@ -94,13 +95,13 @@ const KEYED_BYTES: usize = 40;
 const WIPED: &[u8; 8] = b"lp1/wipe";
 
 /// The anchor file of one vault.
-pub(crate) struct Anchor {
-    path: PathBuf,
+pub(crate) struct Anchor<'a> {
+    state: &'a Folder,
 }
 
-impl Anchor {
-    pub(crate) fn at(state: &Path) -> Self {
-        Self { path: state.join(NAME) }
+impl<'a> Anchor<'a> {
+    pub(crate) fn of(state: &'a Folder) -> Self {
+        Self { state }
     }
 
     /// Makes the file with one epoch's key, durably. Only before there is a vault file.
@@ -108,12 +109,12 @@ impl Anchor {
         let doing = Error::io("creating the anchor");
         let mut bytes = Zeroizing::new(vec![0; FILE_BYTES]);
         random.fill(&mut bytes).map_err(Error::Random)?;
-        for (at, cell) in [(epoch, live(epoch, key)), (epoch + 1, wiped(random)?)] {
+        let wiped = wiped(random).map_err(Error::Random)?;
+        for (at, cell) in [(epoch, live(epoch, key)), (epoch + 1, wiped)] {
             let start = offset(at) as usize;
             bytes[start..start + CELL_BYTES].copy_from_slice(&cell[..]);
         }
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        disk::prepare(folder, NAME, &bytes).and_then(|()| disk::sync_folder(folder)).map_err(doing)
+        self.state.prepare(NAME, &bytes).and_then(|()| self.state.sync()).map_err(doing)
     }
 
     /// The key of `epoch`, if the anchor still has it.
@@ -131,13 +132,20 @@ impl Anchor {
 
     /// Writes the key of `epoch` into its cell, durably. The other cell is not touched.
     pub(crate) fn put(&self, epoch: u64, key: &Key) -> io::Result<()> {
-        self.overwrite(epoch, &live(epoch, key))
+        self.overwrite(&[(epoch, live(epoch, key))])
     }
 
     /// Overwrites whatever the cell of `epoch` holds: the moment at which everything sealed under it ends.
-    pub(crate) fn wipe(&self, epoch: u64, random: &mut dyn Random) -> Result<(), Error> {
-        let cell = wiped(random)?;
-        self.overwrite(epoch, &cell).map_err(Error::Unfinished)
+    pub(crate) fn wipe(&self, epoch: u64, random: &mut dyn Random) -> io::Result<()> {
+        self.overwrite(&[(epoch, wiped(random)?)])
+    }
+
+    /// Writes the key of `epoch` anew as it was read, and overwrites the other cell, whatever it seems to hold: a wipe
+    /// whose sync failed looks like one that succeeded.
+    pub(crate) fn settle(&self, epoch: u64, random: &mut dyn Random) -> io::Result<()> {
+        let gone = |_| io::Error::other("the anchor no longer holds the key of this epoch");
+        let key = self.key(epoch).map_err(gone)?;
+        self.overwrite(&[(epoch, live(epoch, &key)), (epoch + 1, wiped(random)?)])
     }
 
     /// Whether the cell of `epoch` was wiped to its end.
@@ -145,10 +153,12 @@ impl Anchor {
         Ok(self.cell(epoch)?.ends_with(WIPED))
     }
 
-    fn overwrite(&self, epoch: u64, cell: &[u8; CELL_BYTES]) -> io::Result<()> {
-        let file = disk::open(&self.path, true)?;
-        disk::write_at(&file, &self.path, offset(epoch), cell)?;
-        disk::sync(&file, &self.path)
+    fn overwrite(&self, cells: &[(u64, Zeroizing<[u8; CELL_BYTES]>)]) -> io::Result<()> {
+        let (file, path) = (self.state.file(NAME, true)?, self.state.path(NAME));
+        for (epoch, cell) in cells {
+            disk::write_at(&file, &path, offset(*epoch), &cell[..])?;
+        }
+        disk::sync(&file, &path)
     }
 
     /// What the cell for `epoch` holds, if it is whole.
@@ -168,7 +178,7 @@ impl Anchor {
     fn cell(&self, epoch: u64) -> Result<Zeroizing<[u8; CELL_BYTES]>, Error> {
         let mut cell = Zeroizing::new([0; CELL_BYTES]);
         let read =
-            disk::open(&self.path, false).and_then(|file| file.read_exact_at(&mut cell[..], offset(epoch)));
+            self.state.file(NAME, false).and_then(|file| file.read_exact_at(&mut cell[..], offset(epoch)));
         match read.map_err(|error| (error.kind(), error)) {
             Err((io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof, _)) => cell.fill(0),
             Err((_, error)) => return Err(Error::io("reading the anchor")(error)),
@@ -191,8 +201,9 @@ fn live(epoch: u64, key: &Key) -> Zeroizing<[u8; CELL_BYTES]> {
     cell
 }
 
-fn wiped(random: &mut dyn Random) -> Result<Zeroizing<[u8; CELL_BYTES]>, Error> {
-    let mut cell = Zeroizing::new(random::bytes(random)?);
+fn wiped(random: &mut dyn Random) -> io::Result<Zeroizing<[u8; CELL_BYTES]>> {
+    let mut cell = Zeroizing::new([0; CELL_BYTES]);
+    random.fill(&mut cell[..])?;
     cell[CELL_BYTES - WIPED.len()..].copy_from_slice(WIPED);
     Ok(cell)
 }

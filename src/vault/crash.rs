@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
 use crate::anchor::Anchor;
-use crate::disk::faults::{self, Fault};
+use crate::disk::Folder;
+use crate::disk::faults::{self, Fault, Op};
 use crate::{
     Error, KdfParams, Locked, NewObject, Notice, ObjectId, OsRandom, Paths, Role, Secret, SlotId, Unlocked,
     Vault,
 };
 
+mod afterwards;
 mod power;
 
 const PASSPHRASE: &str = "a test passphrase";
@@ -21,6 +23,8 @@ const CHANGED: &str = "a changed passphrase";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Act {
     Put,
+    /// Together with a pending mark.
+    PutWithMark,
     Erase,
     AddSlot,
     ChangeSecret,
@@ -29,6 +33,8 @@ enum Act {
     PutAfterCut,
     /// Both copies end in a part of a frame.
     PutAfterTorn,
+    /// The vault file is damaged; the mirror is whole.
+    EraseAfterDamage,
 }
 
 /// Files by their path below the test's folder.
@@ -56,6 +62,7 @@ impl Scene {
         for (name, bytes) in &mut files {
             match act {
                 Act::PutAfterCut if name.ends_with("vault") => bytes.truncate(bytes.len() - 5),
+                Act::EraseAfterDamage if name.ends_with("vault") => bytes[90] ^= 1,
                 Act::PutAfterTorn if name.to_string_lossy().starts_with("state/vault") => {
                     bytes.extend_from_within(bytes.len() - 7..)
                 }
@@ -68,7 +75,14 @@ impl Scene {
     fn run(&self, vault: &mut Vault) -> Result<(), Error> {
         match self.act {
             Act::Put | Act::PutAfterCut | Act::PutAfterTorn => put(vault, self.ids[2], "new"),
-            Act::Erase => vault.erase(&self.ids[..1], 1, 1, &mut OsRandom).map(drop),
+            Act::PutWithMark => {
+                vault.remember(MARK, b"remembered")?;
+                put(vault, self.ids[2], "new")
+            }
+            Act::Erase | Act::EraseAfterDamage => {
+                vault.remember(MARK, b"remembered")?;
+                vault.erase(&self.ids[..1], 1, 1, &mut OsRandom).map(drop)
+            }
             Act::AddSlot => {
                 let secret = Secret::passphrase("another passphrase").expect("text");
                 vault.add_slot(Role::Operator, &secret, KdfParams::FLOOR, &mut OsRandom).map(drop)
@@ -84,44 +98,60 @@ impl Scene {
     /// Objects before and after.
     fn expected(&self) -> [Vec<ObjectId>; 2] {
         let after = match self.act {
-            Act::Put | Act::PutAfterCut | Act::PutAfterTorn => self.ids.to_vec(),
-            Act::Erase => vec![self.ids[1]],
+            Act::Put | Act::PutWithMark | Act::PutAfterCut | Act::PutAfterTorn => self.ids.to_vec(),
+            Act::Erase | Act::EraseAfterDamage => vec![self.ids[1]],
             Act::AddSlot | Act::ChangeSecret | Act::RemoveSlot => self.ids[..2].to_vec(),
         };
         [self.ids[..2].to_vec(), after]
     }
 
-    /// Before or after, never between; what was acknowledged is there; everything goes on working.
-    fn judge(&self, place: &Place, acknowledged: bool) -> Result<(), String> {
-        if acknowledged
-            && matches!(self.act, Act::Erase | Act::AddSlot | Act::ChangeSecret | Act::RemoveSlot)
-            && Anchor::at(&place.paths().state).key(1).is_ok()
-        {
-            return Err("acknowledged, and the old epoch key is still in the anchor".into());
-        }
-        let opened = place.unlock().map(|vault| (vault, false)).or_else(|error| match error {
-            Error::WrongSecret => place.unlock_with(CHANGED).map(|vault| (vault, true)),
-            other => Err(other),
-        });
-        let (mut vault, changed) = opened.map_err(|error| format!("does not open: {error}"))?;
-        let found: Vec<_> = vault.list().map(|entry| entry.id).collect();
-        let [before, after] = self.expected();
+    /// Whether the act is seen to be done.
+    fn is_after(&self, vault: &Vault, changed: bool) -> bool {
         let slots = vault.public().slots.len();
-        let is_after = match self.act {
+        match self.act {
             Act::AddSlot => slots == 3,
             Act::RemoveSlot => slots == 1,
             Act::ChangeSecret => changed,
-            _ => found == after,
-        };
-        if found != after && found != before || acknowledged && !is_after {
+            _ => self.found(vault) == self.expected()[1],
+        }
+    }
+
+    /// All objects but [`LATER`].
+    fn found(&self, vault: &Vault) -> Vec<ObjectId> {
+        vault.list().filter(|entry| entry.name != LATER).map(|entry| entry.id).collect()
+    }
+
+    /// Before or after, never between; what was acknowledged is there; everything goes on working.
+    fn judge(&self, place: &Place, acknowledged: bool) -> Result<(), String> {
+        if acknowledged
+            && matches!(
+                self.act,
+                Act::Erase | Act::EraseAfterDamage | Act::AddSlot | Act::ChangeSecret | Act::RemoveSlot
+            )
+            && place.has_epoch_key(1)
+        {
+            return Err("acknowledged, and the old epoch key is still in the anchor".into());
+        }
+        let opened = place.unlock_either(Locked::open(place.paths()).map_err(|error| error.to_string())?);
+        let (mut vault, changed) = opened.map_err(|error| format!("does not open: {error}"))?;
+        let (found, [before, after]) = (self.found(&vault), self.expected());
+        if found != after && found != before || acknowledged && !self.is_after(&vault, changed) {
+            let slots = vault.public().slots.len();
             return Err(format!("acknowledged: {acknowledged}, but {found:?}, {slots} slots"));
         }
+        if matches!(self.act, Act::PutWithMark | Act::Erase)
+            && vault.mark(MARK).is_some() != self.is_after(&vault, changed)
+        {
+            return Err("one without the other: record and mark".into());
+        }
         let epoch = vault.state().epoch;
-        let anchor = Anchor::at(&place.paths().state);
-        if vault.notices().contains(&Notice::OldKeyRemains) || anchor.key(epoch + 1).is_ok() {
+        if vault.notices().contains(&Notice::OldKeyRemains)
+            || place.has_epoch_key(epoch - 1)
+            || place.has_epoch_key(epoch + 1)
+        {
             return Err("opening left the key of another epoch".into());
         }
-        for id in found {
+        for id in vault.list().map(|entry| entry.id).collect::<Vec<_>>() {
             let content = vault.open_content(id).map_err(|error| format!("{id}: {error}"))?;
             let name = &vault.get(id).map_err(|error| error.to_string())?.name;
             if content[..] != *content_of(name) {
@@ -161,6 +191,24 @@ fn content_of(name: &str) -> Vec<u8> {
     name.repeat(3000).into_bytes()
 }
 
+/// What an undisturbed act does.
+fn act_ops(scene: &Scene) -> Vec<Op> {
+    let place = Place::with(&scene.files);
+    let mut vault = place.unlock().expect("opens");
+    faults::arm(None);
+    scene.run(&mut vault).expect("succeeds");
+    faults::disarm().1
+}
+
+/// What an undisturbed opening does.
+fn unlock_ops(scene: &Scene) -> Vec<Op> {
+    let place = Place::with(&scene.files);
+    let locked = Locked::open(place.paths()).expect("there");
+    faults::arm(None);
+    place.unlock_either(locked).expect("opens");
+    faults::disarm().1
+}
+
 /// Runs an act with a fault at every one of its effects in turn, reopens, judges.
 fn check_faults(act: Act, fault: Fault) {
     let scene = Scene::new(act);
@@ -172,14 +220,12 @@ fn check_faults(act: Act, fault: Fault) {
         let result = scene.run(&mut vault);
         let (fired, _) = faults::disarm();
         if let (Err(_), Fault::Errno(_)) = (&result, fault) {
-            // The same process goes on: at most it has to read the vault file again, or unlock again.
-            let again = vault.reload().map(drop).or_else(|error| match error {
-                Error::EpochKeyGone { .. } => Ok(()),
-                other => Err(other),
-            });
-            again.unwrap_or_else(|error| panic!("{act:?} {fault:?} at {at}: {error}"));
+            // The same process goes on: at most it has to unlock again.
+            let again = place.unlock_either(vault.lock());
+            again.map(drop).unwrap_or_else(|error| panic!("{act:?} {fault:?} at {at}: {error}"));
+        } else {
+            drop(vault);
         }
-        drop(vault);
         scene.judge(&place, result.is_ok()).unwrap_or_else(|why| panic!("{act:?} {fault:?} at {at}: {why}"));
         if !fired {
             result.expect("without a fault it succeeds");
@@ -190,13 +236,20 @@ fn check_faults(act: Act, fault: Fault) {
     assert!(failed >= 4, "{act:?} {fault:?}: only {failed} failures, {done} successes");
 }
 
-const ENOSPC: i32 = 28;
 const EIO: i32 = 5;
+const EFBIG: i32 = 27;
+const ENOSPC: i32 = 28;
+const EDQUOT: i32 = 122;
+const MARK: u8 = 1;
+/// An object that is put after everything else.
+const LATER: &str = "later";
 
 #[test]
 fn a_killed_put_is_before_or_after() {
     check_faults(Act::Put, Fault::Kill);
     check_faults(Act::Put, Fault::Torn);
+    check_faults(Act::PutWithMark, Fault::Kill);
+    check_faults(Act::PutWithMark, Fault::Torn);
     check_faults(Act::PutAfterCut, Fault::Kill);
     check_faults(Act::PutAfterTorn, Fault::Kill);
 }
@@ -205,6 +258,7 @@ fn a_killed_put_is_before_or_after() {
 fn a_killed_erasure_is_before_or_after() {
     check_faults(Act::Erase, Fault::Kill);
     check_faults(Act::Erase, Fault::Torn);
+    check_faults(Act::EraseAfterDamage, Fault::Kill);
 }
 
 #[test]
@@ -237,47 +291,31 @@ fn an_input_output_error_during_a_slot_change_is_before_or_after() {
 }
 
 #[test]
-fn an_erasure_or_slot_change_on_a_full_disk_is_before_or_after() {
+fn an_erasure_or_slot_change_on_a_full_disk_or_over_quota_is_before_or_after() {
     for act in [Act::Erase, Act::AddSlot, Act::ChangeSecret, Act::RemoveSlot] {
         check_faults(act, Fault::Errno(ENOSPC));
     }
+    check_faults(Act::Erase, Fault::Errno(EDQUOT));
+    check_faults(Act::Erase, Fault::Errno(EFBIG));
+    check_faults(Act::Put, Fault::Errno(EDQUOT));
 }
 
 /// One refused block is answered with the reserve: no step of the new file makes an erasure fail.
 #[test]
 fn an_erasure_spends_the_reserve_when_the_disk_is_full() {
     let scene = Scene::new(Act::Erase);
-    for at in 1..=3 {
+    for (at, error) in
+        [ENOSPC, EDQUOT, EFBIG].into_iter().flat_map(|error| (1..=3).map(move |at| (at, error)))
+    {
         let place = Place::with(&scene.files);
         let mut vault = place.unlock().expect("opens");
-        faults::arm(Some((at, Fault::Errno(ENOSPC))));
+        faults::arm(Some((at, Fault::Errno(error))));
         let result = scene.run(&mut vault);
         assert!(faults::disarm().0, "effect {at} was reached");
         result.unwrap_or_else(|error| panic!("effect {at}: {error}"));
         drop(vault);
         scene.judge(&place, true).unwrap_or_else(|why| panic!("effect {at}: {why}"));
     }
-}
-
-/// After a failed sync the kernel may have dropped the pages: no write until the file was read again.
-#[test]
-fn a_failed_sync_poisons_the_handle_until_it_is_reloaded() {
-    let scene = Scene::new(Act::Put);
-    let place = Place::with(&scene.files);
-    let mut vault = place.unlock().expect("opens");
-    faults::arm(None);
-    put(&mut vault, scene.ids[2], "new").expect("put");
-    let sync =
-        faults::disarm().1.iter().rposition(|op| matches!(op, faults::Op::Sync(p) if p.ends_with("vault")));
-    let next = ObjectId::random(&mut OsRandom).expect("random");
-    faults::arm(Some((sync.expect("a put syncs the vault file") + 1, Fault::Errno(EIO))));
-    assert!(matches!(put(&mut vault, next, "next"), Err(Error::Io { .. })));
-    faults::disarm();
-    let refused = vault.set_mark(1, b"", &mut OsRandom);
-    assert!(matches!(refused, Err(Error::Poisoned)), "{refused:?}");
-    assert!(matches!(vault.erase(&scene.ids[..1], 1, 1, &mut OsRandom), Err(Error::Poisoned)));
-    vault.reload().expect("read again");
-    vault.set_mark(1, b"", &mut OsRandom).expect("goes on");
 }
 
 /// A vault exists when its creation is acknowledged, and one that was not can be made again.
@@ -347,15 +385,27 @@ impl Place {
     }
 
     fn unlock(&self) -> Result<Vault, Error> {
-        self.unlock_with(PASSPHRASE)
+        self.unlock_either(Locked::open(self.paths())?).map(|(vault, _)| vault)
     }
 
-    fn unlock_with(&self, passphrase: &str) -> Result<Vault, Error> {
-        let secret = Secret::passphrase(passphrase)?;
-        match Locked::open(self.paths())?.unlock(&secret).map_err(|(_, error)| error)? {
-            Unlocked::Vault(vault, _) => Ok(*vault),
+    /// With the passphrase, or the changed one (`true`).
+    fn unlock_either(&self, locked: Locked) -> Result<(Vault, bool), Error> {
+        let secret = Secret::passphrase(PASSPHRASE)?;
+        let (opened, changed) = match locked.unlock(&secret, |_| true) {
+            Err((locked, Error::WrongSecret)) => {
+                (locked.unlock(&Secret::passphrase(CHANGED)?, |_| true).map_err(|(_, error)| error)?, true)
+            }
+            opened => (opened.map_err(|(_, error)| error)?, false),
+        };
+        match opened {
+            Unlocked::Vault(vault, _) => Ok((*vault, changed)),
             Unlocked::Auditor(_) => panic!("an auditor's slot"),
         }
+    }
+
+    fn has_epoch_key(&self, epoch: u64) -> bool {
+        let state = Folder::open(&self.paths().state).expect("opened");
+        Anchor::of(&state).key(epoch).is_ok()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
+use crate::disk::is_full;
 use crate::lock::Holder;
 use crate::{ObjectId, SlotId};
 
@@ -50,8 +51,23 @@ pub enum Error {
         /// The first record that does not open.
         record: u64,
     },
+    /// The outputs folder is not there: perhaps its disk is not mounted. No object is missing for that.
+    OutputsAbsent(PathBuf),
+    /// The outputs folder is another one: it does not carry this vault's file, and none of its objects lie there.
+    OutputsNotOurs(PathBuf),
+    /// This user may not look into the outputs folder.
+    OutputsForbidden(PathBuf),
+    /// The outputs folder cannot be read.
+    OutputsUnreadable {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
     /// An object's file is gone; its key still exists.
     ObjectMissing(ObjectId),
+    /// This user may not read an object's file. It is neither missing nor damaged.
+    ObjectForbidden(ObjectId),
     /// An object's file was changed, swapped or cut.
     ObjectDamaged {
         /// The object.
@@ -80,11 +96,19 @@ pub enum Error {
     LastSlot,
     /// There are already as many slots as a vault file holds.
     SlotsFull,
-    /// An earlier write failed half-way. Call `reload`, compare the state, then go on.
+    /// An earlier sync failed, so what is on disk is not known, and no reading can tell: lock the vault and unlock it
+    /// again, which writes anew what it finds; then compare the state.
     Poisoned,
-    /// The new state is in place, but wiping the old epoch key failed.
+    /// A roll is in place, durably, but for the wiping of the old epoch key. The vault in memory is the new epoch:
+    /// everything can be read and written, and [`crate::Vault::wipe_old_key`] (or the next roll or unlock) ends it.
+    /// Until then who has older copies and this anchor opens what was erased.
     Unfinished(io::Error),
-    /// The disk is full; nothing changed.
+    /// Putting a roll's new file in place failed: it may or may not be there after a power cut. The vault in memory is
+    /// the old epoch and [`Error::Poisoned`]; locking and unlocking decides.
+    Unsettled(io::Error),
+    /// The key of another epoch lies in the anchor and could not be wiped. Nothing else was done.
+    OldKeyRemains(io::Error),
+    /// The disk, a quota or a limit on file sizes is full; nothing changed.
     DiskFull,
     /// The random generator failed.
     Random(io::Error),
@@ -122,12 +146,14 @@ pub enum Damage {
 }
 
 impl Error {
+    /// Whether the operating system refused for want of a permission.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// Turns an I/O error into one that says what was being done; a full disk gets its own variant.
     pub(crate) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull,
-            _ => Self::Io { doing, source },
-        }
+        move |source| if is_full(&source) { Self::DiskFull } else { Self::Io { doing, source } }
     }
 }
 
@@ -162,6 +188,30 @@ impl fmt::Display for Error {
             Self::LogDamaged { record } => {
                 write!(f, "the vault file is damaged at record {record}; restore the mirror or a copy")
             }
+            Self::OutputsAbsent(path) => write!(
+                f,
+                "the folder of sealed files, {}, is not there; mount its disk, or name the right folder with --outputs; \
+                 only if it is lost for good, make an empty one in its place",
+                path.display()
+            ),
+            Self::OutputsNotOurs(path) => write!(
+                f,
+                "{} is not the folder of this vault's sealed files; mount its disk, or name the right folder with \
+                 --outputs",
+                path.display()
+            ),
+            Self::OutputsForbidden(path) => write!(
+                f,
+                "this user may not look into {}; give this user the folder (chown, chmod u+rwx) and try again",
+                path.display()
+            ),
+            Self::OutputsUnreadable { path, source } => {
+                write!(f, "{} cannot be read ({source}); check its disk and try again", path.display())
+            }
+            Self::ObjectForbidden(id) => write!(
+                f,
+                "this user may not read the sealed file of {id}; give this user the file (chown, chmod u+r) and try again"
+            ),
             Self::ObjectMissing(id) => {
                 write!(f, "the sealed file of {id} is missing; put it back, or erase the object to destroy its key")
             }
@@ -180,14 +230,26 @@ impl fmt::Display for Error {
             Self::LastSlot => f.write_str("this is the last passphrase that opens pictures; add another one first"),
             Self::SlotsFull => f.write_str("all key slots are in use; remove one first"),
             Self::Poisoned => {
-                f.write_str("an earlier write to the vault failed; the vault must be opened again before the next one")
+                f.write_str("an earlier write to the vault failed; lock the vault and unlock it again before the next one")
             }
             Self::Unfinished(source) => write!(
                 f,
-                "the change is in place but the old key may not be wiped yet ({source}); open the vault again, \
-                 which finishes it"
+                "the change is in place but the old key is not wiped yet ({source}); see that the file `anchor` can be \
+                 written and try again, which finishes it"
             ),
-            Self::DiskFull => f.write_str("the disk is full; nothing was changed; free some space and try again"),
+            Self::Unsettled(source) => write!(
+                f,
+                "whether the change is in place is not known ({source}); lock the vault and unlock it again, which \
+                 decides"
+            ),
+            Self::OldKeyRemains(source) => write!(
+                f,
+                "an old key could not be wiped ({source}), so what was erased earlier may still be opened from old \
+                 copies; see that the file `anchor` can be written and try again"
+            ),
+            Self::DiskFull => {
+                f.write_str("the disk or your quota is full; nothing was changed; free some space and try again")
+            }
             Self::Random(source) => write!(f, "the system's random generator failed ({source}); nothing was changed"),
             Self::Io { doing, source } => write!(f, "{doing} failed: {source}; nothing was acknowledged"),
         }
@@ -197,7 +259,12 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Unfinished(source) | Self::Random(source) | Self::Io { source, .. } => Some(source),
+            Self::Unfinished(source)
+            | Self::Unsettled(source)
+            | Self::OldKeyRemains(source)
+            | Self::Random(source)
+            | Self::OutputsUnreadable { source, .. }
+            | Self::Io { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -97,7 +97,7 @@ pub enum SlotKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Role {
-    /// The master key; the server shows an operator their own pictures only.
+    /// The master key.
     Operator = 1,
     /// Proof that the public part is genuine; no key of any picture.
     Auditor = 2,
@@ -264,6 +264,17 @@ impl ObjectHeader {
         let (vault_id, id) = (VaultId(cursor.array().ok()?), ObjectId(cursor.array().ok()?));
         Some(Self { vault_id, id, sections: [cursor.u64().ok()?, cursor.u64().ok()?] })
     }
+}
+
+/// Bytes of the file that tells whose an outputs folder is.
+pub(crate) const FOLDER_BYTES: usize = 32;
+
+/// That file.
+pub(crate) fn folder_bytes(vault_id: VaultId) -> [u8; FOLDER_BYTES] {
+    let mut out = [0; FOLDER_BYTES];
+    out[..16].copy_from_slice(&preamble(b'F'));
+    out[16..].copy_from_slice(&vault_id.0);
+    out
 }
 
 /// Magic, format, suite and flags.

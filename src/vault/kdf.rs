@@ -1,5 +1,7 @@
 //! From a typed secret to a key: argon2id (RFC 9106).
 
+use std::io;
+
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -35,12 +37,12 @@ impl KdfParams {
         [self.memory_kib, self.passes, self.lanes]
     }
 
-    /// argon2id of `secret`. The working memory is ours, so that it can be wiped: its last block is as good as the
+    /// argon2id of `secret`; [`Error::Io`] of the kind `OutOfMemory` where there is not enough memory for it. The working memory is ours, so that it can be wiped: its last block is as good as the
     /// key.
     pub(crate) fn derive(self, secret: &[u8], salt: &[u8; 32]) -> Result<Key, Error> {
         let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(32))
             .map_err(|_| Error::KdfOutOfRange)?;
-        let mut memory = Wiped(vec![Block::default(); params.block_count()]);
+        let mut memory = Wiped::new(params.block_count())?;
         let mut key = Zeroizing::new([0; 32]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
             .hash_password_into_with_memory(secret, salt, &mut key[..], &mut memory.0)
@@ -55,6 +57,19 @@ const PASSES_MAX: u32 = 64;
 const LANES_MAX: u32 = 16;
 
 struct Wiped(Vec<Block>);
+
+impl Wiped {
+    /// A machine or a limit may not leave as much: that ends one act, not the process.
+    fn new(count: usize) -> Result<Self, Error> {
+        let mut blocks = Vec::new();
+        blocks.try_reserve_exact(count).map_err(|_| Error::Io {
+            doing: "taking memory to check the passphrase",
+            source: io::ErrorKind::OutOfMemory.into(),
+        })?;
+        blocks.resize(count, Block::default());
+        Ok(Self(blocks))
+    }
+}
 
 impl Drop for Wiped {
     fn drop(&mut self) {

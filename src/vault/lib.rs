@@ -9,7 +9,8 @@
 //! people, the network, the clock. Times and randomness are arguments.
 //!
 //! Reading order: [`Locked::open`] and [`Locked::unlock`] in `open.rs`, [`Vault`] in `vault.rs`, [`Vault::erase`] in
-//! `roll.rs`; `cobblestone.rs` has all ciphers, `disk.rs` all writes.
+//! `roll.rs`; `repair.rs` puts files in order; `cobblestone.rs` has all ciphers, `disk.rs` all
+//! writes.
 
 mod anchor;
 mod cobblestone;
@@ -21,9 +22,12 @@ mod kdf;
 mod keys;
 mod lock;
 mod log;
+mod marks;
 mod object;
 mod open;
+mod outputs;
 mod random;
+mod repair;
 mod roll;
 mod secret;
 mod slot;
@@ -32,6 +36,8 @@ mod verify;
 
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod fuzz;
 
 pub use anchor::{Grade, grade};
 pub use error::{Damage, Error};
@@ -39,10 +45,10 @@ pub use format::{ObjectId, Role, SlotId, SlotInfo, SlotKind, VaultId};
 pub use item::{Entry, MARK_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX, Tombstone};
 pub use kdf::KdfParams;
 pub use lock::Holder;
-pub use object::{CONTENT_BYTES_MAX, NewObject, PREVIEW_BYTES_MAX, SUFFIX, Staged};
+pub use object::{CONTENT_BYTES_MAX, NewObject, PREVIEW_BYTES_MAX, SUFFIX, Sealer, Staged};
 pub use open::{AuditorView, Locked, Paths, Public, Unlocked};
 pub use random::{OsRandom, Random};
 pub use roll::{Erasure, Rolled};
 pub use secret::{PASSPHRASE_CHARS_MIN, RecoveryCode, Secret};
-pub use vault::{Notice, Receipt, State, Vault};
+pub use vault::{Healed, Notice, Receipt, State, Vault};
 pub use verify::VerifyReport;

@@ -3,15 +3,14 @@
 //! The lock dies with its process; what a dead process wrote into the file means nothing. While it is held, the file
 //! says who holds it: `pid N`, and a second line `address URL` once the holder has one.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::fs::{File, TryLockError};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 use std::{fmt, io, process, thread};
 
-use rustix::fs::OFlags;
-
 use crate::Error;
+use crate::disk::{Folder, is_full};
 
 /// Who has the vault open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +42,8 @@ const TEXT_BYTES_MAX: usize = 256;
 
 impl Lock {
     /// Takes the lock, or says who has it. Asks a few times within 50 ms: a process that only looks holds it shortly.
-    pub(crate) fn take(state: &Path) -> Result<Self, Error> {
-        let file = open(state).map_err(Error::io("opening the vault's lock"))?;
+    pub(crate) fn take(state: &Folder) -> Result<Self, Error> {
+        let file = state.file_or_new(NAME).map_err(Error::io("opening the vault's lock"))?;
         for _ in 0..5 {
             match file.try_lock() {
                 Ok(()) => {
@@ -76,9 +75,7 @@ impl Lock {
         };
         // A full disk must not keep anybody from erasing: the lock holds without its text.
         match write() {
-            Err(error) if error.kind() != io::ErrorKind::StorageFull => {
-                Err(Error::io("writing the lock")(error))
-            }
+            Err(error) if !is_full(&error) => Err(Error::io("writing the lock")(error)),
             _ => Ok(()),
         }
     }
@@ -86,7 +83,7 @@ impl Lock {
 
 /// Who holds the lock of this state folder now, if anybody.
 pub(crate) fn holder(state: &Path) -> Result<Option<Holder>, Error> {
-    match open(state) {
+    match Folder::open(state).and_then(|state| state.file(NAME, false)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("opening the vault's lock")(error)),
         Ok(file) => match file.try_lock_shared() {
@@ -95,13 +92,6 @@ pub(crate) fn holder(state: &Path) -> Result<Option<Holder>, Error> {
             Err(TryLockError::Error(error)) => Err(Error::io("looking at the vault's lock")(error)),
         },
     }
-}
-
-fn open(state: &Path) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    options.custom_flags(flags.bits() as i32).open(state.join(NAME))
 }
 
 fn read(file: &File) -> Holder {

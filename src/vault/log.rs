@@ -3,7 +3,7 @@
 //! A record is `length 4 ‖ check 4 ‖ sealed entries`. The check needs no key: it tells a damaged length from an append
 //! that a crash cut off. The root after a record is SHA-256(root before ‖ whole record), so anybody can compute it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -167,6 +167,10 @@ pub(crate) struct Index {
     /// The record with each slot's secret.
     pub(crate) slots: BTreeMap<SlotId, usize>,
     pub(crate) marks: BTreeMap<u8, Zeroizing<Vec<u8>>>,
+    /// The record of each mark that counts.
+    mark_pages: BTreeMap<u8, usize>,
+    /// Records that hold nothing but marks.
+    marks_only: BTreeSet<usize>,
 }
 
 impl Index {
@@ -178,8 +182,17 @@ impl Index {
         self.entries.iter().any(|entry| entry.name == name)
     }
 
+    /// How many records hold nothing but marks that no longer count.
+    pub(crate) fn superseded(&self) -> usize {
+        let counting: BTreeSet<_> = self.mark_pages.values().collect();
+        self.marks_only.len() - counting.into_iter().filter(|page| self.marks_only.contains(page)).count()
+    }
+
     /// Adds what one record says.
     pub(crate) fn add(&mut self, items: Vec<Item>, page: usize) {
+        if items.iter().all(|item| matches!(item, Item::Mark { .. })) {
+            self.marks_only.insert(page);
+        }
         for item in items {
             match item {
                 Item::Put { entry, .. } => {
@@ -188,7 +201,10 @@ impl Index {
                 }
                 Item::Tombstone(tombstone) => drop(self.tombstones.insert(tombstone.id, tombstone)),
                 Item::Slot { id, .. } => drop(self.slots.insert(id, page)),
-                Item::Mark { tag, value } => drop(self.marks.insert(tag, value)),
+                Item::Mark { tag, value } => {
+                    self.marks.insert(tag, value);
+                    self.mark_pages.insert(tag, page);
+                }
             }
         }
     }

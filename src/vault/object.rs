@@ -1,15 +1,14 @@
 //! Object files: `header 64 ‖ sealed preview ‖ sealed content`, named `<name>.sealed`, without any key.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::cobblestone::{self, Broken, Key, Source, sealed_bytes};
-use crate::disk::{self, Replace};
+use crate::cobblestone::{self, Broken, Key, SALT_BYTES, Source, sealed_bytes};
+use crate::disk::{Folder, Replace};
 use crate::format::{HEADER_BYTES, ObjectHeader, ObjectId, VaultId};
 use crate::item::{self, Entry, METADATA_BYTES_MAX};
 use crate::random::{self, Random};
@@ -46,6 +45,7 @@ pub struct NewObject<'a> {
 /// An object whose file is durable and whose key exists in memory only. Dropped without a commit, the file is noise.
 #[must_use = "the object exists once it is committed"]
 pub struct Staged {
+    outputs: Folder,
     pub(crate) entry: Entry,
     pub(crate) key: Key,
     sha256: [u8; 32],
@@ -78,6 +78,11 @@ impl Staged {
     pub fn ciphertext_bytes(&self) -> u64 {
         self.bytes
     }
+
+    /// Gives it up: removes its file, drops its key.
+    pub fn discard(self) -> Result<(), Error> {
+        self.outputs.remove(&file_name(&self.entry)).map_err(Error::io("removing a sealed file"))
+    }
 }
 
 /// Which section of an object file.
@@ -87,62 +92,74 @@ pub(crate) enum Part {
     Content = 2,
 }
 
-/// Seals an object into its file: written and synced as `<id>.part`, renamed, folder synced.
-pub(crate) fn stage(
-    outputs: &Path,
+/// Seals one object into its file, beside the open vault: it has the object's key and none of the vault's.
+pub struct Sealer {
+    outputs: Folder,
     vault_id: VaultId,
-    new: &NewObject<'_>,
-    random: &mut dyn Random,
-) -> Result<Staged, Error> {
-    item::check_name(new.name)?;
-    let limits = [
-        (new.metadata.len() <= METADATA_BYTES_MAX, "metadata has at most 64 KiB"),
-        (new.preview.len() <= PREVIEW_BYTES_MAX, "a preview has at most 4 MiB"),
-        (new.content.len() <= CONTENT_BYTES_MAX, "a content has at most 256 MiB"),
-    ];
-    if let Some((_, what)) = limits.into_iter().find(|(kept, _)| !kept) {
-        return Err(Error::Limit(what));
+    key: Key,
+    /// Of preview and content.
+    salts: [[u8; SALT_BYTES]; 2],
+}
+
+impl Sealer {
+    pub(crate) fn new(outputs: Folder, vault_id: VaultId, random: &mut dyn Random) -> Result<Self, Error> {
+        let salts = [random::salt(random)?, random::salt(random)?];
+        Ok(Self { outputs, vault_id, key: random::key(random)?, salts })
     }
-    let entry = Entry {
-        id: new.id,
-        name: new.name.to_owned(),
-        created_ms: new.created_ms,
-        salt: new.salt,
-        preview_bytes: new.preview.len() as u64,
-        content_bytes: new.content.len() as u64,
-        metadata: Zeroizing::new(new.metadata.to_vec()),
-        page: 0,
-    };
-    let key = random::key(random)?;
-    let header = header_of(vault_id, &entry).encode();
-    let total = HEADER_BYTES as u64 + sealed_bytes(entry.preview_bytes) + sealed_bytes(entry.content_bytes);
-    let mut file = Vec::with_capacity(total as usize);
-    file.extend_from_slice(&header);
-    for (part, plain) in [(Part::Preview, new.preview), (Part::Content, new.content)] {
-        cobblestone::seal(
-            &key,
-            &[b"lp1/object", &header, &[part as u8]],
-            &random::salt(random)?,
-            plain,
-            &mut file,
-        );
+
+    /// Written and synced as `<id>.part`, renamed, folder synced. A crash now leaves noise, and so does who forgets it.
+    pub fn stage(self, new: &NewObject<'_>) -> Result<Staged, Error> {
+        let Self { outputs, vault_id, key, salts } = self;
+        item::check_name(new.name)?;
+        let limits = [
+            (new.metadata.len() <= METADATA_BYTES_MAX, "metadata has at most 64 KiB"),
+            (new.preview.len() <= PREVIEW_BYTES_MAX, "a preview has at most 4 MiB"),
+            (new.content.len() <= CONTENT_BYTES_MAX, "a content has at most 256 MiB"),
+        ];
+        if let Some((_, what)) = limits.into_iter().find(|(kept, _)| !kept) {
+            return Err(Error::Limit(what));
+        }
+        let entry = Entry {
+            id: new.id,
+            name: new.name.to_owned(),
+            created_ms: new.created_ms,
+            salt: new.salt,
+            preview_bytes: new.preview.len() as u64,
+            content_bytes: new.content.len() as u64,
+            metadata: Zeroizing::new(new.metadata.to_vec()),
+            page: 0,
+        };
+        let header = header_of(vault_id, &entry).encode();
+        let total =
+            HEADER_BYTES as u64 + sealed_bytes(entry.preview_bytes) + sealed_bytes(entry.content_bytes);
+        let mut file = Vec::new();
+        let no_memory = |_| Error::io("sealing an object")(io::ErrorKind::OutOfMemory.into());
+        file.try_reserve_exact(total as usize).map_err(no_memory)?;
+        file.extend_from_slice(&header);
+        let parts = [(Part::Preview, new.preview), (Part::Content, new.content)];
+        for ((part, plain), salt) in parts.into_iter().zip(&salts) {
+            cobblestone::seal(&key, &[b"lp1/object", &header, &[part as u8]], salt, plain, &mut file);
+        }
+        let (temp, name) = (format!("{}{PART_SUFFIX}", entry.id), file_name(&entry));
+        let written = outputs.prepare(&temp, &file).and_then(|()| outputs.publish(&temp, &name, Replace::No));
+        if let Err(error) = written {
+            // Noise under either name; the first is removed at the next opening if this fails, the second by a sweep.
+            let _ = outputs.remove(&temp);
+            if owner(&outputs, &name, vault_id) == Some(entry.id) {
+                let _ = outputs.remove(&name);
+            }
+            return Err(match error.kind() {
+                io::ErrorKind::AlreadyExists => Error::NameTaken,
+                _ => Error::io("writing a sealed file")(error),
+            });
+        }
+        Ok(Staged { outputs, entry, key, sha256: Sha256::digest(&file).into(), bytes: file.len() as u64 })
     }
-    let temp = format!("{}{PART_SUFFIX}", entry.id);
-    let written = disk::prepare(outputs, &temp, &file)
-        .and_then(|()| disk::publish(outputs, &temp, &format!("{}{SUFFIX}", entry.name), Replace::No));
-    if let Err(error) = written {
-        let _ = disk::remove(&outputs.join(&temp)); // noise either way; removed at the next opening if this fails
-        return Err(match error.kind() {
-            io::ErrorKind::AlreadyExists => Error::NameTaken,
-            _ => Error::io("writing a sealed file")(error),
-        });
-    }
-    Ok(Staged { entry, key, sha256: Sha256::digest(&file).into(), bytes: file.len() as u64 })
 }
 
 /// Opens `bytes` bytes from `from` of a section, or all of it.
 pub(crate) fn read(
-    outputs: &Path,
+    outputs: &Folder,
     vault_id: VaultId,
     entry: &Entry,
     key: &Key,
@@ -186,27 +203,41 @@ pub(crate) fn read(
 }
 
 /// The object that a file's header names, if it is an object file of this vault.
-pub(crate) fn owner(path: &Path, vault_id: VaultId) -> Option<ObjectId> {
+pub(crate) fn owner(outputs: &Folder, name: &str, vault_id: VaultId) -> Option<ObjectId> {
     let mut header = [0; HEADER_BYTES];
-    disk::open(path, false).ok()?.read_exact_at(&mut header, 0).ok()?;
+    outputs.file(name, false).ok()?.read_exact_at(&mut header, 0).ok()?;
     ObjectHeader::parse(&header).filter(|found| found.vault_id == vault_id).map(|found| found.id)
 }
 
-/// Where an entry's file is.
-pub(crate) fn path(outputs: &Path, entry: &Entry) -> PathBuf {
-    outputs.join(format!("{}{SUFFIX}", entry.name))
+/// What an entry's file is called.
+pub(crate) fn file_name(entry: &Entry) -> String {
+    format!("{}{SUFFIX}", entry.name)
 }
 
-fn open(outputs: &Path, entry: &Entry) -> Result<(File, u64), Error> {
-    let path = path(outputs, entry);
-    let not_a_file = Error::ObjectDamaged { id: entry.id, why: Damage::NotAFile };
-    match fs::symlink_metadata(&path) {
+/// SHA-256 of the whole file.
+pub(crate) fn sha256(outputs: &Folder, entry: &Entry) -> Result<[u8; 32], Error> {
+    let (mut file, _) = open(outputs, entry)?;
+    let (mut digest, mut some) = (Sha256::new(), vec![0; 64 * 1024]);
+    loop {
+        match io::Read::read(&mut file, &mut some).map_err(Error::io("reading a sealed file"))? {
+            0 => return Ok(digest.finalize().into()),
+            count => digest.update(&some[..count]),
+        }
+    }
+}
+
+fn open(outputs: &Folder, entry: &Entry) -> Result<(File, u64), Error> {
+    let name = file_name(entry);
+    match outputs.is_file(&name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::ObjectMissing(entry.id)),
         Err(error) => return Err(Error::io("looking at a sealed file")(error)),
-        Ok(found) if !found.is_file() => return Err(not_a_file),
-        Ok(_) => {}
+        Ok(false) => return Err(Error::ObjectDamaged { id: entry.id, why: Damage::NotAFile }),
+        Ok(true) => {}
     }
-    let file = disk::open(&path, false).map_err(Error::io("opening a sealed file"))?;
+    let file = outputs.file(&name, false).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => Error::ObjectForbidden(entry.id),
+        _ => Error::io("opening a sealed file")(error),
+    })?;
     let size = file.metadata().map_err(Error::io("looking at a sealed file"))?.len();
     Ok((file, size))
 }

@@ -1,17 +1,22 @@
 //! Finding, locking and unlocking a vault.
 
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::{fmt, io};
+
+use rustix::fs::Access;
+use rustix::io::Errno;
+use sha2::{Digest, Sha256};
 
 use crate::anchor::Anchor;
 use crate::cobblestone::Key;
+use crate::disk::{Folder, create_private};
 use crate::format::{Header, SlotInfo, VaultId};
 use crate::lock::{Holder, Lock};
 use crate::log::{self, Chain, Index};
-use crate::vault::Vault;
-use crate::{Error, Secret, State, disk, keys, lock, slot};
+use crate::vault::{Healed, Vault};
+use crate::{Error, Secret, State, keys, lock, repair, slot};
 
 /// Name of the vault file in the state folder.
 pub(crate) const MAIN: &str = "vault";
@@ -32,7 +37,9 @@ pub struct Paths {
 impl Paths {
     /// Whether there is a vault, or what is left of one.
     pub fn vault_exists(&self) -> bool {
-        [MAIN, MIRROR].iter().any(|name| fs::symlink_metadata(self.state.join(name)).is_ok())
+        let is_absent = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+        // What cannot be looked at is not absent.
+        [MAIN, MIRROR].iter().any(|name| !fs::symlink_metadata(self.state.join(name)).is_err_and(is_absent))
     }
 
     /// The process that has the vault open now, if any.
@@ -44,6 +51,9 @@ impl Paths {
     pub(crate) fn prepare(&self) -> Result<(), Error> {
         for folder in [&self.state, &self.outputs] {
             create_private(folder).map_err(Error::io("creating the vault's folders"))?;
+        }
+        if fs::metadata(&self.outputs).is_ok_and(|found| !found.is_dir()) {
+            return Err(Error::Unsafe { path: self.outputs.clone(), why: "is not a folder" });
         }
         self.check()
     }
@@ -60,30 +70,37 @@ impl Paths {
         if found.permissions().mode() & 0o022 != 0 {
             return Err(Error::Unsafe { path, why: "can be written by others (chmod go-w)" });
         }
-        if fs::metadata(&self.outputs).is_ok_and(|found| !found.is_dir()) {
-            return Err(Error::Unsafe { path: self.outputs.clone(), why: "is not a folder" });
+        let needed = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+        if rustix::fs::access(&path, needed) == Err(Errno::ACCESS) {
+            return Err(Error::Unsafe {
+                path,
+                why: "is closed to this user (chmod u+rwx, or start as its owner)",
+            });
         }
         Ok(())
     }
 }
 
-fn create_private(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
 /// The folders and the lock on them.
 pub(crate) struct Home {
     pub(crate) paths: Paths,
+    /// The state folder, held open.
+    pub(crate) state: Folder,
     pub(crate) lock: Lock,
 }
 
 impl Home {
-    pub(crate) fn state(&self) -> &Path {
-        &self.paths.state
+    /// Opens the state folder and takes the lock.
+    pub(crate) fn take(mut paths: Paths) -> Result<Self, Error> {
+        // Links that its path goes through today are followed now, and none from here on.
+        paths.outputs = fs::canonicalize(&paths.outputs).unwrap_or(paths.outputs);
+        let state = Folder::open(&paths.state).map_err(Error::io("opening the state folder"))?;
+        let lock = Lock::take(&state)?;
+        Ok(Self { paths, state, lock })
     }
 
-    pub(crate) fn anchor(&self) -> Anchor {
-        Anchor::at(&self.paths.state)
+    pub(crate) fn anchor(&self) -> Anchor<'_> {
+        Anchor::of(&self.state)
     }
 }
 
@@ -169,10 +186,7 @@ impl Locked {
         if !paths.vault_exists() {
             return Err(Error::NoVault(paths.state));
         }
-        // People remove the whole outputs folder; what cannot be made again is said at the first put.
-        let _ = create_private(&paths.outputs);
-        let lock = Lock::take(&paths.state)?;
-        Self::with_lock(Home { paths, lock })
+        Self::with_lock(Home::take(paths)?)
     }
 
     pub(crate) fn of(home: Home, public: Public) -> Self {
@@ -181,7 +195,7 @@ impl Locked {
 
     fn with_lock(home: Home) -> Result<Self, Error> {
         let read = |name| {
-            let file = read_file(home.state(), name)?;
+            let file = read_file(&home.state, name)?;
             let header = Header::parse(&file)?;
             Chain::walk(&header, &file).map(|chain| public_of(&header, &chain))
         };
@@ -199,16 +213,30 @@ impl Locked {
         self.home.lock.announce(address)
     }
 
-    /// Opens the vault with a secret. Nothing is changed on disk but the rest of an interrupted roll: a wiped key that
-    /// was not wiped to the end. On an error the lock is still held.
+    /// Opens the vault with a secret. The copy that is accepted is written anew, byte for byte, so that what is relied on
+    /// from here on outlives a power cut; and the rest of an interrupted roll is done: old keys are wiped. What could not
+    /// be done is among [`Vault::notices`]. On an error nothing is changed on disk and the lock is still held.
     ///
-    /// The state must be compared with the audit log before the first write: that write drops a torn tail.
-    pub fn unlock(self, typed: &Secret) -> Result<Unlocked, (Box<Self>, Error)> {
+    /// `accepts` sees the vault before anything is written, since what is written makes this copy the only one that opens:
+    /// an older copy would end the key of the newest. If it says no, nothing is changed on disk, and the vault is there to
+    /// be locked again.
+    pub fn unlock(
+        self,
+        typed: &Secret,
+        accepts: impl FnOnce(&Vault) -> bool,
+    ) -> Result<Unlocked, (Box<Self>, Error)> {
         match load(&self.home, typed) {
-            Ok(Loaded::Objects(loaded, slot)) => {
-                Ok(Unlocked::Vault(Box::new(Vault::new(self.home, *loaded)), slot))
+            Ok(Loaded { opened: Opened::Objects(log), slot, file, copies_agree, healed }) => {
+                let mut vault = Box::new(Vault::new(self.home, *log));
+                vault.healed = healed;
+                if accepts(&vault) {
+                    vault.begin(&file, copies_agree);
+                }
+                Ok(Unlocked::Vault(vault, slot))
             }
-            Ok(Loaded::Auditor(public, slot)) => {
+            Ok(Loaded { opened: Opened::Auditor(public, name), slot, file, .. }) => {
+                // Best effort: an auditor's state goes on record too.
+                let _ = repair::renew(&self.home.state, name, &file);
                 Ok(Unlocked::Auditor(AuditorView { home: self.home, public, slot }))
             }
             Err(error) => Err((Box::new(self), error)),
@@ -216,9 +244,22 @@ impl Locked {
     }
 }
 
-enum Loaded {
-    Objects(Box<Log>, SlotInfo),
-    Auditor(Public, SlotInfo),
+/// A copy that a secret opened.
+struct Loaded {
+    opened: Opened,
+    slot: SlotInfo,
+    /// The accepted copy.
+    file: Vec<u8>,
+    /// Whether the other copy is the same.
+    copies_agree: bool,
+    /// The damaged one that it stands in for.
+    healed: Option<Healed>,
+}
+
+enum Opened {
+    Objects(Box<Log>),
+    /// And the name of the copy.
+    Auditor(Public, &'static str),
 }
 
 /// A vault file that was opened to its end.
@@ -229,36 +270,51 @@ pub(crate) struct Log {
     pub(crate) index: Index,
     /// [`MAIN`] or [`MIRROR`]: where it was read from.
     pub(crate) name: &'static str,
-    /// Whether the other copy is the same.
-    pub(crate) copies_agree: bool,
 }
 
 fn load(home: &Home, typed: &Secret) -> Result<Loaded, Error> {
-    let mirror = read_file(home.state(), MIRROR).unwrap_or_default();
-    let main = match read_file(home.state(), MAIN) {
+    let mirror = read_file(&home.state, MIRROR).unwrap_or_default();
+    let main = match read_file(&home.state, MAIN) {
         Ok(main) => main,
-        Err(error) => return load_mirror(home, &mirror, typed).unwrap_or(Err(error)),
+        // What may not be read is not damaged.
+        Err(error) if error.is_forbidden() => return Err(error),
+        Err(error) => return load_mirror(home, None, mirror, typed).ok_or(error),
     };
     match try_file(home, &main, MAIN, typed) {
-        Ok(Loaded::Objects(log, slot)) => {
-            Ok(Loaded::Objects(Box::new(better_of(*log, &main, &mirror)), slot))
+        Ok((Opened::Objects(log), slot)) => {
+            let copies_agree = main == mirror;
+            let log = better_of(*log, &main, &mirror);
+            let healed = (log.name == MIRROR).then(|| found(Some(&main)));
+            let file = if log.name == MAIN { main } else { mirror };
+            Ok(Loaded { opened: Opened::Objects(Box::new(log)), slot, file, copies_agree, healed })
         }
-        Ok(auditor) => Ok(auditor),
+        Ok((opened, slot)) => Ok(Loaded { opened, slot, file: main, copies_agree: false, healed: None }),
         Err(error) if main == mirror => Err(error),
-        Err(error) => load_mirror(home, &mirror, typed).unwrap_or(Err(error)),
+        Err(error) => load_mirror(home, Some(&main), mirror, typed).ok_or(error),
     }
 }
 
 /// The mirror may stand in only for the newest epoch (an older one would undo an erasure), and only if it opens.
-fn load_mirror(home: &Home, mirror: &[u8], typed: &Secret) -> Option<Result<Loaded, Error>> {
-    let epoch = Header::parse(mirror).ok()?.epoch;
+fn load_mirror(home: &Home, main: Option<&[u8]>, mirror: Vec<u8>, typed: &Secret) -> Option<Loaded> {
+    let epoch = Header::parse(&mirror).ok()?.epoch;
     if home.anchor().newest().ok()? != Some(epoch) {
         return None;
     }
-    try_file(home, mirror, MIRROR, typed).ok().map(Ok)
+    let (opened, slot) = try_file(home, &mirror, MIRROR, typed).ok()?;
+    Some(Loaded { opened, slot, file: mirror, copies_agree: false, healed: Some(found(main)) })
 }
 
-fn try_file(home: &Home, file: &[u8], name: &'static str, typed: &Secret) -> Result<Loaded, Error> {
+fn found(main: Option<&[u8]>) -> Healed {
+    let found_sha256 = main.map(|main| Sha256::digest(main).into());
+    Healed { found_sha256, found_bytes: main.map_or(0, |main| main.len() as u64) }
+}
+
+fn try_file(
+    home: &Home,
+    file: &[u8],
+    name: &'static str,
+    typed: &Secret,
+) -> Result<(Opened, SlotInfo), Error> {
     let header = Header::parse(file)?;
     let (slot, secret) = slot::find(&header.slots, header.vault_id, typed)?;
     let info = slot.info;
@@ -267,42 +323,39 @@ fn try_file(home: &Home, file: &[u8], name: &'static str, typed: &Secret) -> Res
     let epoch_key = home.anchor().key(header.epoch)?;
     if !info.role.opens_objects() {
         let chain = Chain::walk(&header, file)?;
-        return Ok(Loaded::Auditor(public_of(&header, &chain), info));
+        return Ok((Opened::Auditor(public_of(&header, &chain), name), info));
     }
     let key = keys::log_key(&key, &epoch_key, &header);
     let (chain, index) = log::read(&header, &key, file)?;
-    Ok(Loaded::Objects(Box::new(Log { header, key, chain, index, name, copies_agree: false }), info))
+    Ok((Opened::Objects(Box::new(Log { header, key, chain, index, name })), info))
 }
 
-/// The mirror wins over a sound vault file only if it continues it: then the last records of the vault file were cut or
-/// damaged.
-pub(crate) fn better_of(mut log: Log, main: &[u8], mirror: &[u8]) -> Log {
-    log.copies_agree = main == mirror;
+/// The mirror wins over a sound vault file only if it continues it: a record is mirrored once it is durable, so the last
+/// records of the vault file were cut off or damaged.
+fn better_of(log: Log, main: &[u8], mirror: &[u8]) -> Log {
     let end = log.chain.end as usize;
-    if log.chain.tail_bytes > 0
-        && mirror.len() > end
+    if mirror.len() > end
         && mirror.get(..end) == main.get(..end)
         && let Ok((chain, index)) = log::read(&log.header, &log.key, mirror)
         && chain.end > log.chain.end
     {
-        return Log { chain, index, name: MIRROR, copies_agree: false, ..log };
+        return Log { chain, index, name: MIRROR, ..log };
     }
     log
 }
 
 /// Reads a vault file whole.
-pub(crate) fn read_file(state: &Path, name: &str) -> Result<Vec<u8>, Error> {
-    let path = state.join(name);
-    let read = |path: &Path| {
-        let mut file = disk::open(path, false)?;
+pub(crate) fn read_file(state: &Folder, name: &str) -> Result<Vec<u8>, Error> {
+    let read = || {
+        let mut file = state.file(name, false)?;
         if file.metadata()?.len() > FILE_BYTES_MAX {
-            return Err(io::ErrorKind::FileTooLarge.into());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than any vault file"));
         }
         let mut bytes = Vec::new();
         io::Read::read_to_end(&mut file, &mut bytes).map(|_| bytes)
     };
-    read(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Error::NoVault(path),
+    read().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::NoVault(state.path(name)),
         _ => Error::io("reading the vault file")(error),
     })
 }

@@ -13,22 +13,24 @@
 //! Opening a vault after a crash undoes 2 or finishes 4.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::{fs, io};
+use std::io;
 
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::anchor::{self, Grade};
 use crate::cobblestone::Key;
+use crate::disk::{Folder, Replace};
 use crate::format::{Header, ObjectId, Role, SLOTS_MAX, SlotId, SlotKind, VaultId};
-use crate::item::{ITEM_BYTES_MAX, Item, Tombstone};
-use crate::lock::Lock;
+use crate::item::{Entry, ITEM_BYTES_MAX, Item, Tombstone};
 use crate::log::{self, Chain};
+use crate::marks::SLOT_HIGHEST;
 use crate::object;
 use crate::open::{Home, Log, MAIN, Paths};
 use crate::random::{self, Random};
+use crate::repair::{NEW, TORN, drop_new};
 use crate::slot::{self, OpenSlot};
-use crate::vault::{RESERVE, Vault};
-use crate::{Error, KdfParams, RecoveryCode, Secret, State, disk, keys};
+use crate::vault::Vault;
+use crate::{Error, KdfParams, RecoveryCode, Secret, State, keys};
 
 /// What an erasure achieved. Everything in it is true already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,11 +73,10 @@ impl Vault {
             return Err(Error::Limit("the first passphrase of a vault cannot be an auditor's"));
         }
         paths.prepare()?;
-        let lock = Lock::take(&paths.state)?;
-        if paths.vault_exists() {
-            return Err(Error::VaultExists(paths.state));
+        let home = Home::take(paths)?;
+        if home.paths.vault_exists() {
+            return Err(Error::VaultExists(home.paths.state));
         }
-        let home = Home { paths, lock };
         let (vault_id, epoch) = (VaultId::random(random)?, 1);
         let code = RecoveryCode::new(random)?;
         let slots = vec![
@@ -84,24 +85,30 @@ impl Vault {
         ];
         let built = build(vault_id, epoch, slots, std::iter::empty(), random)?;
         home.anchor().create(epoch, &built.epoch_key, random)?;
-        if let Err(error) = disk::write(home.state(), "vault.new", MAIN, &built.file) {
+        if let Err(error) = home.state.write(NEW, MAIN, &built.file) {
             // Nobody has seen the recovery code: what was refused must not be there later.
-            let _ = disk::remove(&home.state().join("vault.new"));
-            let _ = disk::remove(&home.state().join(MAIN));
+            let _ = home.state.remove(NEW);
+            let _ = home.state.remove(MAIN);
             return Err(Error::io("writing the vault file")(error));
         }
-        let file = built.file;
-        let log = Log { copies_agree: false, ..built.log };
-        let mut vault = Self::new(home, log);
-        vault.renew_mirror(&file);
+        let mut vault = Self::new(home, built.log);
+        vault.open_files(false);
+        vault.renew_mirror(&built.file);
         vault.fill_reserve();
+        let _ = vault.adopt_outputs(); // what fails here is done at the first put
         Ok((vault, code))
     }
 
     /// Destroys the keys of objects for good, in one roll. Ids that were erased before are passed over; one that never
     /// existed is [`Error::UnknownObject`] and nothing is erased. `reason` and `now_ms` (since 1970) go into the
-    /// tombstones. [`Error::Unfinished`] means: erased for everybody who uses this program, but the old key may still be
-    /// in the anchor; [`Vault::reload`] wipes it.
+    /// tombstones.
+    ///
+    /// While the key of an older epoch lies in the anchor it is wiped first, even if nothing is left to erase.
+    ///
+    /// # Errors
+    /// [`Error::OldKeyRemains`]: that could not be done, and nothing else was. [`Error::Unfinished`]: erased for everybody
+    /// who uses this program, but the old key is still in the anchor. [`Error::Unsettled`]: neither erased nor not; lock
+    /// and unlock. Anything else: nothing was erased.
     pub fn erase(
         &mut self,
         ids: &[ObjectId],
@@ -113,6 +120,7 @@ impl Vault {
         if let Some(id) = ids.iter().find(unknown) {
             return Err(Error::UnknownObject(*id));
         }
+        self.wipe_old_key()?;
         let doomed: BTreeSet<ObjectId> =
             ids.iter().copied().filter(|id| self.index.get(*id).is_some()).collect();
         let entries: Vec<_> = self.list().filter(|entry| doomed.contains(&entry.id)).cloned().collect();
@@ -123,11 +131,7 @@ impl Vault {
             let tombstones: Vec<_> = doomed.iter().map(tombstone).collect();
             let slots = self.open_slots()?;
             cleanup_pending |= !self.roll(slots, &tombstones, random)?;
-            for entry in &entries {
-                cleanup_pending |=
-                    self.remove_dead(&object::path(&self.home.paths.outputs, entry), entry.id).is_err();
-            }
-            cleanup_pending |= disk::sync_folder(&self.home.paths.outputs).is_err();
+            cleanup_pending |= self.remove_dead(&entries).is_err();
         }
         Ok(Erasure { state: self.state(), grade: self.grade(), erased: doomed.len() as u64, cleanup_pending })
     }
@@ -136,18 +140,16 @@ impl Vault {
     /// as they should be. Other files are never touched. Like a write, it drops a torn tail: compare the state with the
     /// audit log first. Returns how many files were removed.
     pub fn sweep(&mut self) -> Result<u64, Error> {
-        self.repair()?;
-        let doing = || Error::io("removing dead files");
-        let mut removed = 0;
-        let folder = fs::read_dir(&self.home.paths.outputs).map_err(doing())?;
-        for found in folder {
-            let path = found.map_err(doing())?.path();
-            let sealed = path.to_str().is_some_and(|name| name.ends_with(object::SUFFIX));
-            let owner = if sealed { object::owner(&path, self.vault_id()) } else { None };
-            if owner.is_some_and(|id| self.tombstone(id).is_some()) {
-                disk::remove(&path).map_err(doing())?;
-                removed += 1;
-            }
+        // Where the folder is absent or not ours, nothing can be dead; the next sweep looks again.
+        let removed = match self.outputs_folder() {
+            Ok(outputs) => self.remove_all_dead(&outputs).map_err(Error::io("removing dead files"))?,
+            Err(_) => 0,
+        };
+        // A disk too full to write anew what was read is reported already.
+        if let Err(error) = self.repair()
+            && !self.unproven
+        {
+            return Err(error);
         }
         if self.reserve_bytes < self.chain.end {
             self.fill_reserve();
@@ -222,13 +224,12 @@ impl Vault {
 
     /// What overwriting the anchor is worth now.
     pub fn grade(&self) -> Grade {
-        anchor::grade(&self.home.state().join(anchor::NAME))
+        anchor::grade(&self.home.state.path(anchor::NAME))
             .unwrap_or(Grade::KeepsHistory("a file system that could not be examined"))
     }
 
     fn free_slot(&self) -> Result<SlotId, Error> {
-        let highest = self.header.slots.iter().map(|slot| slot.info.id.0).max().unwrap_or(0);
-        match highest.checked_add(1) {
+        match self.highest_slot().checked_add(1) {
             Some(next) if self.header.slots.len() < SLOTS_MAX => Ok(SlotId(next)),
             _ => Err(Error::SlotsFull),
         }
@@ -258,6 +259,12 @@ impl Vault {
         Ok(Rolled { state: self.state(), grade: self.grade(), slot: id })
     }
 
+    /// Rolls with the same slots and objects.
+    pub(crate) fn roll_as_is(&mut self, random: &mut dyn Random) -> Result<(), Error> {
+        let slots = self.open_slots()?;
+        self.roll(slots, &[], random).map(drop)
+    }
+
     /// All slots with their secrets, read from the log.
     fn open_slots(&self) -> Result<Vec<OpenSlot>, Error> {
         let mut secrets = BTreeMap::new();
@@ -275,41 +282,40 @@ impl Vault {
         self.header.slots.iter().map(open).collect()
     }
 
-    /// Rolls. The objects of `dead` are left out. `false`: done, but something of step 5 is missing.
+    /// Rolls. The objects of `dead` are left out, and pending marks are in. `false`: done, but something of step 5 is
+    /// missing.
     fn roll(
         &mut self,
         slots: Vec<OpenSlot>,
         dead: &[Tombstone],
         random: &mut dyn Random,
     ) -> Result<bool, Error> {
-        if self.poisoned {
-            return Err(Error::Poisoned);
-        }
+        self.wipe_old_key()?; // its cell is the next one's; also refuses if poisoned
+        self.heal_for_roll()?;
         let built = self.rebuild(slots, dead, random)?;
-        let (state, old) = (self.home.state().to_owned(), self.header.epoch);
-        let anchor = self.home.anchor();
-        prepare_or_spend_reserve(&state, &built.file, &mut self.reserve_bytes)
-            .map_err(Error::io("writing the new vault file"))?; // 1
-        let kept = anchor.put(old + 1, &built.epoch_key); // 2
-        if let Err(error) = kept {
-            let _ = disk::remove(&state.join("vault.new"));
+        let old = self.header.epoch;
+        self.prepare_new(&built.file).map_err(Error::io("writing the new vault file"))?; // 1
+        if let Err(error) = self.anchor().put(old + 1, &built.epoch_key) {
+            let _ = drop_new(&self.home.state);
+            self.old_key_remains = self.anchor().settle(old, random).is_err();
             return Err(Error::io("writing the anchor")(error));
-        }
-        if let Err(error) = disk::publish(&state, "vault.new", MAIN, disk::Replace::Yes) {
+        } // 2
+        if let Err(error) = self.home.state.publish(NEW, MAIN, Replace::Yes) {
             self.poisoned = true; // 3 may or may not have happened
-            return Err(Error::Unfinished(error));
+            return Err(Error::Unsettled(error));
         }
         let Log { header, key, chain, index, .. } = built.log;
         (self.header, self.key, self.chain, self.index, self.name) = (header, key, chain, index, MAIN);
+        self.pending.clear();
+        self.unproven = false;
         self.open_files(false);
-        if let Err(error) = anchor.wipe(old, random) {
-            (self.poisoned, self.old_key_remains) = (true, true); // 4 may or may not have happened
-            return Err(error);
+        if let Err(error) = self.anchor().wipe(old, random) {
+            self.old_key_remains = true; // 4 may or may not have happened
+            return Err(Error::Unfinished(error));
         }
-        self.old_key_remains = false;
         self.renew_mirror(&built.file); // 5
         self.fill_reserve();
-        let torn = disk::remove(&state.join("vault.torn"));
+        let torn = self.home.state.remove(TORN);
         Ok(self.mirror.is_some() && torn.is_ok())
     }
 
@@ -321,8 +327,12 @@ impl Vault {
         random: &mut dyn Random,
     ) -> Result<Built, Error> {
         let gone: BTreeSet<ObjectId> = dead.iter().map(|tombstone| tombstone.id).collect();
-        let marks =
-            self.index.marks.iter().map(|(tag, value)| Ok(Item::Mark { tag: *tag, value: value.clone() }));
+        let mut marks = self.index.marks.clone();
+        marks.extend(self.pending.clone());
+        let highest = self.highest_slot();
+        if slots.iter().all(|slot| slot.raw.info.id.0 < highest) {
+            marks.insert(SLOT_HIGHEST, Zeroizing::new(highest.to_be_bytes().to_vec()));
+        }
         let tombstones =
             self.index.tombstones.values().chain(dead).map(|tombstone| Ok(Item::Tombstone(*tombstone)));
         let puts = (0..self.chain.pages.len()).flat_map(|page| match self.items(page) {
@@ -334,7 +344,9 @@ impl Vault {
             Ok(_) => false,
             Err(_) => true,
         };
-        let items = marks.chain(tombstones).chain(puts.filter(kept));
+        let mark =
+            |(tag, value): (&u8, &Zeroizing<Vec<u8>>)| Ok(Item::Mark { tag: *tag, value: value.clone() });
+        let items = marks.iter().map(mark).chain(tombstones).chain(puts.filter(kept));
         let built = build(self.vault_id(), self.header.epoch + 1, slots, items, random)?;
         let index = &built.log.index;
         let same = self
@@ -343,17 +355,37 @@ impl Vault {
             .filter(|id| !gone.contains(id))
             .eq(index.entries.iter().map(|e| e.id))
             && index.tombstones.len() == self.index.tombstones.len() + dead.len()
-            && index.marks == self.index.marks;
+            && index.marks == marks;
         if same { Ok(built) } else { Err(Error::LogDamaged { record: self.chain.pages.len() as u64 }) }
     }
 
-    /// Unlinks an erased object's file, but no other that lies under its name.
-    fn remove_dead(&self, path: &std::path::Path, id: ObjectId) -> io::Result<()> {
-        match object::owner(path, self.vault_id()) {
-            Some(owner) if owner != id => Err(io::ErrorKind::AlreadyExists.into()),
-            None if fs::symlink_metadata(path).is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
-            _ => disk::remove(path),
+    /// Unlinks every file that a header of an erased object names.
+    fn remove_all_dead(&self, outputs: &Folder) -> io::Result<u64> {
+        let mut removed = 0;
+        for name in outputs.names()?.iter().filter(|name| name.ends_with(object::SUFFIX)) {
+            let owner = object::owner(outputs, name, self.vault_id());
+            if owner.is_some_and(|id| self.tombstone(id).is_some()) {
+                outputs.remove(name)?;
+                removed += 1;
+            }
         }
+        Ok(removed)
+    }
+
+    /// Unlinks the files of erased objects, but no other that lies under one of their names. All are tried.
+    fn remove_dead(&self, entries: &[Entry]) -> Result<(), Error> {
+        let outputs = self.outputs_folder()?;
+        let mut result = Ok(());
+        for entry in entries {
+            let name = object::file_name(entry);
+            let removed = match object::owner(&outputs, &name, self.vault_id()) {
+                Some(owner) if owner != entry.id => Err(io::ErrorKind::AlreadyExists.into()),
+                None if outputs.has(&name).unwrap_or(true) => Err(io::ErrorKind::AlreadyExists.into()),
+                _ => outputs.remove(&name),
+            };
+            result = result.and(removed);
+        }
+        result.and(outputs.sync()).map_err(Error::io("removing dead files"))
     }
 }
 
@@ -397,19 +429,5 @@ fn build(
         chain.append(&key, &page, &mut file, random)?;
     }
     let (chain, index) = log::read(&header, &key, &file)?;
-    Ok(Built { file, epoch_key, log: Log { header, key, chain, index, name: MAIN, copies_agree: false } })
-}
-
-fn prepare_or_spend_reserve(state: &std::path::Path, file: &[u8], reserve_bytes: &mut u64) -> io::Result<()> {
-    let result = match disk::prepare(state, "vault.new", file) {
-        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-            disk::remove(&state.join("vault.new"))?;
-            disk::remove(&state.join(RESERVE))?;
-            *reserve_bytes = 0;
-            disk::sync_folder(state)?; // makes the freed blocks usable
-            disk::prepare(state, "vault.new", file)
-        }
-        result => result,
-    };
-    result.inspect_err(|_| drop(disk::remove(&state.join("vault.new"))))
+    Ok(Built { file, epoch_key, log: Log { header, key, chain, index, name: MAIN } })
 }

@@ -1,7 +1,8 @@
-//! An unlocked vault: put, list, open, marks.
+//! An unlocked vault: put, list, open.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
@@ -9,11 +10,12 @@ use zeroize::Zeroizing;
 
 use crate::cobblestone::Key;
 use crate::format::{Header, ObjectId, SlotInfo, VaultId};
-use crate::item::{Entry, Item, MARK_BYTES_MAX, Tombstone};
-use crate::log::{self, Chain, Index};
-use crate::object::{self, NewObject, PART_SUFFIX, Part, Staged};
-use crate::open::{self, Home, Locked, Log, MAIN, MIRROR};
+use crate::item::{Entry, Item, Tombstone};
+use crate::log::{Chain, Index};
+use crate::object::{self, NewObject, Part, Sealer, Staged};
+use crate::open::{Home, Locked, Log, MIRROR};
 use crate::random::Random;
+use crate::repair::RESERVE;
 use crate::{Error, Public, Secret, disk, slot};
 
 /// Where the sealed log stands. Anybody can compute it from the vault file; the audit log binds it.
@@ -55,10 +57,25 @@ pub enum Notice {
     UsedMirror,
     /// The mirror is not a copy of the vault file. The next write or roll renews it.
     MirrorStale,
-    /// The key of another epoch could not be wiped from the anchor.
+    /// The key of another epoch could not be wiped from the anchor, or it is not known that it was: what was erased may
+    /// still be opened from old copies. [`Vault::wipe_old_key`] tries again and says why not.
     OldKeyRemains,
+    /// The vault file could not be written anew at opening (a full or read-only disk): whether what was read outlives a
+    /// power cut is not known. An erasure makes it so; nothing else is written before it is.
+    Unproven,
     /// No reserve for erasing on a full disk could be set aside.
     NoReserve,
+}
+
+/// A damaged vault file that was found at opening; the mirror, whole, stands in for it. The next write puts a copy of the
+/// mirror in its place and keeps what was found as `vault.damaged`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Healed {
+    /// SHA-256 of the vault file as it was found; `None` if there was none to read.
+    pub found_sha256: Option<[u8; 32]>,
+    /// Bytes of that file.
+    pub found_bytes: u64,
 }
 
 /// An open vault. In memory: the log key, the entries (no data key), the marks.
@@ -68,13 +85,18 @@ pub struct Vault {
     pub(crate) key: Key,
     pub(crate) chain: Chain,
     pub(crate) index: Index,
+    pub(crate) healed: Option<Healed>,
+    /// Marks that go with the next record.
+    pub(crate) pending: BTreeMap<u8, Zeroizing<Vec<u8>>>,
     /// The copy in use, opened for reading and writing.
     pub(crate) file: Option<File>,
     /// [`MAIN`], or [`MIRROR`] until the first write.
     pub(crate) name: &'static str,
     pub(crate) mirror: Option<File>,
-    /// A write failed half-way: what is on disk is not known.
+    /// A sync failed: what is on disk is not known, for the rest of this opening.
     pub(crate) poisoned: bool,
+    /// What was read at opening was not written anew.
+    pub(crate) unproven: bool,
     pub(crate) old_key_remains: bool,
     pub(crate) reserve_bytes: u64,
 }
@@ -85,31 +107,27 @@ impl fmt::Debug for Vault {
     }
 }
 
-/// File that holds blocks for a roll on a full disk.
-pub(crate) const RESERVE: &str = "reserve";
-const TORN: &str = "vault.torn";
-
 impl Vault {
+    /// A vault whose files are as they should be but not open yet.
     pub(crate) fn new(home: Home, log: Log) -> Self {
-        let Log { header, key, chain, index, name, copies_agree } = log;
-        let reserve_bytes = fs::metadata(home.state().join(RESERVE)).map_or(0, |found| found.len());
-        let mut vault = Self {
+        let Log { header, key, chain, index, name } = log;
+        let reserve_bytes = home.state.bytes(RESERVE);
+        Self {
             home,
             header,
             key,
             chain,
             index,
+            healed: None,
+            pending: BTreeMap::new(),
             file: None,
             name,
             mirror: None,
             poisoned: false,
+            unproven: false,
             old_key_remains: false,
             reserve_bytes,
-        };
-        vault.open_files(copies_agree);
-        vault.finish_wipe();
-        vault.remove_parts();
-        vault
+        }
     }
 
     /// Forgets all keys and entries and keeps the lock. Reads nothing, so nothing keeps the keys.
@@ -153,11 +171,17 @@ impl Vault {
             (self.name == MIRROR, Notice::UsedMirror),
             (self.mirror.is_none(), Notice::MirrorStale),
             (self.old_key_remains, Notice::OldKeyRemains),
+            (self.unproven, Notice::Unproven),
             (self.reserve_bytes < self.chain.end, Notice::NoReserve),
         ]
         .into_iter()
         .filter_map(|(holds, notice)| holds.then_some(notice))
         .collect()
+    }
+
+    /// What was damaged at opening and is healed from the mirror by the next write; also after that write.
+    pub fn healed(&self) -> Option<Healed> {
+        self.healed
     }
 
     /// Which slot a secret opens, for somebody who signs in while the vault is open. [`Error::WrongSecret`] if none.
@@ -179,7 +203,12 @@ impl Vault {
         if self.index.has_name(new.name) {
             return Err(Error::NameTaken);
         }
-        object::stage(&self.home.paths.outputs, self.vault_id(), new, random)
+        self.sealer(random)?.stage(new)
+    }
+
+    /// Draws the key of one object. What is sealed with it needs the vault no more until it is committed.
+    pub fn sealer(&self, random: &mut dyn Random) -> Result<Sealer, Error> {
+        Sealer::new(self.outputs_folder()?, self.vault_id(), random)
     }
 
     /// Appends the record with the object's key, durably: from here on the object exists.
@@ -189,22 +218,18 @@ impl Vault {
         if self.index.get(entry.id).is_some() || self.index.tombstones.contains_key(&entry.id) {
             return Err(Error::IdTaken(entry.id));
         }
-        let (id, path) = (entry.id, object::path(&self.home.paths.outputs, &entry));
+        let (id, name) = (entry.id, object::file_name(&entry));
         match self.append(vec![Item::Put { entry, key }], random) {
             Ok(()) => Ok(Receipt { id, state: self.state(), ciphertext_sha256, ciphertext_bytes }),
             Err(error) => {
-                if !self.poisoned {
-                    let _ = disk::remove(&path); // noise; `sweep` gets it if this fails
+                if !self.poisoned
+                    && let Ok(outputs) = self.outputs_folder()
+                {
+                    let _ = outputs.remove(&name); // noise if this fails
                 }
                 Err(error)
             }
         }
-    }
-
-    /// Gives up a staged object: removes its file, drops its key.
-    pub fn discard(&self, staged: Staged) -> Result<(), Error> {
-        disk::remove(&object::path(&self.home.paths.outputs, &staged.entry))
-            .map_err(Error::io("removing a sealed file"))
     }
 
     /// All objects, oldest first; `.rev()` for newest first.
@@ -226,6 +251,16 @@ impl Vault {
         self.index.tombstones.get(&id)
     }
 
+    /// Whether a write failed in this opening so that only the next one can tell what is on the disk.
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned
+    }
+
+    /// SHA-256 of an object's whole file, as it lies there.
+    pub fn ciphertext_sha256(&self, id: ObjectId) -> Result<[u8; 32], Error> {
+        object::sha256(&self.outputs_folder()?, self.get(id)?)
+    }
+
     /// Opens the whole content.
     pub fn open_content(&self, id: ObjectId) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.read(id, Part::Content, None)
@@ -241,51 +276,25 @@ impl Vault {
         self.read(id, Part::Content, Some((from, bytes)))
     }
 
-    /// Objects whose sealed file is gone. Their keys still exist until they are erased.
-    pub fn missing(&self) -> Vec<ObjectId> {
-        self.list().filter(|entry| self.is_missing(entry)).map(|entry| entry.id).collect()
-    }
-
-    /// Whether this object's sealed file is gone.
-    pub fn is_missing(&self, entry: &Entry) -> bool {
-        fs::symlink_metadata(object::path(&self.home.paths.outputs, entry)).is_err()
-    }
-
-    /// A small sealed value of the caller's, if it was set.
-    pub fn mark(&self, tag: u8) -> Option<&[u8]> {
-        self.index.marks.get(&tag).map(|value| &value[..])
-    }
-
-    /// Sets a mark, durably. At most 256 bytes; the last value wins, older ones end with the next roll.
-    pub fn set_mark(&mut self, tag: u8, value: &[u8], random: &mut dyn Random) -> Result<State, Error> {
-        if value.len() > MARK_BYTES_MAX {
-            return Err(Error::Limit("a mark has at most 256 bytes"));
+    /// Objects whose sealed file is gone from the outputs folder. Their keys still exist until they are erased.
+    ///
+    /// # Errors
+    /// Those of [`Vault::outputs`]: a folder that is not there says nothing about its files.
+    pub fn missing(&self) -> Result<Vec<ObjectId>, Error> {
+        let outputs = self.outputs_folder()?;
+        let mut missing = Vec::new();
+        for entry in self.list() {
+            if !outputs.has(&object::file_name(entry)).map_err(|error| self.outputs_error(error))? {
+                missing.push(entry.id);
+            }
         }
-        self.append(vec![Item::Mark { tag, value: Zeroizing::new(value.to_vec()) }], random)?;
-        Ok(self.state())
+        Ok(missing)
     }
 
-    /// Reads the vault file again after [`Error::Poisoned`] or [`Error::Unfinished`]. A write that failed may turn out
-    /// to be there: compare the state with the audit log, as at opening. [`Error::EpochKeyGone`]: the new file of an
-    /// interrupted roll is in place, whose keys only a secret can open: [`Vault::lock`] and unlock.
-    pub fn reload(&mut self) -> Result<State, Error> {
-        let main = open::read_file(self.home.state(), MAIN)?;
-        let mirror = open::read_file(self.home.state(), MIRROR).unwrap_or_default();
-        if main.get(..self.header.sealed_size()) != Some(&self.header.encode()[..]) {
-            return Err(Error::EpochKeyGone { epoch: self.header.epoch });
-        }
-        let (chain, index) = log::read(&self.header, &self.key, &main)?;
-        let (header, key) = (self.header.clone(), self.key.clone());
-        let log = open::better_of(
-            Log { header, key, chain, index, name: MAIN, copies_agree: false },
-            &main,
-            &mirror,
-        );
-        (self.chain, self.index, self.name) = (log.chain, log.index, log.name);
-        self.open_files(log.copies_agree);
-        self.finish_wipe();
-        self.poisoned = false;
-        Ok(self.state())
+    /// Whether this object's sealed file is gone from the outputs folder; see [`Vault::missing`].
+    pub fn is_missing(&self, entry: &Entry) -> Result<bool, Error> {
+        let found = self.outputs_folder()?.has(&object::file_name(entry));
+        found.map(|found| !found).map_err(|error| self.outputs_error(error))
     }
 
     /// The items of one record, keys included.
@@ -301,28 +310,13 @@ impl Vault {
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.home.state().join(self.name)
-    }
-
-    /// Opens the copy in use and, if it is one, the mirror.
-    pub(crate) fn open_files(&mut self, copies_agree: bool) {
-        // On a read-only disk the file opens for reading, and the first write says what is wrong.
-        self.file = disk::open(&self.path(), true).or_else(|_| disk::open(&self.path(), false)).ok();
-        self.mirror =
-            if copies_agree { disk::open(&self.home.state().join(MIRROR), true).ok() } else { None };
-    }
-
-    /// Every key but this epoch's has to be gone from the anchor: ends a roll that was interrupted, in either direction.
-    fn finish_wipe(&mut self) {
-        let (anchor, other) = (self.home.anchor(), self.header.epoch + 1);
-        let wiped = anchor.is_wiped(other).unwrap_or(false);
-        self.old_key_remains = !wiped && anchor.wipe(other, &mut crate::OsRandom).is_err();
+        self.home.state.path(self.name)
     }
 
     fn read(&self, id: ObjectId, part: Part, range: Option<(u64, u64)>) -> Result<Zeroizing<Vec<u8>>, Error> {
         let entry = self.get(id)?;
         let key = self.data_key(entry)?;
-        object::read(&self.home.paths.outputs, self.vault_id(), entry, &key, part, range)
+        object::read(&self.outputs_folder()?, self.vault_id(), entry, &key, part, range)
     }
 
     pub(crate) fn data_key(&self, wanted: &Entry) -> Result<Key, Error> {
@@ -333,9 +327,10 @@ impl Vault {
         found.ok_or(Error::LogDamaged { record: wanted.page as u64 })
     }
 
-    /// Seals items as one record and appends it: `pwrite64 fdatasync`, then the mirror without a sync.
-    fn append(&mut self, mut items: Vec<Item>, random: &mut dyn Random) -> Result<(), Error> {
+    /// Seals items and pending marks as one record and appends it: `pwrite64 fdatasync`, then the mirror without a sync.
+    pub(crate) fn append(&mut self, mut items: Vec<Item>, random: &mut dyn Random) -> Result<(), Error> {
         self.repair()?;
+        items.extend(self.pending_with(&items));
         let number = self.chain.pages.len();
         let mut plain = Zeroizing::new(Vec::with_capacity(items.len() * crate::item::ITEM_BYTES_MAX));
         for item in &mut items {
@@ -349,7 +344,7 @@ impl Vault {
         self.chain.append(&self.key, &plain, &mut record, random)?;
         let doing = Error::io("appending to the vault file");
         if let Err(error) = disk::write_at(file, &path, at, &record) {
-            // Nothing was promised yet. If the file can be cut back, everything is as before.
+            // Nothing was promised yet. If the file can be cut back, durably, everything is as before.
             self.poisoned = disk::truncate(file, &path, at).is_err();
             self.chain.pop();
             self.chain.tail_bytes = 0;
@@ -361,78 +356,12 @@ impl Vault {
             return Err(doing(error));
         }
         self.index.add(items, number);
-        let mirror = self.home.state().join(MIRROR);
+        self.pending.clear();
+        let mirror = self.home.state.path(MIRROR);
         self.mirror = self.mirror.take().filter(|file| disk::write_at(file, &mirror, at, &record).is_ok());
         if self.reserve_bytes < self.chain.end {
             self.fill_reserve();
         }
         Ok(())
-    }
-
-    /// Brings both copies into order before the first append: heals the vault file from the mirror, keeps and cuts off a
-    /// torn tail, renews the mirror, removes files that a crash left half-written.
-    pub(crate) fn repair(&mut self) -> Result<(), Error> {
-        if self.poisoned {
-            return Err(Error::Poisoned);
-        }
-        let clean = self.name == MAIN && self.chain.tail_bytes == 0;
-        if clean && self.mirror.is_some() {
-            return Ok(());
-        }
-        let state = self.home.state().to_owned();
-        let doing = Error::io("repairing the vault file");
-        let mut bytes = open::read_file(&state, self.name)?;
-        let tail = bytes.split_off((self.chain.end as usize).min(bytes.len()));
-        if self.name == MIRROR {
-            disk::write(&state, "vault.new", MAIN, &bytes).map_err(doing)?;
-            self.name = MAIN;
-            self.open_files(false);
-        } else if !tail.is_empty() {
-            let _ = disk::write(&state, "vault.torn.new", TORN, &tail); // evidence; a full disk must not stop the work
-            let Some(file) = &self.file else { return Err(Error::Poisoned) };
-            if let Err(error) = disk::truncate(file, &self.path(), self.chain.end) {
-                self.poisoned = true;
-                return Err(doing(error));
-            }
-        }
-        self.chain.tail_bytes = 0;
-        self.renew_mirror(&bytes);
-        Ok(())
-    }
-
-    /// Best effort: a vault works without a mirror, and says so.
-    pub(crate) fn renew_mirror(&mut self, bytes: &[u8]) {
-        let written = disk::write(self.home.state(), "vault.mirror.new", MIRROR, bytes);
-        self.mirror = written.and_then(|()| disk::open(&self.home.state().join(MIRROR), true)).ok();
-    }
-
-    /// Best effort: half again of what a roll needs now, unless what is set aside is enough.
-    pub(crate) fn fill_reserve(&mut self) {
-        if self.reserve_bytes >= self.chain.end + (64 << 10) {
-            return;
-        }
-        let bytes = self.chain.end + self.chain.end / 2 + (256 << 10);
-        self.reserve_bytes = match disk::reserve(self.home.state(), RESERVE, bytes) {
-            Ok(()) => bytes,
-            Err(_) => 0,
-        };
-    }
-
-    /// Best effort: what a crash left half-written is noise.
-    fn remove_parts(&self) {
-        for name in ["vault.new", "vault.mirror.new", "vault.torn.new"] {
-            let path = self.home.state().join(name);
-            if fs::symlink_metadata(&path).is_ok() {
-                let _ = disk::remove(&path);
-            }
-        }
-        let names =
-            fs::read_dir(&self.home.paths.outputs).into_iter().flatten().flatten().map(|found| found.path());
-        for path in names {
-            let stem = path.file_name().and_then(|name| name.to_str()?.strip_suffix(PART_SUFFIX));
-            if stem.and_then(ObjectId::parse).is_some() {
-                let _ = disk::remove(&path);
-            }
-        }
     }
 }

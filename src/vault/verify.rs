@@ -1,8 +1,7 @@
 //! Reading everything, to know that it can be read.
 
-use std::fs;
-
 use crate::anchor::Grade;
+use crate::disk::Folder;
 use crate::format::ObjectId;
 use crate::log;
 use crate::object::{self, PART_SUFFIX, Part, SUFFIX};
@@ -24,6 +23,8 @@ pub struct VerifyReport {
     pub missing: Vec<ObjectId>,
     /// Objects whose file does not open, with the reason.
     pub damaged: Vec<(ObjectId, Error)>,
+    /// Objects whose file this user may not read: neither missing nor damaged.
+    pub forbidden: Vec<ObjectId>,
     /// Files that are left of erased objects: noise, removed by a sweep.
     pub dead: Vec<String>,
     /// Sealed or half-written files that belong to no object of this vault: reported, never touched.
@@ -39,7 +40,7 @@ pub struct VerifyReport {
 impl VerifyReport {
     /// Whether everything that was put and not erased can be read.
     pub fn is_sound(&self) -> bool {
-        self.missing.is_empty() && self.damaged.is_empty()
+        self.missing.is_empty() && self.damaged.is_empty() && self.forbidden.is_empty()
     }
 }
 
@@ -47,7 +48,7 @@ impl Vault {
     /// Reads the vault file again from disk and opens both sections of every object. Errors of single objects are in the
     /// report; an error here means that the vault file itself cannot be read or is not the one that was opened.
     pub fn verify(&self) -> Result<VerifyReport, Error> {
-        let file = open::read_file(self.home.state(), self.name)?;
+        let file = open::read_file(&self.home.state, self.name)?;
         if file.get(..self.header.sealed_size()) != Some(&self.header.encode()[..]) {
             return Err(Error::HeaderTampered);
         }
@@ -55,47 +56,45 @@ impl Vault {
         if chain.state() != self.state() {
             return Err(Error::LogDamaged { record: chain.state().seq });
         }
-        let other = open::read_file(self.home.state(), if self.name == MAIN { MIRROR } else { MAIN });
+        let other = open::read_file(&self.home.state, if self.name == MAIN { MIRROR } else { MAIN });
         let mut report = VerifyReport {
             state: chain.state(),
             sound: 0,
             bytes: 0,
             missing: Vec::new(),
             damaged: Vec::new(),
+            forbidden: Vec::new(),
             dead: Vec::new(),
             orphans: Vec::new(),
             mirror_agrees: other.is_ok_and(|other| other == file),
             grade: self.grade(),
             notices: self.notices(),
         };
+        let outputs = self.outputs_folder()?;
         for entry in self.list() {
             let key = self.data_key(entry)?;
-            let open =
-                |part| object::read(&self.home.paths.outputs, self.vault_id(), entry, &key, part, None);
+            let open = |part| object::read(&outputs, self.vault_id(), entry, &key, part, None);
             match open(Part::Preview).and_then(|_| open(Part::Content)) {
                 Ok(_) => {
                     report.sound += 1;
                     report.bytes += entry.preview_bytes + entry.content_bytes;
                 }
                 Err(Error::ObjectMissing(id)) => report.missing.push(id),
+                Err(Error::ObjectForbidden(id)) => report.forbidden.push(id),
                 Err(error) => report.damaged.push((entry.id, error)),
             }
         }
-        self.look_for_orphans(&mut report)?;
+        self.look_for_orphans(&outputs, &mut report)?;
         Ok(report)
     }
 
-    fn look_for_orphans(&self, report: &mut VerifyReport) -> Result<(), Error> {
-        let doing = || Error::io("listing the outputs folder");
-        let known: std::collections::HashSet<String> =
-            self.list().map(|entry| format!("{}{SUFFIX}", entry.name)).collect();
-        for found in fs::read_dir(&self.home.paths.outputs).map_err(doing())? {
-            let found = found.map_err(doing())?;
-            let name = found.file_name().to_string_lossy().into_owned();
+    fn look_for_orphans(&self, outputs: &Folder, report: &mut VerifyReport) -> Result<(), Error> {
+        let known: std::collections::HashSet<String> = self.list().map(object::file_name).collect();
+        for name in outputs.names().map_err(Error::io("listing the outputs folder"))? {
             if known.contains(&name) || !(name.ends_with(SUFFIX) || name.ends_with(PART_SUFFIX)) {
                 continue;
             }
-            let owner = object::owner(&found.path(), self.vault_id());
+            let owner = object::owner(outputs, &name, self.vault_id());
             let dead = owner.is_some_and(|id| self.tombstone(id).is_some());
             if dead { &mut report.dead } else { &mut report.orphans }.push(name);
         }

@@ -1,11 +1,12 @@
 use std::env;
+use std::path::PathBuf;
 
 use super::*;
-use crate::OsRandom;
+use crate::{OsRandom, random};
 
-struct Folder(PathBuf);
+struct Place(PathBuf);
 
-impl Folder {
+impl Place {
     fn new(name: &str) -> Self {
         let path = env::temp_dir().join(format!("vault-anchor-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
@@ -14,7 +15,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for Place {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
@@ -22,16 +23,18 @@ impl Drop for Folder {
 
 #[test]
 fn no_flipped_byte_gives_another_key() {
-    let folder = Folder::new("flip");
-    let (anchor, key) = (Anchor::at(&folder.0), random::key(&mut OsRandom).expect("random"));
+    let place = Place::new("flip");
+    let state = Folder::open(&place.0).expect("opened");
+    let (anchor, path, key) =
+        (Anchor::of(&state), state.path(NAME), random::key(&mut OsRandom).expect("random"));
     anchor.create(7, &key, &mut OsRandom).expect("created");
-    let good = fs::read(&anchor.path).expect("read");
+    let good = fs::read(&path).expect("read");
     assert_eq!(good.len(), FILE_BYTES);
     let mut gone = 0;
     for at in 0..good.len() {
         let mut bad = good.clone();
         bad[at] ^= 1 << (at % 8);
-        fs::write(&anchor.path, bad).expect("written");
+        fs::write(&path, bad).expect("written");
         match anchor.key(7) {
             Ok(found) => assert_eq!(found, key),
             Err(error) => {
@@ -45,8 +48,9 @@ fn no_flipped_byte_gives_another_key() {
 
 #[test]
 fn a_wipe_leaves_nothing_of_the_key_and_the_other_cell_alone() {
-    let folder = Folder::new("wipe");
-    let anchor = Anchor::at(&folder.0);
+    let place = Place::new("wipe");
+    let state = Folder::open(&place.0).expect("opened");
+    let (anchor, path) = (Anchor::of(&state), state.path(NAME));
     let [old, new] = [(); 2].map(|()| random::key(&mut OsRandom).expect("random"));
     anchor.create(1, &old, &mut OsRandom).expect("created");
     assert!(anchor.is_wiped(2).expect("read") && !anchor.is_wiped(1).expect("read"));
@@ -54,15 +58,14 @@ fn a_wipe_leaves_nothing_of_the_key_and_the_other_cell_alone() {
     assert_eq!((anchor.key(1).expect("old"), anchor.key(2).expect("new")), (old.clone(), new.clone()));
     assert_eq!(anchor.newest().expect("read"), Some(2));
     anchor.wipe(1, &mut OsRandom).expect("wiped");
-    let bytes = fs::read(&anchor.path).expect("read");
+    let bytes = fs::read(&path).expect("read");
     assert!(!bytes.windows(8).any(|window| old.windows(8).any(|part| part == window)));
     assert!(anchor.is_wiped(1).expect("read") && anchor.key(1).is_err());
     assert_eq!(anchor.key(2).expect("new"), new);
     // A wipe that was cut short anywhere is seen.
     for cut in 0..CELL_BYTES {
         let torn = [&bytes[2048..2048 + cut], &[0xEE; CELL_BYTES][cut..]].concat();
-        fs::write(&anchor.path, [&bytes[..2048], &torn, &bytes[2048 + CELL_BYTES..]].concat())
-            .expect("written");
+        fs::write(&path, [&bytes[..2048], &torn, &bytes[2048 + CELL_BYTES..]].concat()).expect("written");
         assert!(!anchor.is_wiped(1).expect("read"), "cut at {cut}");
     }
 }

@@ -15,17 +15,34 @@ pub(crate) enum Fault {
     Torn,
     /// It fails with this error number; the program goes on.
     Errno(i32),
+    /// A sync fails with EIO and drops what was pending: readers go on seeing it until the power is cut, and a later
+    /// sync succeeds without writing it.
+    LostSync,
 }
 
 /// An effect, as recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Op {
     Create(PathBuf),
-    Write { path: PathBuf, at: usize, bytes: Vec<u8> },
+    Write {
+        path: PathBuf,
+        at: usize,
+        bytes: Vec<u8>,
+    },
     Sync(PathBuf),
-    Rename { from: PathBuf, to: PathBuf },
+    LostSync(PathBuf),
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
     SyncFolder(PathBuf),
-    Truncate { path: PathBuf, bytes: usize },
+    LostSyncFolder(PathBuf),
+    Truncate {
+        path: PathBuf,
+        bytes: usize,
+    },
+    /// Blocks are set aside; no content changes.
+    Allocate(PathBuf),
     Remove(PathBuf),
 }
 
@@ -36,6 +53,8 @@ struct Plan {
     dead: bool,
     fired: bool,
     record: Vec<Op>,
+    /// Cannot be opened.
+    forbidden: Option<PathBuf>,
 }
 
 thread_local! {
@@ -45,6 +64,16 @@ thread_local! {
 /// From now on, the effect number `at` (from 1) of this thread meets `fault`; all effects are recorded.
 pub(crate) fn arm(fault: Option<(usize, Fault)>) {
     PLAN.set(Plan { fault, ..Plan::default() });
+}
+
+/// From now on this thread may not open `path` (for root, too).
+pub(crate) fn forbid(path: PathBuf) {
+    PLAN.set(Plan { forbidden: Some(path), ..Plan::default() });
+}
+
+/// How many effects were recorded so far.
+pub(crate) fn count() -> usize {
+    PLAN.with_borrow(|plan| plan.record.len())
 }
 
 /// Ends it. Whether the fault happened, and what was done.
@@ -72,12 +101,24 @@ pub(super) fn step(step: Step<'_>, path: &Path) -> io::Result<()> {
         if plan.dead {
             return Err(killed());
         }
+        if matches!(step, Step::Open) {
+            let forbidden = plan.forbidden.as_deref() == Some(path);
+            return if forbidden { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) };
+        }
         plan.count += 1;
         match plan.fault {
             Some((at, fault)) if at == plan.count => {
                 plan.fired = true;
                 match fault {
                     Fault::Errno(number) => return Err(io::Error::from_raw_os_error(number)),
+                    Fault::LostSync => {
+                        plan.record.push(match step {
+                            Step::Sync => Op::LostSync(path.to_owned()),
+                            Step::SyncFolder => Op::LostSyncFolder(path.to_owned()),
+                            _ => return Err(io::Error::other("a sync was expected")),
+                        });
+                        return Err(io::Error::from_raw_os_error(5));
+                    }
                     Fault::Kill | Fault::Torn => plan.dead = true,
                 }
                 return Err(killed());
@@ -86,12 +127,14 @@ pub(super) fn step(step: Step<'_>, path: &Path) -> io::Result<()> {
         }
         let path = path.to_owned();
         plan.record.push(match step {
+            Step::Open => return Ok(()),
             Step::Create => Op::Create(path),
             Step::Write { at, bytes } => Op::Write { path, at: at as usize, bytes: bytes.to_vec() },
             Step::Sync => Op::Sync(path),
             Step::Rename { to } => Op::Rename { to: path.with_file_name(to), from: path },
             Step::SyncFolder => Op::SyncFolder(path),
             Step::Truncate { bytes } => Op::Truncate { path, bytes: bytes as usize },
+            Step::Allocate => Op::Allocate(path),
             Step::Remove => Op::Remove(path),
         });
         Ok(())

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use sha2::Digest;
 use vault::{Damage, Error, Locked, Notice, ObjectId, Vault};
 
 use super::{Place, check_object, content_of, preview_of, put};
@@ -42,23 +43,33 @@ fn no_flipped_byte_of_the_vault_file_goes_unseen() {
 fn the_mirror_heals_what_it_can() {
     let place = Place::new();
     let (mut vault, _) = place.create();
-    let ids = [put(&mut vault, "a", 10), put(&mut vault, "b", 10)];
+    let a = put(&mut vault, "a", 10);
+    let boundary = fs::metadata(place.state("vault")).expect("there").len() as usize;
+    let ids = [a, put(&mut vault, "b", 10)];
     let state = vault.state();
+    assert_eq!(vault.healed(), None);
     drop(vault);
     let good = fs::read(place.state("vault")).expect("read");
-    // magic, slot, seal, first record, last record, cut
-    for at in [0, 100, 600, 760, good.len() - 1, good.len()] {
+    // magic, slot, seal, first record, last record, cut within a record and at its boundary
+    for at in [0, 90, 100, 600, 760, good.len() - 1, good.len(), good.len() + 1] {
         let mut bad = good.clone();
         match bad.get_mut(at) {
             Some(byte) => *byte ^= 1,
-            None => bad.truncate(at - 5),
+            None if at == good.len() => bad.truncate(at - 5),
+            None => bad.truncate(boundary),
         }
         fs::write(place.state("vault"), &bad).expect("written");
         let mut vault = place.unlock().unwrap_or_else(|error| panic!("byte {at}: {error}"));
         assert_eq!((vault.state(), vault.notices()[0]), (state, Notice::UsedMirror), "byte {at}");
+        let healed = vault.healed().expect("said");
+        assert_eq!(healed.found_sha256, Some(sha2::Sha256::digest(&bad).into()));
+        assert_eq!(healed.found_bytes, bad.len() as u64);
         ids.iter().for_each(|id| check_object(&vault, *id, 10));
         vault.sweep().expect("a write heals");
         assert_eq!((vault.notices(), fs::read(place.state("vault")).expect("read") == good), (vec![], true));
+        assert!(
+            fs::read(place.state("vault.damaged")).expect("kept") == bad && vault.healed() == Some(healed)
+        );
         assert!(vault.verify().expect("verifies").mirror_agrees);
     }
     fs::write(place.state("vault.mirror"), &good[..good.len() - 9]).expect("written");

@@ -1,11 +1,11 @@
-//! A disk that is full to the last block: a put fails cleanly, an erasure succeeds.
+//! A disk that is full to the last block, or out of inodes: a put fails cleanly, an erasure succeeds.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
-use vault::{Error, Grade, NewObject, ObjectId, OsRandom};
+use vault::{Error, Grade, NewObject, Notice, ObjectId, OsRandom};
 
 use super::{Place, check_object, put};
 
@@ -14,23 +14,23 @@ struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// Mounts it, or says why that cannot be.
-    fn mount(place: &Place) -> Result<Self, String> {
+    fn mount(place: &Place, options: &str) -> Result<Self, String> {
         let at = place.0.clone();
-        let output = Command::new("mount").args(["-t", "tmpfs", "-o", "size=6m", "tmpfs"]).arg(&at).output();
+        let output = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&at).output();
         let output = output.expect("mount (package mount) is needed");
         let why = || String::from_utf8_lossy(&output.stderr).into_owned();
         if output.status.success() { Ok(Self(at)) } else { Err(why()) }
     }
 }
 
-/// Runs this test again where an ordinary user may mount: in namespaces of its own.
-fn run_in_namespaces(why: &str) {
+/// Runs a test again where an ordinary user may mount: in namespaces of its own.
+fn run_in_namespaces(test: &str, why: &str) {
     const INSIDE: &str = "VAULT_TEST_INSIDE";
     assert!(std::env::var_os(INSIDE).is_none(), "no tmpfs can be mounted in a user namespace: {why}");
     let output = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "--"])
         .arg(std::env::current_exe().expect("this test"))
-        .args(["--exact", "full_disk::a_full_disk_refuses_a_put_and_allows_an_erasure"])
+        .args(["--exact", &format!("full_disk::{test}")])
         .env(INSIDE, "1")
         .output()
         .expect("unshare (package util-linux) is needed");
@@ -52,9 +52,9 @@ impl Drop for SmallDisk {
 #[test]
 fn a_full_disk_refuses_a_put_and_allows_an_erasure() {
     let place = Place::new();
-    let disk = match SmallDisk::mount(&place) {
+    let disk = match SmallDisk::mount(&place, "size=6m") {
         Ok(disk) => disk,
-        Err(why) => return run_in_namespaces(&why),
+        Err(why) => return run_in_namespaces("a_full_disk_refuses_a_put_and_allows_an_erasure", &why),
     };
     let (mut vault, _) = place.create();
     let ids: Vec<_> = (0..20).map(|n| put(&mut vault, &format!("n{n}"), 50_000)).collect();
@@ -102,6 +102,51 @@ fn a_full_disk_refuses_a_put_and_allows_an_erasure() {
     assert!(report.is_sound() && report.mirror_agrees && report.sound == 18, "{report:?}");
     assert_eq!(vault.notices(), []);
     put(&mut vault, "more", 50_000);
+    drop(vault);
+    drop(disk);
+}
+
+#[test]
+fn a_disk_without_inodes_refuses_a_put_and_allows_erasures() {
+    let place = Place::new();
+    let disk = match SmallDisk::mount(&place, "size=16m,nr_inodes=40") {
+        Ok(disk) => disk,
+        Err(why) => {
+            return run_in_namespaces("a_disk_without_inodes_refuses_a_put_and_allows_erasures", &why);
+        }
+    };
+    let (mut vault, _) = place.create();
+    let ids: Vec<_> = (0..6).map(|n| put(&mut vault, &format!("n{n}"), 5_000)).collect();
+    let ballast = disk.0.join("ballast");
+    fs::create_dir(&ballast).expect("made");
+    for (number, id) in ids[..5].iter().enumerate() {
+        while fs::write(ballast.join(ObjectId::random(&mut OsRandom).expect("random").to_string()), "")
+            .is_ok()
+        {}
+        if number % 2 == 1 {
+            drop(vault);
+            vault = place.unlock().expect("opens without an inode");
+            assert_eq!(vault.notices(), [Notice::Unproven]);
+        }
+        let new = NewObject {
+            salt: [7; 16],
+            id: ObjectId::random(&mut OsRandom).expect("random"),
+            name: "more",
+            created_ms: 1,
+            metadata: b"",
+            preview: b"",
+            content: b"",
+        };
+        assert!(matches!(vault.put(&new, &mut OsRandom), Err(Error::DiskFull)));
+        let erasure = vault.erase(&[*id], 1, 1, &mut OsRandom).expect("the reserve is there for this");
+        assert_eq!((erasure.erased, erasure.cleanup_pending, vault.notices()), (1, false, vec![]));
+        check_object(&vault, ids[5], 5_000);
+    }
+    drop(vault);
+    fs::remove_dir_all(&ballast).expect("removed");
+    let mut vault = place.unlock().expect("opens");
+    assert_eq!(vault.notices(), []);
+    put(&mut vault, "more", 5_000);
     drop(vault);
     drop(disk);
 }

@@ -61,7 +61,8 @@ fn an_auditor_opens_no_object_and_wraps_no_master_key() {
     assert_eq!(vault.authenticate(&auditor).expect("known").role, Role::Auditor);
     let public = vault.public();
     drop(vault);
-    let Ok(Unlocked::Auditor(view)) = Locked::open(place.paths()).expect("there").unlock(&auditor) else {
+    let Ok(Unlocked::Auditor(view)) = Locked::open(place.paths()).expect("there").unlock(&auditor, |_| true)
+    else {
         panic!("not an auditor's view")
     };
     assert_eq!(view.public(), &public);
@@ -113,6 +114,31 @@ fn slots_come_and_go_but_the_last_stays() {
     );
     drop(vault);
     drop(place.unlock_with(&code.secret()).expect("the recovery code is as it was"));
+}
+
+/// What belongs to a number outlives its slot; a successor must not inherit it.
+#[test]
+fn a_removed_slots_number_is_never_given_out_again() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    let add = |vault: &mut Vault, number: u16| {
+        let typed = secret(&format!("passphrase number {number}"));
+        vault.add_slot(Role::Auditor, &typed, FLOOR, &mut OsRandom).expect("added").slot
+    };
+    assert_eq!(add(&mut vault, 3), SlotId(3));
+    vault.remove_slot(SlotId(3), &mut OsRandom).expect("removed");
+    drop(vault);
+    let mut vault = place.unlock().expect("opens");
+    assert_eq!(vault.mark(2), Some(&[0, 3][..]));
+    assert_eq!([add(&mut vault, 4), add(&mut vault, 5)], [SlotId(4), SlotId(5)]);
+    vault.remove_slot(SlotId(4), &mut OsRandom).expect("removed");
+    vault.remove_slot(SlotId(5), &mut OsRandom).expect("removed");
+    assert_eq!(vault.mark(2), Some(&[0, 5][..]));
+    // A vault of before: nothing but the mark of a slot that was tells of it.
+    vault.set_mark(16 + 9, b"salt", &mut OsRandom).expect("set");
+    assert_eq!(add(&mut vault, 10), SlotId(10));
+    assert!(matches!(vault.set_mark(2, b"", &mut OsRandom), Err(Error::Limit(_))));
+    assert!(matches!(vault.remember(2, b""), Err(Error::Limit(_))));
 }
 
 #[test]

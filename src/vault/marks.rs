@@ -1,0 +1,80 @@
+//! Marks: small sealed values of the caller's, set at once or together with the next record.
+
+use zeroize::Zeroizing;
+
+use crate::item::{Item, MARK_BYTES_MAX};
+use crate::random::Random;
+use crate::vault::Vault;
+use crate::{Error, State};
+
+/// The vault's own mark: the highest number that a slot ever had, 2 bytes. A number is never given out again, because what
+/// belongs to it (the salt of a pseudonym) outlives the slot.
+pub(crate) const SLOT_HIGHEST: u8 = 2;
+/// Marks from here on belong to slots: this plus the slot's number.
+const SLOT_MARKS: u8 = 16;
+/// Records that hold nothing but superseded marks before a roll is worth its cost.
+const SUPERSEDED_MAX: usize = 4096;
+
+impl Vault {
+    /// The highest number that any slot is known to have had. Vaults that were made before it was remembered know it by the
+    /// slots there are and by the marks of those that were.
+    pub(crate) fn highest_slot(&self) -> u16 {
+        let remembered =
+            self.mark(SLOT_HIGHEST).and_then(|value| value.try_into().ok()).map_or(0, u16::from_be_bytes);
+        let marked = self.index.marks.keys().filter_map(|tag| tag.checked_sub(SLOT_MARKS)).max().unwrap_or(0);
+        let slots = self.header.slots.iter().map(|slot| slot.info.id.0);
+        slots.chain([remembered, marked.into()]).max().unwrap_or(0)
+    }
+
+    /// A small sealed value of the caller's as it is durable, if it was set.
+    pub fn mark(&self, tag: u8) -> Option<&[u8]> {
+        self.index.marks.get(&tag).map(|value| &value[..])
+    }
+
+    /// Sets a mark, durably, with every mark that is pending. Tag 2 is the vault's own, and tags above 16 are those of slots:
+    /// 16 plus the slot's number. At most 256 bytes; the last value wins, older ones end with the next roll.
+    pub fn set_mark(&mut self, tag: u8, value: &[u8], random: &mut dyn Random) -> Result<State, Error> {
+        check(tag, value)?;
+        self.append(vec![Item::Mark { tag, value: Zeroizing::new(value.to_vec()) }], random)?;
+        Ok(self.state())
+    }
+
+    /// Sets a mark with the next record, so that it costs no sync of its own: both are there or neither is. The next
+    /// [`Vault::commit`], [`Vault::set_mark`] or roll writes it; one that fails leaves it pending. At most 256 bytes, and
+    /// one pending value per tag: the last. [`Vault::mark`] answers the value once it is durable; [`Vault::lock`] drops
+    /// what is pending.
+    pub fn remember(&mut self, tag: u8, value: &[u8]) -> Result<(), Error> {
+        check(tag, value)?;
+        if self.mark(tag) == Some(value) {
+            self.pending.remove(&tag);
+        } else {
+            self.pending.insert(tag, Zeroizing::new(value.to_vec()));
+        }
+        Ok(())
+    }
+
+    /// A roll that drops superseded marks, when more than 4096 records hold nothing else; the state after it. `None`: not
+    /// needed. Errors are those of every roll; see [`Vault::erase`].
+    pub fn compact(&mut self, random: &mut dyn Random) -> Result<Option<State>, Error> {
+        if self.index.superseded() <= SUPERSEDED_MAX {
+            return Ok(None);
+        }
+        self.roll_as_is(random)?;
+        Ok(Some(self.state()))
+    }
+
+    /// The pending marks, for a record with `items`, which win over them.
+    pub(crate) fn pending_with(&self, items: &[Item]) -> Vec<Item> {
+        let set =
+            |tag: u8| items.iter().any(|item| matches!(item, Item::Mark { tag: other, .. } if *other == tag));
+        let pending = self.pending.iter().filter(|(tag, _)| !set(**tag));
+        pending.map(|(tag, value)| Item::Mark { tag: *tag, value: value.clone() }).collect()
+    }
+}
+
+fn check(tag: u8, value: &[u8]) -> Result<(), Error> {
+    if tag == SLOT_HIGHEST {
+        return Err(Error::Limit("mark 2 is the vault's own"));
+    }
+    if value.len() > MARK_BYTES_MAX { Err(Error::Limit("a mark has at most 256 bytes")) } else { Ok(()) }
+}

@@ -1,0 +1,61 @@
+//! Small sealed values of the caller's.
+
+use std::path::Path;
+
+use vault::{Error, KdfParams, Notice, OsRandom, Paths, Role, Vault};
+
+use super::{PASSPHRASE, Place, put, secret};
+
+#[test]
+fn a_pending_mark_goes_with_the_next_record() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    let before = vault.state();
+    vault.remember(1, b"first").expect("pending");
+    vault.remember(1, b"last").expect("pending");
+    vault.remember(3, b"other").expect("pending");
+    assert_eq!((vault.state(), vault.mark(1)), (before, None), "nothing is written yet");
+    let id = put(&mut vault, "a", 10);
+    assert_eq!(vault.state().seq, before.seq + 1, "one record for all of it");
+    assert_eq!([1, 3].map(|tag| vault.mark(tag)), [Some(&b"last"[..]), Some(b"other")]);
+    vault.remember(1, b"dropped").expect("pending");
+    vault.remember(1, b"last").expect("as it is");
+    vault.remember(4, b"pending").expect("pending");
+    vault.remember(5, b"pending").expect("pending");
+    vault.set_mark(5, b"set", &mut OsRandom).expect("set");
+    assert_eq!([1, 4, 5].map(|tag| vault.mark(tag).map(<[u8]>::len)), [Some(4), Some(7), Some(3)]);
+    vault.remember(6, b"with the roll").expect("pending");
+    vault.erase(&[id], 1, 1, &mut OsRandom).expect("erased");
+    let seq = vault.state().seq;
+    assert_eq!(vault.mark(6), Some(&b"with the roll"[..]));
+    drop(vault);
+    let mut vault = place.unlock().expect("opens");
+    assert_eq!(vault.state().seq, seq);
+    assert_eq!([1, 3, 6].map(|tag| vault.mark(tag).map(<[u8]>::len)), [Some(4), Some(5), Some(13)]);
+    assert!(matches!(vault.remember(1, &[0; 257]), Err(Error::Limit(_))));
+}
+
+/// On memory-backed storage, where a sync costs nothing.
+#[test]
+fn superseded_marks_are_dropped_once_they_are_many() {
+    let folder = Path::new("/dev/shm").join(format!("vault-marks-{}", std::process::id()));
+    let paths = Paths { state: folder.join("state"), outputs: folder.join("outputs") };
+    let (mut vault, _) =
+        Vault::create(paths, &secret(PASSPHRASE), Role::Admin, KdfParams::FLOOR, &mut OsRandom)
+            .expect("made");
+    put(&mut vault, "a", 10);
+    vault.set_mark(9, b"kept", &mut OsRandom).expect("set");
+    // The value that counts and 4096 that do not are not enough.
+    for number in 0..4097_u32 {
+        vault.set_mark(1, &number.to_be_bytes(), &mut OsRandom).expect("set");
+    }
+    assert_eq!(vault.compact(&mut OsRandom).expect("looked"), None);
+    vault.set_mark(1, b"the last", &mut OsRandom).expect("set");
+    let state = vault.compact(&mut OsRandom).expect("rolled").expect("4097 are superseded");
+    assert_eq!((state, state.epoch), (vault.state(), 2));
+    assert!(state.seq < 5, "{state:?}");
+    assert_eq!([1, 9].map(|tag| vault.mark(tag)), [Some(&b"the last"[..]), Some(b"kept")]);
+    assert_eq!((vault.list().count(), vault.notices()), (1, Vec::<Notice>::new()));
+    drop(vault);
+    std::fs::remove_dir_all(folder).expect("removed");
+}
