@@ -2,7 +2,7 @@
 
 use crate::document::{Deny, Overlay};
 use crate::limits::OPEN_FILES_MIN;
-use crate::{Error, KeepPrompts, LoopbackAddr, Policy, paths};
+use crate::{Erase, Error, KeepPrompts, LoopbackAddr, Policy, paths};
 
 /// Applies an overlay to a profile.
 pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Error> {
@@ -17,6 +17,12 @@ pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Er
             return Err(Error::Loosens { key: "keep_prompts".to_owned() });
         }
         policy.keep_prompts = keep_prompts;
+    }
+    if let Some(erase) = overlay.erase {
+        if erase == Erase::Allow && policy.erase == Erase::Never {
+            return Err(Error::Loosens { key: "erase".to_owned() });
+        }
+        policy.erase = erase;
     }
     if let Some(word) = overlay.missing_network_namespace {
         // The one line that may loosen; it shows amber wherever it holds.

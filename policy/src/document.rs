@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::limits::{Limits, LowerLimits};
 use crate::{
-    CallGrant, Error, KeepPrompts, LoopbackAddr, NetworkNamespace, OVERLAY_BYTES_MAX, Only, PathGrant,
+    CallGrant, Erase, Error, KeepPrompts, LoopbackAddr, NetworkNamespace, OVERLAY_BYTES_MAX, Only, PathGrant,
     Policy, Right,
 };
 
@@ -14,13 +14,23 @@ const SCHEMA: u32 = 1;
 
 /// Parses a whole profile.
 pub(crate) fn profile(text: &str) -> Result<Policy, Error> {
-    let Profile { schema, listen, keep_prompts, missing_network_namespace, limits, path, call, absent } =
-        toml::from_str(text).map_err(Error::Syntax)?;
+    let Profile {
+        schema,
+        listen,
+        keep_prompts,
+        erase,
+        missing_network_namespace,
+        limits,
+        path,
+        call,
+        absent,
+    } = toml::from_str(text).map_err(Error::Syntax)?;
     check_schema(schema)?;
     let mut policy = Policy {
         listen: LoopbackAddr::parse(&listen)?,
         outputs: None,
         keep_prompts,
+        erase,
         network_namespace: missing_network_namespace.into(),
         limits,
         paths: BTreeMap::new(),
@@ -75,6 +85,7 @@ struct Profile {
     schema: u32,
     listen: String,
     keep_prompts: KeepPrompts,
+    erase: Erase,
     missing_network_namespace: Missing,
     limits: Limits,
     path: Vec<PathTable>,
@@ -113,6 +124,7 @@ pub(crate) struct Overlay {
     pub listen: Option<String>,
     pub outputs: Option<PathBuf>,
     pub keep_prompts: Option<KeepPrompts>,
+    pub erase: Option<Erase>,
     pub missing_network_namespace: Option<Missing>,
     #[serde(default)]
     pub limits: LowerLimits,
@@ -151,7 +163,7 @@ fn check_schema(found: u32) -> Result<(), Error> {
 }
 
 fn reason(why: String, at: &str) -> Result<String, Error> {
-    // A reason is a sentence, not a dot; it is printed in evidence, so it stays on one line.
+    // A reason is a sentence, not a dot; it is a line of the plan, so it stays on one line.
     if why.trim().len() < 8 || why.chars().any(char::is_control) {
         return Err(Error::NoReason { at: at.to_owned() });
     }

@@ -61,6 +61,7 @@ pub struct Policy {
     listen: LoopbackAddr,
     outputs: Option<PathBuf>,
     keep_prompts: KeepPrompts,
+    erase: Erase,
     network_namespace: NetworkNamespace,
     limits: Limits,
     paths: BTreeMap<String, PathGrant>,
@@ -111,6 +112,16 @@ pub enum KeepPrompts {
     /// A request may ask for it; without asking nothing is kept.
     Allow,
     /// No request may.
+    Never,
+}
+
+/// May pictures be erased?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Erase {
+    /// Whoever may use the vault may erase what is in it.
+    Allow,
+    /// Nobody may: a site's hold. Every erasure is refused before its first effect.
     Never,
 }
 

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::{
-    CallGrant, Error, KeepPrompts, Limits, LoopbackAddr, NetworkNamespace, PathGrant, Places, Policy, paths,
+    CallGrant, Erase, Error, KeepPrompts, Limits, LoopbackAddr, NetworkNamespace, PathGrant, Places, Policy,
+    paths,
 };
 
 /// What one run may do. It has no `Default`: an empty plan would mean either everything or nothing.
@@ -16,6 +17,8 @@ pub struct Plan {
     pub listen: LoopbackAddr,
     /// May prompts be kept at all?
     pub keep_prompts: KeepPrompts,
+    /// May pictures be erased at all?
+    pub erase: Erase,
     /// May the network namespace be missing?
     pub network_namespace: NetworkNamespace,
     /// Bounds on requests and on the process.
@@ -34,6 +37,7 @@ impl Plan {
     /// Does this plan allow nothing that `other` denies?
     pub fn is_within(&self, other: &Self) -> bool {
         let keeps = |plan: &Self| plan.keep_prompts == KeepPrompts::Allow;
+        let erases = |plan: &Self| plan.erase == Erase::Allow;
         let bare = |plan: &Self| plan.network_namespace == NetworkNamespace::MayBeMissing;
         let rights = |path: &Path, grant: &PathGrant| {
             other.paths.get(path).is_some_and(|theirs| grant.rights.is_subset(&theirs.rights))
@@ -41,6 +45,7 @@ impl Plan {
         let call =
             |name: &str, grant: &CallGrant| other.calls.get(name).is_some_and(|c| c.only == grant.only);
         (!keeps(self) || keeps(other))
+            && (!erases(self) || erases(other))
             && (!bare(self) || bare(other))
             && self.limits.is_within(&other.limits)
             && self.paths.iter().all(|(path, grant)| rights(path, grant))
@@ -59,6 +64,8 @@ impl Plan {
         line(format_args!("listen {}", self.listen));
         let keep = if self.keep_prompts == KeepPrompts::Allow { "allow" } else { "never" };
         line(format_args!("keep_prompts {keep}"));
+        let erase = if self.erase == Erase::Allow { "allow" } else { "never" };
+        line(format_args!("erase {erase}"));
         let bare = if self.network_namespace == NetworkNamespace::Required { "refuse" } else { "allow" };
         line(format_args!("missing_network_namespace {bare}"));
         for (key, value) in self.limits.entries() {
@@ -79,9 +86,9 @@ impl Plan {
         text
     }
 
-    /// SHA-256 of [`Plan::explain`] in lower-case hex: what a start puts on record.
-    pub fn digest(&self) -> String {
-        Sha256::digest(self.explain().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    /// SHA-256 of [`Plan::explain`]: what a start puts on record.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.explain().as_bytes()).into()
     }
 }
 
@@ -110,6 +117,7 @@ pub(crate) fn resolve(policy: &Policy, places: &Places) -> Result<Plan, Error> {
     Ok(Plan {
         listen: policy.listen,
         keep_prompts: policy.keep_prompts,
+        erase: policy.erase,
         network_namespace: policy.network_namespace,
         limits: policy.limits,
         paths: resolved,

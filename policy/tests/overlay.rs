@@ -1,7 +1,7 @@
 //! An overlay only tightens.
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests, which clippy takes for production code
 
-use policy::{BASELINE, NetworkNamespace, Places, Plan, Policy};
+use policy::{BASELINE, Erase, NetworkNamespace, Places, Plan, Policy};
 
 fn places() -> Places {
     Places {
@@ -65,6 +65,9 @@ fn any_overlay(dice: &mut Dice) -> String {
     if dice.roll(2) == 0 {
         text += ["keep_prompts = \"never\"\n", "keep_prompts = \"allow\"\n"][dice.roll(2)];
     }
+    if dice.roll(2) == 0 {
+        text += ["erase = \"never\"\n", "erase = \"allow\"\n"][dice.roll(2)];
+    }
     if dice.roll(3) == 0 {
         text += "missing_network_namespace = \"refuse\"\n";
     }
@@ -117,10 +120,13 @@ fn the_order_on_plans_notices_every_loosening() {
     let base = base();
     let tight = with("keep_prompts = \"never\"");
     assert!(tight.is_within(&base) && !base.is_within(&tight));
+    let tight = with("erase = \"never\"");
+    assert!(tight.is_within(&base) && !base.is_within(&tight));
     let tight = with("[limits]\nsteps_max = 8");
     assert!(tight.is_within(&base) && !base.is_within(&tight));
-    let tight =
-        with("[[deny]]\npath = \"${outputs}\"\nrights = [\"remove\"]\nwhy = \"pictures are kept for ever\"");
+    let tight = with(
+        "[[deny]]\npath = \"${outputs}\"\nrights = [\"remove\"]\nwhy = \"files are removed by hand here\"",
+    );
     assert!(tight.is_within(&base) && !base.is_within(&tight));
     let tight = with("[[deny]]\ncall = \"socketpair\"\nwhy = \"no server on this host\"");
     assert!(tight.is_within(&base) && !base.is_within(&tight));
@@ -150,6 +156,21 @@ fn a_stricter_base_cannot_be_loosened() {
         Policy::parse(&BASELINE.replace("keep_prompts = \"allow\"", "keep_prompts = \"never\"")).unwrap();
     let error = strict.tighten("schema = 1\nkeep_prompts = \"allow\"").unwrap_err().to_string();
     assert!(error.contains("keep_prompts would allow more"), "{error}");
+    let strict = Policy::parse(&BASELINE.replace("erase = \"allow\"", "erase = \"never\"")).unwrap();
+    let error = strict.tighten("schema = 1\nerase = \"allow\"").unwrap_err().to_string();
+    assert!(error.contains("erase would allow more"), "{error}");
+}
+
+#[test]
+fn a_site_can_forbid_every_erasure() {
+    assert_eq!(base().erase, Erase::Allow);
+    assert_eq!(with("erase = \"allow\""), base());
+    let kept = with("erase = \"never\"");
+    assert_eq!(kept.erase, Erase::Never);
+    assert!(kept.explain().contains("\nerase never\n"), "what is in force is in the digest of a start");
+    assert_ne!(kept.digest(), base().digest());
+    // Nothing else changes with it.
+    assert_eq!(Plan { erase: Erase::Allow, ..kept }, base());
 }
 
 #[test]
@@ -161,6 +182,7 @@ fn unknown_keys_are_errors() {
     refused("[[deny]]\ncall = \"read\"\nwhy = \"because I want to\"\nwho = \"me\"", "unknown field");
     refused("sandbox = false", "unknown field");
     refused("keep_prompts = \"maybe\"", "unknown variant");
+    refused("erase = \"later\"", "unknown variant");
 }
 
 #[test]

@@ -148,7 +148,6 @@ fn places_are_absolute_and_plain() {
 fn the_digest_covers_rights_reasons_and_places() {
     let plan = |text: &str, places: &Places| policy::plan(text, None, places).unwrap().digest();
     let first = plan(BASELINE, &places());
-    assert_eq!(first.len(), 64);
     assert_eq!(first, plan(BASELINE, &places()));
     assert_ne!(first, plan(&BASELINE.replace("how much memory", "how many bytes"), &places()));
     assert_ne!(first, plan(&BASELINE.replace("\"preadv2\", ", ""), &places()));

@@ -73,7 +73,7 @@ impl Clean {
     }
 }
 
-/// Cleans environment, descriptors, umask and core limit. Call it first in `main`, and only there.
+/// Cleans environment, descriptors, umask, core limit and what a file limit does. Call it first in `main`, and only there.
 ///
 /// An environment that holds anything but the known names and `own_names` is not repaired in place: the
 /// program starts itself again with a clean one, so that nothing that `LD_PRELOAD` brought in stays.
@@ -107,6 +107,7 @@ pub(crate) fn clean_variant(variant: Variant, own_names: &[&str]) -> Result<Clea
             .map_err(|source| Error::Process { fence: Fence::Descriptors, source })?;
     }
     process::private_files(variant)?;
+    raw::survive_file_limit();
     Ok(Clean { listener, environment: names, network: namespace::network_id()?, managed })
 }
 

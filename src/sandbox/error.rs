@@ -175,9 +175,13 @@ impl Error {
             }
             Self::NotOurs { owner, .. } => {
                 format!(
-                    "start the program as that user (`setpriv --reuid {owner} --clear-groups`), give the \
+                    "start the program as that user (`sudo -H -u '#{owner}'` before the command), give the \
                      folder to this one, or name another"
                 )
+            }
+            // Making one takes a process for a moment.
+            Self::NetworkNamespace { source } if source.kind() == io::ErrorKind::WouldBlock => {
+                "allow this user more processes and threads (TasksMax=, ulimit -u)".to_owned()
             }
             Self::NetworkNamespace { .. } => format!(
                 "{}. To go without this one fence, amber on every report, write this line in policy.toml: \

@@ -9,7 +9,6 @@ use std::thread;
 use crate::capabilities::SETS;
 use crate::namespace::{Network, network_id};
 use crate::raw::{ATTEMPTS, WRITE_EXECUTE};
-use crate::report::hex_digest;
 use crate::status::Status;
 use crate::{Error, Fence, Sandboxed, environment, raw};
 
@@ -35,17 +34,6 @@ pub struct Tried {
     pub thread: &'static str,
     /// The kernel's answer, such as `EPERM`, or `set` for a flag.
     pub answer: &'static str,
-}
-
-impl ProbeReport {
-    /// SHA-256 over the list in lower-case hex: what a start puts on record.
-    pub fn digest(&self) -> String {
-        let mut text = format!("probe {}\nthreads {}\n", self.schema, self.threads_checked);
-        for Tried { fence, operation, thread, answer } in &self.tried {
-            text += &format!("{fence} {thread} {answer}: {operation}\n");
-        }
-        hex_digest(&text)
-    }
 }
 
 /// Tries what every fence forbids, from this thread and from a fresh one, and checks all threads there are.

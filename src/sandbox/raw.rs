@@ -124,6 +124,12 @@ pub(crate) fn set_umask() {
     unsafe { libc::umask(0o077) };
 }
 
+/// From here on a write beyond RLIMIT_FSIZE is an error of that write and does not end the process.
+pub(crate) fn survive_file_limit() {
+    // SAFETY: sets a disposition that runs no code of ours.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// Sets both the soft and the hard limit.
 pub(crate) fn set_limit(which: libc::__rlimit_resource_t, value: u64) -> io::Result<()> {
     let limit = libc::rlimit { rlim_cur: value, rlim_max: value };

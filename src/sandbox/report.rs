@@ -111,8 +111,9 @@ pub struct Report {
     pub listen: Option<String>,
     /// Is `[::1]` at the same port held, so that nobody else answers for `localhost`?
     pub holds_ipv6_loopback: bool,
-    /// Digest of the plan, as [`policy::Plan::digest`].
-    pub plan: String,
+    /// Digest of the plan, as [`policy::Plan::digest`]; lower-case hex in JSON.
+    #[serde(serialize_with = "as_hex")]
+    pub plan: [u8; 32],
 }
 
 impl Report {
@@ -131,7 +132,7 @@ impl Report {
             format!("user_namespace {}", self.user_namespace),
             format!("listen {}", self.listen.as_deref().unwrap_or("none")),
             format!("holds_ipv6_loopback {}", self.holds_ipv6_loopback),
-            format!("plan {}", self.plan),
+            format!("plan {}", hex(&self.plan)),
         ];
         for FenceReport { fence, state, detail } in &self.fences {
             let state = match state {
@@ -144,14 +145,18 @@ impl Report {
         lines.join("\n") + "\n"
     }
 
-    /// SHA-256 of [`Report::explain`] in lower-case hex: what a start puts on record.
-    pub fn digest(&self) -> String {
-        hex_digest(&self.explain())
+    /// SHA-256 of [`Report::explain`]: what a start puts on record.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.explain().as_bytes()).into()
     }
 }
 
-pub(crate) fn hex_digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+fn as_hex<S: serde::Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hex(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub(crate) fn describe(
@@ -165,6 +170,12 @@ pub(crate) fn describe(
     let describe = |fence| {
         let (state, detail) = match fence {
             Fence::Environment => (State::Green, "known variables only, working folder /".to_owned()),
+            Fence::Descriptors if listener.is_some_and(LoopbackListener::leaves_ipv6_open) => (
+                State::Amber,
+                "the checked listener was handed over from another network: whoever takes [::1] at its port there \
+                 answers for localhost in a browser"
+                    .to_owned(),
+            ),
             Fence::Descriptors => {
                 (State::Green, "standard streams, and a checked listener if there is one".to_owned())
             }

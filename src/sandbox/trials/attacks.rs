@@ -15,9 +15,11 @@ use std::time::Duration;
 use rustix::process::Pid;
 use rustix::termios::{self, LocalModes, OptionalActions};
 
-use super::child::TARGET;
 use super::{Trial, text, users};
 use crate::{LoopbackListener, raw};
+
+/// Variable with address, process and socket name of the parent, as targets.
+pub const TARGET: &str = "SANDBOX_TRIAL_TARGET";
 
 /// In the child, fenced: everything that went the wrong way.
 pub fn run(home: &Path, terminal: Option<(OwnedFd, OwnedFd)>) -> Vec<String> {

@@ -10,7 +10,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
-use super::{attacks, works};
+use super::attacks::{self, TARGET};
+use super::works;
 use crate::raw::trial;
 use crate::variant::Variant;
 use crate::{Clean, Error, Fence, LoopbackListener, enter_variant, environment, probe, raw};
@@ -30,8 +31,6 @@ const HIDDEN: &str = "SANDBOX_TRIAL_HIDDEN";
 const HANDED: &str = "SANDBOX_TRIAL_HANDED";
 /// `threads`, `attack`, `work`, `serve`, `wait`, `file`, `environment`, `json`, or nothing: probe only.
 const ACT: &str = "SANDBOX_TRIAL_ACT";
-/// Address, process and socket name of the parent, as targets.
-pub const TARGET: &str = "SANDBOX_TRIAL_TARGET";
 const OWN_NAMES: &[&str] = &[HOME, USER, WITHOUT, ABI, OVERLAY, HIDDEN, HANDED, ACT, TARGET];
 
 /// Every fence held.

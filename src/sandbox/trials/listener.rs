@@ -60,6 +60,39 @@ fn a_loopback_listener_is_inherited() {
 }
 
 #[test]
+fn an_inherited_listener_holds_ipv6_loopback_too() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let listener = LoopbackListener::inherit(socket.into()).unwrap();
+    assert!(!listener.leaves_ipv6_open());
+    assert!(TcpListener::bind(("::1", port)).is_err(), "somebody else can answer for localhost");
+    let report = Trial::new(false).set("SANDBOX_TRIAL_HANDED", "127.0.0.1:0").run();
+    let line = format!("holds_ipv6_loopback {}", listener.holds_ipv6());
+    assert!(report.is_up().contains(&line), "{}", report.is_up());
+
+    // Somebody else has it: no start, as with a listener of our own.
+    let Ok(thief) = TcpListener::bind("[::1]:0") else { return };
+    let taken = ("127.0.0.1", thief.local_addr().unwrap().port());
+    let Ok(socket) = TcpListener::bind(taken) else { return }; // another test has the port on 127.0.0.1
+    let error = LoopbackListener::inherit(socket.into()).unwrap_err();
+    assert!(matches!(error, Error::Reserve { .. }), "{error}");
+}
+
+#[test]
+fn a_listener_from_another_network_is_amber() {
+    if crate::raw::user_id() != 0 {
+        return; // only root can go to another network with one thread of many
+    }
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let elsewhere = std::thread::spawn(move || {
+        crate::raw::unshare(libc::CLONE_NEWNET).unwrap();
+        LoopbackListener::inherit(socket.into()).unwrap()
+    });
+    let listener = elsewhere.join().unwrap();
+    assert!(!listener.holds_ipv6() && listener.leaves_ipv6_open());
+}
+
+#[test]
 fn a_handed_over_socket_that_is_not_loopback_stops_the_start() {
     Trial::new(false).set("SANDBOX_TRIAL_HANDED", "0.0.0.0:0").run().is_refused("every network card");
     Trial::new(false).set("SANDBOX_TRIAL_HANDED", "udp:127.0.0.1:0").run().is_refused("not a TCP socket");

@@ -214,7 +214,7 @@ fn a_folder_of_another_user_is_refused_and_named() {
             std::os::unix::fs::chown(trial.home.path(folder), Some(owner), Some(owner)).unwrap();
             let answer = trial.run();
             answer.is_refused(&format!("/{folder}\" belongs to user {owner} and is closed to"));
-            answer.is_refused(&format!("setpriv --reuid {owner}"));
+            answer.is_refused(&format!("sudo -H -u '#{owner}'"));
         }
         // Open to all for reading: the start is up, whatever writing there will say.
         let trial = Trial::new(user);
