@@ -14,6 +14,21 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file of the model was written to after it was opened.
+    #[error(
+        "{} has changed while it was in use, so that this is no longer the model that was loaded; \
+         stop whatever writes to it, and start again", file.display()
+    )]
+    FileChanged {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The system gave no memory for a buffer of ours.
+    #[error("there is no memory for {bytes} bytes; end other programs, or use a smaller model or picture")]
+    Memory {
+        /// Size of the buffer.
+        bytes: u64,
+    },
     /// A symbolic link inside the model folder points out of it.
     #[error(
         "{} is a link that leaves the model folder, which the sandbox does not follow; \
@@ -26,7 +41,7 @@ pub enum Error {
         folder: PathBuf,
     },
     /// A JSON file is not what this version understands.
-    #[error("{file}: {reason}")]
+    #[error("{file}: {}", short(reason, 240))]
     ParseConfig {
         /// Path inside the model folder.
         file: String,
@@ -34,7 +49,7 @@ pub enum Error {
         reason: String,
     },
     /// A safetensors file or its index is damaged.
-    #[error("{file}: {reason}; the file is damaged or incomplete, copy it again")]
+    #[error("{file}: {}; the file is damaged or incomplete, copy it again", short(reason, 240))]
     ParseWeights {
         /// Path inside the model folder.
         file: String,
@@ -88,12 +103,14 @@ pub enum Error {
         found: Vec<usize>,
     },
     /// The prompt does not fit the text encoder.
-    #[error("the prompt is {found} tokens long with its template, the limit is {limit}; shorten it")]
+    #[error("the prompt has {found} {unit}, the limit is {limit}; shorten it")]
     PromptTooLong {
-        /// Tokens found.
+        /// Units found.
         found: usize,
-        /// Tokens allowed.
+        /// Units allowed.
         limit: usize,
+        /// What is counted, in words.
+        unit: &'static str,
     },
     /// The tokenizer refused the text.
     #[error("the tokenizer could not encode the prompt")]
@@ -143,4 +160,24 @@ pub enum Error {
     /// The device failed while it computed.
     #[error("the device failed while computing: {0}")]
     Compute(String),
+}
+
+/// A name out of a file, as an error quotes it.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", short(name, 60))
+}
+
+/// The first `chars_max` characters of a text that a file may have a part in, with nothing that a terminal obeys.
+fn short(text: &str, chars_max: usize) -> String {
+    let mut out = String::new();
+    for c in text.chars().take(chars_max) {
+        match c {
+            '"' | '\'' | '\\' => out.push(c),
+            _ => out.extend(c.escape_debug()),
+        }
+    }
+    if text.chars().nth(chars_max).is_some() {
+        out.push_str("...");
+    }
+    out
 }

@@ -1,13 +1,13 @@
 //! A checkpoint as a folder in the Hugging Face layout, on disk or compiled into the program.
 
-use crate::{Error, mmap};
+use crate::file::OpenFile;
+use crate::{Error, json};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-/// Largest JSON file that is read: the released tokenizer has 11 MB.
-const JSON_BYTES_MAX: u64 = 64 << 20;
+/// Longest `config.json` of a part, in bytes: a published one has 1 KB.
+pub(crate) const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
 /// Where a checkpoint's files come from.
 #[derive(Clone, Debug)]
@@ -39,56 +39,122 @@ impl ModelFolder {
         }
     }
 
-    /// The content of a file, mapped rather than copied.
+    /// Opens a file, and reads nothing of it yet.
     ///
     /// # Errors
     /// [`Error::ReadFile`], or [`Error::LinkLeavesFolder`] for a link whose target lies elsewhere.
-    pub fn read(&self, name: &str) -> Result<Bytes, Error> {
-        match self {
-            Self::Disk(root) => read_below(root, name),
+    pub(crate) fn file(&self, name: &str) -> Result<ModelFile, Error> {
+        let source = match self {
+            Self::Disk(root) => Source::Disk(open_below(root, name)?),
             Self::Embedded(files) => match files.iter().find(|(n, _)| *n == name) {
-                Some((_, content)) => Ok(Bytes::from_static(content)),
+                Some((_, content)) => Source::Embedded(content),
                 None => {
-                    Err(Error::ReadFile { file: name.into(), source: std::io::ErrorKind::NotFound.into() })
+                    let source = std::io::ErrorKind::NotFound.into();
+                    return Err(Error::ReadFile { file: name.into(), source });
                 }
             },
-        }
+        };
+        Ok(ModelFile { name: name.into(), source })
     }
 
-    /// A JSON file, parsed.
+    /// Reads a JSON file of at most `bytes_max` bytes, once: what is parsed is the content that comes with it.
     ///
     /// # Errors
-    /// Those of [`ModelFolder::read`], and [`Error::ParseConfig`].
-    pub fn json<T: DeserializeOwned>(&self, name: &str) -> Result<T, Error> {
-        let content = self.read(name)?;
+    /// Those of opening and reading, and [`Error::ParseConfig`].
+    pub(crate) fn json<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        bytes_max: u64,
+    ) -> Result<(T, ReadFile), Error> {
+        let file = self.file(name)?;
         let parse = |reason: String| Error::ParseConfig { file: name.into(), reason };
-        if content.len() as u64 > JSON_BYTES_MAX {
-            return Err(parse(format!("{} bytes long, at most {JSON_BYTES_MAX} are read", content.len())));
+        if file.bytes() > bytes_max {
+            return Err(parse(format!("{} bytes long, at most {bytes_max} are read", file.bytes())));
         }
-        serde_json::from_slice(&content).map_err(|e| parse(e.to_string()))
-    }
-
-    /// SHA-256 over the files that make the model: for each, in the order given, its name, a zero byte, its
-    /// length (8 bytes, big-endian) and its content.
-    ///
-    /// # Errors
-    /// Those of [`ModelFolder::read`].
-    pub fn digest(&self, names: &[String]) -> Result<[u8; 32], Error> {
-        let mut hash = Sha256::new();
-        for name in names {
-            let content = self.read(name)?;
-            hash.update(name.as_bytes());
-            hash.update([0]);
-            hash.update((content.len() as u64).to_be_bytes());
-            hash.update(&content);
-        }
-        Ok(hash.finalize().into())
+        let content = file.read()?;
+        let value = json::parse(&content).map_err(|e| parse(e.to_string()))?;
+        Ok((value, ReadFile { file, content }))
     }
 }
 
-fn read_below(root: &Path, name: &str) -> Result<Bytes, Error> {
+/// A file of the model folder, opened once.
+pub(crate) struct ModelFile {
+    name: String,
+    source: Source,
+}
+
+enum Source {
+    Disk(OpenFile),
+    Embedded(&'static [u8]),
+}
+
+/// A file whose whole content is in memory.
+pub(crate) struct ReadFile {
+    pub file: ModelFile,
+    pub content: Bytes,
+}
+
+impl ModelFile {
+    /// Its path inside the folder.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its length in bytes.
+    pub fn bytes(&self) -> u64 {
+        match &self.source {
+            Source::Disk(file) => file.bytes(),
+            Source::Embedded(content) => content.len() as u64,
+        }
+    }
+
+    /// Its content, copied into memory if it lies on disk.
+    ///
+    /// # Errors
+    /// [`Error::ReadFile`] or [`Error::Memory`].
+    pub fn read(&self) -> Result<Bytes, Error> {
+        self.read_start(self.bytes())
+    }
+
+    /// Its first `count` bytes.
+    ///
+    /// # Errors
+    /// [`Error::ReadFile`], also if it is shorter; [`Error::Memory`].
+    pub fn read_start(&self, count: u64) -> Result<Bytes, Error> {
+        match &self.source {
+            Source::Disk(file) => file.read(0, count),
+            Source::Embedded(content) => {
+                let end = usize::try_from(count).ok().and_then(|end| content.get(..end));
+                end.map(Bytes::from_static).ok_or_else(|| Error::ReadFile {
+                    file: self.name.clone().into(),
+                    source: std::io::ErrorKind::UnexpectedEof.into(),
+                })
+            }
+        }
+    }
+
+    /// Its content, mapped rather than copied.
+    ///
+    /// # Errors
+    /// [`Error::ReadFile`].
+    pub fn map(&self) -> Result<Bytes, Error> {
+        match &self.source {
+            Source::Disk(file) => file.map(),
+            Source::Embedded(content) => Ok(Bytes::from_static(content)),
+        }
+    }
+
+    /// The open file, if it lies on disk.
+    pub fn into_disk(self) -> Option<OpenFile> {
+        match self.source {
+            Source::Disk(file) => Some(file),
+            Source::Embedded(_) => None,
+        }
+    }
+}
+
+fn open_below(root: &Path, name: &str) -> Result<OpenFile, Error> {
     let file = root.join(name);
-    let read = |source| Error::ReadFile { file: file.clone(), source };
     let found = file.canonicalize();
     let leaves = match &found {
         Ok(target) => !target.starts_with(root),
@@ -96,8 +162,7 @@ fn read_below(root: &Path, name: &str) -> Result<Bytes, Error> {
         Err(_) => file.symlink_metadata().is_ok_and(|m| m.is_symlink()),
     };
     if leaves {
-        return Err(Error::LinkLeavesFolder { file: file.clone(), folder: root.into() });
+        return Err(Error::LinkLeavesFolder { file, folder: root.into() });
     }
-    let file = std::fs::File::open(found.map_err(read)?).map_err(read)?;
-    mmap::map(&file).map_err(read)
+    OpenFile::open(&found.map_err(|source| Error::ReadFile { file, source })?)
 }

@@ -11,20 +11,28 @@
 //! | `FlowMatchEulerDiscreteScheduler` | [`schedule`] |
 //! | `torch.randn` | [`noise`] |
 //! | `ZImagePipeline` | [`pipeline`] |
-//! | the checkpoint's folder and its tensors | [`folder`], [`weights`] |
+//! | the checkpoint's folder and what it may hold | [`folder`], `checkpoint`, `part`, `asked` |
+//! | its files and tensors, checked, hashed and used | `file`, `header`, `loading`, `weights` |
 //!
 //! Shapes are written with these letters: `b` images in a batch, `s` tokens, `d` model width, `h` heads,
 //! `e` width of one head, `c` channels, `y` rows and `x` columns of a picture or of its latents.
 
 #![warn(clippy::missing_errors_doc)]
 
+mod asked;
+mod checkpoint;
 pub mod demo;
 pub mod dit;
 mod error;
+mod file;
 pub mod folder;
+mod header;
+mod json;
 mod layers;
+mod loading;
 mod mmap;
 pub mod noise;
+mod part;
 pub mod pipeline;
 mod place;
 pub mod qwen3;
@@ -33,13 +41,14 @@ pub mod reference;
 pub mod schedule;
 pub mod tokenizer;
 pub mod vae;
-pub mod weights;
+mod weights;
 
 pub use error::Error;
 pub use folder::ModelFolder;
-pub use pipeline::{Picture, Pipeline, Progress, Step};
+pub use loading::LoadProgress;
+pub use pipeline::{Picture, Pipeline, Progress, Reply, Step};
 pub use place::Place;
-pub use recipe::Recipe;
+pub use recipe::{Recipe, Tokens};
 
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,17 @@
 //! A prompt becomes a picture. Source: `ZImagePipeline`.
 
+use crate::checkpoint::{Checkpoint, Parts};
 use crate::dit::{Caption, PIXELS_PER_TOKEN, Transformer};
+use crate::file::OpenFile;
+use crate::loading::LoadProgress;
 use crate::place::Precision;
 use crate::qwen3::TextEncoder;
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{TOKENS_MAX, Tokenizer};
 use crate::vae::Vae;
-use crate::{Error, ModelFolder, Place, Recipe, demo, noise, schedule};
+use crate::{Error, ModelFolder, Place, Recipe, Tokens, demo, noise, schedule};
 use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData};
-use serde::Deserialize;
 use std::ops::ControlFlow;
 
 /// Largest width and height in pixels, whatever the checkpoint could do.
@@ -18,6 +20,9 @@ pub const SIDE_PX_MAX: u32 = 2048;
 pub const STEPS_MAX: u32 = 100;
 /// Pixels a latent place stands for, in each direction.
 const PIXELS_PER_LATENT: u32 = 8;
+/// Memory for what does not grow with the picture: tiles of matrix products in each thread, and what the allocator
+/// keeps for later.
+const SCRATCH_BYTES: u64 = 64 << 20;
 /// Longest side of a preview, in latent places.
 const PREVIEW_LATENTS_MAX: usize = 32;
 
@@ -31,39 +36,38 @@ pub struct Picture {
     pub rgb: Vec<u8>,
 }
 
-/// What [`Pipeline::generate`] tells its caller.
-pub enum Progress<'a> {
+/// What [`Pipeline::draw`] tells its caller: plain data, which could as well come out of another process.
+pub enum Progress {
+    /// The recipe was accepted, and nothing is computed yet.
+    Begun,
     /// A step has ended.
-    Step(Step<'a>),
+    Step(Step),
     /// A picture is done; it belongs to the seed of this index.
     Picture(usize, Picture),
 }
 
 /// One finished step of one picture.
-pub struct Step<'a> {
+pub struct Step {
     /// Index of the picture's seed in the recipe.
     pub seed_index: usize,
     /// The step, counted from 1.
     pub index: u32,
     /// Steps of each picture.
     pub count: u32,
-    vae: &'a Vae,
-    /// What this step takes the finished latents to be, `[1, c, y, x]`.
-    estimate: &'a Tensor<4>,
+    /// A small picture of where this step expects to arrive, if the last reply asked for one.
+    pub preview: Option<Picture>,
 }
 
-impl Step<'_> {
-    /// A small picture of where this step expects to arrive: the decoder's view of the average-pooled estimate.
-    ///
-    /// # Errors
-    /// [`Error::Compute`] if the device fails.
-    pub fn preview(&self) -> Result<Picture, Error> {
-        let [_, _, y, x] = self.estimate.dims();
-        let side = 2.max(y.max(x).div_ceil(PREVIEW_LATENTS_MAX)).min(y).min(x);
-        let options = AvgPoolOptions::new([side, side]).with_stride([side, side]);
-        let pooled = avg_pool2d(self.estimate.clone(), options);
-        Picture::new(&host(self.vae.decode(pooled))?, 0)
-    }
+/// What the caller answers to each [`Progress`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Go on; `preview` asks for a small picture with the next step, which costs the time of decoding it.
+    GoOn {
+        /// Is one wanted?
+        preview: bool,
+    },
+    /// End the work.
+    Cancel,
 }
 
 /// A loaded checkpoint, ready to make pictures.
@@ -75,6 +79,8 @@ pub struct Pipeline {
     pub(crate) schedule: schedule::Config,
     pub(crate) device: Device,
     digest: [u8; 32],
+    /// Files whose bytes are used where they lie.
+    mapped: Vec<OpenFile>,
     embedded: bool,
 }
 
@@ -84,19 +90,25 @@ pub(crate) struct Captions {
     pub negative: Option<Caption>,
 }
 
-#[derive(Deserialize)]
-struct ModelIndex {
-    #[serde(rename = "_class_name")]
-    class_name: String,
-}
-
 impl Pipeline {
-    /// Loads a checkpoint and checks every tensor of it.
+    /// Loads a checkpoint. Everything that its files claim is checked before a weight is read.
     ///
     /// # Errors
     /// Any that says what is wrong with the folder or the device.
     pub fn load(folder: &ModelFolder, place: Place) -> Result<Self, Error> {
-        Self::load_with(folder, place, |parameters| Precision::choose(place, parameters))
+        Self::load_telling(folder, place, &mut |_| ())
+    }
+
+    /// Loads a checkpoint, and tells how far it is: a large one takes a minute.
+    ///
+    /// # Errors
+    /// Those of [`Pipeline::load`].
+    pub fn load_telling(
+        folder: &ModelFolder,
+        place: Place,
+        tell: &mut dyn FnMut(LoadProgress),
+    ) -> Result<Self, Error> {
+        Self::load_with(folder, place, |parameters| Precision::choose(place, parameters), tell)
     }
 
     /// Loads text encoder and transformer with the precision that `choose` gives for a number of parameters.
@@ -104,34 +116,37 @@ impl Pipeline {
         folder: &ModelFolder,
         place: Place,
         choose: impl Fn(u64) -> Precision,
+        tell: &mut dyn FnMut(LoadProgress),
     ) -> Result<Self, Error> {
-        const INDEX_FILE: &str = "model_index.json";
-        const SCHEDULE_FILE: &str = "scheduler/scheduler_config.json";
         let device = place.find()?;
-        let index: ModelIndex = folder.json(INDEX_FILE)?;
-        if index.class_name != "ZImagePipeline" {
-            let reason = format!("this is a {}, only ZImagePipeline is supported", index.class_name);
-            return Err(Error::ParseConfig { file: INDEX_FILE.into(), reason });
+        let Parts { schedule, tokenizer, text_encoder, transformer, vae, digest, mut mapped } =
+            Checkpoint::open(folder, choose)?.load(&device, tell)?;
+        if place != Place::Cpu {
+            mapped.clear(); // The weights lie on the device.
         }
-        let schedule = folder.json(SCHEDULE_FILE)?;
-        let tokenizer = Tokenizer::load(folder)?;
-        let (text_encoder, mut files) = TextEncoder::load(folder, &device, &choose)?;
-        let (transformer, transformer_files) = Transformer::load(folder, &device, &choose)?;
-        let (vae, vae_files) = Vae::load(folder, &device)?;
-        if vae.latent_channels() != transformer.config().in_channels {
-            let reason = "the transformer and the autoencoder disagree on the latents' channels".into();
-            return Err(Error::ParseConfig { file: "transformer/config.json".into(), reason });
-        }
-        files.extend(transformer_files);
-        files.extend(vae_files);
-        files.extend([SCHEDULE_FILE, crate::tokenizer::FILE].map(String::from));
-        files.sort_unstable();
-        let digest = folder.digest(&files)?;
         let embedded = matches!(folder, ModelFolder::Embedded(_));
-        Ok(Self { tokenizer, text_encoder, transformer, vae, schedule, device, digest, embedded })
+        Ok(Self { tokenizer, text_encoder, transformer, vae, schedule, device, digest, mapped, embedded })
     }
 
-    /// SHA-256 of the files that were loaded, see [`ModelFolder::digest`].
+    /// Most bytes of memory that loading this checkpoint takes at one time, from the sizes in its headers. Weights
+    /// that stay mapped count as nothing: the system drops and reads their pages as it likes.
+    ///
+    /// # Errors
+    /// Those of [`Pipeline::load`] that show before a weight is read.
+    pub fn bytes_to_load(folder: &ModelFolder, place: Place) -> Result<u64, Error> {
+        let checkpoint = Checkpoint::open(folder, |parameters| Precision::choose(place, parameters))?;
+        Ok(checkpoint.bytes_to_load())
+    }
+
+    /// Whether weights are used where they lie, in a file that somebody other than root and the account of this
+    /// program can write: by its mode, or as its owner. A write is then found by the next picture at the latest, by
+    /// the file's time; whoever owns the file can set that too.
+    pub fn weights_may_change(&self) -> bool {
+        self.mapped.iter().any(OpenFile::others_may_write)
+    }
+
+    /// SHA-256 of the bytes that are in use: over the files that make the model, for each, in the order of their
+    /// names, its name, a zero byte, its length (8 bytes, big-endian) and its content.
     pub fn digest(&self) -> [u8; 32] {
         self.digest
     }
@@ -154,39 +169,105 @@ impl Pipeline {
     /// Tokens of a prompt, its template included.
     ///
     /// # Errors
-    /// [`Error::PromptTooLong`].
+    /// [`Error::PromptTooLong`] or [`Error::Tokenize`].
     pub fn count_tokens(&self, prompt: &str) -> Result<usize, Error> {
         self.tokenizer.encode(prompt).map(|ids| ids.len())
     }
 
-    /// Makes one picture per seed, one after the other, and hands each over as soon as it is done.
-    ///
-    /// The caller may answer any step with `Break` to cancel. Nothing of the prompt outlives the call.
+    /// The texts of a recipe as tokens; the negative prompt's only if it is guided.
     ///
     /// # Errors
-    /// [`Error::PictureSize`], [`Error::RecipeRange`] or [`Error::PromptTooLong`] before any work;
-    /// [`Error::Cancelled`], [`Error::NonFinite`] or [`Error::Compute`] in the middle of it.
+    /// [`Error::PromptTooLong`] or [`Error::Tokenize`].
+    pub fn tokens(&self, recipe: &Recipe) -> Result<Tokens, Error> {
+        let prompt = self.tokenizer.encode(&recipe.prompt)?;
+        let negative_prompt = match recipe.guidance > 0.0 {
+            true => Some(self.tokenizer.encode(&recipe.negative_prompt)?),
+            false => None,
+        };
+        let tokens = Tokens { prompt, negative_prompt };
+        self.check_tokens(&tokens)?;
+        Ok(tokens)
+    }
+
+    /// Makes the pictures of a recipe without previews: [`Pipeline::tokens`] and [`Pipeline::draw`] in one.
+    ///
+    /// # Errors
+    /// Those of both.
     pub fn generate(
         &self,
         recipe: &Recipe,
-        tell: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+        tell: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         self.check(recipe)?;
-        let captions = self.captions(recipe)?;
+        self.draw(recipe, &self.tokens(recipe)?, &mut |progress| match tell(progress) {
+            ControlFlow::Continue(()) => Reply::GoOn { preview: false },
+            ControlFlow::Break(()) => Reply::Cancel,
+        })
+    }
+
+    /// Makes one picture per seed, one after the other, and hands each over as soon as it is done. Of the recipe, the
+    /// numbers count; its texts are the `tokens`.
+    ///
+    /// [`Reply::Cancel`] ends the work within one step. Nothing of the prompt outlives the call.
+    ///
+    /// # Errors
+    /// [`Error::PictureSize`], [`Error::RecipeRange`] or [`Error::PromptTooLong`] before any work;
+    /// [`Error::FileChanged`], [`Error::Cancelled`], [`Error::NonFinite`] or [`Error::Compute`] in the middle of it.
+    pub fn draw(
+        &self,
+        recipe: &Recipe,
+        tokens: &Tokens,
+        tell: &mut dyn FnMut(Progress) -> Reply,
+    ) -> Result<(), Error> {
+        self.check(recipe)?;
+        self.check_tokens(tokens)?;
+        self.check_weights()?;
+        let cancelled = |steps_done| Error::Cancelled { steps_done, step_count: recipe.steps };
+        let mut preview = false;
+        // Whether to go on, and if so, whether with a preview.
+        let mut tell = |progress, preview: &mut bool| match tell(progress) {
+            Reply::GoOn { preview: wanted } => {
+                *preview = wanted;
+                ControlFlow::Continue(())
+            }
+            Reply::Cancel => ControlFlow::Break(()),
+        };
+        if tell(Progress::Begun, &mut preview).is_break() {
+            return Err(cancelled(0));
+        }
+        let captions = self.captions(tokens)?;
         let shape = self.latents_shape(recipe, 1);
         for (seed_index, seed) in recipe.seeds.iter().enumerate() {
             let noise = noise::randn((*seed).into(), shape.iter().product());
             let noise = Tensor::from_data(TensorData::new(noise, shape), &self.device);
             let latents = self.sample(noise, &captions, recipe, &mut |index, _, estimate| {
-                let count = recipe.steps;
-                tell(Progress::Step(Step { seed_index, index, count, vae: &self.vae, estimate }))
+                // If the device failed here, the next step says so.
+                let small = if preview { self.preview(estimate).ok() } else { None };
+                let step = Step { seed_index, index, count: recipe.steps, preview: small };
+                tell(Progress::Step(step), &mut preview)
             })?;
             let done = Picture::new(&self.decoded(latents, recipe.steps)?, 0)?;
-            if tell(Progress::Picture(seed_index, done)).is_break() {
-                return Err(Error::Cancelled { steps_done: recipe.steps, step_count: recipe.steps });
+            self.check_weights()?;
+            if tell(Progress::Picture(seed_index, done), &mut preview).is_break() {
+                return Err(cancelled(recipe.steps));
             }
         }
         Ok(())
+    }
+
+    /// A small picture of where a step expects to arrive: the decoder's view of the average-pooled estimate
+    /// `[1, c, y, x]`.
+    fn preview(&self, estimate: &Tensor<4>) -> Result<Picture, Error> {
+        let [_, _, y, x] = estimate.dims();
+        let side = 2.max(y.max(x).div_ceil(PREVIEW_LATENTS_MAX)).min(y).min(x);
+        let options = AvgPoolOptions::new([side, side]).with_stride([side, side]);
+        let pooled = avg_pool2d(estimate.clone(), options);
+        Picture::new(&host(self.vae.decode(pooled))?, 0)
+    }
+
+    /// Whether mapped weights are still those that were hashed.
+    fn check_weights(&self) -> Result<(), Error> {
+        self.mapped.iter().try_for_each(OpenFile::check_unchanged)
     }
 
     /// Greatest width and height in pixels that this checkpoint has positions for.
@@ -226,29 +307,49 @@ impl Pipeline {
         }
     }
 
+    /// Bytes of memory that [`Pipeline::generate`] takes at its fullest beside the weights, for a recipe that passed
+    /// [`Pipeline::check`]; on a GPU, of the GPU's memory. An estimate that is never too low, from the checkpoint's
+    /// sizes: the greatest of text encoder, transformer and decoder, each counted in activations of f32, and what
+    /// stays through all of them.
+    pub fn bytes_needed(&self, recipe: &Recipe) -> u64 {
+        let [width, height] = [recipe.width, recipe.height].map(|side| u64::from(side.min(SIDE_PX_MAX)));
+        let pixels = width * height;
+        let image_tokens = pixels.div_ceil(u64::from(PIXELS_PER_TOKEN).pow(2)) as usize;
+        let caption_tokens = TOKENS_MAX.min(self.transformer.caption_tokens_max());
+        let fullest = [
+            self.text_encoder.bytes_to_compute(TOKENS_MAX),
+            self.transformer.bytes_to_compute(image_tokens, caption_tokens),
+            self.vae.bytes_to_decode(pixels),
+        ];
+        // Latents, noise, velocity and estimate in several copies; the picture in f32 and in bytes.
+        let latents = 4 * self.transformer.config().in_channels as u64 * pixels / 64;
+        SCRATCH_BYTES + 12 * latents + 15 * pixels + fullest.into_iter().max().unwrap_or_default()
+    }
+
     /// `[n, c, y, x]` of the latents of `n` pictures.
     pub(crate) fn latents_shape(&self, recipe: &Recipe, n: usize) -> [usize; 4] {
         let places = |side_px: u32| (side_px / PIXELS_PER_LATENT) as usize;
         [n, self.transformer.config().in_channels, places(recipe.height), places(recipe.width)]
     }
 
-    pub(crate) fn captions(&self, recipe: &Recipe) -> Result<Captions, Error> {
-        let positive = self.caption(&recipe.prompt)?;
-        let negative = match recipe.guidance > 0.0 {
-            true => Some(self.caption(&recipe.negative_prompt)?),
-            false => None,
-        };
-        Ok(Captions { positive, negative })
+    pub(crate) fn captions(&self, tokens: &Tokens) -> Result<Captions, Error> {
+        let caption = |ids: &[u32]| Ok(self.transformer.caption(self.text_encoder.forward(ids)?));
+        let negative = tokens.negative_prompt.as_deref().map(caption).transpose()?;
+        Ok(Captions { positive: caption(&tokens.prompt)?, negative })
     }
 
-    fn caption(&self, prompt: &str) -> Result<Caption, Error> {
-        let ids = self.tokenizer.encode(prompt)?;
+    fn check_tokens(&self, tokens: &Tokens) -> Result<(), Error> {
         // Positions run from 1 to the padded length, and the image stands one behind.
-        let limit = self.transformer.caption_tokens_max();
-        if ids.len() > limit {
-            return Err(Error::PromptTooLong { found: ids.len(), limit });
+        let limit = TOKENS_MAX.min(self.transformer.caption_tokens_max());
+        let counts =
+            [Some(&tokens.prompt), tokens.negative_prompt.as_ref()].into_iter().flatten().map(Vec::len);
+        match (counts.clone().min(), counts.max()) {
+            (Some(1..), Some(found)) if found <= limit => Ok(()),
+            (Some(1..), Some(found)) => {
+                Err(Error::PromptTooLong { found, limit, unit: "tokens with its template" })
+            }
+            _ => Err(Error::Tokenize),
         }
-        Ok(self.transformer.caption(self.text_encoder.forward(&ids)?))
     }
 
     /// Runs all steps from `latents` of pure noise. `on_step` sees the step (from 1), the new latents and the

@@ -102,6 +102,12 @@ impl Precision {
         }
     }
 
+    /// Bytes that a matrix of so many elements takes for the time of its use: one that was not converted at load is
+    /// converted then, and copied once more into one piece.
+    pub(crate) fn bytes_to_convert(self, elements: u64) -> u64 {
+        if self.widen { 0 } else { 8 * elements }
+    }
+
     /// f32 everywhere, for the autoencoder: half precision is what makes other programs' pictures turn black.
     pub(crate) const F32: Self = Self { compute: DType::F32, widen: true };
 }

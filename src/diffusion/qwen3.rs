@@ -3,17 +3,17 @@
 //! Source: `Qwen3Model` of transformers, `hidden_states[-2]`. The last layer and the final norm are in the
 //! checkpoint and are checked, and are neither kept nor computed.
 
+use crate::Error;
+use crate::asked::Asked;
 use crate::layers::{Linear, RmsNorm, cast};
+use crate::part::{Configuration, Loaded};
 use crate::place::Precision;
 use crate::weights::Weights;
-use crate::{Error, ModelFolder};
 use burn::tensor::activation::silu;
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Int, Tensor, TensorData, bf16};
 use serde::Deserialize;
-
-const CONFIG_FILE: &str = "text_encoder/config.json";
 
 /// What `text_encoder/config.json` says. Unknown keys are ignored.
 #[derive(Clone, Debug, Deserialize)]
@@ -44,8 +44,14 @@ fn rms_norm_eps() -> f64 {
     1e-6
 }
 
-impl Config {
-    fn check(&self) -> Result<(), Error> {
+impl Configuration for Config {
+    const FOLDER: &'static str = "text_encoder";
+    const FILE: &'static str = "text_encoder/config.json";
+    const STEM: &'static str = "model";
+    /// `Qwen3ForCausalLM` writes this prefix, `Qwen3Model` does not.
+    const PREFIX: &'static str = "model.";
+
+    fn check(&self) -> Result<(), &'static str> {
         let sizes = [self.hidden_size, self.num_attention_heads, self.num_key_value_heads, self.vocab_size];
         let sane = sizes.iter().all(|n| (1..=1 << 20).contains(n))
             && self.head_dim.is_multiple_of(2)
@@ -55,11 +61,33 @@ impl Config {
             && (2..=1024).contains(&self.num_hidden_layers);
         match sane {
             true => Ok(()),
-            false => Err(Error::ParseConfig {
-                file: CONFIG_FILE.into(),
-                reason: "the sizes do not make a Qwen3 text encoder".into(),
-            }),
+            false => Err("the sizes do not make a Qwen3 text encoder"),
         }
+    }
+
+    /// The last layer and the final norm among them, which are never loaded.
+    fn asked(&self) -> Asked {
+        let (d, e, inner) = (self.hidden_size, self.head_dim, self.intermediate_size);
+        let (q, kv) = (self.num_attention_heads * e, self.num_key_value_heads * e);
+        let mut asked = Asked::default();
+        asked.tensor("embed_tokens.weight", &[self.vocab_size, d]);
+        asked.optional("lm_head.weight", &[self.vocab_size, d]);
+        asked.norm("norm", d);
+        for i in 0..self.num_hidden_layers {
+            let key = |name: &str| format!("layers.{i}.{name}");
+            asked.norm(&key("input_layernorm"), d);
+            asked.matrix(&key("self_attn.q_proj"), d, q);
+            asked.matrix(&key("self_attn.k_proj"), d, kv);
+            asked.matrix(&key("self_attn.v_proj"), d, kv);
+            asked.matrix(&key("self_attn.o_proj"), q, d);
+            asked.norm(&key("self_attn.q_norm"), e);
+            asked.norm(&key("self_attn.k_norm"), e);
+            asked.norm(&key("post_attention_layernorm"), d);
+            asked.matrix(&key("mlp.gate_proj"), d, inner);
+            asked.matrix(&key("mlp.up_proj"), d, inner);
+            asked.matrix(&key("mlp.down_proj"), inner, d);
+        }
+        asked
     }
 
     fn parameters(&self) -> u64 {
@@ -67,7 +95,9 @@ impl Config {
         let layer = self.hidden_size * (attention + 3 * self.intermediate_size);
         (layer * (self.num_hidden_layers - 1)) as u64
     }
+}
 
+impl Config {
     fn rope_theta(&self) -> f64 {
         let newer = self.rope_parameters.as_ref().and_then(|p| p.rope_theta);
         self.rope_theta.or(newer).unwrap_or(1e6)
@@ -98,38 +128,28 @@ pub struct TextEncoder {
 }
 
 impl TextEncoder {
-    /// Loads `text_encoder/`; also names the files read.
+    /// Loads the layers.
     ///
     /// # Errors
-    /// Any that says what is wrong with the folder.
-    pub(crate) fn load(
-        folder: &ModelFolder,
-        device: &Device,
-        choose: impl Fn(u64) -> Precision,
-    ) -> Result<(Self, Vec<String>), Error> {
-        let config: Config = folder.json(CONFIG_FILE)?;
-        config.check()?;
-        let precision = choose(config.parameters());
-        let mut weights = Weights::open(folder, "text_encoder", "model", device, precision)?;
-        let mut files = weights.files().to_vec();
-        files.push(CONFIG_FILE.into());
-        if weights.holds("lm_head.weight") {
-            weights.discard("lm_head.weight", &[config.vocab_size, config.hidden_size])?;
-        }
-        // `Qwen3ForCausalLM` writes this prefix, `Qwen3Model` does not.
-        if weights.holds("model.embed_tokens.weight") {
-            weights.set_prefix("model.");
-        }
-        let embed_tokens = weights.rows("embed_tokens.weight", config.vocab_size, config.hidden_size)?;
+    /// [`Error::Memory`].
+    pub(crate) fn load(from: Loaded<Config>) -> Result<Self, Error> {
+        let Loaded { config, mut weights, precision, device } = from;
+        let embed_tokens = weights.rows("embed_tokens.weight")?;
         let last = config.num_hidden_layers - 1;
         let layers = (0..last).map(|i| Layer::load(&mut weights, &format!("layers.{i}"), &config));
         let layers = layers.collect::<Result<_, _>>()?;
-        for (key, shape) in Layer::shapes(&config) {
-            weights.discard(&format!("layers.{last}.{key}"), &shape)?;
-        }
-        weights.discard("norm.weight", &[config.hidden_size])?;
-        weights.finish()?;
-        Ok((Self { embed_tokens, layers, config, precision, device: device.clone() }, files))
+        Ok(Self { embed_tokens, layers, config, precision, device })
+    }
+
+    /// Bytes that [`TextEncoder::forward`] holds at its fullest for `tokens` ids: in attention the stream, its norm,
+    /// and queries, keys and values, each turned and repeated for all heads; in the feed-forward layer the stream,
+    /// its norm, the sum, and three hidden layers. Each in f32.
+    pub(crate) fn bytes_to_compute(&self, tokens: usize) -> u64 {
+        let c = &self.config;
+        let (d, q, inner) = (c.hidden_size, c.num_attention_heads * c.head_dim, c.intermediate_size);
+        let widths = (3 * d + 10 * q).max(3 * d + 3 * inner) as u64;
+        let matrix = (d * inner.max(q)) as u64;
+        4 * tokens as u64 * widths + self.precision.bytes_to_convert(matrix)
     }
 
     /// Prompt embeddings of the given token ids.
@@ -142,7 +162,7 @@ impl TextEncoder {
     pub fn forward(&self, ids: &[u32]) -> Result<Tensor<2>, Error> {
         if let Some(id) = ids.iter().find(|id| **id as usize >= self.config.vocab_size) {
             let reason = format!("token id {id} is outside the vocabulary of {}", self.config.vocab_size);
-            return Err(Error::ParseConfig { file: CONFIG_FILE.into(), reason });
+            return Err(Error::ParseConfig { file: Config::FILE.into(), reason });
         }
         let s = ids.len();
         let ids: Vec<i32> = ids.iter().map(|id| *id as i32).collect();
@@ -176,44 +196,23 @@ struct Layer {
 
 impl Layer {
     fn load(weights: &mut Weights, at: &str, config: &Config) -> Result<Self, Error> {
-        let (d, e, eps) = (config.hidden_size, config.head_dim, config.rms_norm_eps);
-        let (heads, kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
-        let (q, kv, inner) = (heads * e, kv_heads * e, config.intermediate_size);
         let key = |name: &str| format!("{at}.{name}");
+        let eps = config.rms_norm_eps;
         Ok(Self {
-            input_layernorm: weights.rms_norm(&key("input_layernorm"), d, eps)?,
-            q_proj: weights.linear(&key("self_attn.q_proj"), d, q, false)?,
-            k_proj: weights.linear(&key("self_attn.k_proj"), d, kv, false)?,
-            v_proj: weights.linear(&key("self_attn.v_proj"), d, kv, false)?,
-            o_proj: weights.linear(&key("self_attn.o_proj"), q, d, false)?,
-            q_norm: weights.rms_norm(&key("self_attn.q_norm"), e, eps)?,
-            k_norm: weights.rms_norm(&key("self_attn.k_norm"), e, eps)?,
-            post_attention_layernorm: weights.rms_norm(&key("post_attention_layernorm"), d, eps)?,
-            gate_proj: weights.linear(&key("mlp.gate_proj"), d, inner, false)?,
-            up_proj: weights.linear(&key("mlp.up_proj"), d, inner, false)?,
-            down_proj: weights.linear(&key("mlp.down_proj"), inner, d, false)?,
-            heads,
-            kv_heads,
+            input_layernorm: weights.rms_norm(&key("input_layernorm"), eps)?,
+            q_proj: weights.linear(&key("self_attn.q_proj"))?,
+            k_proj: weights.linear(&key("self_attn.k_proj"))?,
+            v_proj: weights.linear(&key("self_attn.v_proj"))?,
+            o_proj: weights.linear(&key("self_attn.o_proj"))?,
+            q_norm: weights.rms_norm(&key("self_attn.q_norm"), eps)?,
+            k_norm: weights.rms_norm(&key("self_attn.k_norm"), eps)?,
+            post_attention_layernorm: weights.rms_norm(&key("post_attention_layernorm"), eps)?,
+            gate_proj: weights.linear(&key("mlp.gate_proj"))?,
+            up_proj: weights.linear(&key("mlp.up_proj"))?,
+            down_proj: weights.linear(&key("mlp.down_proj"))?,
+            heads: config.num_attention_heads,
+            kv_heads: config.num_key_value_heads,
         })
-    }
-
-    /// The tensors of a layer that is checked but not loaded.
-    fn shapes(config: &Config) -> [(&'static str, Vec<usize>); 11] {
-        let (d, e, inner) = (config.hidden_size, config.head_dim, config.intermediate_size);
-        let (q, kv) = (config.num_attention_heads * e, config.num_key_value_heads * e);
-        [
-            ("input_layernorm.weight", vec![d]),
-            ("self_attn.q_proj.weight", vec![q, d]),
-            ("self_attn.k_proj.weight", vec![kv, d]),
-            ("self_attn.v_proj.weight", vec![kv, d]),
-            ("self_attn.o_proj.weight", vec![d, q]),
-            ("self_attn.q_norm.weight", vec![e]),
-            ("self_attn.k_norm.weight", vec![e]),
-            ("post_attention_layernorm.weight", vec![d]),
-            ("mlp.gate_proj.weight", vec![inner, d]),
-            ("mlp.up_proj.weight", vec![inner, d]),
-            ("mlp.down_proj.weight", vec![d, inner]),
-        ]
     }
 
     /// # Shapes

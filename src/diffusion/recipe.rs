@@ -25,6 +25,15 @@ pub struct Recipe {
     pub seeds: Vec<u32>,
 }
 
+/// The texts of a recipe as the text encoder reads them, each with its template.
+#[derive(Clone)]
+pub struct Tokens {
+    /// Of the prompt.
+    pub prompt: Vec<u32>,
+    /// Of the negative prompt; none without guidance.
+    pub negative_prompt: Option<Vec<u32>>,
+}
+
 impl std::fmt::Debug for Recipe {
     /// Numbers only: a recipe may end up in a debug print, its prompt may not.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

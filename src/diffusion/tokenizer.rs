@@ -1,16 +1,30 @@
 //! The chat template and the byte-level BPE: a prompt becomes token ids.
 
-use crate::{Error, ModelFolder};
-use serde_json::Value;
-use std::str::FromStr;
+mod published;
+
+use crate::Error;
+use crate::folder::{ModelFolder, ReadFile};
+use published::Published;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokenizers::SplitDelimiterBehavior;
+use tokenizers::models::bpe::BPE;
+use tokenizers::normalizers::unicode::NFC;
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::pre_tokenizers::sequence::Sequence;
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 
 /// Most tokens of a prompt, its template included.
 ///
 /// Source: `max_sequence_length` of `ZImagePipeline`. The reference cuts longer prompts; here they are an error.
 pub const TOKENS_MAX: usize = 512;
+/// Longest prompt in bytes that is looked at: far above [`TOKENS_MAX`] tokens, and it bounds the time that counting
+/// them takes.
+pub const PROMPT_BYTES_MAX: usize = 64 << 10;
 
 /// The only file of the tokenizer that is read.
-pub(crate) const FILE: &str = "tokenizer/tokenizer.json";
+const FILE: &str = "tokenizer/tokenizer.json";
+/// Longest such file in bytes: the released tokenizer has 11 MB.
+const FILE_BYTES_MAX: u64 = 32 << 20;
 
 /// Turns text into token ids, and remembers none of it.
 pub struct Tokenizer {
@@ -20,36 +34,36 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer/tokenizer.json`.
+    /// Reads `tokenizer/tokenizer.json`, and returns its content as well.
     ///
     /// # Errors
-    /// Those of [`ModelFolder::json`], and [`Error::ParseConfig`] if the template's tokens are not in it.
-    pub fn load(folder: &ModelFolder) -> Result<Self, Error> {
+    /// Those of reading it, and [`Error::ParseConfig`] if it is not a tokenizer of the kind that Qwen publishes.
+    pub(crate) fn open(folder: &ModelFolder) -> Result<(Self, ReadFile), Error> {
         let parse = |reason: String| Error::ParseConfig { file: FILE.into(), reason };
-        let mut json: Value = folder.json(FILE)?;
-        // With no added tokens, whatever a person types is text: `<|im_end|>` in a prompt ends nothing.
-        let added = json["added_tokens"].take();
-        json["added_tokens"] = Value::Array(Vec::new());
-        let id = |content: &str| {
-            let token = added.as_array().and_then(|all| all.iter().find(|t| t["content"] == content));
-            let id = token.and_then(|t| t["id"].as_u64()).and_then(|id| u32::try_from(id).ok());
-            id.ok_or_else(|| parse(format!("the added token {content} is missing")))
-        };
-        let (im_start, im_end) = (id("<|im_start|>")?, id("<|im_end|>")?);
-        let mut bpe = tokenizers::Tokenizer::from_str(&json.to_string()).map_err(|e| parse(e.to_string()))?;
+        let (json, file) = folder.json(FILE, FILE_BYTES_MAX)?;
+        let Published { vocabulary, merges, im_start, im_end } = Published::new(json).map_err(parse)?;
+        let wrong = |e: tokenizers::Error| parse(e.to_string());
         // The word cache would keep the words of every prompt for the life of the process.
-        bpe.with_truncation(None).map_err(|e| parse(e.to_string()))?.with_padding(None);
-        let mut model = bpe.get_model().clone();
-        model.resize_cache(0);
-        bpe.with_model(model);
-        Ok(Self { bpe, im_start, im_end })
+        let model =
+            BPE::builder().vocab_and_merges(vocabulary, merges).cache_capacity(0).build().map_err(wrong)?;
+        let pattern = SplitPattern::Regex(published::SPLIT.into());
+        let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(wrong)?;
+        let spread = ByteLevel::new(false, false, false);
+        // There are no added tokens, so that whatever a person types is text: `<|im_end|>` in a prompt ends nothing.
+        let mut bpe = tokenizers::Tokenizer::new(model);
+        bpe.with_normalizer(Some(NFC))
+            .with_pre_tokenizer(Some(Sequence::new(vec![split.into(), spread.into()])));
+        Ok((Self { bpe, im_start, im_end }, file))
     }
 
     /// The ids of `<|im_start|>user\n{prompt}<|im_end|>\n<|im_start|>assistant\n`.
     ///
     /// # Errors
-    /// [`Error::PromptTooLong`] above [`TOKENS_MAX`] ids.
+    /// [`Error::PromptTooLong`] above [`PROMPT_BYTES_MAX`] bytes or [`TOKENS_MAX`] ids.
     pub fn encode(&self, prompt: &str) -> Result<Vec<u32>, Error> {
+        if prompt.len() > PROMPT_BYTES_MAX {
+            return Err(Error::PromptTooLong { found: prompt.len(), limit: PROMPT_BYTES_MAX, unit: "bytes" });
+        }
         let mut user = String::with_capacity(prompt.len() + 5);
         user.push_str("user\n");
         user.push_str(prompt);
@@ -60,14 +74,17 @@ impl Tokenizer {
         ids.push(self.im_start);
         ids.extend(self.encode_text("assistant\n")?);
         match ids.len() {
-            found if found > TOKENS_MAX => Err(Error::PromptTooLong { found, limit: TOKENS_MAX }),
+            found if found > TOKENS_MAX => {
+                Err(Error::PromptTooLong { found, limit: TOKENS_MAX, unit: "tokens with its template" })
+            }
             _ => Ok(ids),
         }
     }
 
     fn encode_text(&self, text: &str) -> Result<Vec<u32>, Error> {
-        // The error would repeat the text.
-        let encoding = self.bpe.encode_fast(text, false).map_err(|_| Error::Tokenize)?;
+        // The error would repeat the text. A panic of that crate is no more than an error of this prompt.
+        let encoded = catch_unwind(AssertUnwindSafe(|| self.bpe.encode_fast(text, false)));
+        let encoding = encoded.map_err(|_| Error::Tokenize)?.map_err(|_| Error::Tokenize)?;
         Ok(encoding.get_ids().to_vec())
     }
 }
@@ -77,7 +94,7 @@ mod tests {
     use super::*;
 
     fn demo() -> Tokenizer {
-        Tokenizer::load(&crate::demo::folder()).unwrap()
+        Tokenizer::open(&crate::demo::folder()).unwrap().0
     }
 
     #[test]
@@ -97,7 +114,7 @@ mod tests {
     #[test]
     fn too_many_tokens_name_the_limit_and_the_count() {
         let error = demo().encode(&"apple 7".repeat(600)).unwrap_err();
-        let Error::PromptTooLong { found, limit: 512 } = error else { panic!("{error}") };
+        let Error::PromptTooLong { found, limit: 512, .. } = error else { panic!("{error}") };
         assert!(error.to_string().contains(&found.to_string()));
     }
 }

@@ -1,31 +1,52 @@
-//! The tensors of one part of a checkpoint, checked one by one as they are taken.
+//! The tensors of one part of a checkpoint: their claims are checked first, then their bytes are taken.
 //!
-//! Files are mapped; a tensor's bytes are not copied until a device needs them. Parts take their tensors by
-//! name and shape, and [`Weights::finish`] notices what nobody took.
+//! [`Claims::open`] reads the headers alone and compares them with what the configuration asks for. Only what
+//! passed is mapped, read, hashed or given memory.
 
-use crate::folder::ModelFolder;
+use crate::asked::{Asked, Asking};
+use crate::error::quoted;
+use crate::folder::{ModelFile, ModelFolder};
+use crate::header::{self, Claim};
 use crate::layers::{Conv2d, GroupNorm, Linear, RmsNorm};
+use crate::loading::Loading;
 use crate::{Error, place::Precision};
 use burn::tensor::{AllocationProperty, Bytes, DType, Device, Tensor, TensorData, f16};
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The tensors of a checkpoint part that nobody has taken yet.
-pub struct Weights {
-    tensors: BTreeMap<String, Stored>,
+/// Most files that one part is split into.
+const SHARDS_MAX: usize = 64;
+
+/// The weights of one part, checked and not yet read: exactly what its configuration asks for.
+pub(crate) struct Claims {
+    shards: Vec<Shard>,
     /// Where a missing tensor should have been: the file, or the index of the shards.
     origin: String,
-    /// The names of all files read, for the model's digest.
-    files: Vec<String>,
+    /// What may stand before the names in the files.
     prefix: &'static str,
+    /// Elements of all tensors, and of the largest one.
+    elements: (u64, u64),
+}
+
+/// One file of a part.
+struct Shard {
+    file: ModelFile,
+    /// The file's first bytes, which `claims` were read from.
+    header: bytes::Bytes,
+    claims: Vec<Claim>,
+}
+
+/// The tensors of a part that nobody has taken yet.
+pub(crate) struct Weights {
+    tensors: BTreeMap<String, Stored>,
+    origin: String,
     device: Device,
     precision: Precision,
 }
 
 /// One tensor as it lies in its file.
 struct Stored {
-    file: String,
     shape: Vec<usize>,
     dtype: Dtype,
     content: bytes::Bytes,
@@ -36,225 +57,269 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-impl Weights {
-    /// Opens `{part}/{stem}.safetensors`, or the shards that `{part}/{stem}.safetensors.index.json` names.
+impl Claims {
+    /// Opens `{part}/{stem}.safetensors`, or the shards that `{part}/{stem}.safetensors.index.json` names, and
+    /// checks that their tensors are those `asked` for. `prefix` may stand before a file's names.
     ///
     /// # Errors
-    /// [`Error::ReadFile`], [`Error::LinkLeavesFolder`], [`Error::ParseWeights`] or [`Error::MissingTensor`].
+    /// Any that names a file that cannot be opened, or a tensor that is missing, surplus, misshapen, or of a type
+    /// that is not computed with.
     pub fn open(
         folder: &ModelFolder,
         part: &str,
         stem: &str,
-        device: &Device,
-        precision: Precision,
+        prefix: &'static str,
+        asked: &Asked,
     ) -> Result<Self, Error> {
         let single = format!("{part}/{stem}.safetensors");
         let index_file = format!("{single}.index.json");
-        let mut weights = Self {
-            tensors: BTreeMap::new(),
-            origin: single.clone(),
-            files: Vec::new(),
-            prefix: "",
-            device: device.clone(),
-            precision,
-        };
-        if !folder.holds(&index_file) {
-            weights.add_file(folder, single)?;
-            return Ok(weights);
-        }
-        let index: Index = folder.json(&index_file)?;
-        let mut shards: Vec<&String> = index.weight_map.values().collect();
-        shards.sort_unstable();
-        shards.dedup();
-        for shard in shards {
-            if shard.contains('/') || shard.contains("..") || !shard.ends_with(".safetensors") {
-                let reason = format!("{shard:?} is not the name of a shard beside it");
-                return Err(Error::ParseWeights { file: index_file, reason });
+        let (origin, names, promises) = match folder.holds(&index_file) {
+            true => {
+                let promises = index(folder, &index_file, asked)?;
+                let names: BTreeSet<&String> = promises.values().collect();
+                let names = names.into_iter().map(|shard| format!("{part}/{shard}")).collect();
+                (index_file, names, promises)
             }
-            weights.add_file(folder, format!("{part}/{shard}"))?;
+            false => (single.clone(), vec![single], BTreeMap::new()),
+        };
+        let mut shards = Vec::new();
+        let mut found = BTreeSet::new();
+        let bytes_max = header::bytes_max(asked.count());
+        for name in names {
+            let file = folder.file(&name)?;
+            let (header, claims) =
+                header::claims(&name, file.bytes(), bytes_max, |count| file.read_start(count))?;
+            for claim in &claims {
+                if let Some(Asking { shape, .. }) = asked.get(bare(&claim.key, prefix)) {
+                    compare(&name, claim, shape)?;
+                }
+                if !found.insert(bare(&claim.key, prefix).to_owned()) {
+                    let reason = format!("tensor {} is there twice", quoted(&claim.key));
+                    return Err(Error::ParseWeights { file: name, reason });
+                }
+            }
+            shards.push(Shard { file, header, claims });
         }
-        if let Some((key, shard)) =
-            index.weight_map.iter().find(|(key, _)| !weights.tensors.contains_key(*key))
-        {
-            let reason = format!("the index promises tensor {key}, which is not there");
+        if let Some((key, shard)) = promises.iter().find(|(key, _)| !found.contains(bare(key, prefix))) {
+            let reason = format!("the index promises tensor {}, which is not there", quoted(key));
             return Err(Error::ParseWeights { file: format!("{part}/{shard}"), reason });
         }
-        weights.origin = index_file;
-        Ok(weights)
-    }
-
-    fn add_file(&mut self, folder: &ModelFolder, file: String) -> Result<(), Error> {
-        let content = folder.read(&file)?;
-        let damaged = |reason: String| Error::ParseWeights { file: file.clone(), reason };
-        // Checks the header's length, that ranges lie in the file without gap or overlap, and that each
-        // range has the size that shape and type imply.
-        let parsed = SafeTensors::deserialize(&content).map_err(|e| damaged(e.to_string()))?;
-        for (key, view) in parsed.tensors() {
-            let stored = Stored {
-                file: file.clone(),
-                shape: view.shape().to_vec(),
-                dtype: view.dtype(),
-                content: content.slice_ref(view.data()),
-            };
-            if self.tensors.insert(key.clone(), stored).is_some() {
-                return Err(damaged(format!("tensor {key} is in two shards")));
-            }
+        if let Some((key, asking)) = asked.iter().find(|(key, a)| !a.optional && !found.contains(*key)) {
+            let (key, wanted) = (key.clone(), asking.shape.clone());
+            return Err(Error::MissingTensor { file: origin, key, wanted });
         }
-        self.files.push(file);
-        Ok(())
+        no_surplus(&shards, |key| asked.get(bare(key, prefix)).is_some())?;
+        Ok(Self { shards, origin, prefix, elements: asked.elements() })
     }
 
-    /// From here on, `prefix` stands before every key.
-    pub fn set_prefix(&mut self, prefix: &'static str) {
-        self.prefix = prefix;
+    /// Length of the part's files in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.file.bytes()).sum()
     }
 
-    /// Whether a tensor of this full name is there.
-    pub fn holds(&self, key: &str) -> bool {
-        self.tensors.contains_key(key)
+    /// Most bytes of memory that loading takes at one time, and bytes that stay taken. Mapped files count as
+    /// nothing: the system drops and reads their pages as it likes.
+    pub fn bytes_to_load(&self, precision: Precision) -> (u64, u64) {
+        let (all, largest) = self.elements;
+        match precision.widen {
+            // The files, all tensors in f32, and the largest one a second time while it is transposed.
+            true => (self.bytes() + 4 * (all + largest), 4 * all),
+            false => (0, 0),
+        }
     }
 
-    /// The names of the files that were read.
-    pub fn files(&self) -> &[String] {
-        &self.files
-    }
-
-    /// Ends the loading of this part.
+    /// Takes the bytes. A part that is converted at load is read into memory, where nobody can change it; one that
+    /// stays as it lies in the file is mapped.
     ///
     /// # Errors
-    /// [`Error::SurplusTensors`] if tensors are left that the architecture does not have.
-    pub fn finish(self) -> Result<(), Error> {
-        let count = self.tensors.len();
-        match self.tensors.into_iter().next() {
-            None => Ok(()),
-            Some((key, Stored { file, shape, .. })) => {
-                Err(Error::SurplusTensors { file, count, key, found: shape })
+    /// [`Error::ReadFile`] or [`Error::Memory`].
+    pub fn load(
+        self,
+        loading: &mut Loading<'_>,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<Weights, Error> {
+        let mut tensors = BTreeMap::new();
+        for Shard { file, header, claims } in self.shards {
+            let name = file.name().to_owned();
+            let content = match precision.widen {
+                true => loading.read(file)?,
+                false => loading.map(file)?,
+            };
+            let end = claims.iter().map(|claim| claim.range.end).max().unwrap_or_default();
+            if !content.starts_with(&header) || content.len() < end {
+                return Err(Error::FileChanged { file: name.into() });
+            }
+            for Claim { key, shape, dtype, range } in claims {
+                tensors.insert(
+                    bare(&key, self.prefix).to_owned(),
+                    Stored { shape, dtype, content: content.slice(range) },
+                );
             }
         }
+        Ok(Weights { tensors, origin: self.origin, device: device.clone(), precision })
     }
+}
 
-    /// Checks a tensor and drops it: one that the checkpoint has and the computation does not need.
-    pub(crate) fn discard(&mut self, key: &str, shape: &[usize]) -> Result<(), Error> {
-        self.take(key, shape).map(drop)
+/// The index of a part's shards: which shard holds which tensor.
+fn index(folder: &ModelFolder, file: &str, asked: &Asked) -> Result<BTreeMap<String, String>, Error> {
+    let (index, _) = folder.json::<Index>(file, header::bytes_max(asked.count()))?;
+    let wrong = |reason: String| Error::ParseWeights { file: file.into(), reason };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    for shard in index.weight_map.values() {
+        let good = shard.len() <= 128 && shard.chars().all(plain) && !shard.contains("..");
+        if !good || !shard.ends_with(".safetensors") {
+            return Err(wrong(format!("{} is not the name of a shard beside it", quoted(shard))));
+        }
     }
+    let shards = index.weight_map.values().collect::<BTreeSet<_>>().len();
+    match shards {
+        1..=SHARDS_MAX => Ok(index.weight_map),
+        _ => Err(wrong(format!("{shards} shards, wanted 1 to {SHARDS_MAX}"))),
+    }
+}
 
-    fn take(&mut self, key: &str, wanted: &[usize]) -> Result<Stored, Error> {
-        let key = format!("{}{key}", self.prefix);
-        let Some(stored) = self.tensors.remove(&key) else {
-            return Err(Error::MissingTensor { file: self.origin.clone(), key, wanted: wanted.into() });
-        };
-        if stored.shape != wanted {
-            let Stored { file, shape, .. } = stored;
-            return Err(Error::TensorShape { file, key, found: shape, wanted: wanted.into() });
-        }
-        if !matches!(stored.dtype, Dtype::BF16 | Dtype::F16 | Dtype::F32) {
-            return Err(Error::TensorType { file: stored.file, key, found: format!("{:?}", stored.dtype) });
-        }
-        Ok(stored)
+/// The name of a tensor without the prefix that some files give it.
+fn bare<'a>(key: &'a str, prefix: &str) -> &'a str {
+    key.strip_prefix(prefix).unwrap_or(key)
+}
+
+/// Compares a claim with the shape that is asked for under its name.
+fn compare(file: &str, claim: &Claim, wanted: &[usize]) -> Result<(), Error> {
+    let (file, key) = (file.to_owned(), claim.key.clone());
+    if claim.shape != wanted {
+        return Err(Error::TensorShape { file, key, found: claim.shape.clone(), wanted: wanted.into() });
+    }
+    match claim.dtype {
+        Dtype::BF16 | Dtype::F16 | Dtype::F32 => Ok(()),
+        other => Err(Error::TensorType { file, key, found: format!("{other:?}") }),
+    }
+}
+
+fn no_surplus(shards: &[Shard], is_asked: impl Fn(&str) -> bool) -> Result<(), Error> {
+    let claims = shards.iter().flat_map(|shard| shard.claims.iter().map(move |claim| (shard, claim)));
+    let surplus: Vec<_> = claims.filter(|(_, claim)| !is_asked(&claim.key)).collect();
+    match surplus.iter().min_by_key(|(_, claim)| &claim.key) {
+        None => Ok(()),
+        Some((shard, first)) => Err(Error::SurplusTensors {
+            file: shard.file.name().into(),
+            count: surplus.len(),
+            key: quoted(&first.key),
+            found: first.shape.clone(),
+        }),
+    }
+}
+
+impl Weights {
+    fn take<const D: usize>(&mut self, key: &str) -> Result<(Stored, [usize; D]), Error> {
+        let found = self.tensors.remove(key);
+        let found = found.and_then(|stored| Some((<[usize; D]>::try_from(&*stored.shape).ok()?, stored)));
+        // What is taken and what the configuration asks for are written down in two places of this crate.
+        let (shape, stored) = found.ok_or_else(|| Error::MissingTensor {
+            file: self.origin.clone(),
+            key: key.into(),
+            wanted: Vec::new(),
+        })?;
+        Ok((stored, shape))
     }
 
     /// A small tensor, in the type that the part computes with.
-    pub(crate) fn tensor<const D: usize>(
-        &mut self,
-        key: &str,
-        shape: [usize; D],
-    ) -> Result<Tensor<D>, Error> {
-        let values = self.take(key, &shape)?.to_f32();
-        let data = TensorData::new(values, shape);
+    pub fn tensor<const D: usize>(&mut self, key: &str) -> Result<Tensor<D>, Error> {
+        let (stored, shape) = self.take::<D>(key)?;
+        let data = TensorData::new(stored.to_f32()?, shape);
         Ok(Tensor::from_data(data, (&self.device, self.precision.compute)))
     }
 
     /// A large matrix `[rows, columns]` in the file's own type: a table from which rows are picked.
-    pub(crate) fn rows(&mut self, key: &str, rows: usize, columns: usize) -> Result<Tensor<2>, Error> {
-        let (data, dtype) = self.take(key, &[rows, columns])?.into_data();
+    pub fn rows(&mut self, key: &str) -> Result<Tensor<2>, Error> {
+        let (stored, _) = self.take::<2>(key)?;
+        // A slice would keep the whole of a file in memory for one tensor of it.
+        let (data, dtype) = stored.into_data(self.precision.widen)?;
         Ok(Tensor::from_data(data, (&self.device, dtype)))
     }
 
     /// `{key}.weight` `[outputs, inputs]` and, if the layer has one, `{key}.bias` `[outputs]`.
-    pub(crate) fn linear(
-        &mut self,
-        key: &str,
-        inputs: usize,
-        outputs: usize,
-        bias: bool,
-    ) -> Result<Linear, Error> {
+    pub fn linear(&mut self, key: &str) -> Result<Linear, Error> {
         let name = format!("{key}.weight");
         let weight = match self.precision.widen {
             // Row-major [inputs, outputs] multiplies 1.6 times faster on the CPU than a transposed view.
             true => {
-                let values = transpose(&self.take(&name, &[outputs, inputs])?.to_f32(), outputs, inputs);
+                let (stored, [outputs, inputs]) = self.take(&name)?;
+                let values = transpose(&stored.to_f32()?, outputs, inputs)?;
                 let data = TensorData::new(values, [inputs, outputs]);
                 Tensor::from_data(data, (&self.device, self.precision.compute))
             }
-            false => self.rows(&name, outputs, inputs)?.transpose(),
+            false => self.rows(&name)?.transpose(),
         };
-        let bias = match bias {
-            true => Some(self.tensor(&format!("{key}.bias"), [outputs])?),
+        let bias = format!("{key}.bias");
+        let bias = match self.tensors.contains_key(&bias) {
+            true => Some(self.tensor(&bias)?),
             false => None,
         };
         Ok(Linear { weight, bias })
     }
 
     /// `{key}.weight` and `{key}.bias` of a square convolution.
-    pub(crate) fn conv(
-        &mut self,
-        key: &str,
-        inputs: usize,
-        outputs: usize,
-        side: usize,
-    ) -> Result<Conv2d, Error> {
-        Ok(Conv2d {
-            weight: self.tensor(&format!("{key}.weight"), [outputs, inputs, side, side])?,
-            bias: self.tensor(&format!("{key}.bias"), [outputs])?,
-        })
+    pub fn conv(&mut self, key: &str) -> Result<Conv2d, Error> {
+        let weight = self.tensor(&format!("{key}.weight"))?;
+        Ok(Conv2d { weight, bias: self.tensor(&format!("{key}.bias"))? })
     }
 
     /// `{key}.weight` of an RMS norm.
-    pub(crate) fn rms_norm(&mut self, key: &str, width: usize, eps: f64) -> Result<RmsNorm, Error> {
-        Ok(RmsNorm { weight: self.tensor(&format!("{key}.weight"), [width])?, eps })
+    pub fn rms_norm(&mut self, key: &str, eps: f64) -> Result<RmsNorm, Error> {
+        Ok(RmsNorm { weight: self.tensor(&format!("{key}.weight"))?, eps })
     }
 
     /// `{key}.weight` and `{key}.bias` of a group norm.
-    pub(crate) fn group_norm(
-        &mut self,
-        key: &str,
-        channels: usize,
-        groups: usize,
-    ) -> Result<GroupNorm, Error> {
-        Ok(GroupNorm {
-            weight: self.tensor(&format!("{key}.weight"), [channels])?.reshape([1, channels, 1, 1]),
-            bias: self.tensor(&format!("{key}.bias"), [channels])?.reshape([1, channels, 1, 1]),
-            groups,
-        })
+    pub fn group_norm(&mut self, key: &str, groups: usize) -> Result<GroupNorm, Error> {
+        let mut column = |name: &str| {
+            let x = self.tensor::<1>(&format!("{key}.{name}"))?;
+            let channels = x.dims()[0];
+            Ok(x.reshape([1, channels, 1, 1]))
+        };
+        Ok(GroupNorm { weight: column("weight")?, bias: column("bias")?, groups })
     }
 }
 
 impl Stored {
     /// The values, whatever the type in the file.
-    fn to_f32(&self) -> Vec<f32> {
+    fn to_f32(&self) -> Result<Vec<f32>, Error> {
+        let mut values = room(self.shape.iter().product())?;
         match self.dtype {
-            Dtype::BF16 => {
-                pairs(&self.content).map(|b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)).collect()
-            }
-            Dtype::F16 => pairs(&self.content).map(|b| f16::from_le_bytes(b).to_f32()).collect(),
-            _ => self.content.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+            Dtype::BF16 => values
+                .extend(pairs(&self.content).map(|b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16))),
+            Dtype::F16 => values.extend(pairs(&self.content).map(|b| f16::from_le_bytes(b).to_f32())),
+            _ => values.extend(self.content.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b))),
         }
+        Ok(values)
     }
 
-    /// The bytes as they lie in the file, without a copy if they are aligned for their type.
-    fn into_data(self) -> (TensorData, DType) {
+    /// The bytes as they lie in the file; without a copy if they are aligned for their type and none is asked for.
+    fn into_data(self, copy: bool) -> Result<(TensorData, DType), Error> {
         let dtype = match self.dtype {
             Dtype::BF16 => DType::BF16,
             Dtype::F16 => DType::F16,
             _ => DType::F32,
         };
         let aligned = self.content.as_ptr().addr().is_multiple_of(dtype.size());
-        let content = match aligned {
+        let content = match aligned && !copy {
             true => Bytes::from_shared(self.content, AllocationProperty::Other),
-            false => Bytes::from_bytes_vec(self.content.to_vec()),
+            false => {
+                let mut bytes = room(self.content.len())?;
+                bytes.extend_from_slice(&self.content);
+                Bytes::from_bytes_vec(bytes)
+            }
         };
-        (TensorData::from_bytes(content, self.shape, dtype), dtype)
+        Ok((TensorData::from_bytes(content, self.shape, dtype), dtype))
     }
+}
+
+/// An empty list with room for `count` elements.
+fn room<T>(count: usize) -> Result<Vec<T>, Error> {
+    let mut list = Vec::new();
+    let no_memory = |_| Error::Memory { bytes: (count * size_of::<T>()) as u64 };
+    list.try_reserve_exact(count).map_err(no_memory)?;
+    Ok(list)
 }
 
 fn pairs(content: &[u8]) -> impl Iterator<Item = [u8; 2]> {
@@ -262,9 +327,10 @@ fn pairs(content: &[u8]) -> impl Iterator<Item = [u8; 2]> {
 }
 
 /// `[rows, columns]` to `[columns, rows]`, in tiles that stay in the cache.
-fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+fn transpose(values: &[f32], rows: usize, columns: usize) -> Result<Vec<f32>, Error> {
     const TILE: usize = 32;
-    let mut out = vec![0.0; values.len()];
+    let mut out = room(values.len())?;
+    out.resize(values.len(), 0.0);
     for r0 in (0..rows).step_by(TILE) {
         for c0 in (0..columns).step_by(TILE) {
             for r in r0..(r0 + TILE).min(rows) {
@@ -274,5 +340,5 @@ fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
             }
         }
     }
-    out
+    Ok(out)
 }

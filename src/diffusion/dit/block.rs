@@ -25,19 +25,19 @@ pub(super) struct Block {
 
 impl Block {
     pub fn load(weights: &mut Weights, at: &str, config: &Config, modulated: bool) -> Result<Self, Error> {
-        let (d, eps) = (config.dim, config.norm_eps);
+        let eps = config.norm_eps;
         let key = |name: &str| format!("{at}.{name}");
         let adaln_modulation = match modulated {
-            true => Some(weights.linear(&key("adaLN_modulation.0"), config.time_dim(), 4 * d, true)?),
+            true => Some(weights.linear(&key("adaLN_modulation.0"))?),
             false => None,
         };
         Ok(Self {
             attention: Attention::load(weights, &key("attention"), config)?,
-            attention_norm1: weights.rms_norm(&key("attention_norm1"), d, eps)?,
-            attention_norm2: weights.rms_norm(&key("attention_norm2"), d, eps)?,
-            feed_forward: FeedForward::load(weights, &key("feed_forward"), config)?,
-            ffn_norm1: weights.rms_norm(&key("ffn_norm1"), d, eps)?,
-            ffn_norm2: weights.rms_norm(&key("ffn_norm2"), d, eps)?,
+            attention_norm1: weights.rms_norm(&key("attention_norm1"), eps)?,
+            attention_norm2: weights.rms_norm(&key("attention_norm2"), eps)?,
+            feed_forward: FeedForward::load(weights, &key("feed_forward"))?,
+            ffn_norm1: weights.rms_norm(&key("ffn_norm1"), eps)?,
+            ffn_norm2: weights.rms_norm(&key("ffn_norm2"), eps)?,
             adaln_modulation,
         })
     }
@@ -88,11 +88,10 @@ struct Attention {
 
 impl Attention {
     fn load(weights: &mut Weights, at: &str, config: &Config) -> Result<Self, Error> {
-        let (d, e, eps) = (config.dim, config.head_dim(), config.norm_eps);
-        let mut square = |name: &str| weights.linear(&format!("{at}.{name}"), d, d, false);
+        let mut square = |name: &str| weights.linear(&format!("{at}.{name}"));
         let (to_q, to_k, to_v, to_out) =
             (square("to_q")?, square("to_k")?, square("to_v")?, square("to_out.0")?);
-        let mut norm = |name: &str| weights.rms_norm(&format!("{at}.{name}"), e, eps);
+        let mut norm = |name: &str| weights.rms_norm(&format!("{at}.{name}"), config.norm_eps);
         let (norm_q, norm_k) = (norm("norm_q")?, norm("norm_k")?);
         Ok(Self { to_q, to_k, to_v, to_out, norm_q, norm_k, heads: config.n_heads })
     }
@@ -126,12 +125,11 @@ struct FeedForward {
 }
 
 impl FeedForward {
-    fn load(weights: &mut Weights, at: &str, config: &Config) -> Result<Self, Error> {
-        let (d, f) = (config.dim, config.ffn_dim());
+    fn load(weights: &mut Weights, at: &str) -> Result<Self, Error> {
         Ok(Self {
-            w1: weights.linear(&format!("{at}.w1"), d, f, false)?,
-            w2: weights.linear(&format!("{at}.w2"), f, d, false)?,
-            w3: weights.linear(&format!("{at}.w3"), d, f, false)?,
+            w1: weights.linear(&format!("{at}.w1"))?,
+            w2: weights.linear(&format!("{at}.w2"))?,
+            w3: weights.linear(&format!("{at}.w3"))?,
         })
     }
 

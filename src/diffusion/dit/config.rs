@@ -1,6 +1,7 @@
 //! What `transformer/config.json` says.
 
-use crate::Error;
+use crate::asked::Asked;
+use crate::part::Configuration;
 use serde::Deserialize;
 
 /// Side of a patch, in latent places.
@@ -74,32 +75,94 @@ fn all_f_patch_size() -> Vec<usize> {
     vec![1]
 }
 
-impl Config {
-    /// Checks the relations between the numbers.
-    pub(super) fn check(&self, file: &str) -> Result<(), Error> {
-        let wrong = |reason: &str| Err(Error::ParseConfig { file: file.into(), reason: reason.into() });
+impl Configuration for Config {
+    const FOLDER: &'static str = "transformer";
+    const FILE: &'static str = "transformer/config.json";
+    const STEM: &'static str = "diffusion_pytorch_model";
+
+    fn check(&self) -> Result<(), &'static str> {
         let sizes = [self.dim, self.n_layers, self.n_heads, self.cap_feat_dim, self.in_channels];
         if !sizes.iter().all(|n| (1..=1 << 16).contains(n)) || self.n_refiner_layers > 1 << 10 {
-            return wrong("the sizes do not make a Z-Image transformer");
+            return Err("the sizes do not make a Z-Image transformer");
         }
         if !self.dim.is_multiple_of(self.n_heads)
             || self.axes_dims.iter().any(|d| d % 2 == 1 || *d > self.dim)
         {
-            return wrong("dim must be a multiple of n_heads, and every axis of axes_dims even");
+            return Err("dim must be a multiple of n_heads, and every axis of axes_dims even");
         }
         if self.axes_dims.iter().sum::<usize>() != self.dim / self.n_heads {
-            return wrong("axes_dims must add up to the width of a head, dim / n_heads");
+            return Err("axes_dims must add up to the width of a head, dim / n_heads");
         }
         if self.axes_lens.iter().any(|n| *n == 0 || *n > 1 << 16) {
-            return wrong("axes_lens must be positive");
+            return Err("axes_lens must be positive");
         }
         if self.n_kv_heads.is_some_and(|n| n != self.n_heads) || !self.qk_norm {
-            return wrong("only n_kv_heads = n_heads with qk_norm is supported");
+            return Err("only n_kv_heads = n_heads with qk_norm is supported");
         }
         if self.all_patch_size != [PATCH] || self.all_f_patch_size != [1] {
-            return wrong("only all_patch_size [2] and all_f_patch_size [1] are supported");
+            return Err("only all_patch_size [2] and all_f_patch_size [1] are supported");
         }
         Ok(())
+    }
+
+    fn asked(&self) -> Asked {
+        let (d, t, patch) = (self.dim, self.time_dim(), PATCH * PATCH * self.in_channels);
+        let mut asked = Asked::default();
+        asked.linear("t_embedder.mlp.0", TIME_SINUSOIDS, TIME_HIDDEN);
+        asked.linear("t_embedder.mlp.2", TIME_HIDDEN, t);
+        asked.linear("all_x_embedder.2-1", patch, d);
+        asked.norm("cap_embedder.0", self.cap_feat_dim);
+        asked.linear("cap_embedder.1", self.cap_feat_dim, d);
+        asked.tensor("x_pad_token", &[1, d]);
+        asked.tensor("cap_pad_token", &[1, d]);
+        asked.linear("all_final_layer.2-1.adaLN_modulation.1", t, d);
+        asked.linear("all_final_layer.2-1.linear", d, patch);
+        for (name, count, modulated) in [
+            ("noise_refiner", self.n_refiner_layers, true),
+            ("context_refiner", self.n_refiner_layers, false),
+            ("layers", self.n_layers, true),
+        ] {
+            (0..count).for_each(|i| self.ask_block(&mut asked, &format!("{name}.{i}"), modulated));
+        }
+        asked
+    }
+
+    fn parameters(&self) -> u64 {
+        let (d, f, t) = (self.dim as u64, self.ffn_dim() as u64, self.time_dim() as u64);
+        let block = 4 * d * d + 3 * d * f;
+        let modulation = 4 * d * t;
+        let (layers, refiners) = (self.n_layers as u64, self.n_refiner_layers as u64);
+        (layers + 2 * refiners) * block + (layers + refiners) * modulation
+    }
+}
+
+impl Config {
+    fn ask_block(&self, asked: &mut Asked, at: &str, modulated: bool) {
+        let (d, e, f) = (self.dim, self.head_dim(), self.ffn_dim());
+        let key = |name: &str| format!("{at}.{name}");
+        for name in ["to_q", "to_k", "to_v", "to_out.0"] {
+            asked.matrix(&key(&format!("attention.{name}")), d, d);
+        }
+        asked.norm(&key("attention.norm_q"), e);
+        asked.norm(&key("attention.norm_k"), e);
+        for name in ["attention_norm1", "attention_norm2", "ffn_norm1", "ffn_norm2"] {
+            asked.norm(&key(name), d);
+        }
+        asked.matrix(&key("feed_forward.w1"), d, f);
+        asked.matrix(&key("feed_forward.w2"), f, d);
+        asked.matrix(&key("feed_forward.w3"), d, f);
+        if modulated {
+            asked.linear(&key("adaLN_modulation.0"), self.time_dim(), 4 * d);
+        }
+    }
+
+    /// Bytes that one call holds at its fullest, beside the weights, for `tokens` tokens of image and caption.
+    ///
+    /// Attention: the stream, its norm, and queries, keys and values, each turned and copied into one piece. The
+    /// feed-forward layer: the stream, its norm, the sum, and three hidden layers. Each in f32.
+    pub(crate) fn bytes_to_compute(&self, tokens: u64) -> u64 {
+        let (d, f) = (self.dim as u64, self.ffn_dim() as u64);
+        4 * tokens * (12 * d).max(3 * d + 3 * f)
     }
 
     /// Width of one head.
@@ -116,27 +179,19 @@ impl Config {
     pub(super) fn time_dim(&self) -> usize {
         self.dim.min(256)
     }
-
-    /// Parameters in large matrices, which decide where the weights fit.
-    pub fn parameters(&self) -> u64 {
-        let (d, f, t) = (self.dim as u64, self.ffn_dim() as u64, self.time_dim() as u64);
-        let block = 4 * d * d + 3 * d * f;
-        let modulation = 4 * d * t;
-        let (layers, refiners) = (self.n_layers as u64, self.n_refiner_layers as u64);
-        (layers + 2 * refiners) * block + (layers + refiners) * modulation
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Config;
+    use crate::part::Configuration as _;
 
     #[test]
     fn the_released_sizes_make_6_15_billion_parameters() {
         let json = r#"{"dim": 3840, "n_layers": 30, "n_refiner_layers": 2, "n_heads": 30, "n_kv_heads": 30,
             "cap_feat_dim": 2560, "axes_dims": [32, 48, 48], "axes_lens": [1536, 512, 512], "qk_norm": true}"#;
         let config: Config = serde_json::from_str(json).unwrap();
-        config.check("config.json").unwrap();
+        config.check().unwrap();
         let billions = config.parameters() as f64 / 1e9;
         assert!((6.13..6.16).contains(&billions), "{billions}");
     }
@@ -146,6 +201,6 @@ mod tests {
         let json = r#"{"dim": 96, "n_layers": 2, "n_refiner_layers": 1, "n_heads": 3, "cap_feat_dim": 48,
             "axes_dims": [8, 12, 14], "axes_lens": [1536, 512, 512]}"#;
         let config: Config = serde_json::from_str(json).unwrap();
-        assert!(config.check("config.json").unwrap_err().to_string().contains("axes_dims"));
+        assert!(config.check().unwrap_err().contains("axes_dims"));
     }
 }

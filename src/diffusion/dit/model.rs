@@ -1,17 +1,16 @@
 //! The whole transformer: embedders, refiners, layers, final layer.
 
 use super::block::Block;
-use super::config::{Config, PATCH, SEQUENCE_MULTIPLE, TIME_HIDDEN, TIME_SINUSOIDS};
+use super::config::{Config, PATCH, SEQUENCE_MULTIPLE, TIME_SINUSOIDS};
 use super::patchify::{caption_positions, image_positions, padding, patchify, unpatchify};
 use super::rope::Rope;
+use crate::Error;
 use crate::layers::{Linear, RmsNorm, cast};
+use crate::part::Loaded;
 use crate::place::Precision;
 use crate::weights::Weights;
-use crate::{Error, ModelFolder};
 use burn::tensor::activation::silu;
 use burn::tensor::{DType, Device, Tensor, TensorData};
-
-const CONFIG_FILE: &str = "transformer/config.json";
 
 /// The diffusion transformer.
 pub struct Transformer {
@@ -47,54 +46,46 @@ impl Caption {
 }
 
 impl Transformer {
-    /// Loads `transformer/`; also names the files read.
+    /// Loads the layers.
     ///
     /// # Errors
-    /// Any that says what is wrong with the folder.
-    pub(crate) fn load(
-        folder: &ModelFolder,
-        device: &Device,
-        choose: impl Fn(u64) -> Precision,
-    ) -> Result<(Self, Vec<String>), Error> {
-        let config: Config = folder.json(CONFIG_FILE)?;
-        config.check(CONFIG_FILE)?;
-        let precision = choose(config.parameters());
-        let stem = "diffusion_pytorch_model";
-        let mut weights = Weights::open(folder, "transformer", stem, device, precision)?;
-        let mut files = weights.files().to_vec();
-        files.push(CONFIG_FILE.into());
+    /// [`Error::Memory`].
+    pub(crate) fn load(from: Loaded<Config>) -> Result<Self, Error> {
+        let Loaded { config, mut weights, precision, device } = from;
         let w = &mut weights;
-        let (d, t, patch) = (config.dim, config.time_dim(), PATCH * PATCH * config.in_channels);
         let blocks = |w: &mut Weights, name: &str, count: usize, modulated: bool| {
             let block = |i| Block::load(w, &format!("{name}.{i}"), &config, modulated);
             (0..count).map(block).collect::<Result<Vec<_>, _>>()
         };
-        let model = Self {
-            t_embedder: [
-                w.linear("t_embedder.mlp.0", TIME_SINUSOIDS, TIME_HIDDEN, true)?,
-                w.linear("t_embedder.mlp.2", TIME_HIDDEN, t, true)?,
-            ],
-            x_embedder: w.linear("all_x_embedder.2-1", patch, d, true)?,
-            cap_norm: w.rms_norm("cap_embedder.0", config.cap_feat_dim, config.norm_eps)?,
-            cap_embedder: w.linear("cap_embedder.1", config.cap_feat_dim, d, true)?,
-            x_pad_token: w.tensor("x_pad_token", [1, d])?,
-            cap_pad_token: w.tensor("cap_pad_token", [1, d])?,
+        Ok(Self {
+            t_embedder: [w.linear("t_embedder.mlp.0")?, w.linear("t_embedder.mlp.2")?],
+            x_embedder: w.linear("all_x_embedder.2-1")?,
+            cap_norm: w.rms_norm("cap_embedder.0", config.norm_eps)?,
+            cap_embedder: w.linear("cap_embedder.1")?,
+            x_pad_token: w.tensor("x_pad_token")?,
+            cap_pad_token: w.tensor("cap_pad_token")?,
             noise_refiner: blocks(w, "noise_refiner", config.n_refiner_layers, true)?,
             context_refiner: blocks(w, "context_refiner", config.n_refiner_layers, false)?,
             layers: blocks(w, "layers", config.n_layers, true)?,
-            final_modulation: w.linear("all_final_layer.2-1.adaLN_modulation.1", t, d, true)?,
-            final_linear: w.linear("all_final_layer.2-1.linear", d, patch, true)?,
-            device: device.clone(),
+            final_modulation: w.linear("all_final_layer.2-1.adaLN_modulation.1")?,
+            final_linear: w.linear("all_final_layer.2-1.linear")?,
+            device,
             precision,
             config,
-        };
-        weights.finish()?;
-        Ok((model, files))
+        })
     }
 
     /// Sizes of this transformer.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Bytes that a call holds at its fullest for a picture of `image_tokens` tokens and a caption of `caption_tokens`.
+    pub(crate) fn bytes_to_compute(&self, image_tokens: usize, caption_tokens: usize) -> u64 {
+        let padded = |tokens: usize| tokens.next_multiple_of(SEQUENCE_MULTIPLE) as u64;
+        let tokens = padded(image_tokens) + padded(caption_tokens);
+        let matrix = (self.config.dim * self.config.ffn_dim()) as u64;
+        self.config.bytes_to_compute(tokens) + self.precision.bytes_to_convert(matrix)
     }
 
     /// Most tokens of a caption: padded, they and the image behind them must find positions on the first axis.

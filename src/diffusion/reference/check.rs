@@ -1,13 +1,17 @@
 //! Runs every case of a reference folder and measures the distance to each golden tensor.
 
 use super::Tensors;
+use crate::error::quoted;
 use crate::pipeline::{Captions, Pipeline, host};
-use crate::{Error, Picture, Recipe, noise, schedule};
+use crate::{Error, Picture, Recipe, json, noise, schedule};
 use burn::tensor::{Tensor, TensorData};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
+
+/// Longest `cases.json` in bytes.
+const CASES_BYTES_MAX: u64 = 1 << 20;
 
 /// One comparison.
 #[derive(Debug)]
@@ -104,12 +108,12 @@ impl Default for Normalization {
 /// What keeps a case from running at all: a file that cannot be read, a recipe the model cannot make.
 pub fn check(dir: &Path, pipeline: &Pipeline, found: &mut dyn FnMut(Check)) -> Result<(), Error> {
     let file = dir.join("cases.json");
-    let text = std::fs::read(&file).map_err(|source| Error::ReadFile { file: file.clone(), source })?;
-    let cases: BTreeMap<String, Case> = serde_json::from_slice(&text)
+    let text = super::tensors::read(&file, CASES_BYTES_MAX)?;
+    let cases: BTreeMap<String, Case> = json::parse(&text)
         .map_err(|e| Error::ParseConfig { file: file.display().to_string(), reason: e.to_string() })?;
     for (name, case) in &cases {
-        if name.contains(['/', '\0']) {
-            let reason = format!("{name:?} cannot be the name of a case");
+        if name.len() > 100 || name.contains(|c: char| c == '/' || c.is_control()) {
+            let reason = format!("{} cannot be the name of a case", quoted(name));
             return Err(Error::ParseConfig { file: file.display().to_string(), reason });
         }
         let golden = Tensors::read(&dir.join(format!("{name}.safetensors")))?;
@@ -182,7 +186,7 @@ impl Run<'_> {
         self.compare("noise", &noise, |_| 1e-6)?;
         let noise = Tensor::<4>::from_data(TensorData::new(noise, shape), &pipeline.device);
 
-        let captions = pipeline.captions(&recipe)?;
+        let captions = pipeline.captions(&pipeline.tokens(&recipe)?)?;
         for tensor in golden.names().filter(|n| n.starts_with("transformer_t")) {
             if let Some(time) = tensor.strip_prefix("transformer_t").and_then(|t| t.parse().ok()) {
                 let output = pipeline.transformer.forward(noise.clone(), time, &captions.positive);

@@ -1,31 +1,38 @@
 //! A safetensors file of golden values.
 
-use crate::{Error, mmap};
-use safetensors::{Dtype, SafeTensors};
+use crate::Error;
+use crate::file::OpenFile;
+use crate::header::{self, Claim};
+use bytes::Bytes;
+use safetensors::Dtype;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Longest file of golden values in bytes.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+/// Most tensors in one.
+const TENSORS_MAX: usize = 10_000;
 
 /// Golden tensors by name.
 pub struct Tensors {
     file: String,
-    tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>,
+    tensors: BTreeMap<String, (Dtype, Vec<usize>, Bytes)>,
 }
 
 impl Tensors {
     /// Reads a whole file.
     ///
     /// # Errors
-    /// [`Error::ReadFile`] or [`Error::ParseWeights`].
+    /// [`Error::ReadFile`], [`Error::Memory`] or [`Error::ParseWeights`].
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let read = |source| Error::ReadFile { file: path.into(), source };
         let file = path.display().to_string();
-        let content = std::fs::File::open(path).and_then(|f| mmap::map(&f)).map_err(read)?;
-        let parsed = SafeTensors::deserialize(&content)
-            .map_err(|e| Error::ParseWeights { file: file.clone(), reason: e.to_string() })?;
-        let entry = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
-            (name, (view.dtype(), view.shape().to_vec(), view.data().to_vec()))
-        };
-        Ok(Self { file, tensors: parsed.tensors().into_iter().map(entry).collect() })
+        let content = read(path, FILE_BYTES_MAX)?;
+        let (_, claims) =
+            header::claims(&file, content.len() as u64, header::bytes_max(TENSORS_MAX), |count| {
+                Ok(content.slice(..count as usize))
+            })?;
+        let entry = |claim: Claim| (claim.key, (claim.dtype, claim.shape, content.slice(claim.range)));
+        Ok(Self { file, tensors: claims.into_iter().map(entry).collect() })
     }
 
     /// Names in order.
@@ -76,5 +83,18 @@ impl Tensors {
             Some((dtype, shape, content)) if *dtype == wanted => Ok((shape, content)),
             Some((dtype, ..)) => Err(Error::TensorType { file, key, found: format!("{dtype:?}") }),
         }
+    }
+}
+
+/// Reads a regular file of at most `bytes_max` bytes.
+///
+/// # Errors
+/// [`Error::ReadFile`] or [`Error::Memory`].
+pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Bytes, Error> {
+    let failed = |source| Error::ReadFile { file: path.into(), source };
+    let file = OpenFile::open(&path.canonicalize().map_err(failed)?)?;
+    match file.bytes() > bytes_max {
+        true => Err(failed(std::io::Error::other(format!("it has more than {bytes_max} bytes")))),
+        false => file.read(0, file.bytes()),
     }
 }

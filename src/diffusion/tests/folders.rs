@@ -1,57 +1,8 @@
 //! Model folders that are wrong in one way each: the error names the file, the tensor and what was wanted.
 
+use super::copy::{Copy, TRANSFORMER, VAE};
 use crate::{ModelFolder, Pipeline, Place};
-use std::path::{Path, PathBuf};
-
-const TRANSFORMER: &str = "transformer/diffusion_pytorch_model-00001-of-00004.safetensors";
-const VAE: &str = "vae/diffusion_pytorch_model.safetensors";
-
-/// A copy of the tiny checkpoint that goes away with the test.
-struct Copy(PathBuf);
-
-impl Copy {
-    fn new(name: &str) -> Self {
-        let to = std::env::temp_dir().join(format!("diffusion-{name}-{}", std::process::id()));
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/zimage-tiny/model");
-        for part in ["tokenizer", "text_encoder", "transformer", "vae", "scheduler", "."] {
-            std::fs::create_dir_all(to.join(part)).unwrap();
-            for entry in std::fs::read_dir(from.join(part)).unwrap().flatten() {
-                if entry.file_type().unwrap().is_file() {
-                    std::fs::copy(entry.path(), to.join(part).join(entry.file_name())).unwrap();
-                }
-            }
-        }
-        Self(to)
-    }
-
-    fn edit(&self, file: &str, edit: impl Fn(&mut Vec<u8>)) {
-        let mut content = std::fs::read(self.0.join(file)).unwrap();
-        edit(&mut content);
-        std::fs::write(self.0.join(file), content).unwrap();
-    }
-
-    /// Replaces text in the header of a safetensors file, which keeps its length.
-    fn edit_header(&self, file: &str, from: &str, to: &str) {
-        assert_eq!(from.len(), to.len());
-        self.edit(file, |content| {
-            let at = content.windows(from.len()).position(|w| w == from.as_bytes()).unwrap();
-            content[at..at + to.len()].copy_from_slice(to.as_bytes());
-        });
-    }
-
-    /// The error of loading this folder has all of `wanted` in it.
-    fn check(&self, wanted: &[&str]) {
-        let folder = ModelFolder::open(&self.0).unwrap();
-        let error = Pipeline::load(&folder, Place::Cpu).err().expect("the folder loaded").to_string();
-        wanted.iter().for_each(|w| assert!(error.contains(w), "{error:?} lacks {w:?}"));
-    }
-}
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use std::path::Path;
 
 #[test]
 fn an_untouched_copy_loads() {

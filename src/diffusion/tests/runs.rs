@@ -1,7 +1,7 @@
 //! Runs of the demo model: previews, cancelling, limits, and what happens to numbers that are none.
 
 use crate::pipeline::host;
-use crate::{Error, Pipeline, Place, Progress, Recipe, demo};
+use crate::{Error, Pipeline, Place, Progress, Recipe, Reply, Tokens, demo};
 use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Tensor, TensorData};
@@ -28,7 +28,7 @@ fn recipe() -> Recipe {
 /// All pictures of a recipe.
 fn pictures(pipeline: &Pipeline, recipe: &Recipe) -> Vec<Vec<u8>> {
     let mut pictures = Vec::new();
-    let mut tell = |progress: Progress<'_>| {
+    let mut tell = |progress: Progress| {
         if let Progress::Picture(_, picture) = progress {
             assert_eq!((picture.width, picture.height), (recipe.width, recipe.height));
             pictures.push(picture.rgb);
@@ -60,13 +60,13 @@ fn a_preview_decodes_the_pooled_estimate_of_its_own_step() {
     let sigmas = golden.f32("sigmas").unwrap();
     let mut previews = Vec::new();
     let full = Recipe { width: 128, height: 128, steps: 8, seeds: vec![42], ..recipe() };
-    let mut tell = |progress: Progress<'_>| {
+    let mut tell = |progress: Progress| {
         if let Progress::Step(step) = progress {
-            previews.push(step.preview().unwrap());
+            previews.push(step.preview.unwrap());
         }
-        Continue(())
+        Reply::GoOn { preview: true }
     };
-    pipeline.generate(&full, &mut tell).unwrap();
+    pipeline.draw(&full, &pipeline.tokens(&full).unwrap(), &mut tell).unwrap();
     assert_eq!(previews.len(), 8);
     let mut before = golden.f32("noise").unwrap();
     for (i, preview) in previews.iter().enumerate() {
@@ -85,12 +85,13 @@ fn a_preview_decodes_the_pooled_estimate_of_its_own_step() {
 #[test]
 fn cancelling_ends_the_run_within_one_step() {
     let mut steps = 0;
-    let mut tell = |progress: Progress<'_>| match progress {
+    let mut tell = |progress: Progress| match progress {
         Progress::Step(step) if step.index == 2 => Break(()),
         Progress::Step(_) => {
             steps += 1;
             Continue(())
         }
+        Progress::Begun => Continue(()),
         Progress::Picture(..) => panic!("a cancelled run made a picture"),
     };
     let error = demo_pipeline().generate(&recipe(), &mut tell).unwrap_err();
@@ -99,9 +100,57 @@ fn cancelling_ends_the_run_within_one_step() {
 }
 
 #[test]
+fn cancelling_at_the_beginning_computes_nothing() {
+    let mut told = 0;
+    let mut tell = |_: Progress| {
+        told += 1;
+        Break(())
+    };
+    let error = demo_pipeline().generate(&recipe(), &mut tell).unwrap_err();
+    assert!(matches!(error, Error::Cancelled { steps_done: 0, step_count: 3 }), "{error}");
+    assert_eq!(told, 1);
+}
+
+#[test]
+fn a_preview_comes_with_the_step_after_it_was_asked_for() {
+    let pipeline = demo_pipeline();
+    let mut previews = Vec::new();
+    let mut tell = |progress: Progress| {
+        let preview = match progress {
+            Progress::Step(step) => {
+                previews.push((step.index, step.preview.is_some()));
+                step.index == 1
+            }
+            _ => false,
+        };
+        Reply::GoOn { preview }
+    };
+    pipeline.draw(&recipe(), &pipeline.tokens(&recipe()).unwrap(), &mut tell).unwrap();
+    assert_eq!(previews, [(1, false), (2, true), (3, false)]);
+}
+
+#[test]
+fn tokens_from_elsewhere_are_checked() {
+    let pipeline = demo_pipeline();
+    let draw = |prompt: Vec<u32>| {
+        let tokens = Tokens { prompt, negative_prompt: None };
+        pipeline.draw(&recipe(), &tokens, &mut |_| Reply::GoOn { preview: false }).unwrap_err().to_string()
+    };
+    assert!(draw(vec![1; 513]).contains("the limit is 512"));
+    assert!(draw(vec![1 << 30]).contains("outside the vocabulary"));
+    assert!(draw(Vec::new()).contains("could not encode"));
+}
+
+#[test]
+fn a_pipeline_can_be_asked_while_it_computes() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&demo_pipeline());
+}
+
+#[test]
 fn non_finite_latents_fail_the_job_at_their_step() {
     let pipeline = demo_pipeline();
-    let captions = pipeline.captions(&recipe()).unwrap();
+    let captions = pipeline.captions(&pipeline.tokens(&recipe()).unwrap()).unwrap();
     let shape = pipeline.latents_shape(&recipe(), 1);
     let mut noise = vec![0.5; shape.iter().product()];
     noise[3] = f32::NAN;
@@ -115,7 +164,7 @@ fn impossible_recipes_are_refused_before_any_work() {
     let pipeline = demo_pipeline();
     let check = |recipe: Recipe, want: &str| {
         let mut worked = false;
-        let mut tell = |_: Progress<'_>| {
+        let mut tell = |_: Progress| {
             worked = true;
             Continue(())
         };
@@ -137,14 +186,15 @@ fn impossible_recipes_are_refused_before_any_work() {
 fn the_smallest_picture_has_a_preview() {
     let small = Recipe { width: 16, height: 16, steps: 1, ..recipe() };
     let mut sides = Vec::new();
-    let mut tell = |progress: Progress<'_>| {
+    let mut tell = |progress: Progress| {
         if let Progress::Step(step) = progress {
-            let preview = step.preview().unwrap();
+            let preview = step.preview.unwrap();
             sides.push((preview.width, preview.height));
         }
-        Continue(())
+        Reply::GoOn { preview: true }
     };
-    demo_pipeline().generate(&small, &mut tell).unwrap();
+    let pipeline = demo_pipeline();
+    pipeline.draw(&small, &pipeline.tokens(&small).unwrap(), &mut tell).unwrap();
     assert_eq!(sides, [(8, 8)]);
 }
 

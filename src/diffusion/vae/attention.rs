@@ -17,9 +17,9 @@ pub(super) struct Attention {
 }
 
 impl Attention {
-    pub fn load(weights: &mut Weights, at: &str, channels: usize, groups: usize) -> Result<Self, Error> {
-        let group_norm = weights.group_norm(&format!("{at}.group_norm"), channels, groups)?;
-        let mut square = |name: &str| weights.linear(&format!("{at}.{name}"), channels, channels, true);
+    pub fn load(weights: &mut Weights, at: &str, groups: usize) -> Result<Self, Error> {
+        let group_norm = weights.group_norm(&format!("{at}.group_norm"), groups)?;
+        let mut square = |name: &str| weights.linear(&format!("{at}.{name}"));
         let (to_q, to_k, to_v, to_out) =
             (square("to_q")?, square("to_k")?, square("to_v")?, square("to_out.0")?);
         Ok(Self { group_norm, to_q, to_k, to_v, to_out })

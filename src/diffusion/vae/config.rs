@@ -1,7 +1,11 @@
 //! What `vae/config.json` says.
 
-use crate::Error;
+use crate::asked::Asked;
+use crate::part::Configuration;
 use serde::Deserialize;
+
+/// Most parameters, which are always held in f32; the released autoencoder has 84 million.
+const PARAMETERS_MAX: u64 = 1 << 30;
 
 /// Sizes and factors of the autoencoder. Unknown keys are ignored.
 #[derive(Clone, Debug, Deserialize)]
@@ -50,26 +54,113 @@ fn mid_block_add_attention() -> bool {
     true
 }
 
-impl Config {
-    pub(super) fn check(&self, file: &str) -> Result<(), Error> {
-        let wrong = |reason: &str| Err(Error::ParseConfig { file: file.into(), reason: reason.into() });
+impl Configuration for Config {
+    const FOLDER: &'static str = "vae";
+    const FILE: &'static str = "vae/config.json";
+    const STEM: &'static str = "diffusion_pytorch_model";
+
+    fn check(&self) -> Result<(), &'static str> {
         if self.block_out_channels.len() != 4 {
-            return wrong("block_out_channels must have four entries, for a factor of 8");
+            return Err("block_out_channels must have four entries, for a factor of 8");
         }
         let groups = self.norm_num_groups;
-        let fits = |c: &usize| groups > 0 && c.is_multiple_of(groups) && (1..=1 << 14).contains(c);
+        let fits = |c: &usize| groups > 0 && c.is_multiple_of(groups) && (1..=1 << 12).contains(c);
         if !self.block_out_channels.iter().all(fits) {
-            return wrong("every entry of block_out_channels must be a multiple of norm_num_groups");
+            return Err(
+                "every entry of block_out_channels must be a multiple of norm_num_groups, up to 4096",
+            );
         }
         if !(1..=64).contains(&self.latent_channels) || !(1..=16).contains(&self.layers_per_block) {
-            return wrong("latent_channels or layers_per_block is out of range");
+            return Err("latent_channels or layers_per_block is out of range");
         }
         if self.use_quant_conv || self.use_post_quant_conv || !self.mid_block_add_attention {
-            return wrong("quant convolutions, and a middle without attention, are not supported");
+            return Err("quant convolutions, and a middle without attention, are not supported");
         }
         if !self.scaling_factor.is_normal() || !self.shift_factor.is_finite() {
-            return wrong("scaling_factor and shift_factor must be finite, and the first not zero");
+            return Err("scaling_factor and shift_factor must be finite, and the first not zero");
+        }
+        if self.parameters() > PARAMETERS_MAX {
+            return Err("the sizes make an autoencoder of more than 2^30 parameters");
         }
         Ok(())
+    }
+
+    fn asked(&self) -> Asked {
+        let mut asked = Asked::default();
+        let (shallowest, deepest) = (self.block_out_channels[0], self.block_out_channels[3]);
+        let latents = self.latent_channels;
+        self.ask_half(&mut asked, "encoder", [3, shallowest, deepest, 2 * latents]);
+        self.ask_half(&mut asked, "decoder", [latents, deepest, shallowest, 3]);
+        let up = self.block_out_channels.iter().rev().copied();
+        let down = self.block_out_channels.iter().copied();
+        self.ask_levels(&mut asked, "encoder.down_blocks", "downsamplers", self.layers_per_block, down);
+        self.ask_levels(&mut asked, "decoder.up_blocks", "upsamplers", self.layers_per_block + 1, up);
+        asked
+    }
+
+    fn parameters(&self) -> u64 {
+        self.asked().elements().0
+    }
+}
+
+impl Config {
+    /// Bytes that decoding holds at its fullest for a picture of `pixels` pixels: at the widest level, its input, and
+    /// what a norm or a convolution makes of it, four times as large in all; one more for what is on its way.
+    pub(super) fn bytes_to_decode(&self, pixels: u64) -> u64 {
+        let levels = (0..4).map(|level| {
+            // The first block of a level still has the channels of the one below.
+            let below = self.block_out_channels[3.min(level + 1)];
+            let channels = self.block_out_channels[level].max(below) as u64;
+            5 * 4 * channels * (pixels >> (2 * level))
+        });
+        levels.max().unwrap_or_default()
+    }
+
+    /// What both halves have around their levels: `[inputs, first level, last level, outputs]` in channels.
+    fn ask_half(&self, asked: &mut Asked, half: &str, [inputs, first, last, outputs]: [usize; 4]) {
+        asked.conv(&format!("{half}.conv_in"), inputs, first, 3);
+        asked.group_norm(&format!("{half}.conv_norm_out"), last);
+        asked.conv(&format!("{half}.conv_out"), last, outputs, 3);
+        let middle = self.block_out_channels[3];
+        for i in 0..2 {
+            ask_resnet(asked, &format!("{half}.mid_block.resnets.{i}"), middle, middle);
+        }
+        let attention = format!("{half}.mid_block.attentions.0");
+        asked.group_norm(&format!("{attention}.group_norm"), middle);
+        for name in ["to_q", "to_k", "to_v", "to_out.0"] {
+            asked.linear(&format!("{attention}.{name}"), middle, middle);
+        }
+    }
+
+    /// The levels of one half in the order of the computation; all but the last change the size.
+    fn ask_levels(
+        &self,
+        asked: &mut Asked,
+        at: &str,
+        samplers: &str,
+        resnets: usize,
+        levels: impl Iterator<Item = usize>,
+    ) {
+        let mut inputs = None;
+        for (level, outputs) in levels.enumerate() {
+            for i in 0..resnets {
+                let from = if i == 0 { inputs.unwrap_or(outputs) } else { outputs };
+                ask_resnet(asked, &format!("{at}.{level}.resnets.{i}"), from, outputs);
+            }
+            if level < 3 {
+                asked.conv(&format!("{at}.{level}.{samplers}.0.conv"), outputs, outputs, 3);
+            }
+            inputs = Some(outputs);
+        }
+    }
+}
+
+fn ask_resnet(asked: &mut Asked, at: &str, inputs: usize, outputs: usize) {
+    asked.group_norm(&format!("{at}.norm1"), inputs);
+    asked.conv(&format!("{at}.conv1"), inputs, outputs, 3);
+    asked.group_norm(&format!("{at}.norm2"), outputs);
+    asked.conv(&format!("{at}.conv2"), outputs, outputs, 3);
+    if inputs != outputs {
+        asked.conv(&format!("{at}.conv_shortcut"), inputs, outputs, 1);
     }
 }

@@ -29,29 +29,28 @@ impl Decoder {
     pub(super) fn load(weights: &mut Weights, config: &Config) -> Result<Self, Error> {
         let groups = config.norm_num_groups;
         let channels: Vec<usize> = config.block_out_channels.iter().rev().copied().collect();
-        let (deepest, shallowest) = (config.block_out_channels[3], config.block_out_channels[0]);
         let mut up_blocks = Vec::new();
-        let mut inputs = deepest;
+        let mut inputs = config.block_out_channels[3];
         for (level, outputs) in channels.into_iter().enumerate() {
             let at = format!("decoder.up_blocks.{level}");
             let mut resnets = Vec::new();
             for i in 0..=config.layers_per_block {
-                let from = if i == 0 { inputs } else { outputs };
-                resnets.push(Resnet::load(weights, &format!("{at}.resnets.{i}"), from, outputs, groups)?);
+                let widens = i == 0 && inputs != outputs;
+                resnets.push(Resnet::load(weights, &format!("{at}.resnets.{i}"), groups, widens)?);
             }
             let upsampler = match level {
                 3 => None,
-                _ => Some(weights.conv(&format!("{at}.upsamplers.0.conv"), outputs, outputs, 3)?),
+                _ => Some(weights.conv(&format!("{at}.upsamplers.0.conv"))?),
             };
             up_blocks.push(UpBlock { resnets, upsampler });
             inputs = outputs;
         }
         Ok(Self {
-            conv_in: weights.conv("decoder.conv_in", config.latent_channels, deepest, 3)?,
-            mid_block: MidBlock::load(weights, "decoder.mid_block", deepest, groups)?,
+            conv_in: weights.conv("decoder.conv_in")?,
+            mid_block: MidBlock::load(weights, "decoder.mid_block", groups)?,
             up_blocks,
-            conv_norm_out: weights.group_norm("decoder.conv_norm_out", shallowest, groups)?,
-            conv_out: weights.conv("decoder.conv_out", shallowest, 3, 3)?,
+            conv_norm_out: weights.group_norm("decoder.conv_norm_out", groups)?,
+            conv_out: weights.conv("decoder.conv_out")?,
         })
     }
 

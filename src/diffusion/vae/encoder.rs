@@ -27,29 +27,28 @@ struct DownBlock {
 impl Encoder {
     pub(super) fn load(weights: &mut Weights, config: &Config) -> Result<Self, Error> {
         let groups = config.norm_num_groups;
-        let (shallowest, deepest) = (config.block_out_channels[0], config.block_out_channels[3]);
         let mut down_blocks = Vec::new();
-        let mut inputs = shallowest;
+        let mut inputs = config.block_out_channels[0];
         for (level, outputs) in config.block_out_channels.iter().copied().enumerate() {
             let at = format!("encoder.down_blocks.{level}");
             let mut resnets = Vec::new();
             for i in 0..config.layers_per_block {
-                let from = if i == 0 { inputs } else { outputs };
-                resnets.push(Resnet::load(weights, &format!("{at}.resnets.{i}"), from, outputs, groups)?);
+                let widens = i == 0 && inputs != outputs;
+                resnets.push(Resnet::load(weights, &format!("{at}.resnets.{i}"), groups, widens)?);
             }
             let downsampler = match level {
                 3 => None,
-                _ => Some(weights.conv(&format!("{at}.downsamplers.0.conv"), outputs, outputs, 3)?),
+                _ => Some(weights.conv(&format!("{at}.downsamplers.0.conv"))?),
             };
             down_blocks.push(DownBlock { resnets, downsampler });
             inputs = outputs;
         }
         Ok(Self {
-            conv_in: weights.conv("encoder.conv_in", 3, shallowest, 3)?,
+            conv_in: weights.conv("encoder.conv_in")?,
             down_blocks,
-            mid_block: MidBlock::load(weights, "encoder.mid_block", deepest, groups)?,
-            conv_norm_out: weights.group_norm("encoder.conv_norm_out", deepest, groups)?,
-            conv_out: weights.conv("encoder.conv_out", deepest, 2 * config.latent_channels, 3)?,
+            mid_block: MidBlock::load(weights, "encoder.mid_block", groups)?,
+            conv_norm_out: weights.group_norm("encoder.conv_norm_out", groups)?,
+            conv_out: weights.conv("encoder.conv_out")?,
         })
     }
 

@@ -13,10 +13,9 @@ pub use config::Config;
 pub use decoder::Decoder;
 pub use encoder::Encoder;
 
-use crate::place::Precision;
-use crate::weights::Weights;
-use crate::{Error, ModelFolder};
-use burn::tensor::{Device, Tensor};
+use crate::Error;
+use crate::part::Loaded;
+use burn::tensor::Tensor;
 
 /// Both halves of the autoencoder. Latents are scaled and shifted at this door.
 pub struct Vae {
@@ -26,21 +25,15 @@ pub struct Vae {
 }
 
 impl Vae {
-    /// Loads `vae/`; also names the files read.
+    /// Loads both halves.
     ///
     /// # Errors
-    /// Any that says what is wrong with the folder.
-    pub(crate) fn load(folder: &ModelFolder, device: &Device) -> Result<(Self, Vec<String>), Error> {
-        const CONFIG_FILE: &str = "vae/config.json";
-        let config: Config = folder.json(CONFIG_FILE)?;
-        config.check(CONFIG_FILE)?;
-        let mut weights = Weights::open(folder, "vae", "diffusion_pytorch_model", device, Precision::F32)?;
-        let mut files = weights.files().to_vec();
-        files.push(CONFIG_FILE.into());
+    /// [`Error::Memory`].
+    pub(crate) fn load(from: Loaded<Config>) -> Result<Self, Error> {
+        let Loaded { config, mut weights, .. } = from;
         let decoder = Decoder::load(&mut weights, &config)?;
         let encoder = Encoder::load(&mut weights, &config)?;
-        weights.finish()?;
-        Ok((Self { decoder, encoder, config }, files))
+        Ok(Self { decoder, encoder, config })
     }
 
     /// The picture of latents as the sampler holds them, values about 0 to 1, not yet clamped.
@@ -50,6 +43,11 @@ impl Vae {
     pub fn decode(&self, latents: Tensor<4>) -> Tensor<4> {
         let z = latents / self.config.scaling_factor + self.config.shift_factor;
         self.decoder.forward(z) / 2.0 + 0.5
+    }
+
+    /// Bytes that [`Vae::decode`] holds at its fullest for a picture of `pixels` pixels.
+    pub(crate) fn bytes_to_decode(&self, pixels: u64) -> u64 {
+        self.config.bytes_to_decode(pixels)
     }
 
     /// The mean of the encoder's distribution for a picture with values 0 to 1, neither shifted nor scaled.

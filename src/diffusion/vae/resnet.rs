@@ -18,22 +18,17 @@ pub(super) struct Resnet {
 }
 
 impl Resnet {
-    pub fn load(
-        weights: &mut Weights,
-        at: &str,
-        inputs: usize,
-        outputs: usize,
-        groups: usize,
-    ) -> Result<Self, Error> {
-        let conv_shortcut = match inputs == outputs {
-            true => None,
-            false => Some(weights.conv(&format!("{at}.conv_shortcut"), inputs, outputs, 1)?),
+    /// `widens`: whether the number of channels changes.
+    pub fn load(weights: &mut Weights, at: &str, groups: usize, widens: bool) -> Result<Self, Error> {
+        let conv_shortcut = match widens {
+            true => Some(weights.conv(&format!("{at}.conv_shortcut"))?),
+            false => None,
         };
         Ok(Self {
-            norm1: weights.group_norm(&format!("{at}.norm1"), inputs, groups)?,
-            conv1: weights.conv(&format!("{at}.conv1"), inputs, outputs, 3)?,
-            norm2: weights.group_norm(&format!("{at}.norm2"), outputs, groups)?,
-            conv2: weights.conv(&format!("{at}.conv2"), outputs, outputs, 3)?,
+            norm1: weights.group_norm(&format!("{at}.norm1"), groups)?,
+            conv1: weights.conv(&format!("{at}.conv1"))?,
+            norm2: weights.group_norm(&format!("{at}.norm2"), groups)?,
+            conv2: weights.conv(&format!("{at}.conv2"))?,
             conv_shortcut,
         })
     }
@@ -57,10 +52,10 @@ pub(super) struct MidBlock {
 }
 
 impl MidBlock {
-    pub fn load(weights: &mut Weights, at: &str, channels: usize, groups: usize) -> Result<Self, Error> {
-        let mut resnet = |i| Resnet::load(weights, &format!("{at}.resnets.{i}"), channels, channels, groups);
+    pub fn load(weights: &mut Weights, at: &str, groups: usize) -> Result<Self, Error> {
+        let mut resnet = |i| Resnet::load(weights, &format!("{at}.resnets.{i}"), groups, false);
         let resnets = [resnet(0)?, resnet(1)?];
-        let attention = Attention::load(weights, &format!("{at}.attentions.0"), channels, groups)?;
+        let attention = Attention::load(weights, &format!("{at}.attentions.0"), groups)?;
         Ok(Self { resnets, attention })
     }
 

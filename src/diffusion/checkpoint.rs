@@ -1,0 +1,109 @@
+//! A whole checkpoint: all of it is checked before any weight is read.
+
+use crate::dit::{self, Transformer};
+use crate::error::quoted;
+use crate::file::OpenFile;
+use crate::folder::{CONFIG_BYTES_MAX, ModelFolder, ReadFile};
+use crate::loading::{LoadProgress, Loading};
+use crate::part::{Configuration as _, Part};
+use crate::place::Precision;
+use crate::qwen3::{self, TextEncoder};
+use crate::tokenizer::Tokenizer;
+use crate::vae::{self, Vae};
+use crate::{Error, schedule};
+use burn::tensor::Device;
+use serde::Deserialize;
+
+/// Bytes of memory that a tokenizer takes while it is read, for each byte of its file.
+const TOKENIZER_BYTES_PER_BYTE: u64 = 16;
+
+/// Memory for what does not grow with the model: buffers of threads, and what the allocator keeps for later.
+const SCRATCH_BYTES: u64 = 16 << 20;
+
+/// A checkpoint whose configurations, headers and tokenizer were read, and whose weights were not.
+pub(crate) struct Checkpoint {
+    schedule: schedule::Config,
+    schedule_file: ReadFile,
+    tokenizer: Tokenizer,
+    tokenizer_file: ReadFile,
+    text_encoder: Part<qwen3::Config>,
+    transformer: Part<dit::Config>,
+    vae: Part<vae::Config>,
+}
+
+/// The parts of a checkpoint, ready to compute.
+pub(crate) struct Parts {
+    pub schedule: schedule::Config,
+    pub tokenizer: Tokenizer,
+    pub text_encoder: TextEncoder,
+    pub transformer: Transformer,
+    pub vae: Vae,
+    /// SHA-256 over the files, see [`Loading`].
+    pub digest: [u8; 32],
+    /// Files whose bytes are used where they lie.
+    pub mapped: Vec<OpenFile>,
+}
+
+#[derive(Deserialize)]
+struct ModelIndex {
+    #[serde(rename = "_class_name")]
+    class_name: String,
+}
+
+impl Checkpoint {
+    /// Opens every file and checks what it claims. `choose` gives the precision of text encoder and transformer
+    /// for a number of parameters.
+    ///
+    /// # Errors
+    /// Any that says what is wrong with the folder.
+    pub fn open(folder: &ModelFolder, choose: impl Fn(u64) -> Precision) -> Result<Self, Error> {
+        const INDEX_FILE: &str = "model_index.json";
+        const SCHEDULE_FILE: &str = "scheduler/scheduler_config.json";
+        let (index, _) = folder.json::<ModelIndex>(INDEX_FILE, CONFIG_BYTES_MAX)?;
+        if index.class_name != "ZImagePipeline" {
+            let reason = format!("this is a {}, only ZImagePipeline is supported", quoted(&index.class_name));
+            return Err(Error::ParseConfig { file: INDEX_FILE.into(), reason });
+        }
+        let (schedule, schedule_file) = folder.json(SCHEDULE_FILE, CONFIG_BYTES_MAX)?;
+        let text_encoder = Part::open(folder, &choose)?;
+        let transformer: Part<dit::Config> = Part::open(folder, &choose)?;
+        let vae: Part<vae::Config> = Part::open(folder, |_| Precision::F32)?;
+        if vae.config.latent_channels != transformer.config.in_channels {
+            let reason = "the transformer and the autoencoder disagree on the latents' channels".into();
+            return Err(Error::ParseConfig { file: dit::Config::FILE.into(), reason });
+        }
+        let (tokenizer, tokenizer_file) = Tokenizer::open(folder)?;
+        Ok(Self { schedule, schedule_file, tokenizer, tokenizer_file, text_encoder, transformer, vae })
+    }
+
+    /// Most bytes of memory that [`Checkpoint::load`] holds at one time, what was read before it included.
+    pub fn bytes_to_load(&self) -> u64 {
+        let mut kept = self.tokenizer_file.content.len() as u64 * TOKENIZER_BYTES_PER_BYTE;
+        let mut peak = kept;
+        for (most, stays) in
+            [self.text_encoder.bytes_to_load(), self.transformer.bytes_to_load(), self.vae.bytes_to_load()]
+        {
+            peak = peak.max(kept + most);
+            kept += stays;
+        }
+        SCRATCH_BYTES + peak
+    }
+
+    /// Reads the weights, and hashes each file as it is read: in the order of the names, as the digest wants it.
+    ///
+    /// # Errors
+    /// [`Error::ReadFile`], [`Error::Memory`] or [`Error::FileChanged`].
+    pub fn load(self, device: &Device, tell: &mut dyn FnMut(LoadProgress)) -> Result<Parts, Error> {
+        let small = [&self.schedule_file, &self.tokenizer_file].map(|read| read.content.len() as u64);
+        let bytes = [self.text_encoder.bytes(), self.transformer.bytes(), self.vae.bytes()];
+        let mut loading = Loading::new(small.iter().chain(&bytes).sum(), tell);
+        loading.add(self.schedule_file);
+        let text_encoder = TextEncoder::load(self.text_encoder.load(&mut loading, device)?)?;
+        loading.add(self.tokenizer_file);
+        let transformer = Transformer::load(self.transformer.load(&mut loading, device)?)?;
+        let vae = Vae::load(self.vae.load(&mut loading, device)?)?;
+        let (digest, mapped) = loading.finish()?;
+        let Self { schedule, tokenizer, .. } = self;
+        Ok(Parts { schedule, tokenizer, text_encoder, transformer, vae, digest, mapped })
+    }
+}
