@@ -1,19 +1,19 @@
 //! What can go wrong, and which kind of trouble it is.
 
-use crate::engine::EngineError;
 use crate::request::Refusal;
+use audit::words::RequestRefusal;
 use std::path::PathBuf;
 
-/// Why an act was not done. No text repeats a prompt or a secret.
+/// Why an act was not done. No text repeats a prompt or a secret, and none speaks of a door's own words.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The request breaks a rule; nothing was done.
+    /// The request breaks a rule of the machine or of the model; nothing was done.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The engine refused or failed; no picture of this seed was made.
+    /// The engine began and did not end; no picture of this seed was made.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(#[from] engine::Error),
     /// The engine panicked; the job failed, the darkroom goes on.
     #[error("the engine crashed, and this picture was not made; the next request starts it anew")]
     EnginePanic,
@@ -23,14 +23,22 @@ pub enum Error {
     /// The vault refused or failed.
     #[error(transparent)]
     Vault(#[from] vault::Error),
-    /// The log refused or failed.
+    /// The log refused or failed, and nothing was done.
     #[error(transparent)]
-    Log(#[from] audit::Error),
-    /// Nobody has unlocked the vault.
+    Log(audit::Error),
+    /// Something is done for good, and its record could not be written.
+    #[error("{done}; but the log could not record it ({source}): the next unlock records it")]
+    Unrecorded {
+        /// What is done, as a sentence without its end.
+        done: String,
+        /// What the log said.
+        source: audit::Error,
+    },
+    /// Nobody has unlocked the vault, or it was locked since.
     #[error("the vault is locked; give its passphrase")]
     Locked,
     /// There is no vault yet.
-    #[error("there is no vault yet; make one with: lightproof vault init")]
+    #[error("there is no vault yet")]
     NoVault,
     /// An auditor's passphrase was given where a picture is needed.
     #[error("this passphrase is an auditor's: it proves the log and the state, and opens no picture")]
@@ -40,16 +48,32 @@ pub enum Error {
         "the vault is older than its log: the log knows epoch {epoch}, record {seq}; \
          an old copy was put back, bring the newest vault folder back"
     )]
-    VaultRolledBack {
+    RolledBack {
         /// The epoch on record.
         epoch: u64,
         /// The vault's record count on record.
         seq: u64,
     },
+    /// The vault was opened before, and remembers no log.
+    #[error(
+        "the vault remembers no log although it was opened before; an old copy was put back, \
+         bring the newest vault folder back"
+    )]
+    NoMark,
     /// There is a vault, and its log is gone.
     #[error("the log that belongs to this vault is missing from {}; bring the folder back", dir.display())]
     LogMissing {
         /// The log's folder.
+        dir: PathBuf,
+    },
+    /// There is a log, and the vault that it tells of is gone.
+    #[error(
+        "the vault that this log tells of is gone from {}; bring the folder back, with its file `anchor`. If it is lost for \
+         good, move it and the folder of the log away, and start anew",
+        dir.display()
+    )]
+    VaultMissing {
+        /// The vault's folder.
         dir: PathBuf,
     },
     /// As many requests wait as may wait.
@@ -58,6 +82,9 @@ pub enum Error {
         /// How many.
         waiting: usize,
     },
+    /// The asker's name for a request was given to another one before.
+    #[error("this name was given to another request before; give each request a name of its own")]
+    KeyReused,
     /// There is no such request, or it is forgotten.
     #[error("there is no such request any more; the pictures that it made are in the history")]
     NoJob,
@@ -71,18 +98,24 @@ pub enum Error {
     #[error("a part of the program failed; stop it and start it again, which finishes what was begun")]
     Broken,
     /// There is no such picture.
-    #[error("there is no picture {id}; see: lightproof history list")]
+    #[error("there is no picture {id}")]
     NotFound {
         /// What was asked for.
         id: String,
     },
-    /// The plain copy could not be written; none was left behind.
-    #[error("cannot write {}: {source}; nothing was exported", path.display())]
+    /// The plain copy could not be written.
+    #[error(
+        "cannot write {}: {source}; {}",
+        path.display(),
+        if *remains { "a part of the plain picture stays there: remove it" } else { "nothing was exported" }
+    )]
     ExportFile {
         /// The target.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+        /// What was written of it could not be removed again.
+        remains: bool,
     },
     /// A crash simulated between two effects.
     #[cfg(test)]
@@ -90,126 +123,207 @@ pub enum Error {
     Crash,
 }
 
-/// Kinds of trouble, for exit codes and status codes.
+/// Kinds of trouble. Each door has its own word and number for each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// A value that makes no sense.
-    Usage,
-    /// A rule forbids it.
-    Refused,
+pub enum Kind {
+    /// The prompt is empty, too long, or no text.
+    Prompt,
+    /// The size is not possible.
+    Size,
+    /// The number of steps is not possible.
+    Steps,
+    /// The seed is not possible.
+    Seed,
+    /// Another value is not possible.
+    Parameter,
+    /// A new passphrase is too weak.
+    WeakSecret,
+    /// A rule of the machine forbids it.
+    Policy,
+    /// An auditor's secret opens no picture.
+    AuditorOnly,
+    /// Too many requests wait.
+    QueueFull,
+    /// A name of a request was used for another one.
+    KeyReused,
+    /// The request has ended.
+    JobEnded,
+    /// The program ends.
+    Stopping,
+    /// Locked, or locked since.
+    Locked,
+    /// There is no vault.
+    NoVault,
+    /// A secret opens nothing.
+    WrongSecret,
+    /// There is a vault already.
+    VaultExists,
     /// There is no such thing.
     NotFound,
-    /// Locked, not initialised, or a wrong secret.
-    Locked,
-    /// Somebody else holds it.
+    /// It is there already, or may not be changed so.
+    Conflict,
+    /// Another process holds it.
     Busy,
     /// Does not fit on the disk.
-    Space,
-    /// A hash, chain or tag does not hold, or something is missing that must be there.
-    Integrity,
-    /// The log cannot be written.
+    Disk,
+    /// Does not fit in memory.
+    Memory,
+    /// A plain copy could not be written.
+    ExportFile,
+    /// What is stored does not hold, or is gone.
+    Damaged,
+    /// The engine failed.
+    Engine,
+    /// Somebody cancelled it.
+    Cancelled,
+    /// The log cannot be written; nothing was done.
     Log,
-    /// Cancelled.
-    Interrupted,
+    /// It is done, and not on record.
+    Unrecorded,
+    /// It is done but for the end of an old key.
+    Unfinished,
+    /// The key of an earlier roll remains, and nothing more is destroyed or changed before it is wiped.
+    OldKeyRemains,
+    /// A write failed, and only a new opening of the vault can tell what is on the disk.
+    Uncertain,
+    /// The folder of sealed pictures is absent, another one, or may not be read.
+    Outputs,
     /// Anything else.
-    Other,
+    Internal,
+}
+
+impl From<audit::Error> for Error {
+    fn from(error: audit::Error) -> Self {
+        Self::Log(error)
+    }
 }
 
 impl Error {
-    /// A stable word for programs.
-    pub fn code(&self) -> &'static str {
-        use audit::words::RequestRefusal as R;
-        match self {
-            Self::Refused(Refusal { reason, .. }) | Self::Engine(EngineError::Refused { reason, .. }) => {
-                match reason {
-                    R::PromptEmpty | R::PromptLength | R::PromptEncoding => "prompt",
-                    R::Size => "size",
-                    R::Steps => "steps",
-                    R::Seed => "seed",
-                    R::Policy | R::Permission => "policy",
-                    _ => "parameter",
-                }
-            }
-            Self::Engine(_) | Self::EnginePanic | Self::Encode(_) => "engine",
-            Self::QueueFull { .. } => "queue_full",
-            Self::JobEnded => "state",
-            Self::Stopping => "stopping",
-            Self::Locked => "locked",
-            Self::NoVault => "no_vault",
-            Self::AuditorOnly => "policy",
-            Self::Vault(vault::Error::WrongSecret | vault::Error::RecoveryCodeMistyped) => "passphrase",
-            Self::Vault(vault::Error::WeakSecret(_)) => "weak_passphrase",
-            Self::Vault(vault::Error::VaultExists(_)) => "setup_done",
-            _ => match self.trouble() {
-                Trouble::NotFound => "not_found",
-                Trouble::Space => "space",
-                Trouble::Integrity => "damaged",
-                Trouble::Log => "log",
-                _ => "internal",
-            },
+    /// Which kind of trouble this is.
+    pub fn kind(&self) -> Kind {
+        match self.own_kind() {
+            kind @ (Kind::Log | Kind::Internal) => lacks_room(self).unwrap_or(kind),
+            kind => kind,
         }
     }
 
-    /// Which kind of trouble this is.
-    pub fn trouble(&self) -> Trouble {
-        use audit::words::{GenerateFailure, RequestRefusal};
+    fn own_kind(&self) -> Kind {
         match self {
-            Self::Refused(Refusal { reason, .. }) | Self::Engine(EngineError::Refused { reason, .. }) => {
-                match reason {
-                    RequestRefusal::Policy | RequestRefusal::Permission => Trouble::Refused,
-                    RequestRefusal::DiskFull => Trouble::Space,
-                    RequestRefusal::NotFound => Trouble::NotFound,
-                    RequestRefusal::Locked => Trouble::Locked,
-                    RequestRefusal::Busy => Trouble::Busy,
-                    _ => Trouble::Usage,
-                }
-            }
-            Self::Engine(EngineError::Failed { reason: GenerateFailure::Cancelled, .. }) => {
-                Trouble::Interrupted
-            }
-            Self::Engine(_) | Self::EnginePanic | Self::Encode(_) => Trouble::Other,
-            Self::Vault(error) => vault_trouble(error),
-            Self::Log(error) => match error {
-                audit::Error::Busy { .. } => Trouble::Busy,
-                audit::Error::DiskFull => Trouble::Space,
-                audit::Error::Absent { .. } => Trouble::NotFound,
-                audit::Error::Lost { .. } | audit::Error::Broken { .. } | audit::Error::Diverged { .. } => {
-                    Trouble::Integrity
-                }
-                _ => Trouble::Log,
+            Self::Refused(Refusal { reason, .. }) => refusal_kind(*reason),
+            Self::Engine(engine::Error::Refused { rule, .. }) => refusal_kind(refusal_word(*rule)),
+            Self::Engine(engine::Error::Failed { cause, .. }) => match cause {
+                engine::Cause::Cancelled => Kind::Cancelled,
+                engine::Cause::Memory => Kind::Memory,
+                engine::Cause::NonFinite | engine::Cause::Other => Kind::Engine,
             },
-            Self::Locked | Self::NoVault | Self::AuditorOnly => Trouble::Locked,
-            Self::VaultRolledBack { .. } | Self::LogMissing { .. } => Trouble::Integrity,
-            Self::NotFound { .. } | Self::NoJob => Trouble::NotFound,
-            Self::QueueFull { .. } => Trouble::Busy,
-            Self::JobEnded | Self::Stopping => Trouble::Refused,
-            Self::Broken => Trouble::Other,
-            Self::ExportFile { source, .. } => match source.kind() {
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Trouble::Space,
-                _ => Trouble::Refused,
+            Self::EnginePanic | Self::Encode(_) => Kind::Engine,
+            Self::Vault(error) => vault_kind(error),
+            Self::Log(error) => log_kind(error),
+            Self::Unrecorded { .. } => Kind::Unrecorded,
+            Self::Locked => Kind::Locked,
+            Self::NoVault => Kind::NoVault,
+            Self::AuditorOnly => Kind::AuditorOnly,
+            Self::RolledBack { .. } | Self::NoMark | Self::LogMissing { .. } | Self::VaultMissing { .. } => {
+                Kind::Damaged
+            }
+            Self::QueueFull { .. } => Kind::QueueFull,
+            Self::KeyReused => Kind::KeyReused,
+            Self::NotFound { .. } | Self::NoJob => Kind::NotFound,
+            Self::JobEnded => Kind::JobEnded,
+            Self::Stopping => Kind::Stopping,
+            Self::Broken => Kind::Internal,
+            Self::ExportFile { source, .. } => match is_full(source) {
+                true => Kind::Disk,
+                false => Kind::ExportFile,
             },
             #[cfg(test)]
-            Self::Crash => Trouble::Other,
+            Self::Crash => Kind::Internal,
         }
     }
 }
 
-fn vault_trouble(error: &vault::Error) -> Trouble {
+/// Whether an error says that the disk is full, or somebody's share of it, or that a file may not grow.
+pub(crate) fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+/// Whether an error comes down to memory, a disk, a quota or a limit on the length of files.
+fn lacks_room(error: &(dyn std::error::Error + 'static)) -> Option<Kind> {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(system) if system.kind() == std::io::ErrorKind::OutOfMemory => Some(Kind::Memory),
+        Some(system) if is_full(system) => Some(Kind::Disk),
+        _ => error.source().and_then(lacks_room),
+    }
+}
+
+/// The log's word for what a model refuses.
+pub(crate) fn refusal_word(rule: engine::Rule) -> RequestRefusal {
+    match rule {
+        engine::Rule::PromptLength => RequestRefusal::PromptLength,
+        engine::Rule::PromptEncoding => RequestRefusal::PromptEncoding,
+        engine::Rule::Size => RequestRefusal::Size,
+        engine::Rule::Parameter => RequestRefusal::Parameter,
+        engine::Rule::Memory => RequestRefusal::Memory,
+    }
+}
+
+fn refusal_kind(reason: RequestRefusal) -> Kind {
+    use RequestRefusal as R;
+    match reason {
+        R::PromptEmpty | R::PromptLength | R::PromptEncoding => Kind::Prompt,
+        R::Size => Kind::Size,
+        R::Steps => Kind::Steps,
+        R::Seed => Kind::Seed,
+        R::Policy | R::Permission => Kind::Policy,
+        R::Locked => Kind::Locked,
+        R::Busy => Kind::QueueFull,
+        R::DiskFull => Kind::Disk,
+        R::Memory => Kind::Memory,
+        R::Engine => Kind::Engine,
+        R::NotFound => Kind::NotFound,
+        _ => Kind::Parameter,
+    }
+}
+
+fn log_kind(error: &audit::Error) -> Kind {
+    match error {
+        audit::Error::Busy { .. } => Kind::Busy,
+        audit::Error::DiskFull => Kind::Disk,
+        audit::Error::Absent { .. } => Kind::NotFound,
+        audit::Error::Lost { .. } | audit::Error::Broken { .. } | audit::Error::Diverged { .. } => {
+            Kind::Damaged
+        }
+        _ => Kind::Log,
+    }
+}
+
+fn vault_kind(error: &vault::Error) -> Kind {
     use vault::Error as E;
     match error {
-        E::NoVault(_) | E::WrongSecret | E::RecoveryCodeMistyped => Trouble::Locked,
-        E::Busy(_) => Trouble::Busy,
-        E::WeakSecret(_) | E::Limit(_) | E::Range { .. } => Trouble::Usage,
-        E::VaultExists(_) | E::NameTaken | E::IdTaken(_) | E::LastSlot | E::SlotsFull => Trouble::Refused,
-        E::UnknownObject(_) | E::Erased(_) | E::UnknownSlot(_) => Trouble::NotFound,
-        E::DiskFull => Trouble::Space,
+        E::NoVault(_) => Kind::NoVault,
+        E::WrongSecret | E::RecoveryCodeMistyped => Kind::WrongSecret,
+        E::WeakSecret(_) => Kind::WeakSecret,
+        E::Limit(_) | E::Range { .. } => Kind::Parameter,
+        E::VaultExists(_) => Kind::VaultExists,
+        E::NameTaken | E::IdTaken(_) | E::LastSlot | E::SlotsFull => Kind::Conflict,
+        E::UnknownObject(_) | E::Erased(_) | E::UnknownSlot(_) => Kind::NotFound,
+        E::Busy(_) => Kind::Busy,
+        E::DiskFull => Kind::Disk,
+        E::OutputsAbsent(_) | E::OutputsNotOurs(_) | E::OutputsForbidden(_) | E::OutputsUnreadable { .. } => {
+            Kind::Outputs
+        }
+        E::ObjectForbidden(_) => Kind::Outputs,
+        E::Unfinished(_) => Kind::Unfinished,
+        E::OldKeyRemains(_) => Kind::OldKeyRemains,
+        E::Poisoned | E::Unsettled(_) => Kind::Uncertain,
         E::KdfOutOfRange
         | E::Unsupported { .. }
         | E::HeaderTampered
         | E::EpochKeyGone { .. }
         | E::LogDamaged { .. }
         | E::ObjectMissing(_)
-        | E::ObjectDamaged { .. } => Trouble::Integrity,
-        _ => Trouble::Other,
+        | E::ObjectDamaged { .. } => Kind::Damaged,
+        _ => Kind::Internal,
     }
 }

@@ -1,46 +1,59 @@
 //! The transaction: a request becomes intend, generate, mark, seal, record, answer; likewise look, export, erase.
 //!
 //! Belongs here: the order of effects, once, for every door (command line, server); what may be asked; the PNG and
-//! its marks; the seam to the engine. Does not belong here: HTTP, terminals, Burn, fences.
+//! its marks; the seam to the engine. Does not belong here: HTTP, terminals, Burn, fences, and the
+//! words of any door.
 //!
 //! The rule behind every function: the intent is durable in the log before anything is done, the outcome is
 //! durable before anything is answered. A crash between any two effects leaves a request that is either done or
-//! not done, and the next unlock says on record which. Clock and randomness are arguments.
+//! not done, and the next unlock says on record which. Who does it, clock and randomness are arguments.
 //!
 //! | act | order of effects | function |
 //! |---|---|---|
-//! | generate | `generate.requested`, engine, per picture (sealed file, vault record, `object.created`, answer), `generate.finished` | [`Darkroom::generate`] |
+//! | ask | parse, limits, the model's own check; `request.refused`, or `generate.requested`, answer | [`Queue::check`], [`Queue::submit`] |
+//! | generate | engine, per picture (sealed file, vault record, `object.sealed`), `generate.finished` | `queue/worker.rs`, `keep.rs` |
 //! | look | decrypt, `object.viewed`, answer | [`Darkroom::view`] |
 //! | export | `object.export_requested`, decrypt, plain file, `object.exported`, answer | [`Darkroom::export`] |
-//! | ask | `generate.requested`, answer; later, from the queue, the rest of generate | [`Queue::submit`] |
-//! | erase | `object.erase_requested`, roll, `object.erased` each, answer | [`Darkroom::erase`] |
+//! | erase | `object.erase_requested` and the names, roll, `object.erased` each, answer | [`Darkroom::erase`] |
+//! | new secret | `vault.secret_requested`, roll, `vault.secret_changed`, answer | [`Darkroom::change_secret`] |
 
-mod acts;
-mod engine;
+mod checked;
+mod erase;
 mod error;
-mod generate;
+mod export;
+mod keep;
+mod list;
 mod marks;
 mod metadata;
 mod name;
 mod queue;
 mod reconcile;
+mod remember;
 mod request;
 mod room;
 mod secret;
 mod step;
 #[cfg(test)]
 mod tests;
+mod unlock;
+mod view;
+mod warning;
+mod who;
 
 /// What this interface speaks of, so that a door needs to know no other crate.
 pub use audit::words::{RequestRefusal, StartRefusal, StopReason};
 pub use audit::{Clock, Job as JobId, SystemClock};
+pub use engine::{Device, Engine, Model, Pixels};
 pub use vault::{Erasure, Grade, KdfParams, ObjectId, RecoveryCode, Secret};
 
-pub use acts::{Export, Page};
-pub use engine::{Engine, EngineError, Model, Pixels, Progress};
-pub use error::{Error, Trouble};
-pub use generate::{News, Tell};
+pub use checked::Checked;
+pub use error::{Error, Kind};
+pub use export::Export;
+pub use list::Page;
 pub use metadata::{Metadata, Summary, hex};
-pub use queue::{Job, JobState, Queue, Rules};
-pub use request::{Ask, GUIDANCE_MAX, Refusal, Request, SEED_MAX};
+pub use queue::{Job, JobState, Name, Queue, Rules};
+pub use request::{Ask, GUIDANCE_MAX, Refusal, SEED_MAX};
 pub use room::{Darkroom, Places, Posture, Start};
+pub use view::Previews;
+pub use warning::Warning;
+pub use who::{Door, Role, Who};

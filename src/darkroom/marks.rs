@@ -4,7 +4,7 @@
 //! (cv.iptc.org/newscodes/digitalsourcetype) and the TC260 `AIGC` label (GB 45438-2025). The packet is constant
 //! but for the object's pseudonym. No prompt, no parameter, no user.
 
-use crate::engine::Pixels;
+use engine::Pixels;
 
 /// Longest side of a sealed preview, in pixels.
 const PREVIEW_SIDE_PX_MAX: u32 = 256;

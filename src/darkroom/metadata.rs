@@ -1,7 +1,11 @@
 //! What is known of a picture besides its pixels. It lies in the sealed log, never beside the file.
 
-use crate::request::Request;
+use crate::checked::Checked;
+use audit::Digest;
+use engine::Settings;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 use vault::{Entry, ObjectId};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -36,20 +40,22 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    pub(crate) fn new(request: &Request, index: usize, job: audit::Job, slot: u16, model: &[u8; 32]) -> Self {
-        let kept = |text: &str| (request.remember_prompt && !text.is_empty()).then(|| text.to_owned());
+    /// Metadata of the picture `index` of a request.
+    pub(crate) fn new(checked: &Checked, index: usize, job: audit::Job, slot: u16, model: &[u8; 32]) -> Self {
+        let Settings { width, height, steps, guidance_milli, seeds } = &checked.prepared.settings;
+        let kept = |text: &Option<Zeroizing<String>>| text.as_ref().map(|text| text.to_string());
         Self {
             v: 1,
             job: job.to_string(),
             slot,
-            width: request.width,
-            height: request.height,
-            steps: request.steps,
-            guidance_milli: request.guidance_milli,
-            seed: request.seeds.get(index).copied().unwrap_or_default(),
+            width: *width,
+            height: *height,
+            steps: *steps,
+            guidance_milli: *guidance_milli,
+            seed: seeds.get(index).copied().unwrap_or_default(),
             model: hex(model),
-            prompt: kept(&request.prompt),
-            negative_prompt: kept(&request.negative_prompt),
+            prompt: kept(&checked.prompt),
+            negative_prompt: kept(&checked.negative_prompt),
         }
     }
 
@@ -94,6 +100,14 @@ pub(crate) fn pseudonym(id: ObjectId, salt: [u8; 16]) -> audit::Object {
     let mut padded = [0; 32]; // HMAC pads a short key with zeros anyway
     padded[..16].copy_from_slice(&salt);
     audit::object(&padded, &id.0)
+}
+
+/// What stands in the log for a sealed file with this SHA-256: whoever lacks the salt cannot tie the file to it.
+pub(crate) fn ciphertext_mac(salt: [u8; 16], sha256: [u8; 32]) -> Digest {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&salt).expect("HMAC takes a key of any length");
+    mac.update(b"sealed/v1\0");
+    mac.update(&sha256);
+    Digest(mac.finalize().into_bytes().into())
 }
 
 /// Lower-case hexadecimal.

@@ -1,29 +1,32 @@
 //! The bounded queue: requests wait for the one engine, and whoever asked sees how far they are.
 //!
-//! One thread works them off. It holds the darkroom for one effect at a time, so that lists, looks, erasures and the
-//! lock go on while a picture is in work. A request that was accepted has its intent on record; what becomes of it is
+//! One thread works them off. It holds the darkroom for numbers, keys and records only, so that lists, looks, erasures
+//! and the lock go on while a picture is in work. A request that was accepted has its intent on record; what becomes of it is
 //! on record too, whether it is carried out, cancelled, or left behind by a crash.
 //!
 //! Whoever needs both locks takes the darkroom's first, then the table's.
 
+mod check;
 mod table;
 mod worker;
 
-use crate::engine::{Engine, Model};
-use crate::generate::Hold;
-use crate::request::{Ask, Request};
+use crate::checked::Checked;
+use crate::keep::Intent;
+use crate::request::Ask;
 use crate::room::Darkroom;
+use crate::who::{Door, Who};
 use crate::{Error, marks};
 use audit::words::{GenerateFailure, RequestRefusal, StopReason};
+use engine::{Check, Engine, Model};
 use policy::{KeepPrompts, Limits};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use table::{Entry, Table};
-use vault::{Erasure, ObjectId, Secret, SlotInfo};
+use table::{Cancel, Entry, Table};
+use vault::{Erasure, ObjectId, Secret};
 use zeroize::Zeroizing;
 
-pub use table::{Job, JobState};
+pub use table::{Job, JobState, Name};
 
 /// What requests are held against.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +53,7 @@ struct Shared {
     wake: Condvar,
     watchers: AtomicUsize,
     model: Model,
+    checker: Arc<dyn Check>,
     rules: Rules,
     notify: Box<dyn Fn() + Send + Sync>,
 }
@@ -68,10 +72,10 @@ impl Queue {
     /// wait.
     ///
     /// # Errors
-    /// No thread could be started.
+    /// No thread could be started; the end is on record.
     pub fn start(
         darkroom: Darkroom,
-        mut engine: Box<dyn Engine + Send>,
+        mut engine: Box<dyn Engine>,
         rules: Rules,
         notify: impl Fn() + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
@@ -81,12 +85,24 @@ impl Queue {
             wake: Condvar::new(),
             watchers: AtomicUsize::new(0),
             model: engine.model().clone(),
+            checker: engine.checker(),
             rules,
             notify: Box::new(notify),
         });
         let of_worker = Arc::clone(&shared);
-        let worker =
-            thread::Builder::new().name("engine".into()).spawn(move || of_worker.work(&mut *engine))?;
+        #[cfg(test)]
+        let order = crate::step::CRASH.with_borrow(crate::step::Order::clone);
+        let life = move || {
+            #[cfg(test)]
+            crate::step::CRASH.set(order);
+            of_worker.work(&mut *engine);
+        };
+        let worker = thread::Builder::new().name("engine".into()).spawn(life).inspect_err(|_| {
+            // Nobody will close this queue.
+            if let Some(darkroom) = shared.darkroom.lock().ok().and_then(|mut held| held.take()) {
+                let _ = darkroom.leave(StopReason::Error);
+            }
+        })?;
         Ok(Self { shared, worker: Mutex::new(Some(worker)) })
     }
 
@@ -108,42 +124,54 @@ impl Queue {
         self.shared.with(act)
     }
 
-    /// Accepts a request: it is on record and will be carried out, or it is refused.
+    /// The same for an act with an answer of its own.
     ///
     /// # Errors
-    /// [`Error::QueueFull`] or what is wrong with the request, on record; [`Error::Locked`]; what the log says.
-    pub fn submit(&self, ask: Ask, key: Option<String>) -> Result<Job, Error> {
+    /// [`Error::Stopping`], or [`Error::Broken`] after a panic in an earlier act.
+    pub fn hold<T>(&self, act: impl FnOnce(&mut Darkroom) -> T) -> Result<T, Error> {
+        self.shared.with(|darkroom| Ok(act(darkroom)))
+    }
+
+    /// Holds a request against the limits and the model. What is wrong with it is on record before it is answered, as an
+    /// act of `who`, if it is known by then.
+    ///
+    /// # Errors
+    /// What is wrong with the request; what the log says.
+    pub fn check(&self, who: Option<&Who>, ask: Ask) -> Result<Checked, Error> {
+        self.shared.check(who, ask)
+    }
+
+    /// Accepts a request: it is on record and will be carried out.
+    ///
+    /// # Errors
+    /// [`Error::QueueFull`], on record; [`Error::KeyReused`]; [`Error::Locked`]; what the log says.
+    pub fn submit(&self, who: &Who, checked: Checked, name: Option<Name>) -> Result<Job, Error> {
         let Shared { rules, model, .. } = &*self.shared;
         self.with(|darkroom| {
-            darkroom.open_vault()?;
+            darkroom.vault_of(who)?;
             let waiting = {
                 let table = self.shared.table();
                 if table.stopping {
                     return Err(Error::Stopping);
                 }
-                if let Some(known) = table.entries.iter().find(|e| key.is_some() && e.key == key) {
-                    return Ok(table.view(known));
+                if let Some(name) = &name
+                    && let Some(known) = table.named(&name.text)
+                {
+                    let same = known.name.as_ref() == Some(name);
+                    return if same { Ok(table.view(known)) } else { Err(Error::KeyReused) };
                 }
                 table.entries.iter().filter(|e| e.job.state == JobState::Waiting).count()
             };
             if waiting >= rules.waiting_max {
-                darkroom.refuse(RequestRefusal::Busy)?;
+                darkroom.refuse(Some(who), RequestRefusal::Busy)?;
                 return Err(Error::QueueFull { waiting });
             }
-            let seed = darkroom.draw_seed()?;
-            let request = match Request::parse(ask, &rules.limits, rules.keep_prompts, model, seed) {
-                Ok(request) => request,
-                Err(refusal) => {
-                    darkroom.refuse(refusal.reason)?;
-                    return Err(refusal.into());
-                }
-            };
-            let intent = darkroom.intend(&request, model)?;
-            let job = Job::new(&request, intent.job, darkroom.now_ms());
+            let intent = darkroom.intend(who, &checked, model)?;
+            let job = Job::new(&checked.prepared.settings, intent.job, darkroom.now_ms());
             let id = job.id;
+            let work = Some((checked, intent));
             let mut table = self.shared.table();
-            let entry =
-                Entry { job, key, work: Some((request, intent)), started: None, cancel: None, preview: None };
+            let entry = Entry { job, name, work, started: None, cancel: None, preview: None };
             table.entries.push_back(entry);
             table.forget_old();
             Ok(self.shared.changed(table, id).expect("it was just put there"))
@@ -191,19 +219,21 @@ impl Queue {
     ///
     /// # Errors
     /// [`Error::NoJob`], [`Error::JobEnded`], or what the log says.
-    pub fn cancel(&self, id: audit::Job) -> Result<Job, Error> {
+    pub fn cancel(&self, who: &Who, id: audit::Job) -> Result<Job, Error> {
         self.with(|darkroom| {
+            darkroom.vault_of(who)?;
+            let cancel = Cancel { reason: GenerateFailure::Cancelled, by: Some(who.actor) };
             let mut table = self.shared.table();
             let entry = table.find_mut(id)?;
             let work = entry.work.take();
             match entry.job.state {
                 JobState::Waiting => entry.job.state = JobState::Cancelled,
-                JobState::Running => entry.cancel = Some(GenerateFailure::Cancelled),
+                JobState::Running => entry.cancel = Some(cancel),
                 _ => return Err(Error::JobEnded),
             }
             let job = self.shared.changed(table, id)?;
             if let Some((_, intent)) = work {
-                darkroom.fail(&intent, GenerateFailure::Cancelled, 0)?;
+                darkroom.fail(&intent, cancel.reason, 0, who.actor)?;
             }
             Ok(job)
         })
@@ -213,8 +243,8 @@ impl Queue {
     ///
     /// # Errors
     /// As there.
-    pub fn erase(&self, ids: &[ObjectId]) -> Result<Erasure, Error> {
-        let erased = self.with(|darkroom| darkroom.erase(ids));
+    pub fn erase(&self, who: &Who, ids: &[ObjectId]) -> Result<Erasure, Error> {
+        let erased = self.with(|darkroom| darkroom.erase(who, ids));
         self.shared.table().pictures_version += 1;
         (self.shared.notify)();
         erased
@@ -224,22 +254,25 @@ impl Queue {
     ///
     /// # Errors
     /// As [`Darkroom::unlock`].
-    pub fn unlock(&self, secret: &Secret) -> Result<SlotInfo, Error> {
+    pub fn unlock(&self, secret: &Secret, door: Door) -> Result<Who, Error> {
         self.with(|darkroom| {
-            let slot = darkroom.unlock(secret)?;
+            let who = darkroom.unlock(secret, door)?;
             self.shared.table().lock_when_empty = false;
-            Ok(slot)
+            Ok(who)
         })
     }
 
-    /// Locks the vault now. Waiting requests are cancelled, and the one in work will not be sealed.
+    /// Locks the vault now, as `who` asked for. Waiting requests are cancelled, and the one in work will not be sealed.
     ///
     /// # Errors
-    /// What vault and log say; the vault is locked all the same.
-    pub fn lock(&self) -> Result<(), Error> {
+    /// What vault and log say; the vault is locked all the same. [`Error::Locked`] if it was.
+    pub fn lock(&self, who: &Who) -> Result<(), Error> {
         let locked = self.with(|darkroom| {
-            let failed = self.shared.cancel_all(darkroom, GenerateFailure::Cancelled);
-            darkroom.lock().and(failed)
+            darkroom.vault_of(who)?;
+            let cancel = Cancel { reason: GenerateFailure::Cancelled, by: Some(who.actor) };
+            let waited = self.shared.cancel_all(cancel);
+            let failed = fail_all(darkroom, &waited, cancel);
+            darkroom.lock(Some(who)).and(failed)
         });
         (self.shared.notify)();
         locked
@@ -257,7 +290,10 @@ impl Queue {
     /// What vault and log say. [`Error::Stopping`] if it is closed already.
     pub fn close(&self, reason: StopReason) -> Result<(), Error> {
         self.shared.table().stopping = true;
-        let failed = self.with(|darkroom| self.shared.cancel_all(darkroom, GenerateFailure::Shutdown));
+        let cancel = Cancel { reason: GenerateFailure::Shutdown, by: None };
+        // Whatever became of the darkroom: what is in work must end.
+        let waited = self.shared.cancel_all(cancel);
+        let failed = self.with(|darkroom| fail_all(darkroom, &waited, cancel));
         self.shared.wake.notify_all();
         if let Some(worker) = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // Its panics are caught inside; there is nothing to learn from this one.
@@ -268,9 +304,15 @@ impl Queue {
     }
 }
 
-impl Hold for &Shared {
-    fn hold<T>(&mut self, act: impl FnOnce(&mut Darkroom) -> Result<T, Error>) -> Result<T, Error> {
-        self.with(act)
+#[cfg(test)]
+impl Queue {
+    /// Ends the queue without a word, and gives the darkroom back.
+    pub(crate) fn into_darkroom(self) -> Darkroom {
+        self.shared.table().stopping = true;
+        self.shared.wake.notify_all();
+        let worker = self.worker.lock().unwrap().take().unwrap();
+        worker.join().unwrap();
+        self.shared.darkroom.lock().unwrap().take().unwrap()
     }
 }
 
@@ -306,8 +348,9 @@ impl Shared {
         let _ = self.changed(table, id);
     }
 
-    /// Nothing waits afterwards, and what is in work ends within a step.
-    fn cancel_all(&self, darkroom: &mut Darkroom, reason: GenerateFailure) -> Result<(), Error> {
+    /// Nothing waits afterwards, and what is in work ends within a step. The requests that waited are to be put on record
+    /// as failed.
+    fn cancel_all(&self, cancel: Cancel) -> Vec<Intent> {
         let mut intents = Vec::new();
         let mut table = self.table();
         table.version += 1;
@@ -319,12 +362,18 @@ impl Shared {
                     entry.job.state = JobState::Cancelled;
                     entry.job.version = version;
                 }
-                JobState::Running => entry.cancel = Some(reason),
+                JobState::Running => entry.cancel = Some(cancel),
                 _ => {}
             }
         }
-        drop(table);
-        let ends = intents.iter().map(|intent| darkroom.fail(intent, reason, 0));
-        ends.collect::<Vec<_>>().into_iter().collect()
+        intents
     }
+}
+
+/// Puts requests that waited on record as cancelled; the first failure, if one cannot be.
+fn fail_all(darkroom: &mut Darkroom, intents: &[Intent], cancel: Cancel) -> Result<(), Error> {
+    let end =
+        |intent: &Intent| darkroom.fail(intent, cancel.reason, 0, cancel.by.unwrap_or(intent.who.actor));
+    let ends: Vec<_> = intents.iter().map(end).collect();
+    ends.into_iter().collect()
 }

@@ -1,101 +1,241 @@
-//! What a crash left: requests without an outcome, and files that somebody else removed.
+//! What earlier sessions left: requests without an outcome, a key that could not be wiped, files that somebody removed.
+//!
+//! It is judged at every unlock, by what the vault holds now and by where it stood at the request's own record.
 
-use crate::Error;
-use crate::metadata::{Metadata, pseudonym};
-use crate::room::{Darkroom, rolled_in_recovery};
-use audit::words::{Found, IntentKind};
-use audit::{Digest, Entry, Event, Object, OpenIntent};
-use sha2::{Digest as _, Sha256};
+use crate::metadata::{Metadata, ciphertext_mac, pseudonym};
+use crate::room::{Darkroom, Open, grade};
+use crate::{Error, Who};
+use audit::words::{Found, IntentKind, RollReason};
+use audit::{Digest, Entry, Event, Log, Object, OpenIntent, Order, VaultState};
 use std::collections::BTreeSet;
-use std::path::Path;
-use vault::State;
+use vault::{ObjectId, State, Vault};
 
 impl Darkroom {
     /// Called once the vault is open: finishes and records what the past left open.
     pub(crate) fn reconcile(&mut self) -> Result<(), Error> {
-        // One append, so that a crash in the middle leaves all of it to the next unlock: the first of these records
-        // names the vault's new state, by which the others are judged.
-        if let Some(recovery) = self.recovery.clone() {
-            let mut entries = self.finish_roll(recovery.vault)?;
-            for intent in recovery.open_intents {
-                entries.extend(self.look_into(&intent, recovery.vault.map(|known| known.epoch))?);
+        let past = self.log.unfinished()?;
+        // The first of these records names the vault's new state. A crash between them leaves the rest to the next unlock.
+        let mut entries = self.finish_roll(past.vault)?;
+        for intent in past.open_intents {
+            if !self.in_work.contains(&intent.job) {
+                entries.extend(self.look_into(&intent)?);
             }
-            for some in entries.chunks(audit::ENTRIES_MAX as usize) {
-                self.log.append(some)?;
-            }
-            self.recovery = None;
+        }
+        for some in entries.chunks(audit::ENTRIES_MAX as usize) {
+            self.log.append(some)?;
         }
         self.report_missing()
     }
 
-    /// The record of a roll that the log does not know of; its leftovers are removed.
-    fn finish_roll(&mut self, known: Option<audit::VaultState>) -> Result<Vec<Entry>, Error> {
-        let (open, ..) = self.parts()?;
-        let state = open.vault.state();
-        if known.is_some_and(|known| state.epoch > known.epoch) {
-            open.vault.sweep()?;
-            return Ok(vec![rolled_in_recovery(open.vault.state()).by_system()]);
+    /// What was found about the vault's own files: a file that was healed, a key that remains.
+    pub(crate) fn report_vault(&mut self) -> Result<(), Error> {
+        let (open, _, log) = self.open_parts()?;
+        if let Some(healed) = open.vault.healed() {
+            let found_sha256 = healed.found_sha256.map_or_else(|| Digest::of(&[]), Digest);
+            let event = Event::VaultHealed { found_sha256, found_bytes: healed.found_bytes };
+            log.append(&[event.by_system()])?;
         }
-        Ok(Vec::new())
+        // A key that remains keeps nobody out; it is reported as long as it does.
+        match open.wipe_old_key(log) {
+            Err(Error::Vault(_)) => Ok(()),
+            other => other.map(drop),
+        }
     }
 
-    /// The records that close an intent.
-    fn look_into(&mut self, intent: &OpenIntent, epoch_known: Option<u64>) -> Result<Vec<Entry>, Error> {
-        let outputs = self.places.outputs.clone();
-        let (open, ..) = self.parts()?;
-        let mut entries = Vec::new();
-        let (found, objects) = match intent.kind {
+    /// Nothing more is destroyed while a key remains that should be gone. What waited for its end is closed.
+    pub(crate) fn end_old_key(&mut self) -> Result<(), Error> {
+        let (open, _, log) = self.open_parts()?;
+        match open.wipe_old_key(log)? {
+            true => self.reconcile(),
+            false => Ok(()),
+        }
+    }
+
+    /// The record of a roll that the log does not know of; its leftovers are removed.
+    fn finish_roll(&mut self, known: Option<VaultState>) -> Result<Vec<Entry>, Error> {
+        let (open, ..) = self.open_parts()?;
+        let State { epoch, seq, root } = open.vault.state();
+        if known.is_none_or(|known| epoch <= known.epoch) {
+            return Ok(Vec::new());
+        }
+        // What cannot be removed now opens for nobody, and is removed at another time.
+        let _ = open.vault.sweep();
+        let reason = RollReason::Recovery;
+        let rolled =
+            Event::VaultRolled { reason, vault_epoch: epoch, vault_seq: seq, vault_root: Digest(root) };
+        Ok(vec![rolled.by_system()])
+    }
+
+    /// The records that close an intent; none if it is not to be closed yet.
+    fn look_into(&mut self, intent: &OpenIntent) -> Result<Vec<Entry>, Error> {
+        let (mut entries, found, objects) = match intent.kind {
             IntentKind::Generate => {
-                let job = intent.job.to_string();
-                let of_job = |entry: &&vault::Entry| Metadata::of(entry).is_some_and(|m| m.job == job);
-                let mut count = 0;
-                for entry in open.vault.list().filter(of_job) {
-                    count += 1;
-                    let object = pseudonym(entry.id, entry.salt);
-                    // Only what opens is put on record as a picture.
-                    if !intent.objects_seen.contains(&object) && open.vault.open_content(entry.id).is_ok() {
-                        entries.extend(late_record(entry, &outputs, open.vault.state(), object, intent));
-                    }
+                if self.open_vault()?.vault.outputs().is_err() {
+                    return Ok(Vec::new()); // what lies in the folder can be told once it is back
                 }
-                // Pictures that were made and erased since are counted by their records.
-                (share(count.max(intent.objects_done), intent.objects), count)
+                self.look_for_pictures(intent)?
             }
-            // An erasure is one roll: it happened for all of its objects or for none.
-            IntentKind::Erase => match epoch_known.is_some_and(|known| open.vault.state().epoch > known) {
-                true => (Found::Done, intent.objects),
-                false if intent.objects_done > 0 => (Found::Done, intent.objects),
-                false => (Found::Nothing, 0),
+            IntentKind::Erase => {
+                if self.open_vault()?.vault.notices().contains(&vault::Notice::OldKeyRemains) {
+                    return Ok(Vec::new()); // neither done nor not done, until that key is gone
+                }
+                self.look_for_erased(intent)?
+            }
+            IntentKind::Secret => match self.has_rolled_since(intent)? {
+                Some(true) => (Vec::new(), Found::Done, 0),
+                Some(false) => (Vec::new(), Found::Nothing, 0),
+                None => (Vec::new(), Found::Unknown, 0),
             },
             // Whether the copy was written whole cannot be seen from here.
-            _ => (Found::Unknown, 0),
+            _ => (Vec::new(), Found::Unknown, 0),
         };
         let reconciled = Event::RecoveryReconciled { kind: intent.kind, found, objects };
         entries.push(reconciled.by_system().job(intent.job));
         Ok(entries)
     }
 
+    /// The pictures of a request that the vault holds, with the records that they lack.
+    fn look_for_pictures(&mut self, intent: &OpenIntent) -> Result<(Vec<Entry>, Found, u64), Error> {
+        let vault = &self.open_vault()?.vault;
+        let job = intent.job.to_string();
+        let of_job = |entry: &&vault::Entry| Metadata::of(entry).is_some_and(|m| m.job == job);
+        let (mut entries, mut count) = (Vec::new(), 0);
+        for entry in vault.list().filter(of_job) {
+            count += 1;
+            let object = pseudonym(entry.id, entry.salt);
+            // Only what opens is put on record as a picture.
+            if !intent.objects_seen.contains(&object) && vault.open_content(entry.id).is_ok() {
+                entries.extend(late_record(vault, entry, object, intent));
+            }
+        }
+        // Pictures that were made and erased since are counted by their records.
+        Ok((entries, share(count.max(intent.objects_done), intent.objects), count))
+    }
+
+    /// An erasure is one roll: it happened for all of its objects or for none. Those that the request names are on record
+    /// as erased if the vault no longer holds them.
+    fn look_for_erased(&mut self, intent: &OpenIntent) -> Result<(Vec<Entry>, Found, u64), Error> {
+        let vault = &self.open_vault()?.vault;
+        let held: BTreeSet<[u8; 16]> = vault.list().map(|e| pseudonym(e.id, e.salt).0).collect();
+        let named = &intent.objects_named;
+        let gone: Vec<Object> = named.iter().copied().filter(|object| !held.contains(&object.0)).collect();
+        let happened = match named.len() as u64 == intent.objects {
+            true => gone.len() == named.len(),
+            // A log from before objects were named.
+            false => intent.objects_done > 0 || self.has_rolled_since(intent)? == Some(true),
+        };
+        if !happened {
+            return Ok((Vec::new(), Found::Nothing, 0));
+        }
+        let State { epoch, seq, root } = vault.state();
+        let erased = Event::ObjectErased {
+            grade: grade(vault.grade()),
+            vault_epoch: epoch,
+            vault_seq: seq,
+            vault_root: Digest(root),
+            cleanup_pending: false,
+        };
+        let unrecorded = gone.iter().filter(|object| !intent.objects_seen.contains(object));
+        let entries =
+            unrecorded.map(|object| erased.by(intent.actor).object(*object).job(intent.job)).collect();
+        Ok((entries, Found::Done, intent.objects))
+    }
+
+    /// Whether the vault was rolled since the request; `None` if its record does not tell.
+    fn has_rolled_since(&self, intent: &OpenIntent) -> Result<Option<bool>, Error> {
+        let epoch = self.open_vault()?.vault.state().epoch;
+        Ok(intent.vault.map(|known| epoch > known.epoch))
+    }
+
+    /// Takes the folder of sealed files for this vault's as it is, on the word of `who`: what is not there is missing from
+    /// here on. The pictures without a file, each of which is on record by then.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], or what vault and log say.
+    pub fn accept_missing(&mut self, who: &Who) -> Result<Vec<ObjectId>, Error> {
+        let (open, _, log) = self.parts(who)?;
+        open.vault.adopt_outputs()?;
+        let missing = open.vault.missing()?;
+        log.append(&[Event::OutputsAccepted { missing: missing.len() as u64 }.by(who.actor)])?;
+        self.report_missing()?;
+        Ok(missing)
+    }
+
     /// Each sealed file that somebody removed by hand is put on record once.
     fn report_missing(&mut self) -> Result<(), Error> {
         let audit = self.places.audit.clone();
-        let (open, _, log) = self.parts()?;
-        let missing = open.vault.missing();
+        let (open, _, log) = self.open_parts()?;
+        let missing = match open.vault.missing() {
+            // A folder that is absent, another one, or closed says nothing about any file: nothing is recorded.
+            Err(error) if is_of_outputs(&error) => return Ok(()),
+            missing => missing?,
+        };
         if missing.is_empty() {
             return Ok(());
         }
         // Only now, as it reads the whole log.
-        let known: BTreeSet<String> = audit::tail(&audit, u64::MAX)?
-            .iter()
-            .filter(|line| line.split(' ').nth(2) == Some("object.missing"))
-            .filter_map(|line| line.split(' ').find(|part| part.starts_with("o:")).map(str::to_owned))
-            .collect();
+        let mut known = BTreeSet::new();
+        for stored in audit::records(&audit, Order::OldestFirst)? {
+            let stored = stored?;
+            if stored.name == "object.missing" {
+                known.extend(stored.object.map(|object| object.0));
+            }
+        }
         for id in missing {
             let object = pseudonym(id, open.vault.get(id)?.salt);
-            if !known.contains(&object.to_string()) {
+            if !known.contains(&object.0) {
                 log.append(&[Event::ObjectMissing {}.by_system().object(object).failed()])?;
             }
         }
         Ok(())
     }
+}
+
+impl Open {
+    /// Wipes the key of an epoch that a roll ended, if it is still there. Whether one is gone that was on record as
+    /// remaining; both are on record.
+    fn wipe_old_key(&mut self, log: &Log) -> Result<bool, Error> {
+        let remained = log.unfinished()?.key_remains;
+        if let Err(error) = self.vault.wipe_old_key() {
+            let key_epoch = remained.unwrap_or(self.vault.state().epoch.saturating_sub(1));
+            log.append(&[Event::VaultKeyRemains { key_epoch }.by_system().failed()])?;
+            return Err(error.into());
+        }
+        if let Some(key_epoch) = remained {
+            log.append(&[Event::VaultKeyWiped { key_epoch }.by_system()])?;
+        }
+        Ok(remained.is_some())
+    }
+
+    /// What a roll came to, if that can be told. Otherwise its intent stays open, and a later unlock says what became of
+    /// it: the new state may or may not be in place, or it is and the old key remains.
+    pub(crate) fn rolled<T>(
+        &mut self,
+        rolled: Result<T, vault::Error>,
+        log: &Log,
+    ) -> Result<Result<T, vault::Error>, Error> {
+        match rolled {
+            Err(error @ vault::Error::Unfinished(_)) => {
+                let key_epoch = self.vault.state().epoch.saturating_sub(1);
+                log.append(&[Event::VaultKeyRemains { key_epoch }.by_system().failed()])?;
+                Err(error.into())
+            }
+            Err(error) if self.vault.is_poisoned() => {
+                self.unsettled = true;
+                Err(error.into())
+            }
+            told => Ok(told),
+        }
+    }
+}
+
+/// Whether an error is about the folder of sealed files as a whole.
+fn is_of_outputs(error: &vault::Error) -> bool {
+    use vault::Error as E;
+    matches!(
+        error,
+        E::OutputsAbsent(_) | E::OutputsNotOurs(_) | E::OutputsForbidden(_) | E::OutputsUnreadable { .. }
+    )
 }
 
 fn share(done: u64, wanted: u64) -> Found {
@@ -106,22 +246,15 @@ fn share(done: u64, wanted: u64) -> Found {
     }
 }
 
-/// `object.created` for a picture that was sealed just before a crash.
-fn late_record(
-    entry: &vault::Entry,
-    outputs: &Path,
-    state: State,
-    object: Object,
-    intent: &OpenIntent,
-) -> Option<Entry> {
-    let sealed = std::fs::read(outputs.join(format!("{}{}", entry.name, vault::SUFFIX))).ok()?;
+/// `object.sealed` for a picture that was sealed just before a crash.
+fn late_record(vault: &Vault, entry: &vault::Entry, object: Object, intent: &OpenIntent) -> Option<Entry> {
+    let sha256 = vault.ciphertext_sha256(entry.id).ok()?;
     let metadata = Metadata::of(entry)?;
-    let State { epoch, seq, root } = state;
-    let event = Event::ObjectCreated {
+    let State { epoch, seq, root } = vault.state();
+    let event = Event::ObjectSealed {
         width: metadata.width,
         height: metadata.height,
-        ciphertext_sha256: Digest(Sha256::digest(&sealed).into()),
-        ciphertext_bytes: sealed.len() as u64,
+        ciphertext_mac: ciphertext_mac(entry.salt, sha256),
         vault_epoch: epoch,
         vault_seq: seq,
         vault_root: Digest(root),

@@ -1,7 +1,7 @@
 //! What a person may ask for. A [`Request`] that exists is within every limit.
 
-use crate::engine::Model;
 use audit::words::RequestRefusal;
+use engine::{Model, Recipe, Settings};
 use policy::{KeepPrompts, Limits};
 use zeroize::Zeroizing;
 
@@ -31,22 +31,10 @@ pub struct Ask {
     pub remember_prompt: bool,
 }
 
-/// A request that may be carried out.
+/// A request within every limit of this machine.
 pub struct Request {
-    /// What the picture shows.
-    pub prompt: Zeroizing<String>,
-    /// What guidance leads away from; empty for nothing.
-    pub negative_prompt: Zeroizing<String>,
-    /// Width in pixels, a multiple of 16.
-    pub width: u32,
-    /// Height in pixels, a multiple of 16.
-    pub height: u32,
-    /// Transformer evaluations.
-    pub steps: u32,
-    /// Guidance in thousandths; 0 is off.
-    pub guidance_milli: u32,
-    /// One seed per picture, each one more than the one before.
-    pub seeds: Vec<u32>,
+    /// What is to be drawn.
+    pub recipe: Recipe,
     /// Keep the prompt in the sealed metadata.
     pub remember_prompt: bool,
 }
@@ -114,8 +102,13 @@ impl Request {
             );
         }
         let guidance = ask.guidance.unwrap_or(0.0);
-        if !(0.0..=GUIDANCE_MAX).contains(&guidance) {
-            let text = format!("guidance {guidance} is not possible; ask for 0 (off) to {GUIDANCE_MAX}");
+        let guidance_milli = (guidance * 1000.0).round() as u32;
+        // Off and almost off are different pictures.
+        let vanishes = guidance > 0.0 && guidance_milli == 0;
+        if !(0.0..=GUIDANCE_MAX).contains(&guidance) || vanishes {
+            let text = format!(
+                "guidance {guidance} is not possible; ask for 0 (off) to {GUIDANCE_MAX}, in steps of 0.001"
+            );
             return refuse(RequestRefusal::Parameter, text);
         }
         let count = ask.count.unwrap_or(1);
@@ -139,28 +132,15 @@ impl Request {
             let text = "the policy of this machine forbids keeping prompts; ask without it";
             return refuse(RequestRefusal::Policy, text.into());
         }
-        Ok(Self {
-            prompt,
-            negative_prompt,
+        let settings = Settings {
             width: width as u32,
             height: height as u32,
             steps: steps as u32,
-            guidance_milli: (guidance * 1000.0).round() as u32,
+            guidance_milli,
             seeds: (seed..seed + count).map(|s| s as u32).collect(),
-            remember_prompt: ask.remember_prompt,
-        })
-    }
-}
-
-impl std::fmt::Debug for Request {
-    /// Numbers only: a request may end up in a debug print, its prompt may not.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { width, height, steps, guidance_milli, .. } = self;
-        let count = self.seeds.len();
-        write!(
-            f,
-            "Request({width}x{height}, {steps} steps, guidance {guidance_milli}/1000, {count} pictures)"
-        )
+        };
+        let recipe = Recipe { prompt, negative_prompt, settings };
+        Ok(Self { recipe, remember_prompt: ask.remember_prompt })
     }
 }
 

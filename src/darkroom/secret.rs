@@ -1,61 +1,74 @@
-//! Who may open the vault: proving a right, and changing what proves it.
+//! Changing what proves a right to the vault.
 
 use crate::Error;
+use crate::export::vault_failure;
 use crate::room::Darkroom;
 use crate::step::{After, reach};
+use crate::who::Who;
 use audit::words::Proof;
-use audit::{Digest, Event};
-use vault::{RecoveryCode, Secret, SlotInfo, SlotKind, State};
+use audit::{Digest, Event, Job};
+use vault::{KdfParams, Random, RecoveryCode, Rolled, Secret, SlotKind, State, Vault};
 
 impl Darkroom {
-    /// Sets a new passphrase. `proof` is the old one or the recovery code.
+    /// Sets a new passphrase. `proof` is the old one or the recovery code; an open vault does not spare it.
     ///
     /// # Errors
     /// A wrong proof (put on record), a weak passphrase, or what vault and log say.
-    pub fn change_secret(&mut self, proof: &Secret, new: &Secret) -> Result<(), Error> {
-        let kdf = self.kdf;
-        let slot = match self.is_open() {
-            false => self.unlock(proof)?,
-            true => self.authenticate(proof)?,
+    pub fn change_secret(&mut self, who: &Who, proof: &Secret, new: &Secret) -> Result<(), Error> {
+        self.vault_of(who)?;
+        let by = match self.authenticate(proof)?.kind {
+            SlotKind::Recovery => Proof::Recovery,
+            _ => Proof::Passphrase,
         };
-        let by = if slot.kind == SlotKind::Recovery { Proof::Recovery } else { Proof::Passphrase };
-        let (open, random, log) = self.parts()?;
-        let rolled = open.vault.change_secret(proof, new, kdf, random);
-        let rolled =
-            rolled.inspect_err(|error| open.unsettled |= matches!(error, vault::Error::Unfinished(_)))?;
-        reach(After::Rolled)?;
-        log.append(&[secret_changed(rolled, by).by(open.actor)])?;
-        Ok(())
-    }
-
-    /// Whose secret this is, while the vault is open. A wrong one is put on record before it is answered.
-    pub(crate) fn authenticate(&mut self, secret: &Secret) -> Result<SlotInfo, Error> {
-        let (open, _, log) = self.parts()?;
-        let found = open.vault.authenticate(secret);
-        if matches!(found, Err(vault::Error::WrongSecret)) {
-            log.append(&[Event::VaultUnlockFailed {}.by_system().denied()])?;
-        }
-        Ok(found?)
+        self.change(who, by, |vault, kdf, random| Ok((vault.change_secret(proof, new, kdf, random)?, ())))
     }
 
     /// Draws a new recovery code; the old one opens nothing afterwards.
     ///
     /// # Errors
     /// [`Error::Locked`], or what vault and log say.
-    pub fn replace_recovery(&mut self) -> Result<RecoveryCode, Error> {
-        let kdf = self.kdf;
-        let (open, random, log) = self.parts()?;
-        let drawn = open.vault.replace_recovery(kdf, random);
-        let (rolled, code) =
-            drawn.inspect_err(|error| open.unsettled |= matches!(error, vault::Error::Unfinished(_)))?;
-        reach(After::Rolled)?;
-        log.append(&[secret_changed(rolled, Proof::Passphrase).by(open.actor)])?;
-        Ok(code)
+    pub fn replace_recovery(&mut self, who: &Who) -> Result<RecoveryCode, Error> {
+        self.change(who, Proof::Passphrase, |vault, kdf, random| vault.replace_recovery(kdf, random))
     }
-}
 
-fn secret_changed(rolled: vault::Rolled, by: Proof) -> Event {
-    let State { epoch, seq, root } = rolled.state;
-    let slot = rolled.slot.0.into();
-    Event::VaultSecretChanged { slot, by, vault_epoch: epoch, vault_seq: seq, vault_root: Digest(root) }
+    /// Intent, roll, outcome.
+    fn change<T>(
+        &mut self,
+        who: &Who,
+        by: Proof,
+        roll: impl FnOnce(&mut Vault, KdfParams, &mut dyn Random) -> Result<(Rolled, T), vault::Error>,
+    ) -> Result<T, Error> {
+        self.end_old_key()?;
+        let kdf = self.kdf;
+        let (open, random, log) = self.parts(who)?;
+        let job = Job::random()?;
+        let entry = |event: Event| event.by(who.actor).job(job);
+        log.append(&[entry(Event::VaultSecretRequested { by })])?;
+        open.cover_with_next(log)?;
+        let rolled = roll(&mut open.vault, kdf, random);
+        let (rolled, value) = match open.rolled(rolled, log)? {
+            Ok(done) => done,
+            Err(error) => {
+                let reason = vault_failure(&error);
+                log.append(&[entry(Event::VaultSecretFailed { reason }).failed()])?;
+                return Err(error.into());
+            }
+        };
+        reach(After::Rolled)?;
+        let State { epoch, seq, root } = rolled.state;
+        let changed = Event::VaultSecretChanged {
+            slot: rolled.slot.0.into(),
+            by,
+            vault_epoch: epoch,
+            vault_seq: seq,
+            vault_root: Digest(root),
+        };
+        match log.append(&[entry(changed)]) {
+            Ok(_) => Ok(value),
+            Err(source) => {
+                open.unsettled = true;
+                Err(Error::Unrecorded { done: "the new secret is set".into(), source })
+            }
+        }
+    }
 }

@@ -31,20 +31,25 @@ pub(crate) fn reach(_: After) -> Result<(), crate::Error> {
 }
 
 #[cfg(test)]
+pub(crate) type Order = std::sync::Arc<std::sync::Mutex<Option<(After, u32)>>>;
+
+#[cfg(test)]
 thread_local! {
-    /// Where to crash, and at which passing of that place.
-    pub(crate) static CRASH: std::cell::Cell<Option<(After, u32)>> = const { std::cell::Cell::new(None) };
+    /// Where to crash, and at which passing of that place. A queue's thread shares it with the one that started it.
+    pub(crate) static CRASH: std::cell::RefCell<Order> = std::cell::RefCell::default();
 }
 
 #[cfg(test)]
 pub(crate) fn reach(after: After) -> Result<(), crate::Error> {
-    match CRASH.get() {
+    let order = CRASH.with_borrow(Order::clone);
+    let mut order = order.lock().unwrap();
+    match *order {
         Some((place, 1)) if place == after => {
-            CRASH.set(None);
+            *order = None;
             Err(crate::Error::Crash)
         }
         Some((place, passings)) if place == after => {
-            CRASH.set(Some((place, passings - 1)));
+            *order = Some((place, passings - 1));
             Ok(())
         }
         _ => Ok(()),

@@ -1,10 +1,11 @@
 //! The requests that are known, and their views.
 
 use crate::Error;
-use crate::engine::Pixels;
-use crate::generate::Intent;
-use crate::request::Request;
+use crate::checked::Checked;
+use crate::keep::Intent;
+use audit::Actor;
 use audit::words::GenerateFailure;
+use engine::{Pixels, Settings};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +13,16 @@ use vault::ObjectId;
 
 /// Requests that have ended and can still be asked for.
 const ENDED_MAX: usize = 32;
+
+/// An asker's own name for a request, so that asking twice makes it once.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Name {
+    /// The name.
+    pub text: String,
+    /// A digest of what was asked for, which tells a repetition from another request of the same name.
+    pub asked: [u8; 32],
+}
+
 /// How far a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobState {
@@ -84,13 +95,19 @@ pub(super) struct Table {
 
 pub(super) struct Entry {
     pub job: Job,
-    /// The asker's own name for it, so that asking twice makes it once.
-    pub key: Option<String>,
+    pub name: Option<Name>,
     /// Until it is in work.
-    pub work: Option<(Request, Intent)>,
+    pub work: Option<(Checked, Intent)>,
     pub started: Option<Instant>,
-    pub cancel: Option<GenerateFailure>,
+    pub cancel: Option<Cancel>,
     pub preview: Option<Arc<Pixels>>,
+}
+
+/// Why a request in work is to end, and who wants it: nobody if the program itself does.
+#[derive(Clone, Copy)]
+pub(super) struct Cancel {
+    pub reason: GenerateFailure,
+    pub by: Option<Actor>,
 }
 
 impl Table {
@@ -102,6 +119,11 @@ impl Table {
     /// The same, to change it.
     pub fn find_mut(&mut self, id: audit::Job) -> Result<&mut Entry, Error> {
         self.entries.iter_mut().find(|e| e.job.id == id).ok_or(Error::NoJob)
+    }
+
+    /// The request that an asker named so.
+    pub fn named(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|e| e.name.as_ref().is_some_and(|known| known.text == name))
     }
 
     /// An entry with what depends on the others and on the time.
@@ -131,19 +153,19 @@ impl Table {
 }
 
 impl Job {
-    pub(super) fn new(request: &Request, id: audit::Job, created_ms: u64) -> Self {
+    pub(super) fn new(settings: &Settings, id: audit::Job, created_ms: u64) -> Self {
         Self {
             id,
             state: JobState::Waiting,
             ahead: 0,
             created_ms,
             elapsed: Duration::ZERO,
-            width: request.width,
-            height: request.height,
-            steps: request.steps,
-            guidance_milli: request.guidance_milli,
-            seed: request.seeds.first().copied().unwrap_or_default(),
-            count: request.seeds.len(),
+            width: settings.width,
+            height: settings.height,
+            steps: settings.steps,
+            guidance_milli: settings.guidance_milli,
+            seed: settings.seeds.first().copied().unwrap_or_default(),
+            count: settings.seeds.len(),
             picture: 0,
             step: 0,
             preview: 0,

@@ -1,13 +1,13 @@
 //! The thread that owns the engine.
 
 use super::Shared;
-use super::table::JobState;
+use super::table::{Cancel, JobState};
 use crate::Error;
-use crate::engine::{Engine, EngineError};
-use crate::generate::{Intent, News, carry_out};
-use crate::request::Request;
+use crate::checked::Checked;
+use crate::keep::Intent;
+use crate::metadata::Metadata;
 use audit::words::GenerateFailure;
-use std::ops::ControlFlow;
+use engine::{Cause, Engine, Pixels, Progress, Reply};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -25,12 +25,12 @@ impl Shared {
         while !table.stopping {
             let next = table.entries.iter_mut().find(|e| e.job.state == JobState::Waiting);
             if let Some(entry) = next
-                && let Some((request, intent)) = entry.work.take()
+                && let Some((checked, intent)) = entry.work.take()
             {
                 entry.job.state = JobState::Running;
                 entry.started = Some(Instant::now());
                 let _ = self.changed(table, intent.job);
-                self.carry_out(engine, &request, &intent);
+                self.carry_out(engine, &checked, &intent);
             } else if table.lock_when_empty {
                 drop(table);
                 self.lock_if_empty();
@@ -41,63 +41,58 @@ impl Shared {
         }
     }
 
-    fn carry_out(&self, engine: &mut dyn Engine, request: &Request, intent: &Intent) {
-        let id = intent.job;
-        let mut preview_at = Instant::now();
-        let mut tell = |news: News<'_>| {
-            let mut cancel = None;
-            match news {
-                News::Step { picture, index, count, preview } => {
-                    let due = index < count && Instant::now() >= preview_at;
-                    let mut pixels = None;
-                    if due && self.watchers.load(Ordering::Relaxed) > 0 {
-                        let before = Instant::now();
-                        pixels = preview().map(Arc::new);
-                        preview_at = before + PREVIEW_INTERVAL.max(before.elapsed() * PREVIEW_PAUSE);
-                    }
-                    self.update(id, |entry| {
-                        (entry.job.picture, entry.job.step) = (picture, index);
-                        if pixels.is_some() {
-                            entry.job.preview += 1;
-                            entry.preview = pixels;
-                        }
-                        cancel = entry.cancel;
-                    });
-                }
-                News::Made => self.update(id, |entry| cancel = entry.cancel),
-                News::Sealed(summary) => {
-                    self.table().pictures_version += 1;
-                    self.update(id, |entry| {
-                        entry.job.images.push(summary.id);
-                        cancel = entry.cancel;
-                    });
-                }
-            }
-            cancel.map_or(ControlFlow::Continue(()), ControlFlow::Break)
-        };
-        let ended = catch_unwind(AssertUnwindSafe(|| match engine.check(request) {
-            Ok(()) => carry_out(&mut &*self, intent, request, engine, &mut tell),
-            Err(error) => {
-                self.with(|darkroom| darkroom.fail(intent, GenerateFailure::Refused, 0))?;
-                Err(error.into())
-            }
+    /// Carries out what is on record, and puts its outcome there.
+    fn carry_out(&self, engine: &mut dyn Engine, checked: &Checked, intent: &Intent) {
+        let mut run =
+            Run { shared: self, checked, intent, done: 0, failure: None, previews: Previews::new() };
+        // The engine's own state is plain weights; what a panic leaves of the job is dropped here.
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            engine.generate(&checked.prepared, &mut |progress| run.hear(progress))
         }));
-        let outcome = ended.unwrap_or(Err(Error::Broken));
-        self.update(id, |entry| {
+        let outcome = match (run.failure.take(), ended) {
+            (Some(error), _) => Err(error),
+            (None, Err(_)) => Err(Error::EnginePanic),
+            (None, Ok(result)) => result.map_err(Error::from),
+        };
+        let done = run.done;
+        let cancel = self.table().find(intent.job).ok().and_then(|entry| entry.cancel);
+        let recorded = catch_unwind(AssertUnwindSafe(|| self.record_end(intent, &outcome, done, cancel)));
+        let outcome = recorded.unwrap_or(Err(Error::Broken)).and(outcome);
+        self.update(intent.job, |entry| {
             entry.preview = None;
             entry.job.elapsed = entry.started.map_or(Duration::ZERO, |started| started.elapsed());
             entry.job.state = match &outcome {
-                Ok(_) => JobState::Done,
+                Ok(()) => JobState::Done,
                 Err(Error::Locked) => JobState::Cancelled,
-                Err(Error::Engine(EngineError::Failed { reason, .. })) if entry.cancel == Some(*reason) => {
-                    JobState::Cancelled
-                }
+                Err(error) if is_cancelled(error) && cancel.is_some() => JobState::Cancelled,
                 Err(_) => JobState::Failed,
             };
             if entry.job.state == JobState::Failed {
                 entry.job.error = outcome.err().map(Arc::new);
             }
         });
+    }
+
+    fn record_end(
+        &self,
+        intent: &Intent,
+        outcome: &Result<(), Error>,
+        done: usize,
+        cancel: Option<Cancel>,
+    ) -> Result<(), Error> {
+        let elapsed = self.table().find(intent.job).ok().and_then(|entry| entry.started).map(|s| s.elapsed());
+        self.with(|darkroom| match outcome {
+            Ok(()) => darkroom.finish(intent, done, elapsed.unwrap_or_default().as_millis() as u64),
+            Err(error) if darkroom.is_unsettled() || is_unknown(error) => {
+                darkroom.leave_open(intent);
+                Ok(())
+            }
+            Err(error) => {
+                let cancel = cancel.filter(|_| is_cancelled(error));
+                let by = cancel.and_then(|cancel| cancel.by).unwrap_or(intent.who.actor);
+                darkroom.fail(intent, cancel.map_or(failure(error), |cancel| cancel.reason), done, by)
+            }
+        })
     }
 
     fn lock_if_empty(&self) {
@@ -108,7 +103,7 @@ impl Shared {
                 true => {
                     table.lock_when_empty = false;
                     drop(table);
-                    darkroom.lock()
+                    darkroom.lock(None)
                 }
                 // Somebody unlocked it at this very moment, or asked for a picture, which comes first.
                 false => Ok(()),
@@ -117,5 +112,134 @@ impl Shared {
         // The vault is locked in any case; what could not be written is found by whoever writes next.
         let _ = locked;
         (self.notify)();
+    }
+}
+
+/// One request in work.
+struct Run<'a> {
+    shared: &'a Shared,
+    checked: &'a Checked,
+    intent: &'a Intent,
+    /// Pictures on record.
+    done: usize,
+    failure: Option<Error>,
+    previews: Previews,
+}
+
+impl Run<'_> {
+    fn hear(&mut self, progress: Progress) -> Reply {
+        let id = self.intent.job;
+        let mut cancelled = false;
+        match progress {
+            Progress::Begun => self.shared.update(id, |entry| cancelled = entry.cancel.is_some()),
+            Progress::Step { picture, index, preview } => {
+                let pixels = preview.map(Arc::new);
+                self.shared.update(id, |entry| {
+                    (entry.job.picture, entry.job.step) = (picture, index);
+                    if pixels.is_some() {
+                        entry.job.preview += 1;
+                        entry.preview = pixels;
+                    }
+                    cancelled = entry.cancel.is_some();
+                });
+            }
+            // The decoder takes a while, and who cancels meanwhile means this picture.
+            Progress::Picture { picture, pixels } => {
+                self.shared.update(id, |entry| cancelled = entry.cancel.is_some());
+                if !cancelled {
+                    match self.keep(picture, pixels) {
+                        // With the last picture on record there is nothing left to cancel.
+                        Ok(was_cancelled) => cancelled = was_cancelled && self.done < self.checked.count(),
+                        Err(error) => {
+                            self.failure = Some(error);
+                            return Reply::Cancel;
+                        }
+                    }
+                }
+            }
+        }
+        match cancelled {
+            true => Reply::Cancel,
+            false => {
+                Reply::GoOn { preview: self.previews.next(self.shared.watchers.load(Ordering::Relaxed) > 0) }
+            }
+        }
+    }
+
+    /// Seals and records a picture; whether somebody has cancelled the request by then.
+    fn keep(&mut self, picture: usize, pixels: Pixels) -> Result<bool, Error> {
+        let (shared, intent) = (self.shared, self.intent);
+        let draft = shared.with(|darkroom| darkroom.draft(intent))?;
+        let (slot, digest) = (intent.who.slot, &shared.model.digest);
+        let metadata = Metadata::new(self.checked, picture, intent.job, slot, digest);
+        let sealed = draft.seal(pixels, metadata)?;
+        let summary = shared.with(|darkroom| darkroom.keep(intent, sealed))?;
+        self.done += 1;
+        shared.table().pictures_version += 1;
+        let mut cancelled = false;
+        shared.update(intent.job, |entry| {
+            entry.job.images.push(summary.id);
+            cancelled = entry.cancel.is_some();
+        });
+        Ok(cancelled)
+    }
+}
+
+/// When a preview is asked for. It is asked for one step ahead.
+struct Previews {
+    not_before: Instant,
+    asked: bool,
+    heard: Instant,
+}
+
+impl Previews {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { not_before: now, asked: false, heard: now }
+    }
+
+    /// Whether the next step should bring one.
+    fn next(&mut self, watched: bool) -> bool {
+        let now = Instant::now();
+        if self.asked {
+            // What a step with a preview took bounds what the preview took.
+            self.not_before = now + PREVIEW_INTERVAL.max((now - self.heard) * (PREVIEW_PAUSE - 1));
+        }
+        self.heard = now;
+        self.asked = watched && now >= self.not_before;
+        self.asked
+    }
+}
+
+fn is_cancelled(error: &Error) -> bool {
+    matches!(error, Error::Engine(engine::Error::Failed { cause: Cause::Cancelled, .. }))
+}
+
+/// Whether nobody can tell now what is on disk.
+fn is_unknown(error: &Error) -> bool {
+    match error {
+        Error::Unrecorded { .. } | Error::Log(_) => true,
+        #[cfg(test)]
+        Error::Crash => true,
+        _ => false,
+    }
+}
+
+/// The word for the log.
+fn failure(error: &Error) -> GenerateFailure {
+    match error {
+        Error::Locked => GenerateFailure::Cancelled,
+        Error::Engine(engine::Error::Failed { cause, .. }) => match cause {
+            Cause::Cancelled => GenerateFailure::Cancelled,
+            Cause::NonFinite => GenerateFailure::NonFinite,
+            Cause::Memory => GenerateFailure::Memory,
+            Cause::Other => GenerateFailure::EngineError,
+        },
+        Error::Engine(engine::Error::Refused { .. }) => GenerateFailure::Refused,
+        Error::EnginePanic => GenerateFailure::EnginePanic,
+        Error::Encode(_) => GenerateFailure::Encode,
+        Error::Vault(vault::Error::DiskFull) => GenerateFailure::DiskFull,
+        Error::Vault(_) => GenerateFailure::Vault,
+        _ => GenerateFailure::Internal,
     }
 }

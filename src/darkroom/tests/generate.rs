@@ -6,26 +6,33 @@ use super::*;
 fn no_answer_leaves_before_its_record() {
     let home = Home::new();
     let mut darkroom = home.unlocked();
-    let mut engine = TestEngine::new(Mood::Works);
-    let mut answered = 0;
-    let made = darkroom
-        .generate(&request(2), &mut engine, &mut |news| {
-            match news {
-                News::Step { .. } | News::Made => assert_eq!(home.count("generate.requested"), 1),
-                News::Sealed(summary) => {
-                    answered += 1;
-                    assert_eq!(home.count("object.created"), answered);
-                    let on_record =
-                        home.records().iter().any(|(_, l)| l.contains(&summary.pseudonym.to_string()));
-                    assert!(on_record);
-                }
-            }
-            ControlFlow::Continue(())
-        })
-        .unwrap();
-    assert_eq!(made.len(), 2);
+    let who = darkroom.who;
+    let (step, steps) = std::sync::mpsc::channel();
+    let engine = TestEngine { steps: Some(Mutex::new(steps)), ..TestEngine::new(Mood::Works) };
+    let queue = Queue::start(darkroom.darkroom.take().unwrap(), Box::new(engine), rules(), || ()).unwrap();
+    let checked = queue.check(Some(&who), ask(2)).unwrap();
+    assert_eq!(home.count("generate.requested"), 0, "a check asks for nothing yet");
+    let id = queue.submit(&who, checked, None).unwrap().id;
+    assert_eq!(home.count("generate.requested"), 1);
+    for answered in 1..=2 {
+        step.send(()).unwrap();
+        step.send(()).unwrap();
+        while queue.job(id).unwrap().images.len() < answered {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        assert!(home.count("object.sealed") >= answered);
+    }
+    while !queue.job(id).unwrap().state.is_over() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
     assert_eq!(home.count("generate.finished"), 1);
-    assert_eq!(made[1].metadata.as_ref().unwrap().seed, 6);
+    darkroom.darkroom = Some(queue.into_darkroom());
+    let made = darkroom.pictures();
+    let seeds: Vec<u32> = made.iter().map(|p| p.metadata.as_ref().unwrap().seed).collect();
+    assert_eq!(seeds, [6, 5]);
+    for picture in &made {
+        assert!(home.records().iter().any(|(_, l)| l.contains(&picture.pseudonym.to_string())));
+    }
     home.log_verifies();
 }
 
@@ -47,22 +54,43 @@ fn a_non_finite_picture_is_never_sealed() {
     let home = Home::new();
     let mut darkroom = home.unlocked();
     generate(&mut darkroom, 1, Mood::NonFinite).err().unwrap();
-    assert!(darkroom.list().unwrap().is_empty());
+    assert!(darkroom.pictures().is_empty());
     assert!(home.records().iter().any(|(_, line)| line.contains("reason=non_finite")));
+}
+
+/// Cancels a request for `count` pictures as soon as the engine tells what `at` says yes to.
+fn cancelled(home: &Home, count: i64, at: fn(&Progress) -> bool) -> Room {
+    let mut darkroom = home.unlocked();
+    let who = darkroom.who;
+    // The engine tells of it and waits until the request is cancelled.
+    let (told, tell) = std::sync::mpsc::channel();
+    let (go, on) = std::sync::mpsc::channel();
+    let on = Mutex::new(on);
+    let hear = Box::new(move |progress: &Progress| {
+        if at(progress) {
+            told.send(()).unwrap();
+            on.lock().unwrap().recv().unwrap();
+        }
+    });
+    let engine = TestEngine { hear, ..TestEngine::new(Mood::Works) };
+    let queue = Queue::start(darkroom.darkroom.take().unwrap(), Box::new(engine), rules(), || ()).unwrap();
+    let id = queue.submit(&who, queue.check(Some(&who), ask(count)).unwrap(), None).unwrap().id;
+    tell.recv().unwrap();
+    queue.cancel(&who, id).unwrap();
+    go.send(()).unwrap();
+    while !queue.job(id).unwrap().state.is_over() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    assert_eq!(queue.job(id).unwrap().state, crate::JobState::Cancelled);
+    darkroom.darkroom = Some(queue.into_darkroom());
+    darkroom
 }
 
 #[test]
 fn cancelling_keeps_what_is_on_record_already() {
     let home = Home::new();
-    let mut darkroom = home.unlocked();
-    let mut engine = TestEngine::new(Mood::Works);
-    let cancel_at_second = &mut |news: News<'_>| match news {
-        News::Step { picture: 1, .. } => ControlFlow::Break(GenerateFailure::Cancelled),
-        _ => ControlFlow::Continue(()),
-    };
-    let error = darkroom.generate(&request(3), &mut engine, cancel_at_second).err().unwrap();
-    assert_eq!(error.trouble(), crate::Trouble::Interrupted);
-    assert_eq!(darkroom.list().unwrap().len(), 1);
+    let darkroom = cancelled(&home, 3, |told| matches!(told, Progress::Step { picture: 1, index: 1, .. }));
+    assert_eq!(darkroom.pictures().len(), 1);
     let failed = home.records().into_iter().find(|(name, _)| name == "generate.failed").unwrap();
     assert!(failed.1.contains("reason=cancelled") && failed.1.contains("images=1"), "{}", failed.1);
 }
@@ -70,33 +98,40 @@ fn cancelling_keeps_what_is_on_record_already() {
 #[test]
 fn cancelling_while_it_is_decoded_means_this_picture() {
     let home = Home::new();
-    let mut darkroom = home.unlocked();
-    let mut engine = TestEngine::new(Mood::Works);
-    let cancel = &mut |news: News<'_>| match news {
-        News::Made => ControlFlow::Break(GenerateFailure::Shutdown),
-        _ => ControlFlow::Continue(()),
-    };
-    darkroom.generate(&request(1), &mut engine, cancel).err().unwrap();
-    assert!(darkroom.list().unwrap().is_empty());
-    assert!(home.records().iter().any(|(_, line)| line.contains("reason=shutdown")));
+    let darkroom = cancelled(&home, 1, |told| matches!(told, Progress::Picture { .. }));
+    assert!(darkroom.pictures().is_empty());
+    assert!(home.records().iter().any(|(_, line)| line.contains("reason=cancelled")));
 }
 
 #[test]
 fn what_the_engine_refuses_is_on_record_and_costs_no_work() {
-    let home = Home::new();
-    let mut darkroom = home.unlocked();
-    let mut engine = TestEngine::new(Mood::Refuses);
-    darkroom.generate(&request(1), &mut engine, &mut |_| ControlFlow::Continue(())).err().unwrap();
-    assert_eq!(engine.calls, 0);
-    assert_eq!(home.count("request.refused"), 1);
-    assert_eq!(home.count("generate.requested"), 0);
+    for (mood, word) in [(Mood::Refuses, "reason=prompt_length"), (Mood::PanicsAtOnce, "reason=engine")] {
+        let home = Home::new();
+        let mut darkroom = home.unlocked();
+        let engine = TestEngine::new(mood);
+        let calls = Arc::clone(&engine.calls);
+        let error = generate_with(&mut darkroom, ask(1), engine).err().unwrap();
+        assert!(!error.to_string().contains("canary"));
+        assert_eq!(calls.load(Ordering::Relaxed), 0);
+        let refused: Vec<_> = home.records().into_iter().filter(|(n, _)| n == "request.refused").collect();
+        assert!(refused.len() == 1 && refused[0].1.contains(word), "{refused:?}");
+        assert_eq!(home.count("generate.requested"), 0);
+        // The next one goes on.
+        assert_eq!(generate(&mut darkroom, 1, Mood::Works).unwrap().len(), 1);
+    }
 }
 
 #[test]
 fn a_locked_vault_makes_no_picture() {
     let home = Home::new();
-    drop(home.unlocked());
-    let mut darkroom = home.open().unwrap();
+    let mut darkroom = home.unlocked();
+    darkroom.lock(None).unwrap();
+    assert!(matches!(generate(&mut darkroom, 1, Mood::Works), Err(Error::Locked)));
+    assert_eq!(home.count("generate.requested"), 0);
+    // Nor does another opening of it carry out what somebody of an earlier one asks for.
+    let earlier = darkroom.who;
+    darkroom.unlock_as(&secret()).unwrap();
+    darkroom.who = earlier;
     assert!(matches!(generate(&mut darkroom, 1, Mood::Works), Err(Error::Locked)));
     assert_eq!(home.count("generate.requested"), 0);
 }
@@ -105,16 +140,13 @@ fn a_locked_vault_makes_no_picture() {
 fn the_prompt_is_sealed_only_on_request_and_logged_never() {
     let home = Home::new();
     let mut darkroom = home.unlocked();
-    let mut kept = request(1);
-    kept.remember_prompt = true;
-    let mut engine = TestEngine::new(Mood::Works);
-    darkroom.generate(&kept, &mut engine, &mut |_| ControlFlow::Continue(())).unwrap();
+    let kept = Ask { remember_prompt: true, ..ask(1) };
+    generate_with(&mut darkroom, kept, TestEngine::new(Mood::Works)).unwrap();
     generate(&mut darkroom, 1, Mood::Works).unwrap();
     let prompts: Vec<_> =
-        darkroom.list().unwrap().iter().map(|p| p.metadata.as_ref().unwrap().prompt.clone()).collect();
+        darkroom.pictures().iter().map(|p| p.metadata.as_ref().unwrap().prompt.clone()).collect();
     assert_eq!(prompts, [None, Some("a canary in a mine".to_owned())]);
     assert!(!home.records().iter().any(|(_, line)| line.contains("canary")));
-    assert!(!format!("{kept:?}").contains("canary"));
 }
 
 #[test]
@@ -122,7 +154,7 @@ fn requests_beyond_a_limit_are_refused_with_its_word() {
     use audit::words::RequestRefusal as R;
     let model = TestEngine::new(Mood::Works).model;
     let check = |ask: Ask, keep, want: R| {
-        let refusal = Request::parse(ask, &limits(), keep, &model, 0).unwrap_err();
+        let Err(refusal) = Request::parse(ask, &limits(), keep, &model, 0) else { panic!("{want:?}") };
         assert_eq!(refusal.reason, want, "{refusal}");
     };
     let text = |bytes: &[u8]| zeroize::Zeroizing::new(bytes.to_vec());
@@ -140,7 +172,7 @@ fn requests_beyond_a_limit_are_refused_with_its_word() {
     for steps in [0, 101, 1000, -1] {
         check(Ask { steps: Some(steps), ..ask() }, allow, R::Steps);
     }
-    for guidance in [-0.1, 100.1, f64::NAN, f64::INFINITY] {
+    for guidance in [-0.1, 0.0004, 100.1, f64::NAN, f64::INFINITY] {
         check(Ask { guidance: Some(guidance), ..ask() }, allow, R::Parameter);
     }
     for count in [0, 5, -1, i64::MAX] {
@@ -154,6 +186,6 @@ fn requests_beyond_a_limit_are_refused_with_its_word() {
     // The largest of everything is allowed, and a drawn seed leaves room for its followers.
     let most =
         Ask { size: Some((2048, 16)), steps: Some(100), count: Some(4), guidance: Some(100.0), ..ask() };
-    let request = Request::parse(most, &limits(), allow, &model, u32::MAX).unwrap();
-    assert_eq!(request.seeds.last(), Some(&u32::MAX));
+    let Ok(request) = Request::parse(most, &limits(), allow, &model, u32::MAX) else { panic!("refused") };
+    assert_eq!(request.recipe.settings.seeds.last(), Some(&u32::MAX));
 }

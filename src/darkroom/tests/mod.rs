@@ -6,16 +6,17 @@ mod generate;
 mod queue;
 mod rollback;
 
+use crate::request::Request;
 use crate::step::{After, CRASH};
-use crate::{
-    Ask, Darkroom, Engine, EngineError, Error, Model, News, Pixels, Places, Progress, Request, Start, Summary,
-};
+use crate::{Ask, Darkroom, Door, Engine, Error, Model, Pixels, Places, Queue, Rules, Start, Summary, Who};
 use audit::SystemClock;
-use audit::words::{Device, GenerateFailure};
-use policy::KeepPrompts;
-use std::ops::ControlFlow;
+use audit::words::StopReason;
+use engine::{Cause, Check, Device, Prepared, Progress, Recipe, Reply, Rule};
+use policy::{Erase, KeepPrompts};
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use vault::{KdfParams, Secret};
 
 /// A folder that goes away with the test.
@@ -38,18 +39,22 @@ impl Home {
     }
 
     fn open(&self) -> Result<Darkroom, Error> {
-        let start = Start { binary: [1; 32], policy: [2; 32], landlock_abi: 7 };
+        self.open_with(Erase::Allow)
+    }
+
+    fn open_with(&self, erase: Erase) -> Result<Darkroom, Error> {
+        let start = Start { binary: [1; 32], policy: [2; 32], landlock_abi: 7, erase };
         Darkroom::open(self.places(), SystemClock::new(), KdfParams::FLOOR, start)
     }
 
-    /// A darkroom with a vault, unlocked.
-    fn unlocked(&self) -> Darkroom {
+    /// A darkroom with a vault, unlocked, and who did it.
+    fn unlocked(&self) -> Room {
         let mut darkroom = self.open().unwrap();
-        match darkroom.has_vault() {
-            true => drop(darkroom.unlock(&secret()).unwrap()),
-            false => drop(darkroom.create_vault(&secret()).unwrap()),
-        }
-        darkroom
+        let who = match darkroom.has_vault() {
+            true => darkroom.unlock(&secret(), Door::Terminal).unwrap(),
+            false => darkroom.create_vault(&secret(), Door::Terminal).unwrap().0,
+        };
+        Room { darkroom: Some(darkroom), who }
     }
 
     /// Record types and their whole lines, oldest first.
@@ -66,6 +71,42 @@ impl Home {
     fn log_verifies(&self) {
         let report = audit::verify(&self.0.join("audit"), None).unwrap();
         assert!(report.is_ok(), "{report}");
+    }
+}
+
+/// A darkroom that a queue can have for a while.
+struct Room {
+    darkroom: Option<Darkroom>,
+    who: Who,
+}
+
+impl Room {
+    fn leave(mut self, reason: StopReason) -> Result<(), Error> {
+        self.darkroom.take().unwrap().leave(reason)
+    }
+
+    /// Unlocks it anew.
+    fn unlock_as(&mut self, secret: &Secret) -> Result<Who, Error> {
+        self.who = self.unlock(secret, Door::Terminal)?;
+        Ok(self.who)
+    }
+
+    fn pictures(&self) -> Vec<Summary> {
+        self.list(&self.who).unwrap()
+    }
+}
+
+impl Deref for Room {
+    type Target = Darkroom;
+
+    fn deref(&self) -> &Darkroom {
+        self.darkroom.as_ref().unwrap()
+    }
+}
+
+impl DerefMut for Room {
+    fn deref_mut(&mut self) -> &mut Darkroom {
+        self.darkroom.as_mut().unwrap()
     }
 }
 
@@ -86,14 +127,17 @@ enum Mood {
     Panics,
     NonFinite,
     Refuses,
+    PanicsAtOnce,
 }
 
 struct TestEngine {
     model: Model,
     mood: Mood,
-    calls: u32,
     /// One word from here per step, if a test wants to say when.
-    steps: Option<std::sync::mpsc::Receiver<()>>,
+    steps: Option<Mutex<std::sync::mpsc::Receiver<()>>>,
+    /// Called with everything that the engine tells, before it does.
+    hear: Box<dyn Fn(&Progress) + Send>,
+    calls: Arc<AtomicU32>,
 }
 
 impl TestEngine {
@@ -102,11 +146,28 @@ impl TestEngine {
             name: "test".into(),
             digest: [3; 32],
             device: Device::Cpu,
+            may_change: false,
             side_px_default: 32,
             side_px_max: 4096,
             steps_default: 2,
         };
-        Self { model, mood, calls: 0, steps: None }
+        Self { model, mood, steps: None, hear: Box::new(|_| ()), calls: Arc::default() }
+    }
+}
+
+impl Check for Mood {
+    fn check(&self, recipe: &Recipe) -> Result<Prepared, engine::Error> {
+        match self {
+            Self::Refuses => {
+                Err(engine::Error::Refused { rule: Rule::PromptLength, text: "too long".into() })
+            }
+            Self::PanicsAtOnce => panic!("the tokenizer's own panic repeats {}", *recipe.prompt),
+            _ => Ok(Prepared {
+                tokens: recipe.prompt.bytes().map(u32::from).collect::<Vec<_>>().into(),
+                negative_tokens: None,
+                settings: recipe.settings.clone(),
+            }),
+        }
     }
 }
 
@@ -115,46 +176,46 @@ impl Engine for TestEngine {
         &self.model
     }
 
-    fn check(&self, _: &Request) -> Result<(), EngineError> {
-        match self.mood {
-            Mood::Refuses => Err(EngineError::Refused {
-                reason: audit::words::RequestRefusal::PromptLength,
-                text: "too long".into(),
-            }),
-            _ => Ok(()),
-        }
+    fn checker(&self) -> Arc<dyn Check> {
+        Arc::new(self.mood)
     }
 
     fn generate(
         &mut self,
-        request: &Request,
-        tell: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
-    ) -> Result<(), EngineError> {
-        self.calls += 1;
-        let failed = |reason, text: &str| Err(EngineError::Failed { reason, text: text.into() });
-        for (picture, seed) in request.seeds.iter().enumerate() {
-            for index in 1..=request.steps {
-                if let Some(steps) = &self.steps {
-                    steps.recv().map_err(|_| EngineError::Failed {
-                        reason: GenerateFailure::EngineError,
-                        text: "the test is over".into(),
-                    })?;
+        prepared: &Prepared,
+        tell: &mut dyn FnMut(Progress) -> Reply,
+    ) -> Result<(), engine::Error> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let failed = |cause, text: &str| Err(engine::Error::Failed { cause, text: text.into() });
+        let mut tell = |progress: Progress| {
+            (self.hear)(&progress);
+            tell(progress)
+        };
+        let mut reply = tell(Progress::Begun);
+        let (width, height) = (prepared.settings.width, prepared.settings.height);
+        for (picture, seed) in prepared.settings.seeds.iter().enumerate() {
+            for index in 1..=prepared.settings.steps {
+                let Reply::GoOn { preview } = reply else { return failed(Cause::Cancelled, "cancelled") };
+                if let Some(steps) = &self.steps
+                    && steps.lock().unwrap().recv().is_err()
+                {
+                    return failed(Cause::Other, "the test is over");
                 }
-                let preview = || Some(Pixels { width: 1, height: 1, rgb: vec![index as u8; 3] });
-                let count = request.steps;
-                if tell(Progress::Step { picture, index, count, preview: &preview }).is_break() {
-                    return failed(GenerateFailure::Cancelled, "cancelled");
-                }
+                let preview = preview.then(|| Pixels { width: 1, height: 1, rgb: vec![index as u8; 3] });
+                reply = tell(Progress::Step { picture, index, preview });
+            }
+            if reply == Reply::Cancel {
+                return failed(Cause::Cancelled, "cancelled");
             }
             match self.mood {
-                Mood::Panics => panic!("the engine's own panic repeats {}", *request.prompt),
-                Mood::NonFinite => return failed(GenerateFailure::NonFinite, "not finite at step 1"),
+                Mood::Panics => panic!("the engine's own panic repeats {:?}", *prepared.tokens),
+                Mood::NonFinite => return failed(Cause::NonFinite, "not finite at step 1"),
                 _ => {}
             }
-            let (width, height) = (request.width, request.height);
             let rgb = (0..3 * width * height).map(|i| (i * 7 + seed) as u8).collect();
-            if tell(Progress::Picture { picture, pixels: Pixels { width, height, rgb } }).is_break() {
-                return failed(GenerateFailure::Cancelled, "cancelled");
+            reply = tell(Progress::Picture { picture, pixels: Pixels { width, height, rgb } });
+            if reply == Reply::Cancel {
+                return failed(Cause::Cancelled, "cancelled");
             }
         }
         Ok(())
@@ -172,23 +233,53 @@ fn limits() -> policy::Limits {
     }
 }
 
-fn request(count: i64) -> Request {
-    let ask = Ask {
+fn ask(count: i64) -> Ask {
+    Ask {
         prompt: zeroize::Zeroizing::new(b"a canary in a mine".to_vec()),
         seed: Some(5),
         count: Some(count),
         ..Ask::default()
-    };
-    Request::parse(ask, &limits(), KeepPrompts::Allow, &TestEngine::new(Mood::Works).model, 0).unwrap()
+    }
+}
+
+fn rules() -> Rules {
+    Rules { limits: limits(), keep_prompts: KeepPrompts::Allow, waiting_max: 2 }
 }
 
 /// Generates with an engine of the given mood.
-fn generate(darkroom: &mut Darkroom, count: i64, mood: Mood) -> Result<Vec<Summary>, Error> {
-    let mut engine = TestEngine::new(mood);
-    darkroom.generate(&request(count), &mut engine, &mut |_| ControlFlow::Continue(()))
+fn generate(room: &mut Room, count: i64, mood: Mood) -> Result<Vec<Summary>, Error> {
+    generate_with(room, ask(count), TestEngine::new(mood))
+}
+
+/// The way of every door: check, submit, wait.
+fn generate_with(room: &mut Room, ask: Ask, engine: TestEngine) -> Result<Vec<Summary>, Error> {
+    let who = room.who;
+    let queue = Queue::start(room.darkroom.take().unwrap(), Box::new(engine), rules(), || ()).unwrap();
+    let ended =
+        queue.check(Some(&who), ask).and_then(|checked| queue.submit(&who, checked, None)).and_then(|job| {
+            loop {
+                let job = queue.job(job.id)?;
+                if job.state.is_over() {
+                    break Ok(job);
+                }
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        });
+    room.darkroom = Some(queue.into_darkroom());
+    let job = ended?;
+    if let Some(error) = job.error {
+        return Err(Arc::into_inner(error).unwrap());
+    }
+    if job.state == crate::JobState::Cancelled {
+        return Err(Error::Engine(engine::Error::Failed {
+            cause: Cause::Cancelled,
+            text: "cancelled".into(),
+        }));
+    }
+    job.images.iter().map(|id| room.picture(&who, *id)).collect()
 }
 
 /// Orders a crash at the `passing`-th time that `after` is reached.
 fn crash_at(after: After, passing: u32) {
-    CRASH.set(Some((after, passing)));
+    *CRASH.with_borrow(Arc::clone).lock().unwrap() = Some((after, passing));
 }

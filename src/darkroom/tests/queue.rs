@@ -1,23 +1,47 @@
 //! Requests that wait, and what else goes on meanwhile.
 
 use super::*;
-use crate::{Job, JobState, Queue, Rules};
-use audit::words::StopReason;
+use crate::{Job, JobState, Name};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 const WAITING_MAX: usize = 2;
 
-/// A queue whose engine takes a step whenever the test says so.
-fn queue(home: &Home, mood: Mood) -> (Queue, Sender<()>) {
+/// A queue whose engine takes a step whenever the test says so, and who asks it.
+struct Desk {
+    queue: Queue,
+    who: Who,
+}
+
+fn queue(home: &Home, mood: Mood) -> (Desk, Sender<()>) {
     let (step, steps) = channel();
-    let engine = TestEngine { steps: Some(steps), ..TestEngine::new(mood) };
-    let rules = Rules { limits: limits(), keep_prompts: KeepPrompts::Allow, waiting_max: WAITING_MAX };
-    (Queue::start(home.unlocked(), Box::new(engine), rules, || ()).unwrap(), step)
+    let engine = TestEngine { steps: Some(Mutex::new(steps)), ..TestEngine::new(mood) };
+    let mut room = home.unlocked();
+    let darkroom = room.darkroom.take().unwrap();
+    (Desk { queue: Queue::start(darkroom, Box::new(engine), rules(), || ()).unwrap(), who: room.who }, step)
+}
+
+impl Desk {
+    fn submit(&self, ask: Ask, name: Option<Name>) -> Result<Job, Error> {
+        let checked = self.check(Some(&self.who), ask)?;
+        self.queue.submit(&self.who, checked, name)
+    }
+}
+
+impl Deref for Desk {
+    type Target = Queue;
+
+    fn deref(&self) -> &Queue {
+        &self.queue
+    }
 }
 
 fn ask() -> Ask {
-    Ask { prompt: zeroize::Zeroizing::new(b"a canary in a mine".to_vec()), ..Ask::default() }
+    super::ask(1)
+}
+
+fn name(text: &str, asked: u8) -> Option<Name> {
+    Some(Name { text: text.into(), asked: [asked; 32] })
 }
 
 /// Takes the two steps of a picture.
@@ -27,7 +51,7 @@ fn picture(step: &Sender<()>) {
 }
 
 #[track_caller]
-fn wait(queue: &Queue, id: audit::Job, what: impl Fn(&Job) -> bool) -> Job {
+fn wait(queue: &Desk, id: audit::Job, what: impl Fn(&Job) -> bool) -> Job {
     let started = Instant::now();
     loop {
         let job = queue.job(id).unwrap();
@@ -40,12 +64,12 @@ fn wait(queue: &Queue, id: audit::Job, what: impl Fn(&Job) -> bool) -> Job {
 }
 
 #[track_caller]
-fn wait_for(queue: &Queue, id: audit::Job, state: JobState) -> Job {
+fn wait_for(queue: &Desk, id: audit::Job, state: JobState) -> Job {
     wait(queue, id, |job| job.state == state)
 }
 
-fn count(queue: &Queue) -> usize {
-    queue.with(|darkroom| darkroom.list()).unwrap().len()
+fn count(queue: &Desk) -> usize {
+    queue.with(|darkroom| darkroom.list(&queue.who)).unwrap().len()
 }
 
 #[test]
@@ -91,9 +115,11 @@ fn a_full_queue_refuses_on_record() {
 fn asking_twice_with_one_key_makes_it_once() {
     let home = Home::new();
     let (queue, step) = queue(&home, Mood::Works);
-    let first = queue.submit(ask(), Some("click".into())).unwrap();
-    assert_eq!(queue.submit(ask(), Some("click".into())).unwrap().id, first.id);
-    assert_ne!(queue.submit(ask(), Some("another".into())).unwrap().id, first.id);
+    let first = queue.submit(ask(), name("click", 1)).unwrap();
+    assert_eq!(queue.submit(ask(), name("click", 1)).unwrap().id, first.id);
+    assert_ne!(queue.submit(ask(), name("another", 1)).unwrap().id, first.id);
+    // The same name for something else is a mistake, not a repetition.
+    assert!(matches!(queue.submit(ask(), name("click", 2)), Err(Error::KeyReused)));
     drop(step);
     queue.close(StopReason::Done).unwrap();
     assert_eq!(home.count("generate.requested"), 2);
@@ -106,11 +132,11 @@ fn waiting_and_running_requests_can_be_cancelled() {
     let first = queue.submit(ask(), None).unwrap();
     let second = queue.submit(ask(), None).unwrap();
     wait_for(&queue, first.id, JobState::Running);
-    assert_eq!(queue.cancel(second.id).unwrap().state, JobState::Cancelled);
-    queue.cancel(first.id).unwrap();
+    assert_eq!(queue.cancel(&queue.who, second.id).unwrap().state, JobState::Cancelled);
+    queue.cancel(&queue.who, first.id).unwrap();
     step.send(()).unwrap();
     wait_for(&queue, first.id, JobState::Cancelled);
-    assert!(matches!(queue.cancel(first.id), Err(Error::JobEnded)));
+    assert!(matches!(queue.cancel(&queue.who, first.id), Err(Error::JobEnded)));
     assert_eq!(home.records().iter().filter(|(_, line)| line.contains("reason=cancelled")).count(), 2);
     assert_eq!(count(&queue), 0);
     queue.close(StopReason::Done).unwrap();
@@ -119,19 +145,19 @@ fn waiting_and_running_requests_can_be_cancelled() {
 #[test]
 fn what_is_in_work_when_the_vault_is_locked_is_never_sealed() {
     let home = Home::new();
-    let (queue, step) = queue(&home, Mood::Works);
+    let (mut queue, step) = queue(&home, Mood::Works);
     let first = queue.submit(ask(), None).unwrap();
     queue.submit(ask(), None).unwrap();
     // Its last step is done and the answer to it given, when the lock falls.
     step.send(()).unwrap();
     wait(&queue, first.id, |job| job.step == 1);
-    queue.lock().unwrap();
-    assert!(matches!(queue.with(|darkroom| darkroom.list()), Err(Error::Locked)));
+    queue.lock(&queue.who).unwrap();
+    assert!(matches!(queue.with(|darkroom| darkroom.list(&queue.who)), Err(Error::Locked)));
     // Unlocked again before the engine notices: it is another opening.
-    queue.unlock(&secret()).unwrap();
+    queue.who = queue.unlock(&secret(), Door::Page).unwrap();
     step.send(()).unwrap();
     wait_for(&queue, first.id, JobState::Cancelled);
-    assert_eq!((count(&queue), home.count("object.created")), (0, 0));
+    assert_eq!((count(&queue), home.count("object.sealed")), (0, 0));
     assert_eq!(home.records().iter().filter(|(_, line)| line.contains("reason=cancelled")).count(), 2);
     queue.close(StopReason::Done).unwrap();
     home.log_verifies();
@@ -140,7 +166,7 @@ fn what_is_in_work_when_the_vault_is_locked_is_never_sealed() {
 #[test]
 fn an_idle_lock_lets_the_requests_finish() {
     let home = Home::new();
-    let (queue, step) = queue(&home, Mood::Works);
+    let (mut queue, step) = queue(&home, Mood::Works);
     let job = queue.submit(ask(), None).unwrap();
     queue.lock_when_empty();
     wait_for(&queue, job.id, JobState::Running);
@@ -152,7 +178,7 @@ fn an_idle_lock_lets_the_requests_finish() {
         assert!(started.elapsed() < Duration::from_secs(30), "it stays open");
         std::thread::sleep(Duration::from_millis(1));
     }
-    queue.unlock(&secret()).unwrap();
+    queue.who = queue.unlock(&secret(), Door::Page).unwrap();
     assert_eq!(count(&queue), 1);
     queue.close(StopReason::Done).unwrap();
 }
@@ -171,13 +197,14 @@ fn stopping_fails_the_requests_on_record() {
     assert_eq!(failed + home.count("generate.finished"), 2);
     assert_eq!(home.records().last().unwrap().0, "boot.stopped");
     let mut darkroom = home.unlocked();
+    let who = darkroom.who;
     assert_eq!(home.count("recovery.reconciled"), 0, "an intent was left open");
-    assert!(darkroom.verify().unwrap().is_sound());
+    assert!(darkroom.verify(&who).unwrap().is_sound());
 }
 
 #[test]
-fn a_panic_or_a_refusal_of_the_engine_costs_one_request() {
-    for (mood, word) in [(Mood::Panics, "reason=engine_panic"), (Mood::Refuses, "reason=refused")] {
+fn a_panic_or_a_failure_of_the_engine_costs_one_request() {
+    for (mood, word) in [(Mood::Panics, "reason=engine_panic"), (Mood::NonFinite, "reason=non_finite")] {
         let home = Home::new();
         let (queue, step) = queue(&home, mood);
         for _ in 0..2 {
@@ -219,4 +246,28 @@ fn an_act_that_panics_ends_all_acts() {
     }));
     assert!(panicked.is_err());
     assert!(matches!(queue.submit(ask(), None), Err(Error::Broken)));
+}
+
+#[test]
+fn a_stop_does_not_wait_out_the_picture_in_work_though_an_act_has_panicked() {
+    let home = Home::new();
+    let (queue, step) = queue(&home, Mood::Works);
+    const STEPS: i64 = 100;
+    let job = queue.submit(Ask { steps: Some(STEPS), ..ask() }, None).unwrap();
+    wait_for(&queue, job.id, JobState::Running);
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _ = queue.with::<()>(|_| panic!("in the middle of an act"));
+    }));
+    let taken = std::thread::scope(|scope| {
+        let closing = scope.spawn(|| queue.close(StopReason::Signal).is_err());
+        let mut taken = 0;
+        while !closing.is_finished() && taken < STEPS {
+            let _ = step.send(());
+            taken += 1;
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(closing.join().unwrap());
+        taken
+    });
+    assert!(taken < STEPS, "it was drawn to its end");
 }

@@ -1,7 +1,7 @@
 //! Vault and log watch each other: neither can be put back alone.
 
 use super::*;
-use crate::Trouble;
+use crate::Kind;
 use std::path::Path;
 
 fn copy(from: &Path, to: &Path) {
@@ -21,27 +21,27 @@ fn put_back(part: &str) -> Result<Darkroom, Error> {
     let home = Home::new();
     let mut darkroom = home.unlocked();
     generate(&mut darkroom, 1, Mood::Works).unwrap();
-    darkroom.leave(audit::words::StopReason::Done).unwrap();
+    darkroom.leave(StopReason::Done).unwrap();
     copy(&home.0.join(part), &home.0.join("kept"));
     let mut darkroom = home.unlocked();
     generate(&mut darkroom, 1, Mood::Works).unwrap();
-    darkroom.leave(audit::words::StopReason::Done).unwrap();
+    darkroom.leave(StopReason::Done).unwrap();
     copy(&home.0.join("kept"), &home.0.join(part));
     let mut darkroom = home.open()?;
-    darkroom.unlock(&secret()).map(|_| darkroom)
+    darkroom.unlock(&secret(), Door::Terminal).map(|_| darkroom)
 }
 
 #[test]
 fn an_old_vault_under_a_newer_log_is_noticed() {
     let error = put_back("vault").err().unwrap();
-    assert!(matches!(error, Error::VaultRolledBack { .. }), "{error}");
-    assert_eq!(error.trouble(), Trouble::Integrity);
+    assert!(matches!(error, Error::RolledBack { .. }), "{error}");
+    assert_eq!(error.kind(), Kind::Damaged);
 }
 
 #[test]
 fn an_old_log_under_a_newer_vault_is_noticed() {
     let error = put_back("audit").err().unwrap();
-    assert_eq!(error.trouble(), Trouble::Integrity, "{error}");
+    assert_eq!(error.kind(), Kind::Damaged, "{error}");
 }
 
 #[test]
@@ -58,6 +58,107 @@ fn a_second_process_is_told_who_has_the_vault() {
     let home = Home::new();
     let _held = home.unlocked();
     let error = home.open().err().unwrap();
-    assert_eq!(error.trouble(), Trouble::Busy);
+    assert_eq!(error.kind(), Kind::Busy);
     assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+}
+
+/// The log as it was when `kept` was copied is put back, its key and all, after what `act` does.
+fn cut_back(act: impl FnOnce(&Home, &mut Room), kept_locked: bool) -> Error {
+    let home = Home::new();
+    let mut darkroom = home.unlocked();
+    generate(&mut darkroom, 1, Mood::Works).unwrap();
+    if kept_locked {
+        darkroom.lock(None).unwrap();
+    }
+    copy(&home.0.join("audit"), &home.0.join("kept"));
+    if kept_locked {
+        darkroom.unlock_as(&secret()).unwrap();
+    }
+    act(&home, &mut darkroom);
+    drop(darkroom); // killed: nothing is said to anybody
+    copy(&home.0.join("kept"), &home.0.join("audit"));
+    let mut darkroom = home.open().unwrap();
+    let error = darkroom.unlock(&secret(), Door::Terminal).expect_err("the cut was not noticed");
+    assert_eq!(home.count("log.mark_missed"), 1, "{error}");
+    home.log_verifies();
+    error
+}
+
+#[test]
+fn records_cut_off_behind_a_killed_session_are_noticed() {
+    let id = |room: &Room| room.pictures()[0].id;
+    type Act = fn(&Home, &mut Room, Who, vault::ObjectId);
+    let acts: [(&str, Act); 4] = [
+        ("nothing", |_, _, _, _| ()),
+        ("export", |home, room, who, id| drop(room.export(&who, id, &home.0.join("plain/a.png")).unwrap())),
+        ("look", |_, room, who, id| drop(room.view(&who, id).unwrap())),
+        ("picture", |_, room, _, _| drop(generate(room, 1, Mood::Works).unwrap())),
+    ];
+    for (name, act) in acts {
+        for kept_locked in [true, false] {
+            // An open session's log that nothing came to is no older one.
+            if name != "nothing" || kept_locked {
+                let error = cut_back(|home, room| act(home, room, room.who, id(room)), kept_locked);
+                assert_eq!(error.kind(), Kind::Damaged, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_erasure_cut_off_the_log_is_noticed() {
+    let erase = |_: &Home, room: &mut Room| {
+        let (who, id) = (room.who, room.pictures()[0].id);
+        room.erase(&who, &[id]).unwrap();
+    };
+    for kept_locked in [true, false] {
+        cut_back(erase, kept_locked);
+    }
+}
+
+#[test]
+fn the_log_of_another_home_is_noticed_even_if_no_session_ever_ended_in_order() {
+    let (home, other) = (Home::new(), Home::new());
+    drop(home.unlocked());
+    for _ in 0..3 {
+        drop(other.unlocked());
+    }
+    copy(&other.0.join("audit"), &home.0.join("audit"));
+    let error = home.open().unwrap().unlock(&secret(), Door::Terminal).err().unwrap();
+    assert!(matches!(error, Error::Log(audit::Error::Diverged { .. })), "{error}");
+}
+
+#[test]
+fn what_is_found_is_a_record() {
+    let home = Home::new();
+    let mut darkroom = home.unlocked();
+    generate(&mut darkroom, 1, Mood::Works).unwrap();
+    darkroom.leave(StopReason::Done).unwrap();
+    copy(&home.0.join("vault"), &home.0.join("kept"));
+    let mut darkroom = home.unlocked();
+    let who = darkroom.who;
+    let id = darkroom.pictures()[0].id;
+    darkroom.erase(&who, &[id]).unwrap();
+    darkroom.leave(StopReason::Done).unwrap();
+    // The vault file of before, without the key that it needs.
+    for name in ["vault", "vault.mirror"] {
+        std::fs::copy(home.0.join("kept").join(name), home.0.join("vault").join(name)).unwrap();
+    }
+    home.open().unwrap().unlock(&secret(), Door::Terminal).err().unwrap();
+    assert_eq!(home.count("vault.key_gone"), 1);
+    // All of the vault of before.
+    copy(&home.0.join("kept"), &home.0.join("vault"));
+    home.open().unwrap().unlock(&secret(), Door::Terminal).err().unwrap();
+    assert_eq!(home.count("vault.rolled_back"), 1);
+    // Neither copy readable.
+    for name in ["vault", "vault.mirror"] {
+        std::fs::write(home.0.join("vault").join(name), b"nothing").unwrap();
+    }
+    home.open().err().unwrap();
+    let names: Vec<_> = home.records().into_iter().map(|(name, _)| name).collect();
+    assert!(
+        names.ends_with(&["boot.started", "vault.damaged", "boot.refused"].map(str::to_owned)),
+        "{names:?}"
+    );
+    home.log_verifies();
 }

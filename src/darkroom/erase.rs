@@ -1,0 +1,86 @@
+//! Destroying the keys of pictures for good.
+
+use crate::export::vault_failure;
+use crate::metadata::pseudonym;
+use crate::request::Refusal;
+use crate::room::{Darkroom, grade};
+use crate::step::{After, reach};
+use crate::{Error, Who};
+use audit::words::{ObjectFailure, RequestRefusal};
+use audit::{Digest, Entry, Event, Job, Object};
+use policy::Erase;
+use vault::{Erasure, ObjectId, State};
+
+/// Reason code in tombstones: a person asked for the erasure.
+const REASON_REQUEST: u16 = 1;
+
+impl Darkroom {
+    /// Destroys the keys of these pictures for good, in one roll, and removes their files.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] before anything is done; or what vault and log say. All but a failing log are on record.
+    /// [`vault::Error::Unfinished`]: the request stays without an outcome, and the next unlock finishes it.
+    /// [`Error::Unrecorded`]: the pictures are gone, and the next unlock records it.
+    pub fn erase(&mut self, who: &Who, ids: &[ObjectId]) -> Result<Erasure, Error> {
+        let now_ms = self.now_ms();
+        self.vault_of(who)?;
+        if self.erase == Erase::Never {
+            let reason = RequestRefusal::Policy;
+            self.refuse(Some(who), reason)?;
+            let text = "the policy of this machine forbids erasing pictures; nothing was done";
+            return Err(Refusal::new(reason, text).into());
+        }
+        self.end_old_key()?;
+        let (open, random, log) = self.parts(who)?;
+        let mut objects: Vec<Object> = Vec::new();
+        for id in ids {
+            objects.push(pseudonym(*id, open.vault.get(*id)?.salt));
+        }
+        let job = Job::random()?;
+        let entry = |event: Event, object: &Object| event.by(who.actor).object(*object).job(job);
+        let mut intent = vec![Event::ObjectEraseRequested { count: ids.len() as u64 }.by(who.actor).job(job)];
+        intent.extend(objects.iter().map(|object| entry(Event::ObjectEraseNamed {}, object)));
+        append_all(log, &intent)?;
+        reach(After::Intent)?;
+        open.cover_with_next(log)?;
+        let erased = open.vault.erase(ids, REASON_REQUEST, now_ms, random);
+        let erased = open.rolled(erased, log)?;
+        reach(After::Erased)?;
+        let failed = |reason: ObjectFailure| {
+            let event = Event::ObjectEraseFailed { reason };
+            objects.iter().map(|object| entry(event, object).failed()).collect::<Vec<_>>()
+        };
+        let erasure = match erased {
+            Ok(erasure) => erasure,
+            Err(error) => {
+                append_all(log, &failed(vault_failure(&error)))?;
+                return Err(error.into());
+            }
+        };
+        let State { epoch, seq, root } = erasure.state;
+        let event = Event::ObjectErased {
+            grade: grade(erasure.grade),
+            vault_epoch: epoch,
+            vault_seq: seq,
+            vault_root: Digest(root),
+            cleanup_pending: erasure.cleanup_pending,
+        };
+        let entries: Vec<Entry> = objects.iter().map(|object| entry(event, object)).collect();
+        match append_all(log, &entries) {
+            Ok(()) => Ok(erasure),
+            Err(Error::Log(source)) => {
+                open.unsettled = true;
+                let done = format!("the keys of {} pictures are destroyed for good", erasure.erased);
+                Err(Error::Unrecorded { done, source })
+            }
+            Err(other) => Err(other),
+        }
+    }
+}
+
+fn append_all(log: &audit::Log, entries: &[Entry]) -> Result<(), Error> {
+    for some in entries.chunks(audit::ENTRIES_MAX as usize) {
+        log.append(some)?;
+    }
+    Ok(())
+}

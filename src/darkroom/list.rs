@@ -1,0 +1,85 @@
+//! What is known of the pictures, without opening any.
+
+use crate::metadata::{Metadata, Summary, pseudonym};
+use crate::room::Darkroom;
+use crate::{Error, Who};
+use vault::ObjectId;
+
+/// Some of the pictures, newest first.
+pub struct Page {
+    /// They.
+    pub pictures: Vec<Summary>,
+    /// The last of them, if more follow.
+    pub next: Option<ObjectId>,
+    /// How many there are in all.
+    pub total: usize,
+}
+
+impl Darkroom {
+    /// All pictures, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] or [`Error::NoVault`]; what the vault says of a folder that is not there.
+    pub fn list(&self, who: &Who) -> Result<Vec<Summary>, Error> {
+        self.page(who, None, usize::MAX).map(|page| page.pictures)
+    }
+
+    /// Up to `count` pictures, newest first, from the one behind `after` on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no picture `after`; [`Error::Locked`] or [`Error::NoVault`].
+    pub fn page(&self, who: &Who, after: Option<ObjectId>, count: usize) -> Result<Page, Error> {
+        let vault = self.vault_of(who)?;
+        let mut entries = vault.list().rev();
+        let total = entries.len();
+        if let Some(after) = after
+            && entries.by_ref().all(|entry| entry.id != after)
+        {
+            return Err(Error::NotFound { id: after.to_string() });
+        }
+        let some = entries.by_ref().take(count);
+        let pictures: Vec<Summary> =
+            some.map(|entry| Ok(summary(entry, vault.is_missing(entry)?))).collect::<Result<_, Error>>()?;
+        let more = entries.len() > 0;
+        let next = pictures.last().filter(|_| more).map(|last| last.id);
+        Ok(Page { pictures, next, total })
+    }
+
+    /// What is known of one picture.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], or [`vault::Error::UnknownObject`] and [`vault::Error::Erased`].
+    pub fn picture(&self, who: &Who, id: ObjectId) -> Result<Summary, Error> {
+        let vault = self.vault_of(who)?;
+        let entry = vault.get(id)?;
+        Ok(summary(entry, vault.is_missing(entry)?))
+    }
+
+    /// The picture that a person means by `text`: an identifier, its first characters (8 or more), or a name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also if several begin like that.
+    pub fn find(&self, who: &Who, text: &str) -> Result<ObjectId, Error> {
+        let lower = text.to_ascii_lowercase();
+        let means = |entry: &&vault::Entry| {
+            entry.name == text || (text.len() >= 8 && entry.id.to_string().starts_with(&lower))
+        };
+        let mut found = self.vault_of(who)?.list().filter(means).map(|entry| entry.id);
+        match (found.next(), found.next()) {
+            (Some(id), None) => Ok(id),
+            _ => Err(Error::NotFound { id: text.chars().take(64).collect() }),
+        }
+    }
+}
+
+pub(crate) fn summary(entry: &vault::Entry, missing: bool) -> Summary {
+    Summary {
+        id: entry.id,
+        name: entry.name.clone(),
+        created_ms: entry.created_ms,
+        content_bytes: entry.content_bytes,
+        pseudonym: pseudonym(entry.id, entry.salt),
+        metadata: Metadata::of(entry),
+        missing,
+    }
+}

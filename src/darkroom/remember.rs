@@ -1,0 +1,88 @@
+//! The vault remembers the log: how far it had come, and which one it was. So what is cut off a log behind the vault's
+//! back, and a log that is another one, are found at the next unlock.
+//!
+//! The mark is set at every unlock, goes with the vault's own record of a new picture and of an erasure, and is set before
+//! a plain copy or a picture to look at leaves. What the log says while the vault is locked is not covered.
+
+use crate::room::{Darkroom, Open};
+use crate::{Error, who};
+use audit::{Digest, Log, Mark};
+use vault::{Random, Vault};
+
+/// The vault's mark that remembers how far the log had come.
+const MARK_LOG: u8 = 1;
+
+impl Open {
+    /// Sets the mark, durably: from here on these records cannot be cut off unnoticed.
+    pub(crate) fn cover(&mut self, log: &Log, random: &mut dyn Random) -> Result<(), Error> {
+        self.vault.set_mark(MARK_LOG, &encode(&log.mark()), random)?;
+        Ok(())
+    }
+
+    /// The same, with the vault's next record.
+    pub(crate) fn cover_with_next(&mut self, log: &Log) -> Result<(), Error> {
+        self.vault.remember(MARK_LOG, &encode(&log.mark()))?;
+        Ok(())
+    }
+}
+
+impl Darkroom {
+    /// The vault must hold every state that the log names, and the log every record that the vault remembers.
+    ///
+    /// # Errors
+    /// [`Error::RolledBack`], [`Error::NoMark`], or [`audit::Error::Lost`] and [`audit::Error::Diverged`].
+    pub(crate) fn compare(&self, vault: &Vault) -> Result<(), Error> {
+        match vault.mark(MARK_LOG).map(|bytes| decode(bytes, self.log.mark().origin)) {
+            Some(Some(mark)) => self.log.check_mark(&mark)?,
+            Some(None) => return Err(Error::NoMark),
+            None if who::was_opened(vault) => return Err(Error::NoMark),
+            None => {}
+        }
+        let unfinished = self.log.unfinished()?;
+        let epoch = vault.state().epoch;
+        // The key of an epoch remains only where the next one had begun.
+        if let Some(key_epoch) = unfinished.key_remains
+            && epoch <= key_epoch
+        {
+            return Err(Error::RolledBack { epoch: key_epoch + 1, seq: 0 });
+        }
+        let Some(known) = unfinished.vault else { return Ok(()) };
+        let holds = match epoch.cmp(&known.epoch) {
+            std::cmp::Ordering::Less => false,
+            std::cmp::Ordering::Equal => vault.root_at(known.seq) == Some(known.root.0),
+            // A roll that a crash kept off the record: only somebody with the keys could have made it.
+            std::cmp::Ordering::Greater => true,
+        };
+        match holds {
+            true => Ok(()),
+            false => Err(Error::RolledBack { epoch: known.epoch, seq: known.seq }),
+        }
+    }
+
+    /// What the vault remembers of the log, for the record of a log that does not hold it.
+    pub(crate) fn remembered(&self, vault: &Vault) -> Mark {
+        let origin = self.log.mark().origin;
+        let none = Mark { size: 0, root: Digest([0; 32]), epoch: 0, origin };
+        vault.mark(MARK_LOG).and_then(|bytes| decode(bytes, origin)).unwrap_or(none)
+    }
+}
+
+/// Size 8, root 32, epoch 4, big-endian, origin 16.
+fn encode(mark: &Mark) -> [u8; 60] {
+    let mut bytes = [0; 60];
+    bytes[..8].copy_from_slice(&mark.size.to_be_bytes());
+    bytes[8..40].copy_from_slice(&mark.root.0);
+    bytes[40..44].copy_from_slice(&mark.epoch.to_be_bytes());
+    bytes[44..].copy_from_slice(&mark.origin);
+    bytes
+}
+
+/// A mark of the first form has no origin; its log is taken to be the one that is there.
+fn decode(bytes: &[u8], origin: [u8; 16]) -> Option<Mark> {
+    let (size, rest) = bytes.split_first_chunk()?;
+    let (root, rest) = rest.split_first_chunk()?;
+    let (epoch, rest) = rest.split_first_chunk()?;
+    let origin = if rest.is_empty() { origin } else { rest.try_into().ok()? };
+    let (size, epoch) = (u64::from_be_bytes(*size), u32::from_be_bytes(*epoch));
+    Some(Mark { size, root: Digest(*root), epoch, origin })
+}

@@ -1,0 +1,252 @@
+//! Making the vault, unlocking it, signing in to it, and locking it.
+
+use crate::room::{Darkroom, Open, Room};
+use crate::step::{After, reach};
+use crate::who::{Door, Role, Who, role};
+use crate::{Error, room};
+use audit::words::{EpochReason, StartRefusal, StopReason};
+use audit::{Digest, Entry, Event, Mark};
+use std::sync::atomic::{AtomicU64, Ordering};
+use vault::{Locked, RecoveryCode, Secret, SlotInfo, State, Unlocked, Vault};
+
+/// Openings in this process.
+static OPENINGS: AtomicU64 = AtomicU64::new(0);
+
+impl Darkroom {
+    /// Makes the vault with its first passphrase and leaves it unlocked. The recovery code is shown once and kept
+    /// nowhere.
+    ///
+    /// # Errors
+    /// [`vault::Error::VaultExists`], a weak passphrase, or what vault and log say.
+    pub fn create_vault(&mut self, secret: &Secret, door: Door) -> Result<(Who, RecoveryCode), Error> {
+        if self.has_vault() {
+            return Err(vault::Error::VaultExists(self.places.vault.clone()).into());
+        }
+        let paths = self.places.of_vault();
+        let (vault, code) = Vault::create(paths, secret, vault::Role::Operator, self.kdf, &mut *self.random)?;
+        if let Some(address) = &self.address {
+            vault.announce(address)?;
+        }
+        let [kdf_memory_kib, kdf_passes, kdf_lanes] = self.kdf.numbers();
+        let State { epoch, seq, root } = vault.state();
+        let created = Event::VaultCreated {
+            grade: room::grade(vault.grade()),
+            kdf_memory_kib,
+            kdf_passes,
+            kdf_lanes,
+            vault_epoch: epoch,
+            vault_seq: seq,
+            vault_root: Digest(root),
+        };
+        self.log.append(&[created.by_system()])?;
+        let slot = vault.authenticate(secret)?;
+        Ok((self.enter(Box::new(vault), slot, door)?, code))
+    }
+
+    /// Opens the vault with a secret, or signs somebody in to the open vault. A wrong secret is put on record before it is
+    /// answered.
+    ///
+    /// Before anything can be written, vault and log are held against each other, and what earlier sessions left without
+    /// an outcome is looked into.
+    ///
+    /// # Errors
+    /// [`vault::Error::WrongSecret`], [`Error::AuditorOnly`], [`Error::RolledBack`], [`Error::NoMark`], or what vault and
+    /// log say. What was found about vault or log is on record.
+    pub fn unlock(&mut self, secret: &Secret, door: Door) -> Result<Who, Error> {
+        let locked = match std::mem::replace(&mut self.room, Room::NoVault) {
+            Room::Locked(locked) => locked,
+            Room::Open(open) => {
+                self.room = Room::Open(open);
+                return self.sign_in(secret, door);
+            }
+            Room::NoVault => return Err(Error::NoVault),
+        };
+        let mut compared = Ok(());
+        let accepts = |vault: &Vault| {
+            compared = self.compare(vault);
+            compared.is_ok()
+        };
+        match locked.unlock(secret, accepts) {
+            Ok(Unlocked::Vault(vault, slot)) => match compared {
+                Ok(()) => self.enter(vault, slot, door),
+                Err(error) => {
+                    let found = self.found(&error, &vault);
+                    self.room = Room::Locked(Box::new(vault.lock()));
+                    self.log.append(&[found])?;
+                    Err(error)
+                }
+            },
+            Ok(Unlocked::Auditor(view)) => {
+                let event = unlocked(view.slot(), view.public().state);
+                self.room = Room::Locked(Box::new(view.lock()));
+                self.log.append(&[event.by_system()])?;
+                Err(Error::AuditorOnly)
+            }
+            Ok(_) => Err(Error::Locked),
+            Err((locked, error)) => {
+                self.stays_locked(locked, &error)?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Why the vault did not open, on record.
+    fn stays_locked(&mut self, locked: Box<Locked>, error: &vault::Error) -> Result<(), Error> {
+        self.room = Room::Locked(locked);
+        let found = match error {
+            vault::Error::WrongSecret | vault::Error::RecoveryCodeMistyped => {
+                Event::VaultUnlockFailed {}.by_system().denied()
+            }
+            vault::Error::EpochKeyGone { epoch } => {
+                Event::VaultKeyGone { key_epoch: *epoch }.by_system().failed()
+            }
+            vault::Error::HeaderTampered
+            | vault::Error::LogDamaged { .. }
+            | vault::Error::NoVault(_)
+            | vault::Error::Unsupported { .. }
+            | vault::Error::KdfOutOfRange => Event::VaultDamaged {}.by_system().failed(),
+            _ => return Ok(()),
+        };
+        self.log.append(&[found])?;
+        Ok(())
+    }
+
+    /// The record of a vault and a log that do not belong together.
+    fn found(&self, error: &Error, vault: &Vault) -> Entry {
+        let event = match error {
+            Error::Log(_) => {
+                let Mark { size, root, epoch, .. } = self.remembered(vault);
+                Event::LogMarkMissed { mark_size: size, mark_root: root, mark_epoch: epoch }
+            }
+            _ => {
+                let State { epoch, seq, root } = vault.state();
+                Event::VaultRolledBack { found_epoch: epoch, found_seq: seq, found_root: Digest(root) }
+            }
+        };
+        event.by_system().failed()
+    }
+
+    /// Somebody proves a right to what is open already.
+    fn sign_in(&mut self, secret: &Secret, door: Door) -> Result<Who, Error> {
+        let slot = self.authenticate(secret)?;
+        let Room::Open(mut open) = std::mem::replace(&mut self.room, Room::NoVault) else {
+            return Err(Error::Locked);
+        };
+        let who = self.who(&mut open.vault, slot, door);
+        let state = open.vault.state();
+        self.room = Room::Open(open);
+        let who = who?;
+        self.log.append(&[unlocked(slot, state).by(who.actor), who.opened()])?;
+        let (open, random, log) = self.open_parts()?;
+        open.cover(log, random)?;
+        match who.role() {
+            Role::Auditor => Err(Error::AuditorOnly),
+            _ => Ok(who),
+        }
+    }
+
+    /// Whose secret this is, while the vault is open. A wrong one is put on record before it is answered.
+    pub(crate) fn authenticate(&mut self, secret: &Secret) -> Result<SlotInfo, Error> {
+        let (open, _, log) = self.open_parts()?;
+        let found = open.vault.authenticate(secret);
+        if matches!(found, Err(vault::Error::WrongSecret)) {
+            log.append(&[Event::VaultUnlockFailed {}.by_system().denied()])?;
+        }
+        Ok(found?)
+    }
+
+    /// From here on the vault is open, a new signing epoch runs, and the past is in order. Otherwise it is locked.
+    fn enter(&mut self, vault: Box<Vault>, slot: SlotInfo, door: Door) -> Result<Who, Error> {
+        self.opening = OPENINGS.fetch_add(1, Ordering::Relaxed) + 1;
+        self.room = Room::Open(Box::new(Open { vault, number: self.opening, unsettled: false }));
+        let settled = self.settle(slot, door);
+        if settled.is_err()
+            && let Room::Open(open) = std::mem::replace(&mut self.room, Room::NoVault)
+        {
+            self.room = Room::Locked(Box::new(open.vault.lock()));
+        }
+        settled
+    }
+
+    /// The past in order, and the unlock on record.
+    fn settle(&mut self, slot: SlotInfo, door: Door) -> Result<Who, Error> {
+        let Room::Open(mut open) = std::mem::replace(&mut self.room, Room::NoVault) else {
+            return Err(Error::Locked);
+        };
+        let who = self.who(&mut open.vault, slot, door);
+        self.room = Room::Open(open);
+        let who = who?;
+        self.remember_log()?;
+        self.log.begin_epoch(EpochReason::Unlock)?;
+        self.report_vault()?;
+        self.reconcile()?;
+        reach(After::Reconciled)?;
+        let state = self.open_vault()?.vault.state();
+        self.log.append(&[unlocked(slot, state).by(who.actor), who.opened()])?;
+        self.remember_log()?;
+        Ok(who)
+    }
+
+    /// The vault remembers the log as it is now. A full disk keeps nobody out, since erasing needs an unlock: what could
+    /// not be set goes with the vault's next record.
+    fn remember_log(&mut self) -> Result<(), Error> {
+        let (open, random, log) = self.open_parts()?;
+        match open.cover(log, random) {
+            Err(Error::Vault(vault::Error::DiskFull)) => open.cover_with_next(log),
+            covered => covered,
+        }
+    }
+
+    /// Puts a refusal to start on record, and leaves.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub fn refuse_start(self, reason: StartRefusal) -> Result<(), Error> {
+        self.record_refusal(reason)?;
+        self.leave(StopReason::Error)
+    }
+
+    /// Locks the vault and puts the end on record.
+    ///
+    /// # Errors
+    /// What vault and log say; the vault is locked all the same.
+    pub fn leave(mut self, reason: StopReason) -> Result<(), Error> {
+        let locked = self.lock(None);
+        self.log.append(&[Event::BootStopped { reason }.by_system()])?;
+        locked
+    }
+
+    /// Locks the vault, as `who` asked for, or by the program's own rule: from here on no key is in memory.
+    ///
+    /// # Errors
+    /// What vault and log say; the vault is locked all the same.
+    pub fn lock(&mut self, who: Option<&Who>) -> Result<(), Error> {
+        let Room::Open(open) = &self.room else { return Ok(()) };
+        if let Some(who) = who {
+            open.admit(who)?;
+        }
+        let ended = if open.unsettled { Ok(()) } else { self.record_lock(who) };
+        if let Room::Open(open) = std::mem::replace(&mut self.room, Room::NoVault) {
+            self.room = Room::Locked(Box::new(open.vault.lock()));
+        }
+        ended
+    }
+
+    fn record_lock(&mut self, who: Option<&Who>) -> Result<(), Error> {
+        let State { epoch, seq, root } = self.open_vault()?.vault.state();
+        let event = Event::VaultLocked { vault_epoch: epoch, vault_seq: seq, vault_root: Digest(root) };
+        self.log.append(&[who.map_or(event.by_system(), |who| event.by(who.actor))])?;
+        self.remember_log()
+    }
+}
+
+fn unlocked(slot: SlotInfo, state: State) -> Event {
+    let State { epoch, seq, root } = state;
+    Event::VaultUnlocked {
+        slot: slot.id.0.into(),
+        role: role(slot),
+        vault_epoch: epoch,
+        vault_seq: seq,
+        vault_root: Digest(root),
+    }
+}

@@ -1,0 +1,70 @@
+//! What whoever works here should know, and what each act goes on in spite of.
+
+use crate::room::{Darkroom, Room};
+use std::fmt;
+use vault::Notice;
+
+/// Something that is not as it should be. It is on record where it was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// What was erased with the last roll is not gone for good yet.
+    OldKeyRemains,
+    /// What the vault held at its opening may not outlive a power cut.
+    Unproven,
+    /// On a full disk an erasure might not fit.
+    NoReserve,
+    /// The vault file was damaged, and its mirror took its place.
+    Healed,
+}
+
+impl Warning {
+    /// A word for programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::OldKeyRemains => "old_key_remains",
+            Self::Unproven => "unproven",
+            Self::NoReserve => "no_reserve",
+            Self::Healed => "healed",
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OldKeyRemains => {
+                "the key of an erasure could not be wiped: with old copies of the files, what was erased still opens. See \
+                 that the vault's file `anchor` can be written; the next act tries again"
+            }
+            Self::Unproven => {
+                "the vault could not be written at its opening, so the newest pictures may not outlive a power cut; make \
+                 room on its disk, or make it writable"
+            }
+            Self::NoReserve => {
+                "no space could be set aside for erasing on a full disk; make room on the vault's disk"
+            }
+            Self::Healed => {
+                "the vault file was damaged and was made whole from its mirror; this is on record: find out what \
+                 happened to the disk"
+            }
+        })
+    }
+}
+
+impl Darkroom {
+    /// What there is to know about the open vault; while it is locked, what the log says of it.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let Room::Open(open) = &self.room else {
+            let remains = self.log.unfinished().is_ok_and(|unfinished| unfinished.key_remains.is_some());
+            return remains.then_some(Warning::OldKeyRemains).into_iter().collect();
+        };
+        let healed = open.vault.healed().map(|_| Warning::Healed);
+        let noticed = open.vault.notices().into_iter().filter_map(|notice| match notice {
+            Notice::OldKeyRemains => Some(Warning::OldKeyRemains),
+            Notice::Unproven => Some(Warning::Unproven),
+            Notice::NoReserve => Some(Warning::NoReserve),
+            _ => None,
+        });
+        healed.into_iter().chain(noticed).collect()
+    }
+}
