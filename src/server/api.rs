@@ -1,38 +1,86 @@
-//! The table of routes.
+//! The table of routes. Each one says beside its handler who may ask for it; there is no way to add one without that,
+//! and an address that is not in the table is answered by nobody.
 
 use crate::problem::Problem;
 use crate::{House, events, guard, headers, images, jobs, pages, posture, vault};
 use axum::Router;
+use axum::handler::Handler;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use darkroom::{Error, Queue};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Everything that is answered; what the guard does not let through reaches none of it.
+use guard::Access::{self, Open, Session, Watch};
+
+/// What is answered, to whom, and by what.
+pub struct Route {
+    /// `GET`, `POST` or `DELETE`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for who compares the table with the contract"))]
+    pub method: &'static str,
+    /// The address, with `{id}` for an id.
+    pub path: String,
+    /// Who may ask.
+    pub access: Access,
+    answer: MethodRouter<Arc<House>>,
+}
+
+/// Everything that is answered.
+pub fn table() -> Vec<Route> {
+    let mut table = vec![
+        get("/healthz", Open, posture::health),
+        get("/readyz", Open, vault::ready),
+        get("/api/v1/status", Open, vault::status),
+        post("/api/v1/setup", Open, vault::set_up),
+        post("/api/v1/session", Open, vault::unlock),
+        delete("/api/v1/session", Session, vault::lock),
+        get("/api/v1/state", Watch, events::state),
+        get("/api/v1/capabilities", Session, vault::capabilities),
+        get("/api/v1/jobs", Session, jobs::list),
+        post("/api/v1/jobs", Session, jobs::submit),
+        get("/api/v1/jobs/{id}", Session, jobs::show),
+        delete("/api/v1/jobs/{id}", Session, jobs::cancel),
+        get("/api/v1/jobs/{id}/preview", Session, jobs::preview),
+        get("/api/v1/jobs/{id}/events", Watch, events::of_job),
+        get("/api/v1/events", Watch, events::all),
+        get("/api/v1/images", Session, images::list),
+        post("/api/v1/images:delete", Session, images::delete_many),
+        post("/api/v1/thumbnails", Session, images::thumbnails),
+        get("/api/v1/images/{id}", Session, images::show),
+        delete("/api/v1/images/{id}", Session, images::delete),
+        get("/api/v1/images/{id}/content", Session, images::content),
+        get("/api/v1/images/{id}/thumbnail", Session, images::thumbnail),
+        post("/api/v1/images/{id}/export", Session, images::export),
+        get("/api/v1/posture", Session, posture::show),
+        get("/", Open, async || pages::answer("index.html")),
+    ];
+    table.extend(
+        pages::FILES.iter().map(|(name, _)| get(format!("/{name}"), Open, async move || pages::answer(name))),
+    );
+    table
+}
+
+fn get<T: 'static>(path: impl Into<String>, access: Access, handler: impl Handler<T, Arc<House>>) -> Route {
+    Route { method: "GET", path: path.into(), access, answer: on(MethodFilter::GET, handler) }
+}
+
+fn post<T: 'static>(path: &str, access: Access, handler: impl Handler<T, Arc<House>>) -> Route {
+    Route { method: "POST", path: path.into(), access, answer: on(MethodFilter::POST, handler) }
+}
+
+fn delete<T: 'static>(path: &str, access: Access, handler: impl Handler<T, Arc<House>>) -> Route {
+    Route { method: "DELETE", path: path.into(), access, answer: on(MethodFilter::DELETE, handler) }
+}
+
+/// The table behind its guards; what they do not let through reaches none of it.
 pub fn router(house: Arc<House>) -> Router {
-    let v1 = Router::new()
-        .route("/status", get(vault::status))
-        .route("/setup", post(vault::set_up))
-        .route("/session", post(vault::unlock).delete(vault::lock))
-        .route("/capabilities", get(vault::capabilities))
-        .route("/jobs", get(jobs::list).post(jobs::submit))
-        .route("/jobs/{id}", get(jobs::show).delete(jobs::cancel))
-        .route("/jobs/{id}/preview", get(jobs::preview))
-        .route("/jobs/{id}/events", get(events::of_job))
-        .route("/events", get(events::all))
-        .route("/images", get(images::list))
-        .route("/images:delete", post(images::delete_many))
-        .route("/images/{id}", get(images::show).delete(images::delete))
-        .route("/images/{id}/content", get(images::content))
-        .route("/images/{id}/thumbnail", get(images::thumbnail))
-        .route("/images/{id}/export", post(images::export))
-        .route("/posture", get(posture::show));
-    Router::new()
-        .nest("/api/v1", v1)
-        .route("/healthz", get(async || axum::Json(serde_json::json!({ "status": "ok" }))))
-        .route("/readyz", get(vault::ready))
-        .fallback(pages::file)
+    let mut router = Router::new();
+    for Route { path, access, answer, .. } in table() {
+        let admit = from_fn_with_state((Arc::clone(&house), access), guard::admit);
+        router = router.route(&path, answer.route_layer(admit));
+    }
+    router
+        .fallback(async || Problem::NOT_FOUND)
         .method_not_allowed_fallback(async || Problem::NO_METHOD)
         .layer(from_fn_with_state(Arc::clone(&house), guard::stand))
         .layer(from_fn(headers::put))

@@ -29,19 +29,24 @@ impl<T: DeserializeOwned> FromRequest<Arc<House>> for Body<T> {
         if session.is_some_and(|key| !house.sessions.lives(key, house.now_ms())) {
             return Err(Problem::TOKEN);
         }
-        // serde would take the fields from an array, too.
-        if bytes.trim_ascii_start().first() != Some(&b'{') {
-            return Err(Problem::new(400, "body", "this is no JSON object"));
-        }
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
-            // serde's own words repeat what was sent.
-            let what = match error.classify() {
-                Category::Data => "a field is unknown, missing, or of the wrong type",
-                _ => "this is no JSON",
-            };
-            Problem::new(400, "body", format!("{what}, at line {} column {}", error.line(), error.column()))
-        })
+        parse(&bytes).map(Self)
     }
+}
+
+/// The fields of a JSON object.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde would take the fields from an array, too.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Problem::new(400, "body", "this is no JSON object"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        // serde's own words repeat what was sent.
+        let what = match error.classify() {
+            Category::Data => "a field is unknown, missing, or of the wrong type",
+            _ => "this is no JSON",
+        };
+        Problem::new(400, "body", format!("{what}, at line {} column {}", error.line(), error.column()))
+    })
 }
 
 /// The 16 bytes of an id in the address, from their 32 hexadecimal digits.

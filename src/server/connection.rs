@@ -2,17 +2,19 @@
 
 use crate::House;
 use crate::patience::Patient;
+use crate::session::Key;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -28,13 +30,14 @@ const LAST_ANSWERS_TIME_MAX: Duration = Duration::from_secs(2);
 /// A pause when no descriptor is left.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts and answers until `stop`; gives the number of connections that are open then.
+/// Accepts, and lets `routes` answer until `stop`; gives the number of connections that are open then.
 pub async fn accept(
     listener: &TcpListener,
     house: &Arc<House>,
+    routes: axum::Router,
     stop: impl Future<Output = ()>,
 ) -> Arc<AtomicUsize> {
-    let service = TowerToHyperService::new(crate::api::router(Arc::clone(house)));
+    let service = TowerToHyperService::new(routes);
     let count = Arc::new(AtomicUsize::new(0));
     let mut places = Places { max: house.connections_max, taken: VecDeque::new() };
     let mut stop = pin!(stop);
@@ -43,12 +46,11 @@ pub async fn accept(
             () = &mut stop => return count,
             accepted = listener.accept() => accepted,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        let Some(place) = places.take() else { continue };
-        let connection = serve(stream, service.clone(), Arc::clone(house), place);
+        let connection = serve(stream, service.clone(), Arc::clone(house), places.take(peer));
         let open = Arc::clone(&count);
         open.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
@@ -103,18 +105,41 @@ async fn serve(
 }
 
 /// One of the connections that there may be.
-#[derive(Default)]
 pub struct Place {
-    /// A request with a good token came through it.
-    known: AtomicBool,
+    /// The other end.
+    peer: SocketAddr,
+    /// It waits for something that was promised to it.
+    stays: AtomicBool,
+    /// Whose token came through it first.
+    known: OnceLock<Key>,
     /// It has to make room.
     leave: Notify,
 }
 
 impl Place {
-    /// From now on it stays when others need room.
-    pub fn is_known(&self) {
-        self.known.store(true, Ordering::Relaxed);
+    /// The address at the other end.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// While the answer lives, it makes room for nobody. No user may have more than a few of these.
+    pub fn stay(self: &Arc<Self>) -> Stay {
+        self.stays.store(true, Ordering::Relaxed);
+        Stay(Arc::clone(self))
+    }
+
+    /// A request of this session came through it.
+    pub fn is_known(&self, key: Key) {
+        self.known.get_or_init(|| key);
+    }
+}
+
+/// Keeps a place.
+pub struct Stay(Arc<Place>);
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.0.stays.store(false, Ordering::Relaxed);
     }
 }
 
@@ -125,19 +150,88 @@ struct Places {
 }
 
 impl Places {
-    /// A place for one more. If there is none left, the oldest that has shown no token makes room; if all have, nobody
-    /// does, and the newcomer is turned away.
-    fn take(&mut self) -> Option<Arc<Place>> {
+    /// A place for one more; if there is none left, somebody makes room.
+    fn take(&mut self, peer: SocketAddr) -> Arc<Place> {
         self.taken.retain(|place| place.strong_count() > 0);
-        if self.taken.len() >= self.max {
-            let stranger = |place: &Weak<Place>| {
-                place.upgrade().is_some_and(|place| !place.known.load(Ordering::Relaxed))
-            };
-            let at = self.taken.iter().position(stranger)?;
-            self.taken.remove(at).and_then(|place| place.upgrade())?.leave.notify_one();
+        if self.taken.len() >= self.max
+            && let Some(place) = self.next_to_leave().and_then(|at| self.taken.remove(at)?.upgrade())
+        {
+            place.leave.notify_one();
         }
-        let place = Arc::new(Place::default());
+        let stays = AtomicBool::new(false);
+        let place = Arc::new(Place { peer, stays, known: OnceLock::new(), leave: Notify::new() });
         self.taken.push_back(Arc::downgrade(&place));
-        Some(place)
+        place
+    }
+
+    /// The oldest of whoever holds the most: of a session, or of all who have shown no token. Who takes more than their
+    /// part pays for it themselves.
+    fn next_to_leave(&self) -> Option<usize> {
+        let movable = |place: &Arc<Place>| !place.stays.load(Ordering::Relaxed);
+        let places = self.taken.iter().map(Weak::upgrade).enumerate();
+        let keys: Vec<(usize, Option<Key>)> = places
+            .filter_map(|(at, place)| Some((at, place.filter(movable)?.known.get().copied())))
+            .collect();
+        let mut held = HashMap::new();
+        keys.iter().for_each(|(_, key)| *held.entry(key).or_insert(0) += 1);
+        let most = held.values().max();
+        let mut leaving = keys.iter().filter(|(_, key)| held.get(key) == most);
+        let oldest = leaving.clone().next();
+        leaving.find(|(_, key)| key.is_none()).or(oldest).map(|(at, _)| *at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer() -> SocketAddr {
+        "127.0.0.1:49153".parse().unwrap()
+    }
+
+    fn key(number: u8) -> Key {
+        Key::of(&number.to_string())
+    }
+
+    /// As many places as `keys`, each taken by a session or by a stranger.
+    fn full(keys: &[Option<u8>]) -> (Places, Vec<Arc<Place>>) {
+        let mut places = Places { max: keys.len(), taken: VecDeque::new() };
+        let taken: Vec<_> = keys.iter().map(|_| places.take(peer())).collect();
+        for (place, number) in taken.iter().zip(keys) {
+            if let Some(number) = number {
+                place.is_known(key(*number));
+            }
+        }
+        (places, taken)
+    }
+
+    #[test]
+    fn who_holds_the_most_makes_room() {
+        for (keys, leaves) in [
+            (vec![Some(1), None, Some(2), None], 1),
+            (vec![Some(1), Some(2), Some(2), Some(3)], 1),
+            (vec![Some(1), Some(2), Some(1), Some(2)], 0),
+            (vec![Some(3), Some(2), Some(2), Some(2)], 1),
+            (vec![Some(1), None, Some(1), Some(1)], 0),
+            (vec![Some(1), Some(1), None, None], 2),
+        ] {
+            let (mut places, taken) = full(&keys);
+            assert_eq!(places.next_to_leave(), Some(leaves), "{keys:?}");
+            let newcomer = places.take(peer());
+            assert_eq!(places.taken.len(), keys.len());
+            assert!(!places.taken.iter().any(|place| place.ptr_eq(&Arc::downgrade(&taken[leaves]))));
+            drop(newcomer);
+        }
+    }
+
+    #[test]
+    fn who_waits_for_something_promised_stays() {
+        let (mut places, taken) = full(&[None, None, None]);
+        let stay = taken[0].stay();
+        assert_eq!(places.next_to_leave(), Some(1));
+        let _newcomer = places.take(peer());
+        assert!(taken[0].stays.load(Ordering::Relaxed));
+        drop(stay);
+        assert_eq!(places.next_to_leave(), Some(0));
     }
 }

@@ -1,28 +1,54 @@
-//! Event streams: the present state, and again whenever it changes.
+//! What goes on: the present state, once for who asks again and again, or as an event stream that says it anew whenever
+//! it changes.
 
 use crate::House;
 use crate::body::Id;
 use crate::jobs;
 use crate::problem::Problem;
 use crate::session::Key;
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use darkroom::JobId;
+use darkroom::{Darkroom, JobId};
 use http_body::Frame;
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// A comment after this time without an event: proxies stay awake, and readers that are gone are noticed.
 const COMMENT_INTERVAL: Duration = Duration::from_secs(15);
+/// Streams of one session at a time; with one more, its oldest gives way.
+const STREAMS_MAX: usize = 8;
+/// How long a reader waits that was told to give way, if it opens streams again by itself.
+const REOPEN_MS: u64 = 60_000;
+/// Who asked for the present state watches on for this long: previews are made for the next look.
+const LOOK_TIME: Duration = Duration::from_secs(5);
+
+/// The present state, once. A page asks for it again and again: a stream would hold one of the six connections that a
+/// browser has for this program, over all its windows.
+pub async fn state(State(house): State<Arc<House>>) -> Json<Value> {
+    let watch = house.queue.watch();
+    tokio::spawn(async move {
+        tokio::time::sleep(LOOK_TIME).await;
+        drop(watch);
+    });
+    let jobs: Vec<Value> = house.queue.jobs().iter().map(jobs::describe).collect();
+    let warnings =
+        house.act(|queue| queue.with(|darkroom| Ok(darkroom.warnings()))).await.unwrap_or_default();
+    Json(json!({
+        "jobs": jobs, "pictures": house.queue.pictures_version(), "posture": house.fences.state(),
+        "warnings": warnings.iter().map(|warning| warning.word()).collect::<Vec<_>>(),
+    }))
+}
 
 /// Everything.
 pub async fn all(State(house): State<Arc<House>>, Extension(key): Extension<Key>) -> Response {
@@ -42,7 +68,8 @@ pub async fn of_job(
 
 fn stream(house: Arc<House>, key: Key, job: Option<JobId>) -> Response {
     let (sender, receiver) = channel(4);
-    tokio::spawn(async move { tell(&house, key, job, Events { sender, count: 0 }).await });
+    let leave = house.streams.open(key);
+    tokio::spawn(async move { tell(&house, key, job, &leave, Events { sender, count: 0 }).await });
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
@@ -51,7 +78,13 @@ fn stream(house: Arc<House>, key: Key, job: Option<JobId>) -> Response {
 }
 
 /// Sends until the session, the request or the reader ends. `None` is the reader's end.
-async fn tell(house: &Arc<House>, key: Key, only: Option<JobId>, mut events: Events) -> Option<()> {
+async fn tell(
+    house: &Arc<House>,
+    key: Key,
+    only: Option<JobId>,
+    leave: &Notify,
+    mut events: Events,
+) -> Option<()> {
     let _watch = house.queue.watch();
     let mut changes = house.changes.subscribe();
     let (mut seen, mut pictures) = (0, None);
@@ -79,16 +112,38 @@ async fn tell(house: &Arc<House>, key: Key, only: Option<JobId>, mut events: Eve
         }
         let version = house.queue.pictures_version();
         if only.is_none() && pictures != Some(version) {
-            let total = house.act(|queue| queue.with(|darkroom| Ok(darkroom.page(None, 0)?.total))).await;
-            if let Ok(total) = total {
+            let who = house.sessions.who(key)?;
+            let count = move |darkroom: &mut Darkroom| Ok(darkroom.page(&who, None, 0)?.total);
+            if let Ok(total) = house.act(move |queue| queue.with(count)).await {
                 events.send("images", &json!({ "total": total })).await?;
             }
             pictures = Some(version);
         }
         tokio::select! {
             changed = changes.changed() => changed.ok()?,
+            () = leave.notified() => return events.give_way().await,
             () = tokio::time::sleep(COMMENT_INTERVAL) => events.comment().await?,
         }
+    }
+}
+
+/// The streams that are open, the oldest first.
+#[derive(Default)]
+pub struct Streams(Mutex<Vec<(Key, Weak<Notify>)>>);
+
+impl Streams {
+    /// One more of a session, and what tells it to give way.
+    fn open(&self, key: Key) -> Arc<Notify> {
+        let leave = Arc::default();
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|(_, leave)| leave.strong_count() > 0);
+        open.push((key, Arc::downgrade(&leave)));
+        let mut own = open.iter().enumerate().filter(|(_, (of, _))| *of == key).map(|(at, _)| at);
+        let oldest = own.next().filter(|_| own.count() >= STREAMS_MAX);
+        if let Some(oldest) = oldest.and_then(|at| open.remove(at).1.upgrade()) {
+            oldest.notify_one();
+        }
+        leave
     }
 }
 
@@ -101,6 +156,11 @@ impl Events {
     async fn send(&mut self, name: &str, data: &Value) -> Option<()> {
         self.count += 1;
         self.put(format!("id: {}\nevent: {name}\ndata: {data}\n\n", self.count)).await
+    }
+
+    async fn give_way(&mut self) -> Option<()> {
+        self.put(format!("retry: {REOPEN_MS}\n")).await?;
+        self.send("displaced", &json!({})).await
     }
 
     async fn comment(&mut self) -> Option<()> {

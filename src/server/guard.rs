@@ -30,14 +30,10 @@ impl Guard {
     }
 
     /// Everything but the token.
-    fn check(&self, request: &Request) -> Result<(), Problem> {
+    pub(crate) fn check(&self, request: &Request) -> Result<(), Problem> {
         let (method, headers) = (request.method(), request.headers());
         let safe = [Method::GET, Method::HEAD].contains(method);
         if !safe && ![Method::POST, Method::DELETE].contains(method) {
-            return Err(Problem::METHOD);
-        }
-        // It would put a look on record that nobody had.
-        if *method == Method::HEAD && request.uri().path().starts_with("/api/") {
             return Err(Problem::METHOD);
         }
         if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > TARGET_BYTES_MAX) {
@@ -71,35 +67,46 @@ impl Guard {
 }
 
 /// The guard in front of all routes.
-pub async fn stand(State(house): State<Arc<House>>, mut request: Request, next: Next) -> Response {
-    if let Err(problem) = house.guard.check(&request) {
-        return problem.into_response();
+pub async fn stand(State(house): State<Arc<House>>, request: Request, next: Next) -> Response {
+    match house.guard.check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
     }
-    if needs_token(request.method(), request.uri().path()) {
-        let counts = !request.uri().path().ends_with("/events");
-        let key =
-            bearer(request.headers()).and_then(|token| house.sessions.enter(token, counts, house.now_ms()));
-        match key {
-            Some(key) => {
-                if let Some(place) = request.extensions().get::<Arc<Place>>() {
-                    place.is_known();
-                }
-                request.extensions_mut().insert(key);
-            }
-            None => return Problem::TOKEN.into_response(),
-        }
-    }
-    next.run(request).await
 }
 
-/// Everything below `/api/` but the three requests by which a token is come by.
-fn needs_token(method: &Method, path: &str) -> bool {
-    let open = match path {
-        "/api/v1/status" => true,
-        "/api/v1/setup" | "/api/v1/session" => *method == Method::POST,
-        _ => !path.starts_with("/api/"),
+/// Who may ask for a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Whoever gets past the guard.
+    Open,
+    /// Who has a session. The request shows that somebody is there.
+    Session,
+    /// Who has a session. The request comes by itself, again and again: it does not put off the session's end.
+    Watch,
+}
+
+/// The guard in front of one route: whether its declared access admits the request.
+pub async fn admit(
+    State((house, access)): State<(Arc<House>, Access)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let counts = match access {
+        Access::Open => return next.run(request).await,
+        // It would put a look on record that nobody had.
+        _ if request.method() == Method::HEAD => return Problem::METHOD.into_response(),
+        Access::Session => true,
+        Access::Watch => false,
     };
-    !open
+    let enter = |token: &str| house.sessions.enter(token, counts, house.now_ms());
+    let session = bearer(request.headers()).and_then(enter);
+    let Some((key, who)) = session else { return Problem::TOKEN.into_response() };
+    if let Some(place) = request.extensions().get::<Arc<Place>>() {
+        place.is_known(key);
+    }
+    request.extensions_mut().insert(key);
+    request.extensions_mut().insert(who);
+    next.run(request).await
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -241,35 +248,6 @@ mod tests {
         }
         assert_eq!(code("POST", "/", &[]), "content_type");
         assert_eq!(code("GET", &format!("/{}", "x".repeat(TARGET_BYTES_MAX)), &[]), "too_large");
-    }
-
-    #[test]
-    fn what_needs_no_token_is_named() {
-        let open = [
-            ("GET", "/"),
-            ("GET", "/main.js"),
-            ("GET", "/healthz"),
-            ("GET", "/readyz"),
-            ("GET", "/api/v1/status"),
-            ("POST", "/api/v1/setup"),
-            ("POST", "/api/v1/session"),
-        ];
-        let closed = [
-            ("DELETE", "/api/v1/session"),
-            ("GET", "/api/v1/session"),
-            ("GET", "/api/v1/jobs"),
-            ("GET", "/api/"),
-            ("GET", "/api/v1/images"),
-            ("POST", "/api/v1/status/"),
-            ("GET", "/api/v1/setup"),
-            ("POST", "/api/v2/x"),
-        ];
-        for (method, path) in open {
-            assert!(!needs_token(&method.parse().unwrap(), path), "{method} {path}");
-        }
-        for (method, path) in closed {
-            assert!(needs_token(&method.parse().unwrap(), path), "{method} {path}");
-        }
     }
 
     #[test]

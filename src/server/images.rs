@@ -4,11 +4,12 @@ use crate::House;
 use crate::body::{Body, Id, unhex};
 use crate::problem::Problem;
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use base64ct::{Base64, Encoding as _};
 use bytes::Bytes;
-use darkroom::{Erasure, Grade, ObjectId, Summary};
+use darkroom::{Erasure, Grade, ObjectId, Summary, Who};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use zeroize::Zeroizing;
 
 const PAGE_DEFAULT: usize = 60;
 const PAGE_MAX: usize = 200;
+const THUMBNAILS_MAX: usize = 60;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +29,7 @@ pub struct Paging {
 /// A page of them.
 pub async fn list(
     State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
     paging: Result<Query<Paging>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let wrong =
@@ -37,7 +40,7 @@ pub async fn list(
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(wrong());
     }
-    let page = house.act(move |queue| queue.with(|darkroom| darkroom.page(after, limit))).await?;
+    let page = house.act(move |queue| queue.with(|darkroom| darkroom.page(&who, after, limit))).await?;
     Ok(Json(json!({
         "images": page.pictures.iter().map(describe).collect::<Vec<_>>(),
         "next": page.next.map(|id| id.to_string()), "total": page.total,
@@ -45,24 +48,58 @@ pub async fn list(
 }
 
 /// What is known of one.
-pub async fn show(State(house): State<Arc<House>>, Id(id): Id) -> Result<Json<Value>, Problem> {
+pub async fn show(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+    Id(id): Id,
+) -> Result<Json<Value>, Problem> {
     let id = ObjectId(id);
-    let picture = house.act(move |queue| queue.with(|darkroom| darkroom.picture(id))).await?;
+    let picture = house.act(move |queue| queue.with(|darkroom| darkroom.picture(&who, id))).await?;
     Ok(Json(describe(&picture)))
 }
 
 /// The whole picture, to look at.
-pub async fn content(State(house): State<Arc<House>>, Id(id): Id) -> Result<Response, Problem> {
+pub async fn content(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+    Id(id): Id,
+) -> Result<Response, Problem> {
     let id = ObjectId(id);
-    let png = house.act(move |queue| queue.with(|darkroom| darkroom.view(id))).await?;
+    let png = house.act(move |queue| queue.with(|darkroom| darkroom.view(&who, id))).await?;
     Ok(png_answer(png))
 }
 
 /// A small one.
-pub async fn thumbnail(State(house): State<Arc<House>>, Id(id): Id) -> Result<Response, Problem> {
+pub async fn thumbnail(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+    Id(id): Id,
+) -> Result<Response, Problem> {
     let id = ObjectId(id);
-    let png = house.act(move |queue| queue.with(|darkroom| darkroom.view_preview(id))).await?;
-    Ok(png_answer(png))
+    let seen = house.act(move |queue| queue.with(|darkroom| darkroom.view_previews(&who, &[id]))).await?;
+    seen.into_iter().next().map(|(_, png)| png_answer(png)).ok_or(Problem::NOT_FOUND)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    ids: Vec<String>,
+}
+
+/// The small ones of a page, together: one record for all of them. One that cannot be opened is left out.
+pub async fn thumbnails(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+    Body(Look { ids }): Body<Look>,
+) -> Result<Json<Value>, Problem> {
+    if !(1..=THUMBNAILS_MAX).contains(&ids.len()) {
+        return Err(Problem::new(422, "parameter", "ask for 1 to 60 thumbnails at a time"));
+    }
+    let ids = ids.iter().map(|id| parse(id)).collect::<Result<Vec<_>, _>>()?;
+    let seen = house.act(move |queue| queue.with(|darkroom| darkroom.view_previews(&who, &ids))).await?;
+    let thumbnails =
+        seen.iter().map(|(id, png)| json!({ "id": id.to_string(), "png": Base64::encode_string(png) }));
+    Ok(Json(json!({ "thumbnails": thumbnails.collect::<Vec<_>>() })))
 }
 
 #[derive(Deserialize)]
@@ -72,14 +109,15 @@ pub struct Nothing {}
 /// The whole picture, to keep.
 pub async fn export(
     State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
     Id(id): Id,
     Body(Nothing {}): Body<Nothing>,
 ) -> Result<Response, Problem> {
     let id = ObjectId(id);
     let copy = house.act(move |queue| {
         queue.with(|darkroom| {
-            let name = darkroom.picture(id)?.name;
-            Ok((name, darkroom.export_content(id)?))
+            let name = darkroom.picture(&who, id)?.name;
+            Ok((name, darkroom.export_content(&who, id)?))
         })
     });
     let (name, png) = copy.await?;
@@ -89,9 +127,13 @@ pub async fn export(
 }
 
 /// Destroys the key of one.
-pub async fn delete(State(house): State<Arc<House>>, Id(id): Id) -> Result<Json<Value>, Problem> {
+pub async fn delete(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+    Id(id): Id,
+) -> Result<Json<Value>, Problem> {
     let id = ObjectId(id);
-    let erased = house.act(move |queue| queue.erase(&[id])).await?;
+    let erased = house.act(move |queue| queue.erase(&who, &[id])).await?;
     Ok(Json(answer(&erased)))
 }
 
@@ -107,6 +149,7 @@ pub struct Delete {
 /// Destroys the keys of several, in one act. The number says that the asker knows how many that are.
 pub async fn delete_many(
     State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
     Body(ask): Body<Delete>,
 ) -> Result<Json<Value>, Problem> {
     let ids = match (ask.ids, ask.all) {
@@ -117,7 +160,7 @@ pub async fn delete_many(
             ids
         }
         (None, true) => house
-            .act(|queue| queue.with(|darkroom| Ok(darkroom.page(None, usize::MAX)?.pictures)))
+            .act(move |queue| queue.with(|darkroom| Ok(darkroom.page(&who, None, usize::MAX)?.pictures)))
             .await?
             .iter()
             .map(|picture| picture.id)
@@ -132,7 +175,7 @@ pub async fn delete_many(
     if ids.is_empty() {
         return Ok(Json(json!({ "erased": 0, "grade": null, "cleanup_pending": false })));
     }
-    let erased = house.act(move |queue| queue.erase(&ids)).await?;
+    let erased = house.act(move |queue| queue.erase(&who, &ids)).await?;
     Ok(Json(answer(&erased)))
 }
 

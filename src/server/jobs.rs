@@ -5,18 +5,20 @@ use crate::body::{Body, Id};
 use crate::images::png_answer;
 use crate::problem::Problem;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use darkroom::{Ask, Job, JobId, JobState, hex};
-use serde::Deserialize;
+use darkroom::{Ask, Job, JobId, JobState, Name, Queue, Who, hex};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use std::io::Write;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
 const KEY_CHARS_MAX: usize = 64;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wish {
     prompt: String,
@@ -56,16 +58,58 @@ impl Wish {
 /// Accepts a request.
 pub async fn submit(
     State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
     headers: HeaderMap,
     Body(wish): Body<Wish>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let key = key(&headers)?;
+    let name = key(&headers)?.map(|text| Name { text, asked: house.asked.digest(&wish) });
     let ask = wish.ask()?;
     if house.fences.are_open() {
         return Err(Problem::POSTURE);
     }
-    let job = house.act(move |queue| queue.submit(ask, key)).await?;
+    let submit = move |queue: &Queue| queue.submit(&who, queue.check(Some(&who), ask)?, name);
+    let job = house.act(submit).await?;
     Ok((StatusCode::ACCEPTED, Json(describe(&job))))
+}
+
+/// Makes digests of what is asked for, which tell a repetition from another request of the same name.
+pub struct Asked {
+    /// Goes into the digests: without it they say nothing about a prompt.
+    salt: [u8; 32],
+}
+
+impl Asked {
+    /// With a salt of its own.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub fn new() -> std::io::Result<Self> {
+        let mut salt = [0; 32];
+        getrandom::fill(&mut salt).map_err(std::io::Error::other)?;
+        Ok(Self { salt })
+    }
+
+    /// Stands for what a body asks for, however that was written.
+    fn digest(&self, wish: &Wish) -> [u8; 32] {
+        let mut digest = Sha256::new_with_prefix(self.salt);
+        // Neither the hash nor the numbers and texts of a wish can fail, and no copy of the prompt is made.
+        let _ = serde_json::to_writer(Hashing(&mut digest), wish);
+        digest.finalize().into()
+    }
+}
+
+/// Hashes what is written to it.
+struct Hashing<'a>(&'a mut Sha256);
+
+impl Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
@@ -89,9 +133,10 @@ pub async fn show(State(house): State<Arc<House>>, Id(id): Id) -> Result<Json<Va
 /// Cancels one.
 pub async fn cancel(
     State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
     Id(id): Id,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let job = house.act(move |queue| queue.cancel(JobId(id))).await?;
+    let job = house.act(move |queue| queue.cancel(&who, JobId(id))).await?;
     Ok((StatusCode::ACCEPTED, Json(describe(&job))))
 }
 
@@ -122,4 +167,28 @@ pub fn describe(job: &Job) -> Value {
         "picture": job.picture, "step": job.step, "preview": job.preview,
         "images": job.images.iter().map(|id| id.to_string()).collect::<Vec<_>>(), "error": error,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_stands_for_what_is_asked_and_not_for_how_it_is_written() {
+        let asked = Asked::new().unwrap();
+        let of = |asked: &Asked, body: &str| asked.digest(&serde_json::from_str(body).unwrap());
+        let first = of(&asked, r#"{"prompt": "a red apple", "steps": 4}"#);
+        assert_eq!(of(&asked, r#"{"steps":4,"prompt":"a r\u0065d apple","seed":null}"#), first);
+        for other in [
+            r#"{"prompt": "a red apple"}"#,
+            r#"{"prompt": "a red apple", "steps": 5}"#,
+            r#"{"prompt": "a red apples", "steps": 4}"#,
+            r#"{"prompt": "a red apple", "steps": 4, "negative_prompt": ""}"#,
+            r#"{"prompt": "a red apple", "steps": 4, "guidance": 1.0}"#,
+            r#"{"prompt": "a red apple", "steps": 4, "remember_prompt": true}"#,
+        ] {
+            assert_ne!(of(&asked, other), first, "{other}");
+        }
+        assert_ne!(of(&Asked::new().unwrap(), r#"{"prompt": "a red apple", "steps": 4}"#), first);
+    }
 }

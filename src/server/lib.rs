@@ -8,10 +8,11 @@
 //! | file | does |
 //! |---|---|
 //! | `connection.rs` | accepts, and bounds how long and how large the head of a request may be |
+//! | `peers.rs` | which user of this machine a connection comes from |
 //! | `patience.rs` | gives up readers that take nothing |
 //! | `headers.rs` | puts the security headers on every answer |
-//! | `guard.rs` | method, Host, Origin, Sec-Fetch-Site, Upgrade, content type, token: before any route |
-//! | `api.rs` | the table of routes |
+//! | `guard.rs` | method, Host, Origin, Sec-Fetch-Site, Upgrade, content type: before any route; then the token, as its route says |
+//! | `api.rs` | the table of routes, and who may ask for each |
 //! | `vault.rs`, `jobs.rs`, `events.rs`, `images.rs`, `posture.rs` | one act of the darkroom each, and its answer as JSON |
 //! | `pages.rs` | the page's files |
 //! | `session.rs` | who may ask: tokens, guesses, the setup code, the idle lock |
@@ -29,6 +30,7 @@ mod images;
 mod jobs;
 mod pages;
 mod patience;
+mod peers;
 mod posture;
 mod problem;
 mod session;
@@ -40,6 +42,7 @@ use darkroom::{Clock as _, Darkroom, Engine, Queue, Rules, StopReason, SystemClo
 use policy::{KeepPrompts, Limits};
 use sandbox::{Report, Sandboxed};
 use session::Sessions;
+use std::fs::File;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,7 +62,7 @@ pub struct Parts {
     /// Vault and log.
     pub darkroom: Darkroom,
     /// The loaded model.
-    pub engine: Box<dyn Engine + Send>,
+    pub engine: Box<dyn Engine>,
     /// The fences, to be tried again whenever somebody asks.
     pub sandboxed: Sandboxed,
     /// What they are.
@@ -87,13 +90,16 @@ pub struct Server {
 /// What every route may use.
 struct House {
     queue: Queue,
-    sessions: Sessions,
+    sessions: Arc<Sessions>,
+    peers: peers::Peers,
     fences: posture::Fences,
     guard: guard::Guard,
     clock: SystemClock,
     outputs: PathBuf,
     connections_max: usize,
     idle_s: u64,
+    streams: events::Streams,
+    asked: jobs::Asked,
     /// Counts changes of requests, pictures and sessions.
     changes: watch::Sender<u64>,
     stopping: AtomicBool,
@@ -115,8 +121,15 @@ impl Server {
     /// Starts the engine's thread. Nothing is accepted yet.
     ///
     /// # Errors
-    /// No thread could be started.
+    /// No thread could be started, or the system gives no randomness; the end is on record.
     pub fn new(parts: Parts) -> std::io::Result<Self> {
+        let asked = match jobs::Asked::new() {
+            Ok(asked) => asked,
+            Err(error) => {
+                let _ = parts.darkroom.leave(StopReason::Error); // the first error is the one to tell
+                return Err(error);
+            }
+        };
         let rules =
             Rules { limits: parts.limits, keep_prompts: parts.keep_prompts, waiting_max: WAITING_MAX };
         let changes = watch::Sender::new(0);
@@ -126,7 +139,13 @@ impl Server {
         // A connection takes one descriptor; the vault, the log and the runtime need some, too.
         let connections_max = (parts.limits.open_files_max / 2).clamp(16, 512) as usize;
         let house = House {
-            sessions: Sessions::new(idle_s * 1000, parts.setup, parts.darkroom.is_open(), &parts.clock),
+            sessions: Arc::new(Sessions::new(
+                idle_s * 1000,
+                parts.setup,
+                parts.darkroom.is_open(),
+                &parts.clock,
+            )),
+            peers: peers::Peers::new(parts.port),
             queue: Queue::start(parts.darkroom, parts.engine, rules, notify)?,
             fences: posture::Fences::new(parts.sandboxed, parts.report),
             guard: guard::Guard::new(parts.port),
@@ -134,11 +153,19 @@ impl Server {
             outputs: parts.outputs,
             connections_max,
             idle_s,
+            streams: events::Streams::default(),
+            asked,
             changes,
             stopping: AtomicBool::new(false),
             log_failed: AtomicBool::new(false),
         };
         Ok(Self { house: Arc::new(house), stop: Arc::default() })
+    }
+
+    /// Tells users of this machine from each other by the kernel's table of sockets, `/proc/net/tcp` of the network that
+    /// the listener is in, so that one who guesses passphrases locks out nobody else. Without it all are one user.
+    pub fn tell_users(&self, table: File) {
+        self.house.peers.read(table);
     }
 
     /// The darkroom behind it.
@@ -151,7 +178,7 @@ impl Server {
     /// # Errors
     /// The first fence that did not hold.
     pub fn try_fences(&self) -> Result<(), sandbox::Error> {
-        self.house.fences.try_all().map(drop)
+        self.house.fences.try_all(|| ()).map(drop)
     }
 
     /// What ends it.
@@ -165,20 +192,29 @@ impl Server {
     /// # Errors
     /// The event loop could not be made, or what vault and log say at the end.
     pub fn run(self, listener: TcpListener, ready: impl FnOnce()) -> Result<(), Error> {
+        let served = self.serve(listener, ready);
+        if let Err(Error::Io(_)) = served {
+            let _ = self.house.queue.close(StopReason::Error); // the first error is the one to tell
+        }
+        served
+    }
+
+    fn serve(&self, listener: TcpListener, ready: impl FnOnce()) -> Result<(), Error> {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let runtime = builder.enable_all().max_blocking_threads(ACTS_MAX).build()?;
         let Self { house, stop } = self;
         runtime.block_on(async {
             listener.set_nonblocking(true)?;
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            let idle = tokio::spawn(session::watch_idle(Arc::clone(&house)));
+            let idle = tokio::spawn(session::watch_idle(Arc::clone(house)));
             ready();
-            let connections = connection::accept(&listener, &house, stop.notified()).await;
+            let connections =
+                connection::accept(&listener, house, api::router(Arc::clone(house)), stop.notified()).await;
             house.stopping.store(true, Ordering::Relaxed);
             house.sessions.end_all();
             house.changed();
             idle.abort();
-            let closing = Arc::clone(&house);
+            let closing = Arc::clone(house);
             let closed = tokio::task::spawn_blocking(move || closing.queue.close(StopReason::Signal)).await;
             connection::drain(&connections).await;
             closed.map_err(std::io::Error::other)?.map_err(Error::from)

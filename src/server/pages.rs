@@ -1,8 +1,7 @@
 //! The page's files: compiled in, so what is served is what was reviewed.
 
 use crate::problem::Problem;
-use axum::extract::Request;
-use axum::http::{Method, header};
+use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 
 macro_rules! files {
@@ -15,18 +14,11 @@ macro_rules! files {
 files! {
     "index.html" "studio.css" "icon.svg" "en.json" "zh-CN.json"
     "main.js" "api.js" "view.js" "words.js" "dialog.js" "unlock.js" "studio.js" "form.js" "stage.js" "history.js"
-    "posture.js"
+    "posture.js" "zip.js"
 }
 
-/// The file that a request names.
-pub async fn file(request: Request) -> Response {
-    if ![Method::GET, Method::HEAD].contains(request.method()) {
-        return Problem::NOT_FOUND.into_response();
-    }
-    let name = match request.uri().path() {
-        "/" => "index.html",
-        path => path.trim_start_matches('/'),
-    };
+/// One of the files.
+pub fn answer(name: &str) -> Response {
     match FILES.iter().find(|(known, _)| *known == name) {
         Some((name, content)) => ([(header::CONTENT_TYPE, kind(name))], *content).into_response(),
         None => Problem::NOT_FOUND.into_response(),

@@ -4,6 +4,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use darkroom::Kind;
 use serde_json::json;
 use std::borrow::Cow;
 
@@ -51,6 +52,42 @@ impl Problem {
         "a fence does not hold, so no picture is made; stop the program and find out why",
     );
     pub const PASSPHRASE: Self = Self::fixed(401, "passphrase", "this passphrase does not open the vault");
+    pub const KEY_REUSED: Self = Self::fixed(
+        422,
+        "key_reused",
+        "this Idempotency-Key was given to another request before; give each request a key of its own",
+    );
+    pub const DISK: Self =
+        Self::fixed(507, "space", "the disk is full; make room, or delete pictures, which needs none");
+    pub const DAMAGED: Self =
+        Self::fixed(500, "damaged", "what is stored does not hold: a file is damaged, missing or too old");
+    pub const OUTPUTS: Self = Self::fixed(
+        503,
+        "outputs",
+        "the folder of sealed pictures is not there, not readable, or another one; bring it back (perhaps a disk is not \
+         mounted), and nothing is lost",
+    );
+    pub const UNRECORDED: Self = Self::fixed(
+        500,
+        "unrecorded",
+        "it is done, but the log could not record it; start the program again, and the next unlock records it",
+    );
+    pub const UNFINISHED: Self = Self::fixed(
+        500,
+        "unfinished",
+        "it is done, but the old key could not be wiped yet; lock and unlock, which tries again and says so",
+    );
+    pub const OLD_KEY_REMAINS: Self = Self::fixed(
+        503,
+        "old_key_remains",
+        "the key of an earlier deletion could not be wiped yet, so nothing more is deleted; see that the vault's anchor \
+         can be written, and try again",
+    );
+    pub const UNCERTAIN: Self = Self::fixed(
+        503,
+        "uncertain",
+        "a write to the vault failed, and only a new opening can tell what is on the disk; lock and unlock",
+    );
     pub const LOG: Self = Self::fixed(503, "log", "the log cannot be written, so nothing is done");
     pub const INTERNAL: Self = Self::fixed(500, "internal", "a part of the program failed");
 
@@ -82,29 +119,36 @@ impl From<darkroom::Error> for Problem {
 
 impl From<&darkroom::Error> for Problem {
     fn from(error: &darkroom::Error) -> Self {
-        let code = error.code();
-        let said = |status| Self::new(status, code, error.to_string());
-        match code {
-            "prompt" | "size" | "steps" | "seed" | "parameter" | "weak_passphrase" => said(422),
-            "policy" => said(403),
-            "queue_full" => said(429).after(5),
-            "not_found" => Self::NOT_FOUND,
-            "state" => said(409),
-            "setup_done" => Self::SETUP_DONE,
-            "stopping" => said(503),
-            "locked" => said(423),
-            "no_vault" => Self::new(409, code, "there is no vault yet; set a passphrase first"),
-            "passphrase" => Self::PASSPHRASE,
-            "engine" => said(500),
-            // Their own sentences may name files.
-            "space" => {
-                Self::new(507, code, "the disk is full; make room, or delete pictures, which needs none")
-            }
-            "damaged" => {
-                Self::new(500, code, "what is stored does not hold: a file is damaged, missing or too old")
-            }
-            "log" => Self::LOG,
-            _ => Self::INTERNAL,
+        let said = |status, code| Self::new(status, code, error.to_string());
+        match error.kind() {
+            Kind::Prompt => said(422, "prompt"),
+            Kind::Size => said(422, "size"),
+            Kind::Steps => said(422, "steps"),
+            Kind::Seed => said(422, "seed"),
+            Kind::Parameter => said(422, "parameter"),
+            Kind::WeakSecret => said(422, "weak_passphrase"),
+            Kind::KeyReused => Self::KEY_REUSED,
+            Kind::Policy | Kind::AuditorOnly => said(403, "policy"),
+            Kind::QueueFull => said(429, "queue_full").after(5),
+            Kind::NotFound => Self::NOT_FOUND,
+            Kind::JobEnded => said(409, "state"),
+            Kind::VaultExists => Self::SETUP_DONE,
+            Kind::NoVault => Self::new(409, "no_vault", "there is no vault yet; set a passphrase first"),
+            Kind::Stopping => said(503, "stopping"),
+            Kind::Locked => said(423, "locked"),
+            Kind::WrongSecret => Self::PASSPHRASE,
+            Kind::Engine | Kind::Cancelled => said(500, "engine"),
+            Kind::Memory => said(507, "memory"),
+            // The sentences of these may name files.
+            Kind::Disk => Self::DISK,
+            Kind::Damaged => Self::DAMAGED,
+            Kind::Outputs => Self::OUTPUTS,
+            Kind::Log => Self::LOG,
+            Kind::Unrecorded => Self::UNRECORDED,
+            Kind::Unfinished => Self::UNFINISHED,
+            Kind::OldKeyRemains => Self::OLD_KEY_REMAINS,
+            Kind::Uncertain => Self::UNCERTAIN,
+            Kind::Conflict | Kind::Busy | Kind::ExportFile | Kind::Internal => Self::INTERNAL,
         }
     }
 }

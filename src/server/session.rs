@@ -5,11 +5,12 @@
 
 use crate::House;
 use crate::problem::Problem;
-use darkroom::{Clock as _, SystemClock};
+use darkroom::{Clock as _, SystemClock, Who};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::OwnedMutexGuard;
 use zeroize::Zeroizing;
 
 /// A session ends this long after its begin, however much is asked.
@@ -30,7 +31,7 @@ const SETUP_MS_MAX: u64 = 10 * 60 * 1000;
 pub struct Key([u8; 32]);
 
 impl Key {
-    fn of(token: &str) -> Self {
+    pub(crate) fn of(token: &str) -> Self {
         Self(Sha256::digest(token.to_ascii_lowercase()).into())
     }
 }
@@ -55,18 +56,26 @@ impl SetupCode {
 /// Sessions, guesses and the setup code.
 pub struct Sessions {
     idle_ms: u64,
+    clock: SystemClock,
     state: Mutex<State>,
+    /// One guess is checked at a time; who waits for it comes in the order of the waiting.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
+
+/// A user of this machine by number; `None` is whoever the kernel does not tell us.
+pub type User = Option<u32>;
 
 struct State {
     sessions: HashMap<Key, Session>,
-    guesses: Guesses,
+    /// Each user pays for their own mistakes.
+    guesses: HashMap<User, Guesses>,
     setup: Option<SetupCode>,
     /// The vault was opened by no session: until then it waits for one.
     open_until_ms: Option<u64>,
 }
 
 struct Session {
+    who: Who,
     begun_ms: u64,
     used_ms: u64,
 }
@@ -77,19 +86,37 @@ impl Session {
     }
 }
 
+/// What one user has guessed.
 #[derive(Default)]
 struct Guesses {
     wrong: u32,
     not_before_ms: u64,
-    checking: bool,
+    /// One waits for its turn, or is checked.
+    pending: bool,
+}
+
+impl Guesses {
+    fn wait_ms(&self, now_ms: u64) -> u64 {
+        self.not_before_ms.saturating_sub(now_ms)
+    }
+
+    /// From the third wrong one on the next one has to wait, twice as long each time.
+    fn was_wrong(&mut self, now_ms: u64) {
+        self.wrong = self.wrong.saturating_add(1);
+        if let Some(doublings) = self.wrong.checked_sub(GUESSES_FREE) {
+            let wait_ms = 1000_u64.checked_shl(doublings).map_or(WAIT_MS_MAX, |ms| ms.min(WAIT_MS_MAX));
+            self.not_before_ms = now_ms + wait_ms;
+        }
+    }
 }
 
 /// Leave to check one guess. It counts as wrong unless something else is said of it: a disk that is too full for the
 /// record of a wrong guess must not make guessing free.
-pub struct Guess<'a> {
-    sessions: &'a Sessions,
-    now_ms: u64,
+pub struct Guess {
+    sessions: Arc<Sessions>,
+    user: User,
     verdict: Verdict,
+    turn: Option<OwnedMutexGuard<()>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -104,15 +131,15 @@ impl Sessions {
     /// `open`: the vault is open although there is no session yet.
     pub fn new(idle_ms: u64, setup: Option<SetupCode>, open: bool, clock: &SystemClock) -> Self {
         let open_until_ms = open.then(|| clock.mono_ms() + idle_ms);
-        let state = State { sessions: HashMap::new(), guesses: Guesses::default(), setup, open_until_ms };
-        Self { idle_ms, state: Mutex::new(state) }
+        let state = State { sessions: HashMap::new(), guesses: HashMap::new(), setup, open_until_ms };
+        Self { idle_ms, clock: *clock, state: Mutex::new(state), turn: Arc::default() }
     }
 
-    /// Begins a session and gives its token: 256 random bits in hex.
+    /// Begins a session of `who` and gives its token: 256 random bits in hex.
     ///
     /// # Errors
     /// The system gives no randomness.
-    pub fn begin(&self, now_ms: u64) -> std::io::Result<Zeroizing<String>> {
+    pub fn begin(&self, who: Who, now_ms: u64) -> std::io::Result<Zeroizing<String>> {
         let token = random_hex::<32>()?;
         let mut state = self.state();
         if state.sessions.len() >= SESSIONS_MAX {
@@ -121,12 +148,12 @@ impl Sessions {
             oldest.and_then(|key| state.sessions.remove(&key));
         }
         state.open_until_ms = None;
-        state.sessions.insert(Key::of(&token), Session { begun_ms: now_ms, used_ms: now_ms });
+        state.sessions.insert(Key::of(&token), Session { who, begun_ms: now_ms, used_ms: now_ms });
         Ok(token)
     }
 
-    /// Whether a request with this token may go on. `counts`: the request shows that somebody is there.
-    pub fn enter(&self, token: &str, counts: bool, now_ms: u64) -> Option<Key> {
+    /// Whose request one with this token is, if it may go on. `counts`: it shows that somebody is there.
+    pub fn enter(&self, token: &str, counts: bool, now_ms: u64) -> Option<(Key, Who)> {
         let key = Key::of(token);
         let mut state = self.state();
         let session =
@@ -134,7 +161,12 @@ impl Sessions {
         if counts {
             session.used_ms = now_ms;
         }
-        Some(key)
+        Some((key, session.who))
+    }
+
+    /// Whose session it is.
+    pub fn who(&self, key: Key) -> Option<Who> {
+        self.state().sessions.get(&key).map(|session| session.who)
     }
 
     /// Whether the session goes on.
@@ -165,23 +197,29 @@ impl Sessions {
         Ok(ends.chain(state.open_until_ms).min())
     }
 
-    /// Leave to check one guess at a passphrase or setup code. Guesses never run side by side.
+    /// Leave for one guess at the passphrase, once its [`Guess::turn`] has come.
     ///
     /// # Errors
-    /// 429 while another is checked, or while wrong guesses are paid for.
-    pub fn guess(&self, now_ms: u64) -> Result<Guess<'_>, Problem> {
+    /// 429 while another one of this user waits or is checked, or while their wrong guesses are paid for. What other
+    /// users guess costs this one no more than a turn each.
+    pub fn guess(self: &Arc<Self>, user: User) -> Result<Guess, Problem> {
         let mut state = self.state();
-        let wait_ms = state.guesses.not_before_ms.saturating_sub(now_ms);
-        if wait_ms > 0 || state.guesses.checking {
+        // Who has made no mistake is not remembered.
+        state.guesses.retain(|_, guesses| guesses.pending || guesses.wrong > 0);
+        let guesses = state.guesses.entry(user).or_default();
+        let wait_ms = guesses.wait_ms(self.clock.mono_ms());
+        if wait_ms > 0 || guesses.pending {
             return Err(Problem::locked_out(wait_ms.div_ceil(1000).max(1)));
         }
-        state.guesses.checking = true;
-        Ok(Guess { sessions: self, now_ms, verdict: Verdict::Wrong })
+        guesses.pending = true;
+        drop(state);
+        Ok(Guess { sessions: Arc::clone(self), user, verdict: Verdict::Wrong, turn: None })
     }
 
-    /// Seconds until the next guess is looked at.
-    pub fn wait_s(&self, now_ms: u64) -> u64 {
-        self.state().guesses.not_before_ms.saturating_sub(now_ms).div_ceil(1000)
+    /// Seconds until the next guess of this user is looked at.
+    pub fn wait_s(&self, user: User) -> u64 {
+        let now_ms = self.clock.mono_ms();
+        self.state().guesses.get(&user).map_or(0, |guesses| guesses.wait_ms(now_ms).div_ceil(1000))
     }
 
     /// Whether a setup code can be used: `None` if there is none, or no more.
@@ -218,8 +256,15 @@ impl Sessions {
 #[derive(Debug)]
 struct LastEnded;
 
-impl Guess<'_> {
-    /// It was right: earlier mistakes are forgiven.
+impl Guess {
+    /// Waits until it may be checked. No user has more than one that waits, so nobody waits for more than one check of
+    /// each other user.
+    pub async fn turn(mut self) -> Self {
+        self.turn = Some(Arc::clone(&self.sessions.turn).lock_owned().await);
+        self
+    }
+
+    /// It was right: this user's earlier mistakes are forgiven.
     pub fn right(mut self) {
         self.verdict = Verdict::Right;
     }
@@ -230,24 +275,20 @@ impl Guess<'_> {
     }
 }
 
-impl Drop for Guess<'_> {
-    /// From the third wrong one on the next one has to wait, twice as long each time.
+impl Drop for Guess {
     fn drop(&mut self) {
+        let now_ms = self.sessions.clock.mono_ms();
         let mut state = self.sessions.state();
-        let guesses = &mut state.guesses;
-        guesses.checking = false;
+        let guesses = state.guesses.entry(self.user).or_default();
+        guesses.pending = false;
         match self.verdict {
             Verdict::None => {}
-            Verdict::Right => (guesses.wrong, guesses.not_before_ms) = (0, 0),
-            Verdict::Wrong => {
-                guesses.wrong = guesses.wrong.saturating_add(1);
-                if let Some(doublings) = guesses.wrong.checked_sub(GUESSES_FREE) {
-                    let wait_ms =
-                        1000_u64.checked_shl(doublings).map_or(WAIT_MS_MAX, |ms| ms.min(WAIT_MS_MAX));
-                    guesses.not_before_ms = self.now_ms + wait_ms;
-                }
-            }
+            Verdict::Right => *guesses = Guesses::default(),
+            Verdict::Wrong => guesses.was_wrong(now_ms),
         }
+        drop(state);
+        // It is entered: now the next one may be checked.
+        drop(self.turn.take());
     }
 }
 

@@ -2,11 +2,12 @@
 
 use crate::House;
 use crate::body::Body;
+use crate::connection::Place;
 use crate::problem::Problem;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
-use darkroom::{Clock as _, GUIDANCE_MAX, Grade, SEED_MAX, Secret, hex};
+use darkroom::{Clock as _, Device, Door, GUIDANCE_MAX, Grade, Kind, SEED_MAX, Secret, Who, hex};
 use policy::KeepPrompts;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,7 +16,11 @@ use std::sync::atomic::Ordering;
 use zeroize::Zeroizing;
 
 /// What anybody may know.
-pub async fn status(State(house): State<Arc<House>>) -> Result<Json<Value>, Problem> {
+pub async fn status(
+    State(house): State<Arc<House>>,
+    Extension(place): Extension<Arc<Place>>,
+) -> Result<Json<Value>, Problem> {
+    let user = house.peers.user(place.peer()).await;
     let (has_vault, is_open) =
         house.act(|queue| queue.with(|darkroom| Ok((darkroom.has_vault(), darkroom.is_open())))).await?;
     let now_ms = house.now_ms();
@@ -30,7 +35,7 @@ pub async fn status(State(house): State<Arc<House>>) -> Result<Json<Value>, Prob
     });
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"), "vault": vault, "setup": setup,
-        "posture": house.fences.state(), "retry_after_s": house.sessions.wait_s(now_ms),
+        "posture": house.fences.state(), "retry_after_s": house.sessions.wait_s(user),
     })))
 }
 
@@ -41,7 +46,7 @@ pub async fn ready(State(house): State<Arc<House>>) -> Result<Json<Value>, Probl
     }
     // A log that failed once stays closed, whoever met it first.
     let of_jobs =
-        || house.queue.jobs().iter().any(|job| job.error.as_ref().is_some_and(|e| e.code() == "log"));
+        || house.queue.jobs().iter().any(|job| job.error.as_ref().is_some_and(|e| e.kind() == Kind::Log));
     if house.log_failed.load(Ordering::Relaxed) || of_jobs() {
         return Err(Problem::LOG);
     }
@@ -77,19 +82,14 @@ pub async fn set_up(
     State(house): State<Arc<House>>,
     Body(ask): Body<SetUp>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
+    // Nobody guesses 128 random bits: a wrong code costs nothing, and who has the right one waits for nobody.
+    house.sessions.check_setup(&ask.code.0, house.now_ms())?;
     let answer = house.beside(move |house| {
-        match house.sessions.setup_is_open(house.now_ms()) {
-            None => return Err(Problem::SETUP_DONE),
-            Some(false) => return Err(Problem::SETUP_EXPIRED),
-            Some(true) => {}
-        }
-        let guess = house.sessions.guess(house.now_ms())?;
-        house.sessions.check_setup(&ask.code.0, house.now_ms())?;
-        guess.none();
         let secret = Secret::passphrase(&ask.passphrase.0).map_err(darkroom::Error::from)?;
-        let code = house.queue.with(|darkroom| darkroom.create_vault(&secret)).map_err(Problem::from)?;
+        let made = house.queue.with(|darkroom| darkroom.create_vault(&secret, Door::Page));
+        let (who, code) = made.map_err(Problem::from)?;
         house.sessions.end_setup();
-        let token = begin(house)?;
+        let token = begin(house, who)?;
         Ok(json!({ "token": *token, "idle_s": house.idle_s, "recovery_code": *code.text() }))
     });
     Ok((StatusCode::CREATED, Json(answer.await?)))
@@ -98,38 +98,47 @@ pub async fn set_up(
 /// Opens the vault, or proves a right to the open one.
 pub async fn unlock(
     State(house): State<Arc<House>>,
+    Extension(place): Extension<Arc<Place>>,
     Body(ask): Body<Unlock>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
+    let guess = house.sessions.guess(house.peers.user(place.peer()).await)?;
+    let _stay = place.stay();
+    let guess = guess.turn().await;
     let answer = house.beside(move |house| {
-        let guess = house.sessions.guess(house.now_ms())?;
         // None is so long or so short.
         let secret = Secret::passphrase(&ask.passphrase.0).map_err(|_| Problem::PASSPHRASE)?;
-        match house.queue.unlock(&secret) {
-            Ok(_) => guess.right(),
+        let who = match house.queue.unlock(&secret, Door::Page) {
+            Ok(who) => {
+                guess.right();
+                who
+            }
             Err(error) => {
-                if ["no_vault", "stopping"].contains(&error.code()) {
+                if matches!(error.kind(), Kind::NoVault | Kind::Stopping) {
                     guess.none();
                 }
                 return Err(error.into());
             }
-        }
-        let token = begin(house)?;
+        };
+        let token = begin(house, who)?;
         Ok(json!({ "token": *token, "idle_s": house.idle_s }))
     });
     Ok((StatusCode::CREATED, Json(answer.await?)))
 }
 
-fn begin(house: &House) -> Result<Zeroizing<String>, Problem> {
-    let token = house.sessions.begin(house.now_ms()).map_err(|_| Problem::INTERNAL)?;
+fn begin(house: &House, who: Who) -> Result<Zeroizing<String>, Problem> {
+    let token = house.sessions.begin(who, house.now_ms()).map_err(|_| Problem::INTERNAL)?;
     house.changed(); // the idle lock has a new end to wait for
     Ok(token)
 }
 
 /// Ends every session, cancels every request, locks the vault.
-pub async fn lock(State(house): State<Arc<House>>) -> Result<StatusCode, Problem> {
+pub async fn lock(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+) -> Result<StatusCode, Problem> {
     house.sessions.end_all();
     house.changed();
-    house.act(|queue| queue.lock()).await?;
+    house.act(move |queue| queue.lock(&who)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -142,10 +151,14 @@ pub async fn capabilities(State(house): State<Arc<House>>) -> Result<Json<Value>
         _ => "conditional",
     };
     let (model, rules) = (house.queue.model(), house.queue.rules());
+    let device = match model.device {
+        Device::Cpu => "cpu",
+        Device::Cuda => "cuda",
+    };
     let limits = &rules.limits;
     let side_px_max = model.side_px_max.min(limits.side_pixels_max);
     Ok(Json(json!({
-        "model": { "name": model.name, "digest": hex(&model.digest), "device": model.device.word() },
+        "model": { "name": model.name, "digest": hex(&model.digest), "device": device },
         "defaults": {
             "width": model.side_px_default.min(side_px_max),
             "height": model.side_px_default.min(side_px_max),

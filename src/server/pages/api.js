@@ -1,14 +1,16 @@
-// Requests, the token, and the event stream. The rest of the page never calls `fetch` for the interface.
+// Requests, the token, and the look at what goes on. The rest of the page never calls `fetch` for the interface.
 
-// The server sends a comment every 15 seconds; a stream that says nothing for longer is dead.
-const QUIET_MS = 40_000;
-const WAIT_MS_MAX = 15_000;
+/** The pause between two looks while nothing goes on. */
+export const PAUSE_MS = 1500;
+// A look that is answered later is not answered.
+const LOOK_MS_MAX = 4000;
 
 let token = sessionStorage.getItem("token");
 let idleSeconds = Number(sessionStorage.getItem("idle_s"));
 let life = new AbortController();
 let idle;
 let locked = () => {};
+let silent = () => {};
 
 /** Why a request has no good answer. `code` is the server's, or `network` if it did not answer at all. */
 class Problem extends Error {
@@ -25,6 +27,11 @@ export const hasToken = () => token !== null;
 /** Says what to do when the session is over. */
 export function whenLocked(action) {
   locked = action;
+}
+
+/** Says what to do when a request had no answer. */
+export function whenSilent(action) {
+  silent = action;
 }
 
 /** Begins a session. The copy of the token lets a reload go on. */
@@ -48,76 +55,45 @@ export function end() {
 /** Sends a request and answers with the parsed body, or `null` if there is none. */
 export function json(method, path, body, headers) {
   return attempt(async () => {
-    const answer = await send(method, path, body, headers);
+    const answer = await send(method, path, { body, headers });
     return answer.status === 204 ? null : answer.json();
   });
 }
 
 /** Sends a request and answers with its body as a blob. */
 export function blob(method, path, body) {
-  return attempt(async () => (await send(method, path, body)).blob());
+  return attempt(async () => (await send(method, path, { body })).blob());
 }
 
 /**
- * Reads an event stream for as long as the tab is visible and the session lives, and opens it again after an
- * error. Calls `opened()`, `event(name, data)`, and `failed()` when the program does not answer.
+ * Asks for `path()` again and again while the tab is visible. `answered(body)` gives the milliseconds until the
+ * next time. The requests are short: a browser keeps six connections to one program, over all its windows, so no
+ * window may hold one. Answers with a function that asks at once.
  */
-export function listen(path, { opened, event, failed }) {
-  const session = life.signal;
-  let current;
+export function watch(path, answered) {
+  let turn = 0;
   let timer;
-  let wait = 500;
 
-  async function open() {
+  async function ask() {
     clearTimeout(timer);
-    if (document.hidden || current || session.aborted) return;
-    const mine = (current = new AbortController());
+    const mine = (turn += 1);
+    if (document.hidden) return;
+    let pause = PAUSE_MS;
     try {
-      const signal = AbortSignal.any([mine.signal, session]);
-      const answer = await fetch(path, { headers: authorization(), cache: "no-store", signal });
-      if (answer.status === 401) return locked();
-      if (!answer.ok) throw new Error(answer.status);
-      wait = 500;
-      opened();
-      await readEvents(answer.body, event, mine);
+      const body = await attempt(async () => (await send("GET", path(), { watching: true })).json());
+      if (mine === turn) pause = answered(body);
     } catch {
-      if (!mine.signal.aborted && !session.aborted) failed();
+      // Whoever has to know was told where it failed.
     }
-    if (current !== mine || session.aborted) return;
-    current = undefined;
-    timer = setTimeout(open, wait);
-    wait = Math.min(wait * 2, WAIT_MS_MAX);
+    if (mine === turn) timer = setTimeout(ask, pause);
   }
 
-  function close() {
-    clearTimeout(timer);
-    current?.abort();
-    current = undefined;
-  }
-
-  const watch = () => (document.hidden ? close() : open());
-  document.addEventListener("visibilitychange", watch, { signal: session });
-  open();
-  return { again: open };
+  document.addEventListener("visibilitychange", ask);
+  ask();
+  return ask;
 }
 
-async function readEvents(body, event, abort) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const quiet = setTimeout(() => abort.abort(), QUIET_MS);
-    const { value, done } = await reader.read().finally(() => clearTimeout(quiet));
-    if (done) return;
-    const blocks = (rest + value).split("\n\n");
-    rest = blocks.pop();
-    for (const block of blocks) {
-      const fields = Object.fromEntries(block.split("\n").map((line) => line.split(/: ?(.*)/s, 2)));
-      if (fields.event) event(fields.event, JSON.parse(fields.data ?? "{}"));
-    }
-  }
-}
-
-async function send(method, path, body, headers) {
+async function send(method, path, { body, headers, watching = false }) {
   const answer = await fetch(path, {
     method,
     headers: { ...authorization(), ...(body && { "Content-Type": "application/json" }), ...headers },
@@ -125,10 +101,11 @@ async function send(method, path, body, headers) {
     cache: "no-store",
     credentials: "omit",
     redirect: "error",
-    signal: life.signal,
+    signal: watching ? AbortSignal.any([life.signal, AbortSignal.timeout(LOOK_MS_MAX)]) : life.signal,
   });
   if (!answer.ok) throw new Problem(await answer.json().catch(() => ({})));
-  if (token !== null) renewIdle();
+  // The program does not count looks either.
+  if (token !== null && !watching) renewIdle();
   return answer;
 }
 
@@ -141,11 +118,12 @@ async function attempt(request) {
     const problem = session.aborted ? new Problem({ code: "token" })
       : error instanceof Problem ? error : new Problem({ code: "network" });
     if (["token", "locked"].includes(problem.code) && !session.aborted) locked();
+    if (problem.code === "network") silent();
     throw problem;
   }
 }
 
-// A hidden tab has no stream that could tell it of the session's end, and must not keep pictures beyond it.
+// A hidden tab does not look, so nothing tells it of the session's end, and must not keep pictures beyond it.
 function renewIdle() {
   clearTimeout(idle);
   if (!idleSeconds) return;

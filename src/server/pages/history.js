@@ -4,11 +4,16 @@ import { blob, json } from "./api.js";
 import { ask, tell, tellProblem } from "./dialog.js";
 import { alternative } from "./stage.js";
 import { h, hold, refresh, release } from "./view.js";
-import { shortTime, t } from "./words.js";
+import { explain, shortTime, t } from "./words.js";
+import { zip } from "./zip.js";
 
 const PAGE = 60;
 const PAGE_MAX = 200;
-const LANES = 4;
+const THUMBNAILS_MAX = 60;
+// What comes into view within this time is one look.
+const GATHER_MS = 30;
+// An archive is put together in memory.
+const DOWNLOAD_BYTES_MAX = 1 << 30;
 const DELETE_MANY = "/api/v1/images:delete";
 
 /**
@@ -21,6 +26,7 @@ export function makeHistory({ open, changed, erasure }) {
   let order = [];
   let next = null;
   let total = 0;
+  let known = false;
   let current = null;
   let reading = null;
   let stale = false;
@@ -44,7 +50,7 @@ export function makeHistory({ open, changed, erasure }) {
           id: "all-delete", type: "button", class: "danger quiet", disabled: () => !total, onclick: removeAll,
         }, () => t("history.delete.all")))),
     list,
-    h("p", { class: "hint", hidden: () => total > 0 }, () => t("history.empty")),
+    h("p", { class: "hint", hidden: () => total > 0 || !known }, () => t("history.empty")),
     h("button", { id: "more", type: "button", hidden: () => !next, onclick: more }, () => t("history.more")));
 
   const chosen = () => order.filter((image) => selected.has(image.id));
@@ -114,7 +120,7 @@ export function makeHistory({ open, changed, erasure }) {
   async function page(limit, cursor) {
     const query = new URLSearchParams({ limit, ...(cursor && { cursor }) });
     const answer = await json("GET", `/api/v1/images?${query}`);
-    [next, total] = [answer.next, answer.total];
+    [next, total, known] = [answer.next, answer.total, true];
     return answer.images;
   }
 
@@ -206,58 +212,89 @@ export function makeHistory({ open, changed, erasure }) {
   };
 }
 
-/** Saves plain copies, one after the other; each is on record. */
+/**
+ * Saves plain copies, each of which is on record: one as it is, several as one archive, since browsers drop some
+ * of many files that are saved in quick succession.
+ */
 export async function download(images) {
-  try {
-    for (const { id, name } of images) {
-      const url = hold(await blob("POST", `/api/v1/images/${id}/export`, {}));
-      h("a", { href: url, download: name }).click();
-      // The browser reads the address after the click, and gives no sign when it has.
-      setTimeout(() => release(url), 10_000);
-    }
-    tell(() => t("downloaded", { n: images.length }));
-  } catch (problem) {
-    tellProblem(problem);
+  if (images.reduce((sum, image) => sum + image.bytes, 0) > DOWNLOAD_BYTES_MAX) {
+    return tell(() => t("download.large"), { bad: true });
   }
+  const copies = [];
+  let problem = null;
+  try {
+    for (const { id, name, created_ms } of images) {
+      copies.push({ name, created_ms, content: await blob("POST", `/api/v1/images/${id}/export`, {}) });
+    }
+  } catch (error) {
+    // What came before it is on record as saved, so it is saved; but nothing outlives its session.
+    if (error.code === "token") return;
+    problem = error;
+  }
+  const [n, all] = [copies.length, images.length];
+  if (n === 1) save(copies[0].content, copies[0].name);
+  else if (n) save(await zip(copies), `lightproof-${n}.zip`);
+  if (problem && !n) tellProblem(problem);
+  else if (problem) tell(() => t("downloaded.some", { n, all, reason: explain(problem) }), { bad: true });
+  else tell(() => t("downloaded", { n }));
 }
 
-/** Reads the thumbnails of cells that come into view, a few at a time. */
+function save(content, name) {
+  const url = hold(content);
+  h("a", { href: url, download: name }).click();
+  // The browser reads the address after the click, and gives no sign when it has.
+  setTimeout(() => release(url), 10_000);
+}
+
+/** Reads the thumbnails of cells that come into view. Those of one look are asked for together: they are one record. */
 function loader(cellOf) {
   const waiting = new Set();
-  let busy = 0;
+  let timer;
 
   const observer = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
       if (isIntersecting) waiting.add(target.dataset.id);
       else waiting.delete(target.dataset.id);
     }
-    work();
+    plan();
   }, { rootMargin: "300px" });
 
-  function work() {
-    for (const id of waiting) {
-      if (busy === LANES) return;
+  function plan() {
+    if (waiting.size) timer ??= setTimeout(load, GATHER_MS);
+  }
+
+  async function load() {
+    const asked = new Map();
+    for (const id of [...waiting].slice(0, THUMBNAILS_MAX)) {
       waiting.delete(id);
-      load(id);
+      const made = cellOf(id);
+      if (!made || made.url) continue;
+      observer.unobserve(made.element);
+      asked.set(id, made);
+    }
+    try {
+      if (asked.size) await read(asked);
+    } finally {
+      timer = undefined;
+      for (const { element } of asked.values()) refresh(element);
+      plan();
     }
   }
 
-  async function load(id) {
-    const made = cellOf(id);
-    if (!made || made.url) return;
-    busy += 1;
-    observer.unobserve(made.element);
+  async function read(asked) {
     try {
-      const url = hold(await blob("GET", `/api/v1/images/${id}/thumbnail`));
-      if (cellOf(id) !== made) return release(url);
-      made.url = url;
-      made.picture.src = url;
+      const answer = await json("POST", "/api/v1/thumbnails", { ids: [...asked.keys()] });
+      const found = new Map(answer.thumbnails.map(({ id, png }) => [id, png]));
+      for (const [id, made] of asked) {
+        made.broken = !found.has(id);
+        // It may have gone, or come anew, meanwhile.
+        if (made.broken || cellOf(id) !== made) continue;
+        made.url = hold(png(found.get(id)));
+        made.picture.src = made.url;
+      }
     } catch (problem) {
-      made.broken = problem.code !== "network"; // else the next reading of the list tries again
-    } finally {
-      busy -= 1;
-      refresh(made.element);
-      work();
+      // Without an answer the next reading of the list tries again.
+      for (const made of asked.values()) made.broken = problem.code !== "network";
     }
   }
 
@@ -268,4 +305,8 @@ function loader(cellOf) {
       waiting.delete(element.dataset.id);
     },
   };
+}
+
+function png(base64) {
+  return new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], { type: "image/png" });
 }

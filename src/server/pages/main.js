@@ -1,6 +1,6 @@
 // Starts the page: the header, and which screen is to be seen.
 
-import { end, hasToken, json, whenLocked } from "./api.js";
+import { PAUSE_MS, end, hasToken, json, watch, whenLocked, whenSilent } from "./api.js";
 import { ask, tell } from "./dialog.js";
 import { badgeText, openPosture } from "./posture.js";
 import { makeStudio } from "./studio.js";
@@ -52,9 +52,10 @@ function gate(status) {
 
 async function openStudio() {
   const status = await json("GET", "/api/v1/status");
-  studio = await makeStudio({ sealed: () => posture !== "red", locked, posture: setPosture });
+  studio = await makeStudio({ sealed: () => posture !== "red", look: () => look() });
   setPosture(status.posture);
   show(studio.element);
+  look();
 }
 
 function show(screen) {
@@ -63,9 +64,22 @@ function show(screen) {
   screen.querySelector("textarea, input:not([hidden]), button")?.focus();
 }
 
+// `null` while nobody looks, and "silent" while nobody answers: what was true once is not shown as true now.
 function setPosture(state) {
+  if (state === posture) return;
   posture = state;
   refresh(document.body);
+}
+
+function silent() {
+  setPosture("silent");
+  studio?.lose();
+}
+
+/** Takes an answer in, of the studio's look or of the one before the unlock. */
+function take(answer) {
+  setPosture(answer.posture);
+  return studio && answer.jobs ? studio.take(answer) : PAUSE_MS;
 }
 
 // The code is a secret for ten minutes: it must not stay in the address or the history of the browser.
@@ -114,6 +128,7 @@ async function switchLanguage() {
     sessionStorage.setItem("language", code);
     refresh(document.body);
   } catch {
+    silent();
     tell(() => t("error.network"), { bad: true, retry: switchLanguage });
   }
 }
@@ -126,6 +141,9 @@ function setTheme(theme) {
 
 setTheme(sessionStorage.getItem("theme") ?? "auto");
 whenLocked(locked);
+whenSilent(silent);
 addEventListener("hashchange", () => location.hash.startsWith("#setup=") && !hasToken() && start());
+document.addEventListener("visibilitychange", () => document.hidden && setPosture(null));
 await speak(preferredLanguage());
 start();
+const look = watch(() => (studio ? "/api/v1/state" : "/healthz"), take);

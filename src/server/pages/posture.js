@@ -5,7 +5,7 @@ import { hush } from "./dialog.js";
 import { h, refresh } from "./view.js";
 import { explain, fullTime, named, t } from "./words.js";
 
-const SIGNS = { green: "✓", amber: "!", red: "✕", missing: "✕" };
+const SIGNS = { green: "✓", amber: "!", red: "✕", missing: "✕", silent: "?" };
 
 /** The sign and the word of a state. */
 export function badgeText(state) {

@@ -1,6 +1,6 @@
-// The studio: the form, the stage and the history, kept in step with the program by its events.
+// The studio: the form, the stage and the history, kept in step with the program by looking again and again.
 
-import { json, listen } from "./api.js";
+import { PAUSE_MS, json } from "./api.js";
 import { hush, tell, tellProblem } from "./dialog.js";
 import { makeForm } from "./form.js";
 import { download, makeHistory } from "./history.js";
@@ -8,13 +8,13 @@ import { makeStage } from "./stage.js";
 import { h, refresh } from "./view.js";
 import { explain, t } from "./words.js";
 
+// The pause between two looks while something is in work.
+const PAUSE_BUSY_MS = 400;
+
 const isActive = (job) => job.status === "waiting" || job.status === "running";
 
-/**
- * Makes the studio. `sealed()` is false when no picture may be made, `locked()` hears the session's end, and
- * `posture(state)` what is known of the fences: `null` while nobody answers.
- */
-export async function makeStudio({ sealed, locked, posture }) {
+/** Makes the studio. `sealed()` is false when no picture may be made, and `look()` asks at once what goes on. */
+export async function makeStudio({ sealed, look }) {
   const capabilities = await json("GET", "/api/v1/capabilities");
   const jobs = new Map();
   const rows = new Map();
@@ -23,6 +23,7 @@ export async function makeStudio({ sealed, locked, posture }) {
   let held = false;
   let unsent = null;
   let lost = false;
+  let pictures = null;
 
   const form = makeForm(capabilities, { send, explain, sealed });
   const history = makeHistory({ open, changed: checkOpen, erasure: capabilities.erasure });
@@ -37,26 +38,58 @@ export async function makeStudio({ sealed, locked, posture }) {
   });
   const queue = h("ul", { id: "queue", "aria-label": () => t("queue") });
   stage.element.append(queue);
-  const element = h("main", { class: "studio" }, form.element, stage.element, history.element);
+  const warnings = h("ul", { id: "warnings", role: "alert" });
+  const element = h("main", { class: "studio" }, warnings, form.element, stage.element, history.element);
 
   const active = () => [...jobs.values()].filter(isActive);
 
-  function take(job) {
+  function update(job) {
     const before = jobs.get(job.id);
     jobs.set(job.id, job);
-    if (before && isActive(before) && !isActive(job)) ended(job);
+    if (!before || !isActive(before) || isActive(job)) return;
+    ended(job);
+    // The next one is followed before its own news, which may be its end already.
     draw();
   }
 
+  /** Takes in what goes on, and gives the milliseconds until the next look. */
+  function take(now) {
+    const known = new Set(now.jobs.map((job) => job.id));
+    // What the program forgot has ended long ago; what is not in its answer yet was sent just now.
+    for (const [id, job] of jobs) if (!known.has(id) && !isActive(job)) jobs.delete(id);
+    now.jobs.forEach(update);
+    warn(now.warnings);
+    draw();
+    if (lost) hush();
+    if (lost || now.pictures !== pictures) history.reload();
+    [lost, pictures] = [false, now.pictures];
+    return active().length ? PAUSE_BUSY_MS : PAUSE_MS;
+  }
+
+  /** What is not as it should be stays in sight as long as it is so. */
+  function warn(codes) {
+    const shown = [...warnings.children].map((item) => item.dataset.code);
+    if (String(shown) === String(codes)) return;
+    warnings.replaceChildren(...codes.map((code) =>
+      h("li", { "data-code": code }, () => t(`warning.${code}`))));
+    refresh(warnings);
+  }
+
+  function lose() {
+    if (lost) return;
+    lost = true;
+    tell(() => t("error.network"), { bad: true, retry: () => { lost = false; look(); } });
+  }
+
   function ended(job) {
-    const note = words(job);
+    const said = words(job);
     if (job.id !== followed) {
-      if (note.bad) tell(note.text, { bad: true });
+      if (said.bad) tell(said.text, { bad: true });
       return;
     }
     followed = null;
-    if (job.status === "done") stage.finish(job, note);
-    else stage.clear(note);
+    if (job.status === "done") stage.finish(job, said);
+    else stage.clear(said);
   }
 
   function words({ status, images, error }) {
@@ -130,8 +163,15 @@ export async function makeStudio({ sealed, locked, posture }) {
     try {
       const job = await json("POST", "/api/v1/jobs", request, { "Idempotency-Key": unsent.key });
       unsent = null;
-      // An event may have told more of it already.
-      if (!jobs.has(job.id)) take(job);
+      // A look may have told more of it already, even its end.
+      const known = jobs.get(job.id);
+      if (!known) update(job);
+      else if (!isActive(known)) {
+        followed = job.id;
+        ended(known);
+      }
+      draw();
+      look();
       // Below the form on narrow windows, where nobody would see it begin.
       stage.element.scrollIntoView({ block: "nearest" });
     } catch (problem) {
@@ -143,6 +183,7 @@ export async function makeStudio({ sealed, locked, posture }) {
   async function cancel(job) {
     try {
       await json("DELETE", `/api/v1/jobs/${job.id}`);
+      look();
     } catch (problem) {
       tellProblem(problem);
     }
@@ -160,41 +201,5 @@ export async function makeStudio({ sealed, locked, posture }) {
     }
   }
 
-  // What ended so long ago that the program forgot it is in no event.
-  async function forgetOld() {
-    const known = [...jobs.keys()];
-    try {
-      const answer = await json("GET", "/api/v1/jobs");
-      for (const id of known) if (!answer.jobs.some((job) => job.id === id)) jobs.delete(id);
-      draw();
-    } catch (problem) {
-      tellProblem(problem);
-    }
-  }
-
-  const stream = listen("/api/v1/events", {
-    opened() {
-      if (lost) {
-        hush();
-        // It may be another start of the program.
-        json("GET", "/api/v1/status").then((status) => posture(status.posture), () => {});
-      }
-      lost = false;
-      history.reload();
-      if (jobs.size) forgetOld();
-    },
-    event(name, data) {
-      if (name === "job") take(data);
-      if (name === "images") history.reload();
-      if (name === "locked") locked();
-    },
-    failed() {
-      if (lost) return;
-      lost = true;
-      posture(null);
-      tell(() => t("error.network"), { bad: true, retry: () => { lost = false; stream.again(); } });
-    },
-  });
-
-  return { element, /** How many requests run or wait. */ active: () => active().length };
+  return { element, take, lose, /** How many requests run or wait. */ active: () => active().length };
 }

@@ -1,5 +1,9 @@
 //! What can be seen without a darkroom: the page's files, and the words in them. The rest is tested on the program.
 
+mod fuzz;
+
+use crate::api::table;
+use crate::guard::Access;
 use crate::pages::FILES;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -75,6 +79,31 @@ fn the_page_keeps_and_reads_nothing_that_it_should_not() {
     }
     let page = text("index.html");
     assert_eq!(page.matches("<script").count(), page.matches("<script type=\"module\" src=").count());
+}
+
+/// The contract and the table name the same routes, and ask for a token at the same ones.
+#[test]
+fn every_route_declares_what_the_contract_says() {
+    let contract = include_str!("../API.md");
+    let mut promised = BTreeSet::new();
+    for row in contract.lines().filter(|line| line.starts_with("| `") && line.contains(" /")) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let (request, token) = (cells[1].split('`').nth(1).unwrap(), cells[2]);
+        let (method, target) = request.split_once(' ').unwrap();
+        let path = target.split('?').next().unwrap();
+        assert!(["yes", "no"].contains(&token), "{row}");
+        promised.insert((method.to_owned(), path.to_owned(), token == "yes"));
+    }
+    // The row of the page stands for its files.
+    promised.extend(FILES.iter().map(|(name, _)| ("GET".to_owned(), format!("/{name}"), false)));
+    let declared: BTreeSet<_> = table()
+        .into_iter()
+        .map(|route| (route.method.to_owned(), route.path, route.access != Access::Open))
+        .collect();
+    assert_eq!(declared, promised);
+    let open: Vec<_> =
+        declared.iter().filter(|(_, path, closed)| path.starts_with("/api/") && !closed).collect();
+    assert_eq!(open.len(), 3, "the state, and the two ways to a token: {open:?}");
 }
 
 /// What the first visit costs, before compression, of which there is none.

@@ -11,12 +11,12 @@ fn sessions() -> Sessions {
 #[test]
 fn a_token_opens_until_it_is_idle_and_no_longer_than_a_day_of_work() {
     let sessions = sessions();
-    let token = sessions.begin(0).unwrap();
+    let token = sessions.begin(Who::NOBODY, 0).unwrap();
     assert_eq!((token.len(), sessions.enter("00", true, 0).is_some()), (64, false));
     assert!(sessions.enter(&token, true, IDLE_MS - 1).is_some());
     assert!(sessions.enter(&token, true, 2 * IDLE_MS - 2).is_some(), "its use prolongs it");
     assert!(sessions.enter(&token, true, 3 * IDLE_MS - 2).is_none());
-    let token = sessions.begin(0).unwrap();
+    let token = sessions.begin(Who::NOBODY, 0).unwrap();
     let mut now_ms = 0;
     while sessions.enter(&token, true, now_ms).is_some() {
         now_ms += IDLE_MS / 2;
@@ -27,8 +27,8 @@ fn a_token_opens_until_it_is_idle_and_no_longer_than_a_day_of_work() {
 #[test]
 fn watching_events_is_no_use() {
     let sessions = sessions();
-    let token = sessions.begin(0).unwrap();
-    let key = sessions.enter(&token, false, IDLE_MS - 1).unwrap();
+    let token = sessions.begin(Who::NOBODY, 0).unwrap();
+    let (key, _) = sessions.enter(&token, false, IDLE_MS - 1).unwrap();
     assert!(sessions.lives(key, IDLE_MS - 1));
     assert!(!sessions.lives(key, IDLE_MS));
 }
@@ -37,8 +37,8 @@ fn watching_events_is_no_use() {
 fn the_end_of_the_last_session_is_told_once() {
     let sessions = sessions();
     assert_eq!(sessions.sweep(0).unwrap(), None);
-    let first = sessions.begin(0).unwrap();
-    sessions.begin(100).unwrap();
+    let first = sessions.begin(Who::NOBODY, 0).unwrap();
+    sessions.begin(Who::NOBODY, 100).unwrap();
     assert_eq!(sessions.sweep(100).unwrap(), Some(IDLE_MS));
     assert_eq!(sessions.sweep(IDLE_MS).unwrap(), Some(IDLE_MS + 100));
     assert!(sessions.enter(&first, true, IDLE_MS).is_none());
@@ -58,8 +58,9 @@ fn an_open_vault_waits_for_its_first_session_and_no_longer() {
 #[test]
 fn there_is_an_end_of_sessions() {
     let sessions = sessions();
-    let first = sessions.begin(0).unwrap();
-    let tokens: Vec<_> = (1..=SESSIONS_MAX as u64).map(|now_ms| sessions.begin(now_ms).unwrap()).collect();
+    let first = sessions.begin(Who::NOBODY, 0).unwrap();
+    let tokens: Vec<_> =
+        (1..=SESSIONS_MAX as u64).map(|now_ms| sessions.begin(Who::NOBODY, now_ms).unwrap()).collect();
     assert!(sessions.enter(&first, true, 50).is_none(), "the oldest made room");
     assert!(tokens.iter().all(|token| sessions.enter(token, true, 50).is_some()));
     sessions.end_all();
@@ -68,31 +69,80 @@ fn there_is_an_end_of_sessions() {
 
 #[test]
 fn three_guesses_are_free_and_a_wait_is_never_long() {
-    let sessions = sessions();
-    let mut now_ms = 5;
-    let mut waits = Vec::new();
+    let mut guesses = Guesses::default();
+    let (mut now_ms, mut waits) = (5, Vec::new());
     for _ in 0..20 {
-        drop(sessions.guess(now_ms).unwrap());
-        let wait_s = sessions.wait_s(now_ms);
-        assert_eq!(sessions.guess(now_ms).map(Guess::none).is_err(), wait_s > 0);
-        waits.push(wait_s);
-        now_ms += wait_s * 1000;
+        guesses.was_wrong(now_ms);
+        waits.push(guesses.wait_ms(now_ms) / 1000);
+        now_ms += guesses.wait_ms(now_ms);
+        assert_eq!(guesses.wait_ms(now_ms), 0);
     }
     assert_eq!(waits[..9], [0, 0, 1, 2, 4, 8, 16, 30, 30]);
     assert_eq!(waits[19], 30);
-    sessions.guess(now_ms).unwrap().right();
-    drop(sessions.guess(now_ms).unwrap());
-    assert_eq!(sessions.wait_s(now_ms), 0, "who knows the passphrase begins anew");
+}
+
+const OWNER: User = Some(1000);
+const OTHER: User = Some(1001);
+
+#[test]
+fn each_user_pays_for_their_own_guesses() {
+    let sessions = Arc::new(sessions());
+    for _ in 0..GUESSES_FREE {
+        drop(sessions.guess(OTHER).unwrap());
+    }
+    for user in [None, OWNER] {
+        assert_eq!((sessions.wait_s(OTHER), sessions.wait_s(user)), (1, 0));
+        assert!(sessions.guess(OTHER).is_err());
+        sessions.guess(user).unwrap().right();
+    }
+    assert!(sessions.guess(OTHER).is_err(), "who else is right forgives them nothing");
+    for _ in 1..GUESSES_FREE {
+        drop(sessions.guess(OWNER).unwrap());
+    }
+    sessions.guess(OWNER).unwrap().right();
+    drop(sessions.guess(OWNER).unwrap());
+    assert_eq!(sessions.wait_s(OWNER), 0, "who knows the passphrase begins anew");
 }
 
 #[test]
 fn guesses_do_not_run_side_by_side() {
-    let sessions = sessions();
-    let guess = sessions.guess(0).unwrap();
-    assert!(sessions.guess(0).is_err());
+    let sessions = Arc::new(sessions());
+    let guess = sessions.guess(OWNER).unwrap();
+    assert!(sessions.guess(OWNER).is_err());
     guess.none();
-    (0..10).for_each(|_| sessions.guess(0).unwrap().none());
-    assert!(sessions.guess(0).is_ok(), "what was no guess costs nothing");
+    (0..10).for_each(|_| sessions.guess(OWNER).unwrap().none());
+    assert!(sessions.guess(OWNER).is_ok(), "what was no guess costs nothing");
+}
+
+/// Fifty others guess without end; the owner comes last, and waits for one turn of each.
+#[tokio::test]
+async fn users_take_turns_and_nobody_waits_for_two_of_another() {
+    let sessions = Arc::new(sessions());
+    let checked = Arc::new(Mutex::new(Vec::new()));
+    let first = sessions.guess(Some(1)).unwrap().turn().await;
+    let mut waiting = Vec::new();
+    for user in (2..=50).map(Some).chain([OWNER]) {
+        let guess = sessions.guess(user).unwrap();
+        assert!(sessions.guess(user).is_err(), "one of each waits");
+        let (sessions, checked) = (Arc::clone(&sessions), Arc::clone(&checked));
+        waiting.push(tokio::spawn(async move {
+            let guess = guess.turn().await;
+            assert!(sessions.turn.try_lock().is_err(), "checked side by side");
+            checked.lock().unwrap().push(user);
+            // Whoever had a turn wants the next one at once.
+            guess.none();
+            let again = sessions.guess(user).unwrap().turn().await;
+            checked.lock().unwrap().push(user);
+            again.none();
+        }));
+        tokio::task::yield_now().await;
+    }
+    first.none();
+    for waits in waiting {
+        waits.await.unwrap();
+    }
+    let at = checked.lock().unwrap().iter().position(|user| *user == OWNER);
+    assert_eq!(at, Some(49), "49 others were before the owner");
 }
 
 #[test]
