@@ -151,6 +151,12 @@ pub enum History {
     },
     /// Open every sealed picture and check all of it
     Verify,
+    /// List the pictures whose sealed files are gone
+    Missing {
+        /// Take the folder of sealed pictures as it is: what is not in it is lost for good, and this goes on record
+        #[arg(long)]
+        accept: bool,
+    },
 }
 
 /// Verbs of `vault`.

@@ -1,5 +1,6 @@
 //! Exit codes, one table, and the failure that carries one.
 
+use darkroom::Kind;
 use std::fmt;
 
 /// What the process tells its caller.
@@ -54,7 +55,13 @@ impl Failure {
 
 impl From<darkroom::Error> for Failure {
     fn from(error: darkroom::Error) -> Self {
-        Self::new(code_of(&error), error)
+        (&error).into()
+    }
+}
+
+impl From<&darkroom::Error> for Failure {
+    fn from(error: &darkroom::Error) -> Self {
+        Self::new(code_of(error), format_args!("{error}{}", hint(error)))
     }
 }
 
@@ -65,17 +72,39 @@ impl From<sandbox::Error> for Failure {
 }
 
 fn code_of(error: &darkroom::Error) -> Code {
-    use darkroom::Trouble;
-    match error.trouble() {
-        Trouble::Refused => Code::Refused,
-        Trouble::Usage => Code::Usage,
-        Trouble::NotFound => Code::NotFound,
-        Trouble::Locked => Code::Locked,
-        Trouble::Busy => Code::Busy,
-        Trouble::Space => Code::Space,
-        Trouble::Integrity => Code::Integrity,
-        Trouble::Log => Code::Log,
-        Trouble::Interrupted => Code::Interrupted,
-        Trouble::Other => Code::Unexpected,
+    match error.kind() {
+        Kind::Prompt
+        | Kind::Size
+        | Kind::Steps
+        | Kind::Seed
+        | Kind::Parameter
+        | Kind::WeakSecret
+        | Kind::KeyReused => Code::Usage,
+        Kind::Unfinished => Code::Partial,
+        Kind::NotFound => Code::NotFound,
+        Kind::Policy
+        | Kind::Conflict
+        | Kind::VaultExists
+        | Kind::ExportFile
+        | Kind::JobEnded
+        | Kind::Outputs
+        | Kind::OldKeyRemains
+        | Kind::Stopping => Code::Refused,
+        Kind::Locked | Kind::NoVault | Kind::WrongSecret | Kind::AuditorOnly => Code::Locked,
+        Kind::Busy | Kind::QueueFull => Code::Busy,
+        Kind::Disk | Kind::Memory => Code::Space,
+        Kind::Damaged => Code::Integrity,
+        Kind::Log | Kind::Unrecorded => Code::Log,
+        Kind::Cancelled => Code::Interrupted,
+        Kind::Engine | Kind::Uncertain | Kind::Internal => Code::Unexpected,
+    }
+}
+
+/// What to do about it at a command line, where the error's own sentence does not know.
+fn hint(error: &darkroom::Error) -> &'static str {
+    match error {
+        darkroom::Error::NoVault => "; make one with: lightproof vault init",
+        darkroom::Error::NotFound { .. } => "; see: lightproof history list",
+        _ => "",
     }
 }

@@ -1,19 +1,17 @@
 //! `lightproof`: arguments, boot order, and one function per verb.
 
-mod audit_log;
+mod adapter;
 mod boot;
 mod cli;
-mod engine;
 mod exit;
-mod generate;
-mod history;
+mod input;
 mod operational_log;
 mod output;
 mod paths;
-mod selftest;
-mod serve;
+mod pictures;
+mod signals;
 mod terminal;
-mod vault_keys;
+mod verbs;
 
 use clap::Parser as _;
 use cli::{Cli, Verb};
@@ -42,17 +40,17 @@ fn main() -> ExitCode {
     operational_log::install();
     let global = &cli.global;
     let done = match &cli.verb {
-        Verb::Serve(arguments) => serve::run(clean, global, arguments, &out),
-        Verb::Generate(arguments) => generate::run(clean, global, arguments, &out),
-        Verb::History(verb) => history::run(clean, global, verb, &out),
-        Verb::Vault(verb) => vault_keys::run(clean, global, verb, &out),
-        Verb::Audit(verb) => audit_log::run(clean, global, verb, &out),
-        Verb::Selftest(arguments) => selftest::run(clean, global, arguments, &out),
+        Verb::Serve(arguments) => verbs::serve::run(clean, global, arguments, &out),
+        Verb::Generate(arguments) => verbs::generate::run(clean, global, arguments, &out),
+        Verb::History(verb) => verbs::history::run(clean, global, verb, &out),
+        Verb::Vault(verb) => verbs::vault::run(clean, global, verb, &out),
+        Verb::Audit(verb) => verbs::audit::run(clean, global, verb, &out),
+        Verb::Selftest(arguments) => verbs::selftest::run(clean, global, arguments, &out),
     };
     let code = done.as_ref().map_or_else(|failure| failure.code, |code| *code);
     tracing::info!(event = "ended", code = code as u8);
     match done {
-        Ok(code) => ExitCode::from(code as u8),
+        Ok(code) => out.end(code),
         Err(failure) => out.fail(&failure),
     }
 }

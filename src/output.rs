@@ -1,13 +1,12 @@
 //! What people and programs see: data on stdout, talk on stderr.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
 use crate::cli::Global;
 use crate::exit::{Code, Failure};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde_json::{Value, json};
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Name of the form of every JSON object on stdout.
 const SCHEMA: &str = "lightproof/v1";
@@ -19,6 +18,8 @@ pub struct Output {
     /// stderr is a terminal that may be redrawn.
     live: bool,
     colour: bool,
+    /// Why data did not reach stdout: the system's number of the first error, 0 while there is none.
+    lost: AtomicI32,
 }
 
 impl Output {
@@ -27,65 +28,92 @@ impl Output {
         let terminal = std::io::stderr().is_terminal();
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let colour = terminal && !global.no_color && !dumb && std::env::var_os("NO_COLOR").is_none();
-        Self { json: global.json, quiet: global.quiet, live: terminal && !dumb && !global.quiet, colour }
+        let live = terminal && !dumb && !global.quiet;
+        Self { json: global.json, quiet: global.quiet, live, colour, lost: AtomicI32::new(0) }
     }
 
     /// For errors before the flags are known.
     pub fn plain() -> Self {
-        Self { json: false, quiet: false, live: false, colour: false }
+        Self { json: false, quiet: false, live: false, colour: false, lost: AtomicI32::new(0) }
     }
 
     /// Prints lines of data, unless JSON was asked for.
     pub fn data(&self, text: &str) {
         if !self.json {
-            print(&harmless(text));
+            self.give(&harmless(text));
         }
     }
 
     /// Prints the closing JSON object, if JSON was asked for.
     pub fn object(&self, ok: bool, data: &Value) {
         if self.json {
-            print(&format!("{}\n", json!({ "schema": SCHEMA, "ok": ok, "data": data })));
+            self.give(&format!("{}\n", json!({ "schema": SCHEMA, "ok": ok, "data": data })));
         }
     }
 
     /// A sentence for the person.
     pub fn say(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{}", harmless(text));
+            talk(&format!("{}\n", harmless(text)));
         }
     }
 
     /// A sentence that must be seen.
     pub fn warn(&self, text: &str) {
-        eprintln!("{}: {}", self.coloured("33", "warning"), harmless(text));
+        talk(&format!("{}: {}\n", self.coloured("33", "warning"), harmless(text)));
     }
 
     /// A sentence without which the person cannot go on.
     pub fn tell(&self, text: &str) {
-        eprintln!("{}", harmless(text));
+        talk(&format!("{}\n", harmless(text)));
     }
 
-    /// A line of data for whoever started the program, with JSON too.
+    /// A line for whoever started the program, with JSON too. The program goes on where nobody reads it.
     pub fn ready(&self, line: &str) {
-        print(&format!("{line}\n"));
+        let _ = print(&format!("{line}\n"));
     }
 
     /// Redraws the last line of stderr; nothing where it is no terminal. An empty text clears the line.
     pub fn progress(&self, text: &str) {
         if self.live {
-            eprint!("\r\x1b[K{text}");
+            talk(&format!("\r\x1b[K{text}"));
         }
+    }
+
+    /// The exit code of a verb that came to its end: data that nobody got is no success. A reader who closed the pipe has
+    /// what it wanted, and that is.
+    pub fn end(&self, code: Code) -> ExitCode {
+        let lost = io::Error::from_raw_os_error(self.lost.load(Ordering::Relaxed));
+        if lost.raw_os_error() == Some(0) || lost.kind() == io::ErrorKind::BrokenPipe {
+            return ExitCode::from(code as u8);
+        }
+        let what =
+            format!("the result could not be printed: {lost}; what was done is done, ask again to see it");
+        let code = if code == Code::Done { Code::Unexpected } else { code };
+        self.complain(&what);
+        ExitCode::from(code as u8)
     }
 
     /// Prints why a verb ended early, and gives its exit code.
     pub fn fail(&self, failure: &Failure) -> ExitCode {
         if self.json {
             let error = json!({ "code": failure.code as u8, "message": failure.what });
-            print(&format!("{}\n", json!({ "schema": SCHEMA, "ok": false, "error": error })));
+            let _ = print(&format!("{}\n", json!({ "schema": SCHEMA, "ok": false, "error": error })));
         }
-        eprintln!("{}: {}", self.coloured("31", "error"), harmless(&failure.what));
+        self.complain(&failure.what);
         ExitCode::from(failure.code as u8)
+    }
+
+    fn complain(&self, what: &str) {
+        talk(&format!("{}: {}\n", self.coloured("31", "error"), harmless(what)));
+    }
+
+    /// Prints data and remembers if it went nowhere.
+    fn give(&self, text: &str) {
+        if let Err(error) = print(text) {
+            let first = error.raw_os_error().unwrap_or_default();
+            let _ = self.lost.compare_exchange(0, first, Ordering::Relaxed, Ordering::Relaxed);
+        }
     }
 
     fn coloured(&self, colour: &str, text: &str) -> String {
@@ -160,9 +188,22 @@ pub fn one_line(text: &str) -> String {
     text.replace('\n', "\\n")
 }
 
-/// A closed pipe is the reader's wish, not an error.
-fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush());
+/// Past the standard library's handle, which takes a descriptor that cannot be written for one that was.
+fn print(text: &str) -> io::Result<()> {
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        match rustix::io::write(io::stdout(), rest) {
+            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Nobody listens on a closed stderr, and that keeps nothing from being done.
+fn talk(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 #[cfg(test)]

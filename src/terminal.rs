@@ -1,47 +1,55 @@
 //! The terminal: passphrases without echo, questions, and what a panic may say.
 
 use crate::exit::{Code, Failure};
+use crate::input::{LINE_BYTES_MAX, text};
+use crate::signals::{self, Signals, Wish};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use zeroize::Zeroizing;
 
 /// ^C, where it is a character.
 const INTERRUPT: u8 = 3;
-/// Most bytes of a passphrase file or of a typed line.
-const LINE_BYTES_MAX: usize = 4096;
 
 /// The controlling terminal, opened before the fences.
-pub struct Terminal(Option<File>);
+pub struct Terminal {
+    tty: Option<File>,
+    /// Once a passphrase was asked for.
+    signals: Option<Signals>,
+}
 
 impl Terminal {
     /// Opens the controlling terminal, if there is one.
     pub fn open() -> Self {
-        Self(File::options().read(true).write(true).open("/dev/tty").ok())
+        Self { tty: File::options().read(true).write(true).open("/dev/tty").ok(), signals: None }
     }
 
     /// Whether somebody can be asked.
     pub fn is_there(&self) -> bool {
-        self.0.is_some()
+        self.tty.is_some()
     }
 
-    /// Asks for a line without showing what is typed.
+    /// Asks for a line without showing what is typed. Whatever ends or stops the program meanwhile, the echo is back first.
     ///
     /// # Errors
-    /// [`Code::Locked`] without a terminal or at its end.
+    /// [`Code::Locked`] without a terminal or at its end, [`Code::Interrupted`] after ^C or a signal.
     pub fn ask_secret(&mut self, question: &str) -> Result<Zeroizing<String>, Failure> {
-        let tty = self.tty()?;
-        let before = tcgetattr(&*tty).map_err(broken)?;
-        let mut hidden = before.clone();
-        // ^C arrives as a character that ends the line, so that no signal ends the program while the echo is off.
-        hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
-        hidden.special_codes[SpecialCodeIndex::VEOL] = INTERRUPT;
-        hidden.local_modes.insert(LocalModes::ECHONL);
-        tcsetattr(&*tty, OptionalActions::Flush, &hidden).map_err(broken)?;
-        let line = ask_line(tty, question);
-        tcsetattr(&*tty, OptionalActions::Flush, &before).map_err(broken)?;
-        line
+        let mut signals = match self.signals.take() {
+            Some(signals) => signals,
+            None => Signals::new().map_err(no_signals)?,
+        };
+        let asked = self.tty().and_then(|tty| {
+            loop {
+                match ask_hidden(tty, &mut signals, question)? {
+                    Some(line) => return Ok(line),
+                    None => signals::stop().map_err(no_signals)?, // and ask again when it goes on
+                }
+            }
+        });
+        self.signals = Some(signals);
+        asked
     }
 
     /// Asks for a visible line.
@@ -49,7 +57,18 @@ impl Terminal {
     /// # Errors
     /// As [`Terminal::ask_secret`].
     pub fn ask(&mut self, question: &str) -> Result<Zeroizing<String>, Failure> {
-        ask_line(self.tty()?, question)
+        ask_line(self.tty()?, question, None)?.ok_or_else(interrupted)
+    }
+
+    /// From here on ^C and SIGTERM set this flag, which a job looks at, and do not end the program.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn job_flag(&mut self) -> Result<Arc<AtomicBool>, Failure> {
+        if let Some(signals) = &mut self.signals {
+            signals.leave_job();
+        }
+        signals::job_flag().map_err(no_signals)
     }
 
     /// Shows a text on the terminal itself, where no redirection catches it.
@@ -61,7 +80,7 @@ impl Terminal {
     }
 
     fn tty(&mut self) -> Result<&mut File, Failure> {
-        self.0.as_mut().ok_or_else(|| {
+        self.tty.as_mut().ok_or_else(|| {
             Failure::new(
                 Code::Locked,
                 "a passphrase is needed and there is no terminal; use --passphrase-file FILE",
@@ -70,17 +89,52 @@ impl Terminal {
     }
 }
 
-fn ask_line(tty: &mut File, question: &str) -> Result<Zeroizing<String>, Failure> {
+/// `None` if the program is to stop for a while.
+fn ask_hidden(
+    tty: &mut File,
+    signals: &mut Signals,
+    question: &str,
+) -> Result<Option<Zeroizing<String>>, Failure> {
+    let before = tcgetattr(&*tty).map_err(broken)?;
+    let mut hidden = before.clone();
+    // ^C arrives as a character that ends the line.
+    hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+    hidden.special_codes[SpecialCodeIndex::VEOL] = INTERRUPT;
+    hidden.local_modes.insert(LocalModes::ECHONL);
+    signals.hold();
+    let line = tcsetattr(&*tty, OptionalActions::Flush, &hidden)
+        .map_err(broken)
+        .and_then(|()| ask_line(tty, question, Some(signals)));
+    let shown = tcsetattr(&*tty, OptionalActions::Flush, &before).map_err(broken);
+    match signals.release() {
+        Some(Wish::End) => Err(interrupted()),
+        Some(Wish::Stop) => Ok(None),
+        None => shown.and(line),
+    }
+}
+
+/// `None` if a signal came before the end of the line.
+fn ask_line(
+    tty: &mut File,
+    question: &str,
+    mut signals: Option<&mut Signals>,
+) -> Result<Option<Zeroizing<String>>, Failure> {
     tty.write_all(question.as_bytes()).map_err(broken)?;
     let mut line = Zeroizing::new(Vec::with_capacity(LINE_BYTES_MAX));
     let mut byte = [0];
     while line.len() < LINE_BYTES_MAX {
+        if let Some(signals) = &mut signals
+            && !signals.wait_for(tty).map_err(broken)?
+        {
+            tty.write_all(b"\n").map_err(broken)?;
+            return Ok(None);
+        }
         match tty.read(&mut byte) {
             Ok(0) => break,
-            Ok(_) if byte[0] == b'\n' => return text(line),
+            Ok(_) if byte[0] == b'\n' => return text(line).map(Some),
             Ok(_) if byte[0] == INTERRUPT => {
                 tty.write_all(b"\n").map_err(broken)?;
-                return Err(Failure::new(Code::Interrupted, "interrupted; nothing was done"));
+                return Err(interrupted());
             }
             Ok(_) => line.push(byte[0]),
             Err(error) => return Err(broken(error)),
@@ -89,36 +143,12 @@ fn ask_line(tty: &mut File, question: &str) -> Result<Zeroizing<String>, Failure
     Err(Failure::new(Code::Locked, "nothing was typed"))
 }
 
-/// The first line of a file that holds a secret, as bytes; nothing is parsed.
-///
-/// # Errors
-/// [`Code::Locked`] if it cannot be read or is too long.
-pub fn read_secret_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let failed = |what: String| Failure::new(Code::Locked, format!("{}: {what}", path.display()));
-    let opened = crate::paths::open_regular(path, rustix::fs::OFlags::empty());
-    let file = opened.map_err(|e| failed(format!("cannot be read: {e}")))?;
-    let mut content = Zeroizing::new(Vec::with_capacity(LINE_BYTES_MAX + 1));
-    file.take(LINE_BYTES_MAX as u64 + 1).read_to_end(&mut content).map_err(|e| failed(e.to_string()))?;
-    let end = content.iter().position(|b| *b == b'\n').unwrap_or(content.len());
-    content.truncate(end);
-    match content.len() {
-        0 => Err(failed("the first line is empty; it must hold the passphrase".into())),
-        n if n > LINE_BYTES_MAX => {
-            Err(failed(format!("the first line is longer than {LINE_BYTES_MAX} bytes")))
-        }
-        _ => text(content),
-    }
+fn interrupted() -> Failure {
+    Failure::new(Code::Interrupted, "interrupted; nothing was done")
 }
 
-/// Moves the bytes, so that no second copy is left behind.
-fn text(mut line: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, Failure> {
-    match String::from_utf8(std::mem::take(&mut *line)) {
-        Ok(text) => Ok(Zeroizing::new(text)),
-        Err(error) => {
-            drop(Zeroizing::new(error.into_bytes()));
-            Err(Failure::new(Code::Locked, "a passphrase must be UTF-8"))
-        }
-    }
+fn no_signals(error: std::io::Error) -> Failure {
+    Failure::new(Code::Unexpected, format!("signals cannot be handled: {error}"))
 }
 
 fn broken(error: impl Into<std::io::Error>) -> Failure {

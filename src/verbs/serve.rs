@@ -1,13 +1,14 @@
 //! `lightproof serve`: the studio on 127.0.0.1, until a signal ends it.
 
 use crate::Done;
+use crate::adapter::Diffusion;
+use crate::boot::folders::Folders;
 use crate::boot::{self, Wants};
 use crate::cli::{Global, Serve};
-use crate::engine::Diffusion;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use audit::words::StartRefusal;
-use darkroom::{Darkroom, Engine as _, StopReason};
+use darkroom::{Darkroom, Engine as _, Model};
 use diffusion::Place;
 use sandbox::Clean;
 use serde_json::json;
@@ -21,23 +22,30 @@ use signal_hook::iterator::Signals;
 /// Why it did not start, or did not end in order.
 pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Done {
     let place: Place = arguments.device.parse().map_err(|e| Failure::new(Code::Usage, e))?;
-    let wants = Wants { model: arguments.model.as_deref(), listen: Some(arguments.port), ..Wants::default() };
-    let mut booted = boot::boot(clean, global, &wants)?;
-    let mut darkroom = booted.darkroom()?;
-    let broken = |error| Failure::new(Code::Unexpected, format!("the server cannot be started: {error}"));
+    let wants = Wants {
+        folders: Folders::Made,
+        model: arguments.model.as_deref(),
+        listen: Some(arguments.port),
+        ..Wants::default()
+    };
+    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
+    let listener = booted.listener.take();
     let prepared = prepare(&mut darkroom, &mut booted, place, out).and_then(|engine| {
+        let listener =
+            listener.as_ref().ok_or_else(|| Failure::new(Code::Unexpected, "there is no listener"))?;
+        let socket = listener.handle().map_err(broken)?;
+        let port = listener.addr().port();
+        darkroom.announce(&address(port))?;
         let new = (!darkroom.has_vault()).then(|| SetupCode::new(&booted.clock));
-        Ok((engine, new.transpose().map_err(broken)?))
+        Ok((engine, socket, port, new.transpose().map_err(broken)?))
     });
-    let (engine, setup) = match prepared {
+    let (engine, socket, port, setup) = match prepared {
         Ok(prepared) => prepared,
         Err(failure) => return boot::leave(darkroom, Err(failure)),
     };
     let model = engine.model().clone();
-    let listener = booted.listener.ok_or_else(|| Failure::new(Code::Unexpected, "there is no listener"))?;
-    let socket = listener.handle().map_err(broken)?;
-    let address = address(listener.addr().port());
-    let code = setup.as_ref().map(|(_, text)| text.clone());
+    let (address, code) = (address(port), setup.as_ref().map(|(_, text)| text.clone()));
+    // If it cannot be made, the end is on record.
     let server = Server::new(Parts {
         darkroom,
         engine: Box::new(engine),
@@ -48,17 +56,15 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         outputs: booted.places.outputs,
         clock: booted.clock,
         setup: setup.map(|(code, _)| code),
-        port: listener.addr().port(),
+        port,
     })
     .map_err(broken)?;
-    end_on_signal(server.stop_handle()).map_err(broken)?;
-    // Tried again now that the engine's thread is there: ready means that it is fenced, too. Later ones inherit it.
-    if let Err(error) = server.try_fences() {
-        server.queue().with(|darkroom| darkroom.record_refusal(StartRefusal::Probe))?;
-        server.queue().close(StopReason::Error)?;
-        return Err(error.into());
+    if let Some(sockets) = booted.sockets {
+        server.tell_users(sockets);
     }
-    server.queue().with(|darkroom| darkroom.record_ready(&model))?;
+    if let Err(failure) = last_steps(&server, &model) {
+        return boot::close(server.queue(), Err(failure));
+    }
     let ready = || {
         out.ready(&format!("Running on local URL: {address}"));
         if let Some(code) = code {
@@ -89,14 +95,26 @@ fn prepare(
     out: &Output,
 ) -> Result<Diffusion, Failure> {
     booted.check_outputs(darkroom)?;
-    let engine = booted.engine(darkroom, place)?;
-    if let Some(listener) = &booted.listener {
-        darkroom.announce(&address(listener.addr().port()))?;
-    }
+    let engine = booted.engine(darkroom, place, out)?;
     if booted.has_passphrase() {
         booted.unlock(darkroom, out)?;
     }
     Ok(engine)
+}
+
+/// What is left to do once every thread is there but those of the runtime.
+fn last_steps(server: &Server, model: &Model) -> Result<(), Failure> {
+    end_on_signal(server.stop_handle()).map_err(broken)?;
+    // Tried again now that the engine's thread is there: ready means that it is fenced, too. Later ones inherit it.
+    if let Err(error) = server.try_fences() {
+        server.queue().with(|darkroom| darkroom.record_refusal(StartRefusal::Probe))?;
+        return Err(error.into());
+    }
+    Ok(server.queue().with(|darkroom| darkroom.record_ready(model))?)
+}
+
+fn broken(error: std::io::Error) -> Failure {
+    Failure::new(Code::Unexpected, format!("the server cannot be started: {error}"))
 }
 
 fn address(port: u16) -> String {

@@ -1,6 +1,7 @@
 //! `lightproof selftest`: how far the engine is from the reference, tensor by tensor.
 
 use crate::Done;
+use crate::boot::folders::Folders;
 use crate::boot::{self, Wants};
 use crate::cli::{Global, Selftest};
 use crate::exit::{Code, Failure};
@@ -23,8 +24,13 @@ pub fn run(clean: Clean, global: &Global, arguments: &Selftest, out: &Output) ->
         Some(model) => Some(model.clone()),
         None => own_model.is_dir().then_some(own_model),
     };
-    let wants = Wants { model: model.as_deref(), reference: Some(reference), ..Wants::default() };
-    let booted = boot::boot(clean, global, &wants)?;
+    let wants = Wants {
+        folders: Folders::Read,
+        model: model.as_deref(),
+        reference: Some(reference),
+        ..Wants::default()
+    };
+    let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     sandbox::probe(&booted.sandboxed)?;
     let failed = |error: diffusion::Error| Failure::new(Code::Integrity, error);
     let folder = match &booted.places.model {
@@ -48,7 +54,8 @@ pub fn run(clean: Clean, global: &Global, arguments: &Selftest, out: &Output) ->
 
 /// Without a reference: the fences are tried, and the embedded model is loaded and makes a picture.
 fn fences(clean: Clean, global: &Global, out: &Output) -> Done {
-    let booted = boot::boot(clean, global, &Wants::default())?;
+    let wants = Wants { folders: Folders::Read, ..Wants::default() };
+    let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     let probed = sandbox::probe(&booted.sandboxed)?;
     out.data(&booted.report.explain());
     out.data(&format!("{} forbidden operations were tried, each was denied\n", probed.tried.len()));

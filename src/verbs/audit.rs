@@ -1,15 +1,13 @@
 //! `lightproof audit`: the newest records, and the check of all of them. Reads only; works beside a running server.
 
 use crate::Done;
+use crate::boot::folders::Folders;
 use crate::boot::{self, Wants};
 use crate::cli::{Audit, Global};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use sandbox::Clean;
 use serde_json::{Value, json};
-
-/// Largest checkpoint file that is read.
-const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
 
 /// Runs the verb.
 ///
@@ -20,9 +18,16 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
         Audit::Verify { expect: Some(path) } => Some(read_checkpoint(path)?),
         _ => None,
     };
-    let booted = boot::boot(clean, global, &Wants::default())?;
+    let wants = Wants { folders: Folders::Read, ..Wants::default() };
+    let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     let dir = &booted.places.audit;
-    let failed = |error: audit::Error| Failure::from(darkroom::Error::from(error));
+    let failed = |error: audit::Error| match error {
+        audit::Error::Absent { dir } => {
+            let hint = "a first start makes it; if it lies elsewhere, say where with --home";
+            Failure::new(Code::NotFound, format!("there is no log in {}; {hint}", dir.display()))
+        }
+        error => Failure::from(darkroom::Error::from(error)),
+    };
     match verb {
         Audit::Tail { count } => {
             let lines = audit::tail(dir, *count as u64).map_err(failed)?;
@@ -45,10 +50,15 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
 }
 
 fn read_checkpoint(path: &std::path::Path) -> Result<Vec<u8>, Failure> {
-    use std::io::Read as _;
-    let failed = |e: std::io::Error| Failure::new(Code::NotFound, format!("{}: {e}", path.display()));
-    let mut bytes = Vec::new();
-    let file = crate::paths::open_regular(path, rustix::fs::OFlags::empty()).map_err(failed)?;
-    file.take(CHECKPOINT_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    audit::read_checkpoint(path).map_err(|e| {
+        let e = match e.kind() {
+            std::io::ErrorKind::InvalidInput => "it is no regular file".to_owned(),
+            _ => e.to_string(),
+        };
+        let what = format!(
+            "cannot read the expected checkpoint {}: {e}; name the file that was kept",
+            path.display()
+        );
+        Failure::new(Code::NotFound, what)
+    })
 }

@@ -1,0 +1,179 @@
+//! The adapter: `diffusion` behind the seam that the darkroom speaks to.
+
+use crate::boot::memory::Memory;
+use crate::output::Output;
+use diffusion::{Error, LoadProgress, ModelFolder, Pipeline, Place, Tokens};
+use engine::{
+    Cause, Check, Device, Engine, Model, Pixels, Prepared, Progress, Recipe, Reply, Rule, Settings,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use zeroize::Zeroizing;
+
+/// Steps when a request names none: what Turbo models are made for.
+const STEPS_DEFAULT: u32 = 8;
+
+/// A loaded checkpoint as the darkroom sees it.
+pub struct Diffusion {
+    checkpoint: Arc<Checkpoint>,
+    model: Model,
+}
+
+/// A loaded checkpoint, and what it may take.
+struct Checkpoint {
+    pipeline: Pipeline,
+    memory: Arc<Memory>,
+    /// Bytes that the picture in work takes: they are free again when the next one begins.
+    in_work_bytes: AtomicU64,
+}
+
+impl Diffusion {
+    /// Loads and checks a checkpoint, and tells how far it is.
+    ///
+    /// # Errors
+    /// What is wrong with the folder or the device, or that it does not fit in memory.
+    pub fn load(
+        folder: &ModelFolder,
+        place: Place,
+        memory: Arc<Memory>,
+        out: &Output,
+    ) -> Result<Self, Error> {
+        let needed = Pipeline::bytes_to_load(folder, place)?;
+        if needed > memory.left_bytes() {
+            return Err(Error::Memory { bytes: needed });
+        }
+        let mut tell = |progress: LoadProgress| {
+            let mib = |bytes: u64| bytes >> 20;
+            let (done, total) = (mib(progress.bytes_done), mib(progress.bytes_total));
+            out.progress(&format!("reading and hashing the model, {done} of {total} MiB"));
+        };
+        let pipeline = Pipeline::load_telling(folder, place, &mut tell)?;
+        out.progress("");
+        let name = match folder {
+            ModelFolder::Embedded(_) => "lightproof-demo".into(),
+            ModelFolder::Disk(path) => {
+                path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into())
+            }
+        };
+        let model = Model {
+            name,
+            digest: pipeline.digest(),
+            device: match place {
+                Place::Cpu => Device::Cpu,
+                Place::Cuda(_) => Device::Cuda,
+            },
+            may_change: pipeline.weights_may_change(),
+            side_px_default: pipeline.side_px_default(),
+            side_px_max: pipeline.sides_px_max().into_iter().min().unwrap_or_default(),
+            steps_default: STEPS_DEFAULT,
+        };
+        let checkpoint = Checkpoint { pipeline, memory, in_work_bytes: AtomicU64::new(0) };
+        Ok(Self { checkpoint: Arc::new(checkpoint), model })
+    }
+}
+
+impl Check for Checkpoint {
+    fn check(&self, recipe: &Recipe) -> Result<Prepared, engine::Error> {
+        let settings = recipe.settings.clone();
+        let mut drawn = of_settings(&settings);
+        self.pipeline.check(&drawn).map_err(engine_error)?;
+        let needed = self.pipeline.bytes_needed(&drawn);
+        let left = self.memory.left_bytes().saturating_add(self.in_work_bytes.load(Ordering::Relaxed));
+        if needed > left {
+            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+            let (width, height) = (settings.width, settings.height);
+            let text = format!(
+                "a picture of {width}x{height} takes up to {} MiB of memory, and {} MiB are left; ask for a smaller one",
+                mib(needed),
+                mib(left)
+            );
+            return Err(engine::Error::Refused { rule: Rule::Memory, text });
+        }
+        drawn.prompt = recipe.prompt.to_string();
+        drawn.negative_prompt = recipe.negative_prompt.to_string();
+        let tokens = self.pipeline.tokens(&drawn);
+        drop((Zeroizing::new(drawn.prompt), Zeroizing::new(drawn.negative_prompt)));
+        let Tokens { prompt, negative_prompt } = tokens.map_err(engine_error)?;
+        let negative_tokens = negative_prompt.map(Zeroizing::new);
+        Ok(Prepared { tokens: Zeroizing::new(prompt), negative_tokens, settings })
+    }
+}
+
+impl Engine for Diffusion {
+    fn model(&self) -> &Model {
+        &self.model
+    }
+
+    fn checker(&self) -> Arc<dyn Check> {
+        Arc::clone(&self.checkpoint) as Arc<dyn Check>
+    }
+
+    fn generate(
+        &mut self,
+        prepared: &Prepared,
+        tell: &mut dyn FnMut(Progress) -> Reply,
+    ) -> Result<(), engine::Error> {
+        let Checkpoint { pipeline, in_work_bytes, .. } = &*self.checkpoint;
+        let recipe = of_settings(&prepared.settings);
+        let tokens = Tokens {
+            prompt: prepared.tokens.to_vec(),
+            negative_prompt: prepared.negative_tokens.as_ref().map(|tokens| tokens.to_vec()),
+        };
+        let mut relay = |progress| {
+            let told = match progress {
+                diffusion::Progress::Begun => Progress::Begun,
+                diffusion::Progress::Step(step) => Progress::Step {
+                    picture: step.seed_index,
+                    index: step.index,
+                    preview: step.preview.map(pixels),
+                },
+                diffusion::Progress::Picture(picture, done) => {
+                    Progress::Picture { picture, pixels: pixels(done) }
+                }
+            };
+            match tell(told) {
+                Reply::GoOn { preview } => diffusion::Reply::GoOn { preview },
+                Reply::Cancel => diffusion::Reply::Cancel,
+            }
+        };
+        in_work_bytes.store(pipeline.bytes_needed(&recipe), Ordering::Relaxed);
+        let drawn = pipeline.draw(&recipe, &tokens, &mut relay).map_err(engine_error);
+        in_work_bytes.store(0, Ordering::Relaxed);
+        drawn
+    }
+}
+
+/// The texts are left out: what draws is handed tokens.
+fn of_settings(settings: &Settings) -> diffusion::Recipe {
+    diffusion::Recipe {
+        prompt: String::new(),
+        negative_prompt: String::new(),
+        width: settings.width,
+        height: settings.height,
+        steps: settings.steps,
+        guidance: settings.guidance_milli as f32 / 1000.0,
+        guidance_norm_max: None,
+        guidance_time_max: 1.0,
+        seeds: settings.seeds.clone(),
+    }
+}
+
+fn pixels(picture: diffusion::Picture) -> Pixels {
+    Pixels { width: picture.width, height: picture.height, rgb: picture.rgb }
+}
+
+fn engine_error(error: Error) -> engine::Error {
+    let text = error.to_string();
+    let refused = |rule, text| engine::Error::Refused { rule, text };
+    let failed = |cause, text| engine::Error::Failed { cause, text };
+    match error {
+        Error::PromptTooLong { .. } => refused(Rule::PromptLength, text),
+        Error::Tokenize => refused(Rule::PromptEncoding, text),
+        Error::PictureSize { .. } => refused(Rule::Size, text),
+        Error::RecipeRange { .. } => refused(Rule::Parameter, text),
+        Error::NonFinite { .. } => failed(Cause::NonFinite, text),
+        Error::Cancelled { .. } => failed(Cause::Cancelled, text),
+        Error::Memory { .. } => failed(Cause::Memory, text),
+        _ => failed(Cause::Other, text),
+    }
+}

@@ -1,0 +1,158 @@
+//! The folders of a run: where they are, who makes them, and what must not be among them.
+
+use crate::cli::Global;
+use crate::exit::{Code, Failure};
+use crate::paths::absolute;
+use policy::{Places, Plan};
+use std::fs::DirBuilder;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+/// What a verb does with the folders of vault and log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Folders {
+    /// It reads there, if that. Nothing is made, nothing is written.
+    Read,
+    /// It needs a vault that is there. Nothing is made.
+    #[default]
+    Used,
+    /// It makes what is not there yet: a first start.
+    Made,
+}
+
+/// The folders as flags and environment name them.
+pub struct Home {
+    /// Folder of the policy.
+    pub config: PathBuf,
+    /// Folder of the vault.
+    pub vault: PathBuf,
+    /// Folder of the log.
+    pub audit: PathBuf,
+    /// Folder of the sealed pictures, unless a flag or the policy names another.
+    pub outputs: PathBuf,
+}
+
+impl Home {
+    /// `--home`, `LIGHTPROOF_HOME`, or the XDG folders.
+    ///
+    /// # Errors
+    /// Nothing says where to keep things.
+    pub fn new(global: &Global) -> Result<Self, Failure> {
+        let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        let user = variable("HOME");
+        let below_user = |path: &str| user.as_ref().map(|user| user.join(path));
+        let missing =
+            || Failure::new(Code::Usage, "HOME is not set; say where to keep things with --home DIR");
+        let outputs = below_user("workspace/output_image");
+        if let Some(home) = global.home.clone().or_else(|| variable("LIGHTPROOF_HOME")) {
+            let home = absolute(&home)?;
+            let outputs = outputs.unwrap_or_else(|| home.join("output_image"));
+            return Ok(Self {
+                config: home.join("config"),
+                vault: home.join("vault"),
+                audit: home.join("audit"),
+                outputs,
+            });
+        }
+        let xdg = |name: &str, path: &str| {
+            variable(name).filter(|p| p.is_absolute()).or_else(|| below_user(path)).ok_or_else(missing)
+        };
+        let state = xdg("XDG_STATE_HOME", ".local/state")?.join("lightproof");
+        Ok(Self {
+            config: xdg("XDG_CONFIG_HOME", ".config")?.join("lightproof"),
+            vault: state.join("vault"),
+            audit: state.join("audit"),
+            outputs: outputs.ok_or_else(missing)?,
+        })
+    }
+}
+
+impl Folders {
+    /// The real path of a folder of ours. A first start makes it (0700 for the new parts); otherwise one that is missing
+    /// stays missing.
+    ///
+    /// # Errors
+    /// It cannot be made or reached, or root would make it in another user's folder.
+    pub fn place(self, path: &Path) -> Result<PathBuf, Failure> {
+        let failed = |e: io::Error| {
+            let hint = "make it writable for this user, or choose another with --home or --outputs";
+            Failure::new(Code::Refused, format!("cannot use the folder {}: {e}; {hint}", path.display()))
+        };
+        if self == Self::Made && is_missing(path) {
+            refuse_foreign(path)?;
+            DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        }
+        resolved(path).map_err(failed)
+    }
+
+    /// As [`Folders::place`], for a folder in which root would leave files of its own.
+    ///
+    /// # Errors
+    /// As there; and it belongs to another user.
+    pub fn state(self, path: &Path) -> Result<PathBuf, Failure> {
+        if self != Self::Read && !is_missing(path) {
+            refuse_foreign(path)?;
+        }
+        self.place(path)
+    }
+}
+
+/// What is not there cannot be granted. Nobody can make it later: its parent is not granted either.
+pub fn grant_what_exists(plan: &mut Plan, places: &Places) {
+    for path in [&places.vault, &places.audit, &places.outputs] {
+        if is_missing(path) {
+            plan.paths.remove(path);
+        }
+    }
+}
+
+/// Pictures and plain copies do not belong among the files of vault and log, nor among those of the kernel.
+///
+/// # Errors
+/// They would lie there.
+pub fn refuse_own_folders(places: &Places) -> Result<(), Failure> {
+    let kernel = ["/proc", "/sys", "/dev"].map(PathBuf::from);
+    for path in [Some(&places.outputs), places.export.as_ref()].into_iter().flatten() {
+        if let Some(own) =
+            kernel.iter().chain([&places.vault, &places.audit]).find(|own| path.starts_with(own))
+        {
+            let what = format!("{} lies in {}; choose another folder", path.display(), own.display());
+            return Err(Failure::new(Code::Refused, what));
+        }
+    }
+    Ok(())
+}
+
+/// Root makes nothing where another user could not use it later: not in that user's folder, nor beneath it.
+fn refuse_foreign(path: &Path) -> Result<(), Failure> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(()); // the kernel decides for everybody else
+    }
+    let found = path.ancestors().find_map(|at| Some((at, std::fs::metadata(at).ok()?.uid())));
+    match found {
+        Some((at, owner)) if owner != 0 => {
+            let what = format!(
+                "{} belongs to user {owner}, whom files of root's would lock out of it; start the program as that user \
+                 (sudo -H -u '#{owner}'), or choose folders of root's with --home and --outputs",
+                at.display()
+            );
+            Err(Failure::new(Code::Refused, what))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_missing(path: &Path) -> bool {
+    path.metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
+/// The path without links, as far as it exists.
+fn resolved(path: &Path) -> io::Result<PathBuf> {
+    match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Err(error), Some(parent), Some(name)) if error.kind() == ErrorKind::NotFound => {
+            Ok(resolved(parent)?.join(name))
+        }
+        (real, ..) => real,
+    }
+}

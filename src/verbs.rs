@@ -1,0 +1,8 @@
+//! One function per verb, one file each. None knows another; what two of them need stands beside this folder.
+
+pub mod audit;
+pub mod generate;
+pub mod history;
+pub mod selftest;
+pub mod serve;
+pub mod vault;
