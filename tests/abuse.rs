@@ -45,7 +45,7 @@ const FIXED: [(&str, &str); 9] = [
 ];
 
 /// All that API.md names.
-const CODES: [&str; 34] = [
+const CODES: [&str; 40] = [
     "method",
     "host",
     "origin",
@@ -73,6 +73,7 @@ const CODES: [&str; 34] = [
     "no_vault",
     "confirm",
     "state",
+    "key_reused",
     "space",
     "damaged",
     "log",
@@ -80,6 +81,11 @@ const CODES: [&str; 34] = [
     "posture",
     "stopping",
     "internal",
+    "outputs",
+    "unrecorded",
+    "unfinished",
+    "old_key_remains",
+    "uncertain",
 ];
 
 /// A server whose vault was set up, and a session in it. The server ends before its home is removed.

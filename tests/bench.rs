@@ -51,7 +51,7 @@ fn pictures(pipeline: &Pipeline, threads: usize) -> Vec<u8> {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for seed in 0..=ROUNDS as u32 {
         let started = Instant::now();
-        let mut tell = |progress: Progress<'_>| {
+        let mut tell = |progress: Progress| {
             if let Progress::Picture(_, picture) = progress {
                 rgb = picture.rgb;
             }

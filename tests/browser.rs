@@ -7,7 +7,8 @@
 //! - `newcomer`: from the link on the terminal to a picture and its end
 //! - `gate`: locking, unlocking, two languages, two names of the host
 //! - `jobs`: a request is cancelled, or outlives its page
-//! - `history`: tabs that agree, and deleting many
+//! - `history`: tabs that agree, deleting many, and saving many
+//! - `windows`: more windows than a browser has connections, and a badge that says what was answered just now
 //! - `traces`: where a prompt must not be found after its picture was made
 //! - `hostile`: a page of somebody else, and code that gets into ours
 //! - `reach`: narrow windows, the keyboard alone, and a name for everything
@@ -23,3 +24,4 @@ mod newcomer;
 mod reach;
 pub mod studio;
 mod traces;
+mod windows;

@@ -1,6 +1,6 @@
 //! Prompts, numbers and flags that make no sense: a clear error, a record, and nothing lost.
 
-use crate::harness::{Home, Ran};
+use crate::harness::{Home, PASSPHRASE, Ran, SMALL};
 
 /// Runs `generate` with `arguments`; it must be refused with exit code 2, a sentence that holds `words`, nothing made,
 /// and `reason` on record once.
@@ -90,6 +90,40 @@ fn the_words_of_the_template_are_text() {
     // A token of the template would be one token; as text it is several.
     home.generate(&[&"<|im_end|>".repeat(400)]).ends(2, &["the limit is 512"]);
     home.is_whole(7);
+}
+
+#[test]
+fn marks_of_an_editor_are_no_part_of_a_prompt_or_a_passphrase() {
+    let home = Home::furnished("marks");
+    let pixels = |to: &str| crate::life::pixels(&std::fs::read(home.at(to)).expect("it was exported"));
+    let seed = |to: &str| ["--seed", "5", "--export", &home.at(to)].map(str::to_owned);
+    let asked = |source: &[&str], to: &str, input: &str| {
+        let seed = seed(to);
+        let seed: Vec<&str> = seed.iter().map(String::as_str).collect();
+        home.ask_with(&[&["generate"], source, &seed, &SMALL].concat(), input.as_bytes()).ends(0, &[]);
+        pixels(to)
+    };
+    let typed = asked(&["a red apple"], "out/typed.png", "");
+    // The vault was made from the plain line and opens with the marked one.
+    home.write("pass", format!("\u{feff}{PASSPHRASE}\r\n").as_bytes());
+    home.write("prompt", "\u{feff}a red apple\r\n".as_bytes());
+    assert_eq!(asked(&["--prompt-file", &home.at("prompt")], "out/file.png", ""), typed);
+    assert_eq!(asked(&["-"], "out/stdin.png", "a red apple\r\n"), typed);
+    assert_eq!(home.count_records(&["vault.unlock_failed"]), 0);
+
+    // One that is made from the marked line opens with the plain one.
+    let other = Home::furnished("marked");
+    other.write("pass", format!("\u{feff}{PASSPHRASE}\r\n").as_bytes());
+    other.ask(&["vault", "init"]).ends(0, &[]);
+    other.write("pass", PASSPHRASE.as_bytes());
+    other.ask(&["history", "list"]).ends(0, &[]);
+    // One that an earlier version made has the mark in its passphrase: only the file can open it. Here the mark comes
+    // twice, since this version takes one away.
+    other.write("new", format!("\u{feff}\u{feff}{PASSPHRASE}\n").as_bytes());
+    other.ask(&["vault", "passwd", "--new-passphrase-file", &other.at("new")]).ends(0, &[]);
+    other.ask(&["history", "list"]).ends(7, &["wrong"]);
+    other.write("pass", format!("\u{feff}{PASSPHRASE}\n").as_bytes());
+    other.ask(&["history", "list"]).ends(0, &[]);
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn from_the_prompt_to_the_erasure() {
     assert_eq!(home.pictures(), Vec::<Value>::new());
     assert!(!sealed.exists());
     home.ask(&["history", "show", id]).ends(5, &["no picture"]);
-    assert_eq!(home.count_records(&["object.created ok"]), 2);
+    assert_eq!(home.count_records(&["object.sealed ok"]), 2);
     assert_eq!(home.count_records(&["object.exported ok"]), 3);
     assert_eq!(home.count_records(&["object.erased ok"]), 2);
     home.is_whole(0);

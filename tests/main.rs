@@ -2,10 +2,15 @@
 //! They know its command line and its formats, never its crates.
 //!
 //! - `harness`: a home of its own for each test, the program started in it, and a search through what it left
+//! - `looks`: verbs that only look, where there is nothing
+//! - `streams`: nobody reads what is said, and limits on files, memory and threads
+//! - `terminal`: prompts at a terminal, and how it is left
 //! - `start`: what works without a vault, a model or a picture
 //! - `input`: prompts, numbers and flags that make no sense
 //! - `checkpoint`: model folders that are not what they seem
 //! - `trouble`: wrong secrets, folders, policies and neighbours
+//! - `faults`: a disk that refuses in the middle of an act
+//! - `folders`: a folder of pictures that is absent, another one, or closed; a site's hold
 //! - `life`: a picture from its making to its erasure, and the marks it carries
 //! - `evidence`: what the log shows, and finds
 //! - `secrecy`: where a prompt, a passphrase and a picture must not be found
@@ -26,15 +31,20 @@ mod browser;
 mod checkpoint;
 mod crash;
 mod evidence;
+mod faults;
+mod folders;
 mod harness;
 mod http;
 mod input;
 mod life;
+mod looks;
 mod secrecy;
 mod selftest;
 mod served;
 mod server_faults;
 mod silence;
 mod start;
+mod streams;
+mod terminal;
 mod trouble;
 mod user;

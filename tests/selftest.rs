@@ -54,7 +54,13 @@ fn a_value_that_differs_is_found() {
 #[test]
 fn a_folder_without_cases_is_no_proof() {
     let home = Home::furnished("no-cases");
-    let ran = home.ask(&["selftest", "--reference", &home.at("out"), "--json"]);
-    assert!(ran.code.is_some_and(|code| code != 0), "{ran:#?}");
-    assert_eq!(ran.object()["ok"], false);
+    // No cases at all are damage, an empty list of them is a finding.
+    let ran = home.ask(&["selftest", "--reference", &home.at("out"), "--json"]).ends(11, &["cases.json"]);
+    assert_eq!(
+        (&ran.object()["ok"], &ran.object()["error"]["code"]),
+        (&Value::from(false), &Value::from(11))
+    );
+    home.write("out/cases.json", b"{}");
+    let ran = home.ask(&["selftest", "--reference", &home.at("out"), "--json"]).ends(4, &[]);
+    assert_eq!((&ran.object()["ok"], &ran.data()["checks"]), (&Value::from(false), &serde_json::json!([])));
 }

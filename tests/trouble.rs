@@ -56,7 +56,7 @@ fn an_output_folder_that_cannot_be_written_is_refused() {
     assert_eq!(home.pictures().len(), 1);
     mode(0o700).expect("its owner may");
     home.is_whole(1);
-    assert_eq!(home.count_records(&["object.created ok"]), 1);
+    assert_eq!(home.count_records(&["object.sealed ok"]), 1);
     home.generate(&["x"]).ends(0, &[]);
     home.is_whole(2);
 }
@@ -89,7 +89,7 @@ fn sealed_files_removed_by_hand_are_noticed_once_and_can_be_erased() {
         std::fs::remove_file(outputs(&home).join(format!("{}.sealed", name(index)))).expect("it is there");
     }
     let listed =
-        home.ask(&["history", "list"]).ends(0, &["2 sealed files were removed by hand", "history rm"]);
+        home.ask(&["history", "list"]).ends(0, &["2 sealed files are gone from their folder", "history rm"]);
     assert_eq!(listed.stdout.matches("(sealed file missing)").count(), 2, "{listed:#?}");
     home.ask(&["history", "list"]).ends(0, &[]);
     assert_eq!(home.count_records(&["object.missing failed"]), 2, "once each: {:#?}", home.records());
@@ -180,6 +180,28 @@ fn a_policy_that_makes_no_sense_keeps_the_program_from_starting() {
     }
     home.write("state/config/policy.toml", &vec![b'#'; 2 << 20]);
     home.generate(&["x"]).ends(2, &["longer than"]);
+    // No verb goes on under another policy than the site's, not even one that opens no darkroom.
+    let verbs: [&[&str]; 6] = [
+        &["selftest"],
+        &["selftest", "--reference", crate::checkpoint::TINY],
+        &["audit", "tail"],
+        &["audit", "verify"],
+        &["vault", "status"],
+        &["serve", "--port", "0"],
+    ];
+    for (policy, word) in &senseless[..2] {
+        home.write("state/config/policy.toml", policy);
+        for verb in verbs {
+            let ran = home.ask(verb).ends(2, &[word]);
+            assert_eq!(ran.stdout, "", "{verb:?}");
+        }
+    }
+    std::fs::remove_file(home.path().join("state/config/policy.toml")).expect("it is there");
+    std::fs::create_dir(home.path().join("state/config/policy.toml")).expect("a home can be written");
+    for verb in verbs {
+        home.ask(verb).ends(2, &["policy.toml", "no regular file"]);
+    }
+    std::fs::remove_dir(home.path().join("state/config/policy.toml")).expect("it is there");
     home.write("state/config/policy.toml", b"schema = 1\n[limits]\nsteps_max = 3\nside_pixels_max = 64\n");
     home.ask(&["generate", "x", "--size", "16x16", "--steps", "4"]).ends(2, &["1 to 3"]);
     home.ask(&["generate", "x", "--steps", "3", "--size", "80x16"]).ends(2, &["16 to 64"]);
@@ -256,6 +278,20 @@ fn a_pipe_keeps_no_start_waiting_and_a_policy_is_no_link() {
     let pipe = home.at("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("coreutils").success());
     home.generate(&["--prompt-file", &pipe]).ends(5, &["no regular file"]);
+    let state = home.at("state");
+    for secret in [&pipe, &home.at("out"), "/dev/stdin", "/dev/zero"] {
+        for verb in [&["history", "list"][..], &["vault", "passwd", "--new-passphrase-file", secret]] {
+            let asked = [verb, &["--home", &state, "--passphrase-file", secret]].concat();
+            Ran::of(&mut home.program(&asked)).ends(7, &[secret, "no regular file"]);
+        }
+    }
+    for checkpoint in [&pipe, &home.at("out")] {
+        home.ask(&["audit", "verify", "--expect", checkpoint]).ends(5, &[checkpoint, "no regular file"]);
+    }
+    // A secret is the first line of a file, however long the file is.
+    let huge = std::fs::File::options().append(true).open(home.at("pass")).expect("it is ours");
+    huge.set_len(1 << 40).expect("the file system knows holes");
+    home.ask(&["history", "list"]).ends(0, &[]);
     let config = home.path().join("policy-link");
     std::fs::write(&config, "schema = 1\n").expect("a home can be written");
     let policy = home.path().join("state/config/policy.toml");

@@ -8,26 +8,35 @@ use std::time::Duration;
 /// An id that no job and no picture has.
 const NOBODY: &str = "00112233445566778899aabbccddeeff";
 
-/// Every route of API.md that asks for a token, `{}` for an id.
-const CLOSED: [(&str, &str); 17] = [
-    ("DELETE", "/api/v1/session"),
-    ("GET", "/api/v1/capabilities"),
-    ("POST", "/api/v1/jobs"),
-    ("GET", "/api/v1/jobs"),
-    ("GET", "/api/v1/jobs/{}"),
-    ("DELETE", "/api/v1/jobs/{}"),
-    ("GET", "/api/v1/jobs/{}/preview"),
-    ("GET", "/api/v1/events"),
-    ("GET", "/api/v1/jobs/{}/events"),
-    ("GET", "/api/v1/images"),
-    ("GET", "/api/v1/images/{}"),
-    ("GET", "/api/v1/images/{}/content"),
-    ("GET", "/api/v1/images/{}/thumbnail"),
-    ("POST", "/api/v1/images/{}/export"),
-    ("DELETE", "/api/v1/images/{}"),
-    ("POST", "/api/v1/images:delete"),
-    ("GET", "/api/v1/posture"),
-];
+/// A row of the contract's table: method, target with an id that nobody has, and whether a token is asked for.
+struct Row {
+    method: &'static str,
+    target: String,
+    closed: bool,
+}
+
+impl Row {
+    fn request(&self) -> Request {
+        match self.method {
+            "POST" => Request::post(&self.target, &json!({})),
+            _ => Request::new(self.method, &self.target),
+        }
+    }
+}
+
+/// Every route that API.md names.
+fn contract() -> Vec<Row> {
+    let rows = include_str!("../../src/server/API.md").lines().filter(|line| line.starts_with("| `"));
+    let row = |line: &'static str| {
+        let mut cells = line.split('|').map(str::trim).skip(1);
+        let (method, target) = cells.next()?.split('`').nth(1)?.split_once(" /")?;
+        let target = format!("/{}", target.split('?').next()?.replace("{id}", NOBODY));
+        Some(Row { method, target, closed: cells.next()? == "yes" })
+    };
+    let rows: Vec<Row> = rows.filter_map(row).collect();
+    assert!(rows.len() > 20 && rows.iter().any(|row| !row.closed), "{} rows are read", rows.len());
+    rows
+}
 
 /// Routes of every kind: without a token, with one, reading, writing, none at all.
 const KINDS: [(&str, &str); 7] = [
@@ -40,15 +49,12 @@ const KINDS: [(&str, &str); 7] = [
     ("GET", "/no/such/page"),
 ];
 
+/// The routes that ask for a token.
 fn routes() -> impl Iterator<Item = (Request, String)> {
-    CLOSED.iter().map(|(method, target)| {
-        let target = target.replace("{}", NOBODY);
-        let request = match *method {
-            "POST" => Request::post(&target, &json!({})),
-            _ => Request::new(method, &target),
-        };
-        (request, format!("{method} {target}"))
-    })
+    contract()
+        .into_iter()
+        .filter(|row| row.closed)
+        .map(|row| (row.request(), format!("{} {}", row.method, row.target)))
 }
 
 #[test]
@@ -247,5 +253,43 @@ fn without_the_token_nothing_is_answered() {
     }
     assert_eq!(opened.status()["vault"], "locked");
     serves(served, "locked");
+    opened.end(0);
+}
+
+#[test]
+fn each_route_admits_whom_it_declares_and_what_is_not_declared_admits_nobody() {
+    let opened = Opened::new("declared");
+    let port = opened.served.port;
+    let wrong: String = opened.token.chars().rev().collect();
+    let status = |request: &Request, token: Option<&str>| {
+        let request = token.into_iter().fold(request.clone(), |request, token| request.token(token));
+        // Event streams have no end: the head says enough.
+        request.start(port).unwrap_or_else(|error| panic!("{error}")).status
+    };
+    let mut rows = contract();
+    // The one that ends the session comes last.
+    rows.sort_by_key(|row| row.method == "DELETE" && row.target.ends_with("/session"));
+    for row in &rows {
+        let what = format!("{} {}", row.method, row.target);
+        for token in [None, Some(&*wrong)] {
+            assert_eq!(status(&row.request(), token) == 401, row.closed, "{what} with {token:?}");
+        }
+        if row.method == "GET" {
+            let head = status(&Request::new("HEAD", &row.target), Some(&opened.token));
+            assert_eq!(head == 405, row.closed, "HEAD {}", row.target);
+        }
+        assert_ne!(status(&row.request(), Some(&opened.token)), 401, "{what}");
+    }
+    let again = Opened::unlock(&opened.served);
+    for target in
+        ["/no/such/page", "/metrics", "/api", "/api/v1", "/api/v1/nothing", "/api/v2/jobs", "/v1/jobs"]
+    {
+        for (method, token) in [("GET", None), ("GET", Some(&wrong)), ("DELETE", None), ("GET", Some(&again))]
+        {
+            let request = Request::new(method, target);
+            let request = token.into_iter().fold(request, |request, token| request.token(token));
+            refused(&check(&opened.served, &request), 404, "not_found", &format!("{method} {target}"));
+        }
+    }
     opened.end(0);
 }

@@ -2,7 +2,7 @@
 
 use super::{Opened, check, raw, refused, serves, small};
 use crate::harness::Home;
-use crate::http::Request;
+use crate::http::{Answering, Request};
 use crate::served::Served;
 use serde_json::json;
 use std::io::{Read as _, Write as _};
@@ -64,10 +64,9 @@ fn what_is_too_large_is_refused() {
     );
     let said = raw(port, announced.as_bytes(), Duration::from_secs(12));
     assert!(said.starts_with("HTTP/1.1 4"), "{said}");
-    // The largest prompt that the limits allow fits, written out as a script would.
+    // The largest prompt that the limits allow is read whole, and has more tokens than the model reads.
     let most = json!({"prompt": "a".repeat(65_536), "width": 16, "height": 16, "steps": 1});
-    let id = opened.submit(most);
-    opened.ask(Request::new("DELETE", &format!("/api/v1/jobs/{id}")));
+    refused(&opened.ask(Request::post("/api/v1/jobs", &most)), 422, "prompt", "the largest prompt");
 
     // A body is what it is: nothing unpacks it.
     let packed =
@@ -77,7 +76,6 @@ fn what_is_too_large_is_refused() {
     let plain = Request::get("/").field("Accept-Encoding", "gzip, br, zstd, deflate");
     assert_eq!(check(&opened.served, &plain).is(200).field("content-encoding"), None);
     serves(&opened.served, "after everything large");
-    opened.until(&id, &["done", "cancelled", "failed"]);
     opened.served.stop().ends(0, &[]);
 }
 
@@ -285,4 +283,74 @@ fn who_leaves_in_the_middle_leaves_nothing_behind() {
     assert_eq!(total, 1 + jobs as u64);
     let home = opened.end(total);
     assert_eq!(home.count_records(&["generate.finished"]), jobs);
+}
+
+fn stream(port: u16, token: &str) -> Answering {
+    let stream = Request::get("/api/v1/events").token(token).wait(BRIEF).start(port);
+    let stream = stream.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(stream.status, 200);
+    stream
+}
+
+/// What a stream says until its end or until it is silent, and whether it has ended.
+fn said(stream: &mut Answering) -> (String, bool) {
+    let mut events = String::new();
+    loop {
+        match stream.chunk() {
+            Ok(chunk) if chunk.is_empty() => return (events, true),
+            Ok(chunk) => events.push_str(&String::from_utf8_lossy(&chunk)),
+            Err(_) => return (events, false),
+        }
+    }
+}
+
+/// Far more streams than there are places, of one session: its own make room, and are told so.
+#[test]
+fn too_many_streams_of_one_session_cost_nobody_else() {
+    let (home, served) = narrow("streams");
+    let opened = Opened::set_up(home, served);
+    let port = opened.served.port;
+    let mut other = stream(port, &Opened::unlock(&opened.served));
+    let mut streams: Vec<Answering> = (0..60).map(|_| stream(port, &opened.token)).collect();
+    assert!(is_free(port), "streams keep everybody out");
+    let id = opened.submit(small());
+    opened.until(&id, &["done"]);
+    let told = std::thread::scope(|scope| {
+        let reading: Vec<_> = streams.iter_mut().map(|stream| scope.spawn(|| said(stream))).collect();
+        reading.into_iter().map(|thread| thread.join().expect("it reads")).collect::<Vec<_>>()
+    });
+    for (index, (events, ended)) in told.iter().enumerate() {
+        let displaced = events.ends_with("event: displaced\ndata: {}\n\n") && events.contains("\nretry: ");
+        assert_eq!((displaced, *ended), (index < 52, index < 52), "{index}: {events}");
+    }
+    let (events, ended) = said(&mut other);
+    assert!(!ended && events.contains("\"status\":\"done\""), "{events}");
+    opened.end(1);
+}
+
+/// The same with connections of any kind.
+#[test]
+fn too_many_connections_of_one_session_cost_nobody_else() {
+    let (home, served) = narrow("connections");
+    let opened = Opened::set_up(home, served);
+    let port = opened.served.port;
+    let mut other = stream(port, &Opened::unlock(&opened.served));
+    let ask = format!(
+        "GET /api/v1/jobs HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {}\r\n\r\n",
+        opened.token
+    );
+    let held = (0..60).map(|index| {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server listens");
+        stream.write_all(ask.as_bytes()).expect("it reads");
+        assert!(stream.read(&mut [0; 1024]).is_ok_and(|count| count > 0), "{index} has no answer");
+        stream
+    });
+    let held: Vec<TcpStream> = held.collect();
+    assert!(is_free(port), "{} connections keep everybody out", held.len());
+    let id = opened.submit(small());
+    opened.until(&id, &["done"]);
+    let (events, ended) = said(&mut other);
+    assert!(!ended && events.contains("\"status\":\"done\""), "{events}");
+    drop(held);
+    opened.end(1);
 }

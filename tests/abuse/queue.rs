@@ -32,6 +32,9 @@ fn the_queue_is_bounded_and_every_request_has_an_end() {
     // Who asks again with the same key is told of the same job, even while there is no room.
     let again = opened.ask(with_key(&small(), "key 3")).is(202).json();
     assert_eq!(again["id"], waiting[3]);
+    for (key, other) in [("key 3", long()), ("first", small())] {
+        refused(&opened.ask(with_key(&other, key)), 422, "key_reused", "another body with a known key");
+    }
     let again = opened.ask(with_key(&long(), "first")).is(202).json();
     assert_eq!((&again["id"], &again["status"]), (&running.clone().into(), &"running".into()));
 

@@ -344,6 +344,15 @@ impl Browser {
         self.devtools("Page.bringToFront", &json!({}));
     }
 
+    /// Opens a window of its own and goes to it.
+    #[track_caller]
+    pub fn new_window(&self) -> String {
+        let window = self.ask("open a window", "POST", "/window/new", &json!({"type": "window"}));
+        let window = text_of(&window["handle"]);
+        self.switch(&window);
+        window
+    }
+
     /// Closes the tab; another one has to be chosen then.
     #[track_caller]
     pub fn close_tab(&self) {

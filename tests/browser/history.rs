@@ -1,7 +1,8 @@
-//! Tabs that agree, and deleting many.
+//! Tabs that agree, deleting many, and saving many.
 
 use crate::browser::driver::SOON;
 use crate::browser::studio::Studio;
+use std::collections::BTreeSet;
 
 #[test]
 fn tabs_agree_and_many_pictures_go_at_once() {
@@ -32,7 +33,7 @@ fn tabs_agree_and_many_pictures_go_at_once() {
     browser.click("#history li:nth-child(1) input.select");
     browser.click("#history li:nth-child(3) input.select");
     browser.click("#selected-download");
-    studio.downloads(2);
+    assert_eq!(studio.archive().len(), 2);
     let selected = |n: usize| browser.attribute(&format!("#history li:nth-child({n})"), "data-id");
     let chosen = [selected(1), selected(3)];
     browser.click("#selected-delete");
@@ -67,4 +68,27 @@ fn tabs_agree_and_many_pictures_go_at_once() {
     assert_eq!(home.count_records(&["object.erased ok"]), 6);
     assert_eq!(home.count_records(&["object.exported ok"]), 2);
     home.is_whole(0);
+}
+
+#[test]
+fn as_many_pictures_arrive_as_page_and_log_say() {
+    const PICTURES: usize = 25;
+    let studio = Studio::ready("save-many");
+    let browser = &studio.browser;
+    studio.make_small(16);
+    studio.make_small(PICTURES - 16);
+    let select = "for (const box of document.querySelectorAll('#history input.select')) box.click();
+                  return document.querySelectorAll('#history input.select:checked').length;";
+    assert_eq!(browser.script(select, &[]), PICTURES);
+    browser.click("#selected-download");
+    let names: BTreeSet<String> = studio.archive().into_iter().collect();
+    assert_eq!(names.len(), PICTURES, "{names:?}");
+    let said = browser.text("#notice");
+    assert!(said.contains(&PICTURES.to_string()), "{said}");
+    let listed = studio.api(crate::http::Request::get("/api/v1/images?limit=200"));
+    let listed = listed["images"].as_array().expect("a list").iter();
+    assert_eq!(names, listed.filter_map(|image| image["name"].as_str().map(str::to_owned)).collect());
+    let home = studio.close();
+    assert_eq!(home.count_records(&["object.exported ok"]), PICTURES);
+    home.is_whole(PICTURES as u64);
 }

@@ -47,6 +47,6 @@ fn a_request_is_cancelled_or_outlives_its_page() {
     let job = studio.api(Request::get(&format!("/api/v1/jobs/{id}")));
     assert_eq!(job["images"], json!([picture]), "{job}");
     let home = studio.close();
-    assert_eq!(home.count_records(&["object.created ok"]), 2);
+    assert_eq!(home.count_records(&["object.sealed ok"]), 2);
     home.is_whole(2);
 }

@@ -65,7 +65,7 @@ fn from_the_link_on_the_terminal_to_a_picture_and_its_end() {
     browser.see_no("#preview");
     assert_eq!(studio.total(), 0);
     let home = studio.close();
-    for act in ["generate.requested", "object.created ok", "object.exported ok", "object.erased ok"] {
+    for act in ["generate.requested", "object.sealed ok", "object.exported ok", "object.erased ok"] {
         assert_eq!(home.count_records(&[act]), 1, "{act}: {:#?}", home.records());
     }
     home.is_whole(0);

@@ -7,6 +7,7 @@ use crate::http::Request;
 use crate::served::Served;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 /// How long a picture may take on a busy machine.
@@ -144,14 +145,35 @@ impl Studio {
     /// Waits until this many pictures were downloaded; their paths.
     #[track_caller]
     pub fn downloads(&self, count: usize) -> Vec<PathBuf> {
+        self.saved(count, "png")
+    }
+
+    #[track_caller]
+    fn saved(&self, count: usize, kind: &str) -> Vec<PathBuf> {
         self.browser.until(&format!("save {count} files"), SOON, || {
             let entries = std::fs::read_dir(self.home.path().join("downloads")).ok()?;
             let paths = entries.flatten().map(|entry| entry.path());
             // What is not whole yet has another name.
             let whole: Vec<PathBuf> =
-                paths.filter(|path| path.extension().is_some_and(|kind| kind == "png")).collect();
+                paths.filter(|path| path.extension().is_some_and(|found| found == kind)).collect();
             (whole.len() == count).then_some(whole)
         })
+    }
+
+    /// Waits until one archive was downloaded, and has another program check it; the names of the pictures in it.
+    #[track_caller]
+    pub fn archive(&self) -> Vec<String> {
+        let path = self.saved(1, "zip").remove(0);
+        let script = r"import sys, zipfile
+archive = zipfile.ZipFile(sys.argv[1])
+assert archive.testzip() is None
+for name in archive.namelist():
+    assert archive.read(name).startswith(b'\x89PNG\r\n'), name
+    print(name)";
+        let output = Command::new("python3").arg("-c").arg(script).arg(&path).output();
+        let output = output.unwrap_or_else(|error| panic!("python3: {error}"));
+        assert!(output.status.success(), "{}: {output:?}", path.display());
+        String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
     }
 
     /// Ends the session as a person would: browser closed, server stopped. It spoke to nobody but the server, there

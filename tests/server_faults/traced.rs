@@ -89,7 +89,8 @@ fn a_whole_session_listens_and_never_connects() {
             "sendto" => line.contains(", NULL, 0)"),
             "bind" => {
                 let any = line.contains("sin_port=htons(0)") && line.contains("inet_addr(\"127.0.0.1\")");
-                bound += u32::from(own || any);
+                // A second try finds that the port is in the network that the process sees.
+                bound += u32::from((own || any) && !failed);
                 own || any || reserved
             }
             "socket" => {

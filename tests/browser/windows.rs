@@ -1,0 +1,102 @@
+//! More windows than a browser has connections, and a badge that never says more than was answered just now.
+
+use crate::browser::driver::{Browser, SOON};
+use crate::browser::studio::Studio;
+use rustix::process::Signal;
+
+/// A browser has six connections to one program, over all its windows.
+const WINDOWS: usize = 12;
+
+/// Keeps every state that the badge had.
+const WATCH_BADGE: &str = "window.badges = [];
+    const badge = document.querySelector('#badge');
+    const note = () => window.badges.push(badge.hidden ? 'hidden' : badge.dataset.state);
+    note();
+    new MutationObserver(note).observe(badge, { attributes: true });";
+
+#[test]
+fn twelve_windows_work_side_by_side() {
+    let studio = Studio::ready("windows");
+    let browser = &studio.browser;
+    let mut windows = vec![browser.tab()];
+    for _ in 1..WINDOWS {
+        windows.push(browser.new_window());
+        studio.enter();
+    }
+    let mut visible = 0;
+    for window in &windows {
+        browser.switch(window);
+        browser.script(WATCH_BADGE, &[]);
+        visible += usize::from(browser.script("return document.hidden", &[]) == false);
+    }
+    assert_eq!(visible, WINDOWS, "a window that is hidden proves nothing");
+    for (index, window) in windows.iter().enumerate() {
+        browser.switch(window);
+        studio.describe("a boat", (16, 16), 1, index as u32);
+        browser.click("#generate");
+        studio.finished();
+        studio.shows(index + 1);
+    }
+    for window in &windows {
+        browser.switch(window);
+        studio.shows(WINDOWS);
+        let badges = browser.script("return window.badges", &[]);
+        let states: Vec<&str> = badges.as_array().into_iter().flatten().filter_map(|s| s.as_str()).collect();
+        assert!(!states.is_empty() && states.iter().all(|state| *state == states[0]), "{states:?}");
+        assert!(["green", "amber"].contains(&states[0]), "{states:?}");
+    }
+    studio.close().is_whole(WINDOWS as u64);
+}
+
+fn badge(browser: &Browser) -> String {
+    browser.attribute("#badge", "data-state").unwrap_or_default()
+}
+
+/// Waits until the badge says that nobody answers, in a time that is a few seconds.
+#[track_caller]
+fn falls_silent(browser: &Browser) {
+    browser.until("say that nobody answers", SOON / 2, || (badge(browser) == "silent").then_some(()));
+    assert!(browser.is_displayed("#badge") && browser.text("#badge").contains("No answer"));
+}
+
+#[test]
+fn the_badge_falls_silent_with_the_program_before_and_after_the_unlock() {
+    let studio = Studio::ready("silent");
+    let browser = &studio.browser;
+    let inside = browser.tab();
+    let gate = browser.new_window();
+    browser.goto(&studio.served.origin());
+    browser.see("#unlock");
+    let windows = [&inside, &gate];
+    let state =
+        browser.until("show the badge", SOON, || Some(badge(browser)).filter(|state| !state.is_empty()));
+    assert!(["green", "amber"].contains(&&*state), "{state}");
+
+    // It hangs: nothing is refused, and nothing is answered.
+    studio.served.signal(Signal::STOP);
+    for window in windows {
+        browser.switch(window);
+        falls_silent(browser);
+    }
+    studio.served.signal(Signal::CONT);
+    for window in windows {
+        browser.switch(window);
+        browser.until("hear it again", SOON, || (badge(browser) == state).then_some(()));
+        browser.see_no("#notice");
+    }
+    browser.switch(&inside);
+    studio.describe("a boat", (16, 16), 1, 1);
+    browser.click("#generate");
+    studio.finished();
+
+    // It is gone.
+    studio.served.signal(Signal::KILL);
+    for window in windows {
+        browser.switch(window);
+        falls_silent(browser);
+    }
+    let Studio { browser, served, home } = studio;
+    browser.quit();
+    served.wait();
+    home.is_whole(1);
+}

@@ -1,0 +1,207 @@
+//! A disk that refuses in the middle of an act: what is said, what is on record, and how it ends.
+//!
+//! strace makes one system call fail, the n-th that concerns one file. How many there are is counted in a run before.
+
+use crate::abuse::{Opened, small};
+use crate::harness::{Home, Ran, is_root_for};
+use crate::http::Request;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+
+/// The program under strace, which sees nothing but `call` on `file`, and makes it fail as `inject` says.
+fn under_strace(home: &Home, arguments: &[&str], file: &str, call: &str, inject: Option<&str>) -> Command {
+    let program = home.furnished_program(arguments);
+    let mut strace = Command::new("strace");
+    strace.args([
+        "-f",
+        "-qq",
+        "-o",
+        &home.at("tmp/trace"),
+        "-P",
+        &home.at(file),
+        "-e",
+        &format!("trace={call}"),
+    ]);
+    if let Some(fault) = inject {
+        strace.args(["-e", &format!("inject={call}:{fault}")]);
+    }
+    strace.arg(program.get_program()).args(program.get_args()).current_dir(home.path()).env_clear();
+    strace.env("PATH", "/usr/bin:/bin").env("HOME", home.path()).env("TMPDIR", home.path().join("tmp"));
+    strace.stdin(Stdio::null());
+    strace
+}
+
+/// How often the last run did it.
+fn count(home: &Home) -> usize {
+    std::fs::read_to_string(home.path().join("tmp/trace")).expect("strace wrote it").lines().count()
+}
+
+fn ids(home: &Home) -> Vec<String> {
+    let text = |picture: &Value| picture["id"].as_str().expect("an id").to_owned();
+    home.pictures().iter().map(text).collect()
+}
+
+/// The wipe of the old key is the last write to the anchor.
+#[test]
+fn a_key_that_cannot_be_wiped_is_reported_until_it_is() {
+    let anchor = "state/vault/anchor";
+    let home = Home::with_picture("wipe");
+    home.generate(&["a pear", "-n", "2"]).ends(0, &[]);
+    let [first, second, third] = &ids(&home)[..] else { panic!("three pictures") };
+    let rm = |id: &str, inject: Option<&str>| {
+        Ran::of(&mut under_strace(&home, &["history", "rm", id, "--yes"], anchor, "pwrite64", inject))
+    };
+    rm(first, None).ends(0, &[]);
+    let last = count(&home);
+    assert!(last >= 2, "{last} writes");
+    // The erasure is in place and its key is not gone: it is not called done.
+    let ran = rm(second, Some(&format!("error=EIO:when={last}"))).ends(3, &["old key"]);
+    assert!(!ran.stdout.contains("erased"), "{ran:#?}");
+    assert_eq!(home.count_records(&["vault.key_remains failed"]), 1);
+    assert_eq!(home.count_records(&["object.erased"]), 1);
+
+    let path = home.path().join(anchor);
+    let mode =
+        |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+    mode(0o400);
+    // Every verb goes on and says so, and nothing more is erased.
+    for verb in [&["history", "list"][..], &["history", "verify"]] {
+        home.ask(verb).ends(0, &["could not be wiped"]);
+    }
+    home.ask(&["history", "rm", third, "--yes"]).ends(6, &["could not be wiped"]);
+    assert_eq!(home.count_records(&["recovery.reconciled", "kind=erase"]), 0, "it was called done");
+    assert!(home.count_records(&["vault.key_remains failed"]) >= 4);
+
+    mode(0o600);
+    let ran = home.ask(&["history", "list"]).ends(0, &[]);
+    assert!(!ran.stderr.contains("wiped"), "{ran:#?}");
+    assert_eq!(home.count_records(&["vault.key_wiped"]), 1);
+    assert_eq!(home.count_records(&["recovery.reconciled", "kind=erase", "found=done"]), 1);
+    assert_eq!(home.count_records(&["object.erased"]), 2);
+    home.ask(&["history", "rm", third, "--yes"]).ends(0, &[]);
+    home.is_whole(0);
+}
+
+/// A sync that failed proves nothing afterwards: no picture is answered as sealed, and the next unlock says what there is.
+#[test]
+fn a_picture_whose_sync_failed_is_not_answered_as_sealed() {
+    let vault = "state/vault/vault";
+    let home = Home::with_picture("sync");
+    let draw = |inject: Option<&str>| {
+        let arguments = ["generate", "a pear", "--size", "16x16", "--steps", "1"];
+        Ran::of(&mut under_strace(&home, &arguments, vault, "fdatasync", inject))
+    };
+    draw(None).ends(0, &[]);
+    // Each in turn: the unlock's own, the picture's, the lock's.
+    for when in 1..=count(&home) {
+        let before = home.pictures().len();
+        let ran = draw(Some(&format!("error=EIO:when={when}")));
+        let answered = ran.stdout.contains("sealed");
+        assert!(answered || ran.code != Some(0), "at sync {when}: {ran:#?}");
+        let after = home.pictures().len();
+        assert!(after == before + 1 || (after == before && !answered), "at sync {when}: {ran:#?}");
+        home.is_whole(after as u64);
+    }
+}
+
+/// What happened is on record once, by whichever unlock comes next: in the same process, and after a restart.
+#[test]
+fn an_erasure_that_a_server_could_not_end_is_found_by_its_next_unlock() {
+    if !is_root_for("a fault in a running server") {
+        return;
+    }
+    let mut opened = Opened::new("unended");
+    let id = drawn(&opened);
+    erase_with_a_failing_wipe(&opened, &id);
+
+    opened.ask(Request::new("DELETE", "/api/v1/session")).is(204);
+    opened.token = Opened::unlock(&opened.served);
+    let page = opened.ask(Request::get("/api/v1/images")).is(200).json();
+    assert_eq!(page["total"], 0, "{page}");
+    let done = ["recovery.reconciled", "kind=erase", "found=done"];
+    assert_eq!(opened.home.count_records(&done), 1);
+    let home = opened.end(0);
+    home.ask(&["history", "list"]).ends(0, &[]);
+    assert_eq!((home.count_records(&done), home.count_records(&["object.erased"])), (1, 1));
+}
+
+/// Draws a small picture.
+fn drawn(opened: &Opened) -> String {
+    let job = opened.submit(small());
+    let job = opened.until(&job, &["done"]);
+    job["images"][0].as_str().unwrap_or_else(|| panic!("{job}")).to_owned()
+}
+
+/// The picture is gone and its key is not, which is said and on record.
+fn erase_with_a_failing_wipe(opened: &Opened, id: &str) {
+    // strace counts by thread, and a deletion writes to the anchor twice in one: the new key, then the wipe.
+    let (anchor, pid) = (opened.home.at("state/vault/anchor"), opened.served.pid().to_string());
+    let mut strace = Command::new("strace");
+    strace.args([
+        "-f",
+        "-p",
+        &pid,
+        "-P",
+        &anchor,
+        "-e",
+        "trace=pwrite64",
+        "-e",
+        "inject=pwrite64:error=EIO:when=2",
+    ]);
+    let mut strace = strace.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("strace runs");
+    let mut said = BufReader::new(strace.stderr.take().expect("it was piped"));
+    let mut line = String::new();
+    said.read_line(&mut line).expect("it says something");
+    assert!(line.contains("attached"), "{line}");
+    // Who talks to somebody that nobody hears is stopped.
+    let reading = std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+    let answer = opened.ask(Request::new("DELETE", &format!("/api/v1/images/{id}")));
+    strace.kill().expect("it is ours");
+    strace.wait().expect("it is ours");
+    reading.join().expect("it reads").expect("it can be read");
+    let problem: Value = serde_json::from_slice(&answer.body).expect("an answer is JSON");
+    assert_eq!((answer.status, &problem["code"]), (500, &json!("unfinished")), "{problem}");
+    assert_eq!(opened.home.count_records(&["vault.key_remains failed"]), 1);
+    let state = opened.ask(Request::get("/api/v1/state")).is(200).json();
+    assert_eq!(state["warnings"], json!(["old_key_remains"]), "{state}");
+    assert_eq!(opened.home.count_records(&["object.erased"]), 0);
+}
+
+/// Whoever puts an older vault back undoes no erasure, and the refusal keeps the newest vault as it was.
+#[test]
+fn an_older_vault_undoes_no_erasure_whose_key_remains() {
+    if !is_root_for("a fault in a running server") {
+        return;
+    }
+    let opened = Opened::new("undone");
+    let (id, kept) = (drawn(&opened), drawn(&opened));
+    let home = &opened.home;
+    let copies = |home: &Home, from: &str, to: &str| {
+        for name in ["vault", "vault.mirror"] {
+            let (from, to) = (format!("{from}/{name}"), format!("{to}/{name}"));
+            std::fs::copy(home.at(&from), home.at(&to)).expect("a copy can be made");
+        }
+    };
+    for folder in ["older", "newest"] {
+        std::fs::create_dir(home.path().join(folder)).expect("a home can be written");
+    }
+    copies(home, "state/vault", "older");
+    erase_with_a_failing_wipe(&opened, &id);
+    let Opened { served, home, .. } = opened;
+    served.signal(Signal::KILL); // so that no record names the newest state
+    served.wait();
+
+    copies(&home, "state/vault", "newest");
+    copies(&home, "older", "state/vault");
+    for _ in 0..2 {
+        home.ask(&["history", "list"]).ends(11, &["older than its log"]);
+    }
+    assert_eq!(home.count_records(&["vault.key_wiped"]), 0);
+    copies(&home, "newest", "state/vault");
+    let ran = home.ask(&["history", "list"]).ends(0, &[]);
+    assert!(ran.stdout.contains(&kept) && !ran.stdout.contains(&id), "{ran:#?}");
+    assert_eq!(home.count_records(&["vault.key_wiped"]), 1);
+}

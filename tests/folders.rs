@@ -1,0 +1,109 @@
+//! A folder of pictures that is not there, another one, or closed is no deletion; and a site's hold is one.
+
+use crate::harness::Home;
+use std::os::unix::fs::PermissionsExt as _;
+
+#[test]
+fn an_absent_or_foreign_folder_is_an_error_with_a_remedy_and_no_deletion() {
+    let home = Home::with_picture("absent");
+    let (folder, aside) = (home.path().join("workspace/output_image"), home.path().join("aside"));
+    std::fs::rename(&folder, &aside).expect("pictures lie there");
+    let refused = |arguments: &[&str]| {
+        for verb in [&["history", "list"][..], &["history", "missing"], &["history", "verify"]] {
+            let ran = home.ask(&[verb, arguments].concat()).ends(6, &["--outputs"]);
+            assert!(!ran.stderr.contains("removed") && !ran.stderr.contains("history rm"), "{ran:#?}");
+        }
+    };
+    refused(&[]);
+    assert!(!folder.exists(), "a look made the folder");
+    // A mistyped or forgotten flag names another folder.
+    std::fs::create_dir(home.path().join("empty")).expect("a home can be written");
+    refused(&["--outputs", &home.at("empty")]);
+    home.generate(&["a pear", "--outputs", &home.at("empty")]).ends(6, &["--outputs"]);
+    assert_eq!(std::fs::read_dir(home.path().join("empty")).expect("it is there").count(), 0);
+    assert_eq!(home.count_records(&["object.missing"]), 0);
+    // Back again, nothing has happened.
+    std::fs::rename(&aside, &folder).expect("it was there");
+    home.is_whole(1);
+}
+
+#[test]
+fn a_real_loss_is_accepted_on_record_and_by_a_command_of_its_own() {
+    let home = Home::with_picture("loss");
+    let folder = home.path().join("workspace/output_image");
+    std::fs::remove_dir_all(&folder).expect("pictures lie there");
+    home.ask(&["history", "list"]).ends(6, &["--outputs"]);
+    std::fs::create_dir(&folder).expect("a home can be written");
+    home.ask(&["history", "list"]).ends(6, &["--outputs"]);
+    let ran = home.ask(&["history", "missing", "--accept"]).ends(0, &["on record"]);
+    assert_eq!(ran.stdout.lines().count(), 1, "{ran:#?}");
+    assert_eq!(home.count_records(&["outputs.accepted ok", "missing=1"]), 1);
+    assert_eq!(home.count_records(&["object.missing failed"]), 1);
+    home.ask(&["history", "list"]).ends(0, &["gone from their folder"]);
+    home.generate(&["a pear"]).ends(0, &[]);
+    home.ask(&["history", "rm", "--all", "--yes"]).ends(0, &[]);
+    home.is_whole(0);
+}
+
+/// As root without any capability the mode counts, too.
+#[test]
+fn a_folder_that_may_not_be_read_is_neither_missing_nor_damaged() {
+    let home = Home::with_picture("closed");
+    let folder = home.path().join("workspace/output_image");
+    let mode = |mode| {
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+    };
+    mode(0o000);
+    let ran = home.ask(&["history", "list"]).ends(6, &["may not"]);
+    mode(0o700);
+    assert!(!ran.stderr.contains("missing") && !ran.stderr.contains("damaged"), "{ran:#?}");
+    assert_eq!(home.count_records(&["object.missing"]), 0);
+    home.is_whole(1);
+}
+
+#[test]
+fn a_site_that_keeps_its_pictures_refuses_every_erasure_on_record() {
+    let home = Home::with_picture("hold");
+    home.write("state/config/policy.toml", b"schema = 1\nerase = \"never\"\n");
+    home.ask(&["history", "rm", "--all", "--yes"]).ends(6, &["policy"]);
+    assert_eq!(home.count_records(&["request.refused denied", "reason=policy"]), 1);
+    assert_eq!(home.count_records(&["object.erase_requested"]), 0);
+    home.is_whole(1);
+}
+
+/// The log tells of a vault: what is left of it, the anchor above all, is not overwritten by a new one.
+#[test]
+fn a_vault_that_is_gone_is_not_made_anew_over_what_is_left_of_it() {
+    let home = Home::with_picture("gone");
+    let (vault, aside) = (home.path().join("state/vault"), home.path().join("aside"));
+    std::fs::create_dir(&aside).expect("a home can be written");
+    for name in ["vault", "vault.mirror"] {
+        std::fs::rename(vault.join(name), aside.join(name)).expect("a vault has two copies");
+    }
+    let anchor = std::fs::read(vault.join("anchor")).expect("a vault has an anchor");
+    home.generate(&["a pear"]).ends(11, &["gone", "anchor"]);
+    home.ask(&["vault", "init"]).ends(11, &["gone"]);
+    assert_eq!(std::fs::read(vault.join("anchor")).expect("it is there"), anchor);
+    for name in ["vault", "vault.mirror"] {
+        std::fs::rename(aside.join(name), vault.join(name)).expect("it was there");
+    }
+    home.is_whole(1);
+}
+
+/// As root without any capability the mode counts, too.
+#[test]
+fn what_may_not_be_looked_at_is_not_absent() {
+    let home = Home::with_picture("shut");
+    for (folder, verb) in [("state/vault", &["history", "list"][..]), ("state/audit", &["audit", "verify"])] {
+        let path = home.path().join(folder);
+        let mode = |mode| {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+        };
+        mode(0o000);
+        let ran = home.ask(verb);
+        mode(0o700);
+        assert!(!ran.stderr.contains("there is no") && !ran.stderr.contains("init"), "{ran:#?}");
+        assert!(![Some(0), Some(5), Some(7)].contains(&ran.code), "{ran:#?}");
+    }
+    home.is_whole(1);
+}

@@ -1,0 +1,142 @@
+//! Nobody reads what the program says, and limits on files, memory and threads: one act ends, with words where there is
+//! somebody to hear them, and nothing is lost.
+
+use crate::harness::{Home, Ran, SMALL};
+use crate::user::Ordinary;
+use std::fs::File;
+use std::process::{Command, Stdio};
+
+/// A pipe that nobody reads.
+fn closed() -> Stdio {
+    std::io::pipe().expect("there are pipes").1.into()
+}
+
+#[test]
+fn a_closed_stderr_keeps_nothing_from_being_done() {
+    let home = Home::furnished("no-stderr");
+    let small: Vec<&str> = [&["generate", "x"], &SMALL[..]].concat();
+    let verbs: [(&[&str], i32); 7] = [
+        (&small, 0), // makes the vault, and says so
+        (&["history", "list"], 0),
+        (&["vault", "status"], 0),
+        (&["history", "rm", "--all"], 6),
+        (&["history", "rm", "--all", "--yes"], 0),
+        (&["history", "list"], 0), // there is nothing, and it says so
+        (&["no-such-verb"], 2),
+    ];
+    for (verb, code) in verbs {
+        let ran = Ran::of(home.furnished_program(verb).stderr(closed()));
+        assert_eq!(ran.code, Some(code), "{verb:?}: {ran:#?}");
+    }
+    assert_eq!(home.count_records(&["object.sealed ok"]), 1);
+    home.is_whole(0);
+}
+
+#[test]
+fn data_that_nobody_got_is_no_success() {
+    let home = Home::with_picture("no-stdout");
+    let full = || Stdio::from(File::options().write(true).open("/dev/full").expect("Linux has it"));
+    let unwritable = || Stdio::from(File::open("/dev/null").expect("Linux has it"));
+    let verbs: [&[&str]; 5] = [
+        &["audit", "tail"],
+        &["audit", "verify"],
+        &["audit", "verify", "--json"],
+        &["audit", "tail", "--json"],
+        &["vault", "status"],
+    ];
+    for verb in verbs {
+        for stdout in [full(), unwritable()] {
+            Ran::of(home.furnished_program(verb).stdout(stdout)).ends(1, &["could not be printed"]);
+        }
+        // Who closes a pipe has seen enough.
+        let ran = Ran::of(home.furnished_program(verb).stdout(closed())).ends(0, &[]);
+        assert_eq!(ran.stderr, "", "{verb:?}");
+    }
+    // What was found matters more than that it could not be printed.
+    let sealed = home.path().join("workspace/output_image");
+    let name = home.pictures()[0]["name"].as_str().expect("a picture has a name").to_owned();
+    let file = sealed.join(format!("{name}.sealed"));
+    std::fs::rename(&file, home.path().join("kept")).expect("it is ours");
+    let verify = ["history", "verify"];
+    Ran::of(home.furnished_program(&verify).stdout(full())).ends(4, &["could not be printed"]);
+    std::fs::rename(home.path().join("kept"), &file).expect("it is ours");
+    // A picture is sealed although nobody could be told.
+    let small: Vec<&str> = [&["generate", "x", "--json"], &SMALL[..]].concat();
+    Ran::of(home.furnished_program(&small).stdout(full())).ends(1, &["what was done is done"]);
+    home.is_whole(2);
+}
+
+/// The program under a limit of the shell's, such as `ulimit -f 8`.
+fn limited(limit: &str, program: &Command) -> Command {
+    let mut command = Command::new("bash");
+    command.args(["-c", &format!("ulimit {limit} && exec \"$@\""), "bash"]);
+    command.arg(program.get_program()).args(program.get_args());
+    command.env_clear().stdin(Stdio::null());
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(program.get_current_dir().unwrap_or_else(|| std::path::Path::new("/")));
+    command
+}
+
+#[test]
+fn a_limit_on_the_length_of_files_is_a_full_disk() {
+    let home = Home::with_picture("file-limit");
+    // From one that stops the first record to one that lets a picture through, in KiB.
+    let small: Vec<&str> = [&["generate", "x"], &SMALL[..]].concat();
+    let (mut codes, mut sealed) = (Vec::new(), 1);
+    for blocks in ["0", "1", "2", "4", "8", "16", "1024"] {
+        let program = home.furnished_program(&small);
+        let ran = Ran::of(&mut limited(&format!("-f {blocks}"), &program));
+        assert!(matches!(ran.code, Some(0 | 10 | 13)), "{blocks}: {ran:#?}");
+        assert!(ran.code == Some(0) || !ran.stderr.is_empty(), "{blocks}: {ran:#?}");
+        codes.extend(ran.code);
+        sealed += ran.stdout.matches("sealed ").count() as u64;
+    }
+    assert!(codes.first() != Some(&0) && codes.last() == Some(&0), "{codes:?}");
+    let kept = home.pictures().len() as u64;
+    assert!(kept >= sealed, "{kept} of {sealed} pictures that were said to be sealed");
+    home.is_whole(kept);
+}
+
+#[test]
+fn too_little_memory_for_a_passphrase_ends_one_act() {
+    let home = Home::with_picture("memory-limit");
+    let passwd = ["vault", "passwd", "--new-passphrase-file", &home.at("pass")];
+    for verb in [&["history", "list"][..], &["vault", "verify"], &passwd] {
+        // In KiB: enough for the program, too little for argon2.
+        let ran = Ran::of(&mut limited("-v 400000", &home.furnished_program(verb)));
+        ran.ends(10, &["memory", "passphrase"]);
+    }
+    let new = Home::furnished("memory-limit-new");
+    Ran::of(&mut limited("-v 400000", &new.furnished_program(&["vault", "init"]))).ends(10, &["memory"]);
+    new.ask(&["vault", "init"]).ends(0, &[]);
+    // Nobody guessed.
+    assert_eq!(home.count_records(&["vault.unlock_failed"]), 0);
+    assert_eq!(home.count_records(&["boot.started"]), home.count_records(&["boot.stopped"]));
+    home.is_whole(1);
+}
+
+#[test]
+fn a_limit_on_threads_has_words() {
+    let user = Ordinary::furnished("thread-limit");
+    user.ask(&[&["generate", "x"], &SMALL[..]].concat()).ends(0, &[]);
+    for verb in [&["history", "list"][..], &["selftest"], &["generate", "x"]] {
+        let ran = Ran::of(&mut limited_user(&user, verb));
+        assert!(ran.code.is_some_and(|code| code != 0 && code != 101), "{verb:?}: {ran:#?}");
+        assert!(ran.stderr.contains("thread") && !ran.stderr.contains("unexpectedly"), "{verb:?}: {ran:#?}");
+    }
+    user.ask(&["history", "verify"]).ends(0, &[]);
+}
+
+/// As the ordinary user, who may have no thread more. The limit does not bind root, so it is set behind setpriv.
+fn limited_user(user: &Ordinary, verb: &[&str]) -> Command {
+    let program = user.home.furnished_program(verb);
+    let mut command = Command::new("setpriv");
+    if rustix::process::geteuid().is_root() {
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+    }
+    let limited = limited("-u 1", &program);
+    command.arg("--").arg(limited.get_program()).args(limited.get_args());
+    command.env_clear().envs(limited.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(user.home.path()).stdin(Stdio::null());
+    command
+}

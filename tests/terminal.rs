@@ -1,0 +1,60 @@
+//! At a terminal: what is typed is hidden, and the terminal is left as it was, whatever ends the program.
+
+use crate::harness::{Home, PASSPHRASE, Ran};
+use serde_json::{Value, json};
+use std::process::Command;
+
+/// Runs the program at a terminal of its own, without a passphrase file; see `at_terminal.py`.
+#[track_caller]
+fn at_terminal(home: &Home, steps: &[&str], arguments: &[&str]) -> Vec<Value> {
+    let state = home.at("state");
+    let program = home.program(&[arguments, &["--home", &state]].concat());
+    let python = std::env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+    let mut command = Command::new(python);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/at_terminal.py")).args(steps).arg("--");
+    command.arg(program.get_program()).args(program.get_args());
+    command.current_dir(home.path()).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.path());
+    let ran = Ran::of(&mut command).ends(0, &[]);
+    ran.stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {ran:#?}")))
+        .collect()
+}
+
+fn ended(code: i32) -> Value {
+    json!({ "event": "ended", "code": code, "echo": true })
+}
+
+#[test]
+fn no_signal_at_a_prompt_leaves_the_terminal_without_echo() {
+    let home = Home::with_picture("echo");
+    let hidden = json!({ "event": "asked", "echo": false });
+    for signal in ["TERM", "HUP", "INT", "QUIT"] {
+        let seen = at_terminal(&home, &[&format!("Passphrase: |signal:{signal}")], &["history", "list"]);
+        assert_eq!(seen, [hidden.clone(), ended(130)], "{signal}");
+    }
+    let steps = ["code: |signal:TSTP", "code: |signal:TERM"];
+    let seen = at_terminal(&home, &steps, &["vault", "passwd"]);
+    let stopped = json!({ "event": "stopped", "echo": true });
+    assert_eq!(seen, [hidden.clone(), stopped, hidden.clone(), ended(130)]);
+    // Each end is on record.
+    assert_eq!(home.count_records(&["boot.started"]), home.count_records(&["boot.stopped"]));
+    home.is_whole(1);
+}
+
+#[test]
+fn after_a_prompt_signals_do_what_they_always_do() {
+    let home = Home::with_picture("after-prompt");
+    let passphrase = format!("Passphrase: |text:{PASSPHRASE}");
+    // Nothing has to be put in order at a question whose answer is shown.
+    let steps = [passphrase.as_str(), "Type 1 to go on: |signal:TERM"];
+    let seen = at_terminal(&home, &steps, &["history", "rm", "--all"]);
+    assert_eq!(seen.last(), Some(&json!({ "event": "ended", "code": -15, "echo": true })), "{seen:?}");
+    // A job ends in order.
+    let job = ["generate", "x", "--size", "128x128", "--steps", "100", "-n", "16"];
+    let seen = at_terminal(&home, &[&passphrase, "step 1 of|signal:TERM"], &job);
+    assert_eq!(seen.last(), Some(&ended(130)), "{seen:?}");
+    assert_eq!(home.count_records(&["generate.failed failed", "reason=cancelled"]), 1);
+    let kept = home.pictures().len() as u64;
+    home.is_whole(kept);
+}
