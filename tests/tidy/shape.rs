@@ -11,9 +11,18 @@ const BYTES_MAX: u64 = 1 << 20;
 const DEMO: &str = "src/diffusion/demo/";
 
 const FOLDERS: [&str; 5] = ["src", "policy", "audit", "deploy", "tests"];
-const REQUIRED: [&str; 7] =
-    ["ARCHITECTURE.md", "CHANGELOG.md", "Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "SECURITY.md"];
-const OPTIONAL: [&str; 4] = ["clippy.toml", "deny.toml", "rust-toolchain.toml", "rustfmt.toml"];
+const REQUIRED: [&str; 9] = [
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "README.md",
+    "SECURITY.md",
+    "deny.toml",
+];
+const OPTIONAL: [&str; 3] = ["clippy.toml", "rust-toolchain.toml", "rustfmt.toml"];
 
 /// Names that say nothing.
 const BANNED: [&str; 7] = ["common", "helper", "helpers", "manager", "misc", "util", "utils"];
@@ -176,10 +185,12 @@ fn stray_folders(paths: &[String]) -> Vec<String> {
         .filter_map(|path| path.strip_prefix("src/")?.split_once('/').map(|(folder, _)| folder))
         .collect();
     folders.dedup();
-    folders.retain(|folder| !paths.contains(&format!("src/{folder}/Cargo.toml")));
+    // A crate, or a module of the program.
+    let has = |path: String| paths.contains(&path);
+    folders.retain(|folder| !has(format!("src/{folder}/Cargo.toml")) && !has(format!("src/{folder}.rs")));
     folders
         .iter()
-        .map(|folder| format!("src/{folder}/: a folder in src/ is a crate, this has no manifest"))
+        .map(|folder| format!("src/{folder}/: neither a crate with a manifest nor a module src/{folder}.rs"))
         .collect()
 }
 

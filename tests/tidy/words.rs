@@ -202,7 +202,8 @@ fn text_fields(path: &str, text: &str) -> Vec<String> {
 }
 
 fn stand_in(path: &str, text: &str) -> Option<String> {
-    let engine = text.lines().find(|line| line.starts_with("impl") && line.contains(" Engine for "))?;
+    let names = |line: &str| [" Engine for ", "::Engine for "].iter().any(|name| line.contains(name));
+    let engine = text.lines().find(|line| line.starts_with("impl") && names(line))?;
     let of_binary = path.strip_prefix("src/").is_some_and(|name| !name.contains('/'));
     (!of_binary && !is_test(path))
         .then(|| format!("{path}: `{engine}`: outside tests, only the binary has an engine"))
@@ -340,11 +341,16 @@ fn free_text_in_the_schema_and_a_stand_in_are_found() {
         &["&'static str"],
     );
 
-    let code = "struct Fake;\nimpl darkroom::Engine for Fake {";
+    for code in [
+        "impl Engine for Fake {",
+        "struct Fake;\nimpl engine::Engine for Fake {",
+        "impl<T> Engine for Fake<T> {",
+    ] {
+        assert!(stand_in("src/darkroom/queue.rs", code).is_some(), "{code}");
+    }
     assert!(
-        stand_in("a.rs", "impl darkroom::Engine for Fake {").is_some() == stand_in("a.rs", code).is_some()
+        stand_in("src/darkroom/queue.rs", "// impl Engine for Fake {\nimpl MyEngine for Fake {").is_none()
     );
-    assert!(stand_in("src/darkroom/queue.rs", "impl Engine for Fake {").is_some());
     assert!(stand_in("src/darkroom/tests.rs", "impl Engine for Fake {").is_none());
     assert!(stand_in("src/engine.rs", "impl Engine for Painter {").is_none());
 }
