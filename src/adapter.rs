@@ -38,16 +38,12 @@ impl Diffusion {
         memory: Arc<Memory>,
         out: &Output,
     ) -> Result<Self, Error> {
-        let needed = Pipeline::bytes_to_load(folder, place)?;
-        if needed > memory.left_bytes() {
-            return Err(Error::Memory { bytes: needed });
-        }
         let mut tell = |progress: LoadProgress| {
             let mib = |bytes: u64| bytes >> 20;
             let (done, total) = (mib(progress.bytes_done), mib(progress.bytes_total));
             out.progress(&format!("reading and hashing the model, {done} of {total} MiB"));
         };
-        let pipeline = Pipeline::load_telling(folder, place, &mut tell)?;
+        let pipeline = Pipeline::load_telling(folder, place, memory.left_bytes(), &mut tell)?;
         out.progress("");
         let name = match folder {
             ModelFolder::Embedded(_) => "lightproof-demo".into(),

@@ -103,7 +103,6 @@ fn code_of(error: &darkroom::Error) -> Code {
 /// What to do about it at a command line, where the error's own sentence does not know.
 fn hint(error: &darkroom::Error) -> &'static str {
     match error {
-        darkroom::Error::NoVault => "; make one with: lightproof vault init",
         darkroom::Error::NotFound { .. } => "; see: lightproof history list",
         _ => "",
     }

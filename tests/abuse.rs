@@ -45,7 +45,7 @@ const FIXED: [(&str, &str); 9] = [
 ];
 
 /// All that API.md names.
-const CODES: [&str; 40] = [
+const CODES: [&str; 41] = [
     "method",
     "host",
     "origin",
@@ -86,6 +86,7 @@ const CODES: [&str; 40] = [
     "unfinished",
     "old_key_remains",
     "uncertain",
+    "memory",
 ];
 
 /// A server whose vault was set up, and a session in it. The server ends before its home is removed.

@@ -1,4 +1,5 @@
-//! A folder of pictures that is not there, another one, or closed is no deletion; and a site's hold is one.
+//! A folder of pictures that is not there, another one, or closed is no deletion; and a site's hold refuses every
+//! erasure.
 
 use crate::harness::Home;
 use std::os::unix::fs::PermissionsExt as _;

@@ -16,7 +16,7 @@ use std::io;
 /// A wall clock this far behind the last record, or this far off the boot clock, is an anomaly. Small steps back are
 /// what time synchronisation does; the written time stands still until the clock has caught up.
 const BACK_MS_MAX: u64 = 1000;
-const DRIFT_MS_MAX: i64 = 60_000;
+pub(crate) const DRIFT_MS_MAX: i64 = 60_000;
 
 /// A batch that is not written yet, with the state of the log once it is.
 struct Batch {

@@ -90,7 +90,8 @@ impl Disk {
         self.sync_parent(path)
     }
 
-    /// Whether there is room, here and now, for the new files with which [`Disk::replace`] would put these in place.
+    /// Whether there is room, here and now, for the names of the new files with which [`Disk::replace`] would put these in
+    /// place. Their bytes may still find the disk full.
     pub fn try_names(&self, paths: &[PathBuf]) -> io::Result<()> {
         self.step("try names")?;
         let new: Vec<PathBuf> = paths.iter().map(|path| new_name(path)).collect();

@@ -75,15 +75,16 @@ impl Intents {
             return;
         };
         let vault = self.0.vault;
+        let seen = record.obj.and_then(|text| id_bytes(text.strip_prefix("o:")?)).map(Object);
         let mut open = |kind, objects| {
-            let bytes = |text: &str, prefix| id_bytes(text.strip_prefix(prefix)?);
+            let person = record.actor.strip_prefix("a:").and_then(id_bytes);
             self.0.open_intents.push(OpenIntent {
                 kind,
                 job,
                 seq: record.seq,
                 ts_ms: record.ts_ms,
-                actor: bytes(record.actor, "a:").map_or(Actor::System, Actor::Person),
-                object: record.obj.and_then(|text| bytes(text, "o:")).map(Object),
+                actor: person.map_or(Actor::System, Actor::Person),
+                object: seen,
                 objects,
                 objects_done: 0,
                 objects_seen: Vec::new(),
@@ -92,7 +93,6 @@ impl Intents {
             });
         };
         use IntentKind::{Erase, Export, Generate, Secret};
-        let seen = record.obj.and_then(|text| id_bytes(text.strip_prefix("o:")?)).map(Object);
         match record.name {
             "generate.requested" => open(Generate, record.int("images").unwrap_or(0)),
             // An erasure of nothing is over at once.

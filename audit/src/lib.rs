@@ -57,7 +57,7 @@ pub use open::{Recovery, Truncated};
 pub use paths::read_checkpoint;
 pub use report::{Cause, Doubt, Finding, Report, Subject};
 pub use stored::{Order, Records, Stored, Value, records};
-pub use tail::tail;
+pub use tail::{tail, tail_json};
 pub use token::{Actor, Digest, Job, Kind, Object, PublicKey, actor, object};
 pub use verify::verify;
 pub use writer::{Mark, Receipt};

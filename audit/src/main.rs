@@ -48,34 +48,18 @@ fn main() -> ExitCode {
         Ok(Command::Help) => say(USAGE, Exit::Ok),
         Ok(Command::Version) => say(&format!("lightproof-audit {}\n", env!("CARGO_PKG_VERSION")), Exit::Ok),
         Ok(Command::Verify { dir, expect, json }) => verify(&dir, expect.as_deref(), json),
-        Ok(Command::Show { dir, last, json: false }) => match audit::tail(&dir, last) {
-            Ok(lines) => say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>(), Exit::Ok),
-            Err(e) => complain(&e, false),
-        },
-        Ok(Command::Show { dir, last, json: true }) => match objects(&dir, last) {
-            Ok(lines) => say(&lines, Exit::Ok),
-            Err(e) => complain(&e, false),
-        },
+        Ok(Command::Show { dir, last, json }) => {
+            match if json { audit::tail_json(&dir, last) } else { audit::tail(&dir, last) } {
+                Ok(lines) => say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>(), Exit::Ok),
+                Err(e) => complain(&e, false),
+            }
+        }
         Err(e) => {
             talk(&format!("error: {e}\n\n{USAGE}"));
             Exit::Usage
         }
     };
     exit.into()
-}
-
-/// The last records as they are stored, oldest first, one a line.
-fn objects(dir: &std::path::Path, last: u64) -> Result<String, audit::Error> {
-    let line = |record: Result<audit::Stored, audit::Error>| match record {
-        Ok(record) => Ok(format!("{}\n", record.json())),
-        Err(audit::Error::Broken { at, .. }) => Ok(format!("{{\"damaged\":{at}}}\n")),
-        Err(e) => Err(e),
-    };
-    let last = usize::try_from(last).unwrap_or(usize::MAX);
-    let mut lines: Vec<String> =
-        audit::records(dir, audit::Order::NewestFirst)?.take(last).map(line).collect::<Result<_, _>>()?;
-    lines.reverse();
-    Ok(lines.concat())
 }
 
 fn verify(dir: &std::path::Path, expect: Option<&std::path::Path>, json: bool) -> Exit {
@@ -118,19 +102,17 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, lexopt::Error>
     }
     let mut words = words.into_iter();
     let verb = words.next().ok_or("a verb is missing: verify or show")?;
-    if !["verify", "show"].map(OsString::from).contains(&verb) {
-        return Err("the verb must be verify or show".into());
-    }
+    let verb = verb.to_str().filter(|verb| ["verify", "show"].contains(verb));
+    let verb = verb.ok_or("the verb must be verify or show")?;
     let dir = PathBuf::from(words.next().ok_or("the folder of the log is missing")?);
     if words.next().is_some() {
         return Err("one folder at a time".into());
     }
-    match (verb.to_str(), &expect, json, last) {
-        (Some("verify"), _, _, None) => Ok(Command::Verify { dir, expect, json }),
-        (Some("verify"), ..) => Err("--last belongs to show".into()),
-        (Some("show"), None, json, last) => Ok(Command::Show { dir, last: last.unwrap_or(20), json }),
-        (Some("show"), ..) => Err("--expect belongs to verify".into()),
-        _ => Err("the verb must be verify or show".into()),
+    match (verb, &expect, last) {
+        ("verify", _, None) => Ok(Command::Verify { dir, expect, json }),
+        ("verify", ..) => Err("--last belongs to show".into()),
+        (_, None, last) => Ok(Command::Show { dir, last: last.unwrap_or(20), json }),
+        _ => Err("--expect belongs to verify".into()),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::durable::{Disk, is_full, open_append};
 use crate::error::{Error, io_error};
 use crate::event::Event;
-use crate::intent::{Intents, OpenIntent, Unfinished, VaultState};
+use crate::intent::Intents;
 use crate::journal::{Journal, Notes};
 use crate::merkle::Frontier;
 use crate::note::{Note, ORIGIN_PREFIX, VerifyKey, is_origin, new_secret};
@@ -25,16 +25,12 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recovery {
-    /// Requests without an outcome, oldest first. Each is to be looked into and closed by `recovery.reconciled`.
-    pub open_intents: Vec<OpenIntent>,
     /// Bytes that nobody had acknowledged; they are in `quarantine/`, and on record.
     pub truncated: Vec<Truncated>,
     /// The log as it is now, with the records about the recovery.
     pub mark: Mark,
     /// Written time of the last record found, in milliseconds since 1970.
     pub last_ts_ms: u64,
-    /// The newest state of the vault that a record names.
-    pub vault: Option<VaultState>,
 }
 
 /// An unacknowledged end of a file.
@@ -170,8 +166,7 @@ pub(crate) fn open(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<(Wri
     };
     let last_ts_ms = replay.ts_ms;
     let truncated = record_recovery(&mut writer, &replay)?;
-    let Unfinished { open_intents, vault, .. } = writer.intents.unfinished();
-    let recovery = Recovery { open_intents, truncated, mark: writer.mark(), last_ts_ms, vault };
+    let recovery = Recovery { truncated, mark: writer.mark(), last_ts_ms };
     Ok((writer, recovery))
 }
 

@@ -87,25 +87,20 @@ pub(crate) fn read_limited(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > bytes_max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
-/// Reads a checkpoint that was kept elsewhere: at most 64 KiB of a regular file, however it is reached.
+/// Reads a checkpoint that was kept elsewhere, which is a regular file of at most 64 KiB, however it is reached.
 ///
 /// # Errors
-/// What the system says; `InvalidInput` for a pipe, which would be waited for, and for a folder.
+/// What the system says; `InvalidInput` for a named pipe, which would be waited for, and for a folder.
 pub fn read_checkpoint(path: &Path) -> io::Result<Vec<u8>> {
-    use io::Read;
     // Whoever names a link means what it leads to.
-    let path = path.canonicalize()?;
-    let file = open_regular(&path, OpenOptions::new().read(true))?;
-    let mut bytes = Vec::new();
-    file.take(64 << 10).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    read_limited(&path.canonicalize()?, CHECKPOINT_BYTES_MAX)
 }
 
 /// Opens a regular file, and nothing else: a link leads out of the folder, and opening a pipe waits for ever for its
 /// other end. Anything else is an error of the kind `InvalidInput`. What was opened is what is judged, so nobody can put
 /// a pipe in its place in between.
 pub(crate) fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<fs::File> {
-    let irregular = || io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+    let irregular = || io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = options.custom_flags(flags.bits().cast_signed()).open(path).map_err(|e| {
         // What opening a link, a pipe that nobody reads or a socket, or a folder for writing answers.
@@ -117,5 +112,7 @@ pub(crate) fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result
 
 /// A full segment of the longest lines.
 pub(crate) const SEGMENT_BYTES_MAX: u64 = SEGMENT_RECORDS * crate::record::LINE_BYTES_MAX;
+/// A checkpoint with its signatures has a few hundred bytes.
+const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
 /// Every other file: about 100,000 keys.
 pub(crate) const SMALL_BYTES_MAX: u64 = 16 << 20;

@@ -189,18 +189,22 @@ impl<'a> Record<'a> {
 
     /// A whole number of `d`.
     pub fn int(&self, key: &str) -> Option<u64> {
-        match self.d.iter().find(|(k, _)| *k == key)? {
-            (_, Value::Int(n)) => u64::try_from(*n).ok(),
+        match self.field(key)? {
+            Value::Int(n) => u64::try_from(*n).ok(),
             _ => None,
         }
     }
 
     /// How far the clock had jumped, by a record of `clock.anomaly`.
     pub fn delta_ms(&self) -> Option<i64> {
-        match self.d.iter().find(|(key, _)| *key == "delta_ms")? {
-            (_, Value::Int(n)) => Some(*n),
+        match self.field("delta_ms")? {
+            Value::Int(n) => Some(*n),
             _ => None,
         }
+    }
+
+    fn field(&self, key: &str) -> Option<&Value<'a>> {
+        self.d.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
     /// The fields of the type.
@@ -210,8 +214,8 @@ impl<'a> Record<'a> {
 
     /// A string of `d`.
     pub fn text(&self, key: &str) -> Option<&'a str> {
-        match self.d.iter().find(|(k, _)| *k == key)? {
-            (_, Value::Str(text)) => Some(*text),
+        match self.field(key)? {
+            Value::Str(text) => Some(*text),
             _ => None,
         }
     }

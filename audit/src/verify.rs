@@ -235,11 +235,7 @@ fn journal(paths: &Paths, report: &mut Report) -> Result<Journal, Error> {
 /// A file of checkpoints; `None` if it is missing or no regular file.
 fn open_journal(paths: &Paths, number: u64) -> Result<Option<Notes>, Error> {
     let path = paths.journal(number);
-    match Notes::open(&path, 0) {
-        Ok(notes) => Ok(Some(notes)),
-        Err(e) if taken::state(&e).is_some() => Ok(None),
-        Err(e) => Err(io_error("read", &path)(e)),
-    }
+    present(Notes::open(&path, 0), &path)
 }
 
 /// The size of the next checkpoint, if by now there is one that the log's key signed. Waits for it when there is
@@ -336,8 +332,13 @@ fn expect(log: &Reading<'_>, bytes: &[u8], report: &mut Report) {
 
 /// The content of a file; `None` if it is missing, no regular file, or larger than the limit.
 fn read(path: &Path, bytes_max: u64) -> Result<Option<Vec<u8>>, Error> {
-    match read_limited(path, bytes_max) {
-        Ok(bytes) => Ok(Some(bytes)),
+    present(read_limited(path, bytes_max), path)
+}
+
+/// What was read; `None` for what the report says of a file that holds nothing.
+fn present<T>(read: std::io::Result<T>, path: &Path) -> Result<Option<T>, Error> {
+    match read {
+        Ok(read) => Ok(Some(read)),
         Err(e) if taken::state(&e).is_some() => Ok(None),
         Err(e) => Err(io_error("read", path)(e)),
     }

@@ -169,7 +169,7 @@ impl Writer {
         let finish = |w: &Self| handover::finish(&w.disk, &w.paths, &w.origin, &w.key, &w.keys, &note);
         // From here on there is no way back, only forward.
         let finished = match finish(self) {
-            Err(e) if is_full(&e) && !self.reserve_spent => {
+            Err(e) if is_full(&e) => {
                 self.spend_reserve()?;
                 finish(self)
             }

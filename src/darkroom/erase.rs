@@ -78,7 +78,8 @@ impl Darkroom {
     }
 }
 
-fn append_all(log: &audit::Log, entries: &[Entry]) -> Result<(), Error> {
+/// Puts on record what may be more than one append takes.
+pub(crate) fn append_all(log: &audit::Log, entries: &[Entry]) -> Result<(), Error> {
     for some in entries.chunks(audit::ENTRIES_MAX as usize) {
         log.append(some)?;
     }

@@ -245,7 +245,12 @@ impl Error {
 /// Whether an error says that the disk is full, or somebody's share of it, or that a file may not grow.
 pub(crate) fn is_full(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+    match error.kind() {
+        StorageFull | QuotaExceeded => true,
+        // From the system it is about a write; the log's own is about a file that nobody would read.
+        FileTooLarge => error.raw_os_error().is_some(),
+        _ => false,
+    }
 }
 
 /// Whether an error comes down to memory, a disk, a quota or a limit on the length of files.

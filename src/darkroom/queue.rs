@@ -15,7 +15,7 @@ use crate::keep::Intent;
 use crate::request::Ask;
 use crate::room::Darkroom;
 use crate::who::{Door, Who};
-use crate::{Error, marks};
+use crate::{Error, Warning, marks};
 use audit::words::{GenerateFailure, RequestRefusal, StopReason};
 use engine::{Check, Engine, Model};
 use policy::{KeepPrompts, Limits};
@@ -52,6 +52,8 @@ struct Shared {
     /// Something for the worker.
     wake: Condvar,
     watchers: AtomicUsize,
+    /// As they were last seen.
+    warnings: Mutex<Vec<Warning>>,
     model: Model,
     checker: Arc<dyn Check>,
     rules: Rules,
@@ -84,6 +86,7 @@ impl Queue {
             table: Mutex::default(),
             wake: Condvar::new(),
             watchers: AtomicUsize::new(0),
+            warnings: Mutex::default(),
             model: engine.model().clone(),
             checker: engine.checker(),
             rules,
@@ -213,6 +216,18 @@ impl Queue {
     /// Grows whenever a picture came or went.
     pub fn pictures_version(&self) -> u64 {
         self.shared.table().pictures_version
+    }
+
+    /// [`Darkroom::warnings`], or while an act goes on those from before it: whoever asks again and again waits for
+    /// nobody.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let held = self.shared.darkroom.try_lock();
+        let now = held.ok().and_then(|held| held.as_ref().map(Darkroom::warnings));
+        let mut known = self.shared.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(now) = now {
+            *known = now;
+        }
+        known.clone()
     }
 
     /// Cancels a request: a waiting one at once, the one in work within a step.

@@ -2,6 +2,7 @@
 //!
 //! It is judged at every unlock, by what the vault holds now and by where it stood at the request's own record.
 
+use crate::erase::append_all;
 use crate::metadata::{Metadata, ciphertext_mac, pseudonym};
 use crate::room::{Darkroom, Open, grade};
 use crate::{Error, Who};
@@ -21,9 +22,7 @@ impl Darkroom {
                 entries.extend(self.look_into(&intent)?);
             }
         }
-        for some in entries.chunks(audit::ENTRIES_MAX as usize) {
-            self.log.append(some)?;
-        }
+        append_all(&self.log, &entries)?;
         self.report_missing()
     }
 

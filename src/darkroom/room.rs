@@ -94,7 +94,7 @@ impl Darkroom {
     ///
     /// # Errors
     /// [`vault::Error::Busy`] if another process has the vault; what vault and log say about damage, on record where the
-    /// log opens; [`Error::LogMissing`].
+    /// log opens; [`Error::LogMissing`]; [`Error::VaultMissing`], on record.
     pub fn open(places: Places, clock: SystemClock, kdf: KdfParams, start: Start) -> Result<Self, Error> {
         let paths = places.of_vault();
         let exists = paths.vault_exists();
@@ -115,17 +115,17 @@ impl Darkroom {
             landlock_abi: start.landlock_abi,
         };
         log.append(&[started.by_system()])?;
+        let refused = || Event::BootRefused { reason: StartRefusal::Vault }.by_system().denied();
         let room = match locked {
             Ok(Some(locked)) => Room::Locked(Box::new(locked)),
             // A new vault here would overwrite the anchor, without which the old one does not open again.
             Ok(None) if log.unfinished()?.vault.is_some() => {
-                log.append(&[Event::BootRefused { reason: StartRefusal::Vault }.by_system().denied()])?;
+                log.append(&[refused()])?;
                 return Err(Error::VaultMissing { dir: places.vault });
             }
             Ok(None) => Room::NoVault,
             Err(error) => {
-                let refused = Event::BootRefused { reason: StartRefusal::Vault }.by_system().denied();
-                log.append(&[Event::VaultDamaged {}.by_system().failed(), refused])?;
+                log.append(&[Event::VaultDamaged {}.by_system().failed(), refused()])?;
                 return Err(error.into());
             }
         };

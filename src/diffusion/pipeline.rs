@@ -96,19 +96,21 @@ impl Pipeline {
     /// # Errors
     /// Any that says what is wrong with the folder or the device.
     pub fn load(folder: &ModelFolder, place: Place) -> Result<Self, Error> {
-        Self::load_telling(folder, place, &mut |_| ())
+        Self::load_telling(folder, place, u64::MAX, &mut |_| ())
     }
 
-    /// Loads a checkpoint, and tells how far it is: a large one takes a minute.
+    /// Loads a checkpoint if that takes at most `bytes_max` of memory at one time, and tells how far it is: a large one
+    /// takes a minute. Weights that stay mapped count as nothing: the system drops and reads their pages as it likes.
     ///
     /// # Errors
-    /// Those of [`Pipeline::load`].
+    /// Those of [`Pipeline::load`]; [`Error::Memory`] if it would take more.
     pub fn load_telling(
         folder: &ModelFolder,
         place: Place,
+        bytes_max: u64,
         tell: &mut dyn FnMut(LoadProgress),
     ) -> Result<Self, Error> {
-        Self::load_with(folder, place, |parameters| Precision::choose(place, parameters), tell)
+        Self::load_with(folder, place, |parameters| Precision::choose(place, parameters), bytes_max, tell)
     }
 
     /// Loads text encoder and transformer with the precision that `choose` gives for a number of parameters.
@@ -116,26 +118,22 @@ impl Pipeline {
         folder: &ModelFolder,
         place: Place,
         choose: impl Fn(u64) -> Precision,
+        bytes_max: u64,
         tell: &mut dyn FnMut(LoadProgress),
     ) -> Result<Self, Error> {
         let device = place.find()?;
+        let checkpoint = Checkpoint::open(folder, choose)?;
+        let bytes = checkpoint.bytes_to_load();
+        if bytes > bytes_max {
+            return Err(Error::Memory { bytes });
+        }
         let Parts { schedule, tokenizer, text_encoder, transformer, vae, digest, mut mapped } =
-            Checkpoint::open(folder, choose)?.load(&device, tell)?;
+            checkpoint.load(&device, tell)?;
         if place != Place::Cpu {
             mapped.clear(); // The weights lie on the device.
         }
         let embedded = matches!(folder, ModelFolder::Embedded(_));
         Ok(Self { tokenizer, text_encoder, transformer, vae, schedule, device, digest, mapped, embedded })
-    }
-
-    /// Most bytes of memory that loading this checkpoint takes at one time, from the sizes in its headers. Weights
-    /// that stay mapped count as nothing: the system drops and reads their pages as it likes.
-    ///
-    /// # Errors
-    /// Those of [`Pipeline::load`] that show before a weight is read.
-    pub fn bytes_to_load(folder: &ModelFolder, place: Place) -> Result<u64, Error> {
-        let checkpoint = Checkpoint::open(folder, |parameters| Precision::choose(place, parameters))?;
-        Ok(checkpoint.bytes_to_load())
     }
 
     /// Whether weights are used where they lie, in a file that somebody other than root and the account of this
@@ -151,11 +149,6 @@ impl Pipeline {
         self.digest
     }
 
-    /// Whether this is the demo model.
-    pub fn is_demo(&self) -> bool {
-        self.embedded
-    }
-
     /// Width and height in pixels when a recipe names none.
     pub fn side_px_default(&self) -> u32 {
         if self.embedded { demo::SIDE_PX } else { 1024 }
@@ -164,14 +157,6 @@ impl Pipeline {
     /// The parts in the order in which a prompt passes them, for whoever measures them one by one.
     pub fn parts(&self) -> (&Tokenizer, &TextEncoder, &Transformer, &Vae) {
         (&self.tokenizer, &self.text_encoder, &self.transformer, &self.vae)
-    }
-
-    /// Tokens of a prompt, its template included.
-    ///
-    /// # Errors
-    /// [`Error::PromptTooLong`] or [`Error::Tokenize`].
-    pub fn count_tokens(&self, prompt: &str) -> Result<usize, Error> {
-        self.tokenizer.encode(prompt).map(|ids| ids.len())
     }
 
     /// The texts of a recipe as tokens; the negative prompt's only if it is guided.

@@ -167,7 +167,9 @@ fn index(folder: &ModelFolder, file: &str, asked: &Asked) -> Result<BTreeMap<Str
     let wrong = |reason: String| Error::ParseWeights { file: file.into(), reason };
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     for shard in index.weight_map.values() {
-        let good = shard.len() <= 128 && shard.chars().all(plain) && !shard.contains("..");
+        // The digest takes the files in the order of their names, and the configuration comes first.
+        let follows = shard.as_str() > "config.json";
+        let good = shard.len() <= 128 && shard.chars().all(plain) && !shard.contains("..") && follows;
         if !good || !shard.ends_with(".safetensors") {
             return Err(wrong(format!("{} is not the name of a shard beside it", quoted(shard))));
         }

@@ -24,7 +24,7 @@ enum Ipv6 {
     Held { _socket: OwnedFd },
     /// Nobody: this host has no IPv6.
     Absent,
-    /// Anybody: the listener was made in another network, where this process can hold nothing.
+    /// Anybody: the listener was made in another network, or at a port at which this process may not bind.
     Open,
 }
 

@@ -172,7 +172,7 @@ pub(crate) fn describe(
             Fence::Environment => (State::Green, "known variables only, working folder /".to_owned()),
             Fence::Descriptors if listener.is_some_and(LoopbackListener::leaves_ipv6_open) => (
                 State::Amber,
-                "the checked listener was handed over from another network: whoever takes [::1] at its port there \
+                "the checked listener was handed over, and [::1] at its port cannot be held from here: whoever takes it \
                  answers for localhost in a browser"
                     .to_owned(),
             ),

@@ -52,10 +52,10 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/images/{id}/thumbnail", Session, images::thumbnail),
         post("/api/v1/images/{id}/export", Session, images::export),
         get("/api/v1/posture", Session, posture::show),
-        get("/", Open, async || pages::answer("index.html")),
+        get("/", Open, async || pages::answer(&pages::FILES[0])),
     ];
     table.extend(
-        pages::FILES.iter().map(|(name, _)| get(format!("/{name}"), Open, async move || pages::answer(name))),
+        pages::FILES.iter().map(|file| get(format!("/{}", file.0), Open, async move || pages::answer(file))),
     );
     table
 }

@@ -150,7 +150,7 @@ struct Places {
 }
 
 impl Places {
-    /// A place for one more; if there is none left, somebody makes room.
+    /// A place for one more; if there is none left, somebody makes room, unless all stay.
     fn take(&mut self, peer: SocketAddr) -> Arc<Place> {
         self.taken.retain(|place| place.strong_count() > 0);
         if self.taken.len() >= self.max

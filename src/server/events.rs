@@ -41,11 +41,9 @@ pub async fn state(State(house): State<Arc<House>>) -> Json<Value> {
         tokio::time::sleep(LOOK_TIME).await;
         drop(watch);
     });
-    let jobs: Vec<Value> = house.queue.jobs().iter().map(jobs::describe).collect();
-    let warnings =
-        house.act(|queue| queue.with(|darkroom| Ok(darkroom.warnings()))).await.unwrap_or_default();
+    let warnings = house.queue.warnings();
     Json(json!({
-        "jobs": jobs, "pictures": house.queue.pictures_version(), "posture": house.fences.state(),
+        "jobs": jobs::all(&house), "pictures": house.queue.pictures_version(), "posture": house.fences.state(),
         "warnings": warnings.iter().map(|warning| warning.word()).collect::<Vec<_>>(),
     }))
 }
@@ -112,7 +110,7 @@ async fn tell(
         }
         let version = house.queue.pictures_version();
         if only.is_none() && pictures != Some(version) {
-            let who = house.sessions.who(key)?;
+            let Some(who) = house.sessions.who(key) else { continue }; // it ended just now
             let count = move |darkroom: &mut Darkroom| Ok(darkroom.page(&who, None, 0)?.total);
             if let Ok(total) = house.act(move |queue| queue.with(count)).await {
                 events.send("images", &json!({ "total": total })).await?;

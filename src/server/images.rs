@@ -86,7 +86,8 @@ pub struct Look {
     ids: Vec<String>,
 }
 
-/// The small ones of a page, together: one record for all of them. One that cannot be opened is left out.
+/// The small ones of a page, together: one record for all of them. One that cannot be opened is left out;
+/// if none can be, the first one says why.
 pub async fn thumbnails(
     State(house): State<Arc<House>>,
     Extension(who): Extension<Who>,
@@ -95,7 +96,7 @@ pub async fn thumbnails(
     if !(1..=THUMBNAILS_MAX).contains(&ids.len()) {
         return Err(Problem::new(422, "parameter", "ask for 1 to 60 thumbnails at a time"));
     }
-    let ids = ids.iter().map(|id| parse(id)).collect::<Result<Vec<_>, _>>()?;
+    let ids = parse_all(&ids)?;
     let seen = house.act(move |queue| queue.with(|darkroom| darkroom.view_previews(&who, &ids))).await?;
     let thumbnails =
         seen.iter().map(|(id, png)| json!({ "id": id.to_string(), "png": Base64::encode_string(png) }));
@@ -154,13 +155,13 @@ pub async fn delete_many(
 ) -> Result<Json<Value>, Problem> {
     let ids = match (ask.ids, ask.all) {
         (Some(ids), false) if !ids.is_empty() => {
-            let mut ids = ids.iter().map(|id| parse(id)).collect::<Result<Vec<_>, _>>()?;
+            let mut ids = parse_all(&ids)?;
             ids.sort();
             ids.dedup();
             ids
         }
         (None, true) => house
-            .act(move |queue| queue.with(|darkroom| Ok(darkroom.page(&who, None, usize::MAX)?.pictures)))
+            .act(move |queue| queue.with(|darkroom| darkroom.list(&who)))
             .await?
             .iter()
             .map(|picture| picture.id)
@@ -190,6 +191,10 @@ fn answer(erasure: &Erasure) -> Value {
 
 fn parse(id: &str) -> Result<ObjectId, Problem> {
     unhex(id).map(ObjectId).ok_or(Problem::NOT_FOUND)
+}
+
+fn parse_all(ids: &[String]) -> Result<Vec<ObjectId>, Problem> {
+    ids.iter().map(|id| parse(id)).collect()
 }
 
 /// A picture that is not copied on its way, and wiped once it is sent.

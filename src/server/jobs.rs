@@ -121,8 +121,12 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 
 /// All that are known.
 pub async fn list(State(house): State<Arc<House>>) -> Json<Value> {
-    let jobs: Vec<Value> = house.queue.jobs().iter().map(describe).collect();
-    Json(json!({ "jobs": jobs }))
+    Json(json!({ "jobs": all(&house) }))
+}
+
+/// The same, as a part of an answer.
+pub fn all(house: &House) -> Vec<Value> {
+    house.queue.jobs().iter().map(describe).collect()
 }
 
 /// One of them.

@@ -143,7 +143,10 @@ impl<'a> Anchor<'a> {
     /// Writes the key of `epoch` anew as it was read, and overwrites the other cell, whatever it seems to hold: a wipe
     /// whose sync failed looks like one that succeeded.
     pub(crate) fn settle(&self, epoch: u64, random: &mut dyn Random) -> io::Result<()> {
-        let gone = |_| io::Error::other("the anchor no longer holds the key of this epoch");
+        let gone = |error| match error {
+            Error::Io { source, .. } => source,
+            _ => io::Error::other("the anchor no longer holds the key of this epoch"),
+        };
         let key = self.key(epoch).map_err(gone)?;
         self.overwrite(&[(epoch, live(epoch, &key)), (epoch + 1, wiped(random)?)])
     }

@@ -3,7 +3,7 @@
 //! A replaced or new file takes this road, which is the only one that makes bytes durable under a name:
 //!
 //! ```text
-//! prepare   openat(TEMP, O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, 0600)  write…  fsync
+//! prepare   openat(TEMP, O_RDWR|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, 0600)  write…  fsync
 //! publish   renameat2(TEMP, NAME, 0 or RENAME_NOREPLACE)  fsync(FOLDER)
 //! ```
 //!

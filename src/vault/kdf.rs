@@ -62,10 +62,9 @@ impl Wiped {
     /// A machine or a limit may not leave as much: that ends one act, not the process.
     fn new(count: usize) -> Result<Self, Error> {
         let mut blocks = Vec::new();
-        blocks.try_reserve_exact(count).map_err(|_| Error::Io {
-            doing: "taking memory to check the passphrase",
-            source: io::ErrorKind::OutOfMemory.into(),
-        })?;
+        let no_memory =
+            |_| Error::io("taking memory to check the passphrase")(io::ErrorKind::OutOfMemory.into());
+        blocks.try_reserve_exact(count).map_err(no_memory)?;
         blocks.resize(count, Block::default());
         Ok(Self(blocks))
     }

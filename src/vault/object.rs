@@ -45,7 +45,8 @@ pub struct NewObject<'a> {
 /// An object whose file is durable and whose key exists in memory only. Dropped without a commit, the file is noise.
 #[must_use = "the object exists once it is committed"]
 pub struct Staged {
-    outputs: Folder,
+    /// The folder that its file lies in, whatever has its name by now.
+    pub(crate) outputs: Folder,
     pub(crate) entry: Entry,
     pub(crate) key: Key,
     sha256: [u8; 32],

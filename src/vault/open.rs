@@ -229,8 +229,9 @@ impl Locked {
             Ok(Loaded { opened: Opened::Objects(log), slot, file, copies_agree, healed }) => {
                 let mut vault = Box::new(Vault::new(self.home, *log));
                 vault.healed = healed;
-                if accepts(&vault) {
-                    vault.begin(&file, copies_agree);
+                match accepts(&vault) {
+                    true => vault.begin(&file, copies_agree),
+                    false => vault.poisoned = true, // nothing may be written with it
                 }
                 Ok(Unlocked::Vault(vault, slot))
             }

@@ -32,34 +32,32 @@ impl Vault {
     /// Takes the outputs folder for this vault's as it is, and makes it if there is none: objects whose files are not in
     /// it are missing from here on. For somebody who says that the former folder is lost for good.
     pub fn adopt_outputs(&self) -> Result<(), Error> {
-        let path = || self.home.paths.outputs.clone();
         create_private(&self.home.paths.outputs).map_err(|error| match self.home.paths.outputs.exists() {
-            true => unusable(path(), error),
-            false => Error::OutputsAbsent(path()),
+            true => self.outputs_error(error),
+            false => Error::OutputsAbsent(self.home.paths.outputs.clone()),
         })?;
-        let folder = Folder::open(&self.home.paths.outputs).map_err(|error| unusable(path(), error))?;
+        let folder = Folder::open(&self.home.paths.outputs).map_err(|error| self.outputs_error(error))?;
         mark(&folder, self.vault_id()).map_err(Error::io("marking the outputs folder as this vault's"))
     }
 
     /// The outputs folder, held open, if it is this vault's. One without the file is taken for it, and given one, if an
     /// object's file lies in it, or if there is no object to lose.
     pub(crate) fn outputs_folder(&self) -> Result<Folder, Error> {
-        let path = || self.home.paths.outputs.clone();
-        let folder = Folder::open(&self.home.paths.outputs).map_err(|error| unusable(path(), error))?;
-        if is_marked(&folder, self.vault_id()).map_err(|error| unusable(path(), error))? {
+        let folder = Folder::open(&self.home.paths.outputs).map_err(|error| self.outputs_error(error))?;
+        if is_marked(&folder, self.vault_id()).map_err(|error| self.outputs_error(error))? {
             return Ok(folder);
         }
         let ours = |entry: &crate::Entry| {
             object::owner(&folder, &object::file_name(entry), self.vault_id()) == Some(entry.id)
         };
         if self.list().len() > 0 && !self.list().any(ours) {
-            return Err(Error::OutputsNotOurs(path()));
+            return Err(Error::OutputsNotOurs(self.home.paths.outputs.clone()));
         }
         let _ = mark(&folder, self.vault_id()); // on a full disk at the next question
         Ok(folder)
     }
 
-    /// What an error of a single name in the outputs folder means for the folder.
+    /// What an error of the outputs folder, or of a single name in it, means for the folder.
     pub(crate) fn outputs_error(&self, error: io::Error) -> Error {
         unusable(self.home.paths.outputs.clone(), error)
     }

@@ -172,8 +172,9 @@ impl Vault {
             return;
         }
         let plenty = self.chain.end + self.chain.end / 2 + (256 << 10);
-        let filled = [plenty, needed].iter().any(|bytes| self.home.state.reserve(RESERVE, *bytes).is_ok());
-        self.reserve_bytes = if filled { self.home.state.bytes(RESERVE) } else { 0 };
+        // Where neither fits, what was set aside before stays.
+        let _ = [plenty, needed].iter().any(|bytes| self.home.state.reserve(RESERVE, *bytes).is_ok());
+        self.reserve_bytes = self.home.state.bytes(RESERVE);
     }
 
     /// Opens the copy in use and, if it is one, the mirror.

@@ -214,7 +214,7 @@ impl Vault {
     /// Appends the record with the object's key, durably: from here on the object exists.
     pub fn commit(&mut self, staged: Staged, random: &mut dyn Random) -> Result<Receipt, Error> {
         let (ciphertext_sha256, ciphertext_bytes) = (staged.ciphertext_sha256(), staged.ciphertext_bytes());
-        let Staged { entry, key, .. } = staged;
+        let Staged { outputs, entry, key, .. } = staged;
         if self.index.get(entry.id).is_some() || self.index.tombstones.contains_key(&entry.id) {
             return Err(Error::IdTaken(entry.id));
         }
@@ -222,9 +222,7 @@ impl Vault {
         match self.append(vec![Item::Put { entry, key }], random) {
             Ok(()) => Ok(Receipt { id, state: self.state(), ciphertext_sha256, ciphertext_bytes }),
             Err(error) => {
-                if !self.poisoned
-                    && let Ok(outputs) = self.outputs_folder()
-                {
+                if !self.poisoned {
                     let _ = outputs.remove(&name); // noise if this fails
                 }
                 Err(error)

@@ -51,10 +51,6 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
 
 fn read_checkpoint(path: &std::path::Path) -> Result<Vec<u8>, Failure> {
     audit::read_checkpoint(path).map_err(|e| {
-        let e = match e.kind() {
-            std::io::ErrorKind::InvalidInput => "it is no regular file".to_owned(),
-            _ => e.to_string(),
-        };
         let what = format!(
             "cannot read the expected checkpoint {}: {e}; name the file that was kept",
             path.display()

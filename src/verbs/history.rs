@@ -33,9 +33,6 @@ fn act(
     targets: Option<&Targets>,
     out: &Output,
 ) -> Done {
-    if !darkroom.has_vault() {
-        return Err(darkroom::Error::NoVault.into());
-    }
     let who = &booted.unlock(darkroom, out)?;
     match verb {
         History::List => list(darkroom, who, out),

@@ -3,7 +3,7 @@
 use crate::boot::folders::Folders;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Vault};
-use crate::exit::Code;
+use crate::exit::{Code, Failure};
 use crate::input;
 use crate::output::Output;
 use crate::{Done, pictures};
@@ -81,8 +81,9 @@ fn passwd(
 ) -> Done {
     let (who, proof) = booted.prove(darkroom, out)?;
     if new.is_none() && !booted.terminal.is_there() {
-        let what = "the new passphrase is typed at a terminal, and there is none; see: lightproof vault passwd --help";
-        return Err(crate::exit::Failure::new(Code::Refused, what));
+        let what =
+            "the new passphrase is typed at a terminal, and there is none; use --new-passphrase-file FILE";
+        return Err(Failure::new(Code::Locked, what));
     }
     let new = booted.new_secret(new, "New passphrase (12 characters or more): ")?;
     darkroom.change_secret(&who, &proof, &new)?;
@@ -94,7 +95,7 @@ fn passwd(
 fn recovery(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Done {
     if !booted.terminal.is_there() {
         let what = "a recovery code is shown at a terminal only, and there is none";
-        return Err(crate::exit::Failure::new(Code::Refused, what));
+        return Err(Failure::new(Code::Refused, what));
     }
     let who = booted.unlock(darkroom, out)?;
     let code = darkroom.replace_recovery(&who)?;

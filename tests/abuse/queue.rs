@@ -93,7 +93,7 @@ fn locking_ends_every_request_and_every_stream() {
     let made = opened.total();
     let home = opened.end(made);
     assert_eq!(home.count_records(&["generate.failed", "reason=cancelled"]), 2);
-    // By the person and by the end of the server; the looks at the vault afterwards have locked it twice more.
+    // By the person and by the end of the server; the check of the vault afterwards has locked it once more.
     assert_eq!(home.count_records(&["vault.locked"]), 3);
 }
 

@@ -1,7 +1,7 @@
 //! Killed at any moment, and a full disk: the next start knows, and nothing half-written is listed.
 
 use crate::abuse::{Opened, check, refused, small};
-use crate::crash::SmallDisk;
+use crate::crash::{SmallDisk, every_intent_has_an_outcome};
 use crate::harness::{Home, PASSPHRASE, is_root_for};
 use crate::http::Request;
 use crate::served::Served;
@@ -25,21 +25,6 @@ fn pictures(served: &Served, token: &str) -> BTreeSet<String> {
     let page = check(served, &Request::get("/api/v1/images?limit=200").token(token)).is(200).json();
     let ids = page["images"].as_array().unwrap_or_else(|| panic!("{page}")).iter();
     ids.map(|picture| picture["id"].as_str().expect("an id").to_owned()).collect()
-}
-
-/// Every intent has an outcome; gives how many intents there are.
-#[track_caller]
-fn every_intent_has_an_outcome(home: &Home, intent: &str, outcomes: &[&str]) -> usize {
-    let records = home.records();
-    let job = |record: &str| record.split(' ').find(|word| word.starts_with("j:")).map(str::to_owned);
-    let intents: Vec<_> = records.iter().filter(|record| record.contains(intent)).collect();
-    for record in &intents {
-        let mut ends = records.iter().filter(|end| job(end) == job(record));
-        let ended = ends.any(|end| outcomes.iter().any(|outcome| end.contains(outcome)));
-        assert!(ended, "{record}: {records:#?}");
-    }
-    assert!(!intents.is_empty(), "no {intent} in {records:#?}");
-    intents.len()
 }
 
 #[test]

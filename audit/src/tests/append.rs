@@ -145,13 +145,13 @@ fn a_mark_finds_a_shorter_and_another_log() {
 }
 
 #[test]
-fn recovery_names_the_newest_vault_state_and_open_requests() {
+fn a_start_knows_the_newest_vault_state_and_open_requests() {
     let dir = Dir::new();
     small(&dir);
-    let (_log, recovery) = Log::open(&dir.0, TestClock::new()).unwrap();
-    let vault = recovery.vault.unwrap();
+    let found = open(&dir, &Faults::default()).unwrap().unfinished().unwrap();
+    let vault = found.vault.unwrap();
     assert_eq!((vault.epoch, vault.seq, vault.root), (1, 2, Digest([2; 32])));
-    let [intent] = &recovery.open_intents[..] else { panic!("{recovery:?}") };
+    let [intent] = &found.open_intents[..] else { panic!("{found:?}") };
     assert_eq!((intent.objects, intent.objects_done), (1, 1));
     assert_eq!(intent.objects_seen, [Object([2; 16])]);
 }

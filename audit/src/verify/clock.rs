@@ -3,13 +3,12 @@
 //! The written time never goes back. So after a start under a clock that is ahead, every later record carries that time
 //! until the real one has caught up. The record says so by `clock.anomaly`; here it is put into words, with the span.
 
+use crate::commit::DRIFT_MS_MAX;
 use crate::record::Record;
 use crate::report::{Cause, Doubt};
 
 /// Steps of the written time that are remembered, to find where it ran ahead.
 const STEP_MS_MIN: u64 = 1000;
-/// As in the writer: the written time and the machine's own clock may drift by this much between two records.
-const DRIFT_MS_MAX: i128 = 60_000;
 /// Doubts that are kept; a log with more has no time worth speaking of.
 const DOUBTS_MAX: usize = 256;
 
@@ -48,7 +47,7 @@ impl Times {
         let delta = record.delta_ms().filter(|_| record.name == "clock.anomaly");
         let ahead = before.filter(|before| before.boot == now.boot).is_some_and(|before| {
             let written = i128::from(now.ts_ms) - i128::from(before.ts_ms);
-            written - i128::from(now.mono_ms - before.mono_ms) > DRIFT_MS_MAX
+            written - i128::from(now.mono_ms - before.mono_ms) > i128::from(DRIFT_MS_MAX)
         });
         match delta {
             Some(delta) if delta < 0 => self.behind(seq, now.ts_ms, now.ts_ms.saturating_add_signed(delta)),

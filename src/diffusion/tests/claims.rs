@@ -56,6 +56,8 @@ fn a_tensor_of_too_many_axes_and_a_file_too_short_for_a_header() {
     let header = format!(r#"{{"x": {{"dtype": "F32", "shape": [{shape}], "data_offsets": [0, 4]}}}}"#);
     write(&copy, VAE, &header, 4);
     copy.check(&[VAE, "1000 axes"]);
+    copy.edit(VAE, |content| content.truncate(7));
+    copy.check(&[VAE, "too few for a header"]);
 }
 
 #[test]

@@ -102,12 +102,15 @@ fn a_promise_of_the_index_that_no_shard_keeps() {
 
 #[test]
 fn an_index_that_names_a_file_elsewhere() {
-    let copy = Copy::new("elsewhere");
-    copy.edit("transformer/diffusion_pytorch_model.safetensors.index.json", |content| {
-        let name = "diffusion_pytorch_model-00001-of-00004.safetensors";
-        *content = String::from_utf8_lossy(content).replace(name, "../../../etc/passwd").into();
-    });
-    copy.check(&["../../../etc/passwd"]);
+    // A shard before the configuration would be hashed out of order.
+    for elsewhere in ["../../../etc/passwd", "a.safetensors"] {
+        let copy = Copy::new("elsewhere");
+        copy.edit("transformer/diffusion_pytorch_model.safetensors.index.json", |content| {
+            let name = "diffusion_pytorch_model-00001-of-00004.safetensors";
+            *content = String::from_utf8_lossy(content).replace(name, elsewhere).into();
+        });
+        copy.check(&[elsewhere]);
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The bounds of memory against what the system counts. A test is a process of its own, see `.config/nextest.toml`.
 
+use crate::checkpoint::Checkpoint;
+use crate::place::Precision;
 use crate::{Pipeline, Place, Recipe, demo};
 use std::ops::ControlFlow::Continue;
 
@@ -42,7 +44,8 @@ fn picture(side: u32, guidance: f32) -> (u64, u64) {
 
 #[test]
 fn loading_takes_no_more_than_was_said() {
-    let said = Pipeline::bytes_to_load(&demo::folder(), Place::Cpu).unwrap();
+    let choose = |parameters| Precision::choose(Place::Cpu, parameters);
+    let said = Checkpoint::open(&demo::folder(), choose).unwrap().bytes_to_load();
     let (taken, _pipeline) = fullest(|| Pipeline::load(&demo::folder(), Place::Cpu).unwrap());
     assert!(taken <= said && said <= 3 * taken, "{taken} bytes taken, {said} said");
 }

@@ -35,7 +35,8 @@ fn demo_model_equals_the_reference() {
 /// Largest distance of a picture's values from the f32 one, as a share of the range.
 fn distance(precision: Precision) -> f64 {
     let picture = |precision: Precision| {
-        let pipeline = Pipeline::load_with(&demo::folder(), Place::Cpu, |_| precision, &mut |_| ()).unwrap();
+        let pipeline =
+            Pipeline::load_with(&demo::folder(), Place::Cpu, |_| precision, u64::MAX, &mut |_| ()).unwrap();
         let ids = pipeline.tokenizer.encode("a red apple").unwrap();
         let caption = pipeline.transformer.caption(pipeline.text_encoder.forward(&ids).unwrap());
         let noise = TensorData::new(noise::randn(42, 4096), [1, 16, 16, 16]);

@@ -24,6 +24,7 @@ fn components_that_are_not_published_are_refused() {
     let normalizer = json!({ "type": "Sequence", "normalizers": vec![grow; 7] });
     refused(|t| t["normalizer"] = normalizer.clone(), &["normalizer", "\"Replace\""]);
     refused(|t| t["normalizer"] = Value::Null, &["normalizer", "none"]);
+    refused(|t| drop(t.as_object_mut().unwrap().remove("added_tokens")), &["added_tokens"]);
     refused(|t| t["normalizer"]["more"] = true.into(), &["normalizer"]);
     let fixed = json!({ "type": "FixedLength", "length": 0 });
     refused(|t| t["pre_tokenizer"] = fixed.clone(), &["pre_tokenizer", "\"FixedLength\""]);

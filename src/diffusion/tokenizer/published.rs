@@ -68,7 +68,7 @@ impl Published {
         // These two touch offsets and decoded text, which nobody here asks for.
         component(file, "post_processor", &[byte_level.clone(), no_template])?;
         component(file, "decoder", &[byte_level])?;
-        let (im_start, im_end) = added(&file["added_tokens"])?;
+        let (im_start, im_end) = added(file.get("added_tokens").unwrap_or(&Value::Null))?;
         let model = file.get_mut("model").and_then(Value::as_object_mut).ok_or("the model is missing")?;
         let (vocabulary, merges) = bpe(model)?;
         Ok(Self { vocabulary, merges, im_start, im_end })

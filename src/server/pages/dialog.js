@@ -45,7 +45,7 @@ export function ask({ title, sentences, yes, count }) {
   });
 }
 
-/** Shows a sentence until it is closed or replaced; `retry` adds a button. */
+/** Shows a sentence until it is closed or replaced; `retry` adds a button. Gives the notice, for who takes it away. */
 export function tell(sentence, { bad = false, retry } = {}) {
   hush();
   // The region comes first and its text after it: a reader announces changes, not what was there already.
@@ -57,6 +57,7 @@ export function tell(sentence, { bad = false, retry } = {}) {
     h("p", {}, sentence),
     retry ? h("button", { type: "button", onclick: () => { hush(); retry(); } }, () => t("retry")) : "",
     h("button", { type: "button", class: "plain", "aria-label": () => t("close"), onclick: hush }, "✕"));
+  return region;
 }
 
 /** Shows a problem; the end of a session is none, its screen says it. */

@@ -293,8 +293,9 @@ function loader(cellOf) {
         made.picture.src = made.url;
       }
     } catch (problem) {
-      // Without an answer the next reading of the list tries again.
-      for (const made of asked.values()) made.broken = problem.code !== "network";
+      // Without an answer the next reading of the list tries again, as after a trouble that is none of the pictures.
+      for (const made of asked.values()) made.broken = ["damaged", "not_found"].includes(problem.code);
+      if (!["network", "damaged", "not_found"].includes(problem.code)) tellProblem(problem);
     }
   }
 

@@ -51,9 +51,7 @@ function gate(status) {
 }
 
 async function openStudio() {
-  const status = await json("GET", "/api/v1/status");
   studio = await makeStudio({ sealed: () => posture !== "red", look: () => look() });
-  setPosture(status.posture);
   show(studio.element);
   look();
 }

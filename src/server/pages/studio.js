@@ -22,7 +22,8 @@ export async function makeStudio({ sealed, look }) {
   // A person who opened a picture keeps it, whatever runs meanwhile.
   let held = false;
   let unsent = null;
-  let lost = false;
+  // The notice that nobody answers.
+  let lost = null;
   let pictures = null;
 
   const form = makeForm(capabilities, { send, explain, sealed });
@@ -60,9 +61,9 @@ export async function makeStudio({ sealed, look }) {
     now.jobs.forEach(update);
     warn(now.warnings);
     draw();
-    if (lost) hush();
-    if (lost || now.pictures !== pictures) history.reload();
-    [lost, pictures] = [false, now.pictures];
+    lost?.remove();
+    if (now.pictures !== pictures) history.reload();
+    [lost, pictures] = [null, now.pictures];
     return active().length ? PAUSE_BUSY_MS : PAUSE_MS;
   }
 
@@ -77,8 +78,9 @@ export async function makeStudio({ sealed, look }) {
 
   function lose() {
     if (lost) return;
-    lost = true;
-    tell(() => t("error.network"), { bad: true, retry: () => { lost = false; look(); } });
+    lost = tell(() => t("error.network"), { bad: true, retry: () => { lost = null; look(); } });
+    // What failed meanwhile is asked for with the next reading of the list.
+    pictures = null;
   }
 
   function ended(job) {
