@@ -227,8 +227,7 @@ fn fits(value: &Value<'_>, kind: Kind) -> bool {
         (Value::Bool(_), Kind::Bool) => true,
         (Value::Str(text), Kind::Token(words)) => words.contains(text),
         (Value::Str(text), Kind::Hex { bytes }) => {
-            let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-            text.len() == 2 * usize::from(bytes) && text.bytes().all(digit)
+            base16ct::lower::decode_vec(text).is_ok_and(|b| b.len() == usize::from(bytes))
         }
         (Value::Str(text), Kind::Base64 { bytes }) => Base64::decode_vec(text)
             .is_ok_and(|b| b.len() == usize::from(bytes) && Base64::encode_string(&b) == *text),
