@@ -21,13 +21,12 @@ use crate::anchor::{self, Grade};
 use crate::cobblestone::Key;
 use crate::disk::{Folder, Replace};
 use crate::format::{Header, ObjectId, Role, SLOTS_MAX, SlotId, SlotKind, VaultId};
+use crate::home::{Home, MAIN, NEW, Paths, TORN};
 use crate::item::{Entry, ITEM_BYTES_MAX, Item, Tombstone};
-use crate::log::{self, Chain};
+use crate::log::{self, Chain, Log};
 use crate::marks::SLOT_HIGHEST;
 use crate::object;
-use crate::open::{Home, Log, MAIN, Paths};
 use crate::random::{self, Random};
-use crate::repair::{NEW, TORN, drop_new};
 use crate::slot::{self, OpenSlot};
 use crate::vault::Vault;
 use crate::{Error, KdfParams, RecoveryCode, Secret, State, keys};
@@ -296,7 +295,7 @@ impl Vault {
         let old = self.header.epoch;
         self.prepare_new(&built.file).map_err(Error::io("writing the new vault file"))?; // 1
         if let Err(error) = self.anchor().put(old + 1, &built.epoch_key) {
-            let _ = drop_new(&self.home.state);
+            let _ = self.home.drop_new();
             self.old_key_remains = self.anchor().settle(old, random).is_err();
             return Err(Error::io("writing the anchor")(error));
         } // 2
