@@ -1,4 +1,5 @@
-//! The roll: the one structural change. Erasing, changing, adding and removing secrets are rolls.
+//! The roll: the one structural change. Erasing is one; so is changing, adding or removing a secret, and dropping marks
+//! that no longer count.
 //!
 //! The whole vault file is written again under a new master key and a new epoch key, without what is to be forgotten;
 //! then the old epoch key is overwritten in the anchor. From that moment every older copy of the vault file, wherever it
@@ -258,14 +259,8 @@ impl Vault {
         Ok(Rolled { state: self.state(), grade: self.grade(), slot: id })
     }
 
-    /// Rolls with the same slots and objects.
-    pub(crate) fn roll_as_is(&mut self, random: &mut dyn Random) -> Result<(), Error> {
-        let slots = self.open_slots()?;
-        self.roll(slots, &[], random).map(drop)
-    }
-
     /// All slots with their secrets, read from the log.
-    fn open_slots(&self) -> Result<Vec<OpenSlot>, Error> {
+    pub(crate) fn open_slots(&self) -> Result<Vec<OpenSlot>, Error> {
         let mut secrets = BTreeMap::new();
         for page in self.index.slots.values().copied().collect::<BTreeSet<_>>() {
             for item in self.items(page)? {
@@ -283,7 +278,7 @@ impl Vault {
 
     /// Rolls. The objects of `dead` are left out, and pending marks are in. `false`: done, but something of step 5 is
     /// missing.
-    fn roll(
+    pub(crate) fn roll(
         &mut self,
         slots: Vec<OpenSlot>,
         dead: &[Tombstone],
