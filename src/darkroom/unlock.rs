@@ -173,6 +173,7 @@ impl Darkroom {
         reach(After::Reconciled)?;
         let state = self.open_vault()?.vault.state();
         self.log.append(&[unlocked(slot, state).by(who.actor), who.opened()])?;
+        self.drop_superseded()?;
         self.remember_log()?;
         Ok(who)
     }
