@@ -6,13 +6,18 @@
 //! - `edges`: which crate may know which, and what must be in nobody's tree
 //! - `shape`: folders, file names, lengths, what each kind of file has
 //! - `words`: what no source may say
+//! - `circles`: files of one crate name each other in one direction
 //! - `claims`: each claim in SECURITY.md has a keeper, an attack and a witness
 
 // A test says what is wrong by panicking; these functions are called by tests only.
 #![allow(clippy::panic)]
 
+#[path = "tidy/circles.rs"]
+mod circles;
 #[path = "tidy/claims.rs"]
 mod claims;
+#[path = "tidy/code.rs"]
+mod code;
 #[path = "tidy/edges.rs"]
 mod edges;
 #[path = "tidy/manifest.rs"]
@@ -114,6 +119,13 @@ fn is_data(path: &str) -> bool {
 /// Files that only tests compile.
 fn is_test(path: &str) -> bool {
     path.split('/').any(|part| matches!(part, "tests" | "tests.rs" | "testdata" | "benches" | "examples"))
+}
+
+/// The folder of the crate that a file belongs to.
+fn owner<'a>(path: &str, folders: &[&'a str]) -> &'a str {
+    let holding =
+        folders.iter().filter(|folder| folder.is_empty() || path.starts_with(&format!("{folder}/")));
+    holding.max_by_key(|folder| folder.len()).expect("the root holds every file")
 }
 
 fn run(program: &str, arguments: &[&str], folder: &Path) -> String {

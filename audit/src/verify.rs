@@ -3,23 +3,24 @@
 //!
 //! Hashes and signatures are checked whatever a record says; what a record says is then held against the schema.
 
+mod checkpoints;
 mod clock;
 mod files;
+mod reading;
 mod records;
 mod taken;
 mod tree;
 
 use crate::clock::timestamp;
 use crate::error::{Error, io_error};
-use crate::journal::{self, Notes};
-use crate::merkle::{Frontier, Hash};
+use crate::journal::Notes;
+use crate::merkle::Frontier;
 use crate::note::{NOTE_BYTES_MAX, Note, VerifyKey, is_origin};
-use crate::paths::{Paths, SEGMENT_RECORDS, files_below, read_limited};
+use crate::paths::{Paths, SEGMENT_RECORDS, files_below};
 use crate::report::{Report, Subject};
 use crate::token::Digest;
-use records::Records;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use reading::Reading;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use taken::Taken;
 
@@ -79,7 +80,7 @@ fn verify_once(dir: &Path, expected: Option<&[u8]>, patience: Duration) -> Resul
 fn verify_here(paths: &Paths, expected: Option<&[u8]>, patience: Duration) -> Result<Report, Error> {
     let mut report = Report::default();
     let taken = Taken::read(paths)?;
-    let journal = journal(paths, &mut report)?;
+    let journal = checkpoints::find(paths, &mut report)?;
     let claimed = journal.last.as_ref().map_or(0, |n| n.checkpoint.size);
     let signed = plausible(paths, claimed, &mut report)?;
     let records = records::read_all(paths, signed, &mut report)?;
@@ -105,90 +106,6 @@ fn verify_here(paths: &Paths, expected: Option<&[u8]>, patience: Duration) -> Re
     Ok(report)
 }
 
-/// A log as read, before any judgement on how its parts fit.
-struct Reading<'a> {
-    paths: &'a Paths,
-    origin: String,
-    /// Records that the last checkpoint covers.
-    signed: u64,
-    records: Records,
-    taken: Taken,
-    journal: Journal,
-    /// Size of a checkpoint that the log's own key signed after those in `journal`, while this run was going on.
-    ahead: Option<u64>,
-    /// The leaves that the checkpoints confirm, where need be in place of damaged records.
-    leaves: Vec<Hash>,
-}
-
-/// The checkpoints. They are read twice: for the last one before the records, and one by one with them.
-#[derive(Debug, Default)]
-struct Journal {
-    /// How many files there are.
-    files: u64,
-    /// Bytes of the newest file that its checkpoints fill.
-    end: u64,
-    /// What follows them.
-    rest: Vec<u8>,
-    first: Option<Note>,
-    last: Option<Note>,
-    /// How many checkpoints there are.
-    total: u64,
-    /// The last two that were there before the files beside them were read, and all later ones.
-    recent: Vec<Note>,
-    /// There are later ones.
-    has_moved: bool,
-    /// Those that sign a hand-over, by their size.
-    hand_overs: BTreeMap<u64, Note>,
-}
-
-impl Journal {
-    /// Takes the next one, which ends at that place: file and byte.
-    fn take(&mut self, note: &Note, ends_at: (u64, u64), taken: &Taken, starts: &[u64]) {
-        self.total += 1;
-        if ends_at > taken.journal {
-            self.has_moved = true;
-        } else if self.recent.len() == 2 {
-            self.recent.remove(0);
-        }
-        self.recent.push(note.clone());
-        let size = note.checkpoint.size;
-        if starts.binary_search(&size).is_ok() {
-            self.hand_overs.entry(size).or_insert_with(|| note.clone());
-        }
-    }
-
-    /// The name of the newest file.
-    fn name(&self) -> String {
-        name_of(self.files.saturating_sub(1))
-    }
-}
-
-/// The name of a file of checkpoints.
-fn name_of(number: u64) -> String {
-    let path = Paths(PathBuf::new()).journal(number);
-    path.to_string_lossy().into_owned()
-}
-
-impl Reading<'_> {
-    /// Whether checkpoints were signed while this run was going on: then the writer is at work.
-    fn is_live(&self) -> bool {
-        self.ahead.is_some() || self.journal.has_moved
-    }
-
-    /// The checkpoints that the other files may follow from. On a log at rest that is the last one. The writer makes
-    /// those files after each checkpoint and before the next one, so on a live log they are not behind the last but one
-    /// of those that there were when the files were read.
-    fn window(&self) -> &[Note] {
-        let recent = &self.journal.recent[..];
-        if self.is_live() { recent } else { &recent[recent.len().saturating_sub(1)..] }
-    }
-
-    /// Records that the oldest checkpoint of the window covers.
-    fn settled(&self) -> u64 {
-        self.window().first().map_or(0, |note| note.checkpoint.size.min(self.signed))
-    }
-}
-
 /// How many of the claimed records are looked for. A forged checkpoint may claim any number; the work must stay in
 /// proportion to what is there.
 fn plausible(paths: &Paths, claimed: u64, report: &mut Report) -> Result<u64, Error> {
@@ -200,42 +117,6 @@ fn plausible(paths: &Paths, claimed: u64, report: &mut Report) -> Result<u64, Er
         report.broken(Subject::Checkpoint(claimed), text);
     }
     Ok(claimed.min(most))
-}
-
-/// Finds the last checkpoint, and where the checkpoints end.
-fn journal(paths: &Paths, report: &mut Report) -> Result<Journal, Error> {
-    let mut journal =
-        Journal { files: journal::newest(paths).map_or(0, |newest| newest + 1), ..Journal::default() };
-    if let Some(mut notes) = open_journal(paths, 0)? {
-        journal.first = notes.next().transpose().map_err(io_error("read", &paths.journal(0)))?;
-    }
-    // A crash can leave the newest file empty; the last checkpoint then is in the one before.
-    for number in (0..journal.files).rev() {
-        let path = paths.journal(number);
-        let is_newest = number + 1 == journal.files;
-        if let Some(mut notes) = open_journal(paths, number)? {
-            for note in &mut notes {
-                journal.last = Some(note.map_err(io_error("read", &path))?);
-            }
-            if is_newest {
-                journal.end = notes.end;
-                journal.rest = journal::rest(&path, notes.end, 1 << 20).map_err(io_error("read", &path))?;
-            }
-        }
-        if journal.last.is_some() || !is_newest {
-            break;
-        }
-    }
-    if journal.last.is_none() && journal.rest.is_empty() {
-        report.broken_file(&journal.name(), None, "is missing, empty, or no file: nothing is signed");
-    }
-    Ok(journal)
-}
-
-/// A file of checkpoints; `None` if it is missing or no regular file.
-fn open_journal(paths: &Paths, number: u64) -> Result<Option<Notes>, Error> {
-    let path = paths.journal(number);
-    present(Notes::open(&path, 0), &path)
 }
 
 /// The size of the next checkpoint, if by now there is one that the log's key signed. Waits for it when there is
@@ -327,19 +208,5 @@ fn expect(log: &Reading<'_>, bytes: &[u8], report: &mut Report) {
     let key = wanted.size.checked_sub(1).and_then(|last| log.records.key_of(last));
     if !key.is_some_and(|key| note.is_signed_by(&VerifyKey::new(&log.origin, key))) {
         report.broken(Subject::Expected, "is not signed by the key of its epoch");
-    }
-}
-
-/// The content of a file; `None` if it is missing, no regular file, or larger than the limit.
-fn read(path: &Path, bytes_max: u64) -> Result<Option<Vec<u8>>, Error> {
-    present(read_limited(path, bytes_max), path)
-}
-
-/// What was read; `None` for what the report says of a file that holds nothing.
-fn present<T>(read: std::io::Result<T>, path: &Path) -> Result<Option<T>, Error> {
-    match read {
-        Ok(read) => Ok(Some(read)),
-        Err(e) if taken::state(&e).is_some() => Ok(None),
-        Err(e) => Err(io_error("read", path)(e)),
     }
 }

@@ -20,6 +20,7 @@ mod calls;
 mod capabilities;
 mod environment;
 mod error;
+mod fence;
 mod landlock;
 mod listener;
 mod namespace;
@@ -36,11 +37,12 @@ mod variant;
 
 pub use environment::{Clean, clean_environment};
 pub use error::Error;
+pub use fence::Fence;
 pub use landlock::ABI_MIN;
 pub use listener::LoopbackListener;
 pub use probe::{ProbeReport, Tried, probe};
 pub use raw::WipingAllocator;
-pub use report::{Fence, FenceReport, Report, State};
+pub use report::{FenceReport, Report, State};
 
 use policy::Plan;
 use std::os::fd::OwnedFd;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::manifest::Manifest;
-use crate::{Exceptions, Tree, assert_found, assert_none, is_test};
+use crate::{Exceptions, Tree, assert_found, assert_none, is_test, owner};
 
 #[test]
 fn unsafe_code_is_forbidden_or_fenced_in_one_module() {
@@ -86,13 +86,6 @@ fn judged(tree: &Tree) -> impl Iterator<Item = (&str, String)> {
 
 fn is_rust(path: &str) -> bool {
     path.ends_with(".rs")
-}
-
-/// The folder of the crate that a file belongs to.
-fn owner<'a>(path: &str, folders: &[&'a str]) -> &'a str {
-    let holding =
-        folders.iter().filter(|folder| folder.is_empty() || path.starts_with(&format!("{folder}/")));
-    holding.max_by_key(|folder| folder.len()).expect("the root holds every file")
 }
 
 fn unfenced(manifest: &Manifest, files: &[&str]) -> Vec<String> {

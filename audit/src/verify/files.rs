@@ -1,6 +1,6 @@
 //! The other files: copies, derived data, keys, and what does not belong there.
 
-use super::Reading;
+use super::reading::Reading;
 use super::taken::Content;
 use crate::handover;
 use crate::note::{Note, parse_secret};

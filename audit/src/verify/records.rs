@@ -1,13 +1,13 @@
 //! Reading the records: every line hashed, and held against the schema and its neighbours.
 
 use super::clock::Times;
-use super::read;
+use super::taken::present;
 use crate::error::Error;
 use crate::intent::Intents;
 use crate::json::Value;
 use crate::merkle::{Hash, leaf};
 use crate::note::VerifyKey;
-use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, SMALL_BYTES_MAX};
+use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, SMALL_BYTES_MAX, read_limited};
 use crate::record::{FIRST_PREV, Record};
 use crate::report::{Report, Subject};
 use crate::tile;
@@ -81,7 +81,8 @@ pub(super) fn read_all(paths: &Paths, signed: u64, report: &mut Report) -> Resul
         let start = index * SEGMENT_RECORDS;
         let end = signed.min(start + SEGMENT_RECORDS);
         let name = format!("seg/{index:08}.jsonl");
-        let found = read(&paths.segment(index), SEGMENT_BYTES_MAX)?;
+        let path = paths.segment(index);
+        let found = present(read_limited(&path, SEGMENT_BYTES_MAX), &path)?;
         if found.is_none() && gap.is_none() {
             report.broken_file(&name, None, "is missing, no file, or too large");
         }
@@ -226,7 +227,8 @@ impl Records {
         if self.keys.len() == self.starts.len() {
             return Ok(());
         }
-        let bytes = read(&paths.vkeys(), SMALL_BYTES_MAX)?.unwrap_or_default();
+        let path = paths.vkeys();
+        let bytes = present(read_limited(&path, SMALL_BYTES_MAX), &path)?.unwrap_or_default();
         let text = String::from_utf8(bytes).unwrap_or_default();
         let listed: Vec<PublicKey> = text.lines().filter_map(VerifyKey::parse).map(|k| k.key()).collect();
         if listed.len() >= self.starts.len() {

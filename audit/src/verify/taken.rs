@@ -108,11 +108,20 @@ fn read(path: &Path, is_secret: bool) -> Result<(Content, Zeroizing<Vec<u8>>), E
 }
 
 /// What an error of reading says about the file itself; `None` when it could not be read for another reason.
-pub(super) fn state(error: &io::Error) -> Option<Content> {
+fn state(error: &io::Error) -> Option<Content> {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => Some(Content::Missing),
         ErrorKind::InvalidInput | ErrorKind::IsADirectory => Some(Content::Irregular),
         ErrorKind::FileTooLarge => Some(Content::TooLarge),
         _ => None,
+    }
+}
+
+/// What was read; `None` for what the report says of a file that holds nothing.
+pub(super) fn present<T>(read: io::Result<T>, path: &Path) -> Result<Option<T>, Error> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(e) if state(&e).is_some() => Ok(None),
+        Err(e) => Err(io_error("read", path)(e)),
     }
 }

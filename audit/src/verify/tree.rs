@@ -1,6 +1,7 @@
 //! The checkpoints: each root recomputed, each signature checked with the key of its epoch.
 
-use super::{Reading, name_of, open_journal};
+use super::checkpoints::{name_of, open_journal};
+use super::reading::Reading;
 use crate::error::{Error, io_error};
 use crate::journal;
 use crate::merkle::{Frontier, Hash};

@@ -1,6 +1,6 @@
 //! Runs every case of a reference folder and measures the distance to each golden tensor.
 
-use super::Tensors;
+use super::tensors::Tensors;
 use crate::error::quoted;
 use crate::pipeline::{Captions, Pipeline, host};
 use crate::{Error, Picture, Recipe, json, noise, schedule};
