@@ -4,6 +4,7 @@
 //! that shows it a bad example. The exceptions and their reasons are in `tests/tidy.toml`.
 //!
 //! - `edges`: which crate may know which, and what must be in nobody's tree
+//! - `opens`: which files may open one
 //! - `shape`: folders, file names, lengths, what each kind of file has
 //! - `words`: what no source may say
 //! - `circles`: files of one crate name each other in one direction
@@ -22,6 +23,8 @@ mod code;
 mod edges;
 #[path = "tidy/manifest.rs"]
 mod manifest;
+#[path = "tidy/opens.rs"]
+mod opens;
 #[path = "tidy/shape.rs"]
 mod shape;
 #[path = "tidy/words.rs"]

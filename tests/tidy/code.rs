@@ -18,6 +18,8 @@ pub struct Found<'a> {
     pub path: Vec<String>,
     /// The code on its left.
     pub before: &'a str,
+    /// The code on its right.
+    pub after: &'a str,
 }
 
 /// The files without those that only tests compile.
@@ -63,7 +65,9 @@ impl Code {
         let whole = splits.filter(move |(before, at)| {
             !before.ends_with(is_longer) && at.strip_prefix(start).is_some_and(|rest| rest.starts_with("::"))
         });
-        whole.flat_map(|(before, at)| expand(at).into_iter().map(move |(path, _)| Found { path, before }))
+        whole.flat_map(|(before, at)| {
+            expand(at).into_iter().map(move |(path, after)| Found { path, before, after })
+        })
     }
 
     /// What `use` brings here, as it is spelt.
