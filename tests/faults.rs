@@ -5,6 +5,7 @@
 use crate::abuse::{Opened, small};
 use crate::harness::{Home, Ran, is_root_for};
 use crate::http::Request;
+use crate::served::Served;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader};
@@ -140,19 +141,22 @@ fn drawn(opened: &Opened) -> String {
 /// The picture is gone and its key is not, which is said and on record.
 fn erase_with_a_failing_wipe(opened: &Opened, id: &str) {
     // strace counts by thread, and a deletion writes to the anchor twice in one: the new key, then the wipe.
-    let (anchor, pid) = (opened.home.at("state/vault/anchor"), opened.served.pid().to_string());
+    let anchor = opened.home.at("state/vault/anchor");
+    let fault = ["-P", &anchor, "-e", "trace=pwrite64", "-e", "inject=pwrite64:error=EIO:when=2"];
+    let erase = Request::new("DELETE", &format!("/api/v1/images/{id}"));
+    let answer = with_a_fault(&opened.served, &fault, || opened.ask(erase));
+    let problem: Value = serde_json::from_slice(&answer.body).expect("an answer is JSON");
+    assert_eq!((answer.status, &problem["code"]), (500, &json!("unfinished")), "{problem}");
+    assert_eq!(opened.home.count_records(&["vault.key_remains failed"]), 1);
+    let state = opened.ask(Request::get("/api/v1/state")).is(200).json();
+    assert_eq!(state["warnings"], json!(["old_key_remains"]), "{state}");
+    assert_eq!(opened.home.count_records(&["object.erased"]), 0);
+}
+
+/// Acts while strace, told so by its arguments, makes a system call of the running server end otherwise.
+pub fn with_a_fault<T>(served: &Served, fault: &[&str], act: impl FnOnce() -> T) -> T {
     let mut strace = Command::new("strace");
-    strace.args([
-        "-f",
-        "-p",
-        &pid,
-        "-P",
-        &anchor,
-        "-e",
-        "trace=pwrite64",
-        "-e",
-        "inject=pwrite64:error=EIO:when=2",
-    ]);
+    strace.args(["-f", "-p", &served.pid().to_string()]).args(fault);
     let mut strace = strace.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("strace runs");
     let mut said = BufReader::new(strace.stderr.take().expect("it was piped"));
     let mut line = String::new();
@@ -160,16 +164,11 @@ fn erase_with_a_failing_wipe(opened: &Opened, id: &str) {
     assert!(line.contains("attached"), "{line}");
     // Who talks to somebody that nobody hears is stopped.
     let reading = std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-    let answer = opened.ask(Request::new("DELETE", &format!("/api/v1/images/{id}")));
+    let done = act();
     strace.kill().expect("it is ours");
     strace.wait().expect("it is ours");
     reading.join().expect("it reads").expect("it can be read");
-    let problem: Value = serde_json::from_slice(&answer.body).expect("an answer is JSON");
-    assert_eq!((answer.status, &problem["code"]), (500, &json!("unfinished")), "{problem}");
-    assert_eq!(opened.home.count_records(&["vault.key_remains failed"]), 1);
-    let state = opened.ask(Request::get("/api/v1/state")).is(200).json();
-    assert_eq!(state["warnings"], json!(["old_key_remains"]), "{state}");
-    assert_eq!(opened.home.count_records(&["object.erased"]), 0);
+    done
 }
 
 /// Whoever puts an older vault back undoes no erasure, and the refusal keeps the newest vault as it was.
