@@ -1,5 +1,5 @@
 //! The walls between crates: Cargo keeps a crate from importing what its manifest does not name, this keeps the
-//! manifests.
+//! manifests. Licences and sources, which are no matter of one crate, are cargo-deny's: see `deny.toml`.
 
 use crate::manifest::Manifest;
 use crate::{Tree, assert_found, assert_none, run};
@@ -58,20 +58,6 @@ fn nothing_forbidden_lies_deeper_in_a_tree() {
         let packages = cargo_tree(&tree, &["-p", manifest.package(), "-e", "normal,build", "-f", "{p}"]);
         assert_none(forbidden(wall(manifest.package()), &packages));
     }
-}
-
-#[test]
-fn every_licence_is_allowed() {
-    let tree = Tree::of_repository();
-    let lines = cargo_tree(&tree, &["--workspace", "-e", "normal,build", "-f", "{p}\t{l}"]);
-    let allowed = licences(&tree.text("deny.toml").expect("it is text"));
-    assert!(allowed.len() > 5, "{allowed:?}");
-    assert_none(lines.iter().filter_map(|line| refused_licence(line, &allowed)).collect());
-}
-
-#[test]
-fn every_crate_comes_from_the_public_registry() {
-    assert_none(foreign_sources(&Tree::of_repository().text("Cargo.lock").expect("it is text")));
 }
 
 /// `cargo run` builds the program, the tests build the workspace. Were a crate below Burn asked for other features by
@@ -148,49 +134,6 @@ fn forbidden(wall: &Wall, lines: &[String]) -> Vec<String> {
     found.map(|name| format!("{} has {name} in its tree", wall.krate)).collect()
 }
 
-/// No mirror, no other registry, no repository: what has no checksum there is nobody's to check.
-fn foreign_sources(lock: &str) -> Vec<String> {
-    let sources = lock.lines().filter(|line| line.starts_with("source = "));
-    let foreign =
-        sources.filter(|line| *line != "source = \"registry+https://github.com/rust-lang/crates.io-index\"");
-    foreign.map(|line| format!("Cargo.lock: {line}")).collect()
-}
-
-/// The licences that `deny.toml` allows.
-fn licences(deny: &str) -> Vec<String> {
-    let deny = Manifest::parse("deny.toml", deny);
-    let list = deny.value("licenses", "allow").expect("deny.toml has a list of licences");
-    list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
-}
-
-/// `line` is `PACKAGE<tab>SPDX expression`.
-fn refused_licence(line: &str, allowed: &[String]) -> Option<String> {
-    let (package, licence) = line.split_once('\t').expect("the format has a tab");
-    let refused = !allows(&licence.replace('/', " OR "), allowed);
-    refused.then(|| format!("{package}: licence `{licence}` is not on the list in deny.toml"))
-}
-
-/// An SPDX expression: AND binds more tightly than OR, brackets more tightly than both.
-fn allows(expression: &str, allowed: &[String]) -> bool {
-    let expression = expression.trim();
-    if let Some((left, right)) = split_outside_brackets(expression, " OR ") {
-        return allows(left, allowed) || allows(right, allowed);
-    }
-    if let Some((left, right)) = split_outside_brackets(expression, " AND ") {
-        return allows(left, allowed) && allows(right, allowed);
-    }
-    match expression.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
-        Some(inner) => allows(inner, allowed),
-        None => allowed.iter().any(|licence| licence == expression),
-    }
-}
-
-fn split_outside_brackets<'a>(text: &'a str, separator: &str) -> Option<(&'a str, &'a str)> {
-    let depth = |end: usize| text[..end].matches('(').count() - text[..end].matches(')').count();
-    let (at, _) = text.match_indices(separator).find(|(at, _)| depth(*at) == 0)?;
-    Some((&text[..at], &text[at + separator.len()..]))
-}
-
 #[test]
 fn a_wrong_edge_is_found() {
     let text = "[package]\nname = \"vault\"\n[dev-dependencies]\na = { package = \"policy\" }\nserde = \"1\" # labels\n";
@@ -210,8 +153,6 @@ fn a_wrong_edge_is_found() {
 fn a_forbidden_crate_in_a_tree_is_found() {
     let lines = ["sandbox v0.1.0 (/x)", "policy v0.1.0 (/y)", "tokio v1.0.0"].map(str::to_owned);
     assert_found(forbidden(wall("sandbox"), &lines), &["sandbox has tokio"]);
-    let lock = "name = \"a\"\nsource = \"git+https://git.example/a\"\n";
-    assert_found(foreign_sources(lock), &["git.example"]);
 }
 
 #[test]
@@ -222,16 +163,4 @@ fn a_second_burn_is_found() {
     assert_none(compiled_twice(&burn, &program, &program));
     let tests = lines(&["burn-flex v1 ", "half v2 alloc,std", "toml v3 std"]);
     assert_found(compiled_twice(&burn, &program, &tests), &["half v2 alloc,std"]);
-}
-
-#[test]
-fn a_refused_licence_is_found() {
-    let deny = "[bans]\nallow = [\"x\"]\n[licenses]\nallow = [\n    \"MIT\", # why\n    \"Apache-2.0\",\n    \"Unicode-3.0\",\n]\n";
-    let allowed = licences(deny);
-    assert_eq!(allowed, ["MIT", "Apache-2.0", "Unicode-3.0"]);
-    assert_eq!(refused_licence("a v1\tMIT/Apache-2.0", &allowed), None);
-    assert_eq!(refused_licence("a v1\t(MIT OR GPL-3.0) AND Unicode-3.0", &allowed), None);
-    for licence in ["GPL-3.0", "(MIT OR Apache-2.0) AND SSPL-1.0", ""] {
-        assert!(refused_licence(&format!("a v1\t{licence}"), &allowed).is_some(), "{licence}");
-    }
 }
