@@ -14,10 +14,6 @@ use crate::log::{self, Chain};
 use crate::object::{self, NewObject, Part, Sealer};
 use crate::random::{self, Random};
 
-fn target(name: &str) -> Target {
-    Target::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/fuzz").join(name))
-}
-
 fn frozen(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/v1").join(name)).expect("it is there")
 }
@@ -64,7 +60,7 @@ fn encoded(items: &[Item]) -> Vec<u8> {
 
 #[test]
 fn vault_file_without_a_key() {
-    target("vault").seed("frozen", frozen("state/vault")).run(|file| {
+    Target::new("vault").seed("frozen", frozen("state/vault")).run(|file| {
         let Ok(header) = Header::parse(file) else { return false };
         assert_eq!(header.encode(), file[..header.sealed_size()]);
         let Ok(chain) = Chain::walk(&header, file) else { return false };
@@ -87,7 +83,7 @@ fn vault_file_with_its_key() {
     }
     let (_, whole) = log::read(&header, &key, &file).expect("it was just written");
     // Cut after all slots are known, the log is shorter and says nothing else.
-    target("sealed").seed("written", file.clone()).run(|input| {
+    Target::new("sealed").seed("written", file.clone()).run(|input| {
         let Ok(header) = Header::parse(input) else { return false };
         let Ok((chain, index)) = log::read(&header, &key, input) else { return false };
         assert_eq!(input.get(..chain.end as usize), file.get(..chain.end as usize));
@@ -102,7 +98,7 @@ fn vault_file_with_its_key() {
 #[test]
 fn opened_record() {
     let seeds = items(&[SlotId(1)]).into_iter().enumerate();
-    let target = seeds.fold(target("record"), |target, (number, item)| {
+    let target = seeds.fold(Target::new("record"), |target, (number, item)| {
         target.seed(&format!("item {number}"), encoded(&[item]))
     });
     // A mark of one byte is six bytes here, and an item in memory.
@@ -135,7 +131,7 @@ fn object_file() {
     let file = path.join("a.sealed");
     let sealed = fs::read(&file).expect("staged");
     let read = |part, range| object::read(&folder, vault_id, &staged.entry, &staged.key, part, range);
-    target("object").seed("staged", sealed.clone()).memory(256 << 10, 8).run(|input| {
+    Target::new("object").seed("staged", sealed.clone()).memory(256 << 10, 8).run(|input| {
         if let Some(header) = input.first_chunk::<HEADER_BYTES>().and_then(ObjectHeader::parse) {
             assert_eq!(header.encode(), input[..HEADER_BYTES]);
         }

@@ -27,7 +27,7 @@ const WORDS: [&str; 12] = [
 ];
 
 fn target(name: &str) -> Target {
-    Target::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/fuzz").join(name)).words(&WORDS)
+    Target::new(name).words(&WORDS)
 }
 
 fn frozen(name: &str) -> Vec<u8> {

@@ -6,11 +6,6 @@ use crate::tokenizer::Tokenizer;
 use crate::{Error, ModelFolder};
 use bytes::Bytes;
 use fuzz::Target;
-use std::path::Path;
-
-fn target(name: &str) -> Target {
-    Target::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/fuzz").join(name))
-}
 
 #[test]
 fn safetensors_header() {
@@ -26,7 +21,7 @@ fn safetensors_header() {
         "1152921504606846976",
         "\"__metadata__\":{",
     ];
-    target("safetensors").words(&words).run(|file| {
+    Target::new("safetensors").words(&words).run(|file| {
         let read = |count: u64| Ok(Bytes::copy_from_slice(&file[..count as usize]));
         let Ok((head, mut claims)) = header::claims("x", file.len() as u64, 1 << 20, read) else {
             return false;
@@ -70,7 +65,7 @@ fn tokenizer_json() {
     ];
     // The pattern that splits words takes a megabyte by itself. The vocabulary is kept both ways round, and once more
     // while the merges are looked up.
-    target("tokenizer").words(&words).memory(2 << 20, 256).run(|file| {
+    Target::new("tokenizer").words(&words).memory(2 << 20, 256).run(|file| {
         // Cutting a file short and filling it again would wait for the disk.
         let _ = std::fs::remove_file(&path);
         std::fs::write(&path, file).unwrap();

@@ -13,11 +13,6 @@ use base16ct::lower::encode_string as hex;
 use fuzz::Target;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::path::Path;
-
-fn target(name: &str) -> Target {
-    Target::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/fuzz").join(name))
-}
 
 /// Whether a route that takes a `T` with these fields takes this body.
 fn takes<T: DeserializeOwned>(body: &[u8], fields: &[&str]) -> bool {
@@ -51,7 +46,7 @@ fn bodies() {
     ];
     let words =
         ["\"prompt\":", "\"passphrase\":", "\"code\":", "\"ids\":[", "\"all\":", "\"confirm\":", "{}", ","];
-    target("body").words(&words).run(|body| {
+    Target::new("body").words(&words).run(|body| {
         let taken = [
             takes::<Wish>(body, &wish),
             takes::<SetUp>(body, &["code", "passphrase"]),
@@ -100,7 +95,7 @@ fn heads_of_requests() {
         "?limit=",
         "&cursor=",
     ];
-    target("request").words(&words).run(|input| {
+    Target::new("request").words(&words).run(|input| {
         let Some(request) = std::str::from_utf8(input).ok().and_then(request) else { return false };
         drop(Query::<Paging>::try_from_uri(request.uri()));
         if guard.check(&request).is_err() {
@@ -129,7 +124,7 @@ fn heads_of_requests() {
 
 #[test]
 fn ids() {
-    target("id").run(|input| {
+    Target::new("id").run(|input| {
         let Ok(text) = std::str::from_utf8(input) else { return false };
         let Some(id) = unhex(text) else { return false };
         assert_eq!(hex(&id), text);

@@ -5,8 +5,8 @@
 //!
 //! ```no_run
 //! # fn parse(_: &[u8]) -> Option<Vec<u8>> { None }
-//! # let (specimen, folder) = (b"", "testdata/fuzz/note");
-//! fuzz::Target::new(folder).seed("frozen", specimen).run(|input| {
+//! # let specimen = b"";
+//! fuzz::Target::new("note").seed("frozen", specimen).run(|input| {
 //!     let Some(parsed) = parse(input) else { return false };
 //!     assert_eq!(parsed, input, "what is accepted has one spelling");
 //!     true
@@ -47,12 +47,11 @@ pub struct Target {
 }
 
 impl Target {
-    /// A target whose hand-made inputs are the files of the folder `corpus`, and whose name is that folder's.
-    pub fn new(corpus: impl AsRef<Path>) -> Self {
-        let corpus = corpus.as_ref();
-        let name =
-            corpus.file_name().expect("a corpus is a folder with a name").to_string_lossy().into_owned();
-        let mut files: Vec<PathBuf> = std::fs::read_dir(corpus)
+    /// A target of this name, whose hand-made inputs are the files of `testdata/fuzz/NAME` in the crate that has the test.
+    pub fn new(name: &str) -> Self {
+        // A test runs in the folder of its crate.
+        let corpus = Path::new("testdata/fuzz").join(name);
+        let mut files: Vec<PathBuf> = std::fs::read_dir(&corpus)
             .unwrap_or_else(|error| panic!("{}: {error}", corpus.display()))
             .map(|entry| entry.expect("the folder can be listed").path())
             .collect();
@@ -62,7 +61,7 @@ impl Target {
             (path.display().to_string(), bytes)
         };
         let seeds = files.into_iter().map(read).collect();
-        Self { name, seeds, words: Vec::new(), memory: (64 << 10, 64) }
+        Self { name: name.to_owned(), seeds, words: Vec::new(), memory: (64 << 10, 64) }
     }
 
     /// One more input to start from: a frozen specimen, which lies elsewhere, or what this version writes.
