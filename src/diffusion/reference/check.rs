@@ -1,13 +1,13 @@
 //! Runs every case of a reference folder and measures the distance to each golden tensor.
 
 use super::Tensors;
+use crate::drawing::host;
 use crate::error::quoted;
-use crate::pipeline::{Captions, Pipeline, host};
-use crate::{Error, Picture, Recipe, json, noise, schedule};
+use crate::pipeline::Captions;
+use crate::{Error, Picture, Pipeline, Recipe, json, noise, schedule};
 use burn::tensor::{Tensor, TensorData};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 use std::path::Path;
 
 /// Longest `cases.json` in bytes.
@@ -244,18 +244,18 @@ impl Run<'_> {
 
         let mut trace = Vec::new();
         let mut before = noise.clone();
-        let latents = pipeline.sample(noise, captions, recipe, &mut |index, latents, estimate| {
-            let velocity = (before.clone() - estimate.clone()) / sigmas[index as usize - 1];
-            before = latents.clone();
-            trace.push((index, latents.clone(), velocity));
-            ControlFlow::Continue(())
-        })?;
-        for (index, latents, velocity) in trace {
+        let mut sampling = pipeline.sampling(noise, recipe);
+        while let Some(estimate) = pipeline.step(&mut sampling, captions, recipe)? {
+            let velocity = (before - estimate) / sigmas[trace.len()];
+            before = sampling.latents.clone();
+            trace.push((before.clone(), velocity));
+        }
+        for (index, (latents, velocity)) in (1..).zip(trace) {
             self.compare(&format!("latents_step{index}"), &to_vec(latents)?, |_| 1e-3)?;
             self.compare(&format!("velocity_step{index}"), &to_vec(velocity)?, |max| 1e-3 * max.max(1.0))?;
         }
 
-        let decoded = pipeline.decoded(latents, recipe.steps)?;
+        let decoded = pipeline.decoded(sampling.latents, recipe.steps)?;
         self.grey_levels(&decoded, b)?;
         if self.golden.holds("vae_encode_mean") {
             let shape: [usize; 4] = [b, 3, recipe.height as usize, recipe.width as usize];

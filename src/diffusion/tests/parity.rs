@@ -1,6 +1,6 @@
 //! Every golden tensor of both reference folders.
 
-use crate::pipeline::host;
+use crate::drawing::host;
 use crate::place::Precision;
 use crate::reference::{Check, check};
 use crate::{ModelFolder, Pipeline, Place, demo, noise};
