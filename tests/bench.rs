@@ -71,7 +71,7 @@ fn parts(pipeline: &Pipeline) {
     use burn::tensor::{Device, Tensor, TensorData};
     let (tokenizer, text_encoder, transformer, vae) = pipeline.parts();
     let ids = tokenizer.encode("a red apple").unwrap();
-    let latents = noise::randn(1, 16 * 16 * 16);
+    let latents = noise::randn(1, 16 * 16 * 16).unwrap();
     let latents = Tensor::<4>::from_data(TensorData::new(latents, [1, 16, 16, 16]), &Device::flex());
     let embeddings = text_encoder.forward(&ids).unwrap();
     let caption = transformer.caption(embeddings.clone());

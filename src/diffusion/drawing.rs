@@ -1,6 +1,7 @@
 //! A prompt becomes a picture, a piece at a time. Source: the loop of `ZImagePipeline`.
 
 use crate::pipeline::{Captions, Pipeline};
+use crate::room::room;
 use crate::{Error, Recipe, Tokens, noise};
 use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::AvgPoolOptions;
@@ -109,7 +110,7 @@ impl Pipeline {
     /// costs the time of decoding it. `None` if none is left: after the last picture and after an error.
     ///
     /// # Errors
-    /// [`Error::FileChanged`], [`Error::NonFinite`], [`Error::Compute`], or [`Error::ParseConfig`] for a token that is not in
+    /// [`Error::FileChanged`], [`Error::Memory`], [`Error::NonFinite`], [`Error::Compute`], or [`Error::ParseConfig`] for a token that is not in
     /// the vocabulary. The work is over.
     pub fn advance(&self, drawing: &mut Drawing, preview: bool) -> Result<Option<Progress>, Error> {
         // An error or a panic leaves it over, and what it held is dropped.
@@ -135,9 +136,13 @@ impl Pipeline {
         recipe: &Recipe,
         preview: bool,
     ) -> Result<Option<Progress>, Error> {
-        let begun = pictures.sampling.take();
-        let next = || pictures.seeds.next().map(|seed| self.sampling(self.noise(seed, recipe), recipe));
-        let Some(mut sampling) = begun.or_else(next) else { return Ok(None) };
+        let mut sampling = match pictures.sampling.take() {
+            Some(begun) => begun,
+            None => match pictures.seeds.next() {
+                Some(seed) => self.sampling(self.noise(seed, recipe)?, recipe),
+                None => return Ok(None),
+            },
+        };
         if let Some(estimate) = self.step(&mut sampling, &pictures.captions, recipe)? {
             // If the device failed here, the next step says so.
             let preview = if preview { self.preview(&estimate).ok() } else { None };
@@ -153,10 +158,10 @@ impl Pipeline {
     ///
     /// # Shapes
     /// to `[1, c, y, x]`
-    fn noise(&self, seed: u32, recipe: &Recipe) -> Tensor<4> {
+    fn noise(&self, seed: u32, recipe: &Recipe) -> Result<Tensor<4>, Error> {
         let shape = self.latents_shape(recipe, 1);
-        let noise = noise::randn(seed.into(), shape.iter().product());
-        Tensor::from_data(TensorData::new(noise, shape), &self.device)
+        let noise = noise::randn(seed.into(), shape.iter().product())?;
+        Ok(Tensor::from_data(TensorData::new(noise, shape), &self.device))
     }
 
     /// Begins a run of all steps from `latents` of pure noise.
@@ -241,7 +246,8 @@ impl Picture {
         let plane = height * width;
         let planes = &values[item * channels * plane..][..channels * plane];
         let level = |value: f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
-        let rgb = (0..plane).flat_map(|i| [0, 1, 2].map(|c| level(planes[c * plane + i]))).collect();
+        let mut rgb = room(3 * plane)?;
+        rgb.extend((0..plane).flat_map(|i| [0, 1, 2].map(|c| level(planes[c * plane + i]))));
         Ok(Self { width: width as u32, height: height as u32, rgb })
     }
 }

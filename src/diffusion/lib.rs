@@ -39,6 +39,7 @@ mod place;
 pub mod qwen3;
 mod recipe;
 pub mod reference;
+mod room;
 pub mod schedule;
 pub mod tokenizer;
 pub mod vae;

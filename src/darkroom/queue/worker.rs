@@ -2,10 +2,10 @@
 
 use super::Shared;
 use super::table::{Cancel, JobState};
-use crate::Error;
 use crate::checked::Checked;
 use crate::keep::Intent;
 use crate::metadata::Metadata;
+use crate::{Error, Kind};
 use audit::words::GenerateFailure;
 use engine::{Cause, Command, Engine, Pixels, Progress};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -240,6 +240,7 @@ fn failure(error: &Error) -> GenerateFailure {
         },
         Error::Engine(engine::Error::Refused { .. }) => GenerateFailure::Refused,
         Error::EnginePanic => GenerateFailure::EnginePanic,
+        _ if error.kind() == Kind::Memory => GenerateFailure::Memory,
         Error::Encode(_) => GenerateFailure::Encode,
         Error::Vault(vault::Error::DiskFull) => GenerateFailure::DiskFull,
         Error::Vault(_) => GenerateFailure::Vault,

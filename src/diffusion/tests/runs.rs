@@ -138,6 +138,12 @@ fn an_error_in_the_middle_ends_the_work() {
 }
 
 #[test]
+fn noise_that_no_memory_holds_is_an_error() {
+    let error = crate::noise::randn(1, usize::MAX).unwrap_err();
+    assert!(matches!(error, Error::Memory { bytes: u64::MAX }), "{error}");
+}
+
+#[test]
 fn tokens_from_elsewhere_are_checked() {
     let pipeline = demo_pipeline();
     let begin = |prompt: Vec<u32>| {
