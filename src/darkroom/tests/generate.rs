@@ -209,8 +209,15 @@ fn requests_beyond_a_limit_are_refused_with_its_word() {
     for steps in [0, 101, 1000, -1] {
         check(Ask { steps: Some(steps), ..ask() }, allow, R::Steps);
     }
-    for guidance in [-0.1, 0.0004, 100.1, f64::NAN, f64::INFINITY] {
+    for guidance in [-0.1, 0.0004, 1.23456, 2.0001, 0.1 + 0.2, 99.9999, 100.1, f64::NAN, f64::INFINITY] {
         check(Ask { guidance: Some(guidance), ..ask() }, allow, R::Parameter);
+    }
+    // Whatever has three decimals is taken as it is.
+    for milli in 0..=100_000 {
+        let guidance: f64 = format!("{}.{:03}", milli / 1000, milli % 1000).parse().unwrap();
+        let asked = Ask { guidance: Some(guidance), ..ask() };
+        let Ok(request) = Request::parse(asked, &limits(), allow, &model, 0) else { panic!("{guidance}") };
+        assert_eq!(request.recipe.settings.guidance_milli, milli);
     }
     for count in [0, 5, -1, i64::MAX] {
         check(Ask { count: Some(count), ..ask() }, allow, R::Parameter);
