@@ -2,9 +2,9 @@
 
 use crate::boot::memory::Memory;
 use crate::output::Output;
-use diffusion::{Error, LoadProgress, ModelFolder, Pipeline, Place, Tokens};
+use diffusion::{Drawing, Error, LoadProgress, ModelFolder, Pipeline, Place, Tokens};
 use engine::{
-    Cause, Check, Device, Engine, Model, Pixels, Prepared, Progress, Recipe, Reply, Rule, Settings,
+    Cause, Check, Command, Device, Engine, Model, Pixels, Prepared, Progress, Recipe, Rule, Settings,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,17 @@ const STEPS_DEFAULT: u32 = 8;
 pub struct Diffusion {
     checkpoint: Arc<Checkpoint>,
     model: Model,
+    work: Option<Work>,
 }
+
+/// The work that was begun; its memory is given up before its claim to it.
+struct Work {
+    drawing: Drawing,
+    _claim: Claim,
+}
+
+/// Counts the memory of the work in hand as free for the work after it, for as long as it lives.
+struct Claim(Arc<Checkpoint>);
 
 /// A loaded checkpoint, and what it may take.
 struct Checkpoint {
@@ -64,7 +74,20 @@ impl Diffusion {
             steps_default: STEPS_DEFAULT,
         };
         let checkpoint = Checkpoint { pipeline, memory, in_work_bytes: AtomicU64::new(0) };
-        Ok(Self { checkpoint: Arc::new(checkpoint), model })
+        Ok(Self { checkpoint: Arc::new(checkpoint), model, work: None })
+    }
+}
+
+impl Claim {
+    fn new(checkpoint: &Arc<Checkpoint>, bytes: u64) -> Self {
+        checkpoint.in_work_bytes.store(bytes, Ordering::Relaxed);
+        Self(Arc::clone(checkpoint))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.0.in_work_bytes.store(0, Ordering::Relaxed);
     }
 }
 
@@ -104,38 +127,38 @@ impl Engine for Diffusion {
         Arc::clone(&self.checkpoint) as Arc<dyn Check>
     }
 
-    fn generate(
-        &mut self,
-        prepared: &Prepared,
-        tell: &mut dyn FnMut(Progress) -> Reply,
-    ) -> Result<(), engine::Error> {
-        let Checkpoint { pipeline, in_work_bytes, .. } = &*self.checkpoint;
+    fn begin(&mut self, prepared: &Prepared) -> Result<(), engine::Error> {
+        self.work = None;
+        let pipeline = &self.checkpoint.pipeline;
         let recipe = of_settings(&prepared.settings);
         let tokens = Tokens {
             prompt: prepared.tokens.to_vec(),
             negative_prompt: prepared.negative_tokens.as_ref().map(|tokens| tokens.to_vec()),
         };
-        let mut relay = |progress| {
-            let told = match progress {
-                diffusion::Progress::Begun => Progress::Begun,
-                diffusion::Progress::Step(step) => Progress::Step {
-                    picture: step.seed_index,
-                    index: step.index,
-                    preview: step.preview.map(pixels),
-                },
-                diffusion::Progress::Picture(picture, done) => {
-                    Progress::Picture { picture, pixels: pixels(done) }
-                }
-            };
-            match tell(told) {
-                Reply::GoOn { preview } => diffusion::Reply::GoOn { preview },
-                Reply::Cancel => diffusion::Reply::Cancel,
-            }
+        let claim = Claim::new(&self.checkpoint, pipeline.bytes_needed(&recipe));
+        let drawing = pipeline.begin(&recipe, tokens).map_err(engine_error)?;
+        self.work = Some(Work { drawing, _claim: claim });
+        Ok(())
+    }
+
+    fn next(&mut self, command: Command) -> Result<Progress, engine::Error> {
+        // Taken out: with the end, an error or a panic all of it is dropped.
+        let work = self.work.take();
+        let failed = |cause, text: &str| engine::Error::Failed { cause, text: text.into() };
+        let Command::GoOn { preview } = command else {
+            return Err(failed(Cause::Cancelled, "the work was ended before its last picture"));
         };
-        in_work_bytes.store(pipeline.bytes_needed(&recipe), Ordering::Relaxed);
-        let drawn = pipeline.draw(&recipe, &tokens, &mut relay).map_err(engine_error);
-        in_work_bytes.store(0, Ordering::Relaxed);
-        drawn
+        let none = || failed(Cause::Other, "there is no work to go on with");
+        let mut work = work.ok_or_else(none)?;
+        let piece = self.checkpoint.pipeline.advance(&mut work.drawing, preview).map_err(engine_error)?;
+        if !work.drawing.is_over() {
+            self.work = Some(work);
+        }
+        Ok(match piece.ok_or_else(none)? {
+            diffusion::Progress::Prompts => Progress::Prompts,
+            diffusion::Progress::Step { preview } => Progress::Step { preview: preview.map(pixels) },
+            diffusion::Progress::Picture(picture) => Progress::Picture(pixels(picture)),
+        })
     }
 }
 
@@ -168,7 +191,6 @@ fn engine_error(error: Error) -> engine::Error {
         Error::PictureSize { .. } => refused(Rule::Size, text),
         Error::RecipeRange { .. } => refused(Rule::Parameter, text),
         Error::NonFinite { .. } => failed(Cause::NonFinite, text),
-        Error::Cancelled { .. } => failed(Cause::Cancelled, text),
         Error::Memory { .. } => failed(Cause::Memory, text),
         _ => failed(Cause::Other, text),
     }

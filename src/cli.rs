@@ -89,7 +89,7 @@ pub struct Generate {
     /// What guidance leads away from
     #[arg(long, value_name = "TEXT")]
     pub negative: Option<std::ffi::OsString>,
-    /// Guidance scale; 0 is off, as Turbo models want it
+    /// Guidance scale, 0 to 100 with at most three decimals; 0 is off, as Turbo models want it
     #[arg(long, value_name = "G", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
     /// Width and height in pixels, multiples of 16 from 16 to 2048 at most; the model may have a smaller bound

@@ -16,9 +16,8 @@ mod http;
 mod served;
 
 use audit::{Event, Log, SystemClock};
-use diffusion::{Pipeline, Place, Progress, Recipe, demo, noise};
+use diffusion::{Pipeline, Place, Recipe, demo, noise};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -51,13 +50,7 @@ fn pictures(pipeline: &Pipeline, threads: usize) -> Vec<u8> {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for seed in 0..=ROUNDS as u32 {
         let started = Instant::now();
-        let mut tell = |progress: Progress| {
-            if let Progress::Picture(_, picture) = progress {
-                rgb = picture.rgb;
-            }
-            ControlFlow::Continue(())
-        };
-        pipeline.generate(&recipe(seed), &mut tell).unwrap();
+        rgb = pipeline.generate(&recipe(seed)).unwrap().remove(0).rgb;
         if seed > 0 {
             ours.push(started.elapsed().as_secs_f64());
             theirs.extend(peer.as_mut().map(|peer| peer.picture(seed)));
@@ -78,7 +71,7 @@ fn parts(pipeline: &Pipeline) {
     use burn_tensor::{Device, Tensor, TensorData};
     let (tokenizer, text_encoder, transformer, vae) = pipeline.parts();
     let ids = tokenizer.encode("a red apple").unwrap();
-    let latents = noise::randn(1, 16 * 16 * 16);
+    let latents = noise::randn(1, 16 * 16 * 16).unwrap();
     let latents = Tensor::<4>::from_data(TensorData::new(latents, [1, 16, 16, 16]), &Device::flex());
     let embeddings = text_encoder.forward(&ids).unwrap();
     let caption = transformer.caption(embeddings.clone());

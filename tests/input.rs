@@ -151,8 +151,9 @@ fn numbers_out_of_range_are_refused() {
     for count in ["0", "17", "-1"] {
         refused(&home, &["x", "-n", count], "parameter", &[&format!("{count} pictures"), "1 to 16"]);
     }
-    for guidance in ["-1", "101", "NaN", "inf"] {
-        refused(&home, &["x", "--guidance", guidance], "parameter", &["guidance", "0 (off) to 100"]);
+    for guidance in ["-1", "0.0004", "1.23456", "101", "NaN", "inf"] {
+        let said = ["guidance", "0 (off) to 100", "at most three decimals"];
+        refused(&home, &["x", "--guidance", guidance], "parameter", &said);
     }
     home.generate(&["x", "--seed", "4294967295"]).ends(0, &[]);
     home.is_whole(2);

@@ -216,6 +216,7 @@ impl Error {
                 engine::Cause::Memory => Kind::Memory,
                 engine::Cause::NonFinite | engine::Cause::Other => Kind::Engine,
             },
+            Self::Encode(png::EncodingError::IoError(system)) if is_memory(system) => Kind::Memory,
             Self::EnginePanic | Self::Encode(_) => Kind::Engine,
             Self::Vault(error) => vault_kind(error),
             Self::Log(error) => log_kind(error),
@@ -253,10 +254,15 @@ pub(crate) fn is_full(error: &std::io::Error) -> bool {
     }
 }
 
+/// Whether the system gives no memory.
+fn is_memory(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::OutOfMemory
+}
+
 /// Whether an error comes down to memory, a disk, a quota or a limit on the length of files.
 fn lacks_room(error: &(dyn std::error::Error + 'static)) -> Option<Kind> {
     match error.downcast_ref::<std::io::Error>() {
-        Some(system) if system.kind() == std::io::ErrorKind::OutOfMemory => Some(Kind::Memory),
+        Some(system) if is_memory(system) => Some(Kind::Memory),
         Some(system) if is_full(system) => Some(Kind::Disk),
         _ => error.source().and_then(lacks_room),
     }

@@ -6,15 +6,19 @@
 
 use engine::Pixels;
 
+use std::io::{self, Write};
+
 /// Longest side of a sealed preview, in pixels.
 const PREVIEW_SIDE_PX_MAX: u32 = 256;
 
 /// Encodes `pixels` with the marks; `produce_id` is the object's pseudonym in the log.
 ///
 /// # Errors
-/// What the encoder says; with pixels of the stated size it has no reason to.
+/// There is no memory for the PNG ([`io::ErrorKind::OutOfMemory`]). For anything else the encoder has no reason, with
+/// pixels of the stated size.
 pub fn png(pixels: &Pixels, produce_id: &str) -> Result<Vec<u8>, png::EncodingError> {
-    let mut content = Vec::with_capacity(pixels.rgb.len() / 2 + 4096);
+    let mut content = Growing(Vec::new());
+    content.reserve(pixels.rgb.len() / 2 + 4096)?;
     let mut encoder = png::Encoder::new(&mut content, pixels.width, pixels.height);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
@@ -23,7 +27,28 @@ pub fn png(pixels: &Pixels, produce_id: &str) -> Result<Vec<u8>, png::EncodingEr
     let mut writer = encoder.write_header()?;
     writer.write_image_data(&pixels.rgb)?;
     writer.finish()?;
-    Ok(content)
+    Ok(content.0)
+}
+
+/// Bytes that grow as long as the system gives memory for them.
+struct Growing(Vec<u8>);
+
+impl Growing {
+    fn reserve(&mut self, bytes: usize) -> io::Result<()> {
+        self.0.try_reserve(bytes).map_err(|_| io::ErrorKind::OutOfMemory.into())
+    }
+}
+
+impl Write for Growing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.reserve(bytes.len())?;
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The small picture that lists show: at most 256 pixels a side, never larger than the original.
@@ -60,4 +85,17 @@ fn xmp(produce_id: &str) -> String {
 <?xpacket end="r"?>"#,
         bom = '\u{feff}'
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Error, Kind};
+
+    #[test]
+    fn a_png_that_no_memory_holds_is_an_error_of_memory() {
+        let refused = Growing(Vec::new()).reserve(usize::MAX).unwrap_err();
+        let error = Error::from(png::EncodingError::from(refused));
+        assert_eq!(error.kind(), Kind::Memory, "{error}");
+    }
 }

@@ -21,7 +21,7 @@ pub struct Ask {
     pub size: Option<(i64, i64)>,
     /// Transformer evaluations.
     pub steps: Option<i64>,
-    /// Guidance scale; 0 is off.
+    /// Guidance scale, with at most three decimals; 0 is off.
     pub guidance: Option<f64>,
     /// Seed of the first picture; drawn at random if there is none.
     pub seed: Option<i64>,
@@ -103,11 +103,11 @@ impl Request {
         }
         let guidance = ask.guidance.unwrap_or(0.0);
         let guidance_milli = (guidance * 1000.0).round() as u32;
-        // Off and almost off are different pictures.
-        let vanishes = guidance > 0.0 && guidance_milli == 0;
-        if !(0.0..=GUIDANCE_MAX).contains(&guidance) || vanishes {
+        // What is used, sealed and on record is what was asked for: nothing is rounded on the way.
+        let is_exact = f64::from(guidance_milli) / 1000.0 == guidance;
+        if !(0.0..=GUIDANCE_MAX).contains(&guidance) || !is_exact {
             let text = format!(
-                "guidance {guidance} is not possible; ask for 0 (off) to {GUIDANCE_MAX}, in steps of 0.001"
+                "guidance {guidance} is not possible; ask for 0 (off) to {GUIDANCE_MAX}, with at most three decimals"
             );
             return refuse(RequestRefusal::Parameter, text);
         }

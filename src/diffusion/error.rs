@@ -146,14 +146,6 @@ pub enum Error {
         /// Steps of the job.
         step_count: u32,
     },
-    /// The caller asked to stop.
-    #[error("cancelled after {steps_done} of {step_count} steps of a picture")]
-    Cancelled {
-        /// Steps that had finished.
-        steps_done: u32,
-        /// Steps of the job.
-        step_count: u32,
-    },
     /// The device does not exist or cannot be used.
     #[error("{0}")]
     Device(String),

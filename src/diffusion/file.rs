@@ -2,6 +2,7 @@
 //!
 //! This is the only place of the crate that opens a file.
 
+use crate::room::room;
 use crate::{Error, mmap};
 use bytes::Bytes;
 use rustix::fs::{Mode, OFlags};
@@ -67,10 +68,8 @@ impl OpenFile {
     /// # Errors
     /// [`Error::ReadFile`], also if they are not there; [`Error::Memory`].
     pub(crate) fn read(&self, at: u64, count: u64) -> Result<Bytes, Error> {
-        let no_memory = |_| Error::Memory { bytes: count };
         let length = usize::try_from(count).map_err(|_| Error::Memory { bytes: count })?;
-        let mut content = Vec::new();
-        content.try_reserve_exact(length).map_err(no_memory)?;
+        let mut content = room(length)?;
         content.resize(length, 0);
         self.file.read_exact_at(&mut content, at).map_err(|source| self.failed(source))?;
         Ok(content.into())

@@ -10,7 +10,7 @@
 //! | autoencoder (`AutoencoderKL`) | [`vae`] |
 //! | `FlowMatchEulerDiscreteScheduler` | [`schedule`] |
 //! | `torch.randn` | [`noise`] |
-//! | `ZImagePipeline` | [`pipeline`] |
+//! | `ZImagePipeline` | [`pipeline`], and its loop [`Drawing`] |
 //! | the checkpoint's folder and what it may hold | [`folder`], `checkpoint`, `part`, `asked` |
 //! | its files and tensors, checked, hashed and used | `file`, `header`, `loading`, `weights` |
 //!
@@ -23,6 +23,7 @@ mod asked;
 mod checkpoint;
 pub mod demo;
 pub mod dit;
+mod drawing;
 mod error;
 mod file;
 pub mod folder;
@@ -38,15 +39,17 @@ mod place;
 pub mod qwen3;
 mod recipe;
 pub mod reference;
+mod room;
 pub mod schedule;
 pub mod tokenizer;
 pub mod vae;
 mod weights;
 
+pub use drawing::{Drawing, Picture, Progress};
 pub use error::Error;
 pub use folder::ModelFolder;
 pub use loading::LoadProgress;
-pub use pipeline::{Picture, Pipeline, Progress, Reply, Step};
+pub use pipeline::Pipeline;
 pub use place::Place;
 pub use recipe::{Recipe, Tokens};
 

@@ -3,17 +3,23 @@
 //! Source: `at::mt19937` and `normal_fill` in PyTorch's CPU generator. Exact up to the last bits of `ln`,
 //! `sin` and `cos` (3e-7 over the golden values).
 
+use crate::Error;
+use crate::room::room;
 use std::f32::consts::TAU;
 
 /// Standard normal values, as `torch.randn(count, generator=torch.Generator("cpu").manual_seed(seed))` draws them.
 ///
 /// The generator sees the low 32 bits of the seed.
-pub fn randn(seed: u64, count: usize) -> Vec<f32> {
+///
+/// # Errors
+/// [`Error::Memory`].
+pub fn randn(seed: u64, count: usize) -> Result<Vec<f32>, Error> {
     let mut generator = Mt19937::new(seed as u32);
     if count < 16 {
-        return randn_few(&mut generator, count);
+        return Ok(randn_few(&mut generator, count));
     }
-    let mut values: Vec<f32> = (0..count).map(|_| generator.next_uniform()).collect();
+    let mut values = room(count)?;
+    values.extend((0..count).map(|_| generator.next_uniform()));
     for group in values.as_chunks_mut::<16>().0 {
         box_muller_16(group);
     }
@@ -25,7 +31,7 @@ pub fn randn(seed: u64, count: usize) -> Vec<f32> {
             box_muller_16(group);
         }
     }
-    values
+    Ok(values)
 }
 
 /// Sixteen uniform values become sixteen normal ones: value j pairs with value j + 8.

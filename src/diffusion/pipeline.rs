@@ -1,4 +1,4 @@
-//! A prompt becomes a picture. Source: `ZImagePipeline`.
+//! A loaded checkpoint: what it is, what it can do, and what that takes. Source: `ZImagePipeline`.
 
 use crate::checkpoint::{Checkpoint, Parts};
 use crate::dit::{Caption, PIXELS_PER_TOKEN, Transformer};
@@ -8,11 +8,8 @@ use crate::place::Precision;
 use crate::qwen3::TextEncoder;
 use crate::tokenizer::{TOKENS_MAX, Tokenizer};
 use crate::vae::Vae;
-use crate::{Error, ModelFolder, Place, Recipe, Tokens, demo, noise, schedule};
-use burn_tensor::module::avg_pool2d;
-use burn_tensor::ops::AvgPoolOptions;
-use burn_tensor::{Device, Tensor, TensorData};
-use std::ops::ControlFlow;
+use crate::{Error, ModelFolder, Place, Recipe, Tokens, demo, schedule};
+use burn_tensor::Device;
 
 /// Largest width and height in pixels, whatever the checkpoint could do.
 pub const SIDE_PX_MAX: u32 = 2048;
@@ -23,52 +20,6 @@ const PIXELS_PER_LATENT: u32 = 8;
 /// Memory for what does not grow with the picture: tiles of matrix products in each thread, and what the allocator
 /// keeps for later.
 const SCRATCH_BYTES: u64 = 64 << 20;
-/// Longest side of a preview, in latent places.
-const PREVIEW_LATENTS_MAX: usize = 32;
-
-/// A picture: 8-bit RGB, rows from the top, no padding.
-pub struct Picture {
-    /// Width in pixels.
-    pub width: u32,
-    /// Height in pixels.
-    pub height: u32,
-    /// `3 * width * height` bytes.
-    pub rgb: Vec<u8>,
-}
-
-/// What [`Pipeline::draw`] tells its caller: plain data, which could as well come out of another process.
-pub enum Progress {
-    /// The recipe was accepted, and nothing is computed yet.
-    Begun,
-    /// A step has ended.
-    Step(Step),
-    /// A picture is done; it belongs to the seed of this index.
-    Picture(usize, Picture),
-}
-
-/// One finished step of one picture.
-pub struct Step {
-    /// Index of the picture's seed in the recipe.
-    pub seed_index: usize,
-    /// The step, counted from 1.
-    pub index: u32,
-    /// Steps of each picture.
-    pub count: u32,
-    /// A small picture of where this step expects to arrive, if the last reply asked for one.
-    pub preview: Option<Picture>,
-}
-
-/// What the caller answers to each [`Progress`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// Go on; `preview` asks for a small picture with the next step, which costs the time of decoding it.
-    GoOn {
-        /// Is one wanted?
-        preview: bool,
-    },
-    /// End the work.
-    Cancel,
-}
 
 /// A loaded checkpoint, ready to make pictures.
 pub struct Pipeline {
@@ -174,84 +125,8 @@ impl Pipeline {
         Ok(tokens)
     }
 
-    /// Makes the pictures of a recipe without previews: [`Pipeline::tokens`] and [`Pipeline::draw`] in one.
-    ///
-    /// # Errors
-    /// Those of both.
-    pub fn generate(
-        &self,
-        recipe: &Recipe,
-        tell: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
-        self.check(recipe)?;
-        self.draw(recipe, &self.tokens(recipe)?, &mut |progress| match tell(progress) {
-            ControlFlow::Continue(()) => Reply::GoOn { preview: false },
-            ControlFlow::Break(()) => Reply::Cancel,
-        })
-    }
-
-    /// Makes one picture per seed, one after the other, and hands each over as soon as it is done. Of the recipe, the
-    /// numbers count; its texts are the `tokens`.
-    ///
-    /// [`Reply::Cancel`] ends the work within one step. Nothing of the prompt outlives the call.
-    ///
-    /// # Errors
-    /// [`Error::PictureSize`], [`Error::RecipeRange`] or [`Error::PromptTooLong`] before any work;
-    /// [`Error::FileChanged`], [`Error::Cancelled`], [`Error::NonFinite`] or [`Error::Compute`] in the middle of it.
-    pub fn draw(
-        &self,
-        recipe: &Recipe,
-        tokens: &Tokens,
-        tell: &mut dyn FnMut(Progress) -> Reply,
-    ) -> Result<(), Error> {
-        self.check(recipe)?;
-        self.check_tokens(tokens)?;
-        self.check_weights()?;
-        let cancelled = |steps_done| Error::Cancelled { steps_done, step_count: recipe.steps };
-        let mut preview = false;
-        // Whether to go on, and if so, whether with a preview.
-        let mut tell = |progress, preview: &mut bool| match tell(progress) {
-            Reply::GoOn { preview: wanted } => {
-                *preview = wanted;
-                ControlFlow::Continue(())
-            }
-            Reply::Cancel => ControlFlow::Break(()),
-        };
-        if tell(Progress::Begun, &mut preview).is_break() {
-            return Err(cancelled(0));
-        }
-        let captions = self.captions(tokens)?;
-        let shape = self.latents_shape(recipe, 1);
-        for (seed_index, seed) in recipe.seeds.iter().enumerate() {
-            let noise = noise::randn((*seed).into(), shape.iter().product());
-            let noise = Tensor::from_data(TensorData::new(noise, shape), &self.device);
-            let latents = self.sample(noise, &captions, recipe, &mut |index, _, estimate| {
-                // If the device failed here, the next step says so.
-                let small = if preview { self.preview(estimate).ok() } else { None };
-                let step = Step { seed_index, index, count: recipe.steps, preview: small };
-                tell(Progress::Step(step), &mut preview)
-            })?;
-            let done = Picture::new(&self.decoded(latents, recipe.steps)?, 0)?;
-            self.check_weights()?;
-            if tell(Progress::Picture(seed_index, done), &mut preview).is_break() {
-                return Err(cancelled(recipe.steps));
-            }
-        }
-        Ok(())
-    }
-
-    /// A small picture of where a step expects to arrive: the decoder's view of the average-pooled estimate
-    /// `[1, c, y, x]`.
-    fn preview(&self, estimate: &Tensor<4>) -> Result<Picture, Error> {
-        let [_, _, y, x] = estimate.dims();
-        let side = 2.max(y.max(x).div_ceil(PREVIEW_LATENTS_MAX)).min(y).min(x);
-        let options = AvgPoolOptions::new([side, side]).with_stride([side, side]);
-        let pooled = avg_pool2d(estimate.clone(), options);
-        Picture::new(&host(self.vae.decode(pooled))?, 0)
-    }
-
     /// Whether mapped weights are still those that were hashed.
-    fn check_weights(&self) -> Result<(), Error> {
+    pub(crate) fn check_weights(&self) -> Result<(), Error> {
         self.mapped.iter().try_for_each(OpenFile::check_unchanged)
     }
 
@@ -317,13 +192,14 @@ impl Pipeline {
         [n, self.transformer.config().in_channels, places(recipe.height), places(recipe.width)]
     }
 
+    /// What the transformer is handed for these tokens.
     pub(crate) fn captions(&self, tokens: &Tokens) -> Result<Captions, Error> {
         let caption = |ids: &[u32]| Ok(self.transformer.caption(self.text_encoder.forward(ids)?));
         let negative = tokens.negative_prompt.as_deref().map(caption).transpose()?;
         Ok(Captions { positive: caption(&tokens.prompt)?, negative })
     }
 
-    fn check_tokens(&self, tokens: &Tokens) -> Result<(), Error> {
+    pub(crate) fn check_tokens(&self, tokens: &Tokens) -> Result<(), Error> {
         // Positions run from 1 to the padded length, and the image stands one behind.
         let limit = TOKENS_MAX.min(self.transformer.caption_tokens_max());
         let counts =
@@ -336,98 +212,4 @@ impl Pipeline {
             _ => Err(Error::Tokenize),
         }
     }
-
-    /// Runs all steps from `latents` of pure noise. `on_step` sees the step (from 1), the new latents and the
-    /// estimate of the finished ones, and may stop the run.
-    ///
-    /// # Shapes
-    /// `[b, c, y, x]` to the same
-    pub(crate) fn sample(
-        &self,
-        mut latents: Tensor<4>,
-        captions: &Captions,
-        recipe: &Recipe,
-        on_step: &mut dyn FnMut(u32, &Tensor<4>, &Tensor<4>) -> ControlFlow<()>,
-    ) -> Result<Tensor<4>, Error> {
-        let [_, _, y, x] = latents.dims();
-        let sigmas = self.schedule.sigmas(recipe.steps, y * x / 4);
-        for (pair, index) in sigmas.array_windows::<2>().zip(1..) {
-            let [sigma, sigma_next] = *pair;
-            let velocity = self.velocity(&latents, sigma, captions, recipe);
-            let estimate = latents.clone() - velocity.clone() * sigma;
-            latents = latents + velocity * (sigma_next - sigma);
-            if !finite(&host(latents.clone())?)? {
-                return Err(Error::NonFinite { step_index: index, step_count: recipe.steps });
-            }
-            if on_step(index, &latents, &estimate).is_break() {
-                return Err(Error::Cancelled { steps_done: index, step_count: recipe.steps });
-            }
-        }
-        Ok(latents)
-    }
-
-    /// The direction from image to noise at `sigma`, guided if the recipe says so.
-    fn velocity(&self, latents: &Tensor<4>, sigma: f32, captions: &Captions, recipe: &Recipe) -> Tensor<4> {
-        let time = 1.0 - sigma;
-        let positive = self.transformer.forward(latents.clone(), time, &captions.positive);
-        let guided = match &captions.negative {
-            Some(negative) if time <= recipe.guidance_time_max => {
-                let negative = self.transformer.forward(latents.clone(), time, negative);
-                let guided = positive.clone() + (positive.clone() - negative) * recipe.guidance;
-                match recipe.guidance_norm_max {
-                    Some(c) => clamp_norm(guided, &positive, c),
-                    None => guided,
-                }
-            }
-            _ => positive,
-        };
-        -guided
-    }
-
-    /// Pictures of finished latents, values about 0 to 1, checked.
-    pub(crate) fn decoded(&self, latents: Tensor<4>, step_count: u32) -> Result<TensorData, Error> {
-        let data = host(self.vae.decode(latents))?;
-        match finite(&data)? {
-            true => Ok(data),
-            false => Err(Error::NonFinite { step_index: step_count, step_count }),
-        }
-    }
-}
-
-impl Picture {
-    /// Picture `item` of a decoded batch. Source: `clamp(x, 0, 1)`, then `round(255 x)`.
-    ///
-    /// # Shapes
-    /// `[b, 3, y, x]`
-    pub(crate) fn new(decoded: &TensorData, item: usize) -> Result<Self, Error> {
-        let values = decoded.as_slice::<f32>().map_err(|e| Error::Compute(e.to_string()))?;
-        let [_, channels, height, width] = decoded.shape().dims();
-        let plane = height * width;
-        let planes = &values[item * channels * plane..][..channels * plane];
-        let level = |value: f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
-        let rgb = (0..plane).flat_map(|i| [0, 1, 2].map(|c| level(planes[c * plane + i]))).collect();
-        Ok(Self { width: width as u32, height: height as u32, rgb })
-    }
-}
-
-/// Scales each item of `guided` down to at most `factor` times the norm of the same item of `plain`.
-///
-/// # Shapes
-/// `[b, c, y, x]` to the same
-fn clamp_norm(guided: Tensor<4>, plain: &Tensor<4>, factor: f32) -> Tensor<4> {
-    let norm = |x: Tensor<4>| x.square().sum_dim(1).sum_dim(2).sum_dim(3).sqrt(); // [b, 1, 1, 1]
-    let limit = norm(plain.clone()) * factor;
-    let ratio = limit / norm(guided.clone()).clamp_min(f32::MIN_POSITIVE);
-    guided * ratio.clamp_max(1.0)
-}
-
-/// The values of a tensor in f32, read without a panic if the device failed.
-pub(crate) fn host<const D: usize>(x: Tensor<D>) -> Result<TensorData, Error> {
-    let data = x.try_into_data().map_err(|e| Error::Compute(e.to_string()))?;
-    Ok(data.convert::<f32>())
-}
-
-fn finite(data: &TensorData) -> Result<bool, Error> {
-    let values = data.as_slice::<f32>().map_err(|e| Error::Compute(e.to_string()))?;
-    Ok(values.iter().all(|v| v.is_finite()))
 }

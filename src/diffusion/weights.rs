@@ -3,13 +3,15 @@
 //! [`Claims::open`] reads the headers alone and compares them with what the configuration asks for. Only what
 //! passed is mapped, read, hashed or given memory.
 
+use crate::Error;
 use crate::asked::{Asked, Asking};
 use crate::error::quoted;
 use crate::folder::{ModelFile, ModelFolder};
 use crate::header::{self, Claim};
 use crate::layers::{Conv2d, GroupNorm, Linear, RmsNorm};
 use crate::loading::Loading;
-use crate::{Error, place::Precision};
+use crate::place::Precision;
+use crate::room::room;
 use burn_tensor::{AllocationProperty, Bytes, DType, Device, Tensor, TensorData, f16};
 use safetensors::Dtype;
 use serde::Deserialize;
@@ -314,14 +316,6 @@ impl Stored {
         };
         Ok((TensorData::from_bytes(content, self.shape, dtype), dtype))
     }
-}
-
-/// An empty list with room for `count` elements.
-fn room<T>(count: usize) -> Result<Vec<T>, Error> {
-    let mut list = Vec::new();
-    let no_memory = |_| Error::Memory { bytes: (count * size_of::<T>()) as u64 };
-    list.try_reserve_exact(count).map_err(no_memory)?;
-    Ok(list)
 }
 
 fn pairs(content: &[u8]) -> impl Iterator<Item = [u8; 2]> {

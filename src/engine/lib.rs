@@ -1,10 +1,12 @@
 //! The seam between whoever keeps pictures and whatever makes them: a recipe in, steps and pixels out.
 //!
-//! All that crosses it is plain data, so that an engine may move to a process of its own. Belongs here: that data and the
-//! two traits. Does not belong here: records, requests, tensors; this crate names nothing else of ours.
+//! All that crosses it is plain data, a question and its answer at a time, so that an engine may move to a process of its
+//! own. Belongs here: that data and the two traits. Does not belong here: records, requests, tensors; this crate names
+//! nothing else of ours.
 //!
 //! A request crosses twice. [`Check::check`] turns its text into tokens and says what the model cannot do; it may be
-//! asked while a picture is in work. [`Engine::generate`] takes the tokens, never the text.
+//! asked while a picture is in work. [`Engine::begin`] takes the tokens, never the text, and [`Engine::next`] is then
+//! called once for each piece of the work: nothing is computed between two calls, so whoever asks sets the pace.
 
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -82,38 +84,30 @@ pub struct Pixels {
     pub rgb: Vec<u8>,
 }
 
-/// What an engine tells while it works.
+/// What an engine is told at each piece of its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Compute the next piece.
+    GoOn {
+        /// With a small picture, if the piece is a step; that costs time.
+        preview: bool,
+    },
+    /// End the work, and keep nothing of it.
+    End,
+}
+
+/// A piece of work that is done. The pieces come in one order, whose numbers whoever asks counts himself: the prompts,
+/// and then for each picture its steps and its pixels.
 pub enum Progress {
-    /// Work begins.
-    Begun,
+    /// The prompts have been read, and are gone but for what the model makes of them.
+    Prompts,
     /// A step has ended.
     Step {
-        /// Index of the picture in the recipe.
-        picture: usize,
-        /// The step, counted from 1.
-        index: u32,
-        /// A small picture of where this step expects to arrive, if one was asked for.
+        /// A small picture of where this step expects to arrive, if one was asked for and could be made.
         preview: Option<Pixels>,
     },
     /// A picture is done.
-    Picture {
-        /// Its index in the recipe.
-        picture: usize,
-        /// Its pixels.
-        pixels: Pixels,
-    },
-}
-
-/// What an engine is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// Go on; `preview` asks for a small picture with the next step, which costs time.
-    GoOn {
-        /// Is one wanted?
-        preview: bool,
-    },
-    /// End the work within one step.
-    Cancel,
+    Picture(Pixels),
 }
 
 /// Why an engine made no picture. The text never repeats the prompt.
@@ -155,7 +149,7 @@ pub enum Rule {
 /// Why work ended without its pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// [`Reply::Cancel`].
+    /// [`Command::End`].
     Cancelled,
     /// A value was not finite.
     NonFinite,
@@ -182,11 +176,16 @@ pub trait Engine: Send {
     /// What can be asked beside its work.
     fn checker(&self) -> Arc<dyn Check>;
 
-    /// Makes one picture per seed, in order, and hands each over as soon as it is done. [`Reply::Cancel`] ends it within
-    /// one step. Nothing of the recipe outlives the call.
+    /// Takes up work: one picture per seed, in order. Nothing is computed yet. Earlier work that has not ended is dropped.
     ///
     /// # Errors
-    /// [`Error`].
-    fn generate(&mut self, prepared: &Prepared, tell: &mut dyn FnMut(Progress) -> Reply)
-    -> Result<(), Error>;
+    /// [`Error`]; there is no work then.
+    fn begin(&mut self, prepared: &Prepared) -> Result<(), Error>;
+
+    /// Computes the next piece. The work is over with its last picture, with an error and with [`Command::End`], and
+    /// nothing of it is kept then.
+    ///
+    /// # Errors
+    /// [`Error`]: of [`Cause::Cancelled`] for [`Command::End`], of [`Cause::Other`] if there is no work.
+    fn next(&mut self, command: Command) -> Result<Progress, Error>;
 }

@@ -124,7 +124,8 @@ pub(crate) fn open_range<S: Source + ?Sized>(
     }
     let last = total / CHUNK_BYTES;
     let (first, final_) = (from / CHUNK_BYTES, until.saturating_sub(1).max(from) / CHUNK_BYTES);
-    let mut out = Zeroizing::new(Vec::with_capacity(bytes as usize));
+    let mut out = Zeroizing::new(Vec::new());
+    out.try_reserve_exact(bytes as usize).map_err(|_| Broken::Io(io::ErrorKind::OutOfMemory.into()))?;
     let mut chunk = Zeroizing::new(Vec::with_capacity(STRIDE as usize));
     if final_ != last {
         derived.read_chunk(source, last, &mut chunk)?;

@@ -10,6 +10,7 @@ use diffusion::reference::{Check, Measured, check};
 use diffusion::{ModelFolder, Pipeline, Place, demo};
 use sandbox::Clean;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// Runs the verb.
 ///
@@ -72,15 +73,8 @@ fn fences(clean: Clean, global: &Global, out: &Output) -> Done {
         guidance_time_max: 1.0,
         seeds: vec![42],
     };
-    let mut colours = std::collections::BTreeSet::new();
-    pipeline
-        .generate(&recipe, &mut |progress| {
-            if let diffusion::Progress::Picture(_, picture) = progress {
-                colours.extend(picture.rgb.chunks(3).map(<[u8]>::to_vec));
-            }
-            std::ops::ControlFlow::Continue(())
-        })
-        .map_err(|e| Failure::new(Code::Integrity, e))?;
+    let pictures = pipeline.generate(&recipe).map_err(|e| Failure::new(Code::Integrity, e))?;
+    let colours: BTreeSet<&[u8]> = pictures.iter().flat_map(|picture| picture.rgb.chunks(3)).collect();
     let lively = colours.len() > 100;
     out.data(&format!("the demo model made a picture of {} colours\n", colours.len()));
     out.object(

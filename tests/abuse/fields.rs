@@ -104,7 +104,7 @@ fn jobs() -> Vec<Case> {
     for steps in [0, -1, 101, NUMBER, i64::MAX, i64::MIN] {
         cases.push(case(with("steps", json!(steps)), 422, "steps"));
     }
-    for guidance in [json!(-0.001), json!(100.001), json!(NUMBER), json!(1e300)] {
+    for guidance in [json!(-0.001), json!(1.23456), json!(100.001), json!(NUMBER), json!(1e300)] {
         cases.push(case(with("guidance", guidance), 422, "parameter"));
     }
     for count in [0, -1, 17, NUMBER, i64::MAX, i64::MIN] {

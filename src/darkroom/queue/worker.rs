@@ -2,12 +2,12 @@
 
 use super::Shared;
 use super::table::{Cancel, JobState};
-use crate::Error;
 use crate::checked::Checked;
 use crate::keep::Intent;
 use crate::metadata::Metadata;
+use crate::{Error, Kind};
 use audit::words::GenerateFailure;
-use engine::{Cause, Engine, Pixels, Progress, Reply};
+use engine::{Cause, Command, Engine, Pixels, Progress};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -43,17 +43,13 @@ impl Shared {
 
     /// Carries out what is on record, and puts its outcome there.
     fn carry_out(&self, engine: &mut dyn Engine, checked: &Checked, intent: &Intent) {
-        let mut run =
-            Run { shared: self, checked, intent, done: 0, failure: None, previews: Previews::new() };
-        // The engine's own state is plain weights; what a panic leaves of the job is dropped here.
-        let ended = catch_unwind(AssertUnwindSafe(|| {
-            engine.generate(&checked.prepared, &mut |progress| run.hear(progress))
-        }));
-        let outcome = match (run.failure.take(), ended) {
-            (Some(error), _) => Err(error),
-            (None, Err(_)) => Err(Error::EnginePanic),
-            (None, Ok(result)) => result.map_err(Error::from),
-        };
+        let mut run = Run { shared: self, checked, intent, done: 0, step: 0, previews: Previews::new() };
+        let drawn = catch_unwind(AssertUnwindSafe(|| run.draw(engine)));
+        let outcome = drawn.unwrap_or(Err(Error::EnginePanic));
+        if outcome.is_err() {
+            // What failed may be ours: then the engine holds its half of the work still. Its own state is plain weights.
+            let _ = catch_unwind(AssertUnwindSafe(|| engine.next(Command::End)));
+        }
         let done = run.done;
         let cancel = self.table().find(intent.job).ok().and_then(|entry| entry.cancel);
         let recorded = catch_unwind(AssertUnwindSafe(|| self.record_end(intent, &outcome, done, cancel)));
@@ -122,59 +118,65 @@ struct Run<'a> {
     intent: &'a Intent,
     /// Pictures on record.
     done: usize,
-    failure: Option<Error>,
+    /// Steps of the one in work.
+    step: u32,
     previews: Previews,
 }
 
 impl Run<'_> {
-    fn hear(&mut self, progress: Progress) -> Reply {
-        let id = self.intent.job;
-        let mut cancelled = false;
+    /// Asks for one piece after the other until all pictures are on record.
+    fn draw(&mut self, engine: &mut dyn Engine) -> Result<(), Error> {
+        engine.begin(&self.checked.prepared)?;
+        let mut cancelled = self.is_cancelled();
+        while self.done < self.checked.count() {
+            let watched = self.shared.watchers.load(Ordering::Relaxed) > 0;
+            let progress = match cancelled {
+                true => engine.next(Command::End),
+                false => engine.next(Command::GoOn { preview: self.previews.wants(watched) }),
+            };
+            cancelled = self.hear(progress?)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a piece of the work; whether somebody has cancelled the request by then.
+    fn hear(&mut self, progress: Progress) -> Result<bool, Error> {
         match progress {
-            Progress::Begun => self.shared.update(id, |entry| cancelled = entry.cancel.is_some()),
-            Progress::Step { picture, index, preview } => {
-                let pixels = preview.map(Arc::new);
-                self.shared.update(id, |entry| {
-                    (entry.job.picture, entry.job.step) = (picture, index);
-                    if pixels.is_some() {
+            Progress::Prompts => Ok(self.is_cancelled()),
+            Progress::Step { preview } => {
+                self.previews.came(preview.is_some());
+                self.step += 1;
+                let (picture, step) = (self.done, self.step);
+                let mut cancelled = false;
+                self.shared.update(self.intent.job, |entry| {
+                    (entry.job.picture, entry.job.step) = (picture, step);
+                    if let Some(pixels) = preview {
                         entry.job.preview += 1;
-                        entry.preview = pixels;
+                        entry.preview = Some(Arc::new(pixels));
                     }
                     cancelled = entry.cancel.is_some();
                 });
+                Ok(cancelled)
             }
             // The decoder takes a while, and who cancels meanwhile means this picture.
-            Progress::Picture { picture, pixels } => {
-                self.shared.update(id, |entry| cancelled = entry.cancel.is_some());
-                if !cancelled {
-                    match self.keep(picture, pixels) {
-                        // With the last picture on record there is nothing left to cancel.
-                        Ok(was_cancelled) => cancelled = was_cancelled && self.done < self.checked.count(),
-                        Err(error) => {
-                            self.failure = Some(error);
-                            return Reply::Cancel;
-                        }
-                    }
-                }
-            }
-        }
-        match cancelled {
-            true => Reply::Cancel,
-            false => {
-                Reply::GoOn { preview: self.previews.next(self.shared.watchers.load(Ordering::Relaxed) > 0) }
-            }
+            Progress::Picture(_) if self.is_cancelled() => Ok(true),
+            Progress::Picture(pixels) => self.keep(pixels),
         }
     }
 
+    fn is_cancelled(&self) -> bool {
+        self.shared.table().find(self.intent.job).is_ok_and(|entry| entry.cancel.is_some())
+    }
+
     /// Seals and records a picture; whether somebody has cancelled the request by then.
-    fn keep(&mut self, picture: usize, pixels: Pixels) -> Result<bool, Error> {
+    fn keep(&mut self, pixels: Pixels) -> Result<bool, Error> {
         let (shared, intent) = (self.shared, self.intent);
         let draft = shared.with(|darkroom| darkroom.draft(intent))?;
         let (slot, digest) = (intent.who.slot, &shared.model.digest);
-        let metadata = Metadata::new(self.checked, picture, intent.job, slot, digest);
+        let metadata = Metadata::new(self.checked, self.done, intent.job, slot, digest);
         let sealed = draft.seal(pixels, metadata)?;
         let summary = shared.with(|darkroom| darkroom.keep(intent, sealed))?;
-        self.done += 1;
+        (self.done, self.step) = (self.done + 1, 0);
         shared.table().pictures_version += 1;
         let mut cancelled = false;
         shared.update(intent.job, |entry| {
@@ -185,29 +187,30 @@ impl Run<'_> {
     }
 }
 
-/// When a preview is asked for. It is asked for one step ahead.
+/// When a preview is asked for.
 struct Previews {
     not_before: Instant,
-    asked: bool,
-    heard: Instant,
+    asked: Instant,
 }
 
 impl Previews {
     fn new() -> Self {
         let now = Instant::now();
-        Self { not_before: now, asked: false, heard: now }
+        Self { not_before: now, asked: now }
     }
 
     /// Whether the next step should bring one.
-    fn next(&mut self, watched: bool) -> bool {
-        let now = Instant::now();
-        if self.asked {
-            // What a step with a preview took bounds what the preview took.
-            self.not_before = now + PREVIEW_INTERVAL.max((now - self.heard) * (PREVIEW_PAUSE - 1));
+    fn wants(&mut self, watched: bool) -> bool {
+        self.asked = Instant::now();
+        watched && self.asked >= self.not_before
+    }
+
+    /// A step has ended. What one with a preview took bounds what the preview took.
+    fn came(&mut self, with_preview: bool) {
+        if with_preview {
+            let now = Instant::now();
+            self.not_before = now + PREVIEW_INTERVAL.max((now - self.asked) * (PREVIEW_PAUSE - 1));
         }
-        self.heard = now;
-        self.asked = watched && now >= self.not_before;
-        self.asked
     }
 }
 
@@ -237,6 +240,7 @@ fn failure(error: &Error) -> GenerateFailure {
         },
         Error::Engine(engine::Error::Refused { .. }) => GenerateFailure::Refused,
         Error::EnginePanic => GenerateFailure::EnginePanic,
+        _ if error.kind() == Kind::Memory => GenerateFailure::Memory,
         Error::Encode(_) => GenerateFailure::Encode,
         Error::Vault(vault::Error::DiskFull) => GenerateFailure::DiskFull,
         Error::Vault(_) => GenerateFailure::Vault,

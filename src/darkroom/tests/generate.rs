@@ -59,15 +59,15 @@ fn a_non_finite_picture_is_never_sealed() {
 }
 
 /// Cancels a request for `count` pictures as soon as the engine tells what `at` says yes to.
-fn cancelled(home: &Home, count: i64, at: fn(&Progress) -> bool) -> Room {
+fn cancelled(home: &Home, count: i64, at: fn(u32, &Progress) -> bool) -> Room {
     let mut darkroom = home.unlocked();
     let who = darkroom.who;
     // The engine tells of it and waits until the request is cancelled.
     let (told, tell) = std::sync::mpsc::channel();
     let (go, on) = std::sync::mpsc::channel();
     let on = Mutex::new(on);
-    let hear = Box::new(move |progress: &Progress| {
-        if at(progress) {
+    let hear = Box::new(move |steps, progress: &Progress| {
+        if at(steps, progress) {
             told.send(()).unwrap();
             on.lock().unwrap().recv().unwrap();
         }
@@ -89,7 +89,7 @@ fn cancelled(home: &Home, count: i64, at: fn(&Progress) -> bool) -> Room {
 #[test]
 fn cancelling_keeps_what_is_on_record_already() {
     let home = Home::new();
-    let darkroom = cancelled(&home, 3, |told| matches!(told, Progress::Step { picture: 1, index: 1, .. }));
+    let darkroom = cancelled(&home, 3, |steps, told| steps == 3 && matches!(told, Progress::Step { .. }));
     assert_eq!(darkroom.pictures().len(), 1);
     let failed = home.records().into_iter().find(|(name, _)| name == "generate.failed").unwrap();
     assert!(failed.1.contains("reason=cancelled") && failed.1.contains("images=1"), "{}", failed.1);
@@ -98,9 +98,46 @@ fn cancelling_keeps_what_is_on_record_already() {
 #[test]
 fn cancelling_while_it_is_decoded_means_this_picture() {
     let home = Home::new();
-    let darkroom = cancelled(&home, 1, |told| matches!(told, Progress::Picture { .. }));
+    let darkroom = cancelled(&home, 1, |_, told| matches!(told, Progress::Picture(_)));
     assert!(darkroom.pictures().is_empty());
     assert!(home.records().iter().any(|(_, line)| line.contains("reason=cancelled")));
+}
+
+#[test]
+fn who_cancels_while_the_prompts_are_read_costs_no_step() {
+    let home = Home::new();
+    let darkroom = cancelled(&home, 1, |steps, told| {
+        assert_eq!(steps, 0, "a step was computed");
+        matches!(told, Progress::Prompts)
+    });
+    assert!(darkroom.pictures().is_empty());
+    let failed = home.records().into_iter().find(|(name, _)| name == "generate.failed").unwrap();
+    assert!(failed.1.contains("reason=cancelled") && failed.1.contains("images=0"), "{}", failed.1);
+}
+
+#[test]
+fn however_a_request_ends_the_engine_holds_nothing_of_it() {
+    let crash = |after| move || crash_at(after, 1);
+    let ends: [(Mood, i64, &dyn Fn()); 5] = [
+        (Mood::Works, 2, &|| ()),
+        (Mood::Panics, 2, &|| ()),
+        (Mood::NonFinite, 2, &|| ()),
+        // These fail on our side of the seam, with a picture still to come.
+        (Mood::Works, 2, &crash(After::Picture)),
+        (Mood::Works, 2, &crash(After::Recorded)),
+    ];
+    for (i, (mood, count, arrange)) in ends.into_iter().enumerate() {
+        let home = Home::new();
+        let mut darkroom = home.unlocked();
+        let engine = TestEngine::new(mood);
+        let held = Arc::downgrade(&engine.held);
+        arrange();
+        let made = queued(&mut darkroom, ask(count), engine, |_| {
+            // The engine's own handle is the one that is left.
+            assert_eq!(held.strong_count(), 1, "case {i}");
+        });
+        assert_eq!(made.is_ok(), i == 0, "case {i}");
+    }
 }
 
 #[test]
@@ -172,8 +209,15 @@ fn requests_beyond_a_limit_are_refused_with_its_word() {
     for steps in [0, 101, 1000, -1] {
         check(Ask { steps: Some(steps), ..ask() }, allow, R::Steps);
     }
-    for guidance in [-0.1, 0.0004, 100.1, f64::NAN, f64::INFINITY] {
+    for guidance in [-0.1, 0.0004, 1.23456, 2.0001, 0.1 + 0.2, 99.9999, 100.1, f64::NAN, f64::INFINITY] {
         check(Ask { guidance: Some(guidance), ..ask() }, allow, R::Parameter);
+    }
+    // Whatever has three decimals is taken as it is.
+    for milli in 0..=100_000 {
+        let guidance: f64 = format!("{}.{:03}", milli / 1000, milli % 1000).parse().unwrap();
+        let asked = Ask { guidance: Some(guidance), ..ask() };
+        let Ok(request) = Request::parse(asked, &limits(), allow, &model, 0) else { panic!("{guidance}") };
+        assert_eq!(request.recipe.settings.guidance_milli, milli);
     }
     for count in [0, 5, -1, i64::MAX] {
         check(Ask { count: Some(count), ..ask() }, allow, R::Parameter);

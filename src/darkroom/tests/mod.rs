@@ -12,7 +12,7 @@ use crate::step::{After, CRASH};
 use crate::{Ask, Darkroom, Door, Engine, Error, Model, Pixels, Places, Queue, Rules, Start, Summary, Who};
 use audit::SystemClock;
 use audit::words::StopReason;
-use engine::{Cause, Check, Device, Prepared, Progress, Recipe, Reply, Rule};
+use engine::{Cause, Check, Command, Device, Prepared, Progress, Recipe, Rule, Settings};
 use policy::{Erase, KeepPrompts};
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
@@ -145,9 +145,25 @@ struct TestEngine {
     mood: Mood,
     /// One word from here per step, if a test wants to say when.
     steps: Option<Mutex<std::sync::mpsc::Receiver<()>>>,
-    /// Called with everything that the engine tells, before it does.
-    hear: Box<dyn Fn(&Progress) + Send>,
+    /// Called with every piece of the work before it is handed over, and with the number of steps before it.
+    hear: Box<dyn Fn(u32, &Progress) + Send>,
     calls: Arc<AtomicU32>,
+    work: Option<TestWork>,
+    /// How much work is held.
+    held: Arc<()>,
+}
+
+struct TestWork {
+    settings: Settings,
+    tokens: Vec<u32>,
+    /// Whether the prompts have been read.
+    prompts_read: bool,
+    pictures: usize,
+    /// Steps of all pictures.
+    steps: u32,
+    /// Steps of the picture in work.
+    step: u32,
+    _held: Arc<()>,
 }
 
 impl TestEngine {
@@ -161,7 +177,15 @@ impl TestEngine {
             side_px_max: 4096,
             steps_default: 2,
         };
-        Self { model, mood, steps: None, hear: Box::new(|_| ()), calls: Arc::default() }
+        Self {
+            model,
+            mood,
+            steps: None,
+            hear: Box::new(|_, _| ()),
+            calls: Arc::default(),
+            work: None,
+            held: Arc::default(),
+        }
     }
 }
 
@@ -190,45 +214,53 @@ impl Engine for TestEngine {
         Arc::new(self.mood)
     }
 
-    fn generate(
-        &mut self,
-        prepared: &Prepared,
-        tell: &mut dyn FnMut(Progress) -> Reply,
-    ) -> Result<(), engine::Error> {
+    fn begin(&mut self, prepared: &Prepared) -> Result<(), engine::Error> {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let failed = |cause, text: &str| Err(engine::Error::Failed { cause, text: text.into() });
-        let mut tell = |progress: Progress| {
-            (self.hear)(&progress);
-            tell(progress)
+        let (settings, tokens) = (prepared.settings.clone(), prepared.tokens.to_vec());
+        let _held = Arc::clone(&self.held);
+        self.work =
+            Some(TestWork { settings, tokens, prompts_read: false, pictures: 0, steps: 0, step: 0, _held });
+        Ok(())
+    }
+
+    fn next(&mut self, command: Command) -> Result<Progress, engine::Error> {
+        let failed = |cause, text: &str| engine::Error::Failed { cause, text: text.into() };
+        let Command::GoOn { preview } = command else {
+            self.work = None;
+            return Err(failed(Cause::Cancelled, "cancelled"));
         };
-        let mut reply = tell(Progress::Begun);
-        let (width, height) = (prepared.settings.width, prepared.settings.height);
-        for (picture, seed) in prepared.settings.seeds.iter().enumerate() {
-            for index in 1..=prepared.settings.steps {
-                let Reply::GoOn { preview } = reply else { return failed(Cause::Cancelled, "cancelled") };
-                if let Some(steps) = &self.steps
-                    && steps.lock().unwrap().recv().is_err()
-                {
-                    return failed(Cause::Other, "the test is over");
-                }
-                let preview = preview.then(|| Pixels { width: 1, height: 1, rgb: vec![index as u8; 3] });
-                reply = tell(Progress::Step { picture, index, preview });
+        // Kept after an error, too: it is not for the engine alone to see that it is dropped.
+        let work = self.work.as_mut().unwrap();
+        let Settings { width, height, steps, seeds, .. } = &work.settings;
+        let progress = if !std::mem::replace(&mut work.prompts_read, true) {
+            Progress::Prompts
+        } else if work.step < *steps {
+            if let Some(steps) = &self.steps
+                && steps.lock().unwrap().recv().is_err()
+            {
+                return Err(failed(Cause::Other, "the test is over"));
             }
-            if reply == Reply::Cancel {
-                return failed(Cause::Cancelled, "cancelled");
-            }
+            work.step += 1;
+            work.steps += 1;
+            let rgb = vec![work.step as u8; 3];
+            Progress::Step { preview: preview.then_some(Pixels { width: 1, height: 1, rgb }) }
+        } else {
             match self.mood {
-                Mood::Panics => panic!("the engine's own panic repeats {:?}", *prepared.tokens),
-                Mood::NonFinite => return failed(Cause::NonFinite, "not finite at step 1"),
+                Mood::Panics => panic!("the engine's own panic repeats {:?}", work.tokens),
+                Mood::NonFinite => return Err(failed(Cause::NonFinite, "not finite at step 1")),
                 _ => {}
             }
+            let seed = seeds[work.pictures];
             let rgb = (0..3 * width * height).map(|i| (i * 7 + seed) as u8).collect();
-            reply = tell(Progress::Picture { picture, pixels: Pixels { width, height, rgb } });
-            if reply == Reply::Cancel {
-                return failed(Cause::Cancelled, "cancelled");
-            }
+            let pixels = Pixels { width: *width, height: *height, rgb };
+            (work.pictures, work.step) = (work.pictures + 1, 0);
+            Progress::Picture(pixels)
+        };
+        (self.hear)(work.steps, &progress);
+        if work.pictures == work.settings.seeds.len() {
+            self.work = None;
         }
-        Ok(())
+        Ok(progress)
     }
 }
 
@@ -263,6 +295,16 @@ fn generate(room: &mut Room, count: i64, mood: Mood) -> Result<Vec<Summary>, Err
 
 /// The way of every door: check, submit, wait.
 fn generate_with(room: &mut Room, ask: Ask, engine: TestEngine) -> Result<Vec<Summary>, Error> {
+    queued(room, ask, engine, |_| ())
+}
+
+/// The same, with a look at the queue when the request has ended.
+fn queued(
+    room: &mut Room,
+    ask: Ask,
+    engine: TestEngine,
+    look: impl FnOnce(&Queue),
+) -> Result<Vec<Summary>, Error> {
     let who = room.who;
     let queue = Queue::start(room.darkroom.take().unwrap(), Box::new(engine), rules(), || ()).unwrap();
     let ended =
@@ -275,6 +317,7 @@ fn generate_with(room: &mut Room, ask: Ask, engine: TestEngine) -> Result<Vec<Su
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
         });
+    look(&queue);
     room.darkroom = Some(queue.into_darkroom());
     let job = ended?;
     if let Some(error) = job.error {

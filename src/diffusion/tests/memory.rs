@@ -3,7 +3,6 @@
 use crate::checkpoint::Checkpoint;
 use crate::place::Precision;
 use crate::{Pipeline, Place, Recipe, demo};
-use std::ops::ControlFlow::Continue;
 
 /// Bytes of memory that this process has in use, or had at its fullest since the last [`reset`].
 fn bytes(key: &str) -> u64 {
@@ -38,7 +37,7 @@ fn picture(side: u32, guidance: f32) -> (u64, u64) {
         guidance_time_max: 1.0,
         seeds: vec![1],
     };
-    let (taken, ()) = fullest(|| pipeline.generate(&recipe, &mut |_| Continue(())).unwrap());
+    let (taken, _pictures) = fullest(|| pipeline.generate(&recipe).unwrap());
     (taken, pipeline.bytes_needed(&recipe))
 }
 

@@ -1,6 +1,6 @@
 //! Every golden tensor of both reference folders.
 
-use crate::pipeline::host;
+use crate::drawing::host;
 use crate::place::Precision;
 use crate::reference::{Check, check};
 use crate::{ModelFolder, Pipeline, Place, demo, noise};
@@ -39,7 +39,7 @@ fn distance(precision: Precision) -> f64 {
             Pipeline::load_with(&demo::folder(), Place::Cpu, |_| precision, u64::MAX, &mut |_| ()).unwrap();
         let ids = pipeline.tokenizer.encode("a red apple").unwrap();
         let caption = pipeline.transformer.caption(pipeline.text_encoder.forward(&ids).unwrap());
-        let noise = TensorData::new(noise::randn(42, 4096), [1, 16, 16, 16]);
+        let noise = TensorData::new(noise::randn(42, 4096).unwrap(), [1, 16, 16, 16]);
         let noise = Tensor::from_data(noise, &pipeline.device);
         host(pipeline.transformer.forward(noise, 0.37, &caption)).unwrap().try_to_vec::<f32>().unwrap()
     };

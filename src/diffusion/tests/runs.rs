@@ -1,11 +1,10 @@
 //! Runs of the demo model: previews, cancelling, limits, and what happens to numbers that are none.
 
-use crate::pipeline::host;
-use crate::{Error, Pipeline, Place, Progress, Recipe, Reply, Tokens, demo};
+use crate::drawing::host;
+use crate::{Drawing, Error, Picture, Pipeline, Place, Progress, Recipe, Tokens, demo};
 use burn_tensor::module::avg_pool2d;
 use burn_tensor::ops::AvgPoolOptions;
 use burn_tensor::{Tensor, TensorData};
-use std::ops::ControlFlow::{Break, Continue};
 
 fn demo_pipeline() -> Pipeline {
     Pipeline::load(&demo::folder(), Place::Cpu).unwrap()
@@ -27,16 +26,27 @@ fn recipe() -> Recipe {
 
 /// All pictures of a recipe.
 fn pictures(pipeline: &Pipeline, recipe: &Recipe) -> Vec<Vec<u8>> {
-    let mut pictures = Vec::new();
-    let mut tell = |progress: Progress| {
-        if let Progress::Picture(_, picture) = progress {
-            assert_eq!((picture.width, picture.height), (recipe.width, recipe.height));
-            pictures.push(picture.rgb);
+    let pictures = pipeline.generate(recipe).unwrap().into_iter();
+    let sized =
+        |picture: &Picture| assert_eq!((picture.width, picture.height), (recipe.width, recipe.height));
+    pictures.inspect(sized).map(|picture| picture.rgb).collect()
+}
+
+fn begun(pipeline: &Pipeline, recipe: &Recipe) -> Drawing {
+    pipeline.begin(recipe, pipeline.tokens(recipe).unwrap()).unwrap()
+}
+
+/// The previews of all steps, each of which is asked for one if `wanted` says yes to its index, counted from 1.
+fn previews(pipeline: &Pipeline, recipe: &Recipe, wanted: fn(usize) -> bool) -> Vec<Option<Picture>> {
+    let mut drawing = begun(pipeline, recipe);
+    assert!(matches!(pipeline.advance(&mut drawing, true).unwrap(), Some(Progress::Prompts)));
+    let mut previews = Vec::new();
+    while let Some(piece) = pipeline.advance(&mut drawing, wanted(previews.len() + 1)).unwrap() {
+        if let Progress::Step { preview } = piece {
+            previews.push(preview);
         }
-        Continue(())
-    };
-    pipeline.generate(recipe, &mut tell).unwrap();
-    pictures
+    }
+    previews
 }
 
 #[test]
@@ -58,15 +68,8 @@ fn a_preview_decodes_the_pooled_estimate_of_its_own_step() {
     .unwrap();
     let pipeline = demo_pipeline();
     let sigmas = golden.f32("sigmas").unwrap();
-    let mut previews = Vec::new();
     let full = Recipe { width: 128, height: 128, steps: 8, seeds: vec![42], ..recipe() };
-    let mut tell = |progress: Progress| {
-        if let Progress::Step(step) = progress {
-            previews.push(step.preview.unwrap());
-        }
-        Reply::GoOn { preview: true }
-    };
-    pipeline.draw(&full, &pipeline.tokens(&full).unwrap(), &mut tell).unwrap();
+    let previews: Vec<_> = previews(&pipeline, &full, |_| true).into_iter().flatten().collect();
     assert_eq!(previews.len(), 8);
     let mut before = golden.f32("noise").unwrap();
     for (i, preview) in previews.iter().enumerate() {
@@ -83,62 +86,72 @@ fn a_preview_decodes_the_pooled_estimate_of_its_own_step() {
 }
 
 #[test]
-fn cancelling_ends_the_run_within_one_step() {
-    let mut steps = 0;
-    let mut tell = |progress: Progress| match progress {
-        Progress::Step(step) if step.index == 2 => Break(()),
-        Progress::Step(_) => {
-            steps += 1;
-            Continue(())
-        }
-        Progress::Begun => Continue(()),
-        Progress::Picture(..) => panic!("a cancelled run made a picture"),
-    };
-    let error = demo_pipeline().generate(&recipe(), &mut tell).unwrap_err();
-    assert!(matches!(error, Error::Cancelled { steps_done: 2, step_count: 3 }), "{error}");
-    assert_eq!(steps, 1);
-}
-
-#[test]
-fn cancelling_at_the_beginning_computes_nothing() {
-    let mut told = 0;
-    let mut tell = |_: Progress| {
-        told += 1;
-        Break(())
-    };
-    let error = demo_pipeline().generate(&recipe(), &mut tell).unwrap_err();
-    assert!(matches!(error, Error::Cancelled { steps_done: 0, step_count: 3 }), "{error}");
-    assert_eq!(told, 1);
-}
-
-#[test]
-fn a_preview_comes_with_the_step_after_it_was_asked_for() {
+fn work_comes_in_pieces_of_one_order_and_is_over_with_the_last() {
     let pipeline = demo_pipeline();
-    let mut previews = Vec::new();
-    let mut tell = |progress: Progress| {
-        let preview = match progress {
-            Progress::Step(step) => {
-                previews.push((step.index, step.preview.is_some()));
-                step.index == 1
+    let two = Recipe { seeds: vec![7, 8], ..recipe() };
+    let whole = pictures(&pipeline, &two);
+    let mut drawing = begun(&pipeline, &two);
+    let (mut pieces, mut drawn) = (String::new(), Vec::new());
+    while !drawing.is_over() {
+        match pipeline.advance(&mut drawing, false).unwrap().unwrap() {
+            Progress::Prompts => pieces.push('p'),
+            Progress::Step { preview } => pieces.push(if preview.is_none() { 's' } else { '!' }),
+            Progress::Picture(picture) => {
+                pieces.push('P');
+                drawn.push(picture.rgb);
             }
-            _ => false,
-        };
-        Reply::GoOn { preview }
-    };
-    pipeline.draw(&recipe(), &pipeline.tokens(&recipe()).unwrap(), &mut tell).unwrap();
-    assert_eq!(previews, [(1, false), (2, true), (3, false)]);
+        }
+        // Nothing is computed between two pieces, so others may be.
+        let _ = begun(&pipeline, &recipe());
+    }
+    assert_eq!(pieces, "psssPsssP");
+    assert!(drawn == whole);
+    assert!(pipeline.advance(&mut drawing, false).unwrap().is_none());
+}
+
+#[test]
+fn a_preview_comes_with_the_step_that_is_asked_for_it_and_changes_no_picture() {
+    let pipeline = demo_pipeline();
+    let came: Vec<bool> =
+        previews(&pipeline, &recipe(), |step| step == 2).iter().map(Option::is_some).collect();
+    assert_eq!(came, [false, true, false]);
+    let mut drawing = begun(&pipeline, &recipe());
+    let mut drawn = Vec::new();
+    while let Some(piece) = pipeline.advance(&mut drawing, true).unwrap() {
+        if let Progress::Picture(picture) = piece {
+            drawn.push(picture.rgb);
+        }
+    }
+    assert!(drawn == pictures(&pipeline, &recipe()));
+}
+
+#[test]
+fn an_error_in_the_middle_ends_the_work() {
+    let pipeline = demo_pipeline();
+    let tokens = Tokens { prompt: vec![1 << 30], negative_prompt: None };
+    let mut drawing = pipeline.begin(&recipe(), tokens).unwrap();
+    assert!(!drawing.is_over());
+    let error = pipeline.advance(&mut drawing, false).err().unwrap().to_string();
+    assert!(error.contains("outside the vocabulary"), "{error}");
+    assert!(drawing.is_over());
+    assert!(pipeline.advance(&mut drawing, false).unwrap().is_none());
+}
+
+#[test]
+fn noise_that_no_memory_holds_is_an_error() {
+    let error = crate::noise::randn(1, usize::MAX).unwrap_err();
+    assert!(matches!(error, Error::Memory { bytes: u64::MAX }), "{error}");
 }
 
 #[test]
 fn tokens_from_elsewhere_are_checked() {
     let pipeline = demo_pipeline();
-    let draw = |prompt: Vec<u32>| {
+    let begin = |prompt: Vec<u32>| {
         let tokens = Tokens { prompt, negative_prompt: None };
-        pipeline.draw(&recipe(), &tokens, &mut |_| Reply::GoOn { preview: false }).unwrap_err().to_string()
+        pipeline.begin(&recipe(), tokens).err().unwrap().to_string()
     };
-    assert!(draw(vec![1; 513]).contains("the limit is 512"));
-    assert!(draw(vec![1 << 30]).contains("outside the vocabulary"));
-    assert!(draw(Vec::new()).contains("could not encode"));
+    assert!(begin(vec![1; 513]).contains("the limit is 512"));
+    assert!(begin(Vec::new()).contains("could not encode"));
 }
 
 #[test]
@@ -155,7 +168,8 @@ fn non_finite_latents_fail_the_job_at_their_step() {
     let mut noise = vec![0.5; shape.iter().product()];
     noise[3] = f32::NAN;
     let noise = Tensor::from_data(TensorData::new(noise, shape), &pipeline.device);
-    let error = pipeline.sample(noise, &captions, &recipe(), &mut |_, _, _| Continue(())).unwrap_err();
+    let mut sampling = pipeline.sampling(noise, &recipe());
+    let error = pipeline.step(&mut sampling, &captions, &recipe()).unwrap_err();
     assert!(matches!(error, Error::NonFinite { step_index: 1, step_count: 3 }), "{error}");
 }
 
@@ -163,14 +177,13 @@ fn non_finite_latents_fail_the_job_at_their_step() {
 fn impossible_recipes_are_refused_before_any_work() {
     let pipeline = demo_pipeline();
     let check = |recipe: Recipe, want: &str| {
-        let mut worked = false;
-        let mut tell = |_: Progress| {
-            worked = true;
-            Continue(())
+        let tokens = Tokens { prompt: vec![1; 5], negative_prompt: None };
+        let begun = match pipeline.tokens(&recipe) {
+            Ok(_) => pipeline.begin(&recipe, tokens).err(),
+            Err(error) => Some(error),
         };
-        let error = pipeline.generate(&recipe, &mut tell).unwrap_err().to_string();
+        let error = begun.unwrap().to_string();
         assert!(error.contains(want), "{error}");
-        assert!(!worked);
     };
     check(Recipe { width: 0, ..recipe() }, "the width must be a multiple of 16 from 16 to 1024");
     check(Recipe { height: 17, ..recipe() }, "the height must be a multiple of 16");
@@ -185,16 +198,8 @@ fn impossible_recipes_are_refused_before_any_work() {
 #[test]
 fn the_smallest_picture_has_a_preview() {
     let small = Recipe { width: 16, height: 16, steps: 1, ..recipe() };
-    let mut sides = Vec::new();
-    let mut tell = |progress: Progress| {
-        if let Progress::Step(step) = progress {
-            let preview = step.preview.unwrap();
-            sides.push((preview.width, preview.height));
-        }
-        Reply::GoOn { preview: true }
-    };
-    let pipeline = demo_pipeline();
-    pipeline.draw(&small, &pipeline.tokens(&small).unwrap(), &mut tell).unwrap();
+    let previews = previews(&demo_pipeline(), &small, |_| true);
+    let sides: Vec<_> = previews.iter().flatten().map(|preview| (preview.width, preview.height)).collect();
     assert_eq!(sides, [(8, 8)]);
 }
 

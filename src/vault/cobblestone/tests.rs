@@ -133,3 +133,28 @@ fn another_key_or_context_stops_at_the_commitment() {
         assert!(matches!(open(&other, &[b"context"], &sealed[..]), Err(Broken::Commitment)));
     }
 }
+
+/// A message that is longer than any memory, whose head is true.
+struct Endless([u8; HEAD_BYTES]);
+
+impl Source for Endless {
+    fn size(&self) -> u64 {
+        sealed_bytes(1 << 62)
+    }
+
+    fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0[..].read_at(at, out)
+    }
+}
+
+#[test]
+fn a_message_that_no_memory_holds_is_an_error() {
+    let key = Zeroizing::new([7; 32]);
+    let mut sealed = Vec::new();
+    seal(&key, &[], &[1; SALT_BYTES], b"", &mut sealed);
+    let head = sealed[..HEAD_BYTES].try_into().expect("a head");
+    match open(&key, &[], &Endless(head)) {
+        Err(Broken::Io(error)) => assert_eq!(error.kind(), io::ErrorKind::OutOfMemory),
+        other => panic!("{:?}", other.map(|plain| plain.len())),
+    }
+}
