@@ -279,6 +279,7 @@ fn a_full_disk_keeps_what_there_is_and_lets_go_of_it() {
     }
     assert_eq!(pictures(), 2);
     // A plain copy for which the disk has no room says what to do.
+    disk.fill();
     let elsewhere = Home::with_picture("full-export");
     let ran = elsewhere.ask(&[
         "history",
