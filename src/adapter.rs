@@ -6,6 +6,7 @@ use diffusion::{Drawing, Error, LoadProgress, ModelFolder, Pipeline, Place, Toke
 use engine::{
     Cause, Check, Command, Device, Engine, Model, Pixels, Prepared, Progress, Recipe, Rule, Settings,
 };
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroizing;
@@ -32,6 +33,8 @@ struct Claim(Arc<Checkpoint>);
 /// A loaded checkpoint, and what it may take.
 struct Checkpoint {
     pipeline: Pipeline,
+    /// Where it was loaded from; none for the embedded model.
+    folder: Option<PathBuf>,
     memory: Arc<Memory>,
     /// Bytes that the picture in work takes: they are free again when the next one begins.
     in_work_bytes: AtomicU64,
@@ -73,7 +76,11 @@ impl Diffusion {
             side_px_max: pipeline.sides_px_max().into_iter().min().unwrap_or_default(),
             steps_default: STEPS_DEFAULT,
         };
-        let checkpoint = Checkpoint { pipeline, memory, in_work_bytes: AtomicU64::new(0) };
+        let folder = match folder {
+            ModelFolder::Disk(path) => Some(path.clone()),
+            ModelFolder::Embedded(_) => None,
+        };
+        let checkpoint = Checkpoint { pipeline, folder, memory, in_work_bytes: AtomicU64::new(0) };
         Ok(Self { checkpoint: Arc::new(checkpoint), model, work: None })
     }
 }
@@ -91,11 +98,20 @@ impl Drop for Claim {
     }
 }
 
+impl Checkpoint {
+    fn told(&self, error: Error) -> engine::Error {
+        engine_error(match &self.folder {
+            Some(folder) => inside(folder, error),
+            None => error,
+        })
+    }
+}
+
 impl Check for Checkpoint {
     fn check(&self, recipe: &Recipe) -> Result<Prepared, engine::Error> {
         let settings = recipe.settings.clone();
         let mut drawn = of_settings(&settings);
-        self.pipeline.check(&drawn).map_err(engine_error)?;
+        self.pipeline.check(&drawn).map_err(|error| self.told(error))?;
         let needed = self.pipeline.bytes_needed(&drawn);
         let left = self.memory.left_bytes().saturating_add(self.in_work_bytes.load(Ordering::Relaxed));
         if needed > left {
@@ -112,7 +128,7 @@ impl Check for Checkpoint {
         drawn.negative_prompt = recipe.negative_prompt.to_string();
         let tokens = self.pipeline.tokens(&drawn);
         drop((Zeroizing::new(drawn.prompt), Zeroizing::new(drawn.negative_prompt)));
-        let Tokens { prompt, negative_prompt } = tokens.map_err(engine_error)?;
+        let Tokens { prompt, negative_prompt } = tokens.map_err(|error| self.told(error))?;
         let negative_tokens = negative_prompt.map(Zeroizing::new);
         Ok(Prepared { tokens: Zeroizing::new(prompt), negative_tokens, settings })
     }
@@ -136,7 +152,7 @@ impl Engine for Diffusion {
             negative_prompt: prepared.negative_tokens.as_ref().map(|tokens| tokens.to_vec()),
         };
         let claim = Claim::new(&self.checkpoint, pipeline.bytes_needed(&recipe));
-        let drawing = pipeline.begin(&recipe, tokens).map_err(engine_error)?;
+        let drawing = pipeline.begin(&recipe, tokens).map_err(|error| self.checkpoint.told(error))?;
         self.work = Some(Work { drawing, _claim: claim });
         Ok(())
     }
@@ -150,7 +166,11 @@ impl Engine for Diffusion {
         };
         let none = || failed(Cause::Other, "there is no work to go on with");
         let mut work = work.ok_or_else(none)?;
-        let piece = self.checkpoint.pipeline.advance(&mut work.drawing, preview).map_err(engine_error)?;
+        let piece = self
+            .checkpoint
+            .pipeline
+            .advance(&mut work.drawing, preview)
+            .map_err(|error| self.checkpoint.told(error))?;
         if !work.drawing.is_over() {
             self.work = Some(work);
         }
@@ -181,6 +201,17 @@ fn pixels(picture: diffusion::Picture) -> Pixels {
     Pixels { width: picture.width, height: picture.height, rgb: picture.rgb }
 }
 
+/// The error as whoever asks for a picture may read it, who need not know where on this machine the model lies: a file
+/// goes by its name inside the folder.
+fn inside(folder: &Path, error: Error) -> Error {
+    let name = |file: PathBuf| file.strip_prefix(folder).map(Path::to_path_buf).unwrap_or(file);
+    match error {
+        Error::ReadFile { file, source } => Error::ReadFile { file: name(file), source },
+        Error::FileChanged { file } => Error::FileChanged { file: name(file) },
+        other => other,
+    }
+}
+
 fn engine_error(error: Error) -> engine::Error {
     let text = error.to_string();
     let refused = |rule, text| engine::Error::Refused { rule, text };
@@ -193,5 +224,21 @@ fn engine_error(error: Error) -> engine::Error {
         Error::NonFinite { .. } => failed(Cause::NonFinite, text),
         Error::Memory { .. } => failed(Cause::Memory, text),
         _ => failed(Cause::Other, text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_answer_says_where_the_model_lies() {
+        let folder = Path::new("/srv/models/turbo");
+        let file = folder.join("vae/model.safetensors");
+        let source = std::io::Error::other("gone");
+        let errors = [Error::FileChanged { file: file.clone() }, Error::ReadFile { file, source }];
+        for error in errors.map(|error| inside(folder, error).to_string()) {
+            assert!(error.contains("vae/model.safetensors") && !error.contains("/srv"), "{error}");
+        }
     }
 }

@@ -21,6 +21,7 @@ use folders::{Folders, Home};
 use memory::Memory;
 use policy::{Places, Plan, Policy};
 use rustix::fs::{Access, access};
+use rustix::process::{Resource, getrlimit};
 use sandbox::{Clean, LoopbackListener, Report, Sandboxed, State};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
@@ -76,6 +77,27 @@ pub struct Fenced {
     folders: Folders,
     /// Why the start must be refused although the fences are up.
     refusal: Option<Failure>,
+}
+
+/// Descriptors that a process may need at once, as many as the policy leaves it at least: some 20 for a verb, and one for each
+/// connection of the server.
+const DESCRIPTORS_MIN: u64 = 64;
+
+/// Before anything is opened: later, too few descriptors would look like a fault of whatever could not be opened.
+///
+/// # Errors
+/// This process may open too few files at once.
+pub fn check_limits() -> Result<(), Failure> {
+    match getrlimit(Resource::Nofile).current {
+        Some(limit) if limit < DESCRIPTORS_MIN => {
+            let what = format!(
+                "this process may open no more than {limit} files at once, and {DESCRIPTORS_MIN} are needed; raise that \
+                 limit (ulimit -n, or LimitNOFILE= of a service)"
+            );
+            Err(Failure::new(Code::Space, what))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Puts up the fences. Nothing of vault, log, model or prompt has been parsed when this returns.
@@ -223,13 +245,11 @@ impl Booted {
             Ok(engine) => return Ok(engine),
             Err(error) => error,
         };
-        let (reason, code) = match &error {
-            diffusion::Error::Device(_) => (StartRefusal::Device, Code::Refused),
-            diffusion::Error::Memory { .. } => (StartRefusal::Model, Code::Space),
-            _ => (StartRefusal::Model, Code::Integrity),
-        };
-        darkroom.record_refusal(reason)?;
-        Err(Failure::new(code, error))
+        darkroom.record_refusal(match &error {
+            diffusion::Error::Device(_) => StartRefusal::Device,
+            _ => StartRefusal::Model,
+        })?;
+        Err(error.into())
     }
 }
 

@@ -1,7 +1,9 @@
 //! Exit codes, one table, and the failure that carries one.
 
 use darkroom::Kind;
+use rustix::process::{Resource, getrlimit};
 use std::fmt;
+use std::io::ErrorKind;
 
 /// What the process tells its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +27,7 @@ pub enum Code {
     Locked = 7,
     /// Somebody else holds it.
     Busy = 9,
-    /// Does not fit on the disk or in memory.
+    /// Does not fit on the disk, in memory or within a limit of the process.
     Space = 10,
     /// A hash, chain or authentication tag does not hold. Wins over every other finding.
     Integrity = 11,
@@ -65,6 +67,12 @@ impl From<&darkroom::Error> for Failure {
     }
 }
 
+impl From<diffusion::Error> for Failure {
+    fn from(error: diffusion::Error) -> Self {
+        Self::new(code_of_model(&error), error)
+    }
+}
+
 impl From<sandbox::Error> for Failure {
     fn from(error: sandbox::Error) -> Self {
         Self::new(Code::Fence, error)
@@ -100,10 +108,43 @@ fn code_of(error: &darkroom::Error) -> Code {
     }
 }
 
-/// What to do about it at a command line, where the error's own sentence does not know.
-fn hint(error: &darkroom::Error) -> &'static str {
+/// What is not there is no damage, and neither is a folder that this user or the sandbox cannot use.
+fn code_of_model(error: &diffusion::Error) -> Code {
+    use diffusion::Error as E;
     match error {
-        darkroom::Error::NotFound { .. } => "; see: lightproof history list",
+        E::ReadFile { source, .. } if source.kind() == ErrorKind::NotFound => Code::NotFound,
+        E::ReadFile { source, .. }
+            if matches!(source.kind(), ErrorKind::PermissionDenied | ErrorKind::NotADirectory) =>
+        {
+            Code::Refused
+        }
+        E::LinkLeavesFolder { .. } | E::Device(_) => Code::Refused,
+        E::Memory { .. } => Code::Space,
+        _ => Code::Integrity,
+    }
+}
+
+/// What to do about it at a command line, where the error's own sentence does not know.
+fn hint(error: &darkroom::Error) -> String {
+    use darkroom::Error as E;
+    let mut hint = match error {
+        E::NotFound { .. } | E::ShortId { .. } => "; see: lightproof history list",
+        E::Vault(vault::Error::DiskFull) | E::Log(audit::Error::DiskFull) => "",
+        // The system's own words, which know no remedy.
+        E::Vault(_) | E::Log(_) | E::ExportFile { .. } if error.kind() == Kind::Disk => {
+            "; free some space there and try again"
+        }
         _ => "",
     }
+    .to_owned();
+    // Vault and log do not tell a file that may not grow from a disk that is full. Few processes have such a limit.
+    if matches!(error.kind(), Kind::Disk | Kind::Log)
+        && let Some(bytes) = getrlimit(Resource::Fsize).current
+    {
+        hint += &format!(
+            "; here no file may grow beyond {bytes} bytes: if that is the reason, raise that limit (ulimit -f, or \
+             LimitFSIZE= of a service)"
+        );
+    }
+    hint
 }

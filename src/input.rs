@@ -1,8 +1,10 @@
 //! What a person hands over in a file or a pipe, without the marks that an editor leaves at its ends.
 
 use crate::exit::{Code, Failure};
+use std::fs::Metadata;
 use std::io::Read as _;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// The mark that some editors put before UTF-8.
@@ -11,8 +13,11 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 pub const LINE_BYTES_MAX: usize = 4096;
 
 /// A passphrase from a file.
-#[derive(Clone)]
 pub struct SecretLine {
+    /// The file, as the person named it.
+    pub path: PathBuf,
+    /// Another account than root and the one that runs this program may read the file.
+    pub others_may_read: bool,
     /// The line as a person would type it.
     pub text: Zeroizing<String>,
     /// The line with its byte order mark, if it has one: earlier versions made vaults from it.
@@ -41,6 +46,7 @@ pub fn read_secret_file(path: &Path) -> Result<SecretLine, Failure> {
     let opened = crate::paths::open_regular(path, rustix::fs::OFlags::empty());
     let file = opened.map_err(|e| failed(format!("the passphrase cannot be read: {e}")))?;
     let mut content = Zeroizing::new(Vec::with_capacity(LINE_BYTES_MAX + 1));
+    let others_may_read = file.metadata().is_ok_and(|found| others_may_read(path, &found));
     file.take(LINE_BYTES_MAX as u64 + 1).read_to_end(&mut content).map_err(|e| failed(e.to_string()))?;
     let end = content.iter().position(|b| *b == b'\n').map_or(content.len(), |at| at + 1);
     content.truncate(end);
@@ -52,7 +58,24 @@ pub fn read_secret_file(path: &Path) -> Result<SecretLine, Failure> {
     if content.is_empty() {
         return Err(failed("the first line is empty; it must hold the passphrase".into()));
     }
-    Ok(SecretLine { text: text(content)?, marked: marked.map(text).transpose()? })
+    let text = |line| text(line).map_err(|failure| failed(failure.what));
+    Ok(SecretLine {
+        path: path.into(),
+        others_may_read,
+        text: text(content)?,
+        marked: marked.map(text).transpose()?,
+    })
+}
+
+/// By its mode, or because it is theirs. Nobody else reaches a service manager's folder of credentials, whatever the mode of
+/// the files in it.
+fn others_may_read(path: &Path, found: &Metadata) -> bool {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
+    if credentials.is_some_and(|folder| path.starts_with(folder)) {
+        return false;
+    }
+    let ours = [0, rustix::process::geteuid().as_raw()].contains(&found.uid());
+    !ours || found.mode() & 0o077 != 0
 }
 
 /// Moves the bytes, so that no second copy is left behind.

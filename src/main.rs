@@ -27,9 +27,11 @@ const OWN_VARIABLES: [&str; 2] = ["LIGHTPROOF_HOME", "LIGHTPROOF_LOG"];
 
 fn main() -> ExitCode {
     // First, while one thread exists and nothing was read.
-    let clean = match sandbox::clean_environment(&OWN_VARIABLES) {
+    let limits = boot::check_limits();
+    let clean = match limits.and_then(|()| sandbox::clean_environment(&OWN_VARIABLES).map_err(Failure::from))
+    {
         Ok(clean) => clean,
-        Err(error) => return output::Output::plain().fail(&error.into()),
+        Err(failure) => return output::Output::early().fail(&failure),
     };
     terminal::hide_panic_messages();
     let cli = match Cli::try_parse() {
@@ -37,7 +39,9 @@ fn main() -> ExitCode {
         Err(error) => return output::usage(&error),
     };
     let out = output::Output::new(&cli.global);
-    operational_log::install();
+    if let Err(failure) = operational_log::install() {
+        return out.fail(&failure);
+    }
     let global = &cli.global;
     let done = match &cli.verb {
         Verb::Serve(arguments) => verbs::serve::run(clean, global, arguments, &out),

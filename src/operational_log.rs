@@ -4,6 +4,7 @@
 //! names below, and of their texts only short tokens. So no prompt can appear, at level trace either, whatever a
 //! library writes.
 
+use crate::exit::{Code, Failure};
 use std::fmt::Debug;
 use std::io::Write as _;
 use tracing::field::{Field, Visit};
@@ -19,13 +20,23 @@ const FIELDS: [&str; 9] = ["event", "job", "code", "step", "count", "elapsed_ms"
 const TEXT_BYTES_MAX: usize = 48;
 
 /// Installs the log if `LIGHTPROOF_LOG` asks for one.
-pub fn install() {
-    let level = std::env::var("LIGHTPROOF_LOG").ok().and_then(|text| text.parse::<Level>().ok());
-    if let Some(level) = level {
-        let lines = Lines { level, print: |line: &str| drop(writeln!(std::io::stderr(), "{line}")) };
-        // A second subscriber cannot exist: this is called once.
-        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines));
-    }
+///
+/// # Errors
+/// It names no level: a log that somebody counts on would be silent.
+pub fn install() -> Result<(), Failure> {
+    let Some(name) = std::env::var_os("LIGHTPROOF_LOG").filter(|name| !name.is_empty() && name != "off")
+    else {
+        return Ok(());
+    };
+    let level = name.to_str().and_then(|name| name.parse::<Level>().ok()).ok_or_else(|| {
+        let what =
+            "LIGHTPROOF_LOG names no level; set it to error, warn, info, debug, trace or off, or unset it";
+        Failure::new(Code::Usage, what)
+    })?;
+    let lines = Lines { level, print: |line: &str| drop(writeln!(std::io::stderr(), "{line}")) };
+    // A second subscriber cannot exist: this is called once.
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines));
+    Ok(())
 }
 
 struct Lines<P> {

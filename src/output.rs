@@ -33,8 +33,9 @@ impl Output {
     }
 
     /// For errors before the flags are known.
-    pub fn plain() -> Self {
-        Self { json: false, quiet: false, live: false, colour: false, lost: AtomicI32::new(0) }
+    pub fn early() -> Self {
+        let json = std::env::args_os().any(|argument| argument == "--json");
+        Self { json, quiet: false, live: false, colour: false, lost: AtomicI32::new(0) }
     }
 
     /// Prints lines of data, unless JSON was asked for.
@@ -164,8 +165,7 @@ pub fn usage(error: &clap::Error) -> ExitCode {
         }
         _ => "the arguments make no sense together; see --help".to_owned(),
     };
-    let json = std::env::args_os().any(|argument| argument == "--json");
-    Output { json, ..Output::plain() }.fail(&Failure::new(Code::Usage, what))
+    Output::early().fail(&Failure::new(Code::Usage, what))
 }
 
 /// The text with everything escaped that could control a terminal or turn the direction of writing; lines stay lines.
@@ -186,6 +186,11 @@ fn harmless(text: &str) -> String {
 /// A foreign text on one line: a name of a file, a prompt.
 pub fn one_line(text: &str) -> String {
     text.replace('\n', "\\n")
+}
+
+/// `1 picture`, `2 pictures`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Past the standard library's handle, which takes a descriptor that cannot be written for one that was.
@@ -214,5 +219,11 @@ mod tests {
     fn foreign_text_controls_no_terminal_and_forges_no_line() {
         assert_eq!(harmless("a\x1b[31mb\u{202e}c\nd 猫"), "a\\u{1b}[31mb\\u{202e}c\nd 猫");
         assert_eq!(one_line("a\nb"), "a\\nb");
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        let said = [0, 1, 2].map(|count| counted(count, "picture"));
+        assert_eq!(said, ["0 pictures", "1 picture", "2 pictures"]);
     }
 }

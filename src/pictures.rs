@@ -1,17 +1,62 @@
 //! Pictures as people and programs see them at the command line.
 
 use crate::Done;
-use crate::exit::Code;
-use crate::output::{self, Output};
+use crate::exit::{Code, Failure};
+use crate::output::{Output, counted, one_line};
 use darkroom::{Darkroom, Summary, Who};
 use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 /// A picture on one line, without the end of the line.
 pub fn line(picture: &Summary) -> String {
     let facts = picture.metadata.as_ref().map_or_else(String::new, |m| {
-        format!("  {}x{}, {} steps, seed {}", m.width, m.height, m.steps, m.seed)
+        format!("  {}x{}, {}, seed {}", m.width, m.height, counted(m.steps as usize, "step"), m.seed)
     });
     format!("{}  {}{facts}", picture.id, picture.name)
+}
+
+/// All that is known of a picture, each fact with its name, one to a line.
+pub fn facts(picture: &Summary, outputs: &Path) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("picture", picture.id.to_string()), ("name", picture.name.clone())];
+    facts.push(("made", audit::timestamp(picture.created_ms)));
+    if let Some(metadata) = &picture.metadata {
+        let guidance = match metadata.guidance_milli {
+            0 => "off".into(),
+            milli => (f64::from(milli) / 1000.0).to_string(),
+        };
+        let prompts = [("prompt", &metadata.prompt), ("negative", &metadata.negative_prompt)];
+        facts.extend([
+            ("size", format!("{}x{} pixels", metadata.width, metadata.height)),
+            ("steps", metadata.steps.to_string()),
+            ("guidance", guidance),
+            ("seed", metadata.seed.to_string()),
+            ("model", metadata.model.clone()),
+        ]);
+        facts.extend(prompts.into_iter().filter_map(|(name, text)| Some((name, one_line(text.as_ref()?)))));
+    }
+    facts.push(("plain copy", format!("{} bytes", picture.content_bytes)));
+    facts.push(("in the log", picture.pseudonym.to_string()));
+    let gone = if picture.missing { " is gone; its key still exists" } else { "" };
+    facts.push(("sealed file", format!("{}{gone}", sealed_file(outputs, &picture.name).display())));
+    facts
+}
+
+/// Where the sealed file of a picture lies.
+pub fn sealed_file(outputs: &Path, name: &str) -> PathBuf {
+    outputs.join(format!("{name}{}", vault::SUFFIX))
+}
+
+/// Why something could not be done with a picture: where it is about its sealed file, with that file.
+pub fn trouble(error: &darkroom::Error, outputs: &Path, name: &str) -> Failure {
+    use vault::Error as E;
+    let mut failure = Failure::from(error);
+    if let darkroom::Error::Vault(E::ObjectDamaged { .. } | E::ObjectMissing(_) | E::ObjectForbidden(_)) =
+        error
+    {
+        failure.what += &format!(": {}", sealed_file(outputs, name).display());
+    }
+    failure
 }
 
 /// A picture as JSON.
@@ -41,20 +86,27 @@ pub fn describe(picture: &Summary) -> Value {
 ///
 /// # Errors
 /// What keeps the whole vault from being read.
-pub fn verify(darkroom: &mut Darkroom, who: &Who, out: &Output) -> Done {
+pub fn verify(darkroom: &mut Darkroom, who: &Who, outputs: &Path, out: &Output) -> Done {
     let report = darkroom.verify(who)?;
-    out.data(&format!("{} pictures are whole ({} bytes)\n", report.sound, report.bytes));
+    let names: HashMap<_, _> = darkroom.list(who)?.into_iter().map(|p| (p.id, p.name)).collect();
+    let file = |id: &vault::ObjectId| match names.get(id) {
+        Some(name) => format!("{id}, {}", sealed_file(outputs, name).display()),
+        None => id.to_string(),
+    };
+    let whole = counted(report.sound as usize, "picture");
+    let verb = if report.sound == 1 { "is" } else { "are" };
+    out.data(&format!("{whole} {verb} whole ({} bytes)\n", report.bytes));
     for (id, error) in &report.damaged {
-        out.data(&format!("damaged: {id}: {error}\n"));
+        out.data(&format!("damaged: {}: {error}\n", file(id)));
     }
     for id in &report.missing {
-        out.data(&format!("missing: {id}: its sealed file is gone, its key still exists\n"));
+        out.data(&format!("missing: {}: its sealed file is gone, its key still exists\n", file(id)));
     }
     for id in &report.forbidden {
-        out.data(&format!("closed: {id}: this user may not read its sealed file\n"));
+        out.data(&format!("closed: {}: this user may not read its sealed file\n", file(id)));
     }
     for name in &report.orphans {
-        let name = output::one_line(name);
+        let name = one_line(name);
         out.data(&format!("foreign: {name}: a sealed file that this vault does not know\n"));
     }
     if !report.mirror_agrees {

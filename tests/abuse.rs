@@ -17,11 +17,11 @@ mod paths;
 mod queue;
 
 use crate::harness::{Home, PASSPHRASE};
-use crate::http::{Answer, Request};
+use crate::http::{Answer, Request, connect};
 use crate::served::Served;
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// Stands in what is sent and must not be said: no answer repeats a text that was sent.
@@ -267,7 +267,7 @@ pub fn refused(answer: &Answer, status: u16, code: &str, what: &str) {
 
 /// Sends bytes that need be no HTTP, and reads until the server closes or `wait` is over without a byte.
 pub fn raw(port: u16, bytes: &[u8], wait: Duration) -> String {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server listens");
+    let mut stream = connect(port);
     stream.set_read_timeout(Some(wait)).expect("a time can be set");
     // Who refuses may close before the end.
     let _ = stream.write_all(bytes);

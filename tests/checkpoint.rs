@@ -57,11 +57,11 @@ fn oblong(header: &Map<String, Value>) -> (String, u64, u64) {
 }
 
 #[track_caller]
-fn refused(home: &Home, model: &Path, words: &[&str]) -> Ran {
+fn refused(home: &Home, model: &Path, code: i32, words: &[&str]) -> Ran {
     let before = home.count_records(&["boot.refused denied", "reason=model"]);
     let model = model.to_str().expect("a readable path");
     let ran =
-        home.ask(&["generate", "x", "--size", "32x32", "--steps", "1", "--model", model]).ends(11, words);
+        home.ask(&["generate", "x", "--size", "32x32", "--steps", "1", "--model", model]).ends(code, words);
     assert_eq!(ran.stdout, "", "{ran:#?}");
     assert!(ran.stderr.starts_with("error: ") && ran.stderr.lines().count() == 1, "{ran:#?}");
     assert_eq!(home.count_records(&["boot.refused denied", "reason=model"]), before + 1, "{ran:#?}");
@@ -73,7 +73,7 @@ fn a_model_folder_that_is_damaged_is_refused() {
     let home = Home::with_picture("damaged-model");
     let empty = home.path().join("empty");
     std::fs::create_dir(&empty).expect("a home can be written");
-    refused(&home, &empty, &["empty"]);
+    refused(&home, &empty, 5, &["empty"]);
     home.generate(&["x", "--model", "/nonexistent"]).ends(5, &["/nonexistent"]);
 
     for file in [VAE, TEXT_ENCODER] {
@@ -81,20 +81,20 @@ fn a_model_folder_that_is_damaged_is_refused() {
             let bytes = std::fs::read(model.join(file)).expect("it was copied");
             std::fs::write(model.join(file), &bytes[..bytes.len() / 2]).expect("it can be written");
         });
-        refused(&home, &model, &[file]);
+        refused(&home, &model, 11, &[file]);
         let model = spoilt(&home, |model| std::fs::write(model.join(file), b"").expect("it can be written"));
-        refused(&home, &model, &[file]);
+        refused(&home, &model, 11, &[file]);
         let model = spoilt(&home, |model| std::fs::remove_file(model.join(file)).expect("it was copied"));
-        refused(&home, &model, &[file]);
+        refused(&home, &model, 5, &[file]);
     }
     let tokenizer = "tokenizer/tokenizer.json";
     let model =
         spoilt(&home, |model| std::fs::write(model.join(tokenizer), b"{").expect("it can be written"));
-    refused(&home, &model, &["tokenizer"]);
+    refused(&home, &model, 11, &["tokenizer"]);
     let config = "transformer/config.json";
     let model =
         spoilt(&home, |model| std::fs::write(model.join(config), b"\xff{}").expect("it can be written"));
-    refused(&home, &model, &[config]);
+    refused(&home, &model, 11, &[config]);
     home.is_whole(1);
 }
 
@@ -106,7 +106,7 @@ fn a_model_file_that_lies_about_itself_is_refused() {
         bytes[..8].copy_from_slice(&(1_u64 << 60).to_le_bytes());
         std::fs::write(model.join(VAE), bytes).expect("it can be written");
     });
-    refused(&home, &model, &[VAE, "header"]);
+    refused(&home, &model, 11, &[VAE, "header"]);
 
     let mut turned = String::new();
     let model = spoilt(&home, |model| {
@@ -116,7 +116,7 @@ fn a_model_file_that_lies_about_itself_is_refused() {
             turned = key;
         });
     });
-    refused(&home, &model, &[TEXT_ENCODER, &turned, "shape", "wanted"]);
+    refused(&home, &model, 11, &[TEXT_ENCODER, &turned, "shape", "wanted"]);
 
     let model = spoilt(&home, |model| {
         with_header(&model.join(TEXT_ENCODER), |header| {
@@ -124,7 +124,7 @@ fn a_model_file_that_lies_about_itself_is_refused() {
             header[&key]["dtype"] = json!("I8");
         });
     });
-    refused(&home, &model, &[TEXT_ENCODER]);
+    refused(&home, &model, 11, &[TEXT_ENCODER]);
 
     let model = spoilt(&home, |model| {
         with_header(&model.join(TEXT_ENCODER), |header| {
@@ -140,7 +140,7 @@ fn a_model_file_that_lies_about_itself_is_refused() {
             header[other]["data_offsets"] = header[one]["data_offsets"].clone();
         });
     });
-    refused(&home, &model, &[TEXT_ENCODER]);
+    refused(&home, &model, 11, &[TEXT_ENCODER]);
 
     let model = spoilt(&home, |model| {
         with_header(&model.join(TEXT_ENCODER), |header| {
@@ -148,7 +148,7 @@ fn a_model_file_that_lies_about_itself_is_refused() {
             header[&key]["data_offsets"] = json!([u64::MAX - 8, u64::MAX]);
         });
     });
-    refused(&home, &model, &[TEXT_ENCODER]);
+    refused(&home, &model, 11, &[TEXT_ENCODER]);
     home.is_whole(1);
 }
 
@@ -160,7 +160,7 @@ fn a_link_out_of_the_model_folder_is_refused() {
         std::fs::rename(model.join(VAE), &blob).expect("one file system");
         std::os::unix::fs::symlink(&blob, model.join(VAE)).expect("a home can be written");
     });
-    refused(&home, &model, &["cp -rL"]);
+    refused(&home, &model, 6, &["cp -rL"]);
     let index = "transformer/diffusion_pytorch_model.safetensors.index.json";
     let model = spoilt(&home, |model| {
         let text = std::fs::read_to_string(model.join(index)).expect("it was copied");
@@ -168,7 +168,7 @@ fn a_link_out_of_the_model_folder_is_refused() {
             text.replace("diffusion_pytorch_model-00001", "../../blob/diffusion_pytorch_model-00001");
         std::fs::write(model.join(index), outside).expect("it can be written");
     });
-    refused(&home, &model, &["transformer/"]);
+    refused(&home, &model, 11, &["transformer/"]);
     home.is_whole(1);
 }
 

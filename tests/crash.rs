@@ -1,8 +1,8 @@
 //! Killed before any write, sync or rename, and a disk without space: whatever was acknowledged is there afterwards.
 
-use crate::harness::{Home, Ran, SMALL, is_root_for};
+use crate::harness::{Home, Ran, SMALL, behind, is_root_for};
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// The calls that make something durable, or take it away.
 const CALLS: [&str; 8] =
@@ -10,22 +10,15 @@ const CALLS: [&str; 8] =
 
 /// The program under strace, with the calls `watched`, and one of them a kill if `inject` says so.
 fn under_strace(home: &Home, arguments: &[&str], inject: Option<(&str, u32)>) -> Command {
-    let program = home.furnished_program(arguments);
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-o", &home.at("tmp/trace"), "-e"]);
-    match inject {
-        Some((call, when)) => {
-            strace
-                .arg(format!("trace={call}"))
-                .arg("-e")
-                .arg(format!("inject={call}:signal=KILL:when={when}"));
-        }
-        None => drop(strace.arg(format!("trace={}", CALLS.join(",")))),
-    }
-    strace.arg(program.get_program()).args(program.get_args()).current_dir(home.path()).env_clear();
-    strace.env("PATH", "/usr/bin:/bin").env("HOME", home.path()).env("TMPDIR", home.path().join("tmp"));
-    strace.stdin(Stdio::null());
-    strace
+    let trace = home.at("tmp/trace");
+    let calls = inject.map_or_else(|| CALLS.join(","), |(call, _)| call.to_owned());
+    let (calls, kill) = (
+        format!("trace={calls}"),
+        inject.map(|(call, when)| format!("inject={call}:signal=KILL:when={when}")),
+    );
+    let mut strace = vec!["strace", "-f", "-qq", "-o", &trace, "-e", &calls];
+    strace.extend(kill.iter().flat_map(|kill| ["-e", kill]));
+    behind(&strace, &home.furnished_program(arguments))
 }
 
 /// How often each call happens in the thread that does it most, in a whole run: strace counts by thread.
@@ -285,6 +278,17 @@ fn a_full_disk_keeps_what_there_is_and_lets_go_of_it() {
         assert_eq!(ran.stdout, "", "{ran:#?}");
     }
     assert_eq!(pictures(), 2);
+    // A plain copy for which the disk has no room says what to do.
+    disk.fill();
+    let elsewhere = Home::with_picture("full-export");
+    let ran = elsewhere.ask(&[
+        "history",
+        "export",
+        elsewhere.pictures()[0]["id"].as_str().expect("an id"),
+        "-o",
+        &home.at("disk"),
+    ]);
+    ran.ends(10, &["nothing was exported", "free some space"]);
     ask(&["audit", "verify"]).ends(0, &[]);
     // To let go of something must not need space.
     let listed = ask(&["history", "list", "--json"]).ends(0, &[]).data();

@@ -3,7 +3,7 @@
 //! strace makes one system call fail, the n-th that concerns one file. How many there are is counted in a run before.
 
 use crate::abuse::{Opened, small};
-use crate::harness::{Home, Ran, is_root_for};
+use crate::harness::{Home, Ran, behind, is_root_for};
 use crate::http::Request;
 use crate::served::Served;
 use rustix::process::Signal;
@@ -14,25 +14,11 @@ use std::process::{Command, Stdio};
 
 /// The program under strace, which sees nothing but `call` on `file`, and makes it fail as `inject` says.
 fn under_strace(home: &Home, arguments: &[&str], file: &str, call: &str, inject: Option<&str>) -> Command {
-    let program = home.furnished_program(arguments);
-    let mut strace = Command::new("strace");
-    strace.args([
-        "-f",
-        "-qq",
-        "-o",
-        &home.at("tmp/trace"),
-        "-P",
-        &home.at(file),
-        "-e",
-        &format!("trace={call}"),
-    ]);
-    if let Some(fault) = inject {
-        strace.args(["-e", &format!("inject={call}:{fault}")]);
-    }
-    strace.arg(program.get_program()).args(program.get_args()).current_dir(home.path()).env_clear();
-    strace.env("PATH", "/usr/bin:/bin").env("HOME", home.path()).env("TMPDIR", home.path().join("tmp"));
-    strace.stdin(Stdio::null());
-    strace
+    let (trace, path, calls) = (home.at("tmp/trace"), home.at(file), format!("trace={call}"));
+    let fault = inject.map(|fault| format!("inject={call}:{fault}"));
+    let mut strace = vec!["strace", "-f", "-qq", "-o", &trace, "-P", &path, "-e", &calls];
+    strace.extend(fault.iter().flat_map(|fault| ["-e", fault]));
+    behind(&strace, &home.furnished_program(arguments))
 }
 
 /// How often the last run did it.

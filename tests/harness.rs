@@ -1,7 +1,9 @@
 //! A home of its own for each test, the program started in it, and a search through what it left.
 
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -64,9 +66,19 @@ impl Home {
         self.path.join(name).to_str().expect("the target folder has a readable path").to_owned()
     }
 
+    /// Writes the policy.
+    pub fn policy(&self, text: &[u8]) {
+        std::fs::create_dir_all(self.path.join("state/config")).expect("a home can be written");
+        self.write("state/config/policy.toml", text);
+    }
+
+    /// Writes a file, for its owner alone.
     pub fn write(&self, name: &str, content: &[u8]) {
         let path = self.path.join(name);
-        std::fs::write(&path, content).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let mut options = std::fs::File::options();
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
+        let written = file.and_then(|mut file| file.write_all(content));
+        written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
     /// The program with the furniture of this home in its arguments.
@@ -170,6 +182,16 @@ impl Home {
         found.sort();
         found
     }
+}
+
+/// `program`, with its environment and its folder, as the last arguments of another one, such as strace.
+pub fn behind<S: AsRef<OsStr>>(outer: &[S], program: &Command) -> Command {
+    let (first, rest) = outer.split_first().expect("a program stands in front");
+    let mut command = Command::new(first);
+    command.args(rest).arg(program.get_program()).args(program.get_args());
+    command.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(program.get_current_dir().expect("a home")).stdin(Stdio::null());
+    command
 }
 
 /// What a run of the program said.

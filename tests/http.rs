@@ -5,6 +5,11 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
+/// A connection to a server that must be there.
+pub fn connect(port: u16) -> TcpStream {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server listens")
+}
+
 /// What is asked of a server on 127.0.0.1.
 #[derive(Clone, Debug)]
 pub struct Request {

@@ -59,6 +59,21 @@ fn from_the_prompt_to_the_erasure() {
         assert_eq!((&shown["id"], &shown["seed"]), (&made["id"], &Value::from(42)), "{shown}");
         assert!(shown["prompt"].is_null(), "nobody asked to remember the prompt: {shown}");
     }
+    home.ask(&["history", "show", &id[..7]]).ends(5, &["first 8 characters", "history list"]);
+    let shown = home.ask(&["history", "show", id]).ends(0, &[]).stdout;
+    let fact = |name: &str| {
+        let line = shown.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{shown}"));
+        line[12..].to_owned() // aligned
+    };
+    assert_eq!((fact("picture "), fact("name ")), (id.to_owned(), text(&made["name"]).to_owned()));
+    assert_eq!(
+        (fact("size "), fact("seed "), fact("guidance ")),
+        ("128x128 pixels".into(), "42".into(), "off".into())
+    );
+    assert_eq!(fact("sealed file "), sealed.to_string_lossy());
+    let made_at: String = fact("made ").chars().filter(char::is_ascii_digit).collect();
+    assert_eq!(made_at[..14], text(&made["name"])[..15].replace('_', ""), "{shown}");
+
     let again = home.at("out/again.png");
     home.ask(&["history", "export", id, "-o", &again]).ends(0, &[]);
     assert_eq!(std::fs::read(&again).ok(), std::fs::read(&first).ok(), "a copy is a copy");
@@ -118,8 +133,7 @@ fn a_prompt_is_kept_only_if_asked_for() {
     let shown = home.ask(&["history", "show", &id, "--json"]).ends(0, &[]).data();
     assert_eq!(shown["prompt"], prompt);
     assert_eq!(home.files_with(b"nightingale"), Vec::<std::path::PathBuf>::new(), "kept is sealed");
-    std::fs::create_dir_all(home.path().join("state/config")).expect("a home can be written");
-    home.write("state/config/policy.toml", b"schema = 1\nkeep_prompts = \"never\"\n");
+    home.policy(b"schema = 1\nkeep_prompts = \"never\"\n");
     home.generate(&[prompt, "--remember-prompt"]).ends(6, &["forbids keeping prompts"]);
     assert_eq!(home.count_records(&["request.refused denied", "reason=policy"]), 1);
     home.generate(&[prompt]).ends(0, &[]);
@@ -131,7 +145,8 @@ fn a_new_passphrase_replaces_the_old_one() {
     let home = Home::with_picture("passwd");
     home.write("new", b"another passphrase of length\n");
     home.write("short", b"short\n");
-    home.ask(&["vault", "passwd", "--new-passphrase-file", &home.at("short")]).ends(2, &["12"]);
+    home.ask(&["vault", "passwd", "--new-passphrase-file", &home.at("short")])
+        .ends(2, &["12", &home.at("short")]);
     home.is_whole(1);
     let new = home.at("new");
     home.ask(&["vault", "passwd", "--new-passphrase-file", &new]).ends(0, &["the passphrase was changed"]);
@@ -207,6 +222,13 @@ fn folders_can_be_chosen() {
     Ran::of(command.env("LIGHTPROOF_HOME", home.at("by variable"))).ends(0, &[]);
     assert!(home.path().join("by flag/vault/anchor").exists());
     assert_eq!((sealed_in("workspace/output_image"), sealed_in("pictures")), (1, 1));
+    // A new vault whose pictures would lie among those of another may be a mistyped home.
+    let another = "holds sealed pictures of another vault";
+    let mut command = home.program(&["vault", "init", "--passphrase-file", &pass, "--home", "mistyped"]);
+    Ran::of(&mut command).ends(0, &[another, "--home"]);
+    let ran =
+        Ran::of(&mut home.program(&["history", "list", "--passphrase-file", &pass, "--home", "mistyped"]));
+    assert!(!ran.ends(0, &[]).stderr.contains(another));
     // Without either, the folders of the XDG specification.
     let mut command = home.program(&generate);
     command.env("XDG_STATE_HOME", home.at("xdg/state")).env("XDG_CONFIG_HOME", home.at("xdg/config"));

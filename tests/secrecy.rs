@@ -1,12 +1,12 @@
 //! Where a prompt, a passphrase and a picture must not be found: files, names, talk, arguments, environment, memory.
 
-use crate::harness::{Home, Ran, SMALL, is_root_for};
+use crate::harness::{Home, Ran, SMALL, behind, is_root_for};
 use crate::life::pixels;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 const PROMPT: &str = "zymurgical quokka nightingale";
@@ -168,24 +168,12 @@ struct Held {
 
 impl Held {
     fn at_its_end(home: &Home, arguments: &[&str], input: &Path) -> Held {
-        let program = home.furnished_program(arguments);
-        let pid_file = home.path().join("tmp/pid");
-        let mut strace = Command::new("strace");
+        let (trace, pid_file) = (home.at("tmp/trace"), home.at("tmp/pid"));
         // An hour: the test ends it.
-        strace.args([
-            "-f",
-            "-qq",
-            "-e",
-            "trace=exit_group",
-            "-e",
-            "inject=exit_group:delay_enter=3600000000",
-        ]);
-        strace
-            .args(["-o", &home.at("tmp/trace"), "sh", "-c", "echo $$ > \"$0\"; exec \"$@\""])
-            .arg(&pid_file);
-        strace.arg(program.get_program()).args(program.get_args());
-        strace.current_dir(home.path()).env_clear().env("PATH", "/usr/bin:/bin");
-        strace.env("HOME", home.path()).env("TMPDIR", home.path().join("tmp"));
+        let held = ["-e", "trace=exit_group", "-e", "inject=exit_group:delay_enter=3600000000"];
+        let shell = ["sh", "-c", "echo $$ > \"$0\"; exec \"$@\"", &pid_file];
+        let strace = [&["strace", "-f", "-qq", "-o", &trace], &held[..], &shell].concat();
+        let mut strace = behind(&strace, &home.furnished_program(arguments));
         strace
             .stdin(File::open(input).expect("the input was written"))
             .stdout(Stdio::null())

@@ -1,6 +1,6 @@
 //! No network: what strace sees of whole runs.
 
-use crate::harness::{Home, SMALL};
+use crate::harness::{Home, SMALL, behind};
 use std::process::Command;
 
 /// Calls that make, name or use a socket.
@@ -9,12 +9,9 @@ const CALLS: &str =
 
 /// The calls of a run, one a line.
 fn traced(home: &Home, arguments: &[&str]) -> String {
-    let program = home.furnished_program(arguments);
     let trace = home.at("tmp/network");
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-e", CALLS, "-e", "signal=none", "-o", &trace]);
-    strace.arg(program.get_program()).args(program.get_args()).current_dir(home.path()).env_clear();
-    strace.env("PATH", "/usr/bin:/bin").env("HOME", home.path()).stdin(std::process::Stdio::null());
+    let strace = ["strace", "-f", "-qq", "-e", CALLS, "-e", "signal=none", "-o", &trace];
+    let mut strace = behind(&strace, &home.furnished_program(arguments));
     let output = strace.output().unwrap_or_else(|error| panic!("strace: {error}; apt-get install strace"));
     assert!(output.status.success(), "{output:?}");
     std::fs::read_to_string(&trace).unwrap_or_else(|error| panic!("{trace}: {error}"))

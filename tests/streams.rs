@@ -1,7 +1,7 @@
 //! Nobody reads what the program says, and limits on files, memory and threads: one act ends, with words where there is
 //! somebody to hear them, and nothing is lost.
 
-use crate::harness::{Home, Ran, SMALL};
+use crate::harness::{Home, Ran, SMALL, behind};
 use crate::user::Ordinary;
 use std::fs::File;
 use std::process::{Command, Stdio};
@@ -68,13 +68,7 @@ fn data_that_nobody_got_is_no_success() {
 
 /// The program under a limit of the shell's, such as `ulimit -f 8`.
 fn limited(limit: &str, program: &Command) -> Command {
-    let mut command = Command::new("bash");
-    command.args(["-c", &format!("ulimit {limit} && exec \"$@\""), "bash"]);
-    command.arg(program.get_program()).args(program.get_args());
-    command.env_clear().stdin(Stdio::null());
-    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.current_dir(program.get_current_dir().unwrap_or_else(|| std::path::Path::new("/")));
-    command
+    behind(&["bash", "-c", &format!("ulimit {limit} && exec \"$@\""), "bash"], program)
 }
 
 #[test]
@@ -87,7 +81,7 @@ fn a_limit_on_the_length_of_files_is_a_full_disk() {
         let program = home.furnished_program(&small);
         let ran = Ran::of(&mut limited(&format!("-f {blocks}"), &program));
         assert!(matches!(ran.code, Some(0 | 10 | 13)), "{blocks}: {ran:#?}");
-        assert!(ran.code == Some(0) || !ran.stderr.is_empty(), "{blocks}: {ran:#?}");
+        assert!(ran.code == Some(0) || ran.stderr.contains("ulimit -f"), "{blocks}: {ran:#?}");
         codes.extend(ran.code);
         sealed += ran.stdout.matches("sealed ").count() as u64;
     }
@@ -95,6 +89,20 @@ fn a_limit_on_the_length_of_files_is_a_full_disk() {
     let kept = home.pictures().len() as u64;
     assert!(kept >= sealed, "{kept} of {sealed} pictures that were said to be sealed");
     home.is_whole(kept);
+}
+
+#[test]
+fn too_few_descriptors_are_told_before_anything_fails_for_them() {
+    let home = Home::with_picture("descriptors");
+    for verb in [&["history", "list", "--json"][..], &["selftest", "--json"]] {
+        for descriptors in ["6", "8", "12", "16", "63"] {
+            let program = home.furnished_program(verb);
+            let ran = Ran::of(&mut limited(&format!("-n {descriptors}"), &program)).ends(10, &["ulimit -n"]);
+            assert_eq!(ran.object()["error"]["code"], 10, "{ran:#?}");
+        }
+        Ran::of(&mut limited("-n 64", &home.furnished_program(verb))).ends(0, &[]);
+    }
+    home.is_whole(1);
 }
 
 #[test]
@@ -129,14 +137,5 @@ fn a_limit_on_threads_has_words() {
 
 /// As the ordinary user, who may have no thread more. The limit does not bind root, so it is set behind setpriv.
 fn limited_user(user: &Ordinary, verb: &[&str]) -> Command {
-    let program = user.home.furnished_program(verb);
-    let mut command = Command::new("setpriv");
-    if rustix::process::geteuid().is_root() {
-        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
-    }
-    let limited = limited("-u 1", &program);
-    command.arg("--").arg(limited.get_program()).args(limited.get_args());
-    command.env_clear().envs(limited.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.current_dir(user.home.path()).stdin(Stdio::null());
-    command
+    user.instead(&limited("-u 1", &user.home.furnished_program(verb)))
 }

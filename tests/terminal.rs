@@ -1,8 +1,7 @@
 //! At a terminal: what is typed is hidden, and the terminal is left as it was, whatever ends the program.
 
-use crate::harness::{Home, PASSPHRASE, Ran};
+use crate::harness::{Home, PASSPHRASE, Ran, behind};
 use serde_json::{Value, json};
-use std::process::Command;
 
 /// Runs the program at a terminal of its own, without a passphrase file; see `at_terminal.py`.
 #[track_caller]
@@ -10,11 +9,9 @@ fn at_terminal(home: &Home, steps: &[&str], arguments: &[&str]) -> Vec<Value> {
     let state = home.at("state");
     let program = home.program(&[arguments, &["--home", &state]].concat());
     let python = std::env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
-    let mut command = Command::new(python);
-    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/at_terminal.py")).args(steps).arg("--");
-    command.arg(program.get_program()).args(program.get_args());
-    command.current_dir(home.path()).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.path());
-    let ran = Ran::of(&mut command).ends(0, &[]);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/at_terminal.py");
+    let terminal = [&[python.as_str(), script], steps, &["--"]].concat();
+    let ran = Ran::of(&mut behind(&terminal, &program)).ends(0, &[]);
     ran.stdout
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {ran:#?}")))
@@ -40,6 +37,14 @@ fn no_signal_at_a_prompt_leaves_the_terminal_without_echo() {
     // Each end is on record.
     assert_eq!(home.count_records(&["boot.started"]), home.count_records(&["boot.stopped"]));
     home.is_whole(1);
+}
+
+#[test]
+fn a_passphrase_that_is_too_short_is_not_asked_for_twice() {
+    let home = Home::furnished("short");
+    let seen = at_terminal(&home, &["Choose a passphrase|text:too short"], &["vault", "init"]);
+    assert_eq!(seen.last(), Some(&ended(2)), "{seen:?}");
+    assert!(!home.path().join("state/vault/vault").exists());
 }
 
 #[test]

@@ -29,16 +29,49 @@ fn a_wrong_passphrase_is_on_record_and_opens_nothing() {
         &["generate", "x"],
     ];
     for (index, verb) in verbs.iter().enumerate() {
-        let ran = with("wrong", verb).ends(7, &["passphrase"]);
+        let ran = with("wrong", verb).ends(7, &["wrong passphrase", &home.at("wrong")]);
         assert!(ran.stdout.is_empty() && !ran.stderr.contains("herons"), "{ran:#?}");
         assert_eq!(home.count_records(&["vault.unlock_failed denied"]), index + 1, "{verb:?}");
     }
+    home.write("broken", b"seven grey \xff herons\n");
+    with("broken", &["history", "list"]).ends(7, &["UTF-8", &home.at("broken")]);
     with("empty", &["history", "list"]).ends(7, &["first line is empty"]);
     with("long", &["history", "list"]).ends(7, &["longer than"]);
     with("missing", &["history", "list"]).ends(7, &["cannot be read"]);
     // Nobody there to ask.
     let state = home.at("state");
     Ran::of(&mut home.program(&["history", "list", "--home", &state])).ends(7, &["--passphrase-file"]);
+    home.is_whole(1);
+}
+
+#[test]
+fn a_passphrase_file_that_others_may_read_is_taken_with_a_warning() {
+    let home = Home::with_picture("open-secret");
+    let pass = home.at("pass");
+    let mode = |mode: u32| {
+        std::fs::set_permissions(&pass, std::fs::Permissions::from_mode(mode)).expect("its owner may");
+    };
+    let warning = format!("warning: others may read {pass}");
+    let is_warned = |ran: &Ran| ran.stderr.lines().filter(|line| line.starts_with(&warning)).count();
+    for (bits, warnings) in [(0o600, 0), (0o400, 0), (0o640, 1), (0o604, 1), (0o622, 1)] {
+        mode(bits);
+        let ran = home.ask(&["history", "list"]).ends(0, &[]);
+        assert_eq!((is_warned(&ran), ran.stderr.lines().count()), (warnings, warnings), "{bits:o}: {ran:#?}");
+    }
+    // One that becomes the passphrase is looked at, too.
+    let passwd = home.ask(&["vault", "passwd", "--new-passphrase-file", &pass]).ends(0, &[]);
+    assert_eq!(is_warned(&passwd), 2, "{passwd:#?}");
+    // Nobody else can enter a service manager's folder of credentials.
+    let ran = Ran::of(home.furnished_program(&["history", "list"]).env("CREDENTIALS_DIRECTORY", home.path()));
+    assert_eq!(ran.ends(0, &[]).stderr, "");
+    mode(0o600);
+    if rustix::process::geteuid().is_root() {
+        // It is read before root gives its rights away.
+        std::os::unix::fs::chown(&pass, Some(65534), Some(65534)).expect("root may");
+        assert_eq!(is_warned(&home.ask(&["history", "list"]).ends(0, &[])), 1);
+        std::os::unix::fs::chown(&pass, Some(0), Some(0)).expect("root may");
+    }
+    mode(0o600);
     home.is_whole(1);
 }
 
@@ -89,13 +122,16 @@ fn sealed_files_removed_by_hand_are_noticed_once_and_can_be_erased() {
         std::fs::remove_file(outputs(&home).join(format!("{}.sealed", name(index)))).expect("it is there");
     }
     let listed =
-        home.ask(&["history", "list"]).ends(0, &["2 sealed files are gone from their folder", "history rm"]);
+        home.ask(&["history", "list"]).ends(0, &["2 sealed files are gone from the folder", "history rm"]);
     assert_eq!(listed.stdout.matches("(sealed file missing)").count(), 2, "{listed:#?}");
     home.ask(&["history", "list"]).ends(0, &[]);
     assert_eq!(home.count_records(&["object.missing failed"]), 2, "once each: {:#?}", home.records());
     let out = home.at("out");
-    home.ask(&["history", "export", &id(0), "-o", &out]).ends(11, &["missing"]);
-    assert_eq!(home.ask(&["history", "verify"]).ends(4, &[]).stdout.matches("missing: ").count(), 2);
+    let sealed = |index: usize| format!("output_image/{}.sealed", name(index));
+    home.ask(&["history", "export", &id(0), "-o", &out]).ends(11, &["missing", &sealed(0)]);
+    let verified = home.ask(&["history", "verify"]).ends(4, &[]).stdout;
+    assert_eq!(verified.matches("missing: ").count(), 2, "{verified}");
+    assert!([0, 1].iter().all(|index| verified.contains(&sealed(*index))), "{verified}");
     home.ask(&["history", "export", &id(2), "-o", &out]).ends(0, &[]);
     // The erasure that a person began with rm is finished.
     home.ask(&["history", "rm", &id(0), &id(1), "--yes"]).ends(0, &[]);
@@ -103,6 +139,19 @@ fn sealed_files_removed_by_hand_are_noticed_once_and_can_be_erased() {
     home.is_whole(1);
     let left = home.pictures();
     assert_eq!((left.len(), left[0]["id"].as_str()), (1, Some(id(2).as_str())));
+}
+
+/// What is left of an erased picture is noise, and whoever is to remove it is told which file it is.
+#[test]
+fn a_sealed_file_that_cannot_be_removed_is_named() {
+    let home = Home::with_picture("stays");
+    let name = home.pictures()[0]["name"].as_str().expect("a picture has a name").to_owned();
+    let mode = |mode| std::fs::set_permissions(outputs(&home), std::fs::Permissions::from_mode(mode));
+    mode(0o500).expect("its owner may");
+    let ran = home.ask(&["history", "rm", "--all", "--yes"]);
+    mode(0o700).expect("its owner may");
+    ran.ends(0, &["by hand", &format!("output_image/{name}.sealed")]);
+    home.ask(&["history", "list"]).ends(0, &[]);
 }
 
 #[test]
@@ -121,14 +170,20 @@ fn a_flipped_byte_is_found_and_costs_one_picture() {
         std::fs::write(&path, &bytes).expect("it can be written");
         let ran = home.ask(&["history", "verify"]).ends(11, &[]);
         assert!(
-            ran.stdout.contains("1 pictures are whole") && ran.stdout.contains(id),
+            ran.stdout.contains("1 picture is whole")
+                && ran.stdout.contains(id)
+                && ran.stdout.contains(&*path.to_string_lossy()),
             "byte {at}: {ran:#?}"
         );
         // The preview and the picture are sealed apart: a copy is whole or is not made.
         let copy = home.at(&format!("out/{at}.png"));
-        match home.ask(&["history", "export", id, "-o", &copy]).code {
+        let ran = home.ask(&["history", "export", id, "-o", &copy]);
+        match ran.code {
             Some(0) => assert_eq!(std::fs::read(&copy).ok(), std::fs::read(&plain).ok(), "byte {at}"),
-            Some(11) => assert!(!PathBuf::from(copy).exists(), "byte {at}: a damaged picture was exported"),
+            Some(11) => {
+                assert!(!PathBuf::from(copy).exists(), "byte {at}: a damaged picture was exported");
+                assert!(ran.stderr.contains(&*path.to_string_lossy()), "byte {at}: {ran:#?}");
+            }
             other => panic!("byte {at}: exit code {other:?}"),
         }
     }
@@ -160,7 +215,6 @@ fn a_flipped_byte_of_the_vault_file_is_found_or_mended() {
 #[test]
 fn a_policy_that_makes_no_sense_keeps_the_program_from_starting() {
     let home = Home::with_picture("policy");
-    std::fs::create_dir_all(home.path().join("state/config")).expect("a home can be written");
     let senseless: [(&[u8], &str); 8] = [
         (b"schema = 1\nnonsense = true\n", "nonsense"),
         (b"schema = 2\n", "schema"),
@@ -172,13 +226,13 @@ fn a_policy_that_makes_no_sense_keeps_the_program_from_starting() {
         (b"\xff\xfe", "policy"),
     ];
     for (index, (policy, word)) in senseless.iter().enumerate() {
-        home.write("state/config/policy.toml", policy);
+        home.policy(policy);
         let ran = home.ask(&["history", "list"]).ends(2, &[word]);
         assert_eq!(ran.stdout, "");
         std::fs::remove_file(home.path().join("state/config/policy.toml")).expect("it is there");
         assert_eq!(home.count_records(&["boot.refused denied", "reason=policy"]), index + 1, "{word}");
     }
-    home.write("state/config/policy.toml", &vec![b'#'; 2 << 20]);
+    home.policy(&vec![b'#'; 2 << 20]);
     home.generate(&["x"]).ends(2, &["longer than"]);
     // No verb goes on under another policy than the site's, not even one that opens no darkroom.
     let verbs: [&[&str]; 6] = [
@@ -190,7 +244,7 @@ fn a_policy_that_makes_no_sense_keeps_the_program_from_starting() {
         &["serve", "--port", "0"],
     ];
     for (policy, word) in &senseless[..2] {
-        home.write("state/config/policy.toml", policy);
+        home.policy(policy);
         for verb in verbs {
             let ran = home.ask(verb).ends(2, &[word]);
             assert_eq!(ran.stdout, "", "{verb:?}");
@@ -202,7 +256,7 @@ fn a_policy_that_makes_no_sense_keeps_the_program_from_starting() {
         home.ask(verb).ends(2, &["policy.toml", "no regular file"]);
     }
     std::fs::remove_dir(home.path().join("state/config/policy.toml")).expect("it is there");
-    home.write("state/config/policy.toml", b"schema = 1\n[limits]\nsteps_max = 3\nside_pixels_max = 64\n");
+    home.policy(b"schema = 1\n[limits]\nsteps_max = 3\nside_pixels_max = 64\n");
     home.ask(&["generate", "x", "--size", "16x16", "--steps", "4"]).ends(2, &["1 to 3"]);
     home.ask(&["generate", "x", "--steps", "3", "--size", "80x16"]).ends(2, &["16 to 64"]);
     home.is_whole(1);

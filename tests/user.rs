@@ -1,8 +1,8 @@
 //! Without root's rights: all of it works for an ordinary user, and is greener.
 
-use crate::harness::{Home, Ran, SMALL};
+use crate::harness::{Home, Ran, SMALL, behind};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// Nobody.
 const UID: u32 = 65534;
@@ -29,18 +29,17 @@ impl Ordinary {
 
     /// The program as that user starts it.
     pub fn program(&self, arguments: &[&str]) -> Command {
-        let program = self.home.furnished_program(arguments);
-        if !self.root {
-            return program;
-        }
+        self.instead(&self.home.furnished_program(arguments))
+    }
+
+    /// A program as that user starts it.
+    pub fn instead(&self, program: &Command) -> Command {
         let uid = UID.to_string();
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid", &uid, "--regid", &uid, "--clear-groups", "--"]);
-        command.arg(program.get_program()).args(program.get_args());
-        command.current_dir(self.home.path()).env_clear().env("PATH", "/usr/bin:/bin");
-        command.env("HOME", self.home.path()).env("TMPDIR", self.home.path().join("tmp"));
-        command.stdin(Stdio::null());
-        command
+        let user: &[&str] = match self.root {
+            true => &["--reuid", &uid, "--regid", &uid, "--clear-groups"],
+            false => &[],
+        };
+        behind(&[&["setpriv"], user, &["--"]].concat(), program)
     }
 
     pub fn ask(&self, arguments: &[&str]) -> Ran {

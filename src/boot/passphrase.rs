@@ -2,6 +2,7 @@
 
 use super::Booted;
 use crate::exit::{Code, Failure};
+use crate::input::SecretLine;
 use crate::output::Output;
 use darkroom::{Darkroom, Door, Who};
 use vault::Secret;
@@ -21,7 +22,7 @@ impl Booted {
         if !darkroom.has_vault() {
             return self.first_start(darkroom, out);
         }
-        let (who, _) = self.open(darkroom, "Passphrase: ", secret)?;
+        let (who, _) = self.open(darkroom, "Passphrase: ", Secret::passphrase, out)?;
         warn(darkroom, out);
         Ok(who)
     }
@@ -31,7 +32,8 @@ impl Booted {
     /// # Errors
     /// A weak passphrase, or nobody to ask.
     pub fn first_start(&mut self, darkroom: &mut Darkroom, out: &Output) -> Result<Who, Failure> {
-        let new = self.new_secret(None, "Choose a passphrase (12 characters or more): ")?;
+        self.warn_of_others(out);
+        let new = self.new_secret(None, "Choose a passphrase (12 characters or more): ", out)?;
         let (who, code) = darkroom.create_vault(&new, Door::Terminal)?;
         out.say(&format!("a new vault was made in {}", self.places.vault.display()));
         self.warn_of_grade(out)?;
@@ -48,15 +50,22 @@ impl Booted {
     /// A new passphrase from `file`, from `--passphrase-file`, or typed twice.
     ///
     /// # Errors
-    /// Nobody to ask, or two different passphrases.
-    pub fn new_secret(&mut self, file: Option<Zeroizing<String>>, question: &str) -> Result<Secret, Failure> {
-        if let Some(text) = file.or_else(|| self.passphrase.as_ref().map(|line| line.text.clone())) {
-            return secret(&text);
+    /// A weak passphrase, before it is typed again; nobody to ask, or two different passphrases.
+    pub fn new_secret(
+        &mut self,
+        file: Option<&SecretLine>,
+        question: &str,
+        out: &Output,
+    ) -> Result<Secret, Failure> {
+        if let Some(line) = file.or(self.passphrase.as_ref()) {
+            warn_of_readers(line, out);
+            return of_line(line, new_secret).map_err(|what| Failure::new(Code::Usage, what));
         }
         let first = self.terminal.ask_secret(question)?;
+        let secret = new_secret(&first).map_err(|error| Failure::new(Code::Usage, error))?;
         let again = self.terminal.ask_secret("Again: ")?;
         match *first == *again {
-            true => secret(&first),
+            true => Ok(secret),
             false => Err(Failure::new(Code::Locked, "the two passphrases differ; nothing was done")),
         }
     }
@@ -66,7 +75,7 @@ impl Booted {
     /// # Errors
     /// A wrong secret, or nobody to ask.
     pub fn prove(&mut self, darkroom: &mut Darkroom, out: &Output) -> Result<(Who, Secret), Failure> {
-        let proven = self.open(darkroom, "Passphrase or recovery code: ", any_secret)?;
+        let proven = self.open(darkroom, "Passphrase or recovery code: ", Secret::any, out)?;
         warn(darkroom, out);
         Ok(proven)
     }
@@ -76,21 +85,32 @@ impl Booted {
         &mut self,
         darkroom: &mut Darkroom,
         question: &str,
-        parse: fn(&str) -> Result<Secret, Failure>,
+        parse: fn(&str) -> Result<Secret, vault::Error>,
+        out: &Output,
     ) -> Result<(Who, Secret), Failure> {
+        let unusable = |what: String| Failure::new(Code::Locked, what);
         let Some(line) = self.passphrase.take() else {
-            let typed = parse(&self.terminal.ask_secret(question)?)?;
+            let typed =
+                parse(&self.terminal.ask_secret(question)?).map_err(|error| unusable(error.to_string()))?;
             return Ok((darkroom.unlock(&typed, Door::Terminal)?, typed));
         };
-        let given = parse(&line.text)?;
-        match (darkroom.unlock(&given, Door::Terminal), line.marked) {
-            (Ok(who), _) => Ok((who, given)),
-            // A byte order mark was a part of the passphrase once. The first try is on record, and the second is, too.
-            (Err(darkroom::Error::Vault(vault::Error::WrongSecret)), Some(marked)) => {
-                let marked = parse(&marked)?;
-                Ok((darkroom.unlock(&marked, Door::Terminal)?, marked))
-            }
-            (Err(error), _) => Err(error.into()),
+        warn_of_readers(&line, out);
+        let mut given = of_line(&line, parse).map_err(unusable)?;
+        let mut opened = darkroom.unlock(&given, Door::Terminal);
+        // A byte order mark was a part of the passphrase once. The first try is on record, and the second is, too.
+        if let (Err(darkroom::Error::Vault(vault::Error::WrongSecret)), Some(marked)) =
+            (&opened, &line.marked)
+        {
+            given = parse(marked).map_err(|error| unusable(error.to_string()))?;
+            opened = darkroom.unlock(&given, Door::Terminal);
+        }
+        match opened {
+            Ok(who) => Ok((who, given)),
+            Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => Err(unusable(format!(
+                "wrong passphrase or recovery code in {}; name the file that belongs to this vault",
+                line.path.display()
+            ))),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -103,6 +123,21 @@ impl Booted {
             "\nRecovery code, shown this once. Write it down; it sets a new passphrase if yours is lost:\n\n    {code}\n\n"
         ));
         self.terminal.show(&text)
+    }
+
+    /// A new vault has no pictures yet: those that lie in its folder belong to another one. Perhaps that one was meant.
+    pub fn warn_of_others(&self, out: &Output) {
+        let outputs = &self.places.outputs;
+        let sealed = |name: std::ffi::OsString| name.as_encoded_bytes().ends_with(vault::SUFFIX.as_bytes());
+        let names = std::fs::read_dir(outputs).into_iter().flatten().flatten();
+        if names.map(|entry| entry.file_name()).any(sealed) {
+            out.warn(&format!(
+                "{} holds sealed pictures of another vault, and a new one in {} does not open them; if that other vault \
+                 was meant, name its folder with --home",
+                outputs.display(),
+                self.places.vault.display()
+            ));
+        }
     }
 
     /// Says once what an erasure is worth on this file system.
@@ -127,10 +162,24 @@ pub fn warn(darkroom: &Darkroom, out: &Output) {
     }
 }
 
-fn secret(text: &str) -> Result<Secret, Failure> {
-    Secret::passphrase(text).map_err(|e| Failure::new(Code::Locked, e))
+/// Said when the passphrase is used, by the program that it opens the vault for.
+fn warn_of_readers(line: &SecretLine, out: &Output) {
+    if line.others_may_read {
+        out.warn(&format!(
+            "others may read {0}, and what is in it opens the vault; keep it to yourself: chown it to this user, and \
+             chmod 600 {0}",
+            line.path.display()
+        ));
+    }
 }
 
-fn any_secret(text: &str) -> Result<Secret, Failure> {
-    Secret::any(text).map_err(|e| Failure::new(Code::Locked, e))
+/// The secret of a passphrase file, or what is wrong with it and in which file.
+fn of_line(line: &SecretLine, parse: fn(&str) -> Result<Secret, vault::Error>) -> Result<Secret, String> {
+    parse(&line.text).map_err(|error| format!("{}: {error}", line.path.display()))
+}
+
+fn new_secret(text: &str) -> Result<Secret, vault::Error> {
+    let secret = Secret::passphrase(text)?;
+    secret.check_new()?;
+    Ok(secret)
 }

@@ -70,7 +70,10 @@ impl Darkroom {
             Ok(()) => Ok(erasure),
             Err(Error::Log(source)) => {
                 open.unsettled = true;
-                let done = format!("the keys of {} pictures are destroyed for good", erasure.erased);
+                let done = match erasure.erased {
+                    1 => "the key of 1 picture is destroyed for good".to_owned(),
+                    several => format!("the keys of {several} pictures are destroyed for good"),
+                };
                 Err(Error::Unrecorded { done, source })
             }
             Err(other) => Err(other),

@@ -77,7 +77,7 @@ pub enum Error {
         dir: PathBuf,
     },
     /// As many requests wait as may wait.
-    #[error("{waiting} requests are waiting already; try again when one has ended")]
+    #[error("as many requests as may wait are waiting already ({waiting}); try again when one has ended")]
     QueueFull {
         /// How many.
         waiting: usize,
@@ -102,6 +102,14 @@ pub enum Error {
     NotFound {
         /// What was asked for.
         id: String,
+    },
+    /// Too few characters to tell one picture from another by.
+    #[error("an id can be shortened to its first {chars_min} characters, and {id} has fewer")]
+    ShortId {
+        /// What was asked for.
+        id: String,
+        /// Characters that are enough.
+        chars_min: usize,
     },
     /// The plain copy could not be written.
     #[error(
@@ -229,7 +237,7 @@ impl Error {
             }
             Self::QueueFull { .. } => Kind::QueueFull,
             Self::KeyReused => Kind::KeyReused,
-            Self::NotFound { .. } | Self::NoJob => Kind::NotFound,
+            Self::NotFound { .. } | Self::ShortId { .. } | Self::NoJob => Kind::NotFound,
             Self::JobEnded => Kind::JobEnded,
             Self::Stopping => Kind::Stopping,
             Self::Broken => Kind::Internal,

@@ -5,6 +5,9 @@ use crate::room::Darkroom;
 use crate::{Error, Who};
 use vault::ObjectId;
 
+/// Fewest characters of an identifier that stand for all of it.
+const ID_CHARS_MIN: usize = 8;
+
 /// Some of the pictures, newest first.
 pub struct Page {
     /// They.
@@ -58,17 +61,21 @@ impl Darkroom {
     /// The picture that a person means by `text`: an identifier, its first characters (8 or more), or a name.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also if several begin like that.
+    /// [`Error::NotFound`], also if several begin like that; [`Error::ShortId`] if one does, and the text is too short for
+    /// an identifier.
     pub fn find(&self, who: &Who, text: &str) -> Result<ObjectId, Error> {
         let lower = text.to_ascii_lowercase();
-        let means = |entry: &&vault::Entry| {
-            entry.name == text || (text.len() >= 8 && entry.id.to_string().starts_with(&lower))
-        };
-        let mut found = self.vault_of(who)?.list().filter(means).map(|entry| entry.id);
-        match (found.next(), found.next()) {
-            (Some(id), None) => Ok(id),
-            _ => Err(Error::NotFound { id: text.chars().take(64).collect() }),
+        let begins = |entry: &&vault::Entry| entry.id.to_string().starts_with(&lower);
+        let means =
+            |entry: &&vault::Entry| entry.name == text || (text.len() >= ID_CHARS_MIN && begins(entry));
+        let vault = self.vault_of(who)?;
+        let mut found = vault.list().filter(means).map(|entry| entry.id);
+        if let (Some(id), None) = (found.next(), found.next()) {
+            return Ok(id);
         }
+        let short = (1..ID_CHARS_MIN).contains(&text.len()) && vault.list().any(|entry| begins(&entry));
+        let id = text.chars().take(64).collect();
+        Err(if short { Error::ShortId { id, chars_min: ID_CHARS_MIN } } else { Error::NotFound { id } })
     }
 }
 

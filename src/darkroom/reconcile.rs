@@ -11,6 +11,9 @@ use audit::{Digest, Entry, Event, Log, Object, OpenIntent, Order, VaultState};
 use std::collections::BTreeSet;
 use vault::{ObjectId, State, Vault};
 
+/// Pseudonyms.
+type Objects = BTreeSet<[u8; 16]>;
+
 impl Darkroom {
     /// Called once the vault is open: finishes and records what the past left open.
     pub(crate) fn reconcile(&mut self) -> Result<(), Error> {
@@ -117,7 +120,7 @@ impl Darkroom {
     /// as erased if the vault no longer holds them.
     fn look_for_erased(&mut self, intent: &OpenIntent) -> Result<(Vec<Entry>, Found, u64), Error> {
         let vault = &self.open_vault()?.vault;
-        let held: BTreeSet<[u8; 16]> = vault.list().map(|e| pseudonym(e.id, e.salt).0).collect();
+        let held: Objects = vault.list().map(|e| pseudonym(e.id, e.salt).0).collect();
         let named = &intent.objects_named;
         let gone: Vec<Object> = named.iter().copied().filter(|object| !held.contains(&object.0)).collect();
         let happened = match named.len() as u64 == intent.objects {
@@ -154,19 +157,49 @@ impl Darkroom {
     /// # Errors
     /// [`Error::Locked`], or what vault and log say.
     pub fn accept_missing(&mut self, who: &Who) -> Result<Vec<ObjectId>, Error> {
+        self.parts(who)?.0.vault.adopt_outputs()?;
+        // First, so that the acceptance is of what is on record before it.
+        self.report_missing()?;
         let (open, _, log) = self.parts(who)?;
-        open.vault.adopt_outputs()?;
         let missing = open.vault.missing()?;
         log.append(&[Event::OutputsAccepted { missing: missing.len() as u64 }.by(who.actor)])?;
-        self.report_missing()?;
         Ok(missing)
+    }
+
+    /// The pictures without a sealed file whose loss somebody has accepted: they are no news.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], or what vault and log say.
+    pub fn accepted_missing(&self, who: &Who) -> Result<Vec<ObjectId>, Error> {
+        let vault = self.vault_of(who)?;
+        let mut missing = vault.missing()?;
+        if missing.is_empty() {
+            return Ok(missing);
+        }
+        let (_, accepted) = self.missing_on_record()?;
+        missing.retain(|id| {
+            vault.get(*id).is_ok_and(|entry| accepted.contains(&pseudonym(entry.id, entry.salt).0))
+        });
+        Ok(missing)
+    }
+
+    /// Which pictures the log calls missing, and which of them were before somebody accepted that. Reads the whole log.
+    fn missing_on_record(&self) -> Result<(Objects, Objects), Error> {
+        let (mut known, mut accepted) = (Objects::new(), Objects::new());
+        for stored in audit::records(&self.places.audit, Order::OldestFirst)? {
+            let stored = stored?;
+            match stored.name.as_str() {
+                "object.missing" => known.extend(stored.object.map(|object| object.0)),
+                "outputs.accepted" => accepted.clone_from(&known),
+                _ => {}
+            }
+        }
+        Ok((known, accepted))
     }
 
     /// Each sealed file that somebody removed by hand is put on record once.
     fn report_missing(&mut self) -> Result<(), Error> {
-        let audit = self.places.audit.clone();
-        let (open, _, log) = self.open_parts()?;
-        let missing = match open.vault.missing() {
+        let missing = match self.open_vault()?.vault.missing() {
             // A folder that is absent, another one, or closed says nothing about any file: nothing is recorded.
             Err(error) if is_of_outputs(&error) => return Ok(()),
             missing => missing?,
@@ -174,14 +207,8 @@ impl Darkroom {
         if missing.is_empty() {
             return Ok(());
         }
-        // Only now, as it reads the whole log.
-        let mut known = BTreeSet::new();
-        for stored in audit::records(&audit, Order::OldestFirst)? {
-            let stored = stored?;
-            if stored.name == "object.missing" {
-                known.extend(stored.object.map(|object| object.0));
-            }
-        }
+        let (known, _) = self.missing_on_record()?;
+        let (open, _, log) = self.open_parts()?;
         for id in missing {
             let object = pseudonym(id, open.vault.get(id)?.salt);
             if !known.contains(&object.0) {

@@ -4,7 +4,7 @@ use crate::boot::folders::Folders;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Generate, Global};
 use crate::exit::{Code, Failure};
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::paths::{Targets, open_regular};
 use crate::{Done, input, pictures};
 use darkroom::{Ask, Engine as _, Job, JobId, JobState, Queue, Rules, Summary, Who};
@@ -86,9 +86,9 @@ fn draw(
     if job.state != JobState::Done {
         if !made.is_empty() {
             out.warn(&format!(
-                "{} of {} pictures are sealed and kept, none was exported; see: lightproof history list",
+                "sealed and kept, and not exported: {} of {}; see: lightproof history list",
                 made.len(),
-                job.count,
+                counted(job.count, "picture"),
             ));
         }
         return Err(match &job.error {
@@ -101,7 +101,9 @@ fn draw(
         let mut value = pictures::describe(summary);
         if let Some(targets) = targets {
             let path = targets.path(index, made.len(), &summary.name);
-            let export = queue.with(|darkroom| darkroom.export(&who, summary.id, &path))?;
+            let exported = queue.with(|darkroom| darkroom.export(&who, summary.id, &path));
+            let export =
+                exported.map_err(|error| pictures::trouble(&error, &booted.places.outputs, &summary.name))?;
             out.data(&format!("exported {} ({} bytes, plain)\n", path.display(), export.bytes));
             value["export"] = json!(path.display().to_string());
         }

@@ -3,12 +3,13 @@
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, History};
 use crate::exit::{Code, Failure};
-use crate::output::{self, Output};
+use crate::output::{Output, counted};
 use crate::paths::Targets;
 use crate::{Done, pictures};
 use darkroom::{Darkroom, Summary, Who};
 use sandbox::Clean;
-use serde_json::{Value, json};
+use serde_json::json;
+use std::path::Path;
 use vault::ObjectId;
 
 /// Runs the verb.
@@ -34,30 +35,44 @@ fn act(
     out: &Output,
 ) -> Done {
     let who = &booted.unlock(darkroom, out)?;
+    let outputs = &booted.places.outputs;
     match verb {
         History::List => list(darkroom, who, out),
-        History::Show { id } => show(darkroom, who, id, out),
+        History::Show { id } => show(darkroom, who, id, outputs, out),
         History::Export { ids, .. } => match targets {
-            Some(targets) => export(darkroom, who, ids, targets, out),
+            Some(targets) => export(darkroom, who, ids, targets, outputs, out),
             None => Ok(Code::Usage),
         },
         History::Rm { ids, all, yes } => erase(booted, darkroom, who, ids, *all, *yes, out),
-        History::Verify => pictures::verify(darkroom, who, out),
+        History::Verify => pictures::verify(darkroom, who, outputs, out),
         History::Missing { accept } => missing(darkroom, who, *accept, out),
     }
 }
 
 fn list(darkroom: &Darkroom, who: &Who, out: &Output) -> Done {
     let all = darkroom.list(who)?;
+    let accepted = darkroom.accepted_missing(who)?;
+    let mut news = 0;
     for picture in &all {
-        let missing = if picture.missing { "  (sealed file missing)" } else { "" };
+        let missing = match (picture.missing, accepted.contains(&picture.id)) {
+            (false, _) => "",
+            (true, true) => "  (sealed file lost, as accepted)",
+            (true, false) => {
+                news += 1;
+                "  (sealed file missing)"
+            }
+        };
         out.data(&format!("{}{missing}\n", pictures::line(picture)));
     }
-    let missing = all.iter().filter(|p| p.missing).count();
-    if missing > 0 {
+    if news > 0 {
+        let (are, keys, they) = match news {
+            1 => ("is", "its key still exists", "it is"),
+            _ => ("are", "their keys still exist", "they are"),
+        };
         out.warn(&format!(
-            "{missing} sealed files are gone from their folder; their keys still exist. \
-             If that was meant, finish the erasure: lightproof history rm ID"
+            "{} {are} gone from the folder of pictures; {keys}. If that was meant, finish the erasure: lightproof \
+             history rm ID. If {they} lost for good, say so: lightproof history missing --accept",
+            counted(news, "sealed file")
         ));
     }
     if all.is_empty() {
@@ -70,7 +85,10 @@ fn list(darkroom: &Darkroom, who: &Who, out: &Output) -> Done {
 fn missing(darkroom: &mut Darkroom, who: &Who, accept: bool, out: &Output) -> Done {
     if accept {
         let lost = darkroom.accept_missing(who)?.len();
-        out.say(&format!("the folder is taken as it is, on record; {} without a sealed file", some(lost)));
+        out.say(&format!(
+            "the folder is taken as it is, on record; {} without a sealed file",
+            counted(lost, "picture")
+        ));
     }
     let gone: Vec<Summary> = darkroom.list(who)?.into_iter().filter(|picture| picture.missing).collect();
     for picture in &gone {
@@ -80,20 +98,23 @@ fn missing(darkroom: &mut Darkroom, who: &Who, accept: bool, out: &Output) -> Do
     Ok(Code::Done)
 }
 
-fn show(darkroom: &Darkroom, who: &Who, id: &str, out: &Output) -> Done {
+fn show(darkroom: &Darkroom, who: &Who, id: &str, outputs: &Path, out: &Output) -> Done {
     let picture = darkroom.picture(who, darkroom.find(who, id)?)?;
-    let value = pictures::describe(&picture);
-    if let Value::Object(fields) = &value {
-        for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
-            let text = value.as_str().map_or_else(|| value.to_string(), output::one_line);
-            out.data(&format!("{name:>15}  {text}\n"));
-        }
+    for (name, fact) in pictures::facts(&picture, outputs) {
+        out.data(&format!("{name:<11} {fact}\n"));
     }
-    out.object(true, &value);
+    out.object(true, &pictures::describe(&picture));
     Ok(Code::Done)
 }
 
-fn export(darkroom: &mut Darkroom, who: &Who, ids: &[String], targets: &Targets, out: &Output) -> Done {
+fn export(
+    darkroom: &mut Darkroom,
+    who: &Who,
+    ids: &[String],
+    targets: &Targets,
+    outputs: &Path,
+    out: &Output,
+) -> Done {
     let names = darkroom.list(who)?;
     let ids = ids.iter().map(|id| darkroom.find(who, id)).collect::<Result<Vec<_>, _>>()?;
     targets.check(ids.len())?;
@@ -107,10 +128,13 @@ fn export(darkroom: &mut Darkroom, who: &Who, ids: &[String], targets: &Targets,
                 out.data(&format!("exported {} ({} bytes, plain)\n", path.display(), export.bytes));
                 done.push(json!({ "id": id.to_string(), "path": path.display().to_string(), "bytes": export.bytes }));
             }
-            Err(error) if ids.len() == 1 => return Err(error.into()),
             Err(error) => {
+                let failure = pictures::trouble(&error, outputs, &name);
+                if ids.len() == 1 {
+                    return Err(failure);
+                }
                 failed += 1;
-                out.warn(&format!("{id}: {error}"));
+                out.warn(&format!("{id}: {}", failure.what));
             }
         }
     }
@@ -143,24 +167,33 @@ fn erase(
     if !yes {
         let count = ids.len();
         if !booted.terminal.is_there() {
-            let what = format!("this destroys {} for good; say so with --yes", some(count));
+            let what = format!("this destroys {} for good; say so with --yes", counted(count, "picture"));
             return Err(Failure::new(Code::Refused, what));
         }
         let question = format!(
             "This destroys the key of {}, for good: no backup of sealed files opens again.\nType {count} to go on: ",
-            some(count)
+            counted(count, "picture")
         );
         if booted.terminal.ask(&question)?.trim() != count.to_string() {
             return Err(Failure::new(Code::Refused, "nothing was erased"));
         }
     }
+    let names: Vec<String> =
+        ids.iter().filter_map(|id| Some(darkroom.picture(who, *id).ok()?.name)).collect();
     let erasure = darkroom.erase(who, &ids)?;
     let grade = erasure.grade.letter();
-    out.data(&format!("erased {}, grade {grade}{}\n", some(erasure.erased as usize), words(grade)));
+    let erased = counted(erasure.erased as usize, "picture");
+    out.data(&format!("erased {erased}, grade {grade}{}\n", words(grade)));
     if erasure.cleanup_pending {
-        out.warn(
-            "the keys are gone; a sealed file could not be removed: it opens for nobody, remove it by hand",
-        );
+        let files = names.iter().map(|name| pictures::sealed_file(&booted.places.outputs, name));
+        let left: Vec<String> = files
+            .filter(|file| file.symlink_metadata().is_ok())
+            .map(|file| file.display().to_string())
+            .collect();
+        out.warn(&format!(
+            "the keys are gone; what could not be removed opens for nobody, remove it by hand: {}",
+            left.join(", ")
+        ));
     }
     out.object(
         true,
@@ -168,11 +201,6 @@ fn erase(
             "epoch": erasure.state.epoch }),
     );
     Ok(Code::Done)
-}
-
-/// `1 picture`, `2 pictures`.
-fn some(count: usize) -> String {
-    if count == 1 { "1 picture".into() } else { format!("{count} pictures") }
 }
 
 /// What a grade lets us say.

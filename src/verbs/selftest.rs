@@ -4,8 +4,8 @@ use crate::Done;
 use crate::boot::folders::Folders;
 use crate::boot::{self, Wants};
 use crate::cli::{Global, Selftest};
-use crate::exit::{Code, Failure};
-use crate::output::Output;
+use crate::exit::Code;
+use crate::output::{Output, counted};
 use diffusion::reference::{Check, Measured, check};
 use diffusion::{ModelFolder, Pipeline, Place, demo};
 use sandbox::Clean;
@@ -33,12 +33,11 @@ pub fn run(clean: Clean, global: &Global, arguments: &Selftest, out: &Output) ->
     };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     sandbox::probe(&booted.sandboxed)?;
-    let failed = |error: diffusion::Error| Failure::new(Code::Integrity, error);
     let folder = match &booted.places.model {
-        Some(path) => ModelFolder::open(path).map_err(failed)?,
+        Some(path) => ModelFolder::open(path)?,
         None => demo::folder(),
     };
-    let pipeline = Pipeline::load(&folder, Place::Cpu).map_err(failed)?;
+    let pipeline = Pipeline::load(&folder, Place::Cpu)?;
     let reference = booted.places.reference.clone().unwrap_or_default();
     let (mut checks, mut bad) = (Vec::new(), 0);
     check(&reference, &pipeline, &mut |check| {
@@ -46,9 +45,8 @@ pub fn run(clean: Clean, global: &Global, arguments: &Selftest, out: &Output) ->
         out.data(&line(&check));
         checks.push(json!({ "case": check.case, "tensor": check.tensor, "ok": check.measured.holds(),
             "measured": words(&check.measured) }));
-    })
-    .map_err(failed)?;
-    out.data(&format!("{} comparisons, {bad} beyond their bound\n", checks.len()));
+    })?;
+    out.data(&format!("{}, {bad} beyond their bound\n", counted(checks.len(), "comparison")));
     out.object(bad == 0 && !checks.is_empty(), &json!({ "checks": checks, "beyond": bad }));
     Ok(if bad == 0 && !checks.is_empty() { Code::Done } else { Code::Found })
 }
@@ -60,8 +58,7 @@ fn fences(clean: Clean, global: &Global, out: &Output) -> Done {
     let probed = sandbox::probe(&booted.sandboxed)?;
     out.data(&booted.report.explain());
     out.data(&format!("{} forbidden operations were tried, each was denied\n", probed.tried.len()));
-    let pipeline =
-        Pipeline::load(&demo::folder(), Place::Cpu).map_err(|e| Failure::new(Code::Integrity, e))?;
+    let pipeline = Pipeline::load(&demo::folder(), Place::Cpu)?;
     let recipe = diffusion::Recipe {
         prompt: "a red apple".into(),
         negative_prompt: String::new(),
@@ -73,10 +70,10 @@ fn fences(clean: Clean, global: &Global, out: &Output) -> Done {
         guidance_time_max: 1.0,
         seeds: vec![42],
     };
-    let pictures = pipeline.generate(&recipe).map_err(|e| Failure::new(Code::Integrity, e))?;
+    let pictures = pipeline.generate(&recipe)?;
     let colours: BTreeSet<&[u8]> = pictures.iter().flat_map(|picture| picture.rgb.chunks(3)).collect();
     let lively = colours.len() > 100;
-    out.data(&format!("the demo model made a picture of {} colours\n", colours.len()));
+    out.data(&format!("the demo model made a picture of {}\n", counted(colours.len(), "colour")));
     out.object(
         lively,
         &json!({ "fences": booted.report.explain().lines().collect::<Vec<_>>(), "denied": probed.tried.len(),

@@ -98,6 +98,8 @@ fn prepare(
     let engine = booted.engine(darkroom, place, out)?;
     if booted.has_passphrase() {
         booted.unlock(darkroom, out)?;
+    } else if !darkroom.has_vault() {
+        booted.warn_of_others(out);
     }
     Ok(engine)
 }

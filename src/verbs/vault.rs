@@ -4,8 +4,8 @@ use crate::boot::folders::Folders;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Vault};
 use crate::exit::{Code, Failure};
-use crate::input;
-use crate::output::Output;
+use crate::input::{self, SecretLine};
+use crate::output::{Output, counted};
 use crate::{Done, pictures};
 use darkroom::Darkroom;
 use sandbox::Clean;
@@ -17,7 +17,7 @@ use serde_json::json;
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Done {
     let new = match verb {
-        Vault::Passwd { new_passphrase_file: Some(path) } => Some(input::read_secret_file(path)?.text),
+        Vault::Passwd { new_passphrase_file: Some(path) } => Some(input::read_secret_file(path)?),
         _ => None,
     };
     let folders = if matches!(verb, Vault::Init) { Folders::Made } else { Folders::Used };
@@ -27,9 +27,10 @@ pub fn run(clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Done {
         Vault::Init => init(&mut booted, &mut darkroom, out),
         Vault::Status => status(&booted, &darkroom, out),
         Vault::Verify => {
-            booted.unlock(&mut darkroom, out).and_then(|who| pictures::verify(&mut darkroom, &who, out))
+            let who = booted.unlock(&mut darkroom, out);
+            who.and_then(|who| pictures::verify(&mut darkroom, &who, &booted.places.outputs, out))
         }
-        Vault::Passwd { .. } => passwd(&mut booted, &mut darkroom, new, out),
+        Vault::Passwd { .. } => passwd(&mut booted, &mut darkroom, new.as_ref(), out),
         Vault::Recovery => recovery(&mut booted, &mut darkroom, out),
     };
     boot::leave(darkroom, result)
@@ -58,11 +59,11 @@ fn status(booted: &Booted, darkroom: &Darkroom, out: &Output) -> Done {
         })
         .collect();
     out.data(&format!(
-        "vault {}\n  epoch {}, record {}, {} key slots\n  erasure grade {grade}\n  sealed pictures in {}\n",
+        "vault {}\n  epoch {}, record {}, {}\n  erasure grade {grade}\n  sealed pictures in {}\n",
         public.vault_id,
         public.state.epoch,
         public.state.seq,
-        slots.len(),
+        counted(slots.len(), "key slot"),
         booted.places.outputs.display(),
     ));
     out.object(
@@ -73,19 +74,14 @@ fn status(booted: &Booted, darkroom: &Darkroom, out: &Output) -> Done {
     Ok(Code::Done)
 }
 
-fn passwd(
-    booted: &mut Booted,
-    darkroom: &mut Darkroom,
-    new: Option<zeroize::Zeroizing<String>>,
-    out: &Output,
-) -> Done {
+fn passwd(booted: &mut Booted, darkroom: &mut Darkroom, new: Option<&SecretLine>, out: &Output) -> Done {
     let (who, proof) = booted.prove(darkroom, out)?;
     if new.is_none() && !booted.terminal.is_there() {
         let what =
             "the new passphrase is typed at a terminal, and there is none; use --new-passphrase-file FILE";
         return Err(Failure::new(Code::Locked, what));
     }
-    let new = booted.new_secret(new, "New passphrase (12 characters or more): ")?;
+    let new = booted.new_secret(new, "New passphrase (12 characters or more): ", out)?;
     darkroom.change_secret(&who, &proof, &new)?;
     out.say("the passphrase was changed; the old one opens nothing any more");
     out.object(true, &json!({ "changed": true }));

@@ -2,11 +2,11 @@
 
 use super::{Opened, check, raw, refused, serves, small};
 use crate::harness::Home;
-use crate::http::{Answering, Request};
+use crate::http::{Answering, Request, connect};
 use crate::served::Served;
 use serde_json::json;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 const BRIEF: Duration = Duration::from_secs(5);
@@ -81,7 +81,7 @@ fn what_is_too_large_is_refused() {
 
 /// Sends `first`, then a byte of `rest` a second; gives what was said, and when the connection was closed.
 fn trickle(port: u16, first: &str, rest: &str) -> (String, Duration) {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server listens");
+    let mut stream = connect(port);
     let begun = Instant::now();
     stream.write_all(first.as_bytes()).expect("it reads");
     let (mut bytes, mut said, mut piece) = (rest.bytes(), Vec::new(), [0; 4096]);
@@ -124,9 +124,7 @@ fn who_is_slow_or_silent_is_cut_off_and_nobody_waits_for_them() {
         ("a second request that never comes", format!("{get}\r\n"), "", "HTTP/1.1 200 "),
     ];
     // Two hundred who say nothing, and are still there when the others are done.
-    let idle: Vec<TcpStream> = (0..200)
-        .map(|_| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server listens"))
-        .collect();
+    let idle: Vec<TcpStream> = (0..200).map(|_| connect(port)).collect();
     let begun = Instant::now();
     let slow: Vec<_> = cases
         .into_iter()
@@ -166,15 +164,14 @@ fn who_is_slow_or_silent_is_cut_off_and_nobody_waits_for_them() {
 /// With room for 32 connections.
 fn narrow(test: &str) -> (Home, Served) {
     let home = Home::furnished(test);
-    std::fs::create_dir_all(home.path().join("state/config")).expect("a home can be written");
-    home.write("state/config/policy.toml", b"schema = 1\n[limits]\nopen_files_max = 64\n");
+    home.policy(b"schema = 1\n[limits]\nopen_files_max = 64\n");
     let served = Served::start(&home);
     (home, served)
 }
 
 /// Asks again and again and reads no answer, until what is on its way fills every buffer and nothing moves any more.
 fn unread(port: u16, token: &str) -> TcpStream {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server listens");
+    let mut stream = connect(port);
     let fields = format!("Host: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n\r\n");
     let first = format!("GET /api/v1/capabilities HTTP/1.1\r\n{fields}");
     let page = format!("GET /main.js HTTP/1.1\r\n{fields}").repeat(500);
@@ -199,11 +196,10 @@ fn is_free(port: u16) -> bool {
 fn who_takes_all_places_does_not_keep_them() {
     let (home, served) = narrow("places");
     let port = served.port;
-    let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server listens");
     let mut held: Vec<TcpStream> = (0..40).map(|_| unread(port, "none")).collect();
-    held.extend((0..40).map(|_| connect()));
+    held.extend((0..40).map(|_| connect(port)));
     let polite = (0..40).map(|_| {
-        let mut stream = connect();
+        let mut stream = connect(port);
         let ask = format!("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
         stream.write_all(ask.as_bytes()).expect("it reads");
         assert!(stream.read(&mut [0; 1024]).is_ok_and(|count| count > 0), "no answer");
@@ -237,7 +233,6 @@ fn who_has_a_token_and_reads_nothing_loses_the_place() {
 fn who_leaves_in_the_middle_leaves_nothing_behind() {
     let opened = Opened::new("gone");
     let (port, token) = (opened.served.port, &opened.token);
-    let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server listens");
     let head = |method: &str, target: &str| {
         format!(
             "{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n\
@@ -248,7 +243,7 @@ fn who_leaves_in_the_middle_leaves_nothing_behind() {
     let body = small().to_string();
     let whole = format!("{}Content-Length: {}\r\n\r\n{body}", head("POST", "/api/v1/jobs"), body.len());
     for cut in [1, 20, whole.len() / 2, whole.len() - body.len(), whole.len() - 1] {
-        connect().write_all(&whole.as_bytes()[..cut]).expect("it reads");
+        connect(port).write_all(&whole.as_bytes()[..cut]).expect("it reads");
     }
     let content = "/api/v1/images?limit=200".to_owned();
     let job = format!("/api/v1/jobs/{id}");
@@ -256,7 +251,7 @@ fn who_leaves_in_the_middle_leaves_nothing_behind() {
         ["/main.js", "/api/v1/events", &format!("{job}/events"), &format!("{job}/preview"), &content]
     {
         for _ in 0..20 {
-            let mut stream = connect();
+            let mut stream = connect(port);
             stream.write_all(format!("{}\r\n", head("GET", target)).as_bytes()).expect("it reads");
             // Gone before, in, or after the answer.
             std::thread::sleep(Duration::from_millis(1));
@@ -264,7 +259,7 @@ fn who_leaves_in_the_middle_leaves_nothing_behind() {
         }
     }
     // The whole wish was sent, but nobody waits for the answer: it is a request like any other, or none.
-    connect().write_all(whole.as_bytes()).expect("it reads");
+    connect(port).write_all(whole.as_bytes()).expect("it reads");
     serves(&opened.served, "after many have left");
     let job = opened.until(&id, &["done"]);
     assert_eq!(job["images"].as_array().map(Vec::len), Some(2), "{job}");
@@ -340,7 +335,7 @@ fn too_many_connections_of_one_session_cost_nobody_else() {
         opened.token
     );
     let held = (0..60).map(|index| {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server listens");
+        let mut stream = connect(port);
         stream.write_all(ask.as_bytes()).expect("it reads");
         assert!(stream.read(&mut [0; 1024]).is_ok_and(|count| count > 0), "{index} has no answer");
         stream

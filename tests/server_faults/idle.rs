@@ -36,8 +36,7 @@ fn until_locked(served: &Served) {
 #[test]
 fn a_vault_that_nobody_uses_is_locked() {
     let home = Home::furnished("idle");
-    std::fs::create_dir_all(home.path().join("state/config")).expect("a home can be written");
-    home.write("state/config/policy.toml", b"schema = 1\n[limits]\nidle_seconds_max = 2\n");
+    home.policy(b"schema = 1\n[limits]\nidle_seconds_max = 2\n");
     let served = Served::start(&home);
     let opened = Opened::set_up(home, served);
     let served = &opened.served;

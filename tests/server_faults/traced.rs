@@ -3,12 +3,11 @@
 use crate::abuse::{Opened, small};
 use crate::browser::driver::Browser;
 use crate::browser::studio::Studio;
-use crate::harness::Home;
+use crate::harness::{Home, behind};
 use crate::http::Request;
 use crate::served::Served;
 use rustix::process::Signal;
 use serde_json::json;
-use std::process::Command;
 
 /// Calls that make, name or use a socket.
 const CALLS: &str = "trace=socket,socketpair,connect,bind,listen,accept,accept4,sendto,sendmsg,sendmmsg,io_uring_setup,execve";
@@ -18,11 +17,8 @@ fn a_whole_session_listens_and_never_connects() {
     let home = Home::furnished("traced");
     let program = home.program(&["serve", "--port", "0", "--home", &home.at("state")]);
     let trace = home.at("tmp/network");
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-e", CALLS, "-e", "signal=none", "-o", &trace]);
-    strace.arg(program.get_program()).args(program.get_args()).current_dir(home.path()).env_clear();
-    strace.env("PATH", "/usr/bin:/bin").env("HOME", home.path());
-    let served = Served::run(&mut strace);
+    let strace = ["strace", "-f", "-qq", "-e", CALLS, "-e", "signal=none", "-o", &trace];
+    let served = Served::run(&mut behind(&strace, &program));
     let port = served.port;
     let opened = Opened::set_up(home, served);
     // All that can be asked for.

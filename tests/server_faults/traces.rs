@@ -2,12 +2,11 @@
 
 use crate::abuse::{Opened, check, refused, token_of};
 use crate::harness::{Home, is_root_for};
-use crate::http::Request;
+use crate::http::{Request, connect};
 use crate::secrecy::found_in_memory;
 use crate::served::Served;
 use serde_json::json;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 const PROMPT: &str = "zymurgical quokka nightingale";
@@ -55,11 +54,10 @@ fn what_was_sent_is_nowhere_afterwards() {
          Authorization: Bearer {}\r\nContent-Length: 9999\r\n\r\n{{\"prompt\":\"{PROMPT}\"",
         opened.token
     );
-    let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the server listens");
-    connect().write_all(head.as_bytes()).expect("it reads");
+    connect(port).write_all(head.as_bytes()).expect("it reads");
     // One client asks, is answered, and stays.
     let body = wish.to_string();
-    let mut staying = connect();
+    let mut staying = connect(port);
     let whole = format!(
         "POST /api/v1/jobs HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n\
          Authorization: Bearer {}\r\nConnection: keep-alive\r\nContent-Length: {}\r\n\r\n{body}",
