@@ -45,6 +45,8 @@ impl Event {
                     | Self::BootStopped { .. }
                     | Self::VaultUnlocked { .. }
                     | Self::VaultLocked { .. }
+                    | Self::VaultSecretChanged { .. }
+                    | Self::VaultSecretFailed { .. }
                     | Self::VaultRolled { .. }
                     | Self::VaultRolledBack { .. }
                     | Self::VaultHealed { .. }
@@ -54,6 +56,7 @@ impl Event {
                     | Self::FenceFoundOpen {}
                     | Self::ModelMayChange { .. }
                     | Self::ObjectMissing {}
+                    | Self::ObjectSealed { .. }
                     | Self::GenerateFailed { .. }
                     | Self::GenerateFinished { .. }
                     | Self::ObjectExportFailed { .. }

@@ -228,6 +228,11 @@ events! {
         /// What proved the right.
         by: Proof,
     }
+    /// The slot that is to have a new secret; written together with its request.
+    "vault.secret_named" [job] VaultSecretNamed {
+        /// Slot number.
+        slot: u32,
+    }
     /// No slot was changed.
     "vault.secret_failed" [job] VaultSecretFailed {
         /// Why.

@@ -76,14 +76,15 @@ impl Darkroom {
                 }
                 self.look_for_pictures(intent)?
             }
-            IntentKind::Erase => {
-                if self.open_vault()?.vault.notices().contains(&vault::Notice::OldKeyRemains) {
-                    return Ok(Vec::new()); // neither done nor not done, until that key is gone
-                }
-                self.look_for_erased(intent)?
+            // Neither done nor not done, until that key is gone.
+            IntentKind::Erase | IntentKind::Secret
+                if self.open_vault()?.vault.notices().contains(&vault::Notice::OldKeyRemains) =>
+            {
+                return Ok(Vec::new());
             }
+            IntentKind::Erase => self.look_for_erased(intent)?,
             IntentKind::Secret => match self.has_rolled_since(intent)? {
-                Some(true) => (Vec::new(), Found::Done, 0),
+                Some(true) => (self.late_change(intent)?, Found::Done, 0),
                 Some(false) => (Vec::new(), Found::Nothing, 0),
                 None => (Vec::new(), Found::Unknown, 0),
             },
@@ -140,6 +141,21 @@ impl Darkroom {
         let entries =
             unrecorded.map(|object| erased.by(intent.actor).object(*object).job(intent.job)).collect();
         Ok((entries, Found::Done, intent.objects))
+    }
+
+    /// `vault.secret_changed` for a slot that was changed just before a crash; none if its request names no slot, in a log
+    /// from before they did.
+    fn late_change(&self, intent: &OpenIntent) -> Result<Vec<Entry>, Error> {
+        let State { epoch, seq, root } = self.open_vault()?.vault.state();
+        let changed = |(slot, by)| Event::VaultSecretChanged {
+            slot,
+            by,
+            vault_epoch: epoch,
+            vault_seq: seq,
+            vault_root: Digest(root),
+        };
+        let named = intent.slot.zip(intent.proof).map(changed);
+        Ok(named.map(|event| event.by(intent.actor).job(intent.job)).into_iter().collect())
     }
 
     /// Whether the vault was rolled since the request; `None` if its record does not tell.

@@ -21,7 +21,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::anchor::{self, Grade};
 use crate::cobblestone::Key;
 use crate::disk::{Folder, Replace};
-use crate::format::{Header, ObjectId, Role, SLOTS_MAX, SlotId, SlotKind, VaultId};
+use crate::format::{Header, ObjectId, Role, SLOTS_MAX, SlotId, SlotInfo, SlotKind, VaultId};
 use crate::home::{Home, MAIN, NEW, Paths, TORN};
 use crate::item::{Entry, ITEM_BYTES_MAX, Item, Tombstone};
 use crate::log::{self, Chain, Log};
@@ -169,17 +169,31 @@ impl Vault {
     ) -> Result<Rolled, Error> {
         new.check_new()?;
         let (proven, _) = slot::find(&self.header.slots, self.vault_id(), proof)?;
-        let first = |kind| {
-            let fits = move |info: &crate::SlotInfo| info.kind == kind && info.role.opens_objects();
-            self.header.slots.iter().map(|slot| slot.info).find(fits)
-        };
-        let target = match proven.info.kind {
-            SlotKind::Recovery => first(SlotKind::Passphrase).ok_or(Error::LastSlot)?,
-            SlotKind::Passphrase => proven.info,
-        };
+        let target = self.slot_to_change(proven.info)?;
         self.check_unique(new, Some(target.id))?;
         let replacement = OpenSlot::new(self.vault_id(), (target.id, target.role), new, kdf, random)?;
         self.roll_slots(target.id, Some(replacement), random)
+    }
+
+    /// The slot to which [`Vault::change_secret`] gives the new passphrase if what opens `proven` is the proof.
+    ///
+    /// # Errors
+    /// [`Error::LastSlot`]: the recovery code is the proof, and no passphrase opens objects.
+    pub fn slot_to_change(&self, proven: SlotInfo) -> Result<SlotInfo, Error> {
+        let opens = |info: &SlotInfo| info.kind == SlotKind::Passphrase && info.role.opens_objects();
+        match proven.kind {
+            SlotKind::Recovery => self.slots().find(opens).ok_or(Error::LastSlot),
+            SlotKind::Passphrase => Ok(proven),
+        }
+    }
+
+    /// The slot to which [`Vault::replace_recovery`] gives the new code: that of the old one, or a free one if there is none.
+    ///
+    /// # Errors
+    /// [`Error::SlotsFull`].
+    pub fn recovery_slot(&self) -> Result<SlotId, Error> {
+        let old = self.slots().find(|info| info.kind == SlotKind::Recovery);
+        old.map_or_else(|| self.free_slot(), |info| Ok(info.id))
     }
 
     /// Draws a new recovery code; the old one opens nothing afterwards.
@@ -188,8 +202,7 @@ impl Vault {
         kdf: KdfParams,
         random: &mut dyn Random,
     ) -> Result<(Rolled, RecoveryCode), Error> {
-        let old = self.header.slots.iter().map(|slot| slot.info).find(|info| info.kind == SlotKind::Recovery);
-        let id = old.map_or_else(|| self.free_slot(), |info| Ok(info.id))?;
+        let id = self.recovery_slot()?;
         let code = RecoveryCode::new(random)?;
         let slot = OpenSlot::new(self.vault_id(), (id, Role::Admin), &code.secret(), kdf, random)?;
         Ok((self.roll_slots(id, Some(slot), random)?, code))
@@ -213,10 +226,9 @@ impl Vault {
     /// Removes a slot: its secret opens neither this vault file nor an older copy. The last passphrase that opens objects
     /// stays. Somebody who had the vault open may have read the other slots' secrets; those need new passphrases too.
     pub fn remove_slot(&mut self, id: SlotId, random: &mut dyn Random) -> Result<Rolled, Error> {
-        let infos = || self.header.slots.iter().map(|slot| slot.info);
-        infos().find(|info| info.id == id).ok_or(Error::UnknownSlot(id))?;
-        let opens = |info: &crate::SlotInfo| info.kind == SlotKind::Passphrase && info.role.opens_objects();
-        if !infos().any(|info| info.id != id && opens(&info)) {
+        self.slots().find(|info| info.id == id).ok_or(Error::UnknownSlot(id))?;
+        let opens = |info: &SlotInfo| info.kind == SlotKind::Passphrase && info.role.opens_objects();
+        if !self.slots().any(|info| info.id != id && opens(&info)) {
             return Err(Error::LastSlot);
         }
         self.roll_slots(id, None, random)
@@ -226,6 +238,10 @@ impl Vault {
     pub fn grade(&self) -> Grade {
         anchor::grade(&self.home.state.path(anchor::NAME))
             .unwrap_or(Grade::KeepsHistory("a file system that could not be examined"))
+    }
+
+    fn slots(&self) -> impl Iterator<Item = SlotInfo> {
+        self.header.slots.iter().map(|slot| slot.info)
     }
 
     fn free_slot(&self) -> Result<SlotId, Error> {

@@ -40,6 +40,7 @@ pub fn every_event() -> Vec<Entry> {
         Event::VaultKeyGone { key_epoch: n64 },
         Event::OutputsAccepted { missing: n64 },
         Event::VaultSecretRequested { by: Proof::Passphrase },
+        Event::VaultSecretNamed { slot: n32 },
         Event::VaultSecretFailed { reason: ObjectFailure::Permission },
         Event::VaultSecretChanged { slot: n32, by: Proof::Passphrase, vault_epoch, vault_seq, vault_root },
         Event::SlotAdded { slot: n32, role: Role::Auditor, vault_epoch, vault_seq, vault_root },

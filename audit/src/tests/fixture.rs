@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 16] = [
+const LATER: [&str; 17] = [
     "fence.found_open",
     "log.mark_missed",
     "model.may_change",
@@ -19,6 +19,7 @@ const LATER: [&str; 16] = [
     "vault.key_wiped",
     "vault.rolled_back",
     "vault.secret_failed",
+    "vault.secret_named",
     "vault.secret_requested",
 ];
 
