@@ -50,6 +50,7 @@ impl Event {
                     | Self::VaultRolled { .. }
                     | Self::VaultRolledBack { .. }
                     | Self::VaultHealed { .. }
+                    | Self::VaultMirrorDamaged { .. }
                     | Self::VaultDamaged {}
                     | Self::LogMarkMissed { .. }
                     | Self::SessionOpened { .. }

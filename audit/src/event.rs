@@ -202,6 +202,13 @@ events! {
         /// Its length; 0 if there was none.
         found_bytes: u64,
     }
+    /// The mirror of the vault file was changed, or could not be read, beside a sound vault file; it is made anew.
+    "vault.mirror_damaged" VaultMirrorDamaged {
+        /// SHA-256 of the mirror as it was found.
+        found_sha256: Digest,
+        /// Its length; 0 if there was none to read.
+        found_bytes: u64,
+    }
     /// The key of an epoch that a roll ended could not be overwritten yet: what was erased with it is not gone for good.
     "vault.key_remains" VaultKeyRemains {
         /// Number of that epoch.

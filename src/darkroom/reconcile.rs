@@ -9,7 +9,7 @@ use crate::{Error, Who};
 use audit::words::{Found, IntentKind, RollReason};
 use audit::{Digest, Entry, Event, Log, Object, OpenIntent, Order, VaultState};
 use std::collections::BTreeSet;
-use vault::{ObjectId, State, Vault};
+use vault::{DamagedCopy, ObjectId, State, Vault};
 
 impl Darkroom {
     /// Called once the vault is open: finishes and records what the past left open.
@@ -26,15 +26,19 @@ impl Darkroom {
         self.report_missing()
     }
 
-    /// What was found about the vault's own files: a file that was healed, a key that remains.
-    pub(crate) fn report_vault(&mut self) -> Result<(), Error> {
+    /// What was found about the vault's own files, before anything is written in their place.
+    pub(crate) fn report_damage(&mut self) -> Result<(), Error> {
         let (open, _, log) = self.open_parts()?;
-        if let Some(healed) = open.vault.healed() {
-            let found_sha256 = healed.found_sha256.map_or_else(|| Digest::of(&[]), Digest);
-            let event = Event::VaultHealed { found_sha256, found_bytes: healed.found_bytes };
-            log.append(&[event.by_system()])?;
-        }
-        self.report_old_key()
+        let found =
+            |copy: DamagedCopy| (copy.found_sha256.map_or_else(|| Digest::of(&[]), Digest), copy.found_bytes);
+        let healed = open.vault.healed().map(found);
+        let healed =
+            healed.map(|(found_sha256, found_bytes)| Event::VaultHealed { found_sha256, found_bytes });
+        let mirror = open.vault.damaged_mirror().map(found);
+        let mirror =
+            mirror.map(|(found_sha256, found_bytes)| Event::VaultMirrorDamaged { found_sha256, found_bytes });
+        let entries: Vec<_> = healed.into_iter().chain(mirror).map(Event::by_system).collect();
+        append_all(log, &entries)
     }
 
     /// A key that remains keeps nobody out; it is reported as long as it does.

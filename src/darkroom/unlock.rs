@@ -166,9 +166,10 @@ impl Darkroom {
     fn settle(&mut self, slot: SlotInfo, door: Door) -> Result<Who, Error> {
         let (open, random, _) = self.open_parts()?;
         let who = Who::behind(slot, door, open.number, &mut open.vault, random)?;
+        self.report_damage()?;
         self.remember_log()?;
         self.log.begin_epoch(EpochReason::Unlock)?;
-        self.report_vault()?;
+        self.report_old_key()?;
         self.reconcile()?;
         reach(After::Reconciled)?;
         let state = self.open_vault()?.vault.state();

@@ -13,7 +13,7 @@ pub enum Warning {
     Unproven,
     /// On a full disk an erasure might not fit.
     NoReserve,
-    /// The vault file was damaged, and its mirror took its place.
+    /// The vault file or its mirror was damaged, and the other one took its place.
     Healed,
 }
 
@@ -44,8 +44,8 @@ impl fmt::Display for Warning {
                 "no space could be set aside for erasing on a full disk; make room on the vault's disk"
             }
             Self::Healed => {
-                "the vault file was damaged and was made whole from its mirror; this is on record: find out what \
-                 happened to the disk"
+                "the vault file or its mirror was damaged and was made whole from the other; this is on record: find out \
+                 what happened to the disk"
             }
         })
     }
@@ -58,7 +58,7 @@ impl Darkroom {
             let remains = self.log.unfinished().is_ok_and(|unfinished| unfinished.key_remains.is_some());
             return remains.then_some(Warning::OldKeyRemains).into_iter().collect();
         };
-        let healed = open.vault.healed().map(|_| Warning::Healed);
+        let healed = open.vault.healed().or(open.vault.damaged_mirror()).map(|_| Warning::Healed);
         let noticed = open.vault.notices().into_iter().filter_map(|notice| match notice {
             Notice::OldKeyRemains => Some(Warning::OldKeyRemains),
             Notice::Unproven => Some(Warning::Unproven),

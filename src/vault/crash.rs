@@ -151,6 +151,9 @@ impl Scene {
         if marks && vault.mark(MARK).is_some() != self.is_after(&vault, changed) {
             return Err("one without the other: record and mark".into());
         }
+        if let Some(found) = vault.damaged_mirror() {
+            return Err(format!("what a crash leaves of a mirror was taken for a changed one: {found:?}"));
+        }
         if self.act == Act::Compact && vault.mark(OTHER_MARK) != Some(LAST) {
             return Err(format!("the mark is {:?}", vault.mark(OTHER_MARK)));
         }

@@ -9,7 +9,7 @@ use std::io;
 use crate::anchor::Anchor;
 use crate::disk::{self, Folder, Replace, is_full};
 use crate::format::ObjectId;
-use crate::home::{DAMAGED, MAIN, MIRROR, MIRROR_NEW, NEW, RESERVE, TORN, TORN_NEW};
+use crate::home::{DAMAGED, MAIN, MIRROR, MIRROR_DAMAGED, MIRROR_NEW, NEW, RESERVE, TORN, TORN_NEW};
 use crate::object::PART_SUFFIX;
 use crate::vault::Vault;
 use crate::{Error, OsRandom};
@@ -140,6 +140,9 @@ impl Vault {
 
     /// Best effort: a vault works without a mirror, and says so.
     pub(crate) fn renew_mirror(&mut self, bytes: &[u8]) {
+        if std::mem::take(&mut self.keep_mirror) {
+            let _ = self.home.state.rename(MIRROR, MIRROR_DAMAGED); // evidence; a full disk must not stop the work
+        }
         let renewed = self.home.renew(MIRROR, bytes);
         self.mirror = renewed.and_then(|()| self.home.state.file(MIRROR, true)).ok();
     }

@@ -55,12 +55,11 @@ pub enum Notice {
     NoReserve,
 }
 
-/// A damaged vault file that was found at opening; the mirror, whole, stands in for it. The next write puts a copy of the
-/// mirror in its place and keeps what was found as `vault.damaged`.
+/// A damaged copy that was found at opening; the other one, whole, stands in for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Healed {
-    /// SHA-256 of the vault file as it was found; `None` if there was none to read.
+pub struct DamagedCopy {
+    /// SHA-256 of the copy as it was found; `None` if there was none to read.
     pub found_sha256: Option<[u8; 32]>,
     /// Bytes of that file.
     pub found_bytes: u64,
@@ -73,7 +72,10 @@ pub struct Vault {
     pub(crate) key: Key,
     pub(crate) chain: Chain,
     pub(crate) index: Index,
-    pub(crate) healed: Option<Healed>,
+    pub(crate) healed: Option<DamagedCopy>,
+    pub(crate) damaged_mirror: Option<DamagedCopy>,
+    /// What lies in the mirror's place is to be kept when a new one is made.
+    pub(crate) keep_mirror: bool,
     /// Marks that go with the next record.
     pub(crate) pending: BTreeMap<u8, Zeroizing<Vec<u8>>>,
     /// The copy in use, opened for reading and writing.
@@ -107,6 +109,8 @@ impl Vault {
             chain,
             index,
             healed: None,
+            damaged_mirror: None,
+            keep_mirror: false,
             pending: BTreeMap::new(),
             file: None,
             name,
@@ -160,9 +164,16 @@ impl Vault {
         .collect()
     }
 
-    /// What was damaged at opening and is healed from the mirror by the next write; also after that write.
-    pub fn healed(&self) -> Option<Healed> {
+    /// The vault file that was damaged at opening. The next write puts a copy of the mirror in its place and keeps it as
+    /// `vault.damaged`; it is told also after that write.
+    pub fn healed(&self) -> Option<DamagedCopy> {
         self.healed
+    }
+
+    /// A mirror that was changed, beside a sound vault file: it is none that a crash or a full disk leaves. The next write
+    /// makes a new one and keeps it as `vault.mirror.damaged`; it is told also after that write.
+    pub fn damaged_mirror(&self) -> Option<DamagedCopy> {
+        self.damaged_mirror
     }
 
     /// Which slot a secret opens, for somebody who signs in while the vault is open. [`Error::WrongSecret`] if none.

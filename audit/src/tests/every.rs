@@ -35,6 +35,7 @@ pub fn every_event() -> Vec<Entry> {
         Event::LogMarkMissed { mark_size: n64, mark_root: digest, mark_epoch: n32 },
         Event::VaultDamaged {},
         Event::VaultHealed { found_sha256: digest, found_bytes: n64 },
+        Event::VaultMirrorDamaged { found_sha256: digest, found_bytes: n64 },
         Event::VaultKeyRemains { key_epoch: n64 },
         Event::VaultKeyWiped { key_epoch: n64 },
         Event::VaultKeyGone { key_epoch: n64 },

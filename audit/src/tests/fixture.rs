@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 17] = [
+const LATER: [&str; 18] = [
     "fence.found_open",
     "log.mark_missed",
     "model.may_change",
@@ -17,6 +17,7 @@ const LATER: [&str; 17] = [
     "vault.key_gone",
     "vault.key_remains",
     "vault.key_wiped",
+    "vault.mirror_damaged",
     "vault.rolled_back",
     "vault.secret_failed",
     "vault.secret_named",

@@ -128,6 +128,26 @@ fn the_log_of_another_home_is_noticed_even_if_no_session_ever_ended_in_order() {
     assert!(matches!(error, Error::Log(audit::Error::Diverged { .. })), "{error}");
 }
 
+/// What is written over it would take the evidence away.
+#[test]
+fn a_changed_mirror_is_said_and_on_record() {
+    let home = Home::new();
+    home.unlocked().leave(StopReason::Done).unwrap();
+    let mirror = home.0.join("vault/vault.mirror");
+    let mut bytes = std::fs::read(&mirror).unwrap();
+    bytes[90] ^= 1;
+    std::fs::write(&mirror, &bytes).unwrap();
+    let darkroom = home.unlocked();
+    assert_eq!(darkroom.warnings(), [crate::Warning::Healed]);
+    darkroom.leave(StopReason::Done).unwrap();
+    let found = home.records().into_iter().find(|(name, _)| name == "vault.mirror_damaged").unwrap().1;
+    assert!(found.contains(&audit::Digest::of(&bytes).to_string()), "{found}");
+    assert_eq!(std::fs::read(home.0.join("vault/vault.mirror.damaged")).unwrap(), bytes);
+    assert_eq!(home.unlocked().warnings(), [], "it is whole again");
+    assert_eq!((home.count("vault.mirror_damaged"), home.count("vault.healed")), (1, 0));
+    home.log_verifies();
+}
+
 #[test]
 fn what_is_found_is_a_record() {
     let home = Home::new();
