@@ -84,14 +84,20 @@ fn cut_back(act: impl FnOnce(&Home, &mut Room), kept_locked: bool) -> Error {
     error
 }
 
+fn wrong() -> Secret {
+    Secret::passphrase("incorrect horse battery").unwrap()
+}
+
 #[test]
 fn records_cut_off_behind_a_killed_session_are_noticed() {
     let id = |room: &Room| room.pictures()[0].id;
     type Act = fn(&Home, &mut Room, Who, vault::ObjectId);
-    let acts: [(&str, Act); 4] = [
+    let acts: [(&str, Act); 6] = [
         ("nothing", |_, _, _, _| ()),
         ("export", |home, room, who, id| drop(room.export(&who, id, &home.0.join("plain/a.png")).unwrap())),
         ("look", |_, room, who, id| drop(room.view(&who, id).unwrap())),
+        ("guess", |_, room, _, _| drop(room.unlock(&wrong(), Door::Page).unwrap_err())),
+        ("guessed proof", |_, room, who, _| drop(room.change_secret(&who, &wrong(), &secret()).unwrap_err())),
         ("picture", |_, room, _, _| drop(generate(room, 1, Mood::Works).unwrap())),
     ];
     for (name, act) in acts {
