@@ -259,23 +259,21 @@ fn better_of(log: Log, main: &[u8], mirror: &[u8]) -> Log {
 const SECTOR_BYTES: usize = 512;
 
 /// Whether a mirror that is not the sound vault file beside it is one that a crash or a full disk leaves: that of an earlier
-/// epoch, before a roll renewed it; the vault file with a torn tail that was cut off it; or the vault file up to some byte,
-/// where what the kernel had not written yet may be zeros, since a mirror is not synced.
+/// epoch, before a roll renewed it; the first records of the vault file, or all, with a torn tail behind them; or the vault
+/// file up to some byte, where what the kernel had not written yet may be zeros, since a mirror is not synced.
 fn is_left_behind(log: &Log, main: &[u8], mirror: &[u8]) -> bool {
     let Ok(header) = Header::parse(mirror) else { return false };
+    let sound = Chain::walk(&header, mirror).map(|chain| &mirror[..chain.end as usize]);
     if header.vault_id == log.header.vault_id && header.epoch < log.header.epoch {
-        return Chain::walk(&header, mirror).is_ok();
-    }
-    if mirror.starts_with(main) {
-        return log::read(&log.header, &log.key, mirror).is_ok();
+        return sound.is_ok();
     }
     let is_part = |(found, whole): (&[u8], &[u8])| {
         let same = found.iter().zip(whole).take_while(|(found, whole)| found == whole).count();
         found[same..].iter().all(|byte| *byte == 0)
     };
     // Its head was synced before it had its name.
-    let head = header.size();
-    mirror.len() <= main.len()
-        && main.starts_with(&mirror[..head])
-        && mirror.chunks(SECTOR_BYTES).zip(main.chunks(SECTOR_BYTES)).all(is_part)
+    main.starts_with(&mirror[..header.size()])
+        && (sound.is_ok_and(|sound| main.starts_with(sound))
+            || mirror.len() <= main.len()
+                && mirror.chunks(SECTOR_BYTES).zip(main.chunks(SECTOR_BYTES)).all(is_part))
 }
