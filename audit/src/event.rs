@@ -214,7 +214,12 @@ events! {
         /// Number of that epoch.
         key_epoch: u64,
     }
-    /// That key is overwritten now.
+    /// The key that was made for a next epoch, which never began, could not be overwritten yet. Nothing was erased with it.
+    "vault.key_unused" VaultKeyUnused {
+        /// Number that the epoch would have had.
+        key_epoch: u64,
+    }
+    /// The key that could not be overwritten is overwritten now.
     "vault.key_wiped" VaultKeyWiped {
         /// Number of that epoch.
         key_epoch: u64,

@@ -57,6 +57,8 @@ pub struct Unfinished {
     pub vault: Option<VaultState>,
     /// The epoch of the vault whose key could not be wiped, as far as no later record says that it is.
     pub key_remains: Option<u64>,
+    /// The epoch that never began, whose key could not be wiped, as far as no later record says that it is.
+    pub key_unused: Option<u64>,
 }
 
 /// Follows requests and outcomes through the log.
@@ -71,8 +73,10 @@ impl Intents {
             self.0.vault = Some(VaultState { epoch, seq, root: Digest(root) });
         }
         match record.name {
-            "vault.key_remains" => self.0.key_remains = record.int("key_epoch"),
-            "vault.key_wiped" => self.0.key_remains = None,
+            // Before the first epoch there was none: older programs wrote 0 where it was an unused key.
+            "vault.key_remains" => self.0.key_remains = record.int("key_epoch").filter(|epoch| *epoch > 0),
+            "vault.key_unused" => self.0.key_unused = record.int("key_epoch"),
+            "vault.key_wiped" => (self.0.key_remains, self.0.key_unused) = (None, None),
             _ => {}
         }
         let Some(job) = record.job.and_then(|text| id_bytes(text.strip_prefix("j:")?)).map(Job) else {

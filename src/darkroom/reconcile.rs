@@ -9,7 +9,7 @@ use crate::{Error, Who};
 use audit::words::{Found, IntentKind, RollReason};
 use audit::{Digest, Entry, Event, Log, Object, OpenIntent, Order, VaultState};
 use std::collections::BTreeSet;
-use vault::{DamagedCopy, ObjectId, State, Vault};
+use vault::{DamagedCopy, ObjectId, RemainingKey, State, Vault};
 
 impl Darkroom {
     /// Called once the vault is open: finishes and records what the past left open.
@@ -53,10 +53,27 @@ impl Darkroom {
     /// Nothing more is destroyed while a key remains that should be gone. What waited for its end is closed.
     pub(crate) fn end_old_key(&mut self) -> Result<(), Error> {
         let (open, _, log) = self.open_parts()?;
-        match open.wipe_old_key(log)? {
-            true => self.reconcile(),
-            false => Ok(()),
+        match open.wipe_old_key(log) {
+            Ok(true) => self.reconcile(),
+            Ok(false) => Ok(()),
+            // Nothing was destroyed with it, and the next roll overwrites it.
+            Err(Error::Vault(_))
+                if matches!(open.vault.remaining_key(), Some(RemainingKey::Unused { .. })) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(error),
         }
+    }
+
+    /// Every act is a chance for a key that remains; where there is none, this costs nothing. That it remains is on record
+    /// already, and keeps nobody from anything but destroying more.
+    pub(crate) fn retry_old_key(&mut self) -> Result<(), Error> {
+        let (open, ..) = self.open_parts()?;
+        if open.unsettled || open.vault.remaining_key().is_none() || open.vault.wipe_old_key().is_err() {
+            return Ok(());
+        }
+        self.end_old_key()
     }
 
     /// The record of a roll that the log does not know of; its leftovers are removed.
@@ -213,19 +230,29 @@ impl Darkroom {
 }
 
 impl Open {
-    /// Wipes the key of an epoch that a roll ended, if it is still there. Whether one is gone that was on record as
-    /// remaining; both are on record.
+    /// Wipes the key of another epoch, if there is one. Whether one is gone that was on record as remaining; both are on
+    /// record.
     fn wipe_old_key(&mut self, log: &Log) -> Result<bool, Error> {
-        let remained = log.unfinished()?.key_remains;
+        let known = log.unfinished()?;
         if let Err(error) = self.vault.wipe_old_key() {
-            let key_epoch = remained.unwrap_or(self.vault.state().epoch.saturating_sub(1));
-            log.append(&[Event::VaultKeyRemains { key_epoch }.by_system().failed()])?;
+            self.record_remaining_key(log)?;
             return Err(error.into());
         }
+        let remained = known.key_remains.or(known.key_unused);
         if let Some(key_epoch) = remained {
             log.append(&[Event::VaultKeyWiped { key_epoch }.by_system()])?;
         }
         Ok(remained.is_some())
+    }
+
+    fn record_remaining_key(&self, log: &Log) -> Result<(), Error> {
+        let event = match self.vault.remaining_key() {
+            Some(RemainingKey::Ended { epoch }) => Event::VaultKeyRemains { key_epoch: epoch },
+            Some(RemainingKey::Unused { epoch }) => Event::VaultKeyUnused { key_epoch: epoch },
+            None => return Ok(()),
+        };
+        log.append(&[event.by_system().failed()])?;
+        Ok(())
     }
 
     /// What a roll came to, if that can be told. Otherwise its intent stays open, and a later unlock says what became of
@@ -237,15 +264,18 @@ impl Open {
     ) -> Result<Result<T, vault::Error>, Error> {
         match rolled {
             Err(error @ vault::Error::Unfinished(_)) => {
-                let key_epoch = self.vault.state().epoch.saturating_sub(1);
-                log.append(&[Event::VaultKeyRemains { key_epoch }.by_system().failed()])?;
+                self.record_remaining_key(log)?;
                 Err(error.into())
             }
             Err(error) if self.vault.is_poisoned() => {
                 self.unsettled = true;
                 Err(error.into())
             }
-            told => Ok(told),
+            told => {
+                // A roll that could not write its key may not have been able to take it back.
+                self.record_remaining_key(log)?;
+                Ok(told)
+            }
         }
     }
 }

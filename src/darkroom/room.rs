@@ -236,9 +236,9 @@ impl Darkroom {
 
     /// What an act of `who` works with: the open vault, the randomness and the log; or [`Error::Locked`].
     pub(crate) fn parts(&mut self, who: &Who) -> Result<(&mut Open, &mut (dyn Random + Send), &Log), Error> {
-        let (open, random, log) = self.open_parts()?;
-        open.admit(who)?;
-        Ok((open, random, log))
+        self.vault_of(who)?;
+        self.retry_old_key()?;
+        self.open_parts()
     }
 
     /// The same for the program's own work.

@@ -129,6 +129,7 @@ impl Darkroom {
     /// Somebody proves a right to what is open already.
     fn sign_in(&mut self, secret: &Secret, door: Door) -> Result<Who, Error> {
         let slot = self.authenticate(secret)?;
+        self.retry_old_key()?;
         let (open, random, log) = self.open_parts()?;
         let who = Who::behind(slot, door, open.number, &mut open.vault, random)?;
         log.append(&[unlocked(slot, open.vault.state()).by(who.actor), who.opened()])?;

@@ -9,8 +9,7 @@ use crate::anchor::Anchor;
 use crate::disk::Folder;
 use crate::disk::faults::{self, Fault, Op};
 use crate::{
-    Error, KdfParams, Locked, NewObject, Notice, ObjectId, OsRandom, Paths, Role, Secret, SlotId, Unlocked,
-    Vault,
+    Error, KdfParams, Locked, NewObject, ObjectId, OsRandom, Paths, Role, Secret, SlotId, Unlocked, Vault,
 };
 
 mod afterwards;
@@ -158,9 +157,7 @@ impl Scene {
             return Err(format!("the mark is {:?}", vault.mark(OTHER_MARK)));
         }
         let epoch = vault.state().epoch;
-        if vault.notices().contains(&Notice::OldKeyRemains)
-            || place.has_epoch_key(epoch - 1)
-            || place.has_epoch_key(epoch + 1)
+        if vault.remaining_key().is_some() || place.has_epoch_key(epoch - 1) || place.has_epoch_key(epoch + 1)
         {
             return Err("opening left the key of another epoch".into());
         }

@@ -59,7 +59,7 @@ impl Vault {
         superseded_max: usize,
         random: &mut dyn Random,
     ) -> Result<Option<State>, Error> {
-        if self.old_key_remains || self.unproven || self.index.superseded() <= superseded_max {
+        if self.remaining_key.is_some() || self.unproven || self.index.superseded() <= superseded_max {
             return Ok(None);
         }
         let slots = self.open_slots()?;

@@ -29,7 +29,7 @@ use crate::marks::SLOT_HIGHEST;
 use crate::object;
 use crate::random::{self, Random};
 use crate::slot::{self, OpenSlot};
-use crate::vault::Vault;
+use crate::vault::{RemainingKey, Vault};
 use crate::{Error, KdfParams, RecoveryCode, Secret, State, keys};
 
 /// What an erasure achieved. Everything in it is true already.
@@ -120,7 +120,7 @@ impl Vault {
         if let Some(id) = ids.iter().find(unknown) {
             return Err(Error::UnknownObject(*id));
         }
-        self.wipe_old_key()?;
+        self.make_way()?;
         let doomed: BTreeSet<ObjectId> =
             ids.iter().copied().filter(|id| self.index.get(*id).is_some()).collect();
         let entries: Vec<_> = self.list().filter(|entry| doomed.contains(&entry.id)).cloned().collect();
@@ -300,14 +300,15 @@ impl Vault {
         dead: &[Tombstone],
         random: &mut dyn Random,
     ) -> Result<bool, Error> {
-        self.wipe_old_key()?; // its cell is the next one's; also refuses if poisoned
+        self.make_way()?; // also refuses if poisoned
         self.heal_for_roll()?;
         let built = self.rebuild(slots, dead, random)?;
         let old = self.header.epoch;
         self.prepare_new(&built.file).map_err(Error::io("writing the new vault file"))?; // 1
         if let Err(error) = self.anchor().put(old + 1, &built.epoch_key) {
             let _ = self.home.drop_new();
-            self.old_key_remains = self.anchor().settle(old, random).is_err();
+            let settled = self.anchor().settle(old, random);
+            self.remaining_key = settled.err().map(|_| RemainingKey::Unused { epoch: old + 1 });
             return Err(Error::io("writing the anchor")(error));
         } // 2
         if let Err(error) = self.home.state.publish(NEW, MAIN, Replace::Yes) {
@@ -317,10 +318,10 @@ impl Vault {
         let Log { header, key, chain, index, .. } = built.log;
         (self.header, self.key, self.chain, self.index, self.name) = (header, key, chain, index, MAIN);
         self.pending.clear();
-        self.unproven = false;
+        (self.unproven, self.remaining_key) = (false, None);
         self.open_files(false);
         if let Err(error) = self.anchor().wipe(old, random) {
-            self.old_key_remains = true; // 4 may or may not have happened
+            self.remaining_key = Some(RemainingKey::Ended { epoch: old }); // 4 may or may not have happened
             return Err(Error::Unfinished(error));
         }
         self.renew_mirror(&built.file); // 5

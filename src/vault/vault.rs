@@ -45,14 +45,32 @@ pub enum Notice {
     UsedMirror,
     /// The mirror is not a copy of the vault file. The next write or roll renews it.
     MirrorStale,
-    /// The key of another epoch could not be wiped from the anchor, or it is not known that it was: what was erased may
-    /// still be opened from old copies. [`Vault::wipe_old_key`] tries again and says why not.
+    /// The key of an epoch that a roll ended could not be wiped from the anchor, or it is not known that it was: what was
+    /// erased may still be opened from old copies. [`Vault::wipe_old_key`] tries again and says why not.
     OldKeyRemains,
+    /// The key that an interrupted roll made could not be wiped; nothing was erased with it, and it opens nothing that is
+    /// not there. [`Vault::wipe_old_key`] tries again; the next roll overwrites it.
+    UnusedKeyRemains,
     /// The vault file could not be written anew at opening (a full or read-only disk): whether what was read outlives a
     /// power cut is not known. An erasure makes it so; nothing else is written before it is.
     Unproven,
     /// No reserve for erasing on a full disk could be set aside.
     NoReserve,
+}
+
+/// Whose key the anchor holds beside that of the vault's epoch, or may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemainingKey {
+    /// That of an epoch that a roll ended.
+    Ended {
+        /// Number of that epoch.
+        epoch: u64,
+    },
+    /// One that was made for a next epoch, which never began.
+    Unused {
+        /// Number that the epoch would have had.
+        epoch: u64,
+    },
 }
 
 /// A damaged copy that was found at opening; the other one, whole, stands in for it.
@@ -87,7 +105,7 @@ pub struct Vault {
     pub(crate) poisoned: bool,
     /// What was read at opening was not written anew.
     pub(crate) unproven: bool,
-    pub(crate) old_key_remains: bool,
+    pub(crate) remaining_key: Option<RemainingKey>,
     pub(crate) reserve_bytes: u64,
 }
 
@@ -117,7 +135,7 @@ impl Vault {
             mirror: None,
             poisoned: false,
             unproven: false,
-            old_key_remains: false,
+            remaining_key: None,
             reserve_bytes,
         }
     }
@@ -155,13 +173,19 @@ impl Vault {
             (self.chain.tail_bytes > 0, torn),
             (self.name == MIRROR, Notice::UsedMirror),
             (self.mirror.is_none(), Notice::MirrorStale),
-            (self.old_key_remains, Notice::OldKeyRemains),
+            (matches!(self.remaining_key, Some(RemainingKey::Ended { .. })), Notice::OldKeyRemains),
+            (matches!(self.remaining_key, Some(RemainingKey::Unused { .. })), Notice::UnusedKeyRemains),
             (self.unproven, Notice::Unproven),
             (self.reserve_bytes < self.chain.end, Notice::NoReserve),
         ]
         .into_iter()
         .filter_map(|(holds, notice)| holds.then_some(notice))
         .collect()
+    }
+
+    /// The key that [`Vault::wipe_old_key`] would wipe, if there is one.
+    pub fn remaining_key(&self) -> Option<RemainingKey> {
+        self.remaining_key
     }
 
     /// The vault file that was damaged at opening. The next write puts a copy of the mirror in its place and keeps it as

@@ -37,6 +37,7 @@ pub fn every_event() -> Vec<Entry> {
         Event::VaultHealed { found_sha256: digest, found_bytes: n64 },
         Event::VaultMirrorDamaged { found_sha256: digest, found_bytes: n64 },
         Event::VaultKeyRemains { key_epoch: n64 },
+        Event::VaultKeyUnused { key_epoch: n64 },
         Event::VaultKeyWiped { key_epoch: n64 },
         Event::VaultKeyGone { key_epoch: n64 },
         Event::OutputsAccepted { missing: n64 },

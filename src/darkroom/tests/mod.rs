@@ -3,6 +3,7 @@
 mod acts;
 mod crash;
 mod generate;
+mod old_key;
 mod queue;
 mod remember;
 mod rollback;

@@ -143,9 +143,9 @@ fn unlock_drawing(home: &Home, failing: u32) -> Result<u32, Error> {
 }
 
 /// The system's randomness, but for one draw.
-struct Failing {
-    at: u32,
-    drawn: Arc<AtomicU32>,
+pub(super) struct Failing {
+    pub at: u32,
+    pub drawn: Arc<AtomicU32>,
 }
 
 impl Random for Failing {
