@@ -67,7 +67,7 @@ const MARK_ACTOR: u8 = 16;
 
 fn tag(slot: SlotInfo) -> Result<u8, Error> {
     let tag = u8::try_from(slot.id.0).ok().and_then(|id| id.checked_add(MARK_ACTOR));
-    tag.ok_or_else(|| vault::Error::SlotsFull.into())
+    tag.ok_or_else(|| vault::Error::SlotNumbersSpent.into()) // the vault gives no such number
 }
 
 fn salt_of(vault: &Vault, slot: SlotInfo) -> Result<Option<[u8; 32]>, Error> {

@@ -25,7 +25,7 @@ use crate::format::{Header, ObjectId, Role, SLOTS_MAX, SlotId, SlotInfo, SlotKin
 use crate::home::{Home, MAIN, NEW, Paths, TORN};
 use crate::item::{Entry, ITEM_BYTES_MAX, Item, Tombstone};
 use crate::log::{self, Chain, Log};
-use crate::marks::SLOT_HIGHEST;
+use crate::marks::{SLOT_HIGHEST, SLOT_NUMBER_MAX};
 use crate::object;
 use crate::random::{self, Random};
 use crate::slot::{self, OpenSlot};
@@ -190,7 +190,7 @@ impl Vault {
     /// The slot to which [`Vault::replace_recovery`] gives the new code: that of the old one, or a free one if there is none.
     ///
     /// # Errors
-    /// [`Error::SlotsFull`].
+    /// [`Error::SlotsFull`] or [`Error::SlotNumbersSpent`].
     pub fn recovery_slot(&self) -> Result<SlotId, Error> {
         let old = self.slots().find(|info| info.kind == SlotKind::Recovery);
         old.map_or_else(|| self.free_slot(), |info| Ok(info.id))
@@ -208,7 +208,10 @@ impl Vault {
         Ok((self.roll_slots(id, Some(slot), random)?, code))
     }
 
-    /// Adds a passphrase. An auditor's wraps no master key.
+    /// Adds a passphrase. An auditor's wraps no master key. The slot's number is one that no slot ever had.
+    ///
+    /// # Errors
+    /// [`Error::SlotsFull`]; [`Error::SlotNumbersSpent`]; a weak passphrase; those of every roll.
     pub fn add_slot(
         &mut self,
         role: Role,
@@ -245,9 +248,11 @@ impl Vault {
     }
 
     fn free_slot(&self) -> Result<SlotId, Error> {
-        match self.highest_slot().checked_add(1) {
-            Some(next) if self.header.slots.len() < SLOTS_MAX => Ok(SlotId(next)),
-            _ => Err(Error::SlotsFull),
+        match self.highest_slot() {
+            _ if self.header.slots.len() >= SLOTS_MAX => Err(Error::SlotsFull),
+            // Without a mark of its own nobody behind it could be told from others.
+            SLOT_NUMBER_MAX.. => Err(Error::SlotNumbersSpent),
+            highest => Ok(SlotId(highest + 1)),
         }
     }
 

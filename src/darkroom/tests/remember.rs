@@ -23,7 +23,7 @@ impl Home {
     }
 
     /// What is found by whoever opens the vault beside the darkroom.
-    fn beside(&self) -> vault::Vault {
+    pub(super) fn beside(&self) -> vault::Vault {
         let locked = Locked::open(self.places().of_vault()).unwrap();
         match locked.unlock(&secret(), |_| true) {
             Ok(Unlocked::Vault(vault, _)) => *vault,
