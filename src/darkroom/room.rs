@@ -6,6 +6,8 @@ use audit::{Clock as _, Digest, Event, Log, SystemClock};
 use policy::Erase;
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use vault::{KdfParams, Locked, OsRandom, Random, Vault};
 
 /// The folders of a darkroom.
@@ -62,6 +64,8 @@ pub struct Darkroom {
     pub(crate) kdf: KdfParams,
     pub(crate) erase: Erase,
     pub(crate) room: Room,
+    /// Number of the opening that goes on, 0 while there is none: for whoever does not wait for the darkroom.
+    pub(crate) opening: Arc<AtomicU64>,
     /// Requests of this process that have no outcome yet: nobody needs to look into them.
     pub(crate) in_work: HashSet<audit::Job>,
     /// Where this process can be reached, for those who find the vault taken.
@@ -87,7 +91,7 @@ pub(crate) struct Open {
 impl Open {
     /// [`Error::Locked`] for somebody who came in at another opening of the vault.
     pub(crate) fn admit(&self, who: &Who) -> Result<(), Error> {
-        if who.opening == self.number { Ok(()) } else { Err(Error::Locked) }
+        who.admitted_by(self.number)
     }
 }
 
@@ -135,7 +139,8 @@ impl Darkroom {
             }
         };
         let (random, in_work, erase) = (Box::new(OsRandom), HashSet::new(), start.erase);
-        Ok(Self { log, places, random, clock, kdf, erase, room, in_work, address: None })
+        let opening = Arc::default();
+        Ok(Self { log, places, random, clock, kdf, erase, room, opening, in_work, address: None })
     }
 
     /// From now on a process that finds the vault taken is told that this one answers at `address`.

@@ -158,12 +158,20 @@ impl Darkroom {
         let number = OPENINGS.fetch_add(1, Ordering::Relaxed) + 1;
         self.room = Room::Open(Box::new(Open { vault, number, unsettled: false }));
         let settled = self.settle(slot, door);
-        if settled.is_err()
-            && let Room::Open(open) = std::mem::replace(&mut self.room, Room::NoVault)
-        {
-            self.room = Room::Locked(Box::new(open.vault.lock()));
+        match settled {
+            Ok(_) => self.opening.store(number, Ordering::Relaxed),
+            Err(_) => self.shut(),
         }
         settled
+    }
+
+    /// From here on no key is in memory.
+    fn shut(&mut self) {
+        self.opening.store(0, Ordering::Relaxed);
+        self.room = match std::mem::replace(&mut self.room, Room::NoVault) {
+            Room::Open(open) => Room::Locked(Box::new(open.vault.lock())),
+            other => other,
+        };
     }
 
     /// The past in order, and the unlock on record.
@@ -222,9 +230,7 @@ impl Darkroom {
             open.admit(who)?;
         }
         let ended = if open.unsettled { Ok(()) } else { self.record_lock(who) };
-        if let Room::Open(open) = std::mem::replace(&mut self.room, Room::NoVault) {
-            self.room = Room::Locked(Box::new(open.vault.lock()));
-        }
+        self.shut();
         ended
     }
 

@@ -56,6 +56,11 @@ impl Who {
         self.door
     }
 
+    /// [`Error::Locked`] unless they came in at the opening with this number.
+    pub(crate) fn admitted_by(&self, opening: u64) -> Result<(), Error> {
+        if opening > 0 && self.opening == opening { Ok(()) } else { Err(Error::Locked) }
+    }
+
     /// The record of their coming in.
     pub(crate) fn opened(&self) -> audit::Entry {
         Event::SessionOpened { door: self.door, slot: self.slot.into() }.by(self.actor)

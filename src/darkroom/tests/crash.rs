@@ -162,7 +162,7 @@ fn what_is_in_work_is_not_looked_into_by_an_unlock_meanwhile() {
     darkroom.who = queue.unlock(&secret(), Door::Page).unwrap();
     assert_eq!(home.count("recovery.reconciled"), 0);
     drop(step);
-    while !queue.job(id).unwrap().state.is_over() {
+    while !queue.job(&darkroom.who, id).unwrap().state.is_over() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     darkroom.darkroom = Some(queue.into_darkroom());

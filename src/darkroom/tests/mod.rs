@@ -269,7 +269,7 @@ fn generate_with(room: &mut Room, ask: Ask, engine: TestEngine) -> Result<Vec<Su
     let ended =
         queue.check(Some(&who), ask).and_then(|checked| queue.submit(&who, checked, None)).and_then(|job| {
             loop {
-                let job = queue.job(job.id)?;
+                let job = queue.job(&who, job.id)?;
                 if job.state.is_over() {
                     break Ok(job);
                 }
