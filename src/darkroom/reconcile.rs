@@ -212,17 +212,17 @@ impl Darkroom {
             return Ok(());
         }
         // Only now, as it reads the whole log.
-        let mut known = BTreeSet::new();
+        let (event, mut known) = (Event::ObjectMissing {}, BTreeSet::new());
         for stored in audit::records(&audit, Order::OldestFirst)? {
             let stored = stored?;
-            if stored.name == "object.missing" {
+            if stored.name == event.name() {
                 known.extend(stored.object.map(|object| object.0));
             }
         }
         for id in missing {
             let object = pseudonym(id, open.vault.get(id)?.salt);
             if !known.contains(&object.0) {
-                log.append(&[Event::ObjectMissing {}.by_system().object(object).failed()])?;
+                log.append(&[event.by_system().object(object).failed()])?;
             }
         }
         Ok(())
