@@ -1,7 +1,7 @@
 //! The darkroom itself: opening it, and what is put on record about a start.
 
 use crate::{Error, Who};
-use audit::words::StartRefusal;
+use audit::words::{StartRefusal, StopReason};
 use audit::{Clock as _, Digest, Event, Log, SystemClock};
 use policy::Erase;
 use std::collections::HashSet;
@@ -124,17 +124,22 @@ impl Darkroom {
             landlock_abi: start.landlock_abi,
         };
         log.append(&[started.by_system()])?;
-        let refused = || Event::BootRefused { reason: StartRefusal::Vault }.by_system().denied();
+        let refused = || {
+            let stopped = Event::BootStopped { reason: StopReason::Error };
+            [Event::BootRefused { reason: StartRefusal::Vault }.by_system().denied(), stopped.by_system()]
+        };
         let room = match locked {
             Ok(Some(locked)) => Room::Locked(Box::new(locked)),
             // A new vault here would overwrite the anchor, without which the old one does not open again.
             Ok(None) if log.unfinished()?.vault.is_some() => {
-                log.append(&[refused()])?;
+                log.append(&refused())?;
                 return Err(Error::VaultMissing { dir: places.vault });
             }
             Ok(None) => Room::NoVault,
             Err(error) => {
-                log.append(&[Event::VaultDamaged {}.by_system().failed(), refused()])?;
+                let found = is_damage(&error).then(|| Event::VaultDamaged {}.by_system().failed());
+                let entries: Vec<_> = found.into_iter().chain(refused()).collect();
+                log.append(&entries)?;
                 return Err(error.into());
             }
         };
@@ -274,6 +279,15 @@ impl Darkroom {
     pub(crate) fn now_ms(&self) -> u64 {
         self.clock.wall_ms()
     }
+}
+
+/// Whether what lies there is no vault, or no longer one; otherwise something keeps this process from it.
+pub(crate) fn is_damage(error: &vault::Error) -> bool {
+    use vault::Error as E;
+    matches!(
+        error,
+        E::HeaderTampered | E::LogDamaged { .. } | E::NoVault(_) | E::Unsupported { .. } | E::KdfOutOfRange
+    )
 }
 
 /// The log's word for where a model computes.

@@ -100,11 +100,7 @@ impl Darkroom {
             vault::Error::EpochKeyGone { epoch } => {
                 Event::VaultKeyGone { key_epoch: *epoch }.by_system().failed()
             }
-            vault::Error::HeaderTampered
-            | vault::Error::LogDamaged { .. }
-            | vault::Error::NoVault(_)
-            | vault::Error::Unsupported { .. }
-            | vault::Error::KdfOutOfRange => Event::VaultDamaged {}.by_system().failed(),
+            error if room::is_damage(error) => Event::VaultDamaged {}.by_system().failed(),
             _ => return Ok(()),
         };
         self.log.append(&[found])?;

@@ -181,10 +181,28 @@ fn what_is_found_is_a_record() {
         std::fs::write(home.0.join("vault").join(name), b"nothing").unwrap();
     }
     home.open().err().unwrap();
-    let names: Vec<_> = home.records().into_iter().map(|(name, _)| name).collect();
-    assert!(
-        names.ends_with(&["boot.started", "vault.damaged", "boot.refused"].map(str::to_owned)),
-        "{names:?}"
-    );
+    let ends_with = |wanted: &[&str]| {
+        let names: Vec<_> = home.records().into_iter().map(|(name, _)| name).collect();
+        assert!(
+            names.ends_with(&wanted.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()),
+            "{names:?}"
+        );
+    };
+    ends_with(&["boot.started", "vault.damaged", "boot.refused", "boot.stopped"]);
+    // What keeps this process from it is no damage.
+    let mode = |mode| {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(home.0.join("vault"), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(0o777);
+    assert!(matches!(home.open(), Err(Error::Vault(vault::Error::Unsafe { .. }))));
+    ends_with(&["boot.started", "boot.refused", "boot.stopped"]);
+    mode(0o700);
+    // None at all, though the log tells of one.
+    for name in ["vault", "vault.mirror"] {
+        std::fs::remove_file(home.0.join("vault").join(name)).unwrap();
+    }
+    assert!(matches!(home.open(), Err(Error::VaultMissing { .. })));
+    ends_with(&["boot.started", "boot.refused", "boot.stopped"]);
     home.log_verifies();
 }
