@@ -192,3 +192,36 @@ fn an_older_vault_undoes_no_erasure_whose_key_remains() {
     assert!(ran.stdout.contains(&kept) && !ran.stdout.contains(&id), "{ran:#?}");
     assert_eq!(home.count_records(&["vault.key_wiped"]), 1);
 }
+
+/// An erasure that was killed between its new key and its new file has destroyed nothing, and what lies there is no old key.
+#[test]
+fn an_unused_key_is_called_one() {
+    let home = Home::with_picture("unused");
+    home.generate(&["a pear"]).ends(0, &[]);
+    let first = ids(&home).remove(0);
+    let copy = |from: &str, to: &str| {
+        let (from, to) = (home.at(from), home.at(to));
+        assert!(Command::new("cp").args(["-aT", &from, &to]).status().expect("coreutils").success());
+    };
+    copy("state", "before");
+    home.ask(&["history", "rm", &first, "--yes"]).ends(0, &[]);
+    let anchor = home.path().join("state/vault/anchor");
+    let next = std::fs::read(&anchor).expect("it is there");
+    std::fs::rename(home.path().join("state"), home.path().join("after")).expect("a home can be written");
+    copy("before", "state");
+    // Each epoch has a cell of its own, of 64 bytes: both keys are there, as after such a kill.
+    let mut both = std::fs::read(&anchor).expect("it is there");
+    both[..64].copy_from_slice(&next[..64]);
+    std::fs::write(&anchor, both).expect("it is ours");
+    let mode =
+        |mode| std::fs::set_permissions(&anchor, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+    mode(0o400);
+    let ran = home.ask(&["history", "list"]).ends(0, &["nothing was erased with it"]);
+    assert!(!ran.stderr.contains("still opens"), "{ran:#?}");
+    assert_eq!(home.count_records(&["vault.key_unused failed", "key_epoch=2"]), 1);
+    assert_eq!(home.count_records(&["vault.key_remains"]), 0);
+    mode(0o600);
+    let ran = home.ask(&["history", "list"]).ends(0, &[]);
+    assert!(!ran.stderr.contains("wiped"), "{ran:#?}");
+    assert_eq!(home.count_records(&["vault.key_wiped", "key_epoch=2"]), 1);
+}

@@ -45,15 +45,19 @@ impl Event {
                     | Self::BootStopped { .. }
                     | Self::VaultUnlocked { .. }
                     | Self::VaultLocked { .. }
+                    | Self::VaultSecretChanged { .. }
+                    | Self::VaultSecretFailed { .. }
                     | Self::VaultRolled { .. }
                     | Self::VaultRolledBack { .. }
                     | Self::VaultHealed { .. }
+                    | Self::VaultMirrorDamaged { .. }
                     | Self::VaultDamaged {}
                     | Self::LogMarkMissed { .. }
                     | Self::SessionOpened { .. }
                     | Self::FenceFoundOpen {}
                     | Self::ModelMayChange { .. }
                     | Self::ObjectMissing {}
+                    | Self::ObjectSealed { .. }
                     | Self::GenerateFailed { .. }
                     | Self::GenerateFinished { .. }
                     | Self::ObjectExportFailed { .. }

@@ -202,12 +202,24 @@ events! {
         /// Its length; 0 if there was none.
         found_bytes: u64,
     }
+    /// The mirror of the vault file was changed, or could not be read, beside a sound vault file; it is made anew.
+    "vault.mirror_damaged" VaultMirrorDamaged {
+        /// SHA-256 of the mirror as it was found.
+        found_sha256: Digest,
+        /// Its length; 0 if there was none to read.
+        found_bytes: u64,
+    }
     /// The key of an epoch that a roll ended could not be overwritten yet: what was erased with it is not gone for good.
     "vault.key_remains" VaultKeyRemains {
         /// Number of that epoch.
         key_epoch: u64,
     }
-    /// That key is overwritten now.
+    /// The key that was made for a next epoch, which never began, could not be overwritten yet. Nothing was erased with it.
+    "vault.key_unused" VaultKeyUnused {
+        /// Number that the epoch would have had.
+        key_epoch: u64,
+    }
+    /// The key that could not be overwritten is overwritten now.
     "vault.key_wiped" VaultKeyWiped {
         /// Number of that epoch.
         key_epoch: u64,
@@ -227,6 +239,11 @@ events! {
     "vault.secret_requested" [job] VaultSecretRequested {
         /// What proved the right.
         by: Proof,
+    }
+    /// The slot that is to have a new secret; written together with its request.
+    "vault.secret_named" [job] VaultSecretNamed {
+        /// Slot number.
+        slot: u32,
     }
     /// No slot was changed.
     "vault.secret_failed" [job] VaultSecretFailed {

@@ -2,7 +2,7 @@
 
 use crate::record::Record;
 use crate::token::{Actor, Digest, Job, Object, id_bytes, unhex};
-use crate::words::IntentKind;
+use crate::words::{IntentKind, Proof};
 
 /// A request that is on record without its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub struct OpenIntent {
     pub objects_seen: Vec<Object>,
     /// The pseudonyms that an erasure names beside its request.
     pub objects_named: Vec<Object>,
+    /// What proved the right to a new secret.
+    pub proof: Option<Proof>,
+    /// The number of the slot that is to have it.
+    pub slot: Option<u32>,
     /// Where the vault stood at the request, as far as the log knew: by this it is judged what became of it.
     pub vault: Option<VaultState>,
 }
@@ -53,6 +57,8 @@ pub struct Unfinished {
     pub vault: Option<VaultState>,
     /// The epoch of the vault whose key could not be wiped, as far as no later record says that it is.
     pub key_remains: Option<u64>,
+    /// The epoch that never began, whose key could not be wiped, as far as no later record says that it is.
+    pub key_unused: Option<u64>,
 }
 
 /// Follows requests and outcomes through the log.
@@ -67,8 +73,10 @@ impl Intents {
             self.0.vault = Some(VaultState { epoch, seq, root: Digest(root) });
         }
         match record.name {
-            "vault.key_remains" => self.0.key_remains = record.int("key_epoch"),
-            "vault.key_wiped" => self.0.key_remains = None,
+            // Before the first epoch there was none: older programs wrote 0 where it was an unused key.
+            "vault.key_remains" => self.0.key_remains = record.int("key_epoch").filter(|epoch| *epoch > 0),
+            "vault.key_unused" => self.0.key_unused = record.int("key_epoch"),
+            "vault.key_wiped" => (self.0.key_remains, self.0.key_unused) = (None, None),
             _ => {}
         }
         let Some(job) = record.job.and_then(|text| id_bytes(text.strip_prefix("j:")?)).map(Job) else {
@@ -89,6 +97,8 @@ impl Intents {
                 objects_done: 0,
                 objects_seen: Vec::new(),
                 objects_named: Vec::new(),
+                proof: record.text("by").and_then(Proof::parse),
+                slot: None,
                 vault,
             });
         };
@@ -100,6 +110,10 @@ impl Intents {
             "object.erase_requested" => open(Erase, record.int("count").unwrap_or(1)),
             "object.export_requested" => open(Export, 1),
             "vault.secret_requested" => open(Secret, 0),
+            "vault.secret_named" => {
+                let slot = record.int("slot").and_then(|slot| slot.try_into().ok());
+                self.of(job, Secret).for_each(|intent| intent.slot = slot);
+            }
             "object.erase_named" => {
                 for intent in self.of(job, Erase) {
                     intent.objects_named.extend(seen);

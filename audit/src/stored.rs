@@ -166,9 +166,7 @@ impl Stored {
             },
             object: record.obj.map(|text| id(text, "o:").ok_or(())).transpose().ok()?.map(Object),
             job: record.job.map(|text| id(text, "j:").ok_or(())).transpose().ok()?.map(Job),
-            outcome: [Outcome::Ok, Outcome::Denied, Outcome::Failed]
-                .into_iter()
-                .find(|outcome| outcome.word() == record.out)?,
+            outcome: Outcome::parse(record.out)?,
             fields: fields.collect::<Option<_>>()?,
             line: String::from_utf8(line.to_vec()).ok()?,
         })

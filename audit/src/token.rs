@@ -226,6 +226,11 @@ macro_rules! tokens {
             /// Every word of the list, in the order of the schema.
             pub const WORDS: &'static [&'static str] = &[$($text),*];
 
+            /// What a word stands for.
+            pub fn parse(word: &str) -> Option<Self> {
+                [$(Self::$variant),*].into_iter().find(|known| known.word() == word)
+            }
+
             /// The word that stands in the record.
             pub const fn word(self) -> &'static str {
                 match self { $( Self::$variant => $text ),* }

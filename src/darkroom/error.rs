@@ -325,7 +325,7 @@ fn vault_kind(error: &vault::Error) -> Kind {
         E::WeakSecret(_) => Kind::WeakSecret,
         E::Limit(_) | E::Range { .. } => Kind::Parameter,
         E::VaultExists(_) => Kind::VaultExists,
-        E::NameTaken | E::IdTaken(_) | E::LastSlot | E::SlotsFull => Kind::Conflict,
+        E::NameTaken | E::IdTaken(_) | E::LastSlot | E::SlotsFull | E::SlotNumbersSpent => Kind::Conflict,
         E::UnknownObject(_) | E::Erased(_) | E::UnknownSlot(_) => Kind::NotFound,
         E::Busy(_) => Kind::Busy,
         E::DiskFull => Kind::Disk,

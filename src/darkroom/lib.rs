@@ -15,7 +15,7 @@
 //! | look | decrypt, `object.viewed`, answer | [`Darkroom::view`] |
 //! | export | `object.export_requested`, decrypt, plain file, `object.exported`, answer | [`Darkroom::export`] |
 //! | erase | `object.erase_requested` and the names, roll, `object.erased` each, answer | [`Darkroom::erase`] |
-//! | new secret | `vault.secret_requested`, roll, `vault.secret_changed`, answer | [`Darkroom::change_secret`] |
+//! | new secret | `vault.secret_requested` and the slot, roll, `vault.secret_changed`, answer | [`Darkroom::change_secret`] |
 
 mod checked;
 mod erase;

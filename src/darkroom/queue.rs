@@ -15,11 +15,11 @@ use crate::keep::Intent;
 use crate::request::Ask;
 use crate::room::Darkroom;
 use crate::who::{Door, Who};
-use crate::{Error, Warning, marks};
+use crate::{Error, Kind, Warning, marks};
 use audit::words::{GenerateFailure, RequestRefusal, StopReason};
 use engine::{Check, Engine, Model};
 use policy::{KeepPrompts, Limits};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use table::{Cancel, Entry, Table};
@@ -48,6 +48,8 @@ pub struct Queue {
 struct Shared {
     /// `None` once the queue is closed.
     darkroom: Mutex<Option<Darkroom>>,
+    /// Number of the vault's opening that goes on; see [`Darkroom::opening`].
+    opening: Arc<AtomicU64>,
     table: Mutex<Table>,
     /// Something for the worker.
     wake: Condvar,
@@ -82,6 +84,7 @@ impl Queue {
         notify: impl Fn() + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
+            opening: Arc::clone(&darkroom.opening),
             darkroom: Mutex::new(Some(darkroom)),
             table: Mutex::default(),
             wake: Condvar::new(),
@@ -181,17 +184,22 @@ impl Queue {
         })
     }
 
-    /// All requests that are known, oldest first.
-    pub fn jobs(&self) -> Vec<Job> {
+    /// All requests that are known, oldest first. Like the two below it waits for no act.
+    ///
+    /// # Errors
+    /// [`Error::Locked`].
+    pub fn jobs(&self, who: &Who) -> Result<Vec<Job>, Error> {
+        self.shared.admit(who)?;
         let table = self.shared.table();
-        table.entries.iter().map(|entry| table.view(entry)).collect()
+        Ok(table.entries.iter().map(|entry| table.view(entry)).collect())
     }
 
     /// One of them.
     ///
     /// # Errors
-    /// [`Error::NoJob`].
-    pub fn job(&self, id: audit::Job) -> Result<Job, Error> {
+    /// [`Error::Locked`], [`Error::NoJob`].
+    pub fn job(&self, who: &Who, id: audit::Job) -> Result<Job, Error> {
+        self.shared.admit(who)?;
         let table = self.shared.table();
         table.find(id).map(|entry| table.view(entry))
     }
@@ -199,12 +207,20 @@ impl Queue {
     /// The newest preview of a request in work, as PNG.
     ///
     /// # Errors
-    /// [`Error::NoJob`] if there is none.
-    pub fn preview(&self, id: audit::Job) -> Result<Zeroizing<Vec<u8>>, Error> {
+    /// [`Error::Locked`]; [`Error::NoJob`] if there is none.
+    pub fn preview(&self, who: &Who, id: audit::Job) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.shared.admit(who)?;
         let table = self.shared.table();
         let pixels = table.find(id)?.preview.clone().ok_or(Error::NoJob)?;
         drop(table);
         Ok(Zeroizing::new(marks::png(&pixels, &id.to_string())?))
+    }
+
+    /// Whether a request ended because the log cannot be written, which it then stays.
+    pub fn has_log_failed(&self) -> bool {
+        let table = self.shared.table();
+        let errors = || table.entries.iter().filter_map(|entry| entry.job.error.as_ref());
+        errors().any(|error| error.kind() == Kind::Log)
     }
 
     /// Previews cost time: they are made while somebody watches.
@@ -336,6 +352,11 @@ impl Shared {
         // After a panic in the middle of an act nobody knows what state it left: nothing more is done with it.
         let mut darkroom = self.darkroom.lock().map_err(|_| Error::Broken)?;
         act(darkroom.as_mut().ok_or(Error::Stopping)?)
+    }
+
+    /// [`Error::Locked`] for somebody of another opening of the vault than the one that goes on.
+    fn admit(&self, who: &Who) -> Result<(), Error> {
+        who.admitted_by(self.opening.load(Ordering::Relaxed))
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

@@ -9,7 +9,7 @@ use crate::{Error, Who};
 use audit::words::{Found, IntentKind, RollReason};
 use audit::{Digest, Entry, Event, Log, Object, OpenIntent, Order, VaultState};
 use std::collections::BTreeSet;
-use vault::{ObjectId, State, Vault};
+use vault::{DamagedCopy, ObjectId, RemainingKey, State, Vault};
 
 /// Pseudonyms.
 type Objects = BTreeSet<[u8; 16]>;
@@ -29,15 +29,19 @@ impl Darkroom {
         self.report_missing()
     }
 
-    /// What was found about the vault's own files: a file that was healed, a key that remains.
-    pub(crate) fn report_vault(&mut self) -> Result<(), Error> {
+    /// What was found about the vault's own files, before anything is written in their place.
+    pub(crate) fn report_damage(&mut self) -> Result<(), Error> {
         let (open, _, log) = self.open_parts()?;
-        if let Some(healed) = open.vault.healed() {
-            let found_sha256 = healed.found_sha256.map_or_else(|| Digest::of(&[]), Digest);
-            let event = Event::VaultHealed { found_sha256, found_bytes: healed.found_bytes };
-            log.append(&[event.by_system()])?;
-        }
-        self.report_old_key()
+        let found =
+            |copy: DamagedCopy| (copy.found_sha256.map_or_else(|| Digest::of(&[]), Digest), copy.found_bytes);
+        let healed = open.vault.healed().map(found);
+        let healed =
+            healed.map(|(found_sha256, found_bytes)| Event::VaultHealed { found_sha256, found_bytes });
+        let mirror = open.vault.damaged_mirror().map(found);
+        let mirror =
+            mirror.map(|(found_sha256, found_bytes)| Event::VaultMirrorDamaged { found_sha256, found_bytes });
+        let entries: Vec<_> = healed.into_iter().chain(mirror).map(Event::by_system).collect();
+        append_all(log, &entries)
     }
 
     /// A key that remains keeps nobody out; it is reported as long as it does.
@@ -52,10 +56,27 @@ impl Darkroom {
     /// Nothing more is destroyed while a key remains that should be gone. What waited for its end is closed.
     pub(crate) fn end_old_key(&mut self) -> Result<(), Error> {
         let (open, _, log) = self.open_parts()?;
-        match open.wipe_old_key(log)? {
-            true => self.reconcile(),
-            false => Ok(()),
+        match open.wipe_old_key(log) {
+            Ok(true) => self.reconcile(),
+            Ok(false) => Ok(()),
+            // Nothing was destroyed with it, and the next roll overwrites it.
+            Err(Error::Vault(_))
+                if matches!(open.vault.remaining_key(), Some(RemainingKey::Unused { .. })) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(error),
         }
+    }
+
+    /// Every act is a chance for a key that remains; where there is none, this costs nothing. That it remains is on record
+    /// already, and keeps nobody from anything but destroying more.
+    pub(crate) fn retry_old_key(&mut self) -> Result<(), Error> {
+        let (open, ..) = self.open_parts()?;
+        if open.unsettled || open.vault.remaining_key().is_none() || open.vault.wipe_old_key().is_err() {
+            return Ok(());
+        }
+        self.end_old_key()
     }
 
     /// The record of a roll that the log does not know of; its leftovers are removed.
@@ -79,14 +100,15 @@ impl Darkroom {
                 }
                 self.look_for_pictures(intent)?
             }
-            IntentKind::Erase => {
-                if self.open_vault()?.vault.notices().contains(&vault::Notice::OldKeyRemains) {
-                    return Ok(Vec::new()); // neither done nor not done, until that key is gone
-                }
-                self.look_for_erased(intent)?
+            // Neither done nor not done, until that key is gone.
+            IntentKind::Erase | IntentKind::Secret
+                if self.open_vault()?.vault.notices().contains(&vault::Notice::OldKeyRemains) =>
+            {
+                return Ok(Vec::new());
             }
+            IntentKind::Erase => self.look_for_erased(intent)?,
             IntentKind::Secret => match self.has_rolled_since(intent)? {
-                Some(true) => (Vec::new(), Found::Done, 0),
+                Some(true) => (self.late_change(intent)?, Found::Done, 0),
                 Some(false) => (Vec::new(), Found::Nothing, 0),
                 None => (Vec::new(), Found::Unknown, 0),
             },
@@ -145,6 +167,21 @@ impl Darkroom {
         Ok((entries, Found::Done, intent.objects))
     }
 
+    /// `vault.secret_changed` for a slot that was changed just before a crash; none if its request names no slot, in a log
+    /// from before they did.
+    fn late_change(&self, intent: &OpenIntent) -> Result<Vec<Entry>, Error> {
+        let State { epoch, seq, root } = self.open_vault()?.vault.state();
+        let changed = |(slot, by)| Event::VaultSecretChanged {
+            slot,
+            by,
+            vault_epoch: epoch,
+            vault_seq: seq,
+            vault_root: Digest(root),
+        };
+        let named = intent.slot.zip(intent.proof).map(changed);
+        Ok(named.map(|event| event.by(intent.actor).job(intent.job)).into_iter().collect())
+    }
+
     /// Whether the vault was rolled since the request; `None` if its record does not tell.
     fn has_rolled_since(&self, intent: &OpenIntent) -> Result<Option<bool>, Error> {
         let epoch = self.open_vault()?.vault.state().epoch;
@@ -185,13 +222,14 @@ impl Darkroom {
 
     /// Which pictures the log calls missing, and which of them were before somebody accepted that. Reads the whole log.
     fn missing_on_record(&self) -> Result<(Objects, Objects), Error> {
+        let (is_missing, is_accepted) = (Event::ObjectMissing {}, Event::OutputsAccepted { missing: 0 });
         let (mut known, mut accepted) = (Objects::new(), Objects::new());
         for stored in audit::records(&self.places.audit, Order::OldestFirst)? {
             let stored = stored?;
-            match stored.name.as_str() {
-                "object.missing" => known.extend(stored.object.map(|object| object.0)),
-                "outputs.accepted" => accepted.clone_from(&known),
-                _ => {}
+            if stored.name == is_missing.name() {
+                known.extend(stored.object.map(|object| object.0));
+            } else if stored.name == is_accepted.name() {
+                accepted.clone_from(&known);
             }
         }
         Ok((known, accepted))
@@ -208,11 +246,12 @@ impl Darkroom {
             return Ok(());
         }
         let (known, _) = self.missing_on_record()?;
+        let event = Event::ObjectMissing {};
         let (open, _, log) = self.open_parts()?;
         for id in missing {
             let object = pseudonym(id, open.vault.get(id)?.salt);
             if !known.contains(&object.0) {
-                log.append(&[Event::ObjectMissing {}.by_system().object(object).failed()])?;
+                log.append(&[event.by_system().object(object).failed()])?;
             }
         }
         Ok(())
@@ -220,19 +259,29 @@ impl Darkroom {
 }
 
 impl Open {
-    /// Wipes the key of an epoch that a roll ended, if it is still there. Whether one is gone that was on record as
-    /// remaining; both are on record.
+    /// Wipes the key of another epoch, if there is one. Whether one is gone that was on record as remaining; both are on
+    /// record.
     fn wipe_old_key(&mut self, log: &Log) -> Result<bool, Error> {
-        let remained = log.unfinished()?.key_remains;
+        let known = log.unfinished()?;
         if let Err(error) = self.vault.wipe_old_key() {
-            let key_epoch = remained.unwrap_or(self.vault.state().epoch.saturating_sub(1));
-            log.append(&[Event::VaultKeyRemains { key_epoch }.by_system().failed()])?;
+            self.record_remaining_key(log)?;
             return Err(error.into());
         }
+        let remained = known.key_remains.or(known.key_unused);
         if let Some(key_epoch) = remained {
             log.append(&[Event::VaultKeyWiped { key_epoch }.by_system()])?;
         }
         Ok(remained.is_some())
+    }
+
+    fn record_remaining_key(&self, log: &Log) -> Result<(), Error> {
+        let event = match self.vault.remaining_key() {
+            Some(RemainingKey::Ended { epoch }) => Event::VaultKeyRemains { key_epoch: epoch },
+            Some(RemainingKey::Unused { epoch }) => Event::VaultKeyUnused { key_epoch: epoch },
+            None => return Ok(()),
+        };
+        log.append(&[event.by_system().failed()])?;
+        Ok(())
     }
 
     /// What a roll came to, if that can be told. Otherwise its intent stays open, and a later unlock says what became of
@@ -244,15 +293,18 @@ impl Open {
     ) -> Result<Result<T, vault::Error>, Error> {
         match rolled {
             Err(error @ vault::Error::Unfinished(_)) => {
-                let key_epoch = self.vault.state().epoch.saturating_sub(1);
-                log.append(&[Event::VaultKeyRemains { key_epoch }.by_system().failed()])?;
+                self.record_remaining_key(log)?;
                 Err(error.into())
             }
             Err(error) if self.vault.is_poisoned() => {
                 self.unsettled = true;
                 Err(error.into())
             }
-            told => Ok(told),
+            told => {
+                // A roll that could not write its key may not have been able to take it back.
+                self.record_remaining_key(log)?;
+                Ok(told)
+            }
         }
     }
 }

@@ -2,7 +2,8 @@
 //! back, and a log that is another one, are found at the next unlock.
 //!
 //! The mark is set at every unlock, goes with the vault's own record of a new picture and of an erasure, and is set before
-//! a plain copy or a picture to look at leaves. What the log says while the vault is locked is not covered.
+//! a plain copy or a picture to look at leaves, and before a secret that was given while the vault is open is answered, right
+//! or wrong. What the log says while the vault is locked is not covered.
 //!
 //! Each mark that is set for itself is a record of the vault, and only the last one counts. An unlock that finds many drops
 //! them.

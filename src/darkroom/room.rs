@@ -1,11 +1,13 @@
 //! The darkroom itself: opening it, and what is put on record about a start.
 
 use crate::{Error, Who};
-use audit::words::StartRefusal;
+use audit::words::{StartRefusal, StopReason};
 use audit::{Clock as _, Digest, Event, Log, SystemClock};
 use policy::Erase;
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use vault::{KdfParams, Locked, OsRandom, Random, Vault};
 
 /// The folders of a darkroom.
@@ -62,6 +64,8 @@ pub struct Darkroom {
     pub(crate) kdf: KdfParams,
     pub(crate) erase: Erase,
     pub(crate) room: Room,
+    /// Number of the opening that goes on, 0 while there is none: for whoever does not wait for the darkroom.
+    pub(crate) opening: Arc<AtomicU64>,
     /// Requests of this process that have no outcome yet: nobody needs to look into them.
     pub(crate) in_work: HashSet<audit::Job>,
     /// Where this process can be reached, for those who find the vault taken.
@@ -87,7 +91,7 @@ pub(crate) struct Open {
 impl Open {
     /// [`Error::Locked`] for somebody who came in at another opening of the vault.
     pub(crate) fn admit(&self, who: &Who) -> Result<(), Error> {
-        if who.opening == self.number { Ok(()) } else { Err(Error::Locked) }
+        who.admitted_by(self.number)
     }
 }
 
@@ -120,22 +124,28 @@ impl Darkroom {
             landlock_abi: start.landlock_abi,
         };
         log.append(&[started.by_system()])?;
-        let refused = || Event::BootRefused { reason: StartRefusal::Vault }.by_system().denied();
+        let refused = || {
+            let stopped = Event::BootStopped { reason: StopReason::Error };
+            [Event::BootRefused { reason: StartRefusal::Vault }.by_system().denied(), stopped.by_system()]
+        };
         let room = match locked {
             Ok(Some(locked)) => Room::Locked(Box::new(locked)),
             // A new vault here would overwrite the anchor, without which the old one does not open again.
             Ok(None) if log.unfinished()?.vault.is_some() => {
-                log.append(&[refused()])?;
+                log.append(&refused())?;
                 return Err(Error::VaultMissing { dir: places.vault });
             }
             Ok(None) => Room::NoVault,
             Err(error) => {
-                log.append(&[Event::VaultDamaged {}.by_system().failed(), refused()])?;
+                let found = is_damage(&error).then(|| Event::VaultDamaged {}.by_system().failed());
+                let entries: Vec<_> = found.into_iter().chain(refused()).collect();
+                log.append(&entries)?;
                 return Err(error.into());
             }
         };
         let (random, in_work, erase) = (Box::new(OsRandom), HashSet::new(), start.erase);
-        Ok(Self { log, places, random, clock, kdf, erase, room, in_work, address: None })
+        let opening = Arc::default();
+        Ok(Self { log, places, random, clock, kdf, erase, room, opening, in_work, address: None })
     }
 
     /// From now on a process that finds the vault taken is told that this one answers at `address`.
@@ -236,9 +246,9 @@ impl Darkroom {
 
     /// What an act of `who` works with: the open vault, the randomness and the log; or [`Error::Locked`].
     pub(crate) fn parts(&mut self, who: &Who) -> Result<(&mut Open, &mut (dyn Random + Send), &Log), Error> {
-        let (open, random, log) = self.open_parts()?;
-        open.admit(who)?;
-        Ok((open, random, log))
+        self.vault_of(who)?;
+        self.retry_old_key()?;
+        self.open_parts()
     }
 
     /// The same for the program's own work.
@@ -269,6 +279,15 @@ impl Darkroom {
     pub(crate) fn now_ms(&self) -> u64 {
         self.clock.wall_ms()
     }
+}
+
+/// Whether what lies there is no vault, or no longer one; otherwise something keeps this process from it.
+pub(crate) fn is_damage(error: &vault::Error) -> bool {
+    use vault::Error as E;
+    matches!(
+        error,
+        E::HeaderTampered | E::LogDamaged { .. } | E::NoVault(_) | E::Unsupported { .. } | E::KdfOutOfRange
+    )
 }
 
 /// The log's word for where a model computes.

@@ -7,7 +7,7 @@ use crate::step::{After, reach};
 use crate::who::Who;
 use audit::words::Proof;
 use audit::{Digest, Event, Job};
-use vault::{KdfParams, Random, RecoveryCode, Rolled, Secret, SlotKind, State, Vault};
+use vault::{KdfParams, Random, RecoveryCode, Rolled, Secret, SlotId, SlotKind, State, Vault};
 
 impl Darkroom {
     /// Sets a new passphrase. `proof` is the old one or the recovery code; an open vault does not spare it.
@@ -16,11 +16,15 @@ impl Darkroom {
     /// A wrong proof (put on record), a weak passphrase, or what vault and log say.
     pub fn change_secret(&mut self, who: &Who, proof: &Secret, new: &Secret) -> Result<(), Error> {
         self.vault_of(who)?;
-        let by = match self.authenticate(proof)?.kind {
+        let proven = self.authenticate(proof)?;
+        let by = match proven.kind {
             SlotKind::Recovery => Proof::Recovery,
             _ => Proof::Passphrase,
         };
-        self.change(who, by, |vault, kdf, random| Ok((vault.change_secret(proof, new, kdf, random)?, ())))
+        let slot = self.vault_of(who)?.slot_to_change(proven).map(|slot| slot.id);
+        self.change(who, by, slot, |vault, kdf, random| {
+            Ok((vault.change_secret(proof, new, kdf, random)?, ()))
+        })
     }
 
     /// Draws a new recovery code; the old one opens nothing afterwards.
@@ -28,14 +32,17 @@ impl Darkroom {
     /// # Errors
     /// [`Error::Locked`], or what vault and log say.
     pub fn replace_recovery(&mut self, who: &Who) -> Result<RecoveryCode, Error> {
-        self.change(who, Proof::Passphrase, |vault, kdf, random| vault.replace_recovery(kdf, random))
+        let slot = self.vault_of(who)?.recovery_slot();
+        self.change(who, Proof::Passphrase, slot, |vault, kdf, random| vault.replace_recovery(kdf, random))
     }
 
-    /// Intent, roll, outcome.
+    /// Intent, roll, outcome. The intent names the slot, so that whoever finds it without an outcome can tell all of it;
+    /// where there is none, the roll says so.
     fn change<T>(
         &mut self,
         who: &Who,
         by: Proof,
+        slot: Result<SlotId, vault::Error>,
         roll: impl FnOnce(&mut Vault, KdfParams, &mut dyn Random) -> Result<(Rolled, T), vault::Error>,
     ) -> Result<T, Error> {
         self.end_old_key()?;
@@ -43,7 +50,9 @@ impl Darkroom {
         let (open, random, log) = self.parts(who)?;
         let job = Job::random()?;
         let entry = |event: Event| event.by(who.actor).job(job);
-        log.append(&[entry(Event::VaultSecretRequested { by })])?;
+        let mut intent = vec![entry(Event::VaultSecretRequested { by })];
+        intent.extend(slot.ok().map(|slot| entry(Event::VaultSecretNamed { slot: slot.0.into() })));
+        log.append(&intent)?;
         open.cover_with_next(log)?;
         let rolled = roll(&mut open.vault, kdf, random);
         let (rolled, value) = match open.rolled(rolled, log)? {

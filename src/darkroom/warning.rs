@@ -9,11 +9,13 @@ use vault::Notice;
 pub enum Warning {
     /// What was erased with the last roll is not gone for good yet.
     OldKeyRemains,
+    /// A key that nothing was erased with could not be wiped.
+    UnusedKeyRemains,
     /// What the vault held at its opening may not outlive a power cut.
     Unproven,
     /// On a full disk an erasure might not fit.
     NoReserve,
-    /// The vault file was damaged, and its mirror took its place.
+    /// The vault file or its mirror was damaged, and the other one took its place.
     Healed,
 }
 
@@ -22,6 +24,7 @@ impl Warning {
     pub fn word(self) -> &'static str {
         match self {
             Self::OldKeyRemains => "old_key_remains",
+            Self::UnusedKeyRemains => "unused_key_remains",
             Self::Unproven => "unproven",
             Self::NoReserve => "no_reserve",
             Self::Healed => "healed",
@@ -36,6 +39,10 @@ impl fmt::Display for Warning {
                 "the key of an erasure could not be wiped: with old copies of the files, what was erased still opens. See \
                  that the vault's file `anchor` can be written; the next act tries again"
             }
+            Self::UnusedKeyRemains => {
+                "the key that an interrupted erasure or change of a secret had made could not be wiped; nothing was erased with \
+                 it. See that the vault's file `anchor` can be written; the next act tries again"
+            }
             Self::Unproven => {
                 "the vault could not be written at its opening, so the newest pictures may not outlive a power cut; make \
                  room on its disk, or make it writable"
@@ -44,8 +51,8 @@ impl fmt::Display for Warning {
                 "no space could be set aside for erasing on a full disk; make room on the vault's disk"
             }
             Self::Healed => {
-                "the vault file was damaged and was made whole from its mirror; this is on record: find out what \
-                 happened to the disk"
+                "the vault file or its mirror was damaged and was made whole from the other; this is on record: find out \
+                 what happened to the disk"
             }
         })
     }
@@ -55,12 +62,15 @@ impl Darkroom {
     /// What there is to know about the open vault; while it is locked, what the log says of it.
     pub fn warnings(&self) -> Vec<Warning> {
         let Room::Open(open) = &self.room else {
-            let remains = self.log.unfinished().is_ok_and(|unfinished| unfinished.key_remains.is_some());
-            return remains.then_some(Warning::OldKeyRemains).into_iter().collect();
+            let Ok(known) = self.log.unfinished() else { return Vec::new() };
+            let old = known.key_remains.map(|_| Warning::OldKeyRemains);
+            let unused = known.key_unused.map(|_| Warning::UnusedKeyRemains);
+            return old.into_iter().chain(unused).collect();
         };
-        let healed = open.vault.healed().map(|_| Warning::Healed);
+        let healed = open.vault.healed().or(open.vault.damaged_mirror()).map(|_| Warning::Healed);
         let noticed = open.vault.notices().into_iter().filter_map(|notice| match notice {
             Notice::OldKeyRemains => Some(Warning::OldKeyRemains),
+            Notice::UnusedKeyRemains => Some(Warning::UnusedKeyRemains),
             Notice::Unproven => Some(Warning::Unproven),
             Notice::NoReserve => Some(Warning::NoReserve),
             _ => None,

@@ -56,6 +56,11 @@ impl Who {
         self.door
     }
 
+    /// [`Error::Locked`] unless they came in at the opening with this number.
+    pub(crate) fn admitted_by(&self, opening: u64) -> Result<(), Error> {
+        if opening > 0 && self.opening == opening { Ok(()) } else { Err(Error::Locked) }
+    }
+
     /// The record of their coming in.
     pub(crate) fn opened(&self) -> audit::Entry {
         Event::SessionOpened { door: self.door, slot: self.slot.into() }.by(self.actor)
@@ -67,7 +72,7 @@ const MARK_ACTOR: u8 = 16;
 
 fn tag(slot: SlotInfo) -> Result<u8, Error> {
     let tag = u8::try_from(slot.id.0).ok().and_then(|id| id.checked_add(MARK_ACTOR));
-    tag.ok_or_else(|| vault::Error::SlotsFull.into())
+    tag.ok_or_else(|| vault::Error::SlotNumbersSpent.into()) // the vault gives no such number
 }
 
 fn salt_of(vault: &Vault, slot: SlotInfo) -> Result<Option<[u8; 32]>, Error> {

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
-use darkroom::{Error, Queue};
+use darkroom::{Error, Kind, Queue};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -107,7 +107,7 @@ impl House {
         // A panic is no answer of its own; where it happened is on stderr.
         let house = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || work(&house)).await.unwrap_or(Err(Problem::INTERNAL));
-        let log_failed = done.as_ref().is_err_and(|problem| problem.parts().0 == "log");
+        let log_failed = done.as_ref().is_err_and(|problem| problem.kind() == Some(Kind::Log));
         self.log_failed.fetch_or(log_failed, Ordering::Relaxed);
         done
     }

@@ -12,7 +12,7 @@ use axum::extract::{Extension, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use darkroom::{Darkroom, JobId};
+use darkroom::{Darkroom, JobId, Who};
 use http_body::Frame;
 use serde_json::{Value, json};
 use std::convert::Infallible;
@@ -35,17 +35,21 @@ const LOOK_TIME: Duration = Duration::from_secs(5);
 
 /// The present state, once. A page asks for it again and again: a stream would hold one of the six connections that a
 /// browser has for this program, over all its windows.
-pub async fn state(State(house): State<Arc<House>>) -> Json<Value> {
+pub async fn state(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+) -> Result<Json<Value>, Problem> {
+    let jobs = jobs::all(&house, &who)?;
     let watch = house.queue.watch();
     tokio::spawn(async move {
         tokio::time::sleep(LOOK_TIME).await;
         drop(watch);
     });
     let warnings = house.queue.warnings();
-    Json(json!({
-        "jobs": jobs::all(&house), "pictures": house.queue.pictures_version(), "posture": house.fences.state(),
+    Ok(Json(json!({
+        "jobs": jobs, "pictures": house.queue.pictures_version(), "posture": house.fences.state(),
         "warnings": warnings.iter().map(|warning| warning.word()).collect::<Vec<_>>(),
-    }))
+    })))
 }
 
 /// Everything.
@@ -57,10 +61,11 @@ pub async fn all(State(house): State<Arc<House>>, Extension(key): Extension<Key>
 pub async fn of_job(
     State(house): State<Arc<House>>,
     Extension(key): Extension<Key>,
+    Extension(who): Extension<Who>,
     Id(id): Id,
 ) -> Result<Response, Problem> {
     let id = JobId(id);
-    house.queue.job(id)?;
+    house.queue.job(&who, id)?;
     Ok(stream(house, key, Some(id)))
 }
 
@@ -89,12 +94,14 @@ async fn tell(
     loop {
         // First, so that what changes from here on wakes the loop again.
         changes.borrow_and_update();
-        if house.stopping.load(Ordering::Relaxed) || !house.sessions.lives(key, house.now_ms()) {
+        let lives = !house.stopping.load(Ordering::Relaxed) && house.sessions.lives(key, house.now_ms());
+        let who = house.sessions.who(key).filter(|_| lives);
+        let Some((who, jobs)) = who.and_then(|who| Some((who, house.queue.jobs(&who).ok()?))) else {
             return events.send("locked", &json!({})).await;
-        }
+        };
         let mut ended = true; // also one that is forgotten
         let mut newest = seen;
-        for job in house.queue.jobs() {
+        for job in jobs {
             if only.is_some_and(|id| id != job.id) {
                 continue;
             }
@@ -110,7 +117,6 @@ async fn tell(
         }
         let version = house.queue.pictures_version();
         if only.is_none() && pictures != Some(version) {
-            let Some(who) = house.sessions.who(key) else { continue }; // it ended just now
             let count = move |darkroom: &mut Darkroom| Ok(darkroom.page(&who, None, 0)?.total);
             if let Ok(total) = house.act(move |queue| queue.with(count)).await {
                 events.send("images", &json!({ "total": total })).await?;

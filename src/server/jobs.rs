@@ -121,18 +121,25 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 /// All that are known.
-pub async fn list(State(house): State<Arc<House>>) -> Json<Value> {
-    Json(json!({ "jobs": all(&house) }))
+pub async fn list(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(json!({ "jobs": all(&house, &who)? })))
 }
 
 /// The same, as a part of an answer.
-pub fn all(house: &House) -> Vec<Value> {
-    house.queue.jobs().iter().map(describe).collect()
+pub fn all(house: &House, who: &Who) -> Result<Vec<Value>, Problem> {
+    Ok(house.queue.jobs(who)?.iter().map(describe).collect())
 }
 
 /// One of them.
-pub async fn show(State(house): State<Arc<House>>, Id(id): Id) -> Result<Json<Value>, Problem> {
-    Ok(Json(describe(&house.queue.job(JobId(id))?)))
+pub async fn show(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+    Id(id): Id,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(describe(&house.queue.job(&who, JobId(id))?)))
 }
 
 /// Cancels one.
@@ -146,8 +153,12 @@ pub async fn cancel(
 }
 
 /// Its newest preview.
-pub async fn preview(State(house): State<Arc<House>>, Id(id): Id) -> Result<Response, Problem> {
-    Ok(png_answer(house.queue.preview(JobId(id))?))
+pub async fn preview(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    Ok(png_answer(house.queue.preview(&who, JobId(id))?))
 }
 
 /// A request as it is answered.

@@ -15,6 +15,8 @@ pub struct Problem {
     code: &'static str,
     detail: Cow<'static, str>,
     retry_after_s: Option<u64>,
+    /// What the darkroom calls it, if it comes from there.
+    kind: Option<Kind>,
 }
 
 impl Problem {
@@ -92,12 +94,12 @@ impl Problem {
     pub const INTERNAL: Self = Self::fixed(500, "internal", "a part of the program failed");
 
     const fn fixed(status: u16, code: &'static str, detail: &'static str) -> Self {
-        Self { status, code, detail: Cow::Borrowed(detail), retry_after_s: None }
+        Self { status, code, detail: Cow::Borrowed(detail), retry_after_s: None, kind: None }
     }
 
     /// A problem of its own sentence.
     pub fn new(status: u16, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, detail: detail.into(), retry_after_s: None }
+        Self { status, code, detail: detail.into(), retry_after_s: None, kind: None }
     }
 
     /// Too many wrong guesses; the next one is looked at after `seconds`.
@@ -120,7 +122,7 @@ impl From<darkroom::Error> for Problem {
 impl From<&darkroom::Error> for Problem {
     fn from(error: &darkroom::Error) -> Self {
         let said = |status, code| Self::new(status, code, error.to_string());
-        match error.kind() {
+        let problem = match error.kind() {
             Kind::Prompt => said(422, "prompt"),
             Kind::Size => said(422, "size"),
             Kind::Steps => said(422, "steps"),
@@ -149,11 +151,17 @@ impl From<&darkroom::Error> for Problem {
             Kind::OldKeyRemains => Self::OLD_KEY_REMAINS,
             Kind::Uncertain => Self::UNCERTAIN,
             Kind::Conflict | Kind::Busy | Kind::ExportFile | Kind::Internal => Self::INTERNAL,
-        }
+        };
+        Self { kind: Some(error.kind()), ..problem }
     }
 }
 
 impl Problem {
+    /// What the darkroom calls it; `None` if it does not come from there.
+    pub fn kind(&self) -> Option<Kind> {
+        self.kind
+    }
+
     /// Code and sentence, for the description of a request that failed.
     pub fn parts(&self) -> (&'static str, &str) {
         (self.code, &self.detail)

@@ -46,9 +46,7 @@ pub async fn ready(State(house): State<Arc<House>>) -> Result<Json<Value>, Probl
         return Err(darkroom::Error::Stopping.into());
     }
     // A log that failed once stays closed, whoever met it first.
-    let of_jobs =
-        || house.queue.jobs().iter().any(|job| job.error.as_ref().is_some_and(|e| e.kind() == Kind::Log));
-    if house.log_failed.load(Ordering::Relaxed) || of_jobs() {
+    if house.log_failed.load(Ordering::Relaxed) || house.queue.has_log_failed() {
         return Err(Problem::LOG);
     }
     Ok(Json(json!({ "status": "ready" })))

@@ -130,6 +130,11 @@ impl<'a> Anchor<'a> {
         Ok([self.read(0)?, self.read(1)?].into_iter().flatten().map(|(epoch, _)| epoch).max())
     }
 
+    /// The epoch whose key lies in the cell that `epoch` does not use, if there is a whole one.
+    pub(crate) fn beside(&self, epoch: u64) -> Option<u64> {
+        self.read(epoch + 1).ok().flatten().map(|(found, _)| found)
+    }
+
     /// Writes the key of `epoch` into its cell, durably. The other cell is not touched.
     pub(crate) fn put(&self, epoch: u64, key: &Key) -> io::Result<()> {
         self.overwrite(&[(epoch, live(epoch, key))])

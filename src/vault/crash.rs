@@ -9,8 +9,7 @@ use crate::anchor::Anchor;
 use crate::disk::Folder;
 use crate::disk::faults::{self, Fault, Op};
 use crate::{
-    Error, KdfParams, Locked, NewObject, Notice, ObjectId, OsRandom, Paths, Role, Secret, SlotId, Unlocked,
-    Vault,
+    Error, KdfParams, Locked, NewObject, ObjectId, OsRandom, Paths, Role, Secret, SlotId, Unlocked, Vault,
 };
 
 mod afterwards;
@@ -151,13 +150,14 @@ impl Scene {
         if marks && vault.mark(MARK).is_some() != self.is_after(&vault, changed) {
             return Err("one without the other: record and mark".into());
         }
+        if let Some(found) = vault.damaged_mirror() {
+            return Err(format!("what a crash leaves of a mirror was taken for a changed one: {found:?}"));
+        }
         if self.act == Act::Compact && vault.mark(OTHER_MARK) != Some(LAST) {
             return Err(format!("the mark is {:?}", vault.mark(OTHER_MARK)));
         }
         let epoch = vault.state().epoch;
-        if vault.notices().contains(&Notice::OldKeyRemains)
-            || place.has_epoch_key(epoch - 1)
-            || place.has_epoch_key(epoch + 1)
+        if vault.remaining_key().is_some() || place.has_epoch_key(epoch - 1) || place.has_epoch_key(epoch + 1)
         {
             return Err("opening left the key of another epoch".into());
         }

@@ -137,6 +137,12 @@ pub enum Error {
     /// There are already as many slots as a vault file holds.
     #[error("all key slots are in use; remove one first")]
     SlotsFull,
+    /// Each number that a slot can have was given out, and none is given out twice.
+    #[error(
+        "every number that a key slot can have was given out, and none is given out twice; give a slot that is there a \
+         new passphrase in place of adding one, or make a new vault"
+    )]
+    SlotNumbersSpent,
     /// An earlier sync failed, so what is on disk is not known, and no reading can tell: lock the vault and unlock it
     /// again, which writes anew what it finds; then compare the state.
     #[error("an earlier write to the vault failed; lock the vault and unlock it again before the next one")]

@@ -25,6 +25,8 @@ pub(crate) const RESERVE: &str = "reserve";
 pub(crate) const TORN: &str = "vault.torn";
 /// A damaged vault file that the mirror was put in the place of.
 pub(crate) const DAMAGED: &str = "vault.damaged";
+/// A mirror that was changed.
+pub(crate) const MIRROR_DAMAGED: &str = "vault.mirror.damaged";
 pub(crate) const TORN_NEW: &str = "vault.torn.new";
 /// A vault file is read whole; this is 15 million objects.
 const FILE_BYTES_MAX: u64 = 8 << 30;

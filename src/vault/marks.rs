@@ -12,6 +12,8 @@ use crate::{Error, State};
 pub(crate) const SLOT_HIGHEST: u8 = 2;
 /// Marks from here on belong to slots: this plus the slot's number.
 const SLOT_MARKS: u8 = 16;
+/// The highest number that has a mark.
+pub(crate) const SLOT_NUMBER_MAX: u16 = (u8::MAX - SLOT_MARKS) as u16;
 
 impl Vault {
     /// The highest number that any slot is known to have had. Vaults that were made before it was remembered know it by the
@@ -59,7 +61,7 @@ impl Vault {
         superseded_max: usize,
         random: &mut dyn Random,
     ) -> Result<Option<State>, Error> {
-        if self.old_key_remains || self.unproven || self.index.superseded() <= superseded_max {
+        if self.remaining_key.is_some() || self.unproven || self.index.superseded() <= superseded_max {
             return Ok(None);
         }
         let slots = self.open_slots()?;

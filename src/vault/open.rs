@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::format::{Header, SlotInfo};
 use crate::home::{Home, MAIN, MIRROR, Paths};
 use crate::log::{self, Chain, Log, Public};
-use crate::vault::{Healed, Vault};
+use crate::vault::{DamagedCopy, Vault};
 use crate::{Error, Secret, keys, slot};
 
 /// A vault that this process holds and nobody has unlocked.
@@ -116,9 +116,10 @@ impl Locked {
         accepts: impl FnOnce(&Vault) -> bool,
     ) -> Result<Unlocked, (Box<Self>, Error)> {
         match load(&self.home, typed) {
-            Ok(Loaded { opened: Opened::Objects(log), slot, file, copies_agree, healed }) => {
+            Ok(Loaded { opened: Opened::Objects(log), slot, file, copies_agree, healed, damaged_mirror }) => {
                 let mut vault = Box::new(Vault::new(self.home, *log));
-                vault.healed = healed;
+                (vault.healed, vault.damaged_mirror) = (healed, damaged_mirror);
+                vault.keep_mirror = damaged_mirror.is_some();
                 match accepts(&vault) {
                     true => vault.begin(&file, copies_agree),
                     false => vault.poisoned = true, // nothing may be written with it
@@ -151,8 +152,17 @@ struct Loaded {
     file: Vec<u8>,
     /// Whether the other copy is the same.
     copies_agree: bool,
-    /// The damaged one that it stands in for.
-    healed: Option<Healed>,
+    /// The damaged vault file that it stands in for.
+    healed: Option<DamagedCopy>,
+    /// The damaged mirror beside it.
+    damaged_mirror: Option<DamagedCopy>,
+}
+
+impl Loaded {
+    /// A copy beside which no mirror is looked at.
+    fn as_it_is(opened: Opened, slot: SlotInfo, file: Vec<u8>, healed: Option<DamagedCopy>) -> Self {
+        Self { opened, slot, file, copies_agree: false, healed, damaged_mirror: None }
+    }
 }
 
 enum Opened {
@@ -162,7 +172,11 @@ enum Opened {
 }
 
 fn load(home: &Home, typed: &Secret) -> Result<Loaded, Error> {
-    let mirror = home.read(MIRROR).unwrap_or_default();
+    let read = home.read(MIRROR);
+    // A vault works without a mirror; what lies in its place and cannot be read is none.
+    let is_absent = matches!(&read, Err(Error::NoVault(_)));
+    let is_unreadable = read.is_err() && !is_absent;
+    let mirror = read.unwrap_or_default();
     let main = match home.read(MAIN) {
         Ok(main) => main,
         // What may not be read is not damaged.
@@ -173,11 +187,19 @@ fn load(home: &Home, typed: &Secret) -> Result<Loaded, Error> {
         Ok((Opened::Objects(log), slot)) => {
             let copies_agree = main == mirror;
             let log = better_of(*log, &main, &mirror);
-            let healed = (log.name == MIRROR).then(|| found(Some(&main)));
+            let (mut healed, mut damaged_mirror) = (None, None);
+            if log.name == MIRROR {
+                healed = Some(found(Some(&main)));
+            } else if is_unreadable {
+                damaged_mirror = Some(found(None));
+            } else if !copies_agree && !is_absent && !is_left_behind(&log, &main, &mirror) {
+                damaged_mirror = Some(found(Some(&mirror)));
+            }
             let file = if log.name == MAIN { main } else { mirror };
-            Ok(Loaded { opened: Opened::Objects(Box::new(log)), slot, file, copies_agree, healed })
+            let opened = Opened::Objects(Box::new(log));
+            Ok(Loaded { opened, slot, file, copies_agree, healed, damaged_mirror })
         }
-        Ok((opened, slot)) => Ok(Loaded { opened, slot, file: main, copies_agree: false, healed: None }),
+        Ok((opened, slot)) => Ok(Loaded::as_it_is(opened, slot, main, None)),
         Err(error) if main == mirror => Err(error),
         Err(error) => load_mirror(home, Some(&main), mirror, typed).ok_or(error),
     }
@@ -190,12 +212,12 @@ fn load_mirror(home: &Home, main: Option<&[u8]>, mirror: Vec<u8>, typed: &Secret
         return None;
     }
     let (opened, slot) = try_file(home, &mirror, MIRROR, typed).ok()?;
-    Some(Loaded { opened, slot, file: mirror, copies_agree: false, healed: Some(found(main)) })
+    Some(Loaded::as_it_is(opened, slot, mirror, Some(found(main))))
 }
 
-fn found(main: Option<&[u8]>) -> Healed {
-    let found_sha256 = main.map(|main| Sha256::digest(main).into());
-    Healed { found_sha256, found_bytes: main.map_or(0, |main| main.len() as u64) }
+fn found(copy: Option<&[u8]>) -> DamagedCopy {
+    let found_sha256 = copy.map(|copy| Sha256::digest(copy).into());
+    DamagedCopy { found_sha256, found_bytes: copy.map_or(0, |copy| copy.len() as u64) }
 }
 
 fn try_file(
@@ -231,4 +253,27 @@ fn better_of(log: Log, main: &[u8], mirror: &[u8]) -> Log {
         return Log { chain, index, name: MIRROR, ..log };
     }
     log
+}
+
+/// Bytes that a disk writes at once, at least.
+const SECTOR_BYTES: usize = 512;
+
+/// Whether a mirror that is not the sound vault file beside it is one that a crash or a full disk leaves: that of an earlier
+/// epoch, before a roll renewed it; the first records of the vault file, or all, with a torn tail behind them; or the vault
+/// file up to some byte, where what the kernel had not written yet may be zeros, since a mirror is not synced.
+fn is_left_behind(log: &Log, main: &[u8], mirror: &[u8]) -> bool {
+    let Ok(header) = Header::parse(mirror) else { return false };
+    let sound = Chain::walk(&header, mirror).map(|chain| &mirror[..chain.end as usize]);
+    if header.vault_id == log.header.vault_id && header.epoch < log.header.epoch {
+        return sound.is_ok();
+    }
+    let is_part = |(found, whole): (&[u8], &[u8])| {
+        let same = found.iter().zip(whole).take_while(|(found, whole)| found == whole).count();
+        found[same..].iter().all(|byte| *byte == 0)
+    };
+    // Its head was synced before it had its name.
+    main.starts_with(&mirror[..header.size()])
+        && (sound.is_ok_and(|sound| main.starts_with(sound))
+            || mirror.len() <= main.len()
+                && mirror.chunks(SECTOR_BYTES).zip(main.chunks(SECTOR_BYTES)).all(is_part))
 }

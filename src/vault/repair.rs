@@ -9,14 +9,15 @@ use std::io;
 use crate::anchor::Anchor;
 use crate::disk::{self, Folder, Replace, is_full};
 use crate::format::ObjectId;
-use crate::home::{DAMAGED, MAIN, MIRROR, MIRROR_NEW, NEW, RESERVE, TORN, TORN_NEW};
+use crate::home::{DAMAGED, MAIN, MIRROR, MIRROR_DAMAGED, MIRROR_NEW, NEW, RESERVE, TORN, TORN_NEW};
 use crate::object::PART_SUFFIX;
-use crate::vault::Vault;
+use crate::vault::{RemainingKey, Vault};
 use crate::{Error, OsRandom};
 
 impl Vault {
-    /// Wipes the key of another epoch that [`crate::Notice::OldKeyRemains`] tells of: an erasure is worth nothing while
-    /// it lies there. `true`: it had remained and is wiped now. `false`: there was none. To be called at every act.
+    /// Wipes the key of another epoch that [`Vault::remaining_key`] tells of: an erasure is worth nothing while that of an
+    /// ended one lies there. `true`: it had remained and is wiped now. `false`: there was none, which costs nothing to find
+    /// out. To be called at every act.
     ///
     /// # Errors
     /// [`Error::OldKeyRemains`]: it remains, and why. [`Error::Poisoned`]: whether it is still needed is not known.
@@ -24,7 +25,7 @@ impl Vault {
         if self.poisoned {
             return Err(Error::Poisoned);
         }
-        if !self.old_key_remains {
+        if self.remaining_key.is_none() {
             return Ok(false);
         }
         if self.unproven {
@@ -32,8 +33,17 @@ impl Vault {
             self.prove(&bytes, true).map_err(Error::OldKeyRemains)?;
         }
         self.anchor().settle(self.header.epoch, &mut OsRandom).map_err(Error::OldKeyRemains)?;
-        self.old_key_remains = false;
+        self.remaining_key = None;
         Ok(true)
+    }
+
+    /// Before a roll: the key of an ended epoch goes first, for its cell is the next one's. One that was never used is
+    /// overwritten by the next.
+    pub(crate) fn make_way(&mut self) -> Result<(), Error> {
+        match self.remaining_key {
+            Some(RemainingKey::Unused { .. }) if !self.poisoned => Ok(()),
+            _ => self.wipe_old_key().map(drop),
+        }
     }
 
     /// What an opening does before anything relies on what it read: `bytes`, the accepted copy.
@@ -45,8 +55,20 @@ impl Vault {
         self.open_files(copies_agree);
         // A roll wipes the old key once its file is durable. If that is not known the old key may still be needed, unless
         // the wipe has begun.
+        let beside = self.key_beside();
         let settled = || self.anchor().settle(self.header.epoch, &mut OsRandom).is_ok();
-        self.old_key_remains = self.unproven && !wiped || !settled();
+        let remains = self.unproven && !wiped || !settled();
+        self.remaining_key = beside.filter(|_| remains);
+    }
+
+    /// Whose key the anchor's other cell may hold. One that cannot be made out is taken for that of an ended epoch, since a
+    /// wipe whose sync failed looks like one that succeeded; before the first epoch there was none.
+    fn key_beside(&self) -> Option<RemainingKey> {
+        let epoch = self.header.epoch;
+        match self.anchor().beside(epoch) {
+            Some(next) if next > epoch => Some(RemainingKey::Unused { epoch: next }),
+            _ => (epoch > 1).then(|| RemainingKey::Ended { epoch: epoch - 1 }),
+        }
     }
 
     /// Writes the copy in use anew, durably; when asked, out of the reserve.
@@ -140,6 +162,9 @@ impl Vault {
 
     /// Best effort: a vault works without a mirror, and says so.
     pub(crate) fn renew_mirror(&mut self, bytes: &[u8]) {
+        if std::mem::take(&mut self.keep_mirror) {
+            let _ = self.home.state.rename(MIRROR, MIRROR_DAMAGED); // evidence; a full disk must not stop the work
+        }
         let renewed = self.home.renew(MIRROR, bytes);
         self.mirror = renewed.and_then(|()| self.home.state.file(MIRROR, true)).ok();
     }

@@ -21,15 +21,15 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::anchor::{self, Grade};
 use crate::cobblestone::Key;
 use crate::disk::{Folder, Replace};
-use crate::format::{Header, ObjectId, Role, SLOTS_MAX, SlotId, SlotKind, VaultId};
+use crate::format::{Header, ObjectId, Role, SLOTS_MAX, SlotId, SlotInfo, SlotKind, VaultId};
 use crate::home::{Home, MAIN, NEW, Paths, TORN};
 use crate::item::{Entry, ITEM_BYTES_MAX, Item, Tombstone};
 use crate::log::{self, Chain, Log};
-use crate::marks::SLOT_HIGHEST;
+use crate::marks::{SLOT_HIGHEST, SLOT_NUMBER_MAX};
 use crate::object;
 use crate::random::{self, Random};
 use crate::slot::{self, OpenSlot};
-use crate::vault::Vault;
+use crate::vault::{RemainingKey, Vault};
 use crate::{Error, KdfParams, RecoveryCode, Secret, State, keys};
 
 /// What an erasure achieved. Everything in it is true already.
@@ -120,7 +120,7 @@ impl Vault {
         if let Some(id) = ids.iter().find(unknown) {
             return Err(Error::UnknownObject(*id));
         }
-        self.wipe_old_key()?;
+        self.make_way()?;
         let doomed: BTreeSet<ObjectId> =
             ids.iter().copied().filter(|id| self.index.get(*id).is_some()).collect();
         let entries: Vec<_> = self.list().filter(|entry| doomed.contains(&entry.id)).cloned().collect();
@@ -169,17 +169,31 @@ impl Vault {
     ) -> Result<Rolled, Error> {
         new.check_new()?;
         let (proven, _) = slot::find(&self.header.slots, self.vault_id(), proof)?;
-        let first = |kind| {
-            let fits = move |info: &crate::SlotInfo| info.kind == kind && info.role.opens_objects();
-            self.header.slots.iter().map(|slot| slot.info).find(fits)
-        };
-        let target = match proven.info.kind {
-            SlotKind::Recovery => first(SlotKind::Passphrase).ok_or(Error::LastSlot)?,
-            SlotKind::Passphrase => proven.info,
-        };
+        let target = self.slot_to_change(proven.info)?;
         self.check_unique(new, Some(target.id))?;
         let replacement = OpenSlot::new(self.vault_id(), (target.id, target.role), new, kdf, random)?;
         self.roll_slots(target.id, Some(replacement), random)
+    }
+
+    /// The slot to which [`Vault::change_secret`] gives the new passphrase if what opens `proven` is the proof.
+    ///
+    /// # Errors
+    /// [`Error::LastSlot`]: the recovery code is the proof, and no passphrase opens objects.
+    pub fn slot_to_change(&self, proven: SlotInfo) -> Result<SlotInfo, Error> {
+        let opens = |info: &SlotInfo| info.kind == SlotKind::Passphrase && info.role.opens_objects();
+        match proven.kind {
+            SlotKind::Recovery => self.slots().find(opens).ok_or(Error::LastSlot),
+            SlotKind::Passphrase => Ok(proven),
+        }
+    }
+
+    /// The slot to which [`Vault::replace_recovery`] gives the new code: that of the old one, or a free one if there is none.
+    ///
+    /// # Errors
+    /// [`Error::SlotsFull`] or [`Error::SlotNumbersSpent`].
+    pub fn recovery_slot(&self) -> Result<SlotId, Error> {
+        let old = self.slots().find(|info| info.kind == SlotKind::Recovery);
+        old.map_or_else(|| self.free_slot(), |info| Ok(info.id))
     }
 
     /// Draws a new recovery code; the old one opens nothing afterwards.
@@ -188,14 +202,16 @@ impl Vault {
         kdf: KdfParams,
         random: &mut dyn Random,
     ) -> Result<(Rolled, RecoveryCode), Error> {
-        let old = self.header.slots.iter().map(|slot| slot.info).find(|info| info.kind == SlotKind::Recovery);
-        let id = old.map_or_else(|| self.free_slot(), |info| Ok(info.id))?;
+        let id = self.recovery_slot()?;
         let code = RecoveryCode::new(random)?;
         let slot = OpenSlot::new(self.vault_id(), (id, Role::Admin), &code.secret(), kdf, random)?;
         Ok((self.roll_slots(id, Some(slot), random)?, code))
     }
 
-    /// Adds a passphrase. An auditor's wraps no master key.
+    /// Adds a passphrase. An auditor's wraps no master key. The slot's number is one that no slot ever had.
+    ///
+    /// # Errors
+    /// [`Error::SlotsFull`]; [`Error::SlotNumbersSpent`]; a weak passphrase; those of every roll.
     pub fn add_slot(
         &mut self,
         role: Role,
@@ -213,10 +229,9 @@ impl Vault {
     /// Removes a slot: its secret opens neither this vault file nor an older copy. The last passphrase that opens objects
     /// stays. Somebody who had the vault open may have read the other slots' secrets; those need new passphrases too.
     pub fn remove_slot(&mut self, id: SlotId, random: &mut dyn Random) -> Result<Rolled, Error> {
-        let infos = || self.header.slots.iter().map(|slot| slot.info);
-        infos().find(|info| info.id == id).ok_or(Error::UnknownSlot(id))?;
-        let opens = |info: &crate::SlotInfo| info.kind == SlotKind::Passphrase && info.role.opens_objects();
-        if !infos().any(|info| info.id != id && opens(&info)) {
+        self.slots().find(|info| info.id == id).ok_or(Error::UnknownSlot(id))?;
+        let opens = |info: &SlotInfo| info.kind == SlotKind::Passphrase && info.role.opens_objects();
+        if !self.slots().any(|info| info.id != id && opens(&info)) {
             return Err(Error::LastSlot);
         }
         self.roll_slots(id, None, random)
@@ -228,10 +243,16 @@ impl Vault {
             .unwrap_or(Grade::KeepsHistory("a file system that could not be examined"))
     }
 
+    fn slots(&self) -> impl Iterator<Item = SlotInfo> {
+        self.header.slots.iter().map(|slot| slot.info)
+    }
+
     fn free_slot(&self) -> Result<SlotId, Error> {
-        match self.highest_slot().checked_add(1) {
-            Some(next) if self.header.slots.len() < SLOTS_MAX => Ok(SlotId(next)),
-            _ => Err(Error::SlotsFull),
+        match self.highest_slot() {
+            _ if self.header.slots.len() >= SLOTS_MAX => Err(Error::SlotsFull),
+            // Without a mark of its own nobody behind it could be told from others.
+            SLOT_NUMBER_MAX.. => Err(Error::SlotNumbersSpent),
+            highest => Ok(SlotId(highest + 1)),
         }
     }
 
@@ -284,14 +305,15 @@ impl Vault {
         dead: &[Tombstone],
         random: &mut dyn Random,
     ) -> Result<bool, Error> {
-        self.wipe_old_key()?; // its cell is the next one's; also refuses if poisoned
+        self.make_way()?; // also refuses if poisoned
         self.heal_for_roll()?;
         let built = self.rebuild(slots, dead, random)?;
         let old = self.header.epoch;
         self.prepare_new(&built.file).map_err(Error::io("writing the new vault file"))?; // 1
         if let Err(error) = self.anchor().put(old + 1, &built.epoch_key) {
             let _ = self.home.drop_new();
-            self.old_key_remains = self.anchor().settle(old, random).is_err();
+            let settled = self.anchor().settle(old, random);
+            self.remaining_key = settled.err().map(|_| RemainingKey::Unused { epoch: old + 1 });
             return Err(Error::io("writing the anchor")(error));
         } // 2
         if let Err(error) = self.home.state.publish(NEW, MAIN, Replace::Yes) {
@@ -301,10 +323,10 @@ impl Vault {
         let Log { header, key, chain, index, .. } = built.log;
         (self.header, self.key, self.chain, self.index, self.name) = (header, key, chain, index, MAIN);
         self.pending.clear();
-        self.unproven = false;
+        (self.unproven, self.remaining_key) = (false, None);
         self.open_files(false);
         if let Err(error) = self.anchor().wipe(old, random) {
-            self.old_key_remains = true; // 4 may or may not have happened
+            self.remaining_key = Some(RemainingKey::Ended { epoch: old }); // 4 may or may not have happened
             return Err(Error::Unfinished(error));
         }
         self.renew_mirror(&built.file); // 5

@@ -45,9 +45,12 @@ pub enum Notice {
     UsedMirror,
     /// The mirror is not a copy of the vault file. The next write or roll renews it.
     MirrorStale,
-    /// The key of another epoch could not be wiped from the anchor, or it is not known that it was: what was erased may
-    /// still be opened from old copies. [`Vault::wipe_old_key`] tries again and says why not.
+    /// The key of an epoch that a roll ended could not be wiped from the anchor, or it is not known that it was: what was
+    /// erased may still be opened from old copies. [`Vault::wipe_old_key`] tries again and says why not.
     OldKeyRemains,
+    /// The key that an interrupted roll made could not be wiped; nothing was erased with it, and it opens nothing that is
+    /// not there. [`Vault::wipe_old_key`] tries again; the next roll overwrites it.
+    UnusedKeyRemains,
     /// The vault file could not be written anew at opening (a full or read-only disk): whether what was read outlives a
     /// power cut is not known. An erasure makes it so; nothing else is written before it is.
     Unproven,
@@ -55,12 +58,26 @@ pub enum Notice {
     NoReserve,
 }
 
-/// A damaged vault file that was found at opening; the mirror, whole, stands in for it. The next write puts a copy of the
-/// mirror in its place and keeps what was found as `vault.damaged`.
+/// Whose key the anchor holds beside that of the vault's epoch, or may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemainingKey {
+    /// That of an epoch that a roll ended.
+    Ended {
+        /// Number of that epoch.
+        epoch: u64,
+    },
+    /// One that was made for a next epoch, which never began.
+    Unused {
+        /// Number that the epoch would have had.
+        epoch: u64,
+    },
+}
+
+/// A damaged copy that was found at opening; the other one, whole, stands in for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Healed {
-    /// SHA-256 of the vault file as it was found; `None` if there was none to read.
+pub struct DamagedCopy {
+    /// SHA-256 of the copy as it was found; `None` if there was none to read.
     pub found_sha256: Option<[u8; 32]>,
     /// Bytes of that file.
     pub found_bytes: u64,
@@ -73,7 +90,10 @@ pub struct Vault {
     pub(crate) key: Key,
     pub(crate) chain: Chain,
     pub(crate) index: Index,
-    pub(crate) healed: Option<Healed>,
+    pub(crate) healed: Option<DamagedCopy>,
+    pub(crate) damaged_mirror: Option<DamagedCopy>,
+    /// What lies in the mirror's place is to be kept when a new one is made.
+    pub(crate) keep_mirror: bool,
     /// Marks that go with the next record.
     pub(crate) pending: BTreeMap<u8, Zeroizing<Vec<u8>>>,
     /// The copy in use, opened for reading and writing.
@@ -85,7 +105,7 @@ pub struct Vault {
     pub(crate) poisoned: bool,
     /// What was read at opening was not written anew.
     pub(crate) unproven: bool,
-    pub(crate) old_key_remains: bool,
+    pub(crate) remaining_key: Option<RemainingKey>,
     pub(crate) reserve_bytes: u64,
 }
 
@@ -107,13 +127,15 @@ impl Vault {
             chain,
             index,
             healed: None,
+            damaged_mirror: None,
+            keep_mirror: false,
             pending: BTreeMap::new(),
             file: None,
             name,
             mirror: None,
             poisoned: false,
             unproven: false,
-            old_key_remains: false,
+            remaining_key: None,
             reserve_bytes,
         }
     }
@@ -151,7 +173,8 @@ impl Vault {
             (self.chain.tail_bytes > 0, torn),
             (self.name == MIRROR, Notice::UsedMirror),
             (self.mirror.is_none(), Notice::MirrorStale),
-            (self.old_key_remains, Notice::OldKeyRemains),
+            (matches!(self.remaining_key, Some(RemainingKey::Ended { .. })), Notice::OldKeyRemains),
+            (matches!(self.remaining_key, Some(RemainingKey::Unused { .. })), Notice::UnusedKeyRemains),
             (self.unproven, Notice::Unproven),
             (self.reserve_bytes < self.chain.end, Notice::NoReserve),
         ]
@@ -160,9 +183,21 @@ impl Vault {
         .collect()
     }
 
-    /// What was damaged at opening and is healed from the mirror by the next write; also after that write.
-    pub fn healed(&self) -> Option<Healed> {
+    /// The key that [`Vault::wipe_old_key`] would wipe, if there is one.
+    pub fn remaining_key(&self) -> Option<RemainingKey> {
+        self.remaining_key
+    }
+
+    /// The vault file that was damaged at opening. The next write puts a copy of the mirror in its place and keeps it as
+    /// `vault.damaged`; it is told also after that write.
+    pub fn healed(&self) -> Option<DamagedCopy> {
         self.healed
+    }
+
+    /// A mirror that was changed, beside a sound vault file: it is none that a crash or a full disk leaves. The next write
+    /// makes a new one and keeps it as `vault.mirror.damaged`; it is told also after that write.
+    pub fn damaged_mirror(&self) -> Option<DamagedCopy> {
+        self.damaged_mirror
     }
 
     /// Which slot a secret opens, for somebody who signs in while the vault is open. [`Error::WrongSecret`] if none.

@@ -124,7 +124,7 @@ fn wait(
 ) -> Result<(Job, Vec<Summary>), Failure> {
     let (mut made, mut step, mut cancelled) = (Vec::new(), 0, false);
     loop {
-        let job = queue.job(id)?;
+        let job = queue.job(who, id)?;
         if job.step != step && !job.state.is_over() {
             step = job.step;
             tracing::debug!(event = "step", step = step, count = job.steps);

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 16] = [
+const LATER: [&str; 19] = [
     "fence.found_open",
     "log.mark_missed",
     "model.may_change",
@@ -16,9 +16,12 @@ const LATER: [&str; 16] = [
     "vault.healed",
     "vault.key_gone",
     "vault.key_remains",
+    "vault.key_unused",
     "vault.key_wiped",
+    "vault.mirror_damaged",
     "vault.rolled_back",
     "vault.secret_failed",
+    "vault.secret_named",
     "vault.secret_requested",
 ];
 

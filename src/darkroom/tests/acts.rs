@@ -346,3 +346,17 @@ fn an_absent_or_foreign_folder_is_no_deletion() {
     generate(&mut darkroom, 1, Mood::Works).unwrap();
     home.log_verifies();
 }
+
+#[test]
+fn whoever_has_the_last_number_can_come_in() {
+    let home = Home::new();
+    home.unlocked().leave(StopReason::Done).unwrap();
+    let last = Secret::passphrase("the last one's words").unwrap();
+    let mut vault = home.beside();
+    vault.set_mark(16 + 238, &[7; 32], &mut vault::OsRandom).unwrap();
+    vault.add_slot(vault::Role::Operator, &last, KdfParams::FLOOR, &mut vault::OsRandom).unwrap();
+    drop(vault);
+    let mut darkroom = home.open().unwrap();
+    let who = darkroom.unlock(&last, Door::Terminal).unwrap();
+    assert_eq!((who.slot, darkroom.list(&who).unwrap().len()), (239, 0));
+}

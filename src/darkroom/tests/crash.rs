@@ -162,7 +162,7 @@ fn what_is_in_work_is_not_looked_into_by_an_unlock_meanwhile() {
     darkroom.who = queue.unlock(&secret(), Door::Page).unwrap();
     assert_eq!(home.count("recovery.reconciled"), 0);
     drop(step);
-    while !queue.job(id).unwrap().state.is_over() {
+    while !queue.job(&darkroom.who, id).unwrap().state.is_over() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     darkroom.darkroom = Some(queue.into_darkroom());
@@ -190,5 +190,25 @@ fn a_crash_after_a_new_passphrase_keeps_the_new_one() {
     assert_eq!(darkroom.list(&who).unwrap().len(), 1);
     assert_eq!(home.count("vault.rolled"), 1);
     assert!(reconciled(&home, IntentKind::Secret, Found::Done), "{:?}", home.records());
+    // Whose secret it was, and what proved the right to it, is on record as if nothing had happened.
+    let changed = home.records().into_iter().find(|(name, _)| name == "vault.secret_changed").unwrap().1;
+    for part in [&who.actor.to_string(), "slot=1", "by=passphrase", "vault_epoch=2"] {
+        assert!(changed.contains(part), "{changed}");
+    }
     home.log_verifies();
+}
+
+#[test]
+fn a_crash_after_a_new_recovery_code_names_its_slot() {
+    let home = Home::new();
+    let mut darkroom = home.unlocked();
+    let who = darkroom.who;
+    crash_at(After::Rolled, 1);
+    darkroom.replace_recovery(&who).err().unwrap();
+    drop(darkroom);
+    drop(reopened(&home));
+    drop(reopened(&home));
+    let changed: Vec<_> =
+        home.records().into_iter().filter(|(name, _)| name == "vault.secret_changed").collect();
+    assert!(changed.len() == 1 && changed[0].1.contains("slot=2"), "{changed:?}");
 }

@@ -3,6 +3,7 @@
 mod acts;
 mod crash;
 mod generate;
+mod old_key;
 mod queue;
 mod remember;
 mod rollback;
@@ -310,7 +311,7 @@ fn queued(
     let ended =
         queue.check(Some(&who), ask).and_then(|checked| queue.submit(&who, checked, None)).and_then(|job| {
             loop {
-                let job = queue.job(job.id)?;
+                let job = queue.job(&who, job.id)?;
                 if job.state.is_over() {
                     break Ok(job);
                 }

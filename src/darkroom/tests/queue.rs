@@ -54,7 +54,7 @@ fn picture(step: &Sender<()>) {
 fn wait(queue: &Desk, id: audit::Job, what: impl Fn(&Job) -> bool) -> Job {
     let started = Instant::now();
     loop {
-        let job = queue.job(id).unwrap();
+        let job = queue.job(&queue.who, id).unwrap();
         if what(&job) {
             return job;
         }
@@ -172,14 +172,13 @@ fn an_idle_lock_lets_the_requests_finish() {
     wait_for(&queue, job.id, JobState::Running);
     assert!(queue.with(|darkroom| Ok(darkroom.is_open())).unwrap());
     picture(&step);
-    wait_for(&queue, job.id, JobState::Done);
     let started = Instant::now();
     while queue.with(|darkroom| Ok(darkroom.is_open())).unwrap() {
         assert!(started.elapsed() < Duration::from_secs(30), "it stays open");
         std::thread::sleep(Duration::from_millis(1));
     }
     queue.who = queue.unlock(&secret(), Door::Page).unwrap();
-    assert_eq!(count(&queue), 1);
+    assert_eq!((queue.job(&queue.who, job.id).unwrap().state, count(&queue)), (JobState::Done, 1));
     queue.close(StopReason::Done).unwrap();
 }
 
@@ -228,12 +227,40 @@ fn previews_are_made_while_somebody_watches() {
         let job = queue.submit(ask(), None).unwrap();
         step.send(()).unwrap();
         let seen = wait(&queue, job.id, |job| job.step == 1);
-        assert_eq!((seen.preview > 0, queue.preview(job.id).is_ok()), (watched, watched));
+        assert_eq!((seen.preview > 0, queue.preview(&queue.who, job.id).is_ok()), (watched, watched));
         step.send(()).unwrap();
         wait_for(&queue, job.id, JobState::Done);
-        assert!(queue.preview(job.id).is_err(), "a preview outlives its request");
+        assert!(queue.preview(&queue.who, job.id).is_err(), "a preview outlives its request");
         drop(watch);
     }
+    queue.close(StopReason::Done).unwrap();
+}
+
+/// A preview is pixels, and what is asked for is somebody's.
+#[test]
+fn an_earlier_opening_sees_no_request_and_no_preview() {
+    let home = Home::new();
+    let (mut queue, step) = queue(&home, Mood::Works);
+    let _watch = queue.watch();
+    let id = queue.submit(ask(), None).unwrap().id;
+    step.send(()).unwrap();
+    wait(&queue, id, |job| job.step == 1);
+    queue.preview(&queue.who, id).unwrap();
+    let before = queue.who;
+    let sees_nothing = |who: &Who| {
+        assert!(matches!(queue.jobs(who), Err(Error::Locked)));
+        assert!(matches!(queue.job(who, id), Err(Error::Locked)));
+        assert!(matches!(queue.preview(who, id), Err(Error::Locked)));
+    };
+    sees_nothing(&Who::NOBODY);
+    // The engine waits for its step: the pixels are still there.
+    queue.lock(&before).unwrap();
+    [before, Who::NOBODY].iter().for_each(sees_nothing);
+    let now = queue.unlock(&secret(), Door::Page).unwrap();
+    sees_nothing(&before);
+    assert_eq!(queue.jobs(&now).unwrap().len(), 1);
+    queue.who = now;
+    drop(step);
     queue.close(StopReason::Done).unwrap();
 }
 

@@ -23,7 +23,7 @@ impl Home {
     }
 
     /// What is found by whoever opens the vault beside the darkroom.
-    fn beside(&self) -> vault::Vault {
+    pub(super) fn beside(&self) -> vault::Vault {
         let locked = Locked::open(self.places().of_vault()).unwrap();
         match locked.unlock(&secret(), |_| true) {
             Ok(Unlocked::Vault(vault, _)) => *vault,
@@ -143,9 +143,9 @@ fn unlock_drawing(home: &Home, failing: u32) -> Result<u32, Error> {
 }
 
 /// The system's randomness, but for one draw.
-struct Failing {
-    at: u32,
-    drawn: Arc<AtomicU32>,
+pub(super) struct Failing {
+    pub at: u32,
+    pub drawn: Arc<AtomicU32>,
 }
 
 impl Random for Failing {

@@ -84,14 +84,20 @@ fn cut_back(act: impl FnOnce(&Home, &mut Room), kept_locked: bool) -> Error {
     error
 }
 
+fn wrong() -> Secret {
+    Secret::passphrase("incorrect horse battery").unwrap()
+}
+
 #[test]
 fn records_cut_off_behind_a_killed_session_are_noticed() {
     let id = |room: &Room| room.pictures()[0].id;
     type Act = fn(&Home, &mut Room, Who, vault::ObjectId);
-    let acts: [(&str, Act); 4] = [
+    let acts: [(&str, Act); 6] = [
         ("nothing", |_, _, _, _| ()),
         ("export", |home, room, who, id| drop(room.export(&who, id, &home.0.join("plain/a.png")).unwrap())),
         ("look", |_, room, who, id| drop(room.view(&who, id).unwrap())),
+        ("guess", |_, room, _, _| drop(room.unlock(&wrong(), Door::Page).unwrap_err())),
+        ("guessed proof", |_, room, who, _| drop(room.change_secret(&who, &wrong(), &secret()).unwrap_err())),
         ("picture", |_, room, _, _| drop(generate(room, 1, Mood::Works).unwrap())),
     ];
     for (name, act) in acts {
@@ -128,6 +134,26 @@ fn the_log_of_another_home_is_noticed_even_if_no_session_ever_ended_in_order() {
     assert!(matches!(error, Error::Log(audit::Error::Diverged { .. })), "{error}");
 }
 
+/// What is written over it would take the evidence away.
+#[test]
+fn a_changed_mirror_is_said_and_on_record() {
+    let home = Home::new();
+    home.unlocked().leave(StopReason::Done).unwrap();
+    let mirror = home.0.join("vault/vault.mirror");
+    let mut bytes = std::fs::read(&mirror).unwrap();
+    bytes[90] ^= 1;
+    std::fs::write(&mirror, &bytes).unwrap();
+    let darkroom = home.unlocked();
+    assert_eq!(darkroom.warnings(), [crate::Warning::Healed]);
+    darkroom.leave(StopReason::Done).unwrap();
+    let found = home.records().into_iter().find(|(name, _)| name == "vault.mirror_damaged").unwrap().1;
+    assert!(found.contains(&audit::Digest::of(&bytes).to_string()), "{found}");
+    assert_eq!(std::fs::read(home.0.join("vault/vault.mirror.damaged")).unwrap(), bytes);
+    assert_eq!(home.unlocked().warnings(), [], "it is whole again");
+    assert_eq!((home.count("vault.mirror_damaged"), home.count("vault.healed")), (1, 0));
+    home.log_verifies();
+}
+
 #[test]
 fn what_is_found_is_a_record() {
     let home = Home::new();
@@ -155,10 +181,28 @@ fn what_is_found_is_a_record() {
         std::fs::write(home.0.join("vault").join(name), b"nothing").unwrap();
     }
     home.open().err().unwrap();
-    let names: Vec<_> = home.records().into_iter().map(|(name, _)| name).collect();
-    assert!(
-        names.ends_with(&["boot.started", "vault.damaged", "boot.refused"].map(str::to_owned)),
-        "{names:?}"
-    );
+    let ends_with = |wanted: &[&str]| {
+        let names: Vec<_> = home.records().into_iter().map(|(name, _)| name).collect();
+        assert!(
+            names.ends_with(&wanted.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()),
+            "{names:?}"
+        );
+    };
+    ends_with(&["boot.started", "vault.damaged", "boot.refused", "boot.stopped"]);
+    // What keeps this process from it is no damage.
+    let mode = |mode| {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(home.0.join("vault"), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(0o777);
+    assert!(matches!(home.open(), Err(Error::Vault(vault::Error::Unsafe { .. }))));
+    ends_with(&["boot.started", "boot.refused", "boot.stopped"]);
+    mode(0o700);
+    // None at all, though the log tells of one.
+    for name in ["vault", "vault.mirror"] {
+        std::fs::remove_file(home.0.join("vault").join(name)).unwrap();
+    }
+    assert!(matches!(home.open(), Err(Error::VaultMissing { .. })));
+    ends_with(&["boot.started", "boot.refused", "boot.stopped"]);
     home.log_verifies();
 }

@@ -2,7 +2,7 @@
 
 use super::{Act, EDQUOT, EFBIG, EIO, ENOSPC, MARK, Place, Scene, act_ops, put, unlock_ops};
 use crate::disk::faults::{self, Fault, Op};
-use crate::{Error, Locked, Notice, ObjectId, OsRandom};
+use crate::{Error, Locked, Notice, ObjectId, OsRandom, RemainingKey};
 
 /// After a failed sync the kernel may have dropped the pages: nothing more is written in this opening, and what an opening
 /// finds it writes anew before anything relies on it.
@@ -198,4 +198,65 @@ fn an_anchor_that_cannot_be_written_is_said_and_one_that_cannot_be_read_refuses(
     let refused = place.unlock_either(locked).expect_err("refused");
     faults::disarm();
     assert!(refused.to_string().starts_with("reading the vault file failed: permission denied"), "{refused}");
+}
+
+/// A roll that ended between the new key and the new file: nothing was erased, and what lies there is no old key.
+#[test]
+fn an_unused_key_is_told_from_an_old_one() {
+    let scene = Scene::new(Act::Erase);
+    let is_put = |op: &Op| matches!(op, Op::Write { path, .. } if path.ends_with("anchor"));
+    let ops = act_ops(&scene);
+    let (put, rename) = (
+        ops.iter().position(is_put).expect("a roll writes its key"),
+        ops.iter()
+            .position(|op| matches!(op, Op::Rename { to, .. } if to.ends_with("vault")))
+            .expect("renamed"),
+    );
+    assert!(put < rename);
+    let place = Place::with(&scene.files);
+    let mut vault = place.unlock().expect("opens");
+    faults::arm(Some((rename + 1, Fault::Kill)));
+    scene.run(&mut vault).expect_err("killed");
+    faults::disarm();
+    drop(vault);
+    assert!(place.has_epoch_key(1) && place.has_epoch_key(2));
+    let rest = place.files();
+    let opened = |files| {
+        let place = Place::with(files);
+        let locked = Locked::open(place.paths()).expect("there");
+        faults::arm(None);
+        drop(place.unlock_either(locked).expect("opens"));
+        let settle = faults::disarm().1.iter().position(is_put).expect("an opening settles");
+        let place = Place::with(files);
+        let locked = Locked::open(place.paths()).expect("there");
+        faults::arm(Some((settle + 1, Fault::Errno(EIO))));
+        let (vault, _) = place.unlock_either(locked).expect("opens");
+        assert!(faults::disarm().0);
+        (place, vault)
+    };
+    // Where no roll ever began there is nothing that could remain.
+    let (_place, vault) = opened(&scene.files);
+    assert_eq!((vault.remaining_key(), vault.notices()), (None, vec![]));
+
+    for wiped_by_an_act in [true, false] {
+        let (place, mut vault) = opened(&rest);
+        assert_eq!(vault.remaining_key(), Some(RemainingKey::Unused { epoch: 2 }));
+        assert_eq!(vault.notices(), [Notice::UnusedKeyRemains]);
+        assert_eq!(vault.list().count(), 2);
+        if wiped_by_an_act {
+            assert!(vault.wipe_old_key().expect("wiped") && !place.has_epoch_key(2));
+        }
+        // It is in nobody's way.
+        scene.run(&mut vault).expect("erased");
+        assert_eq!(vault.remaining_key(), None);
+        drop(vault);
+        scene.judge(&place, true).expect("sound");
+    }
+    // A roll that could not write its key, and could not take it back either.
+    let place = Place::with(&scene.files);
+    let mut vault = place.unlock().expect("opens");
+    faults::arm(Some((put + 1, Fault::Kill))); // from there on, every effect fails
+    scene.run(&mut vault).expect_err("refused");
+    faults::disarm();
+    assert_eq!(vault.remaining_key(), Some(RemainingKey::Unused { epoch: 2 }));
 }

@@ -75,8 +75,103 @@ fn the_mirror_heals_what_it_can() {
     fs::write(place.state("vault.mirror"), &good[..good.len() - 9]).expect("written");
     let mut vault = place.unlock().expect("the mirror is not needed");
     assert_eq!((vault.state(), vault.notices()), (state, vec![Notice::MirrorStale]));
+    assert_eq!(vault.damaged_mirror(), None, "a crash may leave it so");
     vault.sweep().expect("a write heals");
     assert!(fs::read(place.state("vault.mirror")).expect("read") == good);
+}
+
+/// One bit of each byte of the mirror: said, kept, and made anew.
+#[test]
+fn no_flipped_byte_of_the_mirror_goes_unseen() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    let id = put(&mut vault, "a", 10);
+    let state = vault.state();
+    drop(vault);
+    let good = fs::read(place.state("vault")).expect("read");
+    let mirror = place.state("vault.mirror");
+    let said = |what: &str, bad: Option<&[u8]>| {
+        let mut vault = place.unlock().unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!((vault.state(), vault.notices()), (state, vec![Notice::MirrorStale]), "{what}");
+        let found = vault.damaged_mirror().unwrap_or_else(|| panic!("{what}: not said"));
+        assert_eq!(found.found_sha256, bad.map(|bad| sha2::Sha256::digest(bad).into()), "{what}");
+        assert_eq!(found.found_bytes, bad.map_or(0, |bad| bad.len() as u64), "{what}");
+        vault.sweep().expect("a write makes it anew");
+        assert_eq!((vault.notices(), vault.damaged_mirror()), (vec![], Some(found)), "{what}");
+        check_object(&vault, id, 10);
+        drop(vault);
+        assert!(fs::read(&mirror).expect("read") == good, "{what}");
+        let kept = place.state("vault.mirror.damaged");
+        match bad {
+            Some(bad) => assert!(fs::read(&kept).expect("kept") == bad, "{what}"),
+            None => assert!(!fs::symlink_metadata(&kept).expect("kept").is_file(), "{what}"),
+        }
+        fs::remove_file(&kept).or_else(|_| fs::remove_dir(&kept)).expect("ours");
+    };
+    for at in (0..good.len()).step_by(7) {
+        let mut bad = good.clone();
+        // To zero a whole byte at the end of a sector looks like a write that was cut short there.
+        bad[at] ^= if bad[at].count_ones() == 1 { 0xFF } else { 1 << (at % 8) };
+        fs::write(&mirror, &bad).expect("written");
+        said(&format!("byte {at}"), Some(&bad));
+    }
+    for bad in [&b""[..], b"nothing", &good[..100], &[&good[..], b"something else"].concat()] {
+        fs::write(&mirror, bad).expect("written");
+        said(&format!("{} bytes", bad.len()), Some(bad));
+    }
+    // Neither is opened, and neither keeps anybody waiting.
+    let pipe =
+        || assert!(std::process::Command::new("mkfifo").arg(&mirror).status().expect("coreutils").success());
+    let things: [(&str, &dyn Fn()); 3] = [
+        ("a pipe", &pipe),
+        ("a link", &|| symlink(place.state("vault"), &mirror).expect("made")),
+        ("a folder", &|| fs::create_dir(&mirror).expect("made")),
+    ];
+    for (what, make) in things {
+        fs::remove_file(&mirror).expect("ours");
+        make();
+        said(what, None);
+    }
+}
+
+/// What a crash or a full disk leaves of a mirror is none that somebody changed.
+#[test]
+fn a_mirror_that_is_behind_is_not_called_damaged() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    let id = put(&mut vault, "a", 10);
+    let older = fs::read(place.state("vault")).expect("read");
+    for index in 0..9 {
+        put(&mut vault, &format!("b{index}"), 10);
+    }
+    vault.erase(&[id], 1, 1, &mut vault::OsRandom).expect("erased");
+    let rolled = fs::read(place.state("vault")).expect("read");
+    for index in 0..9 {
+        put(&mut vault, &format!("c{index}"), 10);
+    }
+    drop(vault);
+    let good = fs::read(place.state("vault")).expect("read");
+    let sector = rolled.len().next_multiple_of(512);
+    assert!(good.len() > sector + 600);
+    let mut late = good.clone(); // the second sector of an append was written, the first was not
+    late[rolled.len()..sector].fill(0);
+    let mut zeros = good.clone();
+    zeros[rolled.len() + 3..].fill(0);
+    for (what, mirror) in [
+        ("earlier epoch", &older[..]),
+        ("earlier epoch, cut", &older[..older.len() - 9]),
+        ("rolled", &rolled),
+        ("cut", &good[..good.len() - 700]),
+        ("out of order", &late),
+        ("zeros", &zeros),
+        ("torn tail", &[&good[..], &[1, 2, 3]].concat()),
+    ] {
+        fs::write(place.state("vault.mirror"), mirror).expect("written");
+        let vault = place.unlock().expect("the mirror is not needed");
+        assert_eq!((vault.notices(), vault.damaged_mirror()), (vec![Notice::MirrorStale], None), "{what}");
+    }
+    fs::remove_file(place.state("vault.mirror")).expect("there");
+    assert_eq!(place.unlock().expect("the mirror is not needed").damaged_mirror(), None);
 }
 
 #[test]

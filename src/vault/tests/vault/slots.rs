@@ -182,3 +182,27 @@ fn absurd_kdf_parameters_are_refused_before_any_memory_is_taken() {
     }
     assert_eq!(KdfParams::DEFAULT.numbers(), [256 * 1024, 3, 4]);
 }
+
+/// The last number that has a mark can be given out, and nothing behind it: who came in there could be told from nobody.
+#[test]
+fn the_numbers_of_slots_end_where_their_marks_do() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    vault.set_mark(16 + 238, b"somebody was here", &mut OsRandom).expect("set");
+    let last =
+        vault.add_slot(Role::Operator, &secret("the last one's words"), FLOOR, &mut OsRandom).expect("added");
+    assert_eq!(last.slot, SlotId(239));
+    for removed in [false, true] {
+        if removed {
+            vault.remove_slot(last.slot, &mut OsRandom).expect("removed");
+        }
+        let state = vault.state();
+        let more = vault.add_slot(Role::Operator, &secret("one too many of them"), FLOOR, &mut OsRandom);
+        assert!(matches!(more, Err(Error::SlotNumbersSpent)), "{more:?}");
+        assert_eq!(vault.state(), state, "nothing was changed");
+    }
+    // What the error advises.
+    let new = secret("a new passphrase");
+    vault.change_secret(&secret(PASSPHRASE), &new, FLOOR, &mut OsRandom).expect("changed");
+    vault.replace_recovery(FLOOR, &mut OsRandom).expect("it has its number");
+}
