@@ -3,15 +3,19 @@
 import { blob, json } from "./api.js";
 import { tellProblem } from "./dialog.js";
 import { h, hold, refresh, release } from "./view.js";
+import { makeViewer } from "./viewer.js";
 import { fullTime, t } from "./words.js";
 
 const EXAMPLES = ["a red apple", "a yellow star", "一只猫"];
 
 /**
- * Makes the stage. `example`, `use`, `remove`, `download` and `cancel` are what its buttons do. Examples
- * are offered while `isFirst()`; `changed(image)` hears what is open now.
+ * Makes the stage. `example`, `use`, `remove`, `download` and `cancel` are what its buttons do; `step(image, by)` opens the
+ * picture before or after this one, if `hasStep(image, by)`. `batch(image, job)` are the ids of all that were made with
+ * it, `choose(id)` opens one of them, and `thumbnail(id)` is its small form. Examples are offered while `isFirst()`;
+ * `changed(image)` hears what is open now.
  */
-export function makeStage({ example, use, remove, download, cancel, isFirst, changed }) {
+export function makeStage(
+  { example, use, remove, download, cancel, step, hasStep, batch, choose, thumbnail, isFirst, changed }) {
   let job = null;
   let image = null;
   let note = null;
@@ -24,10 +28,15 @@ export function makeStage({ example, use, remove, download, cancel, isFirst, cha
   const progress = () => (job ? job.picture * job.steps + job.step : 0);
   const picture = h("img", {
     id: "preview", hidden: () => !shown.url, alt: () => alternative(image, job),
-    "data-preview": () => shown.preview, "data-id": () => shown.id,
+    "data-preview": () => shown.preview, "data-id": () => shown.id, onclick: () => image && viewer.open(),
   });
   const frame = h("div", { class: "frame", hidden: () => !size() }, picture,
     h("p", { class: "hint", hidden: () => !!shown.url }, () => t(image ? "stage.opening" : "stage.soon")));
+  const viewer = makeViewer({
+    image: () => image, url: () => (image ? shown.url : null), words: () => alternative(image),
+    step: (by) => image && step(image, by), hasStep: (by) => !!image && hasStep(image, by),
+  });
+  const strip = h("ul", { id: "batch", "aria-label": () => t("stage.batch") });
 
   const element = h("section", { class: "card stage", "aria-label": () => t("stage") },
     h("div", { class: "canvas" }, frame,
@@ -37,6 +46,7 @@ export function makeStage({ example, use, remove, download, cancel, isFirst, cha
         h("div", { class: "examples", hidden: () => !isFirst() }, EXAMPLES.map((text) =>
           h("button", { type: "button", lang: /^[ -~]+$/.test(text) ? "en" : "zh-CN",
             onclick: () => example(text) }, text))))),
+    strip,
     h("p", { class: "message", role: "alert" }, () => note?.bad && note.text()),
     h("div", { class: "run" },
       h("p", { id: "status", role: "status" }, status),
@@ -57,6 +67,9 @@ export function makeStage({ example, use, remove, download, cancel, isFirst, cha
         fact("facts.guidance", () => String(image.guidance)),
         fact("facts.made", () => fullTime(image.created_ms))),
       h("div", { class: "actions" },
+        stepButton("previous", "‹", -1),
+        stepButton("next", "›", 1),
+        h("button", { id: "enlarge", type: "button", onclick: () => viewer.open() }, () => t("stage.enlarge")),
         h("button", { id: "download", type: "button", onclick: () => download([image]) },
           () => t("download")),
         h("button", {
@@ -64,6 +77,14 @@ export function makeStage({ example, use, remove, download, cancel, isFirst, cha
         }, () => t("use")),
         h("button", { id: "delete", type: "button", class: "danger quiet", onclick: () => remove(image) },
           () => t("delete")))));
+
+  // At an end it is not disabled in earnest: the focus would fall off.
+  function stepButton(id, sign, by) {
+    return h("button", {
+      id, type: "button", class: "quiet", "aria-label": () => t(`stage.${id}`), title: () => t(`stage.${id}`),
+      "aria-disabled": () => String(!image || !hasStep(image, by)), onclick: () => step(image, by),
+    }, sign);
+  }
 
   function fact(key, text) {
     return h("div", {}, h("dt", {}, () => t(key)), h("dd", {}, () => (image ? text() : "")));
@@ -92,8 +113,32 @@ export function makeStage({ example, use, remove, download, cancel, isFirst, cha
     }
     const rough = shown.preview && job ? 1 - job.step / job.steps : 0;
     picture.style.setProperty("--rough", rough.toFixed(2));
+    drawStrip();
     refresh(element);
+    viewer.update();
     changed(image);
+  }
+
+  /** All of one request, each of which can be opened while the rest is in work. */
+  function drawStrip() {
+    const ids = size() ? batch(image, job) : [];
+    const known = [...strip.children].map((item) => item.dataset.id);
+    if (String(ids) === String(known)) return;
+    // What stays is not made anew, so that the focus stays.
+    const kept = new Map([...strip.children].map((item) => [item.dataset.id, item]));
+    strip.replaceChildren(...ids.map((id, index) => kept.get(id) ?? makeStripItem(id, index)));
+  }
+
+  function makeStripItem(id, index) {
+    const url = () => thumbnail(id);
+    const words = () => t("stage.batch.one", { n: index + 1 });
+    return h("li", { "data-id": id, "data-current": () => image?.id === id },
+      h("button", {
+        class: "open", type: "button", "aria-label": words, "aria-current": () => image?.id === id && "true",
+        onclick: () => choose(id),
+      },
+        h("img", { alt: "", hidden: () => !url(), src: () => url() ?? "" }),
+        h("span", { class: "hint", hidden: () => !!url() }, () => String(index + 1))));
   }
 
   function replace(next) {
@@ -153,6 +198,10 @@ export function makeStage({ example, use, remove, download, cancel, isFirst, cha
     clear,
     /** The picture that is open, if one is. */
     image: () => image,
+    /** Shows what is open as large as the window. */
+    enlarge: () => viewer.open(),
+    /** What was read meanwhile changes what can be shown. */
+    update: draw,
     /** Follows a job: shows how far it is. */
     follow(next) {
       const isOther = job?.id !== next.id;

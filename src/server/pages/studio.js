@@ -2,8 +2,9 @@
 
 import { PAUSE_MS, json } from "./api.js";
 import { hush, tell, tellProblem } from "./dialog.js";
+import { download } from "./download.js";
 import { makeForm } from "./form.js";
-import { download, makeHistory } from "./history.js";
+import { makeHistory } from "./history.js";
 import { makeStage } from "./stage.js";
 import { h, refresh } from "./view.js";
 import { explain, t } from "./words.js";
@@ -34,6 +35,11 @@ export async function makeStudio({ sealed, look }) {
     example: form.example,
     use: form.use,
     remove: (image) => history.remove([image]),
+    step,
+    hasStep: (image, by) => history.hasBeside(image.id, by),
+    batch,
+    choose,
+    thumbnail: history.thumbnail,
     isFirst: history.isEmpty,
     changed: (image) => history.mark(image?.id),
   });
@@ -148,12 +154,36 @@ export async function makeStudio({ sealed, look }) {
     draw();
   }
 
+  /** The page stays where it is: where the stage is out of sight, the picture comes over the page. */
   function open(image) {
     held = true;
     followed = null;
     stage.open(image);
     draw();
-    stage.element.scrollIntoView({ block: "nearest" });
+    if (!isInSight(stage.element.querySelector(".canvas"))) stage.enlarge();
+  }
+
+  async function step(image, by) {
+    try {
+      const next = await history.beside(image.id, by);
+      if (next && stage.image() === image) open(next);
+    } catch (problem) {
+      tellProblem(problem);
+    }
+  }
+
+  /** The pictures of the request that this one came from, while the program remembers it. */
+  function batch(image, job) {
+    const of = job ?? [...jobs.values()].find(({ images }) => images.includes(image.id));
+    return of?.count > 1 ? of.images : [];
+  }
+
+  async function choose(id) {
+    try {
+      open(history.find(id) ?? await json("GET", `/api/v1/images/${id}`));
+    } catch (problem) {
+      tellProblem(problem);
+    }
   }
 
   async function send(request) {
@@ -193,7 +223,7 @@ export async function makeStudio({ sealed, look }) {
 
   // Another tab may have deleted what is open here.
   async function checkOpen() {
-    refresh(stage.element);
+    stage.update();
     const id = stage.image()?.id;
     if (!id || history.has(id)) return;
     try {
@@ -204,4 +234,11 @@ export async function makeStudio({ sealed, look }) {
   }
 
   return { element, take, lose, /** How many requests run or wait. */ active: () => active().length };
+}
+
+/** Is the middle of it in the window? */
+function isInSight(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  const middle = (top + bottom) / 2;
+  return middle > 0 && middle < innerHeight;
 }
