@@ -11,11 +11,12 @@ const EXAMPLES = ["a red apple", "a yellow star", "一只猫"];
 /**
  * Makes the stage. `example`, `use`, `remove`, `download` and `cancel` are what its buttons do; `step(image, by)` opens the
  * picture before or after this one, if `hasStep(image, by)`. `batch(image, job)` are the ids of all that were made with
- * it, `choose(id)` opens one of them, and `thumbnail(id)` is its small form. Examples are offered while `isFirst()`;
- * `changed(image)` hears what is open now.
+ * it, `choose(id)` opens one of them, and `thumbnail(id)` is its small form. `isCancelled(job)` is true from the click
+ * on. Examples are offered while `isFirst()`; `changed(image)` hears what is open now.
  */
-export function makeStage(
-  { example, use, remove, download, cancel, step, hasStep, batch, choose, thumbnail, isFirst, changed }) {
+export function makeStage({
+  example, use, remove, download, cancel, isCancelled, step, hasStep, batch, choose, thumbnail, isFirst, changed,
+}) {
   let job = null;
   let image = null;
   let note = null;
@@ -25,7 +26,9 @@ export function makeStage(
   let turn = 0;
 
   const size = () => image ?? job;
-  const progress = () => (job ? job.picture * job.steps + job.step : 0);
+  // The decoding of a picture counts as one more step.
+  const parts = () => (job ? (job.steps + 1) * job.count : 1);
+  const progress = () => (job ? job.picture * (job.steps + 1) + job.step : 0);
   const picture = h("img", {
     id: "preview", hidden: () => !shown.url, alt: () => alternative(image, job),
     "data-preview": () => shown.preview, "data-id": () => shown.id, onclick: () => image && viewer.open(),
@@ -53,10 +56,12 @@ export function makeStage(
       h("p", { id: "step", class: "hint", hidden: () => job?.status !== "running" }, stepText),
       h("progress", {
         id: "progress", hidden: () => !job, "aria-label": () => t("stage.progress"),
-        max: () => (job ? job.steps * job.count : 1), value: progress,
+        max: parts, value: progress,
       }),
-      h("button", { id: "cancel", type: "button", hidden: () => !job, onclick: () => cancel(job) },
-        () => t("cancel"))),
+      h("button", {
+        id: "cancel", type: "button", hidden: () => !job, "aria-disabled": () => String(isCancelled(job)),
+        onclick: () => cancel(job),
+      }, () => t("cancel"))),
     h("div", { class: "about", hidden: () => !image },
       h("h2", { class: "name" }, () => image?.name),
       h("p", { class: "prompt", hidden: () => !image?.prompt }, () => image?.prompt),
@@ -92,6 +97,7 @@ export function makeStage(
 
   function status() {
     if (job?.status === "waiting") return job.ahead ? t("stage.ahead", { n: job.ahead }) : t("stage.next");
+    if (isCancelled(job)) return t("stage.cancelling");
     if (job) return t("stage.running");
     return note && !note.bad ? note.text() : "";
   }
@@ -100,8 +106,8 @@ export function makeStage(
     if (job?.status !== "running") return "";
     const position = { picture: Math.min(job.picture + 1, job.count), count: job.count };
     const steps = { step: job.step, steps: job.steps };
-    const left = progress() && (job.elapsed_ms / progress()) * (job.steps * job.count - progress());
-    return t("stage.step", { ...position, ...steps })
+    const left = progress() && (job.elapsed_ms / progress()) * (parts() - progress());
+    return t(job.step < job.steps ? "stage.step" : "stage.decoding", { ...position, ...steps })
       + (left ? t("stage.left", { seconds: Math.max(1, Math.round(left / 1000)) }) : "");
   }
 
