@@ -75,7 +75,7 @@ fn pictures(pipeline: &Pipeline, threads: usize) -> Vec<u8> {
 
 /// Where the time of one picture goes.
 fn parts(pipeline: &Pipeline) {
-    use burn::tensor::{Device, Tensor, TensorData};
+    use burn_tensor::{Device, Tensor, TensorData};
     let (tokenizer, text_encoder, transformer, vae) = pipeline.parts();
     let ids = tokenizer.encode("a red apple").unwrap();
     let latents = noise::randn(1, 16 * 16 * 16);

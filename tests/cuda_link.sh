@@ -23,7 +23,7 @@ need_packages \
 # The bundler looks for `tracel/tracel-llvm-VERSION` in the user's data folder; the marker file says "installed".
 version=$(grep -A1 '^name = "tracel-llvm-bundler"$' Cargo.lock | sed -n 's/^version = "\(.*\)"$/\1/p')
 if [ -z "$version" ]; then
-    echo "Cargo.lock names no tracel-llvm-bundler: is the feature \`cuda\` still burn/cuda?" >&2
+    echo "Cargo.lock names no tracel-llvm-bundler: is the feature \`cuda\` still burn-tensor/cuda?" >&2
     exit 1
 fi
 export XDG_DATA_HOME="$PWD/target/cuda/data"

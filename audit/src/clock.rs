@@ -52,8 +52,9 @@ impl Clock for SystemClock {
 /// 9999-12-31T23:59:59.999Z: the last instant with a four-digit year.
 const MS_MAX: u64 = 253_402_300_799_999;
 
-/// `2026-01-31T07:08:09.010Z`; instants beyond the year 9999 are written as its last one.
-pub(crate) fn timestamp(ms: u64) -> String {
+/// A time in milliseconds since 1970, as records carry it: `2026-01-31T07:08:09.010Z`. Instants beyond the year 9999 are
+/// written as its last one.
+pub fn timestamp(ms: u64) -> String {
     let ms = ms.min(MS_MAX);
     let (days, rest) = (ms / 86_400_000, ms % 86_400_000);
     let (year, month, day) = civil(days);
@@ -105,6 +106,8 @@ mod tests {
             (951_782_399_999, "2000-02-28T23:59:59.999Z"),
             (951_782_400_000, "2000-02-29T00:00:00.000Z"),
             (1_709_251_199_007, "2024-02-29T23:59:59.007Z"),
+            (1_735_689_599_999, "2024-12-31T23:59:59.999Z"),
+            (1_735_689_600_000, "2025-01-01T00:00:00.000Z"),
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
             (MS_MAX, "9999-12-31T23:59:59.999Z"),
         ] {

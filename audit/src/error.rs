@@ -1,30 +1,36 @@
 //! What can go wrong with the log, and what to do about it.
 
 use crate::token::Digest;
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// An error of the log.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// There is no log, or its creation was interrupted before anything was signed.
+    #[error("there is no log in {dir}; name the folder `audit` of the program, or a copy of it")]
     Absent {
         /// The folder.
         dir: PathBuf,
     },
     /// There is a log already.
+    #[error("there is a log in {dir} already; open it instead")]
     Exists {
         /// The folder.
         dir: PathBuf,
     },
     /// Another process has the log open.
+    #[error("another process has the log in {dir} open; stop it, or ask it instead")]
     Busy {
         /// The folder.
         dir: PathBuf,
     },
     /// Records are gone that a signed checkpoint or the vault's mark covers.
+    #[error(
+        "the log has {found} records, but {signed} were signed; records are lost, or an older copy was restored: run \
+         `lightproof-audit verify`, and bring the missing files back"
+    )]
     Lost {
         /// How many records there are.
         found: u64,
@@ -32,6 +38,7 @@ pub enum Error {
         signed: u64,
     },
     /// A record, or a file about the records, is not what was signed.
+    #[error("the log is damaged at {at}: {what}; run `lightproof-audit verify` to see everything")]
     Broken {
         /// What.
         what: &'static str,
@@ -39,6 +46,9 @@ pub enum Error {
         at: u64,
     },
     /// The records differ from the vault's mark, though there are enough of them.
+    #[error(
+        "the first {size} records are not those that the vault remembers; the log was replaced: bring the original back"
+    )]
     Diverged {
         /// Size at the mark.
         size: u64,
@@ -46,23 +56,30 @@ pub enum Error {
         root: Digest,
     },
     /// The signing key is missing or is not the one of the current epoch.
+    #[error("the log cannot be signed: {what}; bring audit/epoch.key back")]
     Key {
         /// What.
         what: &'static str,
     },
     /// An entry lacks the object or the job that its type requires; nothing was written.
+    #[error("the event {event} lacks its object or its job")]
     Incomplete {
         /// The event's name.
         event: &'static str,
     },
     /// An entry that only the log itself may write, or more entries at once than the log takes; nothing was written.
+    #[error("{what}")]
     Refused {
         /// What.
         what: &'static str,
     },
     /// The disk is full; nothing was written. Endings and erasures are still taken while the reserve lasts.
+    #[error("the disk is full, nothing was recorded; free some space and try again")]
     DiskFull,
     /// A write failed. Nothing can be recorded any more until the program starts anew.
+    #[error(
+        "the log cannot be written ({during}: {cause}); nothing is done without a record: repair the disk and start anew"
+    )]
     Unavailable {
         /// What was being done.
         during: &'static str,
@@ -70,6 +87,7 @@ pub enum Error {
         cause: io::ErrorKind,
     },
     /// A file could not be read or written while the log was being opened.
+    #[error("cannot {during} {path}: {source}")]
     Io {
         /// What was being done.
         during: &'static str,
@@ -79,63 +97,8 @@ pub enum Error {
         source: io::Error,
     },
     /// The kernel gave no randomness.
+    #[error("the kernel gave no randomness; start anew")]
     Randomness,
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Absent { dir } => {
-                write!(
-                    f,
-                    "there is no log in {}; name the folder `audit` of the program, or a copy of it",
-                    dir.display()
-                )
-            }
-            Self::Exists { dir } => write!(f, "there is a log in {} already; open it instead", dir.display()),
-            Self::Busy { dir } => {
-                write!(f, "another process has the log in {} open; stop it, or ask it instead", dir.display())
-            }
-            Self::Lost { found, signed } => write!(
-                f,
-                "the log has {found} records, but {signed} were signed; records are lost, or an older copy was \
-                 restored: run `lightproof-audit verify`, and bring the missing files back"
-            ),
-            Self::Broken { what, at } => {
-                write!(
-                    f,
-                    "the log is damaged at {at}: {what}; run `lightproof-audit verify` to see everything"
-                )
-            }
-            Self::Diverged { size, .. } => write!(
-                f,
-                "the first {size} records are not those that the vault remembers; the log was replaced: bring the \
-                 original back"
-            ),
-            Self::Key { what } => write!(f, "the log cannot be signed: {what}; bring audit/epoch.key back"),
-            Self::Incomplete { event } => write!(f, "the event {event} lacks its object or its job"),
-            Self::Refused { what } => f.write_str(what),
-            Self::DiskFull => {
-                f.write_str("the disk is full, nothing was recorded; free some space and try again")
-            }
-            Self::Unavailable { during, cause } => write!(
-                f,
-                "the log cannot be written ({during}: {cause}); nothing is done without a record: repair the disk and \
-                 start anew"
-            ),
-            Self::Io { during, path, source } => write!(f, "cannot {during} {}: {source}", path.display()),
-            Self::Randomness => f.write_str("the kernel gave no randomness; start anew"),
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io { source, .. } => Some(source),
-            _ => None,
-        }
-    }
 }
 
 /// Says what was being done, and with which file.

@@ -3,7 +3,6 @@
 //! canonical, and nothing has to be written again to compare.
 
 use crate::token::INT_MAX;
-use std::fmt;
 
 /// A parsed value. Strings borrow from the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,16 +16,11 @@ pub(crate) enum Value<'a> {
 pub(crate) type Members<'a> = Vec<(&'a str, Value<'a>)>;
 
 /// Why a text is not in canonical form, at which byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at byte {at}")]
 pub(crate) struct Malformed {
     pub at: u64,
     pub what: &'static str,
-}
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {}", self.what, self.at)
-    }
 }
 
 /// Objects in objects; a record has two levels.

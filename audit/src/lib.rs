@@ -46,7 +46,7 @@ mod verify;
 pub mod words;
 mod writer;
 
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, SystemClock, timestamp};
 pub use entry::Entry;
 pub use error::Error;
 pub use event::{Event, SCHEMA, Type, VERSION, schema};

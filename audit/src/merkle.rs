@@ -104,10 +104,7 @@ mod tests {
         for (i, root) in roots.iter().enumerate() {
             assert_eq!(hex(&frontier.root()), *root, "size {i}");
             if let Some(text) = leaves.get(i) {
-                let bytes: Vec<u8> = (0..text.len() / 2)
-                    .map(|k| u8::from_str_radix(&text[2 * k..2 * k + 2], 16).unwrap())
-                    .collect();
-                frontier.push(leaf(&bytes));
+                frontier.push(leaf(&base16ct::lower::decode_vec(text).unwrap()));
             }
         }
     }

@@ -63,29 +63,22 @@ pub(crate) struct Record<'a> {
 }
 
 /// What is wrong with one record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Flaw<'a> {
+    #[error("not canonical JSON: {0}")]
     Malformed(Malformed),
+    #[error("longer than {LINE_BYTES_MAX} bytes")]
     TooLong,
+    #[error("key {0} is missing")]
     Missing(&'static str),
+    #[error("key {} has a value that the schema does not allow", cut(.0))]
     Wrong(&'a str),
+    #[error("unknown key {}", cut(.0))]
     UnknownKey(&'a str),
+    #[error("unknown type {}", cut(.0))]
     UnknownType(&'a str),
+    #[error("schema version {0} is not known to this program")]
     Version(i64),
-}
-
-impl fmt::Display for Flaw<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed(cause) => write!(f, "not canonical JSON: {cause}"),
-            Self::TooLong => write!(f, "longer than {LINE_BYTES_MAX} bytes"),
-            Self::Missing(key) => write!(f, "key {key} is missing"),
-            Self::Wrong(key) => write!(f, "key {} has a value that the schema does not allow", cut(key)),
-            Self::UnknownKey(key) => write!(f, "unknown key {}", cut(key)),
-            Self::UnknownType(name) => write!(f, "unknown type {}", cut(name)),
-            Self::Version(v) => write!(f, "schema version {v} is not known to this program"),
-        }
-    }
 }
 
 /// Strings of records are printable ASCII, so cutting at a byte is safe.
@@ -227,8 +220,7 @@ fn fits(value: &Value<'_>, kind: Kind) -> bool {
         (Value::Bool(_), Kind::Bool) => true,
         (Value::Str(text), Kind::Token(words)) => words.contains(text),
         (Value::Str(text), Kind::Hex { bytes }) => {
-            let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-            text.len() == 2 * usize::from(bytes) && text.bytes().all(digit)
+            base16ct::lower::decode_vec(text).is_ok_and(|b| b.len() == usize::from(bytes))
         }
         (Value::Str(text), Kind::Base64 { bytes }) => Base64::decode_vec(text)
             .is_ok_and(|b| b.len() == usize::from(bytes) && Base64::encode_string(&b) == *text),

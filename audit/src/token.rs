@@ -1,6 +1,9 @@
 //! The only values that may stand in a record: whole numbers, yes or no, closed lists of words, and byte strings
 //! of a fixed length. There is no implementation of [`Field`] for text, so free text in an event does not compile.
 
+/// Lower-case hexadecimal.
+pub(crate) use base16ct::lower::encode_string as hex;
+
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use hmac::{Hmac, KeyInit as _, Mac};
 use sha2::{Digest as _, Sha256};
@@ -160,27 +163,7 @@ pub(crate) fn base64<const N: usize>(text: &str) -> Option<[u8; N]> {
 /// Reads lower-case hexadecimal of exactly `N` bytes.
 pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
-    if text.len() != 2 * N {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
-}
-
-fn digit(letter: u8) -> Option<u8> {
-    match letter {
-        b'0'..=b'9' => Some(letter - b'0'),
-        b'a'..=b'f' => Some(letter - b'a' + 10),
-        _ => None,
-    }
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|b| [b >> 4, b & 15]).map(|d| char::from(DIGITS[usize::from(d)])).collect()
+    (base16ct::lower::decode(text, &mut bytes).ok()?.len() == N).then_some(bytes)
 }
 
 impl Field for bool {

@@ -195,7 +195,7 @@ tokens! {
         Secret = "secret",
         /// A slot was removed.
         Slot = "slot",
-        /// Routine.
+        /// Marks that no longer count were dropped.
         Routine = "routine",
         /// Completed after a crash.
         Recovery = "recovery",

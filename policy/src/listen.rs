@@ -64,47 +64,29 @@ fn not_an_address(text: &str) -> Why {
 }
 
 /// An address that was refused, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("will not listen on {given:?}: {why}. Write 127.0.0.1 and a port, as in 127.0.0.1:7860")]
 pub struct ListenError {
     given: String,
     why: Why,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum Why {
+    #[error("it stands for every network card of this machine, so other machines could connect")]
     EveryAddress,
+    #[error(
+        "it is an IPv4 address inside an IPv6 one, and what such a socket accepts depends on settings of the host"
+    )]
     Mapped,
+    #[error("it is loopback, but not the one address that the checks on Host and Origin know")]
     OtherLoopback,
+    #[error("other machines can reach it")]
     Reachable,
+    #[error("it is a name, and what a name points to is decided elsewhere and can change")]
     Name,
+    #[error("it has no valid port")]
     NoPort,
+    #[error("it is not an address")]
     Malformed,
 }
-
-impl fmt::Display for ListenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let why = match self.why {
-            Why::EveryAddress => {
-                "it stands for every network card of this machine, so other machines could connect"
-            }
-            Why::Mapped => {
-                "it is an IPv4 address inside an IPv6 one, and what such a socket accepts depends on \
-                    settings of the host"
-            }
-            Why::OtherLoopback => {
-                "it is loopback, but not the one address that the checks on Host and Origin know"
-            }
-            Why::Reachable => "other machines can reach it",
-            Why::Name => "it is a name, and what a name points to is decided elsewhere and can change",
-            Why::NoPort => "it has no valid port",
-            Why::Malformed => "it is not an address",
-        };
-        write!(
-            f,
-            "will not listen on {:?}: {why}. Write 127.0.0.1 and a port, as in 127.0.0.1:7860",
-            self.given
-        )
-    }
-}
-
-impl std::error::Error for ListenError {}

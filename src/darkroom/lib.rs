@@ -50,7 +50,7 @@ pub use checked::Checked;
 pub use error::{Error, Kind};
 pub use export::Export;
 pub use list::Page;
-pub use metadata::{Metadata, Summary, hex};
+pub use metadata::{Metadata, Summary};
 pub use queue::{Job, JobState, Name, Queue, Rules};
 pub use request::{Ask, GUIDANCE_MAX, Refusal, SEED_MAX};
 pub use room::{Darkroom, Places, Posture, Start};

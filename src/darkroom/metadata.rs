@@ -53,7 +53,7 @@ impl Metadata {
             steps: *steps,
             guidance_milli: *guidance_milli,
             seed: seeds.get(index).copied().unwrap_or_default(),
-            model: hex(model),
+            model: base16ct::lower::encode_string(model),
             prompt: kept(&checked.prompt),
             negative_prompt: kept(&checked.negative_prompt),
         }
@@ -108,9 +108,4 @@ pub(crate) fn ciphertext_mac(salt: [u8; 16], sha256: [u8; 32]) -> Digest {
     mac.update(b"sealed/v1\0");
     mac.update(&sha256);
     Digest(mac.finalize().into_bytes().into())
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

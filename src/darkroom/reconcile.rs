@@ -34,7 +34,12 @@ impl Darkroom {
             let event = Event::VaultHealed { found_sha256, found_bytes: healed.found_bytes };
             log.append(&[event.by_system()])?;
         }
-        // A key that remains keeps nobody out; it is reported as long as it does.
+        self.report_old_key()
+    }
+
+    /// A key that remains keeps nobody out; it is reported as long as it does.
+    pub(crate) fn report_old_key(&mut self) -> Result<(), Error> {
+        let (open, _, log) = self.open_parts()?;
         match open.wipe_old_key(log) {
             Err(Error::Vault(_)) => Ok(()),
             other => other.map(drop),
@@ -53,16 +58,13 @@ impl Darkroom {
     /// The record of a roll that the log does not know of; its leftovers are removed.
     fn finish_roll(&mut self, known: Option<VaultState>) -> Result<Vec<Entry>, Error> {
         let (open, ..) = self.open_parts()?;
-        let State { epoch, seq, root } = open.vault.state();
-        if known.is_none_or(|known| epoch <= known.epoch) {
+        let state = open.vault.state();
+        if known.is_none_or(|known| state.epoch <= known.epoch) {
             return Ok(Vec::new());
         }
         // What cannot be removed now opens for nobody, and is removed at another time.
         let _ = open.vault.sweep();
-        let reason = RollReason::Recovery;
-        let rolled =
-            Event::VaultRolled { reason, vault_epoch: epoch, vault_seq: seq, vault_root: Digest(root) };
-        Ok(vec![rolled.by_system()])
+        Ok(vec![roll_record(RollReason::Recovery, state)])
     }
 
     /// The records that close an intent; none if it is not to be closed yet.
@@ -226,6 +228,12 @@ impl Open {
             told => Ok(told),
         }
     }
+}
+
+/// The record of a roll that nobody asked for.
+pub(crate) fn roll_record(reason: RollReason, state: State) -> Entry {
+    let State { epoch, seq, root } = state;
+    Event::VaultRolled { reason, vault_epoch: epoch, vault_seq: seq, vault_root: Digest(root) }.by_system()
 }
 
 /// Whether an error is about the folder of sealed files as a whole.

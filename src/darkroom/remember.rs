@@ -3,14 +3,23 @@
 //!
 //! The mark is set at every unlock, goes with the vault's own record of a new picture and of an erasure, and is set before
 //! a plain copy or a picture to look at leaves. What the log says while the vault is locked is not covered.
+//!
+//! Each mark that is set for itself is a record of the vault, and only the last one counts. An unlock that finds many drops
+//! them.
 
+use crate::reconcile::roll_record;
 use crate::room::{Darkroom, Open};
+use crate::step::{After, reach};
 use crate::{Error, who};
+use audit::words::RollReason;
 use audit::{Digest, Log, Mark};
 use vault::{Random, Vault};
 
 /// The vault's mark that remembers how far the log had come.
-const MARK_LOG: u8 = 1;
+pub(crate) const MARK_LOG: u8 = 1;
+/// How many records of superseded marks an unlock leaves: each has 146 bytes in the vault file, as many in its mirror, and
+/// takes a later unlock about ten microseconds. A roll costs some syncs, and ends what older copies of the vault file open.
+pub(crate) const SUPERSEDED_MAX: usize = 4000;
 
 impl Open {
     /// Sets the mark, durably: from here on these records cannot be cut off unnoticed.
@@ -57,6 +66,29 @@ impl Darkroom {
             true => Ok(()),
             false => Err(Error::RolledBack { epoch: known.epoch, seq: known.seq }),
         }
+    }
+
+    /// Drops what the vault no longer needs to remember, if that is much: a roll of its own, on record. It keeps nobody out,
+    /// on a full disk neither: what fails is tried at the next unlock.
+    ///
+    /// # Errors
+    /// What the log says; [`vault::Error::Unsettled`], after which only the next unlock can tell what is on the disk.
+    pub(crate) fn drop_superseded(&mut self) -> Result<(), Error> {
+        let (open, random, log) = self.open_parts()?;
+        open.cover_with_next(log)?;
+        let state = match open.vault.compact(SUPERSEDED_MAX, random) {
+            Ok(None) => return Ok(()),
+            Ok(Some(state)) => Some(state),
+            // In place, but for the end of the old key.
+            Err(vault::Error::Unfinished(_)) => Some(open.vault.state()),
+            Err(error) if open.vault.is_poisoned() => return Err(error.into()),
+            Err(_) => None,
+        };
+        if let Some(state) = state {
+            reach(After::Compacted)?;
+            log.append(&[roll_record(RollReason::Routine, state)])?;
+        }
+        self.report_old_key()
     }
 
     /// What the vault remembers of the log, for the record of a log that does not hold it.

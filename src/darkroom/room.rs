@@ -1,6 +1,6 @@
 //! The darkroom itself: opening it, and what is put on record about a start.
 
-use crate::Error;
+use crate::{Error, Who};
 use audit::words::StartRefusal;
 use audit::{Clock as _, Digest, Event, Log, SystemClock};
 use policy::Erase;
@@ -62,8 +62,6 @@ pub struct Darkroom {
     pub(crate) kdf: KdfParams,
     pub(crate) erase: Erase,
     pub(crate) room: Room,
-    /// The newest opening of the vault.
-    pub(crate) opening: u64,
     /// Requests of this process that have no outcome yet: nobody needs to look into them.
     pub(crate) in_work: HashSet<audit::Job>,
     /// Where this process can be reached, for those who find the vault taken.
@@ -84,6 +82,13 @@ pub(crate) struct Open {
     pub number: u64,
     /// Something did not come to its end: the next unlock decides what holds, and until then no record names a state.
     pub unsettled: bool,
+}
+
+impl Open {
+    /// [`Error::Locked`] for somebody who came in at another opening of the vault.
+    pub(crate) fn admit(&self, who: &Who) -> Result<(), Error> {
+        if who.opening == self.number { Ok(()) } else { Err(Error::Locked) }
+    }
 }
 
 impl Darkroom {
@@ -130,7 +135,7 @@ impl Darkroom {
             }
         };
         let (random, in_work, erase) = (Box::new(OsRandom), HashSet::new(), start.erase);
-        Ok(Self { log, places, random, clock, kdf, erase, room, opening: 0, in_work, address: None })
+        Ok(Self { log, places, random, clock, kdf, erase, room, in_work, address: None })
     }
 
     /// From now on a process that finds the vault taken is told that this one answers at `address`.
@@ -230,10 +235,7 @@ impl Darkroom {
     }
 
     /// What an act of `who` works with: the open vault, the randomness and the log; or [`Error::Locked`].
-    pub(crate) fn parts(
-        &mut self,
-        who: &crate::Who,
-    ) -> Result<(&mut Open, &mut (dyn Random + Send), &Log), Error> {
+    pub(crate) fn parts(&mut self, who: &Who) -> Result<(&mut Open, &mut (dyn Random + Send), &Log), Error> {
         let (open, random, log) = self.open_parts()?;
         open.admit(who)?;
         Ok((open, random, log))
@@ -249,7 +251,7 @@ impl Darkroom {
     }
 
     /// The open vault, for `who` to read.
-    pub(crate) fn vault_of(&self, who: &crate::Who) -> Result<&Vault, Error> {
+    pub(crate) fn vault_of(&self, who: &Who) -> Result<&Vault, Error> {
         let open = self.open_vault()?;
         open.admit(who)?;
         Ok(&open.vault)

@@ -21,6 +21,8 @@ pub(crate) enum After {
     Rolled,
     /// The past is on record, the unlock is not.
     Reconciled,
+    /// The vault has dropped superseded marks, the log does not know it.
+    Compacted,
 }
 
 /// In tests a crash can be ordered here; in the product this is nothing.

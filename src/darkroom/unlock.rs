@@ -129,15 +129,9 @@ impl Darkroom {
     /// Somebody proves a right to what is open already.
     fn sign_in(&mut self, secret: &Secret, door: Door) -> Result<Who, Error> {
         let slot = self.authenticate(secret)?;
-        let Room::Open(mut open) = std::mem::replace(&mut self.room, Room::NoVault) else {
-            return Err(Error::Locked);
-        };
-        let who = self.who(&mut open.vault, slot, door);
-        let state = open.vault.state();
-        self.room = Room::Open(open);
-        let who = who?;
-        self.log.append(&[unlocked(slot, state).by(who.actor), who.opened()])?;
         let (open, random, log) = self.open_parts()?;
+        let who = Who::behind(slot, door, open.number, &mut open.vault, random)?;
+        log.append(&[unlocked(slot, open.vault.state()).by(who.actor), who.opened()])?;
         open.cover(log, random)?;
         match who.role() {
             Role::Auditor => Err(Error::AuditorOnly),
@@ -157,8 +151,8 @@ impl Darkroom {
 
     /// From here on the vault is open, a new signing epoch runs, and the past is in order. Otherwise it is locked.
     fn enter(&mut self, vault: Box<Vault>, slot: SlotInfo, door: Door) -> Result<Who, Error> {
-        self.opening = OPENINGS.fetch_add(1, Ordering::Relaxed) + 1;
-        self.room = Room::Open(Box::new(Open { vault, number: self.opening, unsettled: false }));
+        let number = OPENINGS.fetch_add(1, Ordering::Relaxed) + 1;
+        self.room = Room::Open(Box::new(Open { vault, number, unsettled: false }));
         let settled = self.settle(slot, door);
         if settled.is_err()
             && let Room::Open(open) = std::mem::replace(&mut self.room, Room::NoVault)
@@ -170,12 +164,8 @@ impl Darkroom {
 
     /// The past in order, and the unlock on record.
     fn settle(&mut self, slot: SlotInfo, door: Door) -> Result<Who, Error> {
-        let Room::Open(mut open) = std::mem::replace(&mut self.room, Room::NoVault) else {
-            return Err(Error::Locked);
-        };
-        let who = self.who(&mut open.vault, slot, door);
-        self.room = Room::Open(open);
-        let who = who?;
+        let (open, random, _) = self.open_parts()?;
+        let who = Who::behind(slot, door, open.number, &mut open.vault, random)?;
         self.remember_log()?;
         self.log.begin_epoch(EpochReason::Unlock)?;
         self.report_vault()?;
@@ -183,6 +173,7 @@ impl Darkroom {
         reach(After::Reconciled)?;
         let state = self.open_vault()?.vault.state();
         self.log.append(&[unlocked(slot, state).by(who.actor), who.opened()])?;
+        self.drop_superseded()?;
         self.remember_log()?;
         Ok(who)
     }

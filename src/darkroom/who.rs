@@ -1,9 +1,8 @@
 //! Who does something, and by which door: an argument of every act.
 
 use crate::Error;
-use crate::room::{Darkroom, Open};
 use audit::{Actor, Event};
-use vault::{SlotInfo, SlotKind, Vault};
+use vault::{Random, SlotInfo, SlotKind, Vault};
 
 pub use audit::words::{Door, Role};
 
@@ -25,6 +24,28 @@ impl Who {
     pub const NOBODY: Self =
         Self { slot: 0, role: Role::Operator, actor: Actor::System, door: Door::Program, opening: 0 };
 
+    /// The person behind a slot, who came in by `door` at this opening of the vault. Their salt is drawn at their first
+    /// coming; it goes to the vault with the next mark that is set.
+    pub(crate) fn behind(
+        slot: SlotInfo,
+        door: Door,
+        opening: u64,
+        vault: &mut Vault,
+        random: &mut dyn Random,
+    ) -> Result<Self, Error> {
+        let salt = match salt_of(vault, slot)? {
+            Some(salt) => salt,
+            None => {
+                let mut salt = [0; 32];
+                random.fill(&mut salt).map_err(vault::Error::Random)?;
+                vault.remember(tag(slot)?, &salt)?;
+                salt
+            }
+        };
+        let actor = audit::actor(&salt, &slot.id.0.to_be_bytes());
+        Ok(Self { slot: slot.id.0, role: role(slot), actor, door, opening })
+    }
+
     /// What their slot allows.
     pub fn role(&self) -> Role {
         self.role
@@ -38,31 +59,6 @@ impl Who {
     /// The record of their coming in.
     pub(crate) fn opened(&self) -> audit::Entry {
         Event::SessionOpened { door: self.door, slot: self.slot.into() }.by(self.actor)
-    }
-}
-
-impl Darkroom {
-    /// The person behind a slot of this opening. Their salt is drawn at their first coming; it goes to the vault with the
-    /// next mark that is set.
-    pub(crate) fn who(&mut self, vault: &mut Vault, slot: SlotInfo, door: Door) -> Result<Who, Error> {
-        let salt = match salt_of(vault, slot)? {
-            Some(salt) => salt,
-            None => {
-                let mut salt = [0; 32];
-                self.random.fill(&mut salt).map_err(vault::Error::Random)?;
-                vault.remember(tag(slot)?, &salt)?;
-                salt
-            }
-        };
-        let actor = audit::actor(&salt, &slot.id.0.to_be_bytes());
-        Ok(Who { slot: slot.id.0, role: role(slot), actor, door, opening: self.opening })
-    }
-}
-
-impl Open {
-    /// [`Error::Locked`] for somebody who came in at another opening of the vault.
-    pub(crate) fn admit(&self, who: &Who) -> Result<(), Error> {
-        if who.opening == self.number { Ok(()) } else { Err(Error::Locked) }
     }
 }
 

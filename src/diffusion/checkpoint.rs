@@ -11,7 +11,7 @@ use crate::qwen3::{self, TextEncoder};
 use crate::tokenizer::Tokenizer;
 use crate::vae::{self, Vae};
 use crate::{Error, schedule};
-use burn::tensor::Device;
+use burn_tensor::Device;
 use serde::Deserialize;
 
 /// Bytes of memory that a tokenizer takes while it is read, for each byte of its file.

@@ -2,9 +2,9 @@
 //!
 //! Norms compute in f32 whatever the type of their input, because bf16 sums lose parity with the reference.
 
-use burn::tensor::module::{conv2d, linear};
-use burn::tensor::ops::ConvOptions;
-use burn::tensor::{DType, FloatDType, Tensor};
+use burn_tensor::module::{conv2d, linear};
+use burn_tensor::ops::ConvOptions;
+use burn_tensor::{DType, FloatDType, Tensor};
 
 /// `x W + b`.
 pub(crate) struct Linear {

@@ -6,7 +6,7 @@ use crate::loading::Loading;
 use crate::place::Precision;
 use crate::weights::{Claims, Weights};
 use crate::{Error, folder};
-use burn::tensor::Device;
+use burn_tensor::Device;
 use serde::de::DeserializeOwned;
 
 /// What a `config.json` says, and what follows from it.

@@ -9,9 +9,9 @@ use crate::qwen3::TextEncoder;
 use crate::tokenizer::{TOKENS_MAX, Tokenizer};
 use crate::vae::Vae;
 use crate::{Error, ModelFolder, Place, Recipe, Tokens, demo, noise, schedule};
-use burn::tensor::module::avg_pool2d;
-use burn::tensor::ops::AvgPoolOptions;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::module::avg_pool2d;
+use burn_tensor::ops::AvgPoolOptions;
+use burn_tensor::{Device, Tensor, TensorData};
 use std::ops::ControlFlow;
 
 /// Largest width and height in pixels, whatever the checkpoint could do.

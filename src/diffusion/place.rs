@@ -1,7 +1,7 @@
 //! Where to compute, and how precisely.
 
 use crate::Error;
-use burn::tensor::{DType, Device};
+use burn_tensor::{DType, Device};
 use std::fmt;
 use std::str::FromStr;
 
@@ -60,7 +60,7 @@ fn find_cuda(index: usize) -> Result<Device, Error> {
 
 #[cfg(feature = "cuda")]
 fn find_cuda(index: usize) -> Result<Device, Error> {
-    use burn::tensor::DeviceType;
+    use burn_tensor::DeviceType;
     // Enumerating asks the driver library and answers with an empty list where there is none. Touching
     // `Device::cuda(0)` first would panic in a thread of its own.
     let found =

@@ -9,10 +9,10 @@ use crate::layers::{Linear, RmsNorm, cast};
 use crate::part::{Configuration, Loaded};
 use crate::place::Precision;
 use crate::weights::Weights;
-use burn::tensor::activation::silu;
-use burn::tensor::module::attention;
-use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{Device, Int, Tensor, TensorData, bf16};
+use burn_tensor::activation::silu;
+use burn_tensor::module::attention;
+use burn_tensor::ops::AttentionModuleOptions;
+use burn_tensor::{Device, Int, Tensor, TensorData, bf16};
 use serde::Deserialize;
 
 /// What `text_encoder/config.json` says. Unknown keys are ignored.

@@ -10,7 +10,7 @@ use crate::header::{self, Claim};
 use crate::layers::{Conv2d, GroupNorm, Linear, RmsNorm};
 use crate::loading::Loading;
 use crate::{Error, place::Precision};
-use burn::tensor::{AllocationProperty, Bytes, DType, Device, Tensor, TensorData, f16};
+use burn_tensor::{AllocationProperty, Bytes, DType, Device, Tensor, TensorData, f16};
 use safetensors::Dtype;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};

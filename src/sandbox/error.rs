@@ -7,7 +7,9 @@ use std::{fmt, io};
 use crate::{ABI_MIN, Fence, namespace};
 
 /// Why the fences are not up. The process must end: it may be half fenced.
-#[derive(Debug)]
+///
+/// `Display` is by hand: every text begins with the fence and ends with the hint.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A procfs file could not be read.
@@ -23,7 +25,7 @@ pub enum Error {
         count: usize,
     },
     /// The program could not start itself again with a clean environment.
-    StartAgain(io::Error),
+    StartAgain(#[source] io::Error),
     /// A service manager started it as root.
     RootService,
     /// A service manager handed over more than one socket.
@@ -32,7 +34,7 @@ pub enum Error {
         count: u32,
     },
     /// The socket that was handed over cannot be used.
-    HandedOver(io::Error),
+    HandedOver(#[source] io::Error),
     /// A socket that was handed over, or bound, is not a TCP listener on 127.0.0.1.
     NotLoopback {
         /// What it is.
@@ -53,7 +55,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The working folder cannot be changed to `/`.
-    WorkingFolder(io::Error),
+    WorkingFolder(#[source] io::Error),
     /// A path of the plan cannot be opened.
     Path {
         /// Which.
@@ -78,7 +80,7 @@ pub enum Error {
     /// A child could enter the namespaces, and this process got half way.
     HalfEntered,
     /// The limit on open files cannot be set.
-    OpenFiles(io::Error),
+    OpenFiles(#[source] io::Error),
     /// A flag of the process cannot be set.
     Process {
         /// Which fence it is.
@@ -92,7 +94,7 @@ pub enum Error {
         set: &'static str,
     },
     /// The kernel has no Landlock, or something in front of it hides it.
-    LandlockMissing(io::Error),
+    LandlockMissing(#[source] io::Error),
     /// The kernel's Landlock is too old.
     LandlockTooOld {
         /// Its ABI.
@@ -116,7 +118,7 @@ pub enum Error {
         source: seccompiler::Error,
     },
     /// A thread to try forbidden operations from cannot be made.
-    ProbeThread(io::Error),
+    ProbeThread(#[source] io::Error),
     /// A fence does not hold: something forbidden was possible.
     Open {
         /// The fence.
@@ -261,27 +263,5 @@ impl fmt::Display for Error {
             Self::Open { operation, thread, .. } => write!(f, "{operation} ({thread} thread)"),
         }?;
         write!(f, ". {}", self.hint())
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::StartAgain(source)
-            | Self::HandedOver(source)
-            | Self::WorkingFolder(source)
-            | Self::OpenFiles(source)
-            | Self::LandlockMissing(source)
-            | Self::ProbeThread(source)
-            | Self::Read { source, .. }
-            | Self::Bind { source, .. }
-            | Self::Reserve { source, .. }
-            | Self::Path { source, .. }
-            | Self::NetworkNamespace { source }
-            | Self::Process { source, .. } => Some(source),
-            Self::Landlock { source } => Some(source),
-            Self::Seccomp { source } => Some(source),
-            _ => None,
-        }
     }
 }

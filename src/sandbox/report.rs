@@ -1,5 +1,6 @@
 //! What holds in this process, as plain data.
 
+use base16ct::lower::encode_string as hex;
 use policy::Plan;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -153,10 +154,6 @@ impl Report {
 
 fn as_hex<S: serde::Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&hex(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub(crate) fn describe(

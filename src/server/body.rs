@@ -63,11 +63,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
 /// 16 bytes from 32 lower-case hexadecimal digits.
 pub fn unhex(text: &str) -> Option<[u8; 16]> {
-    let digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-    if text.len() != 32 || !text.bytes().all(digit) {
-        return None;
-    }
-    u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)
+    let mut bytes = [0; 16];
+    (base16ct::lower::decode(text, &mut bytes).ok()?.len() == 16).then_some(bytes)
 }
 
 async fn read(request: Request) -> Result<Bytes, Problem> {

@@ -1,7 +1,6 @@
-//! Connections: how many, and how long and how large the head of a request may be.
+//! Connections: how many, how long and how large the head of a request may be, and how long an answer may lie untaken.
 
 use crate::House;
-use crate::patience::Patient;
 use crate::session::Key;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -12,12 +11,13 @@ use hyper_util::service::TowerToHyperService;
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio_io_timeout::TimeoutStream;
 
 /// A head must be whole after this time; a connection without a request is closed then.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
@@ -25,6 +25,8 @@ const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Fields of a head.
 const HEAD_FIELDS_MAX: usize = 48;
+/// A pause of the reader that ends the connection.
+const READER_PAUSE_MAX: Duration = Duration::from_secs(15);
 /// How long answers that are on their way may take when the server ends.
 const LAST_ANSWERS_TIME_MAX: Duration = Duration::from_secs(2);
 /// A pause when no descriptor is left.
@@ -86,7 +88,7 @@ async fn serve(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).half_close(false);
     http.max_buf_size(HEAD_BYTES_MAX).max_headers(HEAD_FIELDS_MAX);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(Patient::new(stream)), service));
+    let mut connection = pin!(http.serve_connection(patient(stream), service));
     let mut changes = house.changes.subscribe();
     loop {
         tokio::select! {
@@ -102,6 +104,14 @@ async fn serve(
             }
         }
     }
+}
+
+/// A stream that gives up when the other side takes nothing: hyper bounds the reading of a head, not the writing of an
+/// answer, and who never reads would keep a connection and its plain bytes for good.
+fn patient(stream: TcpStream) -> TokioIo<Pin<Box<TimeoutStream<TcpStream>>>> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(READER_PAUSE_MAX));
+    TokioIo::new(Box::pin(stream))
 }
 
 /// One of the connections that there may be.

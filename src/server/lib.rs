@@ -7,9 +7,8 @@
 //!
 //! | file | does |
 //! |---|---|
-//! | `connection.rs` | accepts, and bounds how long and how large the head of a request may be |
+//! | `connection.rs` | accepts, bounds how long and how large the head of a request may be, gives up readers that take nothing |
 //! | `peers.rs` | which user of this machine a connection comes from |
-//! | `patience.rs` | gives up readers that take nothing |
 //! | `headers.rs` | puts the security headers on every answer |
 //! | `guard.rs` | method, Host, Origin, Sec-Fetch-Site, Upgrade, content type: before any route; then the token, as its route says |
 //! | `api.rs` | the table of routes, and who may ask for each |
@@ -29,7 +28,6 @@ mod headers;
 mod images;
 mod jobs;
 mod pages;
-mod patience;
 mod peers;
 mod posture;
 mod problem;

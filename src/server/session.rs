@@ -317,11 +317,7 @@ pub async fn watch_idle(house: Arc<House>) {
 fn random_hex<const BYTES: usize>() -> std::io::Result<Zeroizing<String>> {
     let mut bytes = Zeroizing::new([0; BYTES]);
     getrandom::fill(&mut *bytes).map_err(std::io::Error::other)?;
-    let mut text = Zeroizing::new(String::with_capacity(2 * BYTES));
-    for byte in *bytes {
-        text.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
-    }
-    Ok(text)
+    Ok(Zeroizing::new(base16ct::lower::encode_string(&*bytes)))
 }
 
 #[cfg(test)]

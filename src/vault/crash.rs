@@ -29,6 +29,8 @@ enum Act {
     AddSlot,
     ChangeSecret,
     RemoveSlot,
+    /// Of superseded marks; together with a pending one.
+    Compact,
     /// The vault file has lost its end; the mirror has it.
     PutAfterCut,
     /// Both copies end in a part of a frame.
@@ -57,6 +59,9 @@ impl Scene {
         let ids = [(); 3].map(|()| ObjectId::random(&mut random).expect("random"));
         put(&mut vault, ids[0], "doomed").expect("put");
         put(&mut vault, ids[1], "kept").expect("put");
+        for value in [&b"first"[..], b"second", LAST].into_iter().filter(|_| act == Act::Compact) {
+            vault.set_mark(OTHER_MARK, value, &mut random).expect("set");
+        }
         drop(vault);
         let mut files = place.files();
         for (name, bytes) in &mut files {
@@ -92,7 +97,15 @@ impl Scene {
                 vault.change_secret(&old, &new, KdfParams::FLOOR, &mut OsRandom).map(drop)
             }
             Act::RemoveSlot => vault.remove_slot(SlotId(2), &mut OsRandom).map(drop),
+            Act::Compact => {
+                vault.remember(MARK, b"remembered")?;
+                vault.compact(1, &mut OsRandom).map(drop)
+            }
         }
+    }
+
+    fn is_roll(&self) -> bool {
+        !matches!(self.act, Act::Put | Act::PutWithMark | Act::PutAfterCut | Act::PutAfterTorn)
     }
 
     /// Objects before and after.
@@ -100,7 +113,7 @@ impl Scene {
         let after = match self.act {
             Act::Put | Act::PutWithMark | Act::PutAfterCut | Act::PutAfterTorn => self.ids.to_vec(),
             Act::Erase | Act::EraseAfterDamage => vec![self.ids[1]],
-            Act::AddSlot | Act::ChangeSecret | Act::RemoveSlot => self.ids[..2].to_vec(),
+            Act::AddSlot | Act::ChangeSecret | Act::RemoveSlot | Act::Compact => self.ids[..2].to_vec(),
         };
         [self.ids[..2].to_vec(), after]
     }
@@ -112,6 +125,7 @@ impl Scene {
             Act::AddSlot => slots == 3,
             Act::RemoveSlot => slots == 1,
             Act::ChangeSecret => changed,
+            Act::Compact => vault.state().epoch == 2,
             _ => self.found(vault) == self.expected()[1],
         }
     }
@@ -123,13 +137,7 @@ impl Scene {
 
     /// Before or after, never between; what was acknowledged is there; everything goes on working.
     fn judge(&self, place: &Place, acknowledged: bool) -> Result<(), String> {
-        if acknowledged
-            && matches!(
-                self.act,
-                Act::Erase | Act::EraseAfterDamage | Act::AddSlot | Act::ChangeSecret | Act::RemoveSlot
-            )
-            && place.has_epoch_key(1)
-        {
+        if acknowledged && self.is_roll() && place.has_epoch_key(1) {
             return Err("acknowledged, and the old epoch key is still in the anchor".into());
         }
         let opened = place.unlock_either(Locked::open(place.paths()).map_err(|error| error.to_string())?);
@@ -139,10 +147,12 @@ impl Scene {
             let slots = vault.public().slots.len();
             return Err(format!("acknowledged: {acknowledged}, but {found:?}, {slots} slots"));
         }
-        if matches!(self.act, Act::PutWithMark | Act::Erase)
-            && vault.mark(MARK).is_some() != self.is_after(&vault, changed)
-        {
+        let marks = matches!(self.act, Act::PutWithMark | Act::Erase | Act::EraseAfterDamage | Act::Compact);
+        if marks && vault.mark(MARK).is_some() != self.is_after(&vault, changed) {
             return Err("one without the other: record and mark".into());
+        }
+        if self.act == Act::Compact && vault.mark(OTHER_MARK) != Some(LAST) {
+            return Err(format!("the mark is {:?}", vault.mark(OTHER_MARK)));
         }
         let epoch = vault.state().epoch;
         if vault.notices().contains(&Notice::OldKeyRemains)
@@ -191,13 +201,13 @@ fn content_of(name: &str) -> Vec<u8> {
     name.repeat(3000).into_bytes()
 }
 
-/// What an undisturbed act does.
+/// What an undisturbed act does, with paths below the test's folder.
 fn act_ops(scene: &Scene) -> Vec<Op> {
     let place = Place::with(&scene.files);
     let mut vault = place.unlock().expect("opens");
     faults::arm(None);
     scene.run(&mut vault).expect("succeeds");
-    faults::disarm().1
+    faults::disarm().1.into_iter().map(|op| place.below(op)).collect()
 }
 
 /// What an undisturbed opening does.
@@ -241,6 +251,9 @@ const EFBIG: i32 = 27;
 const ENOSPC: i32 = 28;
 const EDQUOT: i32 = 122;
 const MARK: u8 = 1;
+/// The mark that is superseded, and its last value.
+const OTHER_MARK: u8 = 5;
+const LAST: &[u8] = b"last";
 /// An object that is put after everything else.
 const LATER: &str = "later";
 
@@ -266,6 +279,13 @@ fn a_killed_slot_change_is_before_or_after() {
     for act in [Act::AddSlot, Act::ChangeSecret, Act::RemoveSlot] {
         check_faults(act, Fault::Kill);
         check_faults(act, Fault::Torn);
+    }
+}
+
+#[test]
+fn a_disturbed_compaction_is_before_or_after() {
+    for fault in [Fault::Kill, Fault::Torn, Fault::Errno(EIO), Fault::Errno(ENOSPC)] {
+        check_faults(Act::Compact, fault);
     }
 }
 
@@ -400,6 +420,23 @@ impl Place {
         match opened {
             Unlocked::Vault(vault, _) => Ok((*vault, changed)),
             Unlocked::Auditor(_) => panic!("an auditor's slot"),
+        }
+    }
+
+    /// The same effect with paths below the test's folder.
+    fn below(&self, op: Op) -> Op {
+        let below = |path: PathBuf| path.strip_prefix(&self.0).expect("below").to_owned();
+        match op {
+            Op::Create(path) => Op::Create(below(path)),
+            Op::Write { path, at, bytes } => Op::Write { path: below(path), at, bytes },
+            Op::Sync(path) => Op::Sync(below(path)),
+            Op::LostSync(path) => Op::LostSync(below(path)),
+            Op::LostSyncFolder(path) => Op::LostSyncFolder(below(path)),
+            Op::Allocate(path) => Op::Allocate(below(path)),
+            Op::Rename { from, to } => Op::Rename { from: below(from), to: below(to) },
+            Op::SyncFolder(path) => Op::SyncFolder(below(path)),
+            Op::Truncate { path, bytes } => Op::Truncate { path: below(path), bytes },
+            Op::Remove(path) => Op::Remove(below(path)),
         }
     }
 

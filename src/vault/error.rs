@@ -1,23 +1,27 @@
 //! What can go wrong, and what to do about it.
 
+use std::io;
 use std::path::PathBuf;
-use std::{fmt, io};
 
 use crate::disk::is_full;
 use crate::lock::Holder;
 use crate::{ObjectId, SlotId};
 
 /// Why the vault did not do what was asked. Never holds a secret.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// There is no vault in the state folder.
+    #[error("there is no vault in {0}; create one first")]
     NoVault(PathBuf),
     /// There is a vault, or a part of one, where a new one was to be made.
+    #[error("{0} already exists; move it away by hand if a new vault is really wanted")]
     VaultExists(PathBuf),
     /// Another process has the vault open.
+    #[error("the vault is in use by {0}; use that program or stop it")]
     Busy(Holder),
     /// A folder or file that the vault relies on is not what it must be.
+    #[error("{path} {why}; correct that and try again")]
     Unsafe {
         /// What was looked at.
         path: PathBuf,
@@ -25,14 +29,21 @@ pub enum Error {
         why: &'static str,
     },
     /// No slot opens with this secret. Never says which slot came close.
+    #[error("wrong passphrase or recovery code; try again")]
     WrongSecret,
     /// The typed recovery code has a typing error; found without touching the vault.
+    #[error("the recovery code has a typing error; compare it with your copy, group by group")]
     RecoveryCodeMistyped,
     /// A new passphrase is too weak or not usable.
+    #[error("this passphrase cannot be used: {0}; choose another")]
     WeakSecret(&'static str),
     /// Key derivation parameters lie outside what is accepted; nothing was allocated.
+    #[error(
+        "the vault file asks for key derivation outside the accepted limits; restore the mirror or a copy"
+    )]
     KdfOutOfRange,
     /// The file has a format, suite or flag that this program does not know.
+    #[error("{what} has format {format}, which this version cannot read; use a newer version")]
     Unsupported {
         /// The file, for people.
         what: &'static str,
@@ -40,24 +51,40 @@ pub enum Error {
         format: u16,
     },
     /// The public part of the vault file was changed.
+    #[error("the vault file's header was changed; restore the mirror or a copy of this vault file")]
     HeaderTampered,
     /// The anchor holds no key for the vault file's epoch: an older or foreign vault file, or another anchor.
+    #[error(
+        "the key of epoch {epoch} is gone: this is an older or foreign vault file, or the anchor was replaced; put the \
+         current vault file and anchor back"
+    )]
     EpochKeyGone {
         /// The epoch that the vault file claims.
         epoch: u64,
     },
     /// The sealed log is damaged before its end.
+    #[error("the vault file is damaged at record {record}; restore the mirror or a copy")]
     LogDamaged {
         /// The first record that does not open.
         record: u64,
     },
     /// The outputs folder is not there: perhaps its disk is not mounted. No object is missing for that.
+    #[error(
+        "the folder of sealed files, {0}, is not there; mount its disk, or name the right folder with --outputs; \
+         only if it is lost for good, make an empty one in its place"
+    )]
     OutputsAbsent(PathBuf),
     /// The outputs folder is another one: it does not carry this vault's file, and none of its objects lie there.
+    #[error(
+        "{0} is not the folder of this vault's sealed files; mount its disk, or name the right folder with \
+         --outputs"
+    )]
     OutputsNotOurs(PathBuf),
     /// This user may not look into the outputs folder.
+    #[error("this user may not look into {0}; give this user the folder (chown, chmod u+rwx) and try again")]
     OutputsForbidden(PathBuf),
     /// The outputs folder cannot be read.
+    #[error("{path} cannot be read ({source}); check its disk and try again")]
     OutputsUnreadable {
         /// The folder.
         path: PathBuf,
@@ -65,10 +92,15 @@ pub enum Error {
         source: io::Error,
     },
     /// An object's file is gone; its key still exists.
+    #[error("the sealed file of {0} is missing; put it back, or erase the object to destroy its key")]
     ObjectMissing(ObjectId),
     /// This user may not read an object's file. It is neither missing nor damaged.
+    #[error(
+        "this user may not read the sealed file of {0}; give this user the file (chown, chmod u+r) and try again"
+    )]
     ObjectForbidden(ObjectId),
     /// An object's file was changed, swapped or cut.
+    #[error("the sealed file of {id} is damaged ({why}); restore this one file from any copy")]
     ObjectDamaged {
         /// The object.
         id: ObjectId,
@@ -76,43 +108,67 @@ pub enum Error {
         why: Damage,
     },
     /// No such object, now or ever.
+    #[error("there is no object {0}; list the objects to find the right id")]
     UnknownObject(ObjectId),
     /// The object was erased.
+    #[error("object {0} was erased; it cannot be brought back")]
     Erased(ObjectId),
     /// An object of this id exists or existed.
+    #[error("object id {0} is taken; draw another one")]
     IdTaken(ObjectId),
     /// A file of this name is in the outputs folder.
+    #[error("a file of this name exists in the outputs folder; choose another name")]
     NameTaken,
     /// A name, metadata, preview, content or mark breaks a limit.
+    #[error("{0}")]
     Limit(&'static str),
     /// The range lies outside the content.
+    #[error("the range lies outside the content, which has {content_bytes} bytes")]
     Range {
         /// Plaintext bytes of the content.
         content_bytes: u64,
     },
     /// No such slot.
+    #[error("there is no key slot {0}; list the slots to find the right one")]
     UnknownSlot(SlotId),
     /// The last passphrase slot that opens pictures cannot be removed.
+    #[error("this is the last passphrase that opens pictures; add another one first")]
     LastSlot,
     /// There are already as many slots as a vault file holds.
+    #[error("all key slots are in use; remove one first")]
     SlotsFull,
     /// An earlier sync failed, so what is on disk is not known, and no reading can tell: lock the vault and unlock it
     /// again, which writes anew what it finds; then compare the state.
+    #[error("an earlier write to the vault failed; lock the vault and unlock it again before the next one")]
     Poisoned,
     /// A roll is in place, durably, but for the wiping of the old epoch key. The vault in memory is the new epoch:
     /// everything can be read and written, and [`crate::Vault::wipe_old_key`] (or the next roll or unlock) ends it.
     /// Until then who has older copies and this anchor opens what was erased.
-    Unfinished(io::Error),
+    #[error(
+        "the change is in place but the old key is not wiped yet ({0}); see that the file `anchor` can be written \
+         and try again, which finishes it"
+    )]
+    Unfinished(#[source] io::Error),
     /// Putting a roll's new file in place failed: it may or may not be there after a power cut. The vault in memory is
     /// the old epoch and [`Error::Poisoned`]; locking and unlocking decides.
-    Unsettled(io::Error),
+    #[error(
+        "whether the change is in place is not known ({0}); lock the vault and unlock it again, which decides"
+    )]
+    Unsettled(#[source] io::Error),
     /// The key of another epoch lies in the anchor and could not be wiped. Nothing else was done.
-    OldKeyRemains(io::Error),
+    #[error(
+        "an old key could not be wiped ({0}), so what was erased earlier may still be opened from old copies; \
+         see that the file `anchor` can be written and try again"
+    )]
+    OldKeyRemains(#[source] io::Error),
     /// The disk, a quota or a limit on file sizes is full; nothing changed.
+    #[error("the disk or your quota is full; nothing was changed; free some space and try again")]
     DiskFull,
     /// The random generator failed.
-    Random(io::Error),
+    #[error("the system's random generator failed ({0}); nothing was changed")]
+    Random(#[source] io::Error),
     /// The operating system refused.
+    #[error("{doing} failed: {source}; nothing was acknowledged")]
     Io {
         /// What was being done.
         doing: &'static str,
@@ -122,27 +178,36 @@ pub enum Error {
 }
 
 /// What does not hold about an object's file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Damage {
     /// It is a link, folder, pipe or device.
+    #[error("it is not a regular file")]
     NotAFile,
     /// Its header is not the one that was sealed for this object.
+    #[error("its header is not this object's")]
     Header,
     /// Its length is not the one that its header states.
+    #[error("its length is wrong")]
     Length,
     /// A section was made under another key or for another place, or its head is damaged.
+    #[error("its {} is foreign or damaged at the start", section_name(*.section))]
     Commitment {
         /// 1 preview, 2 content.
         section: u8,
     },
     /// A chunk of 16 KiB is damaged.
+    #[error("chunk {chunk} of its {}", section_name(*.section))]
     Chunk {
         /// 1 preview, 2 content.
         section: u8,
         /// Counted from 0.
         chunk: u64,
     },
+}
+
+fn section_name(section: u8) -> &'static str {
+    if section == 1 { "preview" } else { "content" }
 }
 
 impl Error {
@@ -154,133 +219,5 @@ impl Error {
     /// Turns an I/O error into one that says what was being done; a full disk gets its own variant.
     pub(crate) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| if is_full(&source) { Self::DiskFull } else { Self::Io { doing, source } }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoVault(path) => write!(f, "there is no vault in {}; create one first", path.display()),
-            Self::VaultExists(path) => {
-                write!(f, "{} already exists; move it away by hand if a new vault is really wanted", path.display())
-            }
-            Self::Busy(holder) => write!(f, "the vault is in use by {holder}; use that program or stop it"),
-            Self::Unsafe { path, why } => write!(f, "{} {why}; correct that and try again", path.display()),
-            Self::WrongSecret => f.write_str("wrong passphrase or recovery code; try again"),
-            Self::RecoveryCodeMistyped => {
-                f.write_str("the recovery code has a typing error; compare it with your copy, group by group")
-            }
-            Self::WeakSecret(why) => write!(f, "this passphrase cannot be used: {why}; choose another"),
-            Self::KdfOutOfRange => f.write_str(
-                "the vault file asks for key derivation outside the accepted limits; restore the mirror or a copy",
-            ),
-            Self::Unsupported { what, format } => {
-                write!(f, "{what} has format {format}, which this version cannot read; use a newer version")
-            }
-            Self::HeaderTampered => {
-                f.write_str("the vault file's header was changed; restore the mirror or a copy of this vault file")
-            }
-            Self::EpochKeyGone { epoch } => write!(
-                f,
-                "the key of epoch {epoch} is gone: this is an older or foreign vault file, or the anchor was \
-                 replaced; put the current vault file and anchor back"
-            ),
-            Self::LogDamaged { record } => {
-                write!(f, "the vault file is damaged at record {record}; restore the mirror or a copy")
-            }
-            Self::OutputsAbsent(path) => write!(
-                f,
-                "the folder of sealed files, {}, is not there; mount its disk, or name the right folder with --outputs; \
-                 only if it is lost for good, make an empty one in its place",
-                path.display()
-            ),
-            Self::OutputsNotOurs(path) => write!(
-                f,
-                "{} is not the folder of this vault's sealed files; mount its disk, or name the right folder with \
-                 --outputs",
-                path.display()
-            ),
-            Self::OutputsForbidden(path) => write!(
-                f,
-                "this user may not look into {}; give this user the folder (chown, chmod u+rwx) and try again",
-                path.display()
-            ),
-            Self::OutputsUnreadable { path, source } => {
-                write!(f, "{} cannot be read ({source}); check its disk and try again", path.display())
-            }
-            Self::ObjectForbidden(id) => write!(
-                f,
-                "this user may not read the sealed file of {id}; give this user the file (chown, chmod u+r) and try again"
-            ),
-            Self::ObjectMissing(id) => {
-                write!(f, "the sealed file of {id} is missing; put it back, or erase the object to destroy its key")
-            }
-            Self::ObjectDamaged { id, why } => {
-                write!(f, "the sealed file of {id} is damaged ({why}); restore this one file from any copy")
-            }
-            Self::UnknownObject(id) => write!(f, "there is no object {id}; list the objects to find the right id"),
-            Self::Erased(id) => write!(f, "object {id} was erased; it cannot be brought back"),
-            Self::IdTaken(id) => write!(f, "object id {id} is taken; draw another one"),
-            Self::NameTaken => f.write_str("a file of this name exists in the outputs folder; choose another name"),
-            Self::Limit(what) => write!(f, "{what}"),
-            Self::Range { content_bytes } => {
-                write!(f, "the range lies outside the content, which has {content_bytes} bytes")
-            }
-            Self::UnknownSlot(id) => write!(f, "there is no key slot {id}; list the slots to find the right one"),
-            Self::LastSlot => f.write_str("this is the last passphrase that opens pictures; add another one first"),
-            Self::SlotsFull => f.write_str("all key slots are in use; remove one first"),
-            Self::Poisoned => {
-                f.write_str("an earlier write to the vault failed; lock the vault and unlock it again before the next one")
-            }
-            Self::Unfinished(source) => write!(
-                f,
-                "the change is in place but the old key is not wiped yet ({source}); see that the file `anchor` can be \
-                 written and try again, which finishes it"
-            ),
-            Self::Unsettled(source) => write!(
-                f,
-                "whether the change is in place is not known ({source}); lock the vault and unlock it again, which \
-                 decides"
-            ),
-            Self::OldKeyRemains(source) => write!(
-                f,
-                "an old key could not be wiped ({source}), so what was erased earlier may still be opened from old \
-                 copies; see that the file `anchor` can be written and try again"
-            ),
-            Self::DiskFull => {
-                f.write_str("the disk or your quota is full; nothing was changed; free some space and try again")
-            }
-            Self::Random(source) => write!(f, "the system's random generator failed ({source}); nothing was changed"),
-            Self::Io { doing, source } => write!(f, "{doing} failed: {source}; nothing was acknowledged"),
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Unfinished(source)
-            | Self::Unsettled(source)
-            | Self::OldKeyRemains(source)
-            | Self::Random(source)
-            | Self::OutputsUnreadable { source, .. }
-            | Self::Io { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let section = |number: &u8| if *number == 1 { "preview" } else { "content" };
-        match self {
-            Self::NotAFile => f.write_str("it is not a regular file"),
-            Self::Header => f.write_str("its header is not this object's"),
-            Self::Length => f.write_str("its length is wrong"),
-            Self::Commitment { section: number } => {
-                write!(f, "its {} is foreign or damaged at the start", section(number))
-            }
-            Self::Chunk { section: number, chunk } => write!(f, "chunk {chunk} of its {}", section(number)),
-        }
     }
 }

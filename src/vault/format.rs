@@ -45,14 +45,14 @@ macro_rules! id {
 
             /// Reads 32 hexadecimal digits.
             pub fn parse(text: &str) -> Option<Self> {
-                let valid = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
-                u128::from_str_radix(text, 16).ok().filter(|_| valid).map(|number| Self(number.to_be_bytes()))
+                let mut id = [0; 16];
+                (base16ct::mixed::decode(text, &mut id).ok()?.len() == 16).then_some(Self(id))
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                write!(f, "{:x}", base16ct::HexDisplay(&self.0))
             }
         }
 

@@ -7,12 +7,15 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::cobblestone::Key;
 use crate::format::{Cursor, ObjectId, SlotId};
-use crate::object::{CONTENT_BYTES_MAX, PREVIEW_BYTES_MAX};
 
 /// Bytes of metadata that an object carries at most.
 pub const METADATA_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of an object's name at most; `.sealed` still fits a file name.
 pub const NAME_BYTES_MAX: usize = 200;
+/// Plaintext bytes of a preview at most.
+pub const PREVIEW_BYTES_MAX: usize = 4 << 20;
+/// Plaintext bytes of a content at most.
+pub const CONTENT_BYTES_MAX: usize = 256 << 20;
 /// Bytes of a mark at most.
 pub const MARK_BYTES_MAX: usize = 256;
 /// Bytes of an encoded entry at most: a put with the longest name and metadata, rounded up.

@@ -9,14 +9,15 @@
 //! people, the network, the clock. Times and randomness are arguments.
 //!
 //! Reading order: [`Locked::open`] and [`Locked::unlock`] in `open.rs`, [`Vault`] in `vault.rs`, [`Vault::erase`] in
-//! `roll.rs`; `repair.rs` puts files in order; `cobblestone.rs` has all ciphers, `disk.rs` all
-//! writes.
+//! `roll.rs`; `home.rs` names the files and `repair.rs` puts them in order; `cobblestone.rs` has all ciphers,
+//! `disk.rs` all writes.
 
 mod anchor;
 mod cobblestone;
 mod disk;
 mod error;
 mod format;
+mod home;
 mod item;
 mod kdf;
 mod keys;
@@ -42,13 +43,18 @@ mod fuzz;
 pub use anchor::{Grade, grade};
 pub use error::{Damage, Error};
 pub use format::{ObjectId, Role, SlotId, SlotInfo, SlotKind, VaultId};
-pub use item::{Entry, MARK_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX, Tombstone};
+pub use home::Paths;
+pub use item::{
+    CONTENT_BYTES_MAX, Entry, MARK_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX, PREVIEW_BYTES_MAX,
+    Tombstone,
+};
 pub use kdf::KdfParams;
 pub use lock::Holder;
-pub use object::{CONTENT_BYTES_MAX, NewObject, PREVIEW_BYTES_MAX, SUFFIX, Sealer, Staged};
-pub use open::{AuditorView, Locked, Paths, Public, Unlocked};
+pub use log::{Public, State};
+pub use object::{NewObject, SUFFIX, Sealer, Staged};
+pub use open::{AuditorView, Locked, Unlocked};
 pub use random::{OsRandom, Random};
 pub use roll::{Erasure, Rolled};
 pub use secret::{PASSPHRASE_CHARS_MIN, RecoveryCode, Secret};
-pub use vault::{Healed, Notice, Receipt, State, Vault};
+pub use vault::{Healed, Notice, Receipt, Vault};
 pub use verify::VerifyReport;

@@ -8,16 +8,56 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::Error;
 use crate::cobblestone::{self, Key};
-use crate::format::{Header, ObjectId, SlotId};
+use crate::format::{Header, ObjectId, SlotId, SlotInfo, VaultId};
 use crate::item::{Entry, Item, Tombstone};
 use crate::random::{self, Random};
-use crate::{Error, State};
 
 /// Sealed bytes of a record at most. Ours stay below 140 KiB.
 const RECORD_BYTES_MAX: u32 = 1 << 20;
 /// Length and check.
 const FRAME_BYTES: usize = 8;
+
+/// Where the sealed log stands. Anybody can compute it from the vault file; the audit log binds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    /// Counts rolls, from 1.
+    pub epoch: u64,
+    /// Records in this epoch's log.
+    pub seq: u64,
+    /// Digest of the vault file up to its last record.
+    pub root: [u8; 32],
+}
+
+/// What anybody can read without a secret. Only an unlocked vault has checked it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Public {
+    /// The vault's id.
+    pub vault_id: VaultId,
+    /// Epoch, records and root as they lie on disk. A record that a crash cut short inside may still be counted.
+    pub state: State,
+    /// The key slots.
+    pub slots: Vec<SlotInfo>,
+}
+
+impl Public {
+    pub(crate) fn of(header: &Header, chain: &Chain) -> Self {
+        let slots = header.slots.iter().map(|slot| slot.info).collect();
+        Self { vault_id: header.vault_id, state: chain.state(), slots }
+    }
+}
+
+/// A vault file that was opened to its end.
+pub(crate) struct Log {
+    pub(crate) header: Header,
+    pub(crate) key: Key,
+    pub(crate) chain: Chain,
+    pub(crate) index: Index,
+    /// Of the vault file or its mirror: where it was read from.
+    pub(crate) name: &'static str,
+}
 
 /// Where one record lies.
 #[derive(Debug, Clone, Copy)]

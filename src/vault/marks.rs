@@ -12,8 +12,6 @@ use crate::{Error, State};
 pub(crate) const SLOT_HIGHEST: u8 = 2;
 /// Marks from here on belong to slots: this plus the slot's number.
 const SLOT_MARKS: u8 = 16;
-/// Records that hold nothing but superseded marks before a roll is worth its cost.
-const SUPERSEDED_MAX: usize = 4096;
 
 impl Vault {
     /// The highest number that any slot is known to have had. Vaults that were made before it was remembered know it by the
@@ -53,13 +51,19 @@ impl Vault {
         Ok(())
     }
 
-    /// A roll that drops superseded marks, when more than 4096 records hold nothing else; the state after it. `None`: not
-    /// needed. Errors are those of every roll; see [`Vault::erase`].
-    pub fn compact(&mut self, random: &mut dyn Random) -> Result<Option<State>, Error> {
-        if self.index.superseded() <= SUPERSEDED_MAX {
+    /// A roll that drops superseded marks, if more than `superseded_max` records hold nothing else; the state after it.
+    /// `None`: there are no more, or it is not the time for it, since an old key remains or what was read at opening is not
+    /// proven. Errors are those of every roll; see [`Vault::erase`].
+    pub fn compact(
+        &mut self,
+        superseded_max: usize,
+        random: &mut dyn Random,
+    ) -> Result<Option<State>, Error> {
+        if self.old_key_remains || self.unproven || self.index.superseded() <= superseded_max {
             return Ok(None);
         }
-        self.roll_as_is(random)?;
+        let slots = self.open_slots()?;
+        self.roll(slots, &[], random)?;
         Ok(Some(self.state()))
     }
 

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::cobblestone::{self, Broken, Key, SALT_BYTES, Source, sealed_bytes};
 use crate::disk::{Folder, Replace};
 use crate::format::{HEADER_BYTES, ObjectHeader, ObjectId, VaultId};
-use crate::item::{self, Entry, METADATA_BYTES_MAX};
+use crate::item::{self, CONTENT_BYTES_MAX, Entry, METADATA_BYTES_MAX, PREVIEW_BYTES_MAX};
 use crate::random::{self, Random};
 use crate::{Damage, Error};
 
@@ -18,10 +18,6 @@ use crate::{Damage, Error};
 pub const SUFFIX: &str = ".sealed";
 /// Ending of a file that is still being written.
 pub(crate) const PART_SUFFIX: &str = ".part";
-/// Plaintext bytes of a preview at most.
-pub const PREVIEW_BYTES_MAX: usize = 4 << 20;
-/// Plaintext bytes of a content at most.
-pub const CONTENT_BYTES_MAX: usize = 256 << 20;
 
 /// What to seal.
 pub struct NewObject<'a> {

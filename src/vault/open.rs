@@ -1,120 +1,14 @@
 //! Finding, locking and unlocking a vault.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::{fmt, io};
+use std::fmt;
 
-use rustix::fs::Access;
-use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use crate::anchor::Anchor;
-use crate::cobblestone::Key;
-use crate::disk::{Folder, create_private};
-use crate::format::{Header, SlotInfo, VaultId};
-use crate::lock::{Holder, Lock};
-use crate::log::{self, Chain, Index};
+use crate::format::{Header, SlotInfo};
+use crate::home::{Home, MAIN, MIRROR, Paths};
+use crate::log::{self, Chain, Log, Public};
 use crate::vault::{Healed, Vault};
-use crate::{Error, Secret, State, keys, lock, repair, slot};
-
-/// Name of the vault file in the state folder.
-pub(crate) const MAIN: &str = "vault";
-/// Its copy, byte for byte.
-pub(crate) const MIRROR: &str = "vault.mirror";
-/// A vault file is read whole; this is 15 million objects.
-const FILE_BYTES_MAX: u64 = 8 << 30;
-
-/// The two folders of a vault.
-#[derive(Debug, Clone)]
-pub struct Paths {
-    /// The vault's own folder: `vault`, `vault.mirror`, `anchor`, `lock`, `reserve`. Nobody else may write there.
-    pub state: PathBuf,
-    /// Where the sealed files lie.
-    pub outputs: PathBuf,
-}
-
-impl Paths {
-    /// Whether there is a vault, or what is left of one.
-    pub fn vault_exists(&self) -> bool {
-        let is_absent = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
-        // What cannot be looked at is not absent.
-        [MAIN, MIRROR].iter().any(|name| !fs::symlink_metadata(self.state.join(name)).is_err_and(is_absent))
-    }
-
-    /// The process that has the vault open now, if any.
-    pub fn holder(&self) -> Result<Option<Holder>, Error> {
-        lock::holder(&self.state)
-    }
-
-    /// Makes missing folders (0700), refuses what others could exchange under us.
-    pub(crate) fn prepare(&self) -> Result<(), Error> {
-        for folder in [&self.state, &self.outputs] {
-            create_private(folder).map_err(Error::io("creating the vault's folders"))?;
-        }
-        if fs::metadata(&self.outputs).is_ok_and(|found| !found.is_dir()) {
-            return Err(Error::Unsafe { path: self.outputs.clone(), why: "is not a folder" });
-        }
-        self.check()
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        let path = self.state.clone();
-        let found = fs::symlink_metadata(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::NoVault(path.clone()),
-            _ => Error::io("looking at the state folder")(error),
-        })?;
-        if !found.is_dir() {
-            return Err(Error::Unsafe { path, why: "is not a folder of its own (a link is not enough)" });
-        }
-        if found.permissions().mode() & 0o022 != 0 {
-            return Err(Error::Unsafe { path, why: "can be written by others (chmod go-w)" });
-        }
-        let needed = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
-        if rustix::fs::access(&path, needed) == Err(Errno::ACCESS) {
-            return Err(Error::Unsafe {
-                path,
-                why: "is closed to this user (chmod u+rwx, or start as its owner)",
-            });
-        }
-        Ok(())
-    }
-}
-
-/// The folders and the lock on them.
-pub(crate) struct Home {
-    pub(crate) paths: Paths,
-    /// The state folder, held open.
-    pub(crate) state: Folder,
-    pub(crate) lock: Lock,
-}
-
-impl Home {
-    /// Opens the state folder and takes the lock.
-    pub(crate) fn take(mut paths: Paths) -> Result<Self, Error> {
-        // Links that its path goes through today are followed now, and none from here on.
-        paths.outputs = fs::canonicalize(&paths.outputs).unwrap_or(paths.outputs);
-        let state = Folder::open(&paths.state).map_err(Error::io("opening the state folder"))?;
-        let lock = Lock::take(&state)?;
-        Ok(Self { paths, state, lock })
-    }
-
-    pub(crate) fn anchor(&self) -> Anchor<'_> {
-        Anchor::of(&self.state)
-    }
-}
-
-/// What anybody can read without a secret. Only an unlocked vault has checked it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Public {
-    /// The vault's id.
-    pub vault_id: VaultId,
-    /// Epoch, records and root as they lie on disk. A record that a crash cut short inside may still be counted.
-    pub state: State,
-    /// The key slots.
-    pub slots: Vec<SlotInfo>,
-}
+use crate::{Error, Secret, keys, slot};
 
 /// A vault that this process holds and nobody has unlocked.
 pub struct Locked {
@@ -189,15 +83,11 @@ impl Locked {
         Self::with_lock(Home::take(paths)?)
     }
 
-    pub(crate) fn of(home: Home, public: Public) -> Self {
-        Self { home, public }
-    }
-
     fn with_lock(home: Home) -> Result<Self, Error> {
         let read = |name| {
-            let file = read_file(&home.state, name)?;
+            let file = home.read(name)?;
             let header = Header::parse(&file)?;
-            Chain::walk(&header, &file).map(|chain| public_of(&header, &chain))
+            Chain::walk(&header, &file).map(|chain| Public::of(&header, &chain))
         };
         let public = read(MAIN).or_else(|error| read(MIRROR).map_err(|_| error))?;
         Ok(Self { home, public })
@@ -237,11 +127,19 @@ impl Locked {
             }
             Ok(Loaded { opened: Opened::Auditor(public, name), slot, file, .. }) => {
                 // Best effort: an auditor's state goes on record too.
-                let _ = repair::renew(&self.home.state, name, &file);
+                let _ = self.home.renew(name, &file);
                 Ok(Unlocked::Auditor(AuditorView { home: self.home, public, slot }))
             }
             Err(error) => Err((Box::new(self), error)),
         }
+    }
+}
+
+impl Vault {
+    /// Forgets all keys and entries and keeps the lock. Reads nothing, so nothing keeps the keys.
+    pub fn lock(self) -> Locked {
+        let public = self.public();
+        Locked { home: self.home, public }
     }
 }
 
@@ -263,19 +161,9 @@ enum Opened {
     Auditor(Public, &'static str),
 }
 
-/// A vault file that was opened to its end.
-pub(crate) struct Log {
-    pub(crate) header: Header,
-    pub(crate) key: Key,
-    pub(crate) chain: Chain,
-    pub(crate) index: Index,
-    /// [`MAIN`] or [`MIRROR`]: where it was read from.
-    pub(crate) name: &'static str,
-}
-
 fn load(home: &Home, typed: &Secret) -> Result<Loaded, Error> {
-    let mirror = read_file(&home.state, MIRROR).unwrap_or_default();
-    let main = match read_file(&home.state, MAIN) {
+    let mirror = home.read(MIRROR).unwrap_or_default();
+    let main = match home.read(MAIN) {
         Ok(main) => main,
         // What may not be read is not damaged.
         Err(error) if error.is_forbidden() => return Err(error),
@@ -324,7 +212,7 @@ fn try_file(
     let epoch_key = home.anchor().key(header.epoch)?;
     if !info.role.opens_objects() {
         let chain = Chain::walk(&header, file)?;
-        return Ok((Opened::Auditor(public_of(&header, &chain), name), info));
+        return Ok((Opened::Auditor(Public::of(&header, &chain), name), info));
     }
     let key = keys::log_key(&key, &epoch_key, &header);
     let (chain, index) = log::read(&header, &key, file)?;
@@ -343,25 +231,4 @@ fn better_of(log: Log, main: &[u8], mirror: &[u8]) -> Log {
         return Log { chain, index, name: MIRROR, ..log };
     }
     log
-}
-
-/// Reads a vault file whole.
-pub(crate) fn read_file(state: &Folder, name: &str) -> Result<Vec<u8>, Error> {
-    let read = || {
-        let mut file = state.file(name, false)?;
-        if file.metadata()?.len() > FILE_BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than any vault file"));
-        }
-        let mut bytes = Vec::new();
-        io::Read::read_to_end(&mut file, &mut bytes).map(|_| bytes)
-    };
-    read().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Error::NoVault(state.path(name)),
-        _ => Error::io("reading the vault file")(error),
-    })
-}
-
-fn public_of(header: &Header, chain: &Chain) -> Public {
-    let slots = header.slots.iter().map(|slot| slot.info).collect();
-    Public { vault_id: header.vault_id, state: chain.state(), slots }
 }

@@ -9,31 +9,10 @@ use std::io;
 use crate::anchor::Anchor;
 use crate::disk::{self, Folder, Replace, is_full};
 use crate::format::ObjectId;
+use crate::home::{DAMAGED, MAIN, MIRROR, MIRROR_NEW, NEW, RESERVE, TORN, TORN_NEW};
 use crate::object::PART_SUFFIX;
-use crate::open::{self, MAIN, MIRROR};
 use crate::vault::Vault;
 use crate::{Error, OsRandom};
-
-/// The vault file to be.
-pub(crate) const NEW: &str = "vault.new";
-const MIRROR_NEW: &str = "vault.mirror.new";
-/// Blocks and an inode for a roll on a full disk.
-pub(crate) const RESERVE: &str = "reserve";
-/// What was cut off behind the last record.
-pub(crate) const TORN: &str = "vault.torn";
-/// A damaged vault file that the mirror was put in the place of.
-const DAMAGED: &str = "vault.damaged";
-const TORN_NEW: &str = "vault.torn.new";
-
-/// Writes the copy `name` anew, durably.
-pub(crate) fn renew(state: &Folder, name: &str, bytes: &[u8]) -> io::Result<()> {
-    state.write(if name == MAIN { NEW } else { MIRROR_NEW }, name, bytes)
-}
-
-/// Gives up an unfinished vault file. If it was made out of the reserve, it is the reserve again.
-pub(crate) fn drop_new(state: &Folder) -> io::Result<()> {
-    if state.has(NEW)? && !state.has(RESERVE)? { state.rename(NEW, RESERVE) } else { state.remove(NEW) }
-}
 
 impl Vault {
     /// Wipes the key of another epoch that [`crate::Notice::OldKeyRemains`] tells of: an erasure is worth nothing while
@@ -49,7 +28,7 @@ impl Vault {
             return Ok(false);
         }
         if self.unproven {
-            let bytes = open::read_file(&self.home.state, self.name)?;
+            let bytes = self.home.read(self.name)?;
             self.prove(&bytes, true).map_err(Error::OldKeyRemains)?;
         }
         self.anchor().settle(self.header.epoch, &mut OsRandom).map_err(Error::OldKeyRemains)?;
@@ -72,7 +51,7 @@ impl Vault {
 
     /// Writes the copy in use anew, durably; when asked, out of the reserve.
     pub(crate) fn prove(&mut self, bytes: &[u8], spend_reserve: bool) -> io::Result<()> {
-        match renew(&self.home.state, self.name, bytes) {
+        match self.home.renew(self.name, bytes) {
             Err(error) if spend_reserve && is_full(&error) => {
                 self.spend_reserve(bytes).map_err(|_| error)?;
                 self.home.state.publish(NEW, self.name, Replace::Yes)?;
@@ -90,7 +69,7 @@ impl Vault {
             Err(error) if is_full(&error) => self.spend_reserve(bytes).map_err(|_| error),
             result => result,
         };
-        prepared.inspect_err(|_| drop(drop_new(&self.home.state)))
+        prepared.inspect_err(|_| drop(self.home.drop_new()))
     }
 
     fn spend_reserve(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -110,7 +89,7 @@ impl Vault {
         if clean && self.mirror.is_some() && !self.unproven {
             return Ok(());
         }
-        let mut bytes = open::read_file(&self.home.state, self.name)?;
+        let mut bytes = self.home.read(self.name)?;
         if self.unproven {
             self.prove(&bytes, false).map_err(doing())?;
         }
@@ -151,7 +130,7 @@ impl Vault {
         if self.name == MAIN {
             return Ok(());
         }
-        let mut bytes = open::read_file(&self.home.state, MIRROR)?;
+        let mut bytes = self.home.read(MIRROR)?;
         bytes.truncate(self.chain.end as usize);
         self.heal(&bytes, true).map_err(Error::io("repairing the vault file"))?;
         self.chain.tail_bytes = 0;
@@ -161,8 +140,8 @@ impl Vault {
 
     /// Best effort: a vault works without a mirror, and says so.
     pub(crate) fn renew_mirror(&mut self, bytes: &[u8]) {
-        let state = &self.home.state;
-        self.mirror = renew(state, MIRROR, bytes).and_then(|()| state.file(MIRROR, true)).ok();
+        let renewed = self.home.renew(MIRROR, bytes);
+        self.mirror = renewed.and_then(|()| self.home.state.file(MIRROR, true)).ok();
     }
 
     /// Best effort: half again of what a roll needs now, or just that, unless what is set aside is enough.
@@ -190,7 +169,7 @@ impl Vault {
     /// Best effort: what a crash left half-written is noise.
     fn remove_parts(&mut self) {
         let state = &self.home.state;
-        let _ = drop_new(state);
+        let _ = self.home.drop_new();
         for name in [MIRROR_NEW, TORN_NEW] {
             if state.has(name).unwrap_or(false) {
                 let _ = state.remove(name);

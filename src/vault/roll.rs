@@ -1,4 +1,5 @@
-//! The roll: the one structural change. Erasing, changing, adding and removing secrets are rolls.
+//! The roll: the one structural change. Erasing is one; so is changing, adding or removing a secret, and dropping marks
+//! that no longer count.
 //!
 //! The whole vault file is written again under a new master key and a new epoch key, without what is to be forgotten;
 //! then the old epoch key is overwritten in the anchor. From that moment every older copy of the vault file, wherever it
@@ -21,13 +22,12 @@ use crate::anchor::{self, Grade};
 use crate::cobblestone::Key;
 use crate::disk::{Folder, Replace};
 use crate::format::{Header, ObjectId, Role, SLOTS_MAX, SlotId, SlotKind, VaultId};
+use crate::home::{Home, MAIN, NEW, Paths, TORN};
 use crate::item::{Entry, ITEM_BYTES_MAX, Item, Tombstone};
-use crate::log::{self, Chain};
+use crate::log::{self, Chain, Log};
 use crate::marks::SLOT_HIGHEST;
 use crate::object;
-use crate::open::{Home, Log, MAIN, Paths};
 use crate::random::{self, Random};
-use crate::repair::{NEW, TORN, drop_new};
 use crate::slot::{self, OpenSlot};
 use crate::vault::Vault;
 use crate::{Error, KdfParams, RecoveryCode, Secret, State, keys};
@@ -259,14 +259,8 @@ impl Vault {
         Ok(Rolled { state: self.state(), grade: self.grade(), slot: id })
     }
 
-    /// Rolls with the same slots and objects.
-    pub(crate) fn roll_as_is(&mut self, random: &mut dyn Random) -> Result<(), Error> {
-        let slots = self.open_slots()?;
-        self.roll(slots, &[], random).map(drop)
-    }
-
     /// All slots with their secrets, read from the log.
-    fn open_slots(&self) -> Result<Vec<OpenSlot>, Error> {
+    pub(crate) fn open_slots(&self) -> Result<Vec<OpenSlot>, Error> {
         let mut secrets = BTreeMap::new();
         for page in self.index.slots.values().copied().collect::<BTreeSet<_>>() {
             for item in self.items(page)? {
@@ -284,7 +278,7 @@ impl Vault {
 
     /// Rolls. The objects of `dead` are left out, and pending marks are in. `false`: done, but something of step 5 is
     /// missing.
-    fn roll(
+    pub(crate) fn roll(
         &mut self,
         slots: Vec<OpenSlot>,
         dead: &[Tombstone],
@@ -296,7 +290,7 @@ impl Vault {
         let old = self.header.epoch;
         self.prepare_new(&built.file).map_err(Error::io("writing the new vault file"))?; // 1
         if let Err(error) = self.anchor().put(old + 1, &built.epoch_key) {
-            let _ = drop_new(&self.home.state);
+            let _ = self.home.drop_new();
             self.old_key_remains = self.anchor().settle(old, random).is_err();
             return Err(Error::io("writing the anchor")(error));
         } // 2

@@ -10,24 +10,12 @@ use zeroize::Zeroizing;
 
 use crate::cobblestone::Key;
 use crate::format::{Header, ObjectId, SlotInfo, VaultId};
-use crate::item::{Entry, Item, Tombstone};
-use crate::log::{Chain, Index};
+use crate::home::{Home, MIRROR, RESERVE};
+use crate::item::{Entry, ITEM_BYTES_MAX, Item, Tombstone};
+use crate::log::{Chain, Index, Log, Public, State};
 use crate::object::{self, NewObject, Part, Sealer, Staged};
-use crate::open::{Home, Locked, Log, MIRROR};
 use crate::random::Random;
-use crate::repair::RESERVE;
-use crate::{Error, Public, Secret, disk, slot};
-
-/// Where the sealed log stands. Anybody can compute it from the vault file; the audit log binds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct State {
-    /// Counts rolls, from 1.
-    pub epoch: u64,
-    /// Records in this epoch's log.
-    pub seq: u64,
-    /// Digest of the vault file up to its last record.
-    pub root: [u8; 32],
-}
+use crate::{Error, Secret, disk, slot};
 
 /// What a committed object is known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,12 +118,6 @@ impl Vault {
         }
     }
 
-    /// Forgets all keys and entries and keeps the lock. Reads nothing, so nothing keeps the keys.
-    pub fn lock(self) -> Locked {
-        let public = self.public();
-        Locked::of(self.home, public)
-    }
-
     /// Tells other processes where this one can be reached; see [`crate::Paths::holder`].
     pub fn announce(&self, address: &str) -> Result<(), Error> {
         self.home.lock.announce(address)
@@ -154,8 +136,7 @@ impl Vault {
 
     /// Id, state and slots.
     pub fn public(&self) -> Public {
-        let slots = self.header.slots.iter().map(|slot| slot.info).collect();
-        Public { vault_id: self.vault_id(), state: self.state(), slots }
+        Public::of(&self.header, &self.chain)
     }
 
     /// The vault's id.
@@ -330,7 +311,7 @@ impl Vault {
         self.repair()?;
         items.extend(self.pending_with(&items));
         let number = self.chain.pages.len();
-        let mut plain = Zeroizing::new(Vec::with_capacity(items.len() * crate::item::ITEM_BYTES_MAX));
+        let mut plain = Zeroizing::new(Vec::with_capacity(items.len() * ITEM_BYTES_MAX));
         for item in &mut items {
             if let Item::Put { entry, .. } = item {
                 entry.page = number;

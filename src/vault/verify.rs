@@ -1,13 +1,13 @@
 //! Reading everything, to know that it can be read.
 
+use crate::Error;
 use crate::anchor::Grade;
 use crate::disk::Folder;
 use crate::format::ObjectId;
-use crate::log;
+use crate::home::{MAIN, MIRROR};
+use crate::log::{self, State};
 use crate::object::{self, PART_SUFFIX, Part, SUFFIX};
-use crate::open::{self, MAIN, MIRROR};
 use crate::vault::{Notice, Vault};
-use crate::{Error, State};
 
 /// What a full check found.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Vault {
     /// Reads the vault file again from disk and opens both sections of every object. Errors of single objects are in the
     /// report; an error here means that the vault file itself cannot be read or is not the one that was opened.
     pub fn verify(&self) -> Result<VerifyReport, Error> {
-        let file = open::read_file(&self.home.state, self.name)?;
+        let file = self.home.read(self.name)?;
         if file.get(..self.header.sealed_size()) != Some(&self.header.encode()[..]) {
             return Err(Error::HeaderTampered);
         }
@@ -56,7 +56,7 @@ impl Vault {
         if chain.state() != self.state() {
             return Err(Error::LogDamaged { record: chain.state().seq });
         }
-        let other = open::read_file(&self.home.state, if self.name == MAIN { MIRROR } else { MAIN });
+        let other = self.home.read(if self.name == MAIN { MIRROR } else { MAIN });
         let mut report = VerifyReport {
             state: chain.state(),
             sound: 0,

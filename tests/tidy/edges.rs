@@ -12,19 +12,19 @@ struct Wall {
 }
 
 const WALLS: &[Wall] = &[
-    Wall { krate: FOR_TESTS, ours: &[], never: &["tokio", "axum", "hyper", "burn", "image"] },
-    Wall { krate: "policy", ours: &[], never: &["tokio", "axum", "hyper", "burn", "image", "libc"] },
-    Wall { krate: "audit", ours: &[], never: &["tokio", "axum", "hyper", "burn", "image"] },
-    Wall { krate: "vault", ours: &[], never: &["tokio", "axum", "hyper", "burn", "image"] },
-    Wall { krate: "sandbox", ours: &["policy"], never: &["tokio", "axum", "hyper", "burn", "image"] },
+    Wall { krate: FOR_TESTS, ours: &[], never: &["tokio", "axum", "hyper", "burn-tensor", "image"] },
+    Wall { krate: "policy", ours: &[], never: &["tokio", "axum", "hyper", "burn-tensor", "image", "libc"] },
+    Wall { krate: "audit", ours: &[], never: &["tokio", "axum", "hyper", "burn-tensor", "image"] },
+    Wall { krate: "vault", ours: &[], never: &["tokio", "axum", "hyper", "burn-tensor", "image"] },
+    Wall { krate: "sandbox", ours: &["policy"], never: &["tokio", "axum", "hyper", "burn-tensor", "image"] },
     Wall { krate: "diffusion", ours: &[], never: &["tokio", "axum", "hyper", "aes-gcm"] },
-    Wall { krate: "engine", ours: &[], never: &["tokio", "axum", "hyper", "burn", "image"] },
+    Wall { krate: "engine", ours: &[], never: &["tokio", "axum", "hyper", "burn-tensor", "image"] },
     Wall {
         krate: "darkroom",
         ours: &["policy", "vault", "audit", "engine"],
-        never: &["tokio", "axum", "hyper", "burn"],
+        never: &["tokio", "axum", "hyper", "burn-tensor"],
     },
-    Wall { krate: "server", ours: &["darkroom", "policy", "sandbox"], never: &["burn"] },
+    Wall { krate: "server", ours: &["darkroom", "policy", "sandbox"], never: &["burn-tensor"] },
     // The binary may name all of them: it is where they meet.
     Wall {
         krate: "lightproof",

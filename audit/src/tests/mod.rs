@@ -10,6 +10,7 @@ mod folder;
 mod forge;
 mod fuzz;
 mod journal;
+mod keys;
 mod reader;
 mod robust;
 mod stored;

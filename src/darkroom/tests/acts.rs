@@ -285,7 +285,7 @@ fn what_is_in_the_log_ties_no_kept_file_to_its_pseudonym() {
     let made = generate(&mut darkroom, 1, Mood::Works).unwrap();
     let path = home.0.join("outputs").join(format!("{}.sealed", made[0].name));
     let sealed = std::fs::read(path).unwrap();
-    let sha256 = crate::hex(&Sha256::digest(&sealed));
+    let sha256 = base16ct::lower::encode_string(&Sha256::digest(&sealed));
     let line = home.records().into_iter().find(|(n, _)| n == "object.sealed").unwrap().1;
     assert!(!line.contains(&sha256) && !line.contains(&sealed.len().to_string()), "{line}");
     assert_eq!(home.count("object.created"), 0);

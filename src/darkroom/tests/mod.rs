@@ -4,6 +4,7 @@ mod acts;
 mod crash;
 mod generate;
 mod queue;
+mod remember;
 mod rollback;
 
 use crate::request::Request;
@@ -24,9 +25,18 @@ struct Home(PathBuf);
 
 impl Home {
     fn new() -> Self {
+        Self::below(std::env::temp_dir())
+    }
+
+    /// Where a sync costs nothing.
+    fn in_memory() -> Self {
+        Self::below(PathBuf::from("/dev/shm"))
+    }
+
+    fn below(folder: PathBuf) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("darkroom-{}-{number}", std::process::id()));
+        let path = folder.join(format!("darkroom-{}-{number}", std::process::id()));
         for part in ["vault", "audit", "outputs", "plain"] {
             std::fs::create_dir_all(path.join(part)).unwrap();
         }

@@ -7,10 +7,10 @@ use super::rope::Rope;
 use crate::Error;
 use crate::layers::{Linear, RmsNorm, cast};
 use crate::weights::Weights;
-use burn::tensor::activation::{silu, tanh};
-use burn::tensor::module::attention;
-use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{DType, Tensor};
+use burn_tensor::activation::{silu, tanh};
+use burn_tensor::module::attention;
+use burn_tensor::ops::AttentionModuleOptions;
+use burn_tensor::{DType, Tensor};
 
 pub(super) struct Block {
     attention: Attention,

@@ -9,8 +9,8 @@ use crate::layers::{Linear, RmsNorm, cast};
 use crate::part::Loaded;
 use crate::place::Precision;
 use crate::weights::Weights;
-use burn::tensor::activation::silu;
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn_tensor::activation::silu;
+use burn_tensor::{DType, Device, Tensor, TensorData};
 
 /// The diffusion transformer.
 pub struct Transformer {

@@ -1,7 +1,7 @@
 //! Latents to tokens and back, and where tokens stand.
 
 use super::config::{PATCH, SEQUENCE_MULTIPLE};
-use burn::tensor::Tensor;
+use burn_tensor::Tensor;
 
 /// `[b, c, y, x]` to `[b, (y/2)(x/2), 4 c]`: a token's values ordered (row, column, channel), channel fastest.
 pub(super) fn patchify(latents: Tensor<4>) -> Tensor<3> {

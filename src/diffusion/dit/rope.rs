@@ -4,7 +4,7 @@
 //! neighbouring values make a complex number.
 
 use super::config::Config;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn_tensor::{Device, Tensor, TensorData};
 
 /// Cosines and sines for every token of a sequence.
 #[derive(Clone)]

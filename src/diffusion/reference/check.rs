@@ -4,7 +4,7 @@ use super::Tensors;
 use crate::error::quoted;
 use crate::pipeline::{Captions, Pipeline, host};
 use crate::{Error, Picture, Recipe, json, noise, schedule};
-use burn::tensor::{Tensor, TensorData};
+use burn_tensor::{Tensor, TensorData};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;

@@ -5,7 +5,7 @@ use crate::checkpoint::Checkpoint;
 use crate::place::Precision;
 use crate::reference::{Tensors, check};
 use crate::{Error, LoadProgress, ModelFolder, Pipeline, Place, Recipe, demo};
-use burn::tensor::{DType, Device};
+use burn_tensor::{DType, Device};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use sha2::{Digest, Sha256};
 use std::fs::{File, Permissions};

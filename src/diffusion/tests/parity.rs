@@ -4,7 +4,7 @@ use crate::pipeline::host;
 use crate::place::Precision;
 use crate::reference::{Check, check};
 use crate::{ModelFolder, Pipeline, Place, demo, noise};
-use burn::tensor::{DType, Tensor, TensorData};
+use burn_tensor::{DType, Tensor, TensorData};
 use std::path::Path;
 
 fn testdata(name: &str) -> std::path::PathBuf {

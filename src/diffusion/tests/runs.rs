@@ -2,9 +2,9 @@
 
 use crate::pipeline::host;
 use crate::{Error, Pipeline, Place, Progress, Recipe, Reply, Tokens, demo};
-use burn::tensor::module::avg_pool2d;
-use burn::tensor::ops::AvgPoolOptions;
-use burn::tensor::{Tensor, TensorData};
+use burn_tensor::module::avg_pool2d;
+use burn_tensor::ops::AvgPoolOptions;
+use burn_tensor::{Tensor, TensorData};
 use std::ops::ControlFlow::{Break, Continue};
 
 fn demo_pipeline() -> Pipeline {

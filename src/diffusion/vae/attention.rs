@@ -3,9 +3,9 @@
 use crate::Error;
 use crate::layers::{GroupNorm, Linear};
 use crate::weights::Weights;
-use burn::tensor::Tensor;
-use burn::tensor::module::attention;
-use burn::tensor::ops::AttentionModuleOptions;
+use burn_tensor::Tensor;
+use burn_tensor::module::attention;
+use burn_tensor::ops::AttentionModuleOptions;
 
 /// Source: `Attention` with `AttnProcessor2_0`, residual, one head.
 pub(super) struct Attention {

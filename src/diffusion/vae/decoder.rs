@@ -5,10 +5,10 @@ use super::resnet::{MidBlock, Resnet};
 use crate::Error;
 use crate::layers::{Conv2d, GroupNorm};
 use crate::weights::Weights;
-use burn::tensor::Tensor;
-use burn::tensor::activation::silu;
-use burn::tensor::module::interpolate;
-use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
+use burn_tensor::Tensor;
+use burn_tensor::activation::silu;
+use burn_tensor::module::interpolate;
+use burn_tensor::ops::{InterpolateMode, InterpolateOptions};
 
 /// The decoding half.
 pub struct Decoder {

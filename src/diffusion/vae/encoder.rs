@@ -5,9 +5,9 @@ use super::resnet::{MidBlock, Resnet};
 use crate::Error;
 use crate::layers::{Conv2d, GroupNorm};
 use crate::weights::Weights;
-use burn::tensor::Tensor;
-use burn::tensor::activation::silu;
-use burn::tensor::ops::PadMode;
+use burn_tensor::Tensor;
+use burn_tensor::activation::silu;
+use burn_tensor::ops::PadMode;
 
 /// The encoding half.
 pub struct Encoder {

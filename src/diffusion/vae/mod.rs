@@ -15,7 +15,7 @@ pub use encoder::Encoder;
 
 use crate::Error;
 use crate::part::Loaded;
-use burn::tensor::Tensor;
+use burn_tensor::Tensor;
 
 /// Both halves of the autoencoder. Latents are scaled and shifted at this door.
 pub struct Vae {

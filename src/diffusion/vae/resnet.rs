@@ -4,8 +4,8 @@ use super::attention::Attention;
 use crate::Error;
 use crate::layers::{Conv2d, GroupNorm};
 use crate::weights::Weights;
-use burn::tensor::Tensor;
-use burn::tensor::activation::silu;
+use burn_tensor::Tensor;
+use burn_tensor::activation::silu;
 
 /// Source: `ResnetBlock2D`, without time embedding.
 pub(super) struct Resnet {

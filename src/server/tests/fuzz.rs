@@ -9,7 +9,7 @@ use crate::vault::{SetUp, Unlock};
 use axum::body::Body;
 use axum::extract::{Query, Request};
 use axum::http::Method;
-use darkroom::hex;
+use base16ct::lower::encode_string as hex;
 use fuzz::Target;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};

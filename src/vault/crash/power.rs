@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Act, Files, LATER, Place, Scene, put};
+use super::{Act, Files, LATER, Place, Scene, act_ops, put};
 use crate::disk::faults::{self, Fault, Op};
 use crate::{Locked, Notice, ObjectId, OsRandom};
 
@@ -24,6 +24,11 @@ fn a_power_cut_during_an_erasure_is_before_or_after() {
 }
 
 #[test]
+fn a_power_cut_during_a_compaction_is_before_or_after() {
+    check_act(Act::Compact, 25);
+}
+
+#[test]
 fn a_power_cut_during_a_slot_change_is_before_or_after() {
     check_act(Act::AddSlot, 25);
 }
@@ -36,7 +41,8 @@ fn a_power_cut_during_a_repair_is_before_or_after() {
 }
 
 fn check_act(act: Act, states_min: usize) {
-    let (scene, ops) = record(act);
+    let scene = Scene::new(act);
+    let ops = act_ops(&scene);
     let (states, wrong) = check_cuts(&scene, &ops, usize::MAX);
     assert_eq!(wrong, Vec::<String>::new());
     assert!(states >= states_min, "{act:?}: only {states} states");
@@ -46,7 +52,8 @@ fn check_act(act: Act, states_min: usize) {
 #[test]
 fn each_sync_is_needed() {
     for (act, needed) in [(Act::Put, PUT_SYNCS), (Act::Erase, ERASE_SYNCS)] {
-        let (scene, ops) = record(act);
+        let scene = Scene::new(act);
+        let ops = act_ops(&scene);
         let is_sync = |op: &Op| matches!(op, Op::Sync(_) | Op::SyncFolder(_));
         let syncs: Vec<usize> = (0..ops.len()).filter(|at| is_sync(&ops[*at])).collect();
         for at in &syncs[..needed] {
@@ -177,35 +184,7 @@ fn run_losing(scene: &Scene, lost: Option<usize>) -> (Vec<Op>, usize, Vec<(usize
     let id = ObjectId::random(&mut OsRandom).expect("random");
     put(&mut vault, id, LATER).expect("goes on");
     let (_, ops) = faults::disarm();
-    (ops.into_iter().map(|op| below(&place, op)).collect(), opened, known)
-}
-
-/// One undisturbed run, with paths below the test's folder.
-fn record(act: Act) -> (Scene, Vec<Op>) {
-    let scene = Scene::new(act);
-    let place = Place::with(&scene.files);
-    let mut vault = place.unlock().expect("opens");
-    faults::arm(None);
-    scene.run(&mut vault).expect("succeeds");
-    let ops = faults::disarm().1.into_iter().map(|op| below(&place, op));
-    (scene, ops.collect())
-}
-
-/// The same effect below the test's folder.
-fn below(place: &Place, op: Op) -> Op {
-    let below = |path: PathBuf| path.strip_prefix(&place.0).expect("below").to_owned();
-    match op {
-        Op::Create(path) => Op::Create(below(path)),
-        Op::Write { path, at, bytes } => Op::Write { path: below(path), at, bytes },
-        Op::Sync(path) => Op::Sync(below(path)),
-        Op::LostSync(path) => Op::LostSync(below(path)),
-        Op::LostSyncFolder(path) => Op::LostSyncFolder(below(path)),
-        Op::Allocate(path) => Op::Allocate(below(path)),
-        Op::Rename { from, to } => Op::Rename { from: below(from), to: below(to) },
-        Op::SyncFolder(path) => Op::SyncFolder(below(path)),
-        Op::Truncate { path, bytes } => Op::Truncate { path: below(path), bytes },
-        Op::Remove(path) => Op::Remove(below(path)),
-    }
+    (ops.into_iter().map(|op| place.below(op)).collect(), opened, known)
 }
 
 /// Judges every state that a power cut may leave; returns how many, and what is wrong

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
-use vault::{Error, Grade, NewObject, Notice, ObjectId, OsRandom};
+use vault::{Error, Grade, NewObject, Notice, ObjectId, OsRandom, Receipt, Vault};
 
 use super::{Place, check_object, put};
 
@@ -61,18 +61,9 @@ fn a_full_disk_refuses_a_put_and_allows_an_erasure() {
     assert_eq!(vault.grade(), Grade::Volatile);
     fill(&disk.0.join("ballast"));
     let state = vault.state();
-    let new = NewObject {
-        salt: [7; 16],
-        id: ObjectId::random(&mut OsRandom).expect("random"),
-        name: "more",
-        created_ms: 1,
-        metadata: b"",
-        preview: b"",
-        content: &[1; 50_000],
-    };
-    assert!(matches!(vault.put(&new, &mut OsRandom), Err(Error::DiskFull)));
+    assert!(matches!(put_more(&mut vault, &[1; 50_000]), Err(Error::DiskFull)));
     assert_eq!(vault.state(), state);
-    assert!(!place.sealed("more").exists());
+    assert!(!place.sealed(MORE).exists());
     // Records are smaller than objects: go on until the vault file itself cannot grow.
     let mut refused = false;
     for n in 0..200 {
@@ -101,7 +92,7 @@ fn a_full_disk_refuses_a_put_and_allows_an_erasure() {
     let report = vault.verify().expect("verifies");
     assert!(report.is_sound() && report.mirror_agrees && report.sound == 18, "{report:?}");
     assert_eq!(vault.notices(), []);
-    put(&mut vault, "more", 50_000);
+    put(&mut vault, MORE, 50_000);
     drop(vault);
     drop(disk);
 }
@@ -128,16 +119,7 @@ fn a_disk_without_inodes_refuses_a_put_and_allows_erasures() {
             vault = place.unlock().expect("opens without an inode");
             assert_eq!(vault.notices(), [Notice::Unproven]);
         }
-        let new = NewObject {
-            salt: [7; 16],
-            id: ObjectId::random(&mut OsRandom).expect("random"),
-            name: "more",
-            created_ms: 1,
-            metadata: b"",
-            preview: b"",
-            content: b"",
-        };
-        assert!(matches!(vault.put(&new, &mut OsRandom), Err(Error::DiskFull)));
+        assert!(matches!(put_more(&mut vault, b""), Err(Error::DiskFull)));
         let erasure = vault.erase(&[*id], 1, 1, &mut OsRandom).expect("the reserve is there for this");
         assert_eq!((erasure.erased, erasure.cleanup_pending, vault.notices()), (1, false, vec![]));
         check_object(&vault, ids[5], 5_000);
@@ -146,9 +128,25 @@ fn a_disk_without_inodes_refuses_a_put_and_allows_erasures() {
     fs::remove_dir_all(&ballast).expect("removed");
     let mut vault = place.unlock().expect("opens");
     assert_eq!(vault.notices(), []);
-    put(&mut vault, "more", 5_000);
+    put(&mut vault, MORE, 5_000);
     drop(vault);
     drop(disk);
+}
+
+/// What does not fit, until there is room.
+const MORE: &str = "more";
+
+fn put_more(vault: &mut Vault, content: &[u8]) -> Result<Receipt, Error> {
+    let new = NewObject {
+        salt: [7; 16],
+        id: ObjectId::random(&mut OsRandom).expect("random"),
+        name: MORE,
+        created_ms: 1,
+        metadata: b"",
+        preview: b"",
+        content,
+    };
+    vault.put(&new, &mut OsRandom)
 }
 
 /// Writes until nothing fits.

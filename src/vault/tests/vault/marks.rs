@@ -1,10 +1,8 @@
 //! Small sealed values of the caller's.
 
-use std::path::Path;
+use vault::{Error, Notice, OsRandom};
 
-use vault::{Error, KdfParams, Notice, OsRandom, Paths, Role, Vault};
-
-use super::{PASSPHRASE, Place, put, secret};
+use super::{Place, put};
 
 #[test]
 fn a_pending_mark_goes_with_the_next_record() {
@@ -35,27 +33,29 @@ fn a_pending_mark_goes_with_the_next_record() {
     assert!(matches!(vault.remember(1, &[0; 257]), Err(Error::Limit(_))));
 }
 
-/// On memory-backed storage, where a sync costs nothing.
 #[test]
 fn superseded_marks_are_dropped_once_they_are_many() {
-    let folder = Path::new("/dev/shm").join(format!("vault-marks-{}", std::process::id()));
-    let paths = Paths { state: folder.join("state"), outputs: folder.join("outputs") };
-    let (mut vault, _) =
-        Vault::create(paths, &secret(PASSPHRASE), Role::Admin, KdfParams::FLOOR, &mut OsRandom)
-            .expect("made");
+    let place = Place::new();
+    let (mut vault, _) = place.create();
     put(&mut vault, "a", 10);
     vault.set_mark(9, b"kept", &mut OsRandom).expect("set");
-    // The value that counts and 4096 that do not are not enough.
-    for number in 0..4097_u32 {
+    // The value that counts and five that do not are not enough.
+    for number in 0..6_u32 {
         vault.set_mark(1, &number.to_be_bytes(), &mut OsRandom).expect("set");
     }
-    assert_eq!(vault.compact(&mut OsRandom).expect("looked"), None);
+    assert_eq!(vault.compact(5, &mut OsRandom).expect("looked"), None);
     vault.set_mark(1, b"the last", &mut OsRandom).expect("set");
-    let state = vault.compact(&mut OsRandom).expect("rolled").expect("4097 are superseded");
+    vault.remember(7, b"pending").expect("pending");
+    let state = vault.compact(5, &mut OsRandom).expect("rolled").expect("six are superseded");
     assert_eq!((state, state.epoch), (vault.state(), 2));
     assert!(state.seq < 5, "{state:?}");
-    assert_eq!([1, 9].map(|tag| vault.mark(tag)), [Some(&b"the last"[..]), Some(b"kept")]);
-    assert_eq!((vault.list().count(), vault.notices()), (1, Vec::<Notice>::new()));
+    assert_eq!(
+        [1, 7, 9].map(|tag| vault.mark(tag)),
+        [Some(&b"the last"[..]), Some(b"pending"), Some(b"kept")]
+    );
+    assert_eq!(vault.compact(0, &mut OsRandom).expect("looked"), None);
     drop(vault);
-    std::fs::remove_dir_all(folder).expect("removed");
+    let vault = place.unlock().expect("opens");
+    assert_eq!([1, 7, 9].map(|tag| vault.mark(tag).map(<[u8]>::len)), [Some(8), Some(7), Some(4)]);
+    assert_eq!((vault.list().count(), vault.notices()), (1, Vec::<Notice>::new()));
 }

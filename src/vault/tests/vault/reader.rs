@@ -31,7 +31,7 @@ pub(crate) fn read(place: &Place, typed: &str, extract: Option<&Path>) -> Output
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", base16ct::HexDisplay(bytes))
 }
 
 #[test]
