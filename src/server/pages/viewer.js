@@ -16,6 +16,10 @@ export function makeViewer({ image, url, words, step, hasStep }) {
   let zoom = null;
   let shown = null;
 
+  const fitted = () => Math.min(area.clientWidth / image().width, area.clientHeight / image().height);
+  const fit = () => set(null);
+  const own = () => set(1 / devicePixelRatio);
+
   const picture = h("img", { alt: words, hidden: () => !url(), draggable: false });
   const area = h("div", {
     class: "area", tabIndex: 0, "data-fit": () => zoom === null, onwheel: turn, onpointerdown: grip, onpointermove: drag,
@@ -43,10 +47,6 @@ export function makeViewer({ image, url, words, step, hasStep }) {
       "aria-disabled": () => String(isEnd()), onclick,
     }, sign);
   }
-
-  const fitted = () => Math.min(area.clientWidth / image().width, area.clientHeight / image().height);
-  const fit = () => set(null);
-  const own = () => set(1 / devicePixelRatio);
 
   /** Sets the zoom; what lies at `x`, `y` of the area stays there. */
   function set(next, x = area.clientWidth / 2, y = area.clientHeight / 2) {
