@@ -8,6 +8,7 @@
 //! - `gate`: locking, unlocking, two languages, two names of the host
 //! - `jobs`: a request is cancelled, or outlives its page
 //! - `history`: tabs that agree, deleting many, and saving many
+//! - `gallery`: many pictures under one's hands, one large, and those of one request side by side
 //! - `windows`: more windows than a browser has connections, and a badge that says what was answered just now
 //! - `traces`: where a prompt must not be found after its picture was made
 //! - `hostile`: a page of somebody else, and code that gets into ours
@@ -15,6 +16,7 @@
 
 pub mod driver;
 mod family;
+mod gallery;
 mod gate;
 mod history;
 mod hostile;

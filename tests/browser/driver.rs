@@ -415,8 +415,16 @@ impl Browser {
 /// Keys that have no character, as WebDriver writes them.
 pub mod keys {
     pub const CONTROL: &str = "\u{e009}";
+    pub const DOWN: &str = "\u{e015}";
+    pub const END: &str = "\u{e010}";
     pub const ENTER: &str = "\u{e007}";
+    pub const ESCAPE: &str = "\u{e00c}";
+    pub const HOME: &str = "\u{e011}";
+    pub const LEFT: &str = "\u{e012}";
+    pub const RIGHT: &str = "\u{e014}";
+    pub const SHIFT: &str = "\u{e008}";
     pub const TAB: &str = "\u{e004}";
+    pub const UP: &str = "\u{e013}";
 }
 
 impl Drop for Browser {

@@ -10,7 +10,16 @@ fn a_request_is_cancelled_or_outlives_its_page() {
     let studio = Studio::ready("jobs");
     let browser = &studio.browser;
     studio.begin("a boat", 100);
-    assert!(browser.property("#progress", "max").as_f64() == Some(100.0));
+    assert!(browser.property("#progress", "max").as_f64() == Some(101.0), "the decoding counts as a step");
+    // Another one waits, and is told by its first words.
+    browser.fill("#prompt", "a lighthouse   in the fog");
+    browser.fill("#steps", "1");
+    browser.click("#generate");
+    browser.see("#queue li");
+    let waiting = browser.text("#queue li");
+    assert!(waiting.contains("a lighthouse in the fog"), "{waiting}");
+    browser.click("#queue li button:last-child");
+    browser.see_no("#queue li");
     browser.click("#cancel");
     browser.see_no("#progress");
     browser.until("say so", SOON, || (!browser.text("#status").is_empty()).then_some(()));

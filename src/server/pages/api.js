@@ -1,12 +1,14 @@
 // Requests, the token, and the look at what goes on. The rest of the page never calls `fetch` for the interface.
 
+import { tab } from "./store.js";
+
 /** The pause between two looks while nothing goes on. */
 export const PAUSE_MS = 1500;
 // A look that is answered later is not answered.
 const LOOK_MS_MAX = 4000;
 
-let token = sessionStorage.getItem("token");
-let idleSeconds = Number(sessionStorage.getItem("idle_s"));
+let token = tab.get("token");
+let idleSeconds = Number(tab.get("idle_s"));
 let life = new AbortController();
 let idle;
 let locked = () => {};
@@ -38,15 +40,14 @@ export function whenSilent(action) {
 export function begin(session) {
   token = session.token;
   idleSeconds = session.idle_s;
-  sessionStorage.setItem("token", token);
-  sessionStorage.setItem("idle_s", idleSeconds);
+  tab.set("token", token);
+  tab.set("idle_s", idleSeconds);
 }
 
 /** Forgets the session; whatever is under way for it is dropped. */
 export function end() {
   token = null;
-  sessionStorage.removeItem("token");
-  sessionStorage.removeItem("idle_s");
+  ["token", "idle_s", "settings"].forEach(tab.remove);
   clearTimeout(idle);
   life.abort();
   life = new AbortController();

@@ -13,7 +13,9 @@ export function ask({ title, sentences, yes, count }) {
       id: "dialog-count", inputMode: "numeric", autocomplete: "off",
       oninput: () => refresh(dialog),
     });
-    const agreed = () => !typed || typed.value.trim() === String(count);
+    // As it is shown (1,008), and as keyboards of other languages write digits.
+    const plain = () => typed.value.normalize("NFKC").replace(/[\s,.'’]/g, "");
+    const agreed = () => !typed || plain() === String(count);
     const close = (value) => {
       answer(value);
       dialog.close();

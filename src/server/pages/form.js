@@ -1,5 +1,6 @@
 // What a person asks for: the prompt and the settings, checked before they are sent.
 
+import { tab } from "./store.js";
 import { field, h, refresh } from "./view.js";
 import { t } from "./words.js";
 
@@ -46,6 +47,8 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
       field(steps, () => t("steps")),
       field(guidance, () => t("guidance"))),
     field(negative, () => t("negative"), () => t("negative.hint")));
+
+  const settings = [size, width, height, count, seed, steps, guidance];
 
   const length = () => {
     // No character takes more than three bytes per unit, so most prompts need not be measured.
@@ -125,6 +128,7 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
   const element = h("form", {
     class: "card ask", noValidate: true, onsubmit: generate,
     oninput: (event) => event.target.removeAttribute("aria-invalid"),
+    onchange: keep,
     onkeydown: (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) generate(event);
     },
@@ -150,7 +154,22 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
     h("p", { id: "message", class: "message", role: "alert" }, () => message?.()),
     h("p", { class: "hint foot" }, () => t("model", model)));
   size.value = key(defaults);
+  restore();
   refresh(element);
+
+  // A reload brings the settings back, and no word of what was typed.
+  function keep() {
+    tab.set("settings", JSON.stringify(settings.map((input) => input.value)));
+  }
+
+  function restore() {
+    try {
+      const kept = JSON.parse(tab.get("settings") ?? "[]");
+      settings.forEach((input, index) => (input.value = kept[index] ?? input.value));
+    } catch {
+      // Somebody else wrote it: the defaults do.
+    }
+  }
 
   return {
     element,
@@ -167,6 +186,7 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
       [guidance.value, seed.value] = [image.guidance, image.seed];
       if (!prompt.value.trim() && image.prompt) prompt.value = image.prompt;
       if (!negative.value.trim() && image.negative_prompt) negative.value = image.negative_prompt;
+      keep();
       refresh(element);
       prompt.focus();
     },

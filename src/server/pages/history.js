@@ -1,24 +1,20 @@
 // The pictures that were made: a grid, its selection, and what can be done with several at once.
 
-import { blob, json } from "./api.js";
+import { json } from "./api.js";
 import { ask, tell, tellProblem } from "./dialog.js";
+import { download } from "./download.js";
 import { alternative } from "./stage.js";
-import { h, hold, refresh, release } from "./view.js";
-import { explain, shortTime, t } from "./words.js";
-import { zip } from "./zip.js";
+import { loader } from "./thumbnails.js";
+import { h, refresh, release } from "./view.js";
+import { shortTime, t } from "./words.js";
 
 const PAGE = 60;
 const PAGE_MAX = 200;
-const THUMBNAILS_MAX = 60;
-// What comes into view within this time is one look.
-const GATHER_MS = 30;
-// An archive is put together in memory.
-const DOWNLOAD_BYTES_MAX = 1 << 30;
 const DELETE_MANY = "/api/v1/images:delete";
 
 /**
- * Makes the history. `open(image)` puts one on the stage, `changed()` follows every reading of the list, and
- * `erasure` is what deleting is worth here.
+ * Makes the history. `open(image)` puts one on the stage, `changed()` follows every reading of the list and of
+ * thumbnails, and `erasure` is what deleting is worth here.
  */
 export function makeHistory({ open, changed, erasure }) {
   const cells = new Map();
@@ -28,27 +24,36 @@ export function makeHistory({ open, changed, erasure }) {
   let total = 0;
   let known = false;
   let current = null;
+  // The one cell that the tab key stops at, and the one where a range begins.
+  let stop = null;
+  let anchor = null;
   let reading = null;
   let stale = false;
 
-  const thumbnails = loader((id) => cells.get(id));
-  const list = h("ul", { id: "history" });
+  const thumbnails = loader((id) => cells.get(id), changed);
+  const list = h("ul", { id: "history", "aria-describedby": "history-keys", onkeydown: move, onkeyup: hold });
   const element = h("section", { class: "card history", "aria-labelledby": "history-title" },
     h("div", { class: "bar" },
-      h("h2", { id: "history-title" }, () => t("history")),
+      h("h2", { id: "history-title", tabIndex: -1 }, () => t("history")),
       h("p", { class: "hint", role: "status" }, count),
       h("div", { class: "actions end" },
         h("button", {
-          id: "selected-download", type: "button", disabled: () => !selected.size,
+          id: "selected-download", type: "button", hidden: () => !selected.size,
           onclick: () => download(chosen()),
         }, () => t("history.download")),
         h("button", {
-          id: "selected-delete", type: "button", class: "danger quiet", disabled: () => !selected.size,
+          id: "selected-delete", type: "button", class: "danger quiet", hidden: () => !selected.size,
           onclick: () => remove(chosen()),
         }, () => t("history.delete")),
+        h("button", { id: "select-all", type: "button", class: "quiet", hidden: () => !total, onclick: selectAll },
+          () => t("history.select.all")),
+        h("button", { id: "select-none", type: "button", class: "quiet", hidden: () => !selected.size,
+          onclick: selectNone }, () => t("history.select.none")),
         h("button", {
-          id: "all-delete", type: "button", class: "danger quiet", disabled: () => !total, onclick: removeAll,
+          id: "all-delete", type: "button", class: "danger quiet", hidden: () => !total || selected.size > 0,
+          onclick: removeAll,
         }, () => t("history.delete.all")))),
+    h("p", { id: "history-keys", hidden: true }, () => t("history.keys")),
     list,
     h("p", { class: "hint", hidden: () => total > 0 || !known }, () => t("history.empty")),
     h("button", { id: "more", type: "button", hidden: () => !next, onclick: more }, () => t("history.more")));
@@ -77,7 +82,8 @@ export function makeHistory({ open, changed, erasure }) {
       "data-current": () => current === image.id,
     },
       h("button", {
-        class: "open", type: "button", onclick: () => open(made.image),
+        class: "open", type: "button", tabIndex: () => (stop === image.id ? 0 : -1),
+        onclick: () => open(made.image), onfocus: () => stopAt(image.id),
         "aria-label": () => alternative(made.image) + (made.broken ? ` ${t("history.broken")}` : ""),
         "aria-current": () => current === image.id && "true",
       },
@@ -85,21 +91,80 @@ export function makeHistory({ open, changed, erasure }) {
         h("span", { class: "hint", hidden: () => !made.broken }, () => t("history.broken"))),
       h("label", { class: "check" },
         h("input", {
-          class: "select", type: "checkbox", "aria-label": () => t("history.select", { name: image.name }),
-          onchange: (event) => {
-            if (event.target.checked) selected.add(image.id);
-            else selected.delete(image.id);
-            refresh(element);
-          },
+          class: "select", type: "checkbox", tabIndex: -1, checked: () => selected.has(image.id),
+          "aria-label": () => t("history.select", { name: image.name }),
+          onclick: ({ target, shiftKey }) => select(indexOf(image.id), target.checked, shiftKey),
         }),
         h("span", { class: "hint" }, () => shortTime(image.created_ms))));
     cells.set(image.id, made);
     return made;
   }
 
+  const indexOf = (id) => order.findIndex((image) => image.id === id);
+
+  function stopAt(id) {
+    if (stop === id) return;
+    const before = cells.get(stop);
+    stop = id;
+    for (const made of [before, cells.get(id)]) if (made) refresh(made.element);
+  }
+
+  function focusOn(image) {
+    if (!image) return element.querySelector("#history-title").focus();
+    stopAt(image.id);
+    cells.get(image.id).element.querySelector(".open").focus();
+  }
+
+  /** Arrows, Home and End go through the grid; the space bar selects, and with Shift it selects the range. */
+  function move(event) {
+    const { key, target, shiftKey, ctrlKey, metaKey, altKey } = event;
+    const at = indexOf(target.closest("li")?.dataset.id);
+    if (at < 0 || ctrlKey || metaKey || altKey) return;
+    const columns = getComputedStyle(list).gridTemplateColumns.split(" ").length;
+    const to = {
+      ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - columns, ArrowDown: at + columns,
+      Home: 0, End: order.length - 1, " ": at,
+    }[key];
+    if (to === undefined || target.matches("input")) return;
+    event.preventDefault();
+    if (key === " ") select(at, !selected.has(order[at].id), shiftKey);
+    else if (order[to]) focusOn(order[to]);
+  }
+
+  // The space bar, which selects here, would press the button when it comes up.
+  function hold(event) {
+    if (event.key === " " && event.target.matches(".open")) event.preventDefault();
+  }
+
+  function select(at, isSelected, isRange) {
+    const from = isRange ? indexOf(anchor) : at;
+    const [first, last] = from < 0 ? [at, at] : [Math.min(from, at), Math.max(from, at)];
+    for (const { id } of order.slice(first, last + 1)) {
+      if (isSelected) selected.add(id);
+      else selected.delete(id);
+    }
+    anchor = order[at].id;
+    refresh(element);
+  }
+
+  function selectAll() {
+    order.forEach(({ id }) => selected.add(id));
+    refresh(element);
+  }
+
+  function selectNone() {
+    selected.clear();
+    refresh(element);
+    // The button that was pressed is gone.
+    element.querySelector("#select-all").focus();
+  }
+
   function show(images) {
+    const focused = indexOf(document.activeElement.closest("#history li")?.dataset.id);
     order = images;
     const ids = new Set(order.map((image) => image.id));
+    if (!ids.has(stop)) stop = order[Math.min(Math.max(focused, 0), order.length - 1)]?.id ?? null;
+    const isFocusLost = focused >= 0 && !ids.has(document.activeElement.closest("li").dataset.id);
     for (const [id, { url, element: gone }] of cells) {
       if (ids.has(id)) continue;
       thumbnails.forget(gone);
@@ -114,6 +179,7 @@ export function makeHistory({ open, changed, erasure }) {
       if (list.children[index] !== made) list.insertBefore(made, list.children[index] ?? null);
     });
     refresh(element);
+    if (isFocusLost) focusOn(order[indexOf(stop)]);
     changed();
   }
 
@@ -193,13 +259,33 @@ export function makeHistory({ open, changed, erasure }) {
     } catch (problem) {
       tellProblem(problem);
     }
-    reload();
+    await reload();
+    // What asked for it may be gone with what was erased.
+    if (document.activeElement === document.body) focusOn(order[indexOf(stop)]);
+  }
+
+  /** The picture before or after another one, as the list stands; further ones are read when the end is reached. */
+  async function beside(id, by) {
+    const at = indexOf(id);
+    if (at >= 0 && at + by >= order.length && next) await more();
+    return at < 0 ? undefined : order[at + by];
   }
 
   return {
     element,
     reload,
     remove,
+    beside,
+    /** Is there a picture before or after another one? */
+    hasBeside: (id, by) => indexOf(id) >= 0 && (!!order[indexOf(id) + by] || (by > 0 && !!next)),
+    /** A picture of the list. */
+    find: (id) => cells.get(id)?.image,
+    /** The address of a thumbnail, or `null` while there is none: it is asked for, and `changed()` follows. */
+    thumbnail(id) {
+      const made = cells.get(id);
+      if (made && !made.url && !made.broken) thumbnails.want(id);
+      return made?.url ?? null;
+    },
     /** Is the picture in the part of the list that was read? */
     has: (id) => cells.has(id),
     /** Is there no picture at all? */
@@ -210,104 +296,4 @@ export function makeHistory({ open, changed, erasure }) {
       refresh(list);
     },
   };
-}
-
-/**
- * Saves plain copies, each of which is on record: one as it is, several as one archive, since browsers drop some
- * of many files that are saved in quick succession.
- */
-export async function download(images) {
-  if (images.reduce((sum, image) => sum + image.bytes, 0) > DOWNLOAD_BYTES_MAX) {
-    return tell(() => t("download.large"), { bad: true });
-  }
-  const copies = [];
-  let problem = null;
-  try {
-    for (const { id, name, created_ms } of images) {
-      copies.push({ name, created_ms, content: await blob("POST", `/api/v1/images/${id}/export`, {}) });
-    }
-  } catch (error) {
-    // What came before it is on record as saved, so it is saved; but nothing outlives its session.
-    if (error.code === "token") return;
-    problem = error;
-  }
-  const [n, all] = [copies.length, images.length];
-  if (n === 1) save(copies[0].content, copies[0].name);
-  else if (n) save(await zip(copies), `lightproof-${n}.zip`);
-  if (problem && !n) tellProblem(problem);
-  else if (problem) tell(() => t("downloaded.some", { n, all, reason: explain(problem) }), { bad: true });
-  else tell(() => t("downloaded", { n }));
-}
-
-function save(content, name) {
-  const url = hold(content);
-  h("a", { href: url, download: name }).click();
-  // The browser reads the address after the click, and gives no sign when it has.
-  setTimeout(() => release(url), 10_000);
-}
-
-/** Reads the thumbnails of cells that come into view. Those of one look are asked for together: they are one record. */
-function loader(cellOf) {
-  const waiting = new Set();
-  let timer;
-
-  const observer = new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) {
-      if (isIntersecting) waiting.add(target.dataset.id);
-      else waiting.delete(target.dataset.id);
-    }
-    plan();
-  }, { rootMargin: "300px" });
-
-  function plan() {
-    if (waiting.size) timer ??= setTimeout(load, GATHER_MS);
-  }
-
-  async function load() {
-    const asked = new Map();
-    for (const id of [...waiting].slice(0, THUMBNAILS_MAX)) {
-      waiting.delete(id);
-      const made = cellOf(id);
-      if (!made || made.url) continue;
-      observer.unobserve(made.element);
-      asked.set(id, made);
-    }
-    try {
-      if (asked.size) await read(asked);
-    } finally {
-      timer = undefined;
-      for (const { element } of asked.values()) refresh(element);
-      plan();
-    }
-  }
-
-  async function read(asked) {
-    try {
-      const answer = await json("POST", "/api/v1/thumbnails", { ids: [...asked.keys()] });
-      const found = new Map(answer.thumbnails.map(({ id, png }) => [id, png]));
-      for (const [id, made] of asked) {
-        made.broken = !found.has(id);
-        // It may have gone, or come anew, meanwhile.
-        if (made.broken || cellOf(id) !== made) continue;
-        made.url = hold(png(found.get(id)));
-        made.picture.src = made.url;
-      }
-    } catch (problem) {
-      // Without an answer the next reading of the list tries again, as after a trouble that is none of the pictures.
-      for (const made of asked.values()) made.broken = ["damaged", "not_found"].includes(problem.code);
-      if (!["network", "damaged", "not_found"].includes(problem.code)) tellProblem(problem);
-    }
-  }
-
-  return {
-    watch: (element) => observer.observe(element),
-    forget: (element) => {
-      observer.unobserve(element);
-      waiting.delete(element.dataset.id);
-    },
-  };
-}
-
-function png(base64) {
-  return new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], { type: "image/png" });
 }

@@ -3,6 +3,7 @@
 import { PAUSE_MS, end, hasToken, json, watch, whenLocked, whenSilent } from "./api.js";
 import { ask, tell } from "./dialog.js";
 import { badgeText, openPosture } from "./posture.js";
+import { browser } from "./store.js";
 import { makeStudio } from "./studio.js";
 import { sentenceScreen, setupScreen, unlockScreen } from "./unlock.js";
 import { h, refresh, releaseAll } from "./view.js";
@@ -15,6 +16,7 @@ let studio = null;
 let setupCode = null;
 
 const header = h("header", {},
+  h("button", { id: "skip", type: "button", onclick: skip }, () => t("skip")),
   h("h1", { class: "brand" }, h("img", { src: "./icon.svg", alt: "", width: 28, height: 28 }), "Lightproof"),
   h("button", {
     id: "badge", type: "button", "data-state": () => posture, hidden: () => !posture,
@@ -54,6 +56,13 @@ async function openStudio() {
   studio = await makeStudio({ sealed: () => posture !== "red", look: () => look() });
   show(studio.element);
   look();
+}
+
+// Past the header, to what the screen is about.
+function skip() {
+  const main = document.querySelector("main");
+  main.tabIndex = -1;
+  main.focus();
 }
 
 function show(screen) {
@@ -123,7 +132,7 @@ async function switchLanguage() {
   const { code } = otherLanguage();
   try {
     await speak(code);
-    sessionStorage.setItem("language", code);
+    browser.set("language", code);
     refresh(document.body);
   } catch {
     silent();
@@ -132,12 +141,12 @@ async function switchLanguage() {
 }
 
 function setTheme(theme) {
-  sessionStorage.setItem("theme", theme);
+  browser.set("theme", theme);
   document.documentElement.dataset.theme = theme;
   header.querySelector("#theme").value = theme;
 }
 
-setTheme(sessionStorage.getItem("theme") ?? "auto");
+setTheme(THEMES.find((theme) => theme === browser.get("theme")) ?? "auto");
 whenLocked(locked);
 whenSilent(silent);
 addEventListener("hashchange", () => location.hash.startsWith("#setup=") && !hasToken() && start());

@@ -3,15 +3,20 @@
 import { blob, json } from "./api.js";
 import { tellProblem } from "./dialog.js";
 import { h, hold, refresh, release } from "./view.js";
+import { makeViewer } from "./viewer.js";
 import { fullTime, t } from "./words.js";
 
 const EXAMPLES = ["a red apple", "a yellow star", "一只猫"];
 
 /**
- * Makes the stage. `example`, `use`, `remove`, `download` and `cancel` are what its buttons do. Examples
- * are offered while `isFirst()`; `changed(image)` hears what is open now.
+ * Makes the stage. `example`, `use`, `remove`, `download` and `cancel` are what its buttons do; `step(image, by)` opens the
+ * picture before or after this one, if `hasStep(image, by)`. `batch(image, job)` are the ids of all that were made with
+ * it, `choose(id)` opens one of them, and `thumbnail(id)` is its small form. `isCancelled(job)` is true from the click
+ * on. Examples are offered while `isFirst()`; `changed(image)` hears what is open now.
  */
-export function makeStage({ example, use, remove, download, cancel, isFirst, changed }) {
+export function makeStage({
+  example, use, remove, download, cancel, isCancelled, step, hasStep, batch, choose, thumbnail, isFirst, changed,
+}) {
   let job = null;
   let image = null;
   let note = null;
@@ -21,13 +26,20 @@ export function makeStage({ example, use, remove, download, cancel, isFirst, cha
   let turn = 0;
 
   const size = () => image ?? job;
-  const progress = () => (job ? job.picture * job.steps + job.step : 0);
+  // The decoding of a picture counts as one more step.
+  const parts = () => (job ? (job.steps + 1) * job.count : 1);
+  const progress = () => (job ? job.picture * (job.steps + 1) + job.step : 0);
   const picture = h("img", {
     id: "preview", hidden: () => !shown.url, alt: () => alternative(image, job),
-    "data-preview": () => shown.preview, "data-id": () => shown.id,
+    "data-preview": () => shown.preview, "data-id": () => shown.id, onclick: () => image && viewer.open(),
   });
   const frame = h("div", { class: "frame", hidden: () => !size() }, picture,
     h("p", { class: "hint", hidden: () => !!shown.url }, () => t(image ? "stage.opening" : "stage.soon")));
+  const viewer = makeViewer({
+    image: () => image, url: () => (image ? shown.url : null), words: () => alternative(image),
+    step: (by) => image && step(image, by), hasStep: (by) => !!image && hasStep(image, by),
+  });
+  const strip = h("ul", { id: "batch", "aria-label": () => t("stage.batch") });
 
   const element = h("section", { class: "card stage", "aria-label": () => t("stage") },
     h("div", { class: "canvas" }, frame,
@@ -37,16 +49,19 @@ export function makeStage({ example, use, remove, download, cancel, isFirst, cha
         h("div", { class: "examples", hidden: () => !isFirst() }, EXAMPLES.map((text) =>
           h("button", { type: "button", lang: /^[ -~]+$/.test(text) ? "en" : "zh-CN",
             onclick: () => example(text) }, text))))),
+    strip,
     h("p", { class: "message", role: "alert" }, () => note?.bad && note.text()),
     h("div", { class: "run" },
       h("p", { id: "status", role: "status" }, status),
       h("p", { id: "step", class: "hint", hidden: () => job?.status !== "running" }, stepText),
       h("progress", {
         id: "progress", hidden: () => !job, "aria-label": () => t("stage.progress"),
-        max: () => (job ? job.steps * job.count : 1), value: progress,
+        max: parts, value: progress,
       }),
-      h("button", { id: "cancel", type: "button", hidden: () => !job, onclick: () => cancel(job) },
-        () => t("cancel"))),
+      h("button", {
+        id: "cancel", type: "button", hidden: () => !job, "aria-disabled": () => String(isCancelled(job)),
+        onclick: () => cancel(job),
+      }, () => t("cancel"))),
     h("div", { class: "about", hidden: () => !image },
       h("h2", { class: "name" }, () => image?.name),
       h("p", { class: "prompt", hidden: () => !image?.prompt }, () => image?.prompt),
@@ -57,6 +72,9 @@ export function makeStage({ example, use, remove, download, cancel, isFirst, cha
         fact("facts.guidance", () => String(image.guidance)),
         fact("facts.made", () => fullTime(image.created_ms))),
       h("div", { class: "actions" },
+        stepButton("previous", "‹", -1),
+        stepButton("next", "›", 1),
+        h("button", { id: "enlarge", type: "button", onclick: () => viewer.open() }, () => t("stage.enlarge")),
         h("button", { id: "download", type: "button", onclick: () => download([image]) },
           () => t("download")),
         h("button", {
@@ -65,12 +83,21 @@ export function makeStage({ example, use, remove, download, cancel, isFirst, cha
         h("button", { id: "delete", type: "button", class: "danger quiet", onclick: () => remove(image) },
           () => t("delete")))));
 
+  // At an end it is not disabled in earnest: the focus would fall off.
+  function stepButton(id, sign, by) {
+    return h("button", {
+      id, type: "button", class: "quiet", "aria-label": () => t(`stage.${id}`), title: () => t(`stage.${id}`),
+      "aria-disabled": () => String(!image || !hasStep(image, by)), onclick: () => step(image, by),
+    }, sign);
+  }
+
   function fact(key, text) {
     return h("div", {}, h("dt", {}, () => t(key)), h("dd", {}, () => (image ? text() : "")));
   }
 
   function status() {
     if (job?.status === "waiting") return job.ahead ? t("stage.ahead", { n: job.ahead }) : t("stage.next");
+    if (isCancelled(job)) return t("stage.cancelling");
     if (job) return t("stage.running");
     return note && !note.bad ? note.text() : "";
   }
@@ -79,8 +106,8 @@ export function makeStage({ example, use, remove, download, cancel, isFirst, cha
     if (job?.status !== "running") return "";
     const position = { picture: Math.min(job.picture + 1, job.count), count: job.count };
     const steps = { step: job.step, steps: job.steps };
-    const left = progress() && (job.elapsed_ms / progress()) * (job.steps * job.count - progress());
-    return t("stage.step", { ...position, ...steps })
+    const left = progress() && (job.elapsed_ms / progress()) * (parts() - progress());
+    return t(job.step < job.steps ? "stage.step" : "stage.decoding", { ...position, ...steps })
       + (left ? t("stage.left", { seconds: Math.max(1, Math.round(left / 1000)) }) : "");
   }
 
@@ -92,8 +119,32 @@ export function makeStage({ example, use, remove, download, cancel, isFirst, cha
     }
     const rough = shown.preview && job ? 1 - job.step / job.steps : 0;
     picture.style.setProperty("--rough", rough.toFixed(2));
+    drawStrip();
     refresh(element);
+    viewer.update();
     changed(image);
+  }
+
+  /** All of one request, each of which can be opened while the rest is in work. */
+  function drawStrip() {
+    const ids = size() ? batch(image, job) : [];
+    const known = [...strip.children].map((item) => item.dataset.id);
+    if (String(ids) === String(known)) return;
+    // What stays is not made anew, so that the focus stays.
+    const kept = new Map([...strip.children].map((item) => [item.dataset.id, item]));
+    strip.replaceChildren(...ids.map((id, index) => kept.get(id) ?? makeStripItem(id, index)));
+  }
+
+  function makeStripItem(id, index) {
+    const url = () => thumbnail(id);
+    const words = () => t("stage.batch.one", { n: index + 1 });
+    return h("li", { "data-id": id, "data-current": () => image?.id === id },
+      h("button", {
+        class: "open", type: "button", "aria-label": words, "aria-current": () => image?.id === id && "true",
+        onclick: () => choose(id),
+      },
+        h("img", { alt: "", hidden: () => !url(), src: () => url() ?? "" }),
+        h("span", { class: "hint", hidden: () => !!url() }, () => String(index + 1))));
   }
 
   function replace(next) {
@@ -153,6 +204,10 @@ export function makeStage({ example, use, remove, download, cancel, isFirst, cha
     clear,
     /** The picture that is open, if one is. */
     image: () => image,
+    /** Shows what is open as large as the window. */
+    enlarge: () => viewer.open(),
+    /** What was read meanwhile changes what can be shown. */
+    update: draw,
     /** Follows a job: shows how far it is. */
     follow(next) {
       const isOther = job?.id !== next.id;

@@ -2,8 +2,9 @@
 
 import { PAUSE_MS, json } from "./api.js";
 import { hush, tell, tellProblem } from "./dialog.js";
+import { download } from "./download.js";
 import { makeForm } from "./form.js";
-import { download, makeHistory } from "./history.js";
+import { makeHistory } from "./history.js";
 import { makeStage } from "./stage.js";
 import { h, refresh } from "./view.js";
 import { explain, t } from "./words.js";
@@ -22,6 +23,9 @@ export async function makeStudio({ sealed, look }) {
   // A person who opened a picture keeps it, whatever runs meanwhile.
   let held = false;
   let unsent = null;
+  // What this tab asked for, by request and by picture. In memory, so that it ends with the session.
+  const prompts = new Map();
+  const cancelled = new Set();
   // The notice that nobody answers.
   let lost = null;
   let pictures = null;
@@ -30,10 +34,16 @@ export async function makeStudio({ sealed, look }) {
   const history = makeHistory({ open, changed: checkOpen, erasure: capabilities.erasure });
   const stage = makeStage({
     cancel,
+    isCancelled: (job) => cancelled.has(job?.id),
     download,
     example: form.example,
-    use: form.use,
+    use: (image) => form.use({ ...image, prompt: image.prompt ?? prompts.get(image.id) }),
     remove: (image) => history.remove([image]),
+    step,
+    hasStep: (image, by) => history.hasBeside(image.id, by),
+    batch,
+    choose,
+    thumbnail: history.thumbnail,
     isFirst: history.isEmpty,
     changed: (image) => history.mark(image?.id),
   });
@@ -47,6 +57,7 @@ export async function makeStudio({ sealed, look }) {
   function update(job) {
     const before = jobs.get(job.id);
     jobs.set(job.id, job);
+    if (prompts.has(job.id)) job.images.forEach((id) => prompts.set(id, prompts.get(job.id)));
     if (!before || !isActive(before) || isActive(job)) return;
     ended(job);
     // The next one is followed before its own news, which may be its end already.
@@ -90,8 +101,10 @@ export async function makeStudio({ sealed, look }) {
       return;
     }
     followed = null;
-    if (job.status === "done") stage.finish(job, said);
-    else stage.clear(said);
+    if (job.status === "done") return stage.finish(job, said);
+    stage.clear(said);
+    // The stage goes on to the next one at once.
+    if (active().length) tell(said.text, { bad: said.bad });
   }
 
   function words({ status, images, error }) {
@@ -126,11 +139,13 @@ export async function makeStudio({ sealed, look }) {
 
   function makeRow(job) {
     const what = () => {
-      const { count, width, height } = job();
-      return t("queue.what", { n: count, width: String(width), height: String(height) });
+      const { id, count, width, height } = job();
+      return t("queue.what", { n: count, width: String(width), height: String(height) })
+        + (prompts.has(id) ? t("queue.prompt", { words: firstWords(prompts.get(id)) }) : "");
     };
     const state = () => {
-      const { status, ahead, picture, step, steps, count } = job();
+      const { id, status, ahead, picture, step, steps, count } = job();
+      if (cancelled.has(id)) return t("stage.cancelling");
       if (status === "waiting") return t("queue.ahead", { n: ahead });
       return t("queue.running", { percent: Math.floor((100 * (picture * steps + step)) / (steps * count)) });
     };
@@ -148,12 +163,36 @@ export async function makeStudio({ sealed, look }) {
     draw();
   }
 
+  /** The page stays where it is: where the stage is out of sight, the picture comes over the page. */
   function open(image) {
     held = true;
     followed = null;
     stage.open(image);
     draw();
-    stage.element.scrollIntoView({ block: "nearest" });
+    if (!isInSight(stage.element.querySelector(".canvas"))) stage.enlarge();
+  }
+
+  async function step(image, by) {
+    try {
+      const next = await history.beside(image.id, by);
+      if (next && stage.image() === image) open(next);
+    } catch (problem) {
+      tellProblem(problem);
+    }
+  }
+
+  /** The pictures of the request that this one came from, while the program remembers it. */
+  function batch(image, job) {
+    const of = job ?? [...jobs.values()].find(({ images }) => images.includes(image.id));
+    return of?.count > 1 ? of.images : [];
+  }
+
+  async function choose(id) {
+    try {
+      open(history.find(id) ?? await json("GET", `/api/v1/images/${id}`));
+    } catch (problem) {
+      tellProblem(problem);
+    }
   }
 
   async function send(request) {
@@ -165,6 +204,7 @@ export async function makeStudio({ sealed, look }) {
     try {
       const job = await json("POST", "/api/v1/jobs", request, { "Idempotency-Key": unsent.key });
       unsent = null;
+      prompts.set(job.id, request.prompt);
       // A look may have told more of it already, even its end.
       const known = jobs.get(job.id);
       if (!known) update(job);
@@ -183,17 +223,22 @@ export async function makeStudio({ sealed, look }) {
   }
 
   async function cancel(job) {
+    if (cancelled.has(job.id)) return;
+    cancelled.add(job.id);
+    refresh(element);
     try {
       await json("DELETE", `/api/v1/jobs/${job.id}`);
       look();
     } catch (problem) {
+      cancelled.delete(job.id);
+      refresh(element);
       tellProblem(problem);
     }
   }
 
   // Another tab may have deleted what is open here.
   async function checkOpen() {
-    refresh(stage.element);
+    stage.update();
     const id = stage.image()?.id;
     if (!id || history.has(id)) return;
     try {
@@ -204,4 +249,16 @@ export async function makeStudio({ sealed, look }) {
   }
 
   return { element, take, lose, /** How many requests run or wait. */ active: () => active().length };
+}
+
+function firstWords(prompt) {
+  const start = [...prompt.trim().replace(/\s+/g, " ")];
+  return start.length > 60 ? `${start.slice(0, 60).join("")}…` : start.join("");
+}
+
+/** Is the middle of it in the window? */
+function isInSight(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  const middle = (top + bottom) / 2;
+  return middle > 0 && middle < innerHeight;
 }

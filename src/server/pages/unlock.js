@@ -22,13 +22,13 @@ export function setupScreen({ code, done, again }) {
     intro: [() => t("setup.intro")],
     check: () => {
       if (typedCode && !typedCode.value.trim()) return [typedCode, () => t("setup.code.missing")];
-      const length = [...passphrase.value].length;
-      if (length < PASSPHRASE_MIN) return [passphrase, () => t("error.weak_passphrase")];
+      const n = PASSPHRASE_MIN - [...passphrase.value].length;
+      if (n > 0) return [passphrase, () => t("setup.short", { n })];
       return passphrase.value === repeated.value ? null : [repeated, () => t("setup.differ")];
     },
     submit: async () => {
       const made = await json("POST", "/api/v1/setup",
-        { code: code ?? typedCode.value.trim(), passphrase: passphrase.value });
+        { code: code ?? setupCodeOf(typedCode.value), passphrase: passphrase.value });
       begin(made);
       screen.replaceWith(recoveryScreen(made.recovery_code, done));
     },
@@ -142,6 +142,11 @@ function gate(title, { intro, fields, outro, button, check, submit, failed, wait
 
 function card(title, ...children) {
   return h("main", { class: "gate" }, h("section", { class: "card" }, h("h2", {}, title), ...children));
+}
+
+// The whole link does as well as the code in it.
+function setupCodeOf(typed) {
+  return typed.trim().replace(/^.*#setup=/, "");
 }
 
 function secret(id, autocomplete) {

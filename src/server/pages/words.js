@@ -1,5 +1,7 @@
 // Every text of the page in the language that was chosen, and numbers and times as that language writes them.
 
+import { browser } from "./store.js";
+
 const NAMES = { en: "English", "zh-CN": "中文" };
 
 let texts = {};
@@ -7,7 +9,7 @@ let language = "en";
 
 /** The language that was chosen in this tab, else the one of the browser, else English. */
 export function preferredLanguage() {
-  const chosen = sessionStorage.getItem("language") ?? navigator.language;
+  const chosen = browser.get("language") ?? navigator.language;
   return chosen.toLowerCase().startsWith("zh") ? "zh-CN" : "en";
 }
 

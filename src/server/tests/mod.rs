@@ -73,7 +73,9 @@ fn the_page_keeps_and_reads_nothing_that_it_should_not() {
     for (name, content) in FILES.iter().filter(|(name, _)| !name.ends_with(".svg")) {
         let content = std::str::from_utf8(content).unwrap();
         for word in never {
-            assert!(!content.contains(word), "{name} has {word}");
+            // Which language and which theme: tests/browser/traces.rs looks at what lies there.
+            let kept = (*name, word) == ("store.js", "localStorage");
+            assert!(!content.contains(word) || kept, "{name} has {word}");
         }
         assert!(!content.contains(" style=") && !content.contains("<style"), "{name} has a style in place");
     }

@@ -1,0 +1,44 @@
+// Plain copies of pictures, handed to the browser.
+
+import { blob } from "./api.js";
+import { tell, tellProblem } from "./dialog.js";
+import { h, hold, release } from "./view.js";
+import { explain, t } from "./words.js";
+import { zip } from "./zip.js";
+
+// An archive is put together in memory.
+const BYTES_MAX = 1 << 30;
+
+/**
+ * Saves plain copies, each of which is on record: one as it is, several as one archive, since browsers drop some
+ * of many files that are saved in quick succession.
+ */
+export async function download(images) {
+  if (images.reduce((sum, image) => sum + image.bytes, 0) > BYTES_MAX) {
+    return tell(() => t("download.large"), { bad: true });
+  }
+  const copies = [];
+  let problem = null;
+  try {
+    for (const { id, name, created_ms } of images) {
+      copies.push({ name, created_ms, content: await blob("POST", `/api/v1/images/${id}/export`, {}) });
+    }
+  } catch (error) {
+    // What came before it is on record as saved, so it is saved; but nothing outlives its session.
+    if (error.code === "token") return;
+    problem = error;
+  }
+  const [n, all] = [copies.length, images.length];
+  if (n === 1) save(copies[0].content, copies[0].name);
+  else if (n) save(await zip(copies), `lightproof-${n}.zip`);
+  if (problem && !n) tellProblem(problem);
+  else if (problem) tell(() => t("downloaded.some", { n, all, reason: explain(problem) }), { bad: true });
+  else tell(() => t("downloaded", { n }));
+}
+
+function save(content, name) {
+  const url = hold(content);
+  h("a", { href: url, download: name }).click();
+  // The browser reads the address after the click, and gives no sign when it has.
+  setTimeout(() => release(url), 10_000);
+}
