@@ -45,7 +45,7 @@ enum Stage {
     /// The prompts are to be read.
     Prompts(Tokens),
     /// The pictures are to be made.
-    Pictures(Pictures),
+    Pictures(Box<Pictures>),
     /// Done or failed.
     Over,
 }
@@ -110,8 +110,8 @@ impl Pipeline {
     /// costs the time of decoding it. `None` if none is left: after the last picture and after an error.
     ///
     /// # Errors
-    /// [`Error::FileChanged`], [`Error::Memory`], [`Error::NonFinite`], [`Error::Compute`], or [`Error::ParseConfig`] for a token that is not in
-    /// the vocabulary. The work is over.
+    /// [`Error::FileChanged`], [`Error::Memory`], [`Error::NonFinite`], [`Error::Compute`], or [`Error::ParseConfig`] for a
+    /// token that is not in the vocabulary. The work is over.
     pub fn advance(&self, drawing: &mut Drawing, preview: bool) -> Result<Option<Progress>, Error> {
         // An error or a panic leaves it over, and what it held is dropped.
         let (piece, pictures) = match std::mem::replace(&mut drawing.stage, Stage::Over) {
@@ -119,7 +119,7 @@ impl Pipeline {
             Stage::Prompts(tokens) => {
                 let captions = self.captions(&tokens)?;
                 let seeds = drawing.recipe.seeds.clone().into_iter();
-                (Some(Progress::Prompts), Pictures { captions, seeds, sampling: None })
+                (Some(Progress::Prompts), Box::new(Pictures { captions, seeds, sampling: None }))
             }
             Stage::Pictures(mut pictures) => (self.piece(&mut pictures, &drawing.recipe, preview)?, pictures),
         };

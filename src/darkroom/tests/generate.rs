@@ -17,12 +17,12 @@ fn no_answer_leaves_before_its_record() {
     for answered in 1..=2 {
         step.send(()).unwrap();
         step.send(()).unwrap();
-        while queue.job(id).unwrap().images.len() < answered {
+        while queue.job(&who, id).unwrap().images.len() < answered {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         assert!(home.count("object.sealed") >= answered);
     }
-    while !queue.job(id).unwrap().state.is_over() {
+    while !queue.job(&who, id).unwrap().state.is_over() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     assert_eq!(home.count("generate.finished"), 1);
@@ -78,10 +78,10 @@ fn cancelled(home: &Home, count: i64, at: fn(u32, &Progress) -> bool) -> Room {
     tell.recv().unwrap();
     queue.cancel(&who, id).unwrap();
     go.send(()).unwrap();
-    while !queue.job(id).unwrap().state.is_over() {
+    while !queue.job(&who, id).unwrap().state.is_over() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
-    assert_eq!(queue.job(id).unwrap().state, crate::JobState::Cancelled);
+    assert_eq!(queue.job(&who, id).unwrap().state, crate::JobState::Cancelled);
     darkroom.darkroom = Some(queue.into_darkroom());
     darkroom
 }

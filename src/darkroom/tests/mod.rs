@@ -141,13 +141,15 @@ enum Mood {
     PanicsAtOnce,
 }
 
+type Hear = Box<dyn Fn(u32, &Progress) + Send>;
+
 struct TestEngine {
     model: Model,
     mood: Mood,
     /// One word from here per step, if a test wants to say when.
     steps: Option<Mutex<std::sync::mpsc::Receiver<()>>>,
     /// Called with every piece of the work before it is handed over, and with the number of steps before it.
-    hear: Box<dyn Fn(u32, &Progress) + Send>,
+    hear: Hear,
     calls: Arc<AtomicU32>,
     work: Option<TestWork>,
     /// How much work is held.
