@@ -313,6 +313,31 @@ fn two_processes_do_not_share_a_vault() {
     home.is_whole(kept);
 }
 
+/// Who removes the vault's lock file makes room for a second lock, and not for a second program: the log has a lock of its own.
+#[test]
+fn a_removed_lock_file_lets_no_second_process_in() {
+    let home = Home::with_picture("unlocked");
+    let job = long_job(&home);
+    signal(&job, Signal::STOP);
+    std::fs::remove_file(home.path().join("state/vault/lock")).expect("it is there");
+    let verbs: [&[&str]; 4] = [
+        &["history", "list"],
+        &["history", "rm", "--all", "--yes"],
+        &["vault", "passwd"],
+        &["generate", "x", SMALL[0], SMALL[1]],
+    ];
+    for verb in verbs {
+        let ran = home.ask(verb).ends(9, &[]);
+        assert_eq!(ran.stdout, "", "{verb:?}");
+    }
+    signal(&job, Signal::CONT);
+    signal(&job, Signal::TERM);
+    Ran::from(job.wait_with_output().expect("it is our child")).ends(130, &["cancelled"]);
+    let kept = home.pictures().len() as u64;
+    assert!(kept >= 1);
+    home.is_whole(kept);
+}
+
 #[test]
 fn pictures_do_not_lie_among_the_files_of_vault_and_log() {
     let home = Home::with_picture("overlap");
