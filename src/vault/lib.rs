@@ -56,5 +56,6 @@ pub use open::{AuditorView, Locked, Unlocked};
 pub use random::{OsRandom, Random};
 pub use roll::{Erasure, Rolled};
 pub use secret::{PASSPHRASE_CHARS_MIN, RecoveryCode, Secret};
+pub use slot::Slots;
 pub use vault::{Healed, Notice, Receipt, Vault};
 pub use verify::{Verification, VerifyReport};

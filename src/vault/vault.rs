@@ -15,7 +15,7 @@ use crate::item::{Entry, ITEM_BYTES_MAX, Item, Tombstone};
 use crate::log::{Chain, Index, Log, Public, State};
 use crate::object::{self, NewObject, Opener, Part, Sealer, Staged};
 use crate::random::Random;
-use crate::{Error, Secret, disk, slot};
+use crate::{Error, Secret, Slots, disk, slot};
 
 /// What a committed object is known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +168,11 @@ impl Vault {
     /// Which slot a secret opens, for somebody who signs in while the vault is open. [`Error::WrongSecret`] if none.
     pub fn authenticate(&self, typed: &Secret) -> Result<SlotInfo, Error> {
         slot::find(&self.header.slots, self.vault_id(), typed).map(|(slot, _)| slot.info)
+    }
+
+    /// What a secret can be made ready for before [`Vault::authenticate`].
+    pub fn slots(&self) -> Slots {
+        Slots::of(&self.header)
     }
 
     /// [`Vault::stage`] and [`Vault::commit`] in one.
