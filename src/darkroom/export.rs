@@ -1,17 +1,18 @@
-//! The one way out for a plain copy.
+//! The one way out for a plain copy. It is opened and written beside the darkroom.
 
 use crate::error::is_full;
+use crate::hold::{Hold, beside};
 use crate::metadata::pseudonym;
 use crate::room::Darkroom;
 use crate::step::{After, reach};
-use crate::{Error, Who};
+use crate::{Error, Queue, Who};
 use audit::words::ObjectFailure;
-use audit::{Event, Job};
+use audit::{Entry, Event, Job, Object};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use vault::ObjectId;
+use vault::{ObjectId, Opener};
 use zeroize::Zeroizing;
 
 /// A plain copy that left.
@@ -31,18 +32,7 @@ impl Darkroom {
     /// # Errors
     /// [`Error::ExportFile`], or what vault and log say. All but a failing log are on record.
     pub fn export(&mut self, who: &Who, id: ObjectId, path: &Path) -> Result<Export, Error> {
-        let write = |content: Zeroizing<Vec<u8>>| {
-            write_new(path, &content).map_err(|(source, remains)| Error::ExportFile {
-                path: path.into(),
-                source,
-                remains,
-            })?;
-            Ok(content.len() as u64)
-        };
-        // An answer without a record does not leave, and neither does a copy.
-        let take_back = || drop(std::fs::remove_file(path));
-        let bytes = self.leave_plain(who, id, write, |bytes| *bytes, take_back)?;
-        Ok(Export { id, path: path.into(), bytes })
+        export(self, who, id, path)
     }
 
     /// The whole picture as PNG, for somebody who keeps a plain copy. On record as one before the bytes are handed
@@ -51,38 +41,121 @@ impl Darkroom {
     /// # Errors
     /// What vault and log say. All but a failing log are on record.
     pub fn export_content(&mut self, who: &Who, id: ObjectId) -> Result<Zeroizing<Vec<u8>>, Error> {
-        self.leave_plain(who, id, Ok, |content| content.len() as u64, || ())
+        export_content(self, who, id)
     }
 
-    /// Intent, plain bytes to `copy`, outcome.
-    fn leave_plain<T>(
-        &mut self,
-        who: &Who,
-        id: ObjectId,
-        copy: impl FnOnce(Zeroizing<Vec<u8>>) -> Result<T, Error>,
-        size: impl FnOnce(&T) -> u64,
-        take_back: impl FnOnce(),
-    ) -> Result<T, Error> {
+    /// The intent, and with it the key of the picture, or why there is none. An unlock meanwhile leaves it alone.
+    fn intend_export(&mut self, who: &Who, id: ObjectId) -> Result<(Leaving, Result<Opener, Error>), Error> {
         let (open, random, log) = self.parts(who)?;
         let object = pseudonym(id, open.vault.get(id)?.salt);
-        let job = Job::random()?;
-        let entry = |event: Event| event.by(who.actor).object(object).job(job);
-        log.append(&[entry(Event::ObjectExportRequested {})])?;
+        let leaving = Leaving { job: Job::random()?, who: *who, id, object };
+        log.append(&[leaving.entry(Event::ObjectExportRequested {})])?;
         reach(After::Intent)?;
         // From here on nobody can cut the request off the log unnoticed, whatever happens to the outcome.
-        let covered = open.cover(log, random);
-        let copied = covered.and_then(|()| Ok(open.vault.open_content(id)?)).and_then(copy);
-        reach(After::Copied)?;
+        let opener = open.cover(log, random).and_then(|()| Ok(open.vault.opener(id)?));
+        self.in_work.insert(leaving.job);
+        Ok((leaving, opener))
+    }
+
+    /// The outcome.
+    fn end_export<T>(
+        &mut self,
+        leaving: &Leaving,
+        copied: Result<T, Error>,
+        size: impl FnOnce(&T) -> u64,
+    ) -> Result<T, Error> {
+        self.in_work.remove(&leaving.job);
+        // Whoever asked may be out by now, and the picture gone: then the copy goes, too.
+        let held = self.vault_of(&leaving.who).and_then(|vault| Ok(vault.get(leaving.id).map(drop)?));
+        let copied = match (held, copied) {
+            (Err(gone), Ok(_) | Err(Error::Vault(_))) => Err(gone),
+            (_, copied) => copied,
+        };
         match copied {
             Ok(copied) => {
-                log.append(&[entry(Event::ObjectExported { bytes: size(&copied) })])
-                    .inspect_err(|_| take_back())?;
+                self.log.append(&[leaving.entry(Event::ObjectExported { bytes: size(&copied) })])?;
                 Ok(copied)
             }
             Err(error) => {
-                log.append(&[entry(Event::ObjectExportFailed { reason: failure(&error) }).failed()])?;
+                let event = Event::ObjectExportFailed { reason: failure(&error) };
+                self.log.append(&[leaving.entry(event).failed()])?;
                 Err(error)
             }
+        }
+    }
+}
+
+impl Queue {
+    /// As [`Darkroom::export`]; while the picture is opened and the copy written, others have the darkroom.
+    ///
+    /// # Errors
+    /// As there; [`Error::Locked`] if the vault was locked meanwhile, after which no copy stays.
+    pub fn export(&self, who: &Who, id: ObjectId, path: &Path) -> Result<Export, Error> {
+        export(&mut &*self, who, id, path)
+    }
+
+    /// As [`Darkroom::export_content`]; while the picture is opened, others have the darkroom.
+    ///
+    /// # Errors
+    /// As there; [`Error::Locked`] if the vault was locked meanwhile, after which nothing is handed over.
+    pub fn export_content(&self, who: &Who, id: ObjectId) -> Result<Zeroizing<Vec<u8>>, Error> {
+        export_content(&mut &*self, who, id)
+    }
+}
+
+fn export(held: &mut impl Hold, who: &Who, id: ObjectId, path: &Path) -> Result<Export, Error> {
+    let write = |content: Zeroizing<Vec<u8>>| match write_new(path, &content) {
+        Ok(()) => Ok(Written { path, bytes: content.len() as u64, is_recorded: false }),
+        Err((source, remains)) => Err(Error::ExportFile { path: path.into(), source, remains }),
+    };
+    let mut written = leave_plain(held, who, id, write, |written| written.bytes)?;
+    written.is_recorded = true;
+    Ok(Export { id, path: path.into(), bytes: written.bytes })
+}
+
+fn export_content(held: &mut impl Hold, who: &Who, id: ObjectId) -> Result<Zeroizing<Vec<u8>>, Error> {
+    leave_plain(held, who, id, Ok, |content| content.len() as u64)
+}
+
+/// Intent, plain bytes to `copy`, outcome.
+fn leave_plain<T>(
+    held: &mut impl Hold,
+    who: &Who,
+    id: ObjectId,
+    copy: impl FnOnce(Zeroizing<Vec<u8>>) -> Result<T, Error>,
+    size: impl FnOnce(&T) -> u64,
+) -> Result<T, Error> {
+    let (leaving, opener) = held.with(|darkroom| darkroom.intend_export(who, id))?;
+    let copied = opener.and_then(|opener| beside(move || copy(opener.content()?)));
+    reach(After::Copied)?;
+    held.with(|darkroom| darkroom.end_export(&leaving, copied, size))
+}
+
+/// A request for a plain copy that is on record.
+struct Leaving {
+    job: Job,
+    who: Who,
+    id: ObjectId,
+    object: Object,
+}
+
+impl Leaving {
+    fn entry(&self, event: Event) -> Entry {
+        event.by(self.who.actor).object(self.object).job(self.job)
+    }
+}
+
+/// A plain copy that is written. An answer without a record does not leave, and neither does a copy: it is taken back.
+struct Written<'a> {
+    path: &'a Path,
+    bytes: u64,
+    is_recorded: bool,
+}
+
+impl Drop for Written<'_> {
+    fn drop(&mut self) {
+        if !self.is_recorded {
+            let _ = std::fs::remove_file(self.path);
         }
     }
 }
@@ -113,6 +186,7 @@ fn write_new(path: &Path, content: &[u8]) -> Result<(), (std::io::Error, bool)> 
 fn failure(error: &Error) -> ObjectFailure {
     match error {
         Error::Vault(error) => vault_failure(error),
+        Error::Locked => ObjectFailure::Vault,
         Error::ExportFile { source, .. } if is_full(source) => ObjectFailure::DiskFull,
         Error::ExportFile { source, .. } => match source.kind() {
             ErrorKind::AlreadyExists => ObjectFailure::Exists,

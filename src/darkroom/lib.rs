@@ -13,8 +13,8 @@
 //! |---|---|---|
 //! | ask | parse, limits, the model's own check; `request.refused`, or `generate.requested`, answer | [`Queue::check`], [`Queue::submit`] |
 //! | generate | engine, per picture (sealed file, vault record, `object.sealed`), `generate.finished` | `queue/worker.rs`, `keep.rs` |
-//! | look | decrypt, `object.viewed`, answer | [`Darkroom::view`] |
-//! | export | `object.export_requested`, decrypt, plain file, `object.exported`, answer | [`Darkroom::export`] |
+//! | look | decrypt, `object.viewed`, answer | [`Queue::view`] |
+//! | export | `object.export_requested`, decrypt, plain file, `object.exported`, answer | [`Queue::export`] |
 //! | erase | `object.erase_requested` and the names, roll, `object.erased` each, answer | [`Darkroom::erase`] |
 //! | new secret | `vault.secret_requested` and the slot, roll, `vault.secret_changed`, answer | [`Darkroom::change_secret`] |
 
@@ -22,6 +22,7 @@ mod checked;
 mod erase;
 mod error;
 mod export;
+mod hold;
 mod keep;
 mod list;
 mod marks;

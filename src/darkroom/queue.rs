@@ -11,9 +11,11 @@ mod table;
 mod worker;
 
 use crate::checked::Checked;
+use crate::hold::Hold;
 use crate::keep::Intent;
 use crate::request::Ask;
 use crate::room::Darkroom;
+use crate::unlock::with_secret;
 use crate::who::{Door, Who};
 use crate::{Error, Kind, Warning, marks};
 use audit::words::{GenerateFailure, RequestRefusal, StopReason};
@@ -281,12 +283,13 @@ impl Queue {
         erased
     }
 
-    /// Opens the vault, or proves a right to the open one.
+    /// Opens the vault, or proves a right to the open one. While the keys of the secret are derived, others have the
+    /// darkroom.
     ///
     /// # Errors
     /// As [`Darkroom::unlock`].
     pub fn unlock(&self, secret: &Secret, door: Door) -> Result<Who, Error> {
-        self.with(|darkroom| {
+        with_secret(&mut &*self, secret, |darkroom| {
             let who = darkroom.unlock(secret, door)?;
             self.shared.table().lock_when_empty = false;
             Ok(who)
@@ -332,6 +335,12 @@ impl Queue {
         }
         let darkroom = self.shared.darkroom.lock().map_err(|_| Error::Broken)?.take();
         darkroom.ok_or(Error::Stopping)?.leave(reason).and(failed)
+    }
+}
+
+impl Hold for &Queue {
+    fn with<T>(&mut self, act: impl FnOnce(&mut Darkroom) -> Result<T, Error>) -> Result<T, Error> {
+        self.shared.with(act)
     }
 }
 

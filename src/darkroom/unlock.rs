@@ -1,16 +1,43 @@
 //! Making the vault, unlocking it, signing in to it, and locking it.
 
+use crate::hold::{Hold, beside};
 use crate::room::{Darkroom, Open, Room};
 use crate::step::{After, reach};
 use crate::who::{Door, Role, Who, role};
 use crate::{Error, room};
 use audit::words::{EpochReason, StartRefusal, StopReason};
 use audit::{Digest, Entry, Event, Mark};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
-use vault::{Locked, RecoveryCode, Secret, SlotInfo, State, Unlocked, Vault};
+use vault::{Locked, RecoveryCode, Secret, SlotInfo, Slots, State, Unlocked, Vault};
 
 /// Openings in this process.
 static OPENINGS: AtomicU64 = AtomicU64::new(0);
+
+/// Does an act in which `secret` proves something. Its keys are derived before the darkroom is held for that, from what
+/// anybody can read of the vault: nobody else waits for a guess. Whether it is right is told in the act.
+///
+/// # Errors
+/// [`Error::NoVault`]; what the act says; no memory for the keys.
+pub(crate) fn with_secret<T>(
+    held: &mut impl Hold,
+    secret: &Secret,
+    mut act: impl FnMut(&mut Darkroom) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut slots = held.with(|darkroom| darkroom.slots())?;
+    loop {
+        beside(|| slots.derive(secret))?;
+        let done = held.with(|darkroom| match darkroom.slots()? {
+            now if now == slots => act(darkroom).map(ControlFlow::Break),
+            // Somebody has set a new secret meanwhile: it takes other keys.
+            now => Ok(ControlFlow::Continue(now)),
+        })?;
+        match done {
+            ControlFlow::Break(done) => return Ok(done),
+            ControlFlow::Continue(now) => slots = now,
+        }
+    }
+}
 
 impl Darkroom {
     /// Makes the vault with its first passphrase and leaves it unlocked. The recovery code is shown once and kept
@@ -87,6 +114,14 @@ impl Darkroom {
                 self.stays_locked(locked, &error)?;
                 Err(error.into())
             }
+        }
+    }
+
+    fn slots(&self) -> Result<Slots, Error> {
+        match &self.room {
+            Room::NoVault => Err(Error::NoVault),
+            Room::Locked(locked) => Ok(locked.slots()),
+            Room::Open(open) => Ok(open.vault.slots()),
         }
     }
 

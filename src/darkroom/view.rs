@@ -1,8 +1,9 @@
-//! Looking at pictures, and checking them all.
+//! Looking at pictures, and checking them all. They are opened beside the darkroom.
 
+use crate::hold::{Hold, beside};
 use crate::metadata::pseudonym;
 use crate::room::Darkroom;
-use crate::{Error, Who};
+use crate::{Error, Queue, Who};
 use audit::Event;
 use audit::words::View;
 use vault::{ObjectId, VerifyReport};
@@ -17,12 +18,7 @@ impl Darkroom {
     /// # Errors
     /// What vault and log say.
     pub fn view(&mut self, who: &Who, id: ObjectId) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let (open, random, log) = self.parts(who)?;
-        let object = pseudonym(id, open.vault.get(id)?.salt);
-        let bytes = open.vault.open_content(id)?;
-        log.append(&[Event::ObjectViewed { kind: View::Content }.by(who.actor).object(object)])?;
-        open.cover(log, random)?;
-        Ok(bytes)
+        view(self, who, id)
     }
 
     /// The previews of some pictures as PNG, for one page: one record for all of them, before any is handed over. A
@@ -31,12 +27,64 @@ impl Darkroom {
     /// # Errors
     /// What the first one says if none can be opened; what the log says.
     pub fn view_previews(&mut self, who: &Who, ids: &[ObjectId]) -> Result<Previews, Error> {
-        let (open, random, log) = self.parts(who)?;
-        let mut previews = Vec::with_capacity(ids.len());
+        view_previews(self, who, ids)
+    }
+
+    /// Opens every picture and checks all of it.
+    ///
+    /// # Errors
+    /// What vault and log say about the whole; damage of single pictures is in the report.
+    pub fn verify(&mut self, who: &Who) -> Result<VerifyReport, Error> {
+        verify(self, who)
+    }
+}
+
+impl Queue {
+    /// As [`Darkroom::view`]; while the picture is opened, others have the darkroom.
+    ///
+    /// # Errors
+    /// As there; [`Error::Locked`] if the vault was locked meanwhile, after which nothing is handed over.
+    pub fn view(&self, who: &Who, id: ObjectId) -> Result<Zeroizing<Vec<u8>>, Error> {
+        view(&mut &*self, who, id)
+    }
+
+    /// As [`Darkroom::view_previews`]; while they are opened, others have the darkroom.
+    ///
+    /// # Errors
+    /// As there; [`Error::Locked`] if the vault was locked meanwhile, after which nothing is handed over.
+    pub fn view_previews(&self, who: &Who, ids: &[ObjectId]) -> Result<Previews, Error> {
+        view_previews(&mut &*self, who, ids)
+    }
+}
+
+fn view(held: &mut impl Hold, who: &Who, id: ObjectId) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let opener = held.with(|darkroom| Ok(darkroom.vault_of(who)?.opener(id)?))?;
+    let opened = beside(move || opener.content());
+    held.with(|darkroom| {
+        // Whoever asked may be out by now, and the picture gone.
+        let (open, random, log) = darkroom.parts(who)?;
+        let object = pseudonym(id, open.vault.get(id)?.salt);
+        let bytes = opened?;
+        log.append(&[Event::ObjectViewed { kind: View::Content }.by(who.actor).object(object)])?;
+        open.cover(log, random)?;
+        Ok(bytes)
+    })
+}
+
+fn view_previews(held: &mut impl Hold, who: &Who, ids: &[ObjectId]) -> Result<Previews, Error> {
+    let mut opened = Vec::with_capacity(ids.len());
+    for id in ids {
+        // One key at a time.
+        let opener = held.with(|darkroom| Ok(darkroom.vault_of(who)?.opener(*id)))?;
+        opened.push((*id, opener.and_then(|opener| beside(move || opener.preview()))));
+    }
+    held.with(|darkroom| {
+        let (open, random, log) = darkroom.parts(who)?;
+        let mut previews = Vec::with_capacity(opened.len());
         let mut failed = None;
-        for id in ids {
-            match open.vault.open_preview(*id) {
-                Ok(preview) => previews.push((*id, preview)),
+        for (id, preview) in opened {
+            match open.vault.get(id).and(preview) {
+                Ok(preview) => previews.push((id, preview)),
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
@@ -55,19 +103,24 @@ impl Darkroom {
         log.append(&[event])?;
         open.cover(log, random)?;
         Ok(previews)
-    }
+    })
+}
 
-    /// Opens every picture and checks all of it.
-    ///
-    /// # Errors
-    /// What vault and log say about the whole; damage of single pictures is in the report.
-    pub fn verify(&mut self, who: &Who) -> Result<VerifyReport, Error> {
-        let (open, _, log) = self.parts(who)?;
-        let report = open.vault.verify()?;
+/// Picture by picture: nobody waits for all of them.
+pub(crate) fn verify(held: &mut impl Hold, who: &Who) -> Result<VerifyReport, Error> {
+    let mut check = held.with(|darkroom| Ok(darkroom.vault_of(who)?.begin_verification()?))?;
+    while let Some(opener) =
+        held.with(|darkroom| Ok(darkroom.vault_of(who)?.next_to_verify(&mut check)?))?
+    {
+        check.add(opener.id(), beside(|| opener.check()));
+    }
+    held.with(|darkroom| {
+        let (open, _, log) = darkroom.parts(who)?;
+        let report = open.vault.end_verification(check)?;
         let (damaged, missing) = (report.damaged.len() as u64, report.missing.len() as u64);
         let event = Event::VaultVerified { objects: report.sound + damaged + missing, damaged, missing };
         let entry = event.by(who.actor);
         log.append(&[if report.is_sound() { entry } else { entry.failed() }])?;
         Ok(report)
-    }
+    })
 }

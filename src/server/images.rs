@@ -65,7 +65,7 @@ pub async fn content(
     Id(id): Id,
 ) -> Result<Response, Problem> {
     let id = ObjectId(id);
-    let png = house.act(move |queue| queue.with(|darkroom| darkroom.view(&who, id))).await?;
+    let png = house.act(move |queue| queue.view(&who, id)).await?;
     Ok(png_answer(png))
 }
 
@@ -76,7 +76,7 @@ pub async fn thumbnail(
     Id(id): Id,
 ) -> Result<Response, Problem> {
     let id = ObjectId(id);
-    let seen = house.act(move |queue| queue.with(|darkroom| darkroom.view_previews(&who, &[id]))).await?;
+    let seen = house.act(move |queue| queue.view_previews(&who, &[id])).await?;
     seen.into_iter().next().map(|(_, png)| png_answer(png)).ok_or(Problem::NOT_FOUND)
 }
 
@@ -97,7 +97,7 @@ pub async fn thumbnails(
         return Err(Problem::new(422, "parameter", "ask for 1 to 60 thumbnails at a time"));
     }
     let ids = parse_all(&ids)?;
-    let seen = house.act(move |queue| queue.with(|darkroom| darkroom.view_previews(&who, &ids))).await?;
+    let seen = house.act(move |queue| queue.view_previews(&who, &ids)).await?;
     let thumbnails =
         seen.iter().map(|(id, png)| json!({ "id": id.to_string(), "png": Base64::encode_string(png) }));
     Ok(Json(json!({ "thumbnails": thumbnails.collect::<Vec<_>>() })))
@@ -116,10 +116,8 @@ pub async fn export(
 ) -> Result<Response, Problem> {
     let id = ObjectId(id);
     let copy = house.act(move |queue| {
-        queue.with(|darkroom| {
-            let name = darkroom.picture(&who, id)?.name;
-            Ok((name, darkroom.export_content(&who, id)?))
-        })
+        let name = queue.with(|darkroom| Ok(darkroom.picture(&who, id)?.name))?;
+        Ok((name, queue.export_content(&who, id)?))
     });
     let (name, png) = copy.await?;
     // Names are of our own making: letters, digits, `_` and `.`.

@@ -125,7 +125,7 @@ pub struct SlotInfo {
 }
 
 /// One slot as stored.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct RawSlot {
     pub(crate) info: SlotInfo,
     pub(crate) kdf: KdfParams,

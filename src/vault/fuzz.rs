@@ -11,7 +11,7 @@ use crate::disk::Folder;
 use crate::format::{HEADER_BYTES, Header, ObjectHeader, ObjectId, SlotId, VaultId};
 use crate::item::{Entry, Item, Tombstone};
 use crate::log::{self, Chain};
-use crate::object::{self, NewObject, Part, Sealer};
+use crate::object::{NewObject, Opener, Part, Sealer};
 use crate::random::{self, Random};
 
 fn frozen(name: &str) -> Vec<u8> {
@@ -130,7 +130,8 @@ fn object_file() {
     let staged = sealer.stage(&new).expect("staged");
     let file = path.join("a.sealed");
     let sealed = fs::read(&file).expect("staged");
-    let read = |part, range| object::read(&folder, vault_id, &staged.entry, &staged.key, part, range);
+    let opener = Opener::new(folder, vault_id, staged.entry.clone(), staged.key.clone());
+    let read = |part, range| opener.read(part, range);
     Target::new("object").seed("staged", sealed.clone()).memory(256 << 10, 8).run(|input| {
         if let Some(header) = input.first_chunk::<HEADER_BYTES>().and_then(ObjectHeader::parse) {
             assert_eq!(header.encode(), input[..HEADER_BYTES]);

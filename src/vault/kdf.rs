@@ -40,6 +40,8 @@ impl KdfParams {
     /// argon2id of `secret`; [`Error::Io`] of the kind `OutOfMemory` where there is not enough memory for it. The working memory is ours, so that it can be wiped: its last block is as good as the
     /// key.
     pub(crate) fn derive(self, secret: &[u8], salt: &[u8; 32]) -> Result<Key, Error> {
+        #[cfg(test)]
+        DERIVED.set(DERIVED.get() + 1);
         let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(32))
             .map_err(|_| Error::KdfOutOfRange)?;
         let mut memory = Wiped::new(params.block_count())?;
@@ -49,6 +51,12 @@ impl KdfParams {
             .map_err(|_| Error::KdfOutOfRange)?;
         Ok(key)
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How often this thread has derived a key.
+    pub(crate) static DERIVED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
 
 const MEMORY_KIB_MIN: u32 = 19 * 1024; // OWASP's floor

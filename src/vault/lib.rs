@@ -51,10 +51,11 @@ pub use item::{
 pub use kdf::KdfParams;
 pub use lock::Holder;
 pub use log::{Public, State};
-pub use object::{NewObject, SUFFIX, Sealer, Staged};
+pub use object::{NewObject, Opener, SUFFIX, Sealer, Staged};
 pub use open::{AuditorView, Locked, Unlocked};
 pub use random::{OsRandom, Random};
 pub use roll::{Erasure, Rolled};
 pub use secret::{PASSPHRASE_CHARS_MIN, RecoveryCode, Secret};
+pub use slot::Slots;
 pub use vault::{DamagedCopy, Notice, Receipt, RemainingKey, Vault};
-pub use verify::VerifyReport;
+pub use verify::{Verification, VerifyReport};

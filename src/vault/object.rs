@@ -154,49 +154,86 @@ impl Sealer {
     }
 }
 
-/// Opens `bytes` bytes from `from` of a section, or all of it.
-pub(crate) fn read(
-    outputs: &Folder,
+/// Opens one object, beside the open vault: it has the object's key and none of the vault's. What it opens may have been
+/// erased, and the vault locked, since it was made: whoever hands the bytes on asks the vault again.
+pub struct Opener {
+    outputs: Folder,
     vault_id: VaultId,
-    entry: &Entry,
-    key: &Key,
-    part: Part,
-    range: Option<(u64, u64)>,
-) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let id = entry.id;
-    let damaged = |why| Error::ObjectDamaged { id, why };
-    let (file, size) = open(outputs, entry)?;
-    let want = header_of(vault_id, entry);
-    let mut header = [0; HEADER_BYTES];
-    if size < HEADER_BYTES as u64 {
-        return Err(damaged(Damage::Length));
+    entry: Entry,
+    key: Key,
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opener").field("id", &self.entry.id).finish_non_exhaustive()
     }
-    file.read_exact_at(&mut header, 0).map_err(Error::io("reading a sealed file"))?;
-    if header != want.encode() {
-        return Err(damaged(Damage::Header));
+}
+
+impl Opener {
+    pub(crate) fn new(outputs: Folder, vault_id: VaultId, entry: Entry, key: Key) -> Self {
+        Self { outputs, vault_id, entry, key }
     }
-    let [preview, content] = want.sections;
-    if size != HEADER_BYTES as u64 + preview + content {
-        return Err(damaged(Damage::Length));
+
+    /// The object's id.
+    pub fn id(&self) -> ObjectId {
+        self.entry.id
     }
-    let (at, size, total) = match part {
-        Part::Preview => (HEADER_BYTES as u64, preview, entry.preview_bytes),
-        Part::Content => (HEADER_BYTES as u64 + preview, content, entry.content_bytes),
-    };
-    let (from, bytes) = range.unwrap_or((0, total));
-    if from.checked_add(bytes).is_none_or(|until| until > total) {
-        return Err(Error::Range { content_bytes: total });
+
+    /// Opens the whole content.
+    pub fn content(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.read(Part::Content, None)
     }
-    let number = part as u8;
-    let context: [&[u8]; 3] = [b"lp1/object", &header, &[number]];
-    cobblestone::open_range(key, &context, &Section { file, at, size }, from, bytes).map_err(
-        |why| match why {
-            Broken::Length => damaged(Damage::Length),
-            Broken::Commitment => damaged(Damage::Commitment { section: number }),
-            Broken::Chunk(chunk) => damaged(Damage::Chunk { section: number, chunk }),
-            Broken::Io(error) => Error::io("reading a sealed file")(error),
-        },
-    )
+
+    /// Opens the preview; empty if the object was put without one.
+    pub fn preview(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.read(Part::Preview, None)
+    }
+
+    /// Opens both and keeps neither: the plaintext bytes of both.
+    pub fn check(&self) -> Result<u64, Error> {
+        drop(self.preview()?);
+        drop(self.content()?);
+        Ok(self.entry.preview_bytes + self.entry.content_bytes)
+    }
+
+    /// Opens `bytes` bytes from `from` of a section, or all of it.
+    pub(crate) fn read(&self, part: Part, range: Option<(u64, u64)>) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let Self { outputs, vault_id, entry, key } = self;
+        let id = entry.id;
+        let damaged = |why| Error::ObjectDamaged { id, why };
+        let (file, size) = open(outputs, entry)?;
+        let want = header_of(*vault_id, entry);
+        let mut header = [0; HEADER_BYTES];
+        if size < HEADER_BYTES as u64 {
+            return Err(damaged(Damage::Length));
+        }
+        file.read_exact_at(&mut header, 0).map_err(Error::io("reading a sealed file"))?;
+        if header != want.encode() {
+            return Err(damaged(Damage::Header));
+        }
+        let [preview, content] = want.sections;
+        if size != HEADER_BYTES as u64 + preview + content {
+            return Err(damaged(Damage::Length));
+        }
+        let (at, size, total) = match part {
+            Part::Preview => (HEADER_BYTES as u64, preview, entry.preview_bytes),
+            Part::Content => (HEADER_BYTES as u64 + preview, content, entry.content_bytes),
+        };
+        let (from, bytes) = range.unwrap_or((0, total));
+        if from.checked_add(bytes).is_none_or(|until| until > total) {
+            return Err(Error::Range { content_bytes: total });
+        }
+        let number = part as u8;
+        let context: [&[u8]; 3] = [b"lp1/object", &header, &[number]];
+        cobblestone::open_range(key, &context, &Section { file, at, size }, from, bytes).map_err(|why| {
+            match why {
+                Broken::Length => damaged(Damage::Length),
+                Broken::Commitment => damaged(Damage::Commitment { section: number }),
+                Broken::Chunk(chunk) => damaged(Damage::Chunk { section: number, chunk }),
+                Broken::Io(error) => Error::io("reading a sealed file")(error),
+            }
+        })
+    }
 }
 
 /// The object that a file's header names, if it is an object file of this vault.

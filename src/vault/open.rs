@@ -8,12 +8,13 @@ use crate::format::{Header, SlotInfo};
 use crate::home::{Home, MAIN, MIRROR, Paths};
 use crate::log::{self, Chain, Log, Public};
 use crate::vault::{DamagedCopy, Vault};
-use crate::{Error, Secret, keys, slot};
+use crate::{Error, Secret, Slots, keys, slot};
 
 /// A vault that this process holds and nobody has unlocked.
 pub struct Locked {
     home: Home,
     public: Public,
+    slots: Slots,
 }
 
 impl fmt::Debug for Locked {
@@ -46,6 +47,7 @@ impl Unlocked {
 pub struct AuditorView {
     home: Home,
     public: Public,
+    slots: Slots,
     slot: SlotInfo,
 }
 
@@ -68,7 +70,7 @@ impl AuditorView {
 
     /// Ends the view and keeps the lock.
     pub fn lock(self) -> Locked {
-        Locked { home: self.home, public: self.public }
+        Locked { home: self.home, public: self.public, slots: self.slots }
     }
 }
 
@@ -87,15 +89,20 @@ impl Locked {
         let read = |name| {
             let file = home.read(name)?;
             let header = Header::parse(&file)?;
-            Chain::walk(&header, &file).map(|chain| Public::of(&header, &chain))
+            Chain::walk(&header, &file).map(|chain| (Public::of(&header, &chain), Slots::of(&header)))
         };
-        let public = read(MAIN).or_else(|error| read(MIRROR).map_err(|_| error))?;
-        Ok(Self { home, public })
+        let (public, slots) = read(MAIN).or_else(|error| read(MIRROR).map_err(|_| error))?;
+        Ok(Self { home, public, slots })
     }
 
     /// The public part, not authenticated.
     pub fn public(&self) -> &Public {
         &self.public
+    }
+
+    /// What a secret can be made ready for before [`Locked::unlock`], not authenticated.
+    pub fn slots(&self) -> Slots {
+        self.slots.clone()
     }
 
     /// Tells other processes where this one can be reached; see [`Paths::holder`].
@@ -129,7 +136,7 @@ impl Locked {
             Ok(Loaded { opened: Opened::Auditor(public, name), slot, file, .. }) => {
                 // Best effort: an auditor's state goes on record too.
                 let _ = self.home.renew(name, &file);
-                Ok(Unlocked::Auditor(AuditorView { home: self.home, public, slot }))
+                Ok(Unlocked::Auditor(AuditorView { home: self.home, public, slots: self.slots, slot }))
             }
             Err(error) => Err((Box::new(self), error)),
         }
@@ -139,8 +146,8 @@ impl Locked {
 impl Vault {
     /// Forgets all keys and entries and keeps the lock. Reads nothing, so nothing keeps the keys.
     pub fn lock(self) -> Locked {
-        let public = self.public();
-        Locked { home: self.home, public }
+        let (public, slots) = (self.public(), self.slots());
+        Locked { home: self.home, public, slots }
     }
 }
 

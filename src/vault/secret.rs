@@ -1,14 +1,16 @@
 //! What a person types: a passphrase or the recovery code.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::Error;
+use crate::cobblestone::Key;
 use crate::format::SlotKind;
 use crate::random::{self, Random};
+use crate::{Error, KdfParams};
 
 /// Characters that a new passphrase has at least.
 pub const PASSPHRASE_CHARS_MIN: usize = 12;
@@ -37,7 +39,16 @@ const OBVIOUS: [&str; 16] = [
 /// A typed secret. Wiped when dropped, never printed.
 pub struct Secret {
     pub(crate) kind: SlotKind,
-    pub(crate) bytes: Zeroizing<Vec<u8>>,
+    bytes: Zeroizing<Vec<u8>>,
+    /// What was derived from it already, wiped with it: deriving takes long on purpose, so it is done once, and before
+    /// something is held that others wait for.
+    keys: Mutex<Vec<Derived>>,
+}
+
+struct Derived {
+    kdf: KdfParams,
+    salt: [u8; 32],
+    key: Arc<Key>,
 }
 
 impl Secret {
@@ -54,7 +65,28 @@ impl Secret {
         let mut utf8 = [0; 4];
         text.nfc().for_each(|c| bytes.extend_from_slice(c.encode_utf8(&mut utf8).as_bytes()));
         utf8.zeroize();
-        Ok(Self { kind: SlotKind::Passphrase, bytes })
+        Ok(Self::new(SlotKind::Passphrase, bytes))
+    }
+
+    fn new(kind: SlotKind, bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self { kind, bytes, keys: Mutex::default() }
+    }
+
+    /// argon2id of it, at once if it was derived before.
+    pub(crate) fn key(&self, kdf: KdfParams, salt: &[u8; 32]) -> Result<Arc<Key>, Error> {
+        let is_it = |derived: &&Derived| derived.kdf == kdf && derived.salt == *salt;
+        let known = self.keys().iter().find(is_it).map(|derived| Arc::clone(&derived.key));
+        if let Some(key) = known {
+            return Ok(key);
+        }
+        let key = Arc::new(kdf.derive(&self.bytes, salt)?);
+        self.keys().push(Derived { kdf, salt: *salt, key: Arc::clone(&key) });
+        Ok(key)
+    }
+
+    fn keys(&self) -> MutexGuard<'_, Vec<Derived>> {
+        // They are only added: the list makes sense at any moment.
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A recovery code as it was typed: case, spaces and hyphens do not matter, `O` is `0`, `I` and `L` are `1`.
@@ -129,7 +161,7 @@ impl RecoveryCode {
 
     /// The secret that opens the recovery slot.
     pub fn secret(&self) -> Secret {
-        Secret { kind: SlotKind::Recovery, bytes: Zeroizing::new(self.0.to_vec()) }
+        Secret::new(SlotKind::Recovery, Zeroizing::new(self.0.to_vec()))
     }
 
     fn parse(text: &str) -> Result<Self, Error> {

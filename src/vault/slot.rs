@@ -5,7 +5,7 @@
 //! proves that the public part was written by somebody who had the vault open.
 
 use crate::cobblestone::{self, Broken, Key};
-use crate::format::{RawSlot, Role, SEALED_KEY_BYTES, SlotId, SlotInfo, VaultId};
+use crate::format::{Header, RawSlot, Role, SEALED_KEY_BYTES, SlotId, SlotInfo, VaultId};
 use crate::random::{self, Random};
 use crate::{Error, KdfParams, Secret};
 
@@ -31,7 +31,7 @@ impl OpenSlot {
             raw: RawSlot { info, kdf, salt, sealed_secret, sealed_key },
             secret: random::key(random)?,
         };
-        let typed_key = kdf.derive(&typed.bytes, &salt)?;
+        let typed_key = typed.key(kdf, &salt)?;
         let context: [&[u8]; 3] = [b"lp1/slot/secret", &vault_id.0, &slot.raw.head()];
         slot.raw.sealed_secret = seal_key(&typed_key, &context, &slot.secret, random)?;
         Ok(slot)
@@ -58,7 +58,7 @@ impl RawSlot {
         if typed.kind != self.info.kind {
             return Ok(None);
         }
-        let typed_key = self.kdf.derive(&typed.bytes, &self.salt)?;
+        let typed_key = typed.key(self.kdf, &self.salt)?;
         let context: [&[u8]; 3] = [b"lp1/slot/secret", &vault_id.0, &self.head()];
         match open_key(&typed_key, &context, &self.sealed_secret) {
             Ok(secret) => Ok(Some(secret)),
@@ -71,6 +71,32 @@ impl RawSlot {
     pub(crate) fn key(&self, vault_id: VaultId, secret: &Key) -> Result<Key, Error> {
         let context: [&[u8]; 3] = [key_context(self.info.role), &vault_id.0, &self.head()];
         open_key(secret, &context, &self.sealed_key).map_err(|_| Error::HeaderTampered)
+    }
+}
+
+/// What anybody can read of the slots of a vault. A secret can be made ready for them beside the vault, since that takes
+/// long.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Slots {
+    vault_id: VaultId,
+    slots: Vec<RawSlot>,
+}
+
+impl Slots {
+    pub(crate) fn of(header: &Header) -> Self {
+        Self { vault_id: header.vault_id, slots: header.slots.clone() }
+    }
+
+    /// Derives the keys that show whether `typed` opens one of these slots. [`crate::Locked::unlock`] and
+    /// [`crate::Vault::authenticate`] use them; what they say stays theirs to say.
+    ///
+    /// # Errors
+    /// [`Error::Io`] of the kind `OutOfMemory` where there is not enough memory for it.
+    pub fn derive(&self, typed: &Secret) -> Result<(), Error> {
+        match find(&self.slots, self.vault_id, typed) {
+            Err(error @ Error::Io { .. }) => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 

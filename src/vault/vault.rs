@@ -13,9 +13,9 @@ use crate::format::{Header, ObjectId, SlotInfo, VaultId};
 use crate::home::{Home, MIRROR, RESERVE};
 use crate::item::{Entry, ITEM_BYTES_MAX, Item, Tombstone};
 use crate::log::{Chain, Index, Log, Public, State};
-use crate::object::{self, NewObject, Part, Sealer, Staged};
+use crate::object::{self, NewObject, Opener, Part, Sealer, Staged};
 use crate::random::Random;
-use crate::{Error, Secret, disk, slot};
+use crate::{Error, Secret, Slots, disk, slot};
 
 /// What a committed object is known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,6 +205,11 @@ impl Vault {
         slot::find(&self.header.slots, self.vault_id(), typed).map(|(slot, _)| slot.info)
     }
 
+    /// What a secret can be made ready for before [`Vault::authenticate`].
+    pub fn slots(&self) -> Slots {
+        Slots::of(&self.header)
+    }
+
     /// [`Vault::stage`] and [`Vault::commit`] in one.
     pub fn put(&mut self, new: &NewObject<'_>, random: &mut dyn Random) -> Result<Receipt, Error> {
         let staged = self.stage(new, random)?;
@@ -277,17 +282,24 @@ impl Vault {
 
     /// Opens the whole content.
     pub fn open_content(&self, id: ObjectId) -> Result<Zeroizing<Vec<u8>>, Error> {
-        self.read(id, Part::Content, None)
+        self.opener(id)?.content()
     }
 
     /// Opens the preview; empty if the object was put without one.
     pub fn open_preview(&self, id: ObjectId) -> Result<Zeroizing<Vec<u8>>, Error> {
-        self.read(id, Part::Preview, None)
+        self.opener(id)?.preview()
     }
 
     /// Opens `bytes` bytes of the content from `from`, reading only the chunks that hold them.
     pub fn open_range(&self, id: ObjectId, from: u64, bytes: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
-        self.read(id, Part::Content, Some((from, bytes)))
+        self.opener(id)?.read(Part::Content, Some((from, bytes)))
+    }
+
+    /// Takes the key of one object. What is opened with it needs the vault no more.
+    pub fn opener(&self, id: ObjectId) -> Result<Opener, Error> {
+        let entry = self.get(id)?;
+        let key = self.data_key(entry)?;
+        Ok(Opener::new(self.outputs_folder()?, self.vault_id(), entry.clone(), key))
     }
 
     /// Objects whose sealed file is gone from the outputs folder. Their keys still exist until they are erased.
@@ -327,13 +339,7 @@ impl Vault {
         self.home.state.path(self.name)
     }
 
-    fn read(&self, id: ObjectId, part: Part, range: Option<(u64, u64)>) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let entry = self.get(id)?;
-        let key = self.data_key(entry)?;
-        object::read(&self.outputs_folder()?, self.vault_id(), entry, &key, part, range)
-    }
-
-    pub(crate) fn data_key(&self, wanted: &Entry) -> Result<Key, Error> {
+    fn data_key(&self, wanted: &Entry) -> Result<Key, Error> {
         let found = self.items(wanted.page)?.into_iter().find_map(|item| match item {
             Item::Put { entry, key } if entry.id == wanted.id => Some(key),
             _ => None,

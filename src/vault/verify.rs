@@ -6,7 +6,7 @@ use crate::disk::Folder;
 use crate::format::ObjectId;
 use crate::home::{MAIN, MIRROR};
 use crate::log::{self, State};
-use crate::object::{self, PART_SUFFIX, Part, SUFFIX};
+use crate::object::{self, Opener, PART_SUFFIX, SUFFIX};
 use crate::vault::{Notice, Vault};
 
 /// What a full check found.
@@ -44,10 +44,46 @@ impl VerifyReport {
     }
 }
 
+/// A full check that goes on, object by object.
+#[derive(Debug)]
+pub struct Verification {
+    report: VerifyReport,
+    /// What is still to be opened, the oldest last.
+    left: Vec<ObjectId>,
+}
+
+impl Verification {
+    /// Takes note of what [`Opener::check`] said.
+    pub fn add(&mut self, id: ObjectId, checked: Result<u64, Error>) {
+        let report = &mut self.report;
+        match checked {
+            Ok(bytes) => {
+                report.sound += 1;
+                report.bytes += bytes;
+            }
+            Err(Error::ObjectMissing(id)) => report.missing.push(id),
+            Err(Error::ObjectForbidden(id)) => report.forbidden.push(id),
+            Err(error) => report.damaged.push((id, error)),
+        }
+    }
+}
+
 impl Vault {
     /// Reads the vault file again from disk and opens both sections of every object. Errors of single objects are in the
     /// report; an error here means that the vault file itself cannot be read or is not the one that was opened.
     pub fn verify(&self) -> Result<VerifyReport, Error> {
+        let mut verification = self.begin_verification()?;
+        while let Some(opener) = self.next_to_verify(&mut verification)? {
+            verification.add(opener.id(), opener.check());
+        }
+        self.end_verification(verification)
+    }
+
+    /// Reads the vault file again from disk: the begin of a check whose objects are opened beside the vault.
+    ///
+    /// # Errors
+    /// The vault file cannot be read or is not the one that was opened.
+    pub fn begin_verification(&self) -> Result<Verification, Error> {
         let file = self.home.read(self.name)?;
         if file.get(..self.header.sealed_size()) != Some(&self.header.encode()[..]) {
             return Err(Error::HeaderTampered);
@@ -57,7 +93,7 @@ impl Vault {
             return Err(Error::LogDamaged { record: chain.state().seq });
         }
         let other = self.home.read(if self.name == MAIN { MIRROR } else { MAIN });
-        let mut report = VerifyReport {
+        let report = VerifyReport {
             state: chain.state(),
             sound: 0,
             bytes: 0,
@@ -70,22 +106,35 @@ impl Vault {
             grade: self.grade(),
             notices: self.notices(),
         };
-        let outputs = self.outputs_folder()?;
-        for entry in self.list() {
-            let key = self.data_key(entry)?;
-            let open = |part| object::read(&outputs, self.vault_id(), entry, &key, part, None);
-            match open(Part::Preview).and_then(|_| open(Part::Content)) {
-                Ok(_) => {
-                    report.sound += 1;
-                    report.bytes += entry.preview_bytes + entry.content_bytes;
-                }
-                Err(Error::ObjectMissing(id)) => report.missing.push(id),
-                Err(Error::ObjectForbidden(id)) => report.forbidden.push(id),
-                Err(error) => report.damaged.push((entry.id, error)),
+        Ok(Verification { report, left: self.list().rev().map(|entry| entry.id).collect() })
+    }
+
+    /// The next object to check; one that was erased since the begin is none.
+    ///
+    /// # Errors
+    /// What the vault file or the outputs folder as a whole says.
+    pub fn next_to_verify(&self, verification: &mut Verification) -> Result<Option<Opener>, Error> {
+        while let Some(id) = verification.left.pop() {
+            if self.index.get(id).is_some() {
+                return self.opener(id).map(Some);
             }
         }
-        self.look_for_orphans(&outputs, &mut report)?;
-        Ok(report)
+        Ok(None)
+    }
+
+    /// Looks for files that belong to no object, and ends the check.
+    ///
+    /// # Errors
+    /// What the outputs folder as a whole says.
+    pub fn end_verification(&self, mut verification: Verification) -> Result<VerifyReport, Error> {
+        let Verification { report, .. } = &mut verification;
+        self.look_for_orphans(&self.outputs_folder()?, report)?;
+        // What was erased meanwhile is not to be found, as it should be.
+        let is_there = |id: &ObjectId| self.index.get(*id).is_some();
+        report.missing.retain(is_there);
+        report.forbidden.retain(is_there);
+        report.damaged.retain(|(id, _)| is_there(id));
+        Ok(verification.report)
     }
 
     fn look_for_orphans(&self, outputs: &Folder, report: &mut VerifyReport) -> Result<(), Error> {

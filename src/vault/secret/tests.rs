@@ -1,5 +1,6 @@
 use super::*;
-use crate::OsRandom;
+use crate::kdf::DERIVED;
+use crate::{OsRandom, Paths, Role, Unlocked, Vault};
 
 #[test]
 fn recovery_code_forgives_style_and_catches_typing_errors() {
@@ -69,4 +70,45 @@ fn secrets_are_not_printed() {
     assert_eq!(format!("{secret:?}"), "Secret(..)");
     let code = RecoveryCode::new(&mut OsRandom).expect("random");
     assert_eq!(format!("{code:?}"), "RecoveryCode(..)");
+}
+
+/// How many keys are derived by some work.
+fn derived(work: impl FnOnce()) -> u32 {
+    let before = DERIVED.get();
+    work();
+    DERIVED.get() - before
+}
+
+#[test]
+fn a_secret_that_was_made_ready_derives_nothing_more() {
+    let path = std::env::temp_dir().join(format!("vault-ready-{}", std::process::id()));
+    let paths = Paths { state: path.join("state"), outputs: path.join("outputs") };
+    let text = |text| Secret::passphrase(text).expect("text");
+    let (first, kdf) = (text("a test passphrase"), KdfParams::FLOOR);
+    let (vault, _) = Vault::create(paths, &first, Role::Admin, kdf, &mut OsRandom).expect("a new vault");
+    let locked = vault.lock();
+
+    // A wrong one is made ready as well, and is found to be wrong where it always was.
+    let wrong = text("another passphrase");
+    assert_eq!(derived(|| locked.slots().derive(&wrong).expect("memory")), 1);
+    let before = DERIVED.get();
+    let Err((locked, Error::WrongSecret)) = locked.unlock(&wrong, |_| true) else { panic!("it opened") };
+    assert_eq!(DERIVED.get(), before);
+
+    let typed = text("a test passphrase");
+    assert_eq!(derived(|| locked.slots().derive(&typed).expect("memory")), 1);
+    let before = DERIVED.get();
+    let Ok(Unlocked::Vault(mut vault, _)) = locked.unlock(&typed, |_| true) else { panic!("it stays shut") };
+    vault.authenticate(&typed).expect("it opens the same slot");
+    assert_eq!(DERIVED.get(), before);
+
+    // A roll for another reason asks for no other key; a new passphrase does, even if it is the same again.
+    let slots = vault.slots();
+    vault.replace_recovery(kdf, &mut OsRandom).expect("replaced");
+    assert!(vault.slots() != slots);
+    assert_eq!(derived(|| drop(vault.authenticate(&typed).expect("as before"))), 0);
+    vault.change_secret(&typed, &text("a test passphrase"), kdf, &mut OsRandom).expect("changed");
+    assert_eq!(derived(|| drop(vault.authenticate(&typed).expect("derived anew"))), 1);
+    drop(vault);
+    std::fs::remove_dir_all(path).expect("it was made here");
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use sha2::{Digest, Sha256};
 use vault::{Error, KdfParams, Locked, NewObject, Notice, ObjectId, OsRandom, Paths, Role, Unlocked, Vault};
 
-use super::{PASSPHRASE, Place, check_object, content_of, put, secret};
+use super::{PASSPHRASE, Place, check_object, content_of, preview_of, put, secret};
 
 const SIZES: [usize; 7] = [0, 1, 16_383, 16_384, 16_385, 32_768, 100_000];
 
@@ -96,6 +96,39 @@ fn a_staged_object_that_is_dropped_or_discarded_never_was() {
     let vault = place.unlock().expect("opens");
     assert!(vault.list().next().is_none());
     assert_eq!(vault.verify().expect("verifies").orphans, ["dropped.sealed"]);
+}
+
+#[test]
+fn an_opener_needs_the_vault_no_more_and_outlives_no_erasure() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    let ids = ["a", "b"].map(|name| put(&mut vault, name, 100_000));
+    let openers = ids.map(|id| vault.opener(id).expect("it is there"));
+    vault.erase(&ids[1..], 1, 5, &mut OsRandom).expect("erased");
+    assert!(matches!(vault.opener(ids[1]), Err(Error::Erased(_))));
+    drop(vault.lock());
+    assert_eq!(&openers[0].content().expect("content")[..], content_of("a", 100_000));
+    assert_eq!(&openers[0].preview().expect("preview")[..], preview_of("a"));
+    assert!(matches!(openers[1].content(), Err(Error::ObjectMissing(_))));
+}
+
+#[test]
+fn a_check_goes_on_while_objects_come_and_go() {
+    let place = Place::new();
+    let (mut vault, _) = place.create();
+    let ids = ["a", "b", "c"].map(|name| put(&mut vault, name, 100));
+    let mut check = vault.begin_verification().expect("begun");
+    let first = vault.next_to_verify(&mut check).expect("a folder").expect("one");
+    put(&mut vault, "d", 100);
+    vault.erase(&ids[..2], 1, 5, &mut OsRandom).expect("erased");
+    check.add(first.id(), first.check());
+    let third = vault.next_to_verify(&mut check).expect("a folder").expect("one");
+    assert_eq!(third.id(), ids[2]);
+    check.add(third.id(), third.check());
+    assert!(vault.next_to_verify(&mut check).expect("a folder").is_none());
+    let report = vault.end_verification(check).expect("ended");
+    assert!(report.is_sound() && report.orphans.is_empty(), "{report:?}");
+    assert_eq!(report.sound, 1);
 }
 
 #[test]
