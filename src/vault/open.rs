@@ -30,7 +30,7 @@ pub enum Unlocked {
     /// An operator's or admin's slot, or the recovery code.
     Vault(Box<Vault>, SlotInfo),
     /// An auditor's slot: no key of any object is in memory.
-    Auditor(AuditorView),
+    Auditor(Box<AuditorView>),
 }
 
 impl Unlocked {
@@ -136,7 +136,12 @@ impl Locked {
             Ok(Loaded { opened: Opened::Auditor(public, name), slot, file, .. }) => {
                 // Best effort: an auditor's state goes on record too.
                 let _ = self.home.renew(name, &file);
-                Ok(Unlocked::Auditor(AuditorView { home: self.home, public, slots: self.slots, slot }))
+                Ok(Unlocked::Auditor(Box::new(AuditorView {
+                    home: self.home,
+                    public,
+                    slots: self.slots,
+                    slot,
+                })))
             }
             Err(error) => Err((Box::new(self), error)),
         }

@@ -182,7 +182,7 @@ impl Vault {
     pub fn slot_to_change(&self, proven: SlotInfo) -> Result<SlotInfo, Error> {
         let opens = |info: &SlotInfo| info.kind == SlotKind::Passphrase && info.role.opens_objects();
         match proven.kind {
-            SlotKind::Recovery => self.slots().find(opens).ok_or(Error::LastSlot),
+            SlotKind::Recovery => self.slot_infos().find(opens).ok_or(Error::LastSlot),
             SlotKind::Passphrase => Ok(proven),
         }
     }
@@ -192,7 +192,7 @@ impl Vault {
     /// # Errors
     /// [`Error::SlotsFull`] or [`Error::SlotNumbersSpent`].
     pub fn recovery_slot(&self) -> Result<SlotId, Error> {
-        let old = self.slots().find(|info| info.kind == SlotKind::Recovery);
+        let old = self.slot_infos().find(|info| info.kind == SlotKind::Recovery);
         old.map_or_else(|| self.free_slot(), |info| Ok(info.id))
     }
 
@@ -229,9 +229,9 @@ impl Vault {
     /// Removes a slot: its secret opens neither this vault file nor an older copy. The last passphrase that opens objects
     /// stays. Somebody who had the vault open may have read the other slots' secrets; those need new passphrases too.
     pub fn remove_slot(&mut self, id: SlotId, random: &mut dyn Random) -> Result<Rolled, Error> {
-        self.slots().find(|info| info.id == id).ok_or(Error::UnknownSlot(id))?;
+        self.slot_infos().find(|info| info.id == id).ok_or(Error::UnknownSlot(id))?;
         let opens = |info: &SlotInfo| info.kind == SlotKind::Passphrase && info.role.opens_objects();
-        if !self.slots().any(|info| info.id != id && opens(&info)) {
+        if !self.slot_infos().any(|info| info.id != id && opens(&info)) {
             return Err(Error::LastSlot);
         }
         self.roll_slots(id, None, random)
@@ -243,7 +243,7 @@ impl Vault {
             .unwrap_or(Grade::KeepsHistory("a file system that could not be examined"))
     }
 
-    fn slots(&self) -> impl Iterator<Item = SlotInfo> {
+    fn slot_infos(&self) -> impl Iterator<Item = SlotInfo> {
         self.header.slots.iter().map(|slot| slot.info)
     }
 
