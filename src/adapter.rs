@@ -2,7 +2,7 @@
 
 use crate::boot::memory::Memory;
 use crate::output::Output;
-use diffusion::{Drawing, Error, LoadProgress, ModelFolder, Pipeline, Place, Tokens};
+use diffusion::{DeviceName, Drawing, Error, LoadProgress, ModelFolder, Pipeline, Tokens};
 use engine::{
     Cause, Check, Command, Device, Engine, Model, Pixels, Prepared, Progress, Recipe, Rule, Settings,
 };
@@ -47,7 +47,7 @@ impl Diffusion {
     /// What is wrong with the folder or the device, or that it does not fit in memory.
     pub fn load(
         folder: &ModelFolder,
-        place: Place,
+        place: DeviceName,
         memory: Arc<Memory>,
         out: &Output,
     ) -> Result<Self, Error> {
@@ -68,8 +68,8 @@ impl Diffusion {
             name,
             digest: pipeline.digest(),
             device: match place {
-                Place::Cpu => Device::Cpu,
-                Place::Cuda(_) => Device::Cuda,
+                DeviceName::Cpu => Device::Cpu,
+                DeviceName::Cuda(_) => Device::Cuda,
             },
             may_change: pipeline.weights_may_change(),
             side_px_default: pipeline.side_px_default(),

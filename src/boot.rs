@@ -16,10 +16,10 @@ use crate::terminal::Terminal;
 use audit::SystemClock;
 use audit::words::{StartRefusal, StopReason};
 use darkroom::{Darkroom, Posture, Queue, Start};
-use diffusion::{ModelFolder, Place};
-use folders::{Folders, Home};
+use diffusion::{DeviceName, ModelFolder};
+use folders::{FolderUse, Home};
 use memory::Memory;
-use policy::{Places, Plan, Policy};
+use policy::{Folders, Plan, Policy};
 use rustix::fs::{Access, access};
 use rustix::process::{Resource, getrlimit};
 use sandbox::{Clean, LoopbackListener, Report, Sandboxed, State};
@@ -34,7 +34,7 @@ use vault::KdfParams;
 #[derive(Default)]
 pub struct Wants<'a> {
     /// What becomes of the folders of vault and log.
-    pub folders: Folders,
+    pub folders: FolderUse,
     /// Folder of a checkpoint.
     pub model: Option<&'a Path>,
     /// File or folder that plain copies go to.
@@ -54,7 +54,7 @@ pub struct Booted {
     /// What they were made from.
     pub plan: Plan,
     /// The folders, as real paths.
-    pub places: Places,
+    pub places: Folders,
     /// The socket, if one was wanted.
     pub listener: Option<LoopbackListener>,
     /// The kernel's table of sockets, `/proc/net/tcp`, of the network that the socket is in.
@@ -74,7 +74,7 @@ pub struct Booted {
 #[must_use]
 pub struct Fenced {
     booted: Booted,
-    folders: Folders,
+    folders: FolderUse,
     /// Why the start must be refused although the fences are up.
     refusal: Option<Failure>,
 }
@@ -124,8 +124,8 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     let vault = folders.state(&home.vault)?;
     let paths = vault::Paths { state: vault.clone(), outputs: outputs.clone() };
     // Where there is a vault, its pictures lie somewhere: an empty folder made here would hide that their disk is absent.
-    let of_pictures = if paths.vault_exists() { Folders::Used } else { folders };
-    let places = Places {
+    let of_pictures = if paths.vault_exists() { FolderUse::Used } else { folders };
+    let places = Folders {
         vault,
         audit: folders.state(&home.audit)?,
         outputs: of_pictures.place(&outputs)?,
@@ -182,12 +182,12 @@ impl Fenced {
         let Self { booted, folders, refusal } = self;
         let paths =
             vault::Paths { state: booted.places.vault.clone(), outputs: booted.places.outputs.clone() };
-        if folders != Folders::Made && !paths.vault_exists() {
+        if folders != FolderUse::Made && !paths.vault_exists() {
             let what = "make one with: lightproof vault init, or say where it is with --home";
             let none = format!("there is no vault in {}; {what}", booted.places.vault.display());
             return Err(refusal.unwrap_or_else(|| Failure::new(Code::Locked, none)));
         }
-        let places = darkroom::Places {
+        let places = darkroom::Folders {
             vault: paths.state,
             audit: booted.places.audit.clone(),
             outputs: paths.outputs,
@@ -235,7 +235,7 @@ impl Booted {
     ///
     /// # Errors
     /// What is wrong with the folder or the device.
-    pub fn engine(&self, darkroom: &Darkroom, place: Place, out: &Output) -> Result<Diffusion, Failure> {
+    pub fn engine(&self, darkroom: &Darkroom, place: DeviceName, out: &Output) -> Result<Diffusion, Failure> {
         let folder = match &self.places.model {
             Some(path) => ModelFolder::open(path),
             None => Ok(diffusion::demo::folder()),

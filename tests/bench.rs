@@ -16,7 +16,7 @@ mod http;
 mod served;
 
 use audit::{Event, Log, SystemClock};
-use diffusion::{Pipeline, Place, Recipe, demo, noise};
+use diffusion::{DeviceName, Pipeline, Recipe, demo, noise};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -32,7 +32,7 @@ fn main() {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     println!("demo model, 128x128, 8 steps, f32, {threads} threads, medians of {ROUNDS}");
     let started = Instant::now();
-    let pipeline = Pipeline::load(&demo::folder(), Place::Cpu).unwrap();
+    let pipeline = Pipeline::load(&demo::folder(), DeviceName::Cpu).unwrap();
     row("load the model", started.elapsed().as_secs_f64());
     let png = pictures(&pipeline, threads);
     parts(&pipeline);

@@ -1,7 +1,7 @@
 //! An event with its circumstances: who, about what, for which job, and how it ended.
 
 use crate::event::{Event, schema};
-use crate::token::{Actor, Job, Object};
+use crate::token::{Actor, JobId, Object};
 use crate::words::Outcome;
 
 /// One event with its circumstances: what [`crate::Log::append`] takes.
@@ -14,7 +14,7 @@ pub struct Entry {
     /// Which object it concerns.
     pub object: Option<Object>,
     /// Which job it belongs to.
-    pub job: Option<Job>,
+    pub job: Option<JobId>,
     /// How it ended.
     pub outcome: Outcome,
 }
@@ -73,7 +73,7 @@ impl Entry {
     }
 
     /// The same, belonging to `job`.
-    pub fn job(self, job: Job) -> Self {
+    pub fn job(self, job: JobId) -> Self {
         Self { job: Some(job), ..self }
     }
 

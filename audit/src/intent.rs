@@ -1,7 +1,7 @@
 //! Requests without an outcome: what a crash leaves, and what the next start has to look into.
 
 use crate::record::Record;
-use crate::token::{Actor, Digest, Job, Object, id_bytes, unhex};
+use crate::token::{Actor, Digest, JobId, Object, id_bytes, unhex};
 use crate::words::{IntentKind, Proof};
 
 /// A request that is on record without its outcome.
@@ -11,7 +11,7 @@ pub struct OpenIntent {
     /// Which request.
     pub kind: IntentKind,
     /// Its job; `recovery.reconciled` of the same job closes it.
-    pub job: Job,
+    pub job: JobId,
     /// The record of the request.
     pub seq: u64,
     /// When, in milliseconds since 1970.
@@ -79,7 +79,7 @@ impl Intents {
             "vault.key_wiped" => (self.0.key_remains, self.0.key_unused) = (None, None),
             _ => {}
         }
-        let Some(job) = record.job.and_then(|text| id_bytes(text.strip_prefix("j:")?)).map(Job) else {
+        let Some(job) = record.job.and_then(|text| id_bytes(text.strip_prefix("j:")?)).map(JobId) else {
             return;
         };
         let vault = self.0.vault;
@@ -146,11 +146,11 @@ impl Intents {
         self.0.open_intents
     }
 
-    fn of(&mut self, job: Job, kind: IntentKind) -> impl Iterator<Item = &mut OpenIntent> {
+    fn of(&mut self, job: JobId, kind: IntentKind) -> impl Iterator<Item = &mut OpenIntent> {
         self.0.open_intents.iter_mut().filter(move |intent| intent.job == job && intent.kind == kind)
     }
 
-    fn count(&mut self, job: Job, kind: IntentKind, seen: Option<Object>) {
+    fn count(&mut self, job: JobId, kind: IntentKind, seen: Option<Object>) {
         for intent in self.of(job, kind) {
             intent.objects_done += 1;
             intent.objects_seen.extend(seen);
@@ -161,7 +161,7 @@ impl Intents {
         self.0.open_intents.retain(|intent| !over(intent));
     }
 
-    fn close(&mut self, job: Job, kind: IntentKind) {
+    fn close(&mut self, job: JobId, kind: IntentKind) {
         self.0.open_intents.retain(|intent| intent.job != job || intent.kind != kind);
     }
 }

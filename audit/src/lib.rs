@@ -58,7 +58,7 @@ pub use paths::read_checkpoint;
 pub use report::{Cause, Doubt, Finding, Report, Subject};
 pub use stored::{Order, Records, Stored, Value, records};
 pub use tail::{tail, tail_json};
-pub use token::{Actor, Digest, Job, Kind, Object, PublicKey, actor, object};
+pub use token::{Actor, Digest, JobId, Kind, Object, PublicKey, actor, object};
 pub use verify::verify;
 pub use writer::{Mark, Receipt};
 

@@ -5,7 +5,7 @@ use crate::error::{Error, io_error};
 use crate::json;
 use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, files_below, read_limited};
 use crate::record::Record;
-use crate::token::{Actor, Digest, Job, Object, id_bytes, unhex};
+use crate::token::{Actor, Digest, JobId, Object, id_bytes, unhex};
 use crate::words::Outcome;
 use std::fmt;
 use std::ops::Range;
@@ -95,7 +95,7 @@ pub struct Stored {
     /// The object that it concerns.
     pub object: Option<Object>,
     /// The job that it belongs to.
-    pub job: Option<Job>,
+    pub job: Option<JobId>,
     /// How the act ended.
     pub outcome: Outcome,
     /// The fields of its type with their values, sorted by name.
@@ -165,7 +165,7 @@ impl Stored {
                 person => Actor::Person(id(person, "a:")?),
             },
             object: record.obj.map(|text| id(text, "o:").ok_or(())).transpose().ok()?.map(Object),
-            job: record.job.map(|text| id(text, "j:").ok_or(())).transpose().ok()?.map(Job),
+            job: record.job.map(|text| id(text, "j:").ok_or(())).transpose().ok()?.map(JobId),
             outcome: Outcome::parse(record.out)?,
             fields: fields.collect::<Option<_>>()?,
             line: String::from_utf8(line.to_vec()).ok()?,

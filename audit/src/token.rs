@@ -86,9 +86,9 @@ pub struct Object(pub [u8; 16]);
 
 /// Ties a request to its outcome. Random, and without any meaning outside the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Job(pub [u8; 16]);
+pub struct JobId(pub [u8; 16]);
 
-impl Job {
+impl JobId {
     /// A new random id.
     ///
     /// # Errors
@@ -138,7 +138,7 @@ impl std::fmt::Display for Object {
     }
 }
 
-impl std::fmt::Display for Job {
+impl std::fmt::Display for JobId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "j:{}", Base64UrlUnpadded::encode_string(&self.0))
     }

@@ -5,8 +5,8 @@
 //! `sandbox` crate turns a plan into kernel state.
 //!
 //! ```
-//! use policy::{Places, Policy};
-//! let places = Places {
+//! use policy::{Folders, Policy};
+//! let places = Folders {
 //!     config: "/etc/example".into(),
 //!     vault: "/var/lib/example/vault".into(),
 //!     audit: "/var/lib/example/audit".into(),
@@ -33,7 +33,7 @@ pub use calls::{CallGrant, Only};
 pub use error::Error;
 pub use limits::Limits;
 pub use listen::{ListenError, LoopbackAddr};
-pub use paths::{PathGrant, Places, Right};
+pub use paths::{Folders, PathGrant, Right};
 pub use plan::Plan;
 
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ pub const OVERLAY_BYTES_MAX: usize = 64 << 10;
 
 /// Reads base and overlay and resolves the result: `Policy::parse`, `Policy::tighten` and `Policy::plan` in
 /// one.
-pub fn plan(base: &str, overlay: Option<&str>, places: &Places) -> Result<Plan, Error> {
+pub fn plan(base: &str, overlay: Option<&str>, places: &Folders) -> Result<Plan, Error> {
     let policy = Policy::parse(base)?;
     match overlay {
         Some(text) => policy.tighten(text)?.plan(places),
@@ -90,7 +90,7 @@ impl Policy {
     }
 
     /// Resolves the placeholders. A grant whose place is `None` is left out.
-    pub fn plan(&self, places: &Places) -> Result<Plan, Error> {
+    pub fn plan(&self, places: &Folders) -> Result<Plan, Error> {
         plan::resolve(self, places)
     }
 

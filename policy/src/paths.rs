@@ -53,7 +53,7 @@ impl PathGrant {
 
 /// The folders of one run. Give real paths (absolute, links resolved): this crate looks at no disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Places {
+pub struct Folders {
     /// Folder of the overlay. No grant names it, and no grant may make it writable.
     pub config: PathBuf,
     /// Key file, anchor, lock.
@@ -70,7 +70,7 @@ pub struct Places {
     pub reference: Option<PathBuf>,
 }
 
-impl Places {
+impl Folders {
     /// The path that `at` stands for. `Ok(None)`: this run has no such place.
     pub(crate) fn resolve(&self, at: &str) -> Result<Option<PathBuf>, Error> {
         let place = match at {

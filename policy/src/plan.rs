@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::{
-    CallGrant, Erase, Error, KeepPrompts, Limits, LoopbackAddr, NetworkNamespace, PathGrant, Places, Policy,
+    CallGrant, Erase, Error, Folders, KeepPrompts, Limits, LoopbackAddr, NetworkNamespace, PathGrant, Policy,
     paths,
 };
 
@@ -92,7 +92,7 @@ impl Plan {
     }
 }
 
-pub(crate) fn resolve(policy: &Policy, places: &Places) -> Result<Plan, Error> {
+pub(crate) fn resolve(policy: &Policy, places: &Folders) -> Result<Plan, Error> {
     let mut resolved = BTreeMap::<PathBuf, PathGrant>::new();
     for (at, grant) in &policy.paths {
         let Some(path) = places.resolve(at)? else { continue };

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy takes for production code
 
 use fuzz::Target;
-use policy::{NetworkNamespace, Places, Plan, Policy};
+use policy::{Folders, NetworkNamespace, Plan, Policy};
 use std::path::Path;
 
 const OUTPUTS: &str = "/srv/pictures";
@@ -30,7 +30,7 @@ const WORDS: [&str; 20] = [
 ];
 
 fn plan(policy: &Policy, outputs: &Path) -> Option<Plan> {
-    let places = Places {
+    let places = Folders {
         config: "/etc/studio".into(),
         vault: "/var/lib/studio/vault".into(),
         audit: "/var/lib/studio/audit".into(),

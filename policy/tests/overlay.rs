@@ -1,10 +1,10 @@
 //! An overlay only tightens.
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests, which clippy takes for production code
 
-use policy::{BASELINE, Erase, NetworkNamespace, Places, Plan, Policy};
+use policy::{BASELINE, Erase, Folders, NetworkNamespace, Plan, Policy};
 
-fn places() -> Places {
-    Places {
+fn places() -> Folders {
+    Folders {
         config: "/etc/studio".into(),
         vault: "/var/lib/studio/vault".into(),
         audit: "/var/lib/studio/audit".into(),

@@ -1,11 +1,11 @@
 //! The built-in profile and what becomes of it.
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests, which clippy takes for production code
 
-use policy::{BASELINE, Error, Places, Policy, Right};
+use policy::{BASELINE, Error, Folders, Policy, Right};
 use std::path::Path;
 
-fn places() -> Places {
-    Places {
+fn places() -> Folders {
+    Folders {
         config: "/home/ann/.config/studio".into(),
         vault: "/home/ann/.local/state/studio/vault".into(),
         audit: "/home/ann/.local/state/studio/audit".into(),
@@ -99,7 +99,7 @@ fn the_embedded_model_needs_no_file_and_a_folder_is_only_read() {
     let policy = Policy::read(None).unwrap();
     let bare = policy.plan(&places()).unwrap();
     let model = Path::new("/srv/models/turbo");
-    let with = policy.plan(&Places { model: Some(model.into()), ..places() }).unwrap();
+    let with = policy.plan(&Folders { model: Some(model.into()), ..places() }).unwrap();
     assert_eq!(with.paths.len(), bare.paths.len() + 1);
     assert_eq!(with.paths[model].rights, [Right::Read].into());
 }
@@ -109,11 +109,11 @@ fn golden_values_are_only_read_and_nothing_else_makes_them_writable() {
     let policy = Policy::read(None).unwrap();
     let bare = policy.plan(&places()).unwrap();
     let golden = Path::new("/srv/golden");
-    let with = policy.plan(&Places { reference: Some(golden.into()), ..places() }).unwrap();
+    let with = policy.plan(&Folders { reference: Some(golden.into()), ..places() }).unwrap();
     assert_eq!(with.paths.len(), bare.paths.len() + 1);
     assert_eq!(with.paths[golden].rights, [Right::Read].into());
     for overlapping in ["/home/ann/workspace", "/home/ann/workspace/output_image/golden"] {
-        let error = policy.plan(&Places { reference: Some(overlapping.into()), ..places() }).unwrap_err();
+        let error = policy.plan(&Folders { reference: Some(overlapping.into()), ..places() }).unwrap_err();
         assert!(matches!(error, Error::ReferenceWritable { .. }), "{overlapping}: {error}");
     }
 }
@@ -124,34 +124,34 @@ fn no_place_can_make_the_policy_or_the_model_writable() {
     for outputs in
         ["/home/ann", "/home/ann/.config", "/home/ann/.config/studio", "/home/ann/.config/studio/pictures"]
     {
-        let error = policy.plan(&Places { outputs: outputs.into(), ..places() }).unwrap_err();
+        let error = policy.plan(&Folders { outputs: outputs.into(), ..places() }).unwrap_err();
         assert!(matches!(error, Error::PolicyWritable { .. }), "{outputs}: {error}");
-        let error = policy.plan(&Places { export: Some(outputs.into()), ..places() }).unwrap_err();
+        let error = policy.plan(&Folders { export: Some(outputs.into()), ..places() }).unwrap_err();
         assert!(matches!(error, Error::PolicyWritable { .. }), "{outputs}: {error}");
     }
     // A folder whose name merely begins alike is another folder.
-    assert!(policy.plan(&Places { outputs: "/home/ann/.config/studio2".into(), ..places() }).is_ok());
+    assert!(policy.plan(&Folders { outputs: "/home/ann/.config/studio2".into(), ..places() }).is_ok());
     let inside = Some("/home/ann/workspace/output_image/model".into());
-    assert!(matches!(policy.plan(&Places { model: inside, ..places() }), Err(Error::ModelWritable { .. })));
+    assert!(matches!(policy.plan(&Folders { model: inside, ..places() }), Err(Error::ModelWritable { .. })));
 }
 
 #[test]
 fn places_are_absolute_and_plain() {
     let policy = Policy::read(None).unwrap();
     for outputs in ["", "pictures", "./pictures", "/", "/srv/../etc", "~/pictures", "${outputs}"] {
-        let error = policy.plan(&Places { outputs: outputs.into(), ..places() }).unwrap_err();
+        let error = policy.plan(&Folders { outputs: outputs.into(), ..places() }).unwrap_err();
         assert!(matches!(error, Error::PlaceNotPlain { .. }), "{outputs:?}: {error}");
     }
 }
 
 #[test]
 fn the_digest_covers_rights_reasons_and_places() {
-    let plan = |text: &str, places: &Places| policy::plan(text, None, places).unwrap().digest();
+    let plan = |text: &str, places: &Folders| policy::plan(text, None, places).unwrap().digest();
     let first = plan(BASELINE, &places());
     assert_eq!(first, plan(BASELINE, &places()));
     assert_ne!(first, plan(&BASELINE.replace("how much memory", "how many bytes"), &places()));
     assert_ne!(first, plan(&BASELINE.replace("\"preadv2\", ", ""), &places()));
     assert_ne!(first, plan(&BASELINE.replace("steps_max = 100", "steps_max = 99"), &places()));
-    assert_ne!(first, plan(BASELINE, &Places { outputs: "/srv/other".into(), ..places() }));
-    assert_ne!(first, plan(BASELINE, &Places { config: "/etc/other".into(), ..places() }));
+    assert_ne!(first, plan(BASELINE, &Folders { outputs: "/srv/other".into(), ..places() }));
+    assert_ne!(first, plan(BASELINE, &Folders { config: "/etc/other".into(), ..places() }));
 }

@@ -3,7 +3,7 @@
 use crate::cli::Global;
 use crate::exit::{Code, Failure};
 use crate::paths::absolute;
-use policy::{Places, Plan};
+use policy::{Folders, Plan};
 use std::fs::DirBuilder;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// What a verb does with the folders of vault and log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Folders {
+pub enum FolderUse {
     /// It reads there, if that. Nothing is made, nothing is written.
     Read,
     /// It needs a vault that is there. Nothing is made.
@@ -68,7 +68,7 @@ impl Home {
     }
 }
 
-impl Folders {
+impl FolderUse {
     /// The real path of a folder of ours. A first start makes it (0700 for the new parts); otherwise one that is missing
     /// stays missing.
     ///
@@ -86,7 +86,7 @@ impl Folders {
         resolved(path).map_err(failed)
     }
 
-    /// As [`Folders::place`], for a folder in which root would leave files of its own.
+    /// As [`FolderUse::place`], for a folder in which root would leave files of its own.
     ///
     /// # Errors
     /// As there; and it belongs to another user.
@@ -99,7 +99,7 @@ impl Folders {
 }
 
 /// What is not there cannot be granted. Nobody can make it later: its parent is not granted either.
-pub fn grant_what_exists(plan: &mut Plan, places: &Places) {
+pub fn grant_what_exists(plan: &mut Plan, places: &Folders) {
     for path in [&places.vault, &places.audit, &places.outputs] {
         if is_missing(path) {
             plan.paths.remove(path);
@@ -111,7 +111,7 @@ pub fn grant_what_exists(plan: &mut Plan, places: &Places) {
 ///
 /// # Errors
 /// They would lie there.
-pub fn refuse_own_folders(places: &Places) -> Result<(), Failure> {
+pub fn refuse_own_folders(places: &Folders) -> Result<(), Failure> {
     let kernel = ["/proc", "/sys", "/dev"].map(PathBuf::from);
     for path in [Some(&places.outputs), places.export.as_ref()].into_iter().flatten() {
         if let Some(own) =

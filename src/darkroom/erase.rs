@@ -7,7 +7,7 @@ use crate::room::{Darkroom, grade};
 use crate::step::{After, reach};
 use crate::{Error, Who};
 use audit::words::{ObjectFailure, RequestRefusal};
-use audit::{Digest, Entry, Event, Job, Object};
+use audit::{Digest, Entry, Event, JobId, Object};
 use policy::Erase;
 use vault::{Erasure, ObjectId, State};
 
@@ -36,7 +36,7 @@ impl Darkroom {
         for id in ids {
             objects.push(pseudonym(*id, open.vault.get(*id)?.salt));
         }
-        let job = Job::random()?;
+        let job = JobId::random()?;
         let entry = |event: Event, object: &Object| event.by(who.actor).object(*object).job(job);
         let mut intent = vec![Event::ObjectEraseRequested { count: ids.len() as u64 }.by(who.actor).job(job)];
         intent.extend(objects.iter().map(|object| entry(Event::ObjectEraseNamed {}, object)));

@@ -7,7 +7,7 @@ use crate::room::Darkroom;
 use crate::step::{After, reach};
 use crate::{Error, Queue, Who};
 use audit::words::ObjectFailure;
-use audit::{Entry, Event, Job, Object};
+use audit::{Entry, Event, JobId, Object};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -48,7 +48,7 @@ impl Darkroom {
     fn intend_export(&mut self, who: &Who, id: ObjectId) -> Result<(Leaving, Result<Opener, Error>), Error> {
         let (open, random, log) = self.parts(who)?;
         let object = pseudonym(id, open.vault.get(id)?.salt);
-        let leaving = Leaving { job: Job::random()?, who: *who, id, object };
+        let leaving = Leaving { job: JobId::random()?, who: *who, id, object };
         log.append(&[leaving.entry(Event::ObjectExportRequested {})])?;
         reach(After::Intent)?;
         // From here on nobody can cut the request off the log unnoticed, whatever happens to the outcome.
@@ -133,7 +133,7 @@ fn leave_plain<T>(
 
 /// A request for a plain copy that is on record.
 struct Leaving {
-    job: Job,
+    job: JobId,
     who: Who,
     id: ObjectId,
     object: Object,

@@ -8,7 +8,7 @@ use crate::room::{Darkroom, device};
 use crate::step::{After, reach};
 use crate::{Error, Who, marks, name};
 use audit::words::{GenerateFailure, RequestRefusal};
-use audit::{Actor, Digest, Event, Job, Object};
+use audit::{Actor, Digest, Event, JobId, Object};
 use engine::{Model, Pixels, Settings};
 use vault::{NewObject, ObjectId, Sealer, Staged, State};
 use zeroize::Zeroizing;
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 /// A request that is on record, and whose it is.
 #[derive(Clone, Copy)]
 pub(crate) struct Intent {
-    pub job: Job,
+    pub job: JobId,
     pub who: Who,
 }
 
@@ -84,7 +84,7 @@ impl Darkroom {
     pub(crate) fn intend(&mut self, who: &Who, checked: &Checked, model: &Model) -> Result<Intent, Error> {
         let Settings { width, height, steps, guidance_milli, seeds } = &checked.prepared.settings;
         let (_, _, log) = self.parts(who)?;
-        let intent = Intent { job: Job::random()?, who: *who };
+        let intent = Intent { job: JobId::random()?, who: *who };
         let requested = Event::GenerateRequested {
             width: *width,
             height: *height,

@@ -44,7 +44,7 @@ mod who;
 
 /// What this interface speaks of, so that a door needs to know no other crate.
 pub use audit::words::{RequestRefusal, StartRefusal, StopReason};
-pub use audit::{Clock, Job as JobId, SystemClock};
+pub use audit::{Clock, JobId, SystemClock};
 pub use engine::{Device, Engine, Model, Pixels};
 pub use vault::{Erasure, Grade, KdfParams, ObjectId, RecoveryCode, Secret};
 
@@ -55,7 +55,7 @@ pub use list::Page;
 pub use metadata::{Metadata, Summary};
 pub use queue::{Job, JobState, Name, Queue, Rules};
 pub use request::{Ask, GUIDANCE_MAX, Refusal, SEED_MAX};
-pub use room::{Darkroom, Places, Posture, Start};
+pub use room::{Darkroom, Folders, Posture, Start};
 pub use view::Previews;
 pub use warning::Warning;
 pub use who::{Door, Role, Who};

@@ -65,9 +65,9 @@ impl Darkroom {
     /// an identifier.
     pub fn find(&self, who: &Who, text: &str) -> Result<ObjectId, Error> {
         let lower = text.to_ascii_lowercase();
-        let begins = |entry: &&vault::Entry| entry.id.to_string().starts_with(&lower);
+        let begins = |entry: &&vault::ObjectInfo| entry.id.to_string().starts_with(&lower);
         let means =
-            |entry: &&vault::Entry| entry.name == text || (text.len() >= ID_CHARS_MIN && begins(entry));
+            |entry: &&vault::ObjectInfo| entry.name == text || (text.len() >= ID_CHARS_MIN && begins(entry));
         let vault = self.vault_of(who)?;
         let mut found = vault.list().filter(means).map(|entry| entry.id);
         if let (Some(id), None) = (found.next(), found.next()) {
@@ -79,7 +79,7 @@ impl Darkroom {
     }
 }
 
-pub(crate) fn summary(entry: &vault::Entry, missing: bool) -> Summary {
+pub(crate) fn summary(entry: &vault::ObjectInfo, missing: bool) -> Summary {
     Summary {
         id: entry.id,
         name: entry.name.clone(),

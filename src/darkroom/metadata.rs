@@ -6,7 +6,7 @@ use engine::Settings;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use vault::{Entry, ObjectId};
+use vault::{ObjectId, ObjectInfo};
 use zeroize::{Zeroize, Zeroizing};
 
 /// The sealed metadata of a picture, version 1. JSON; unknown keys are kept out, missing ones are an error.
@@ -41,7 +41,13 @@ pub struct Metadata {
 
 impl Metadata {
     /// Metadata of the picture `index` of a request.
-    pub(crate) fn new(checked: &Checked, index: usize, job: audit::Job, slot: u16, model: &[u8; 32]) -> Self {
+    pub(crate) fn new(
+        checked: &Checked,
+        index: usize,
+        job: audit::JobId,
+        slot: u16,
+        model: &[u8; 32],
+    ) -> Self {
         let Settings { width, height, steps, guidance_milli, seeds } = &checked.prepared.settings;
         let kept = |text: &Option<Zeroizing<String>>| text.as_ref().map(|text| text.to_string());
         Self {
@@ -65,7 +71,7 @@ impl Metadata {
     }
 
     /// Metadata of an entry; `None` if a later version wrote a form that this one does not know.
-    pub(crate) fn of(entry: &Entry) -> Option<Self> {
+    pub(crate) fn of(entry: &ObjectInfo) -> Option<Self> {
         serde_json::from_slice(&entry.metadata).ok()
     }
 }

@@ -24,7 +24,7 @@ use policy::{KeepPrompts, Limits};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use table::{Cancel, Entry, Table};
+use table::{Cancel, Queued, Table};
 use vault::{Erasure, ObjectId, Secret};
 use zeroize::Zeroizing;
 
@@ -179,7 +179,7 @@ impl Queue {
             let id = job.id;
             let work = Some((checked, intent));
             let mut table = self.shared.table();
-            let entry = Entry { job, name, work, started: None, cancel: None, preview: None };
+            let entry = Queued { job, name, work, started: None, cancel: None, preview: None };
             table.entries.push_back(entry);
             table.forget_old();
             Ok(self.shared.changed(table, id).expect("it was just put there"))
@@ -200,7 +200,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`Error::Locked`], [`Error::NoJob`].
-    pub fn job(&self, who: &Who, id: audit::Job) -> Result<Job, Error> {
+    pub fn job(&self, who: &Who, id: audit::JobId) -> Result<Job, Error> {
         self.shared.admit(who)?;
         let table = self.shared.table();
         table.find(id).map(|entry| table.view(entry))
@@ -210,7 +210,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`Error::Locked`]; [`Error::NoJob`] if there is none.
-    pub fn preview(&self, who: &Who, id: audit::Job) -> Result<Zeroizing<Vec<u8>>, Error> {
+    pub fn preview(&self, who: &Who, id: audit::JobId) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.shared.admit(who)?;
         let table = self.shared.table();
         let pixels = table.find(id)?.preview.clone().ok_or(Error::NoJob)?;
@@ -252,7 +252,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`Error::NoJob`], [`Error::JobEnded`], or what the log says.
-    pub fn cancel(&self, who: &Who, id: audit::Job) -> Result<Job, Error> {
+    pub fn cancel(&self, who: &Who, id: audit::JobId) -> Result<Job, Error> {
         self.with(|darkroom| {
             darkroom.vault_of(who)?;
             let cancel = Cancel { reason: GenerateFailure::Cancelled, by: Some(who.actor) };
@@ -374,7 +374,7 @@ impl Shared {
     }
 
     /// Tells of a change of `id`, and gives its view.
-    fn changed(&self, mut table: MutexGuard<'_, Table>, id: audit::Job) -> Result<Job, Error> {
+    fn changed(&self, mut table: MutexGuard<'_, Table>, id: audit::JobId) -> Result<Job, Error> {
         table.version += 1;
         let version = table.version;
         table.find_mut(id)?.job.version = version;
@@ -385,7 +385,7 @@ impl Shared {
         view
     }
 
-    fn update(&self, id: audit::Job, change: impl FnOnce(&mut Entry)) {
+    fn update(&self, id: audit::JobId, change: impl FnOnce(&mut Queued)) {
         let mut table = self.table();
         if let Ok(entry) = table.find_mut(id) {
             change(entry);

@@ -124,7 +124,7 @@ impl Darkroom {
     fn look_for_pictures(&mut self, intent: &OpenIntent) -> Result<(Vec<Entry>, Found, u64), Error> {
         let vault = &self.open_vault()?.vault;
         let job = intent.job.to_string();
-        let of_job = |entry: &&vault::Entry| Metadata::of(entry).is_some_and(|m| m.job == job);
+        let of_job = |entry: &&vault::ObjectInfo| Metadata::of(entry).is_some_and(|m| m.job == job);
         let (mut entries, mut count) = (Vec::new(), 0);
         for entry in vault.list().filter(of_job) {
             count += 1;
@@ -224,7 +224,7 @@ impl Darkroom {
     fn missing_on_record(&self) -> Result<(Objects, Objects), Error> {
         let (is_missing, is_accepted) = (Event::ObjectMissing {}, Event::OutputsAccepted { missing: 0 });
         let (mut known, mut accepted) = (Objects::new(), Objects::new());
-        for stored in audit::records(&self.places.audit, Order::OldestFirst)? {
+        for stored in audit::records(&self.folders.audit, Order::OldestFirst)? {
             let stored = stored?;
             if stored.name == is_missing.name() {
                 known.extend(stored.object.map(|object| object.0));
@@ -333,7 +333,12 @@ fn share(done: u64, wanted: u64) -> Found {
 }
 
 /// `object.sealed` for a picture that was sealed just before a crash.
-fn late_record(vault: &Vault, entry: &vault::Entry, object: Object, intent: &OpenIntent) -> Option<Entry> {
+fn late_record(
+    vault: &Vault,
+    entry: &vault::ObjectInfo,
+    object: Object,
+    intent: &OpenIntent,
+) -> Option<Entry> {
     let sha256 = vault.ciphertext_sha256(entry.id).ok()?;
     let metadata = Metadata::of(entry)?;
     let State { epoch, seq, root } = vault.state();

@@ -12,7 +12,7 @@ use vault::{KdfParams, Locked, OsRandom, Random, Vault};
 
 /// The folders of a darkroom.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct Folders {
     /// Key file, anchor, lock.
     pub vault: PathBuf,
     /// The log.
@@ -21,7 +21,7 @@ pub struct Places {
     pub outputs: PathBuf,
 }
 
-impl Places {
+impl Folders {
     pub(crate) fn of_vault(&self) -> vault::Paths {
         vault::Paths { state: self.vault.clone(), outputs: self.outputs.clone() }
     }
@@ -58,7 +58,7 @@ pub struct Posture {
 /// The darkroom: a vault and its log, held by this process alone.
 pub struct Darkroom {
     pub(crate) log: Log,
-    pub(crate) places: Places,
+    pub(crate) folders: Folders,
     pub(crate) random: Box<dyn Random + Send>,
     pub(crate) clock: SystemClock,
     pub(crate) kdf: KdfParams,
@@ -67,7 +67,7 @@ pub struct Darkroom {
     /// Number of the opening that goes on, 0 while there is none: for whoever does not wait for the darkroom.
     pub(crate) opening: Arc<AtomicU64>,
     /// Requests of this process that have no outcome yet: nobody needs to look into them.
-    pub(crate) in_work: HashSet<audit::Job>,
+    pub(crate) in_work: HashSet<audit::JobId>,
     /// Where this process can be reached, for those who find the vault taken.
     pub(crate) address: Option<String>,
 }
@@ -104,16 +104,16 @@ impl Darkroom {
     /// # Errors
     /// [`vault::Error::Busy`] if another process has the vault; what vault and log say about damage, on record where the
     /// log opens; [`Error::LogMissing`]; [`Error::VaultMissing`], on record.
-    pub fn open(places: Places, clock: SystemClock, kdf: KdfParams, start: Start) -> Result<Self, Error> {
-        let paths = places.of_vault();
+    pub fn open(folders: Folders, clock: SystemClock, kdf: KdfParams, start: Start) -> Result<Self, Error> {
+        let paths = folders.of_vault();
         let exists = paths.vault_exists();
         // First, since it knows who has it.
         let locked = exists.then(|| Locked::open(paths)).transpose();
         if let Err(busy @ vault::Error::Busy(_)) = locked {
             return Err(busy.into());
         }
-        let log = match Log::open(&places.audit, clock) {
-            Err(audit::Error::Absent { .. }) if !exists => Log::create(&places.audit, clock)?,
+        let log = match Log::open(&folders.audit, clock) {
+            Err(audit::Error::Absent { .. }) if !exists => Log::create(&folders.audit, clock)?,
             Err(audit::Error::Absent { dir }) => return Err(Error::LogMissing { dir }),
             opened => opened.map(|(log, _)| log)?,
         };
@@ -133,7 +133,7 @@ impl Darkroom {
             // A new vault here would overwrite the anchor, without which the old one does not open again.
             Ok(None) if log.unfinished()?.vault.is_some() => {
                 log.append(&refused())?;
-                return Err(Error::VaultMissing { dir: places.vault });
+                return Err(Error::VaultMissing { dir: folders.vault });
             }
             Ok(None) => Room::NoVault,
             Err(error) => {
@@ -145,7 +145,7 @@ impl Darkroom {
         };
         let (random, in_work, erase) = (Box::new(OsRandom), HashSet::new(), start.erase);
         let opening = Arc::default();
-        Ok(Self { log, places, random, clock, kdf, erase, room, opening, in_work, address: None })
+        Ok(Self { log, folders, random, clock, kdf, erase, room, opening, in_work, address: None })
     }
 
     /// From now on a process that finds the vault taken is told that this one answers at `address`.

@@ -6,7 +6,7 @@ use crate::room::Darkroom;
 use crate::step::{After, reach};
 use crate::who::Who;
 use audit::words::Proof;
-use audit::{Digest, Event, Job};
+use audit::{Digest, Event, JobId};
 use vault::{KdfParams, Random, RecoveryCode, Rolled, Secret, SlotId, SlotKind, State, Vault};
 
 impl Darkroom {
@@ -48,7 +48,7 @@ impl Darkroom {
         self.end_old_key()?;
         let kdf = self.kdf;
         let (open, random, log) = self.parts(who)?;
-        let job = Job::random()?;
+        let job = JobId::random()?;
         let entry = |event: Event| event.by(who.actor).job(job);
         let mut intent = vec![entry(Event::VaultSecretRequested { by })];
         intent.extend(slot.ok().map(|slot| entry(Event::VaultSecretNamed { slot: slot.0.into() })));

@@ -47,9 +47,9 @@ impl Darkroom {
     /// [`vault::Error::VaultExists`], a weak passphrase, or what vault and log say.
     pub fn create_vault(&mut self, secret: &Secret, door: Door) -> Result<(Who, RecoveryCode), Error> {
         if self.has_vault() {
-            return Err(vault::Error::VaultExists(self.places.vault.clone()).into());
+            return Err(vault::Error::VaultExists(self.folders.vault.clone()).into());
         }
-        let paths = self.places.of_vault();
+        let paths = self.folders.of_vault();
         let (vault, code) = Vault::create(paths, secret, vault::Role::Operator, self.kdf, &mut *self.random)?;
         if let Some(address) = &self.address {
             vault.announce(address)?;

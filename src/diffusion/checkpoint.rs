@@ -1,12 +1,12 @@
 //! A whole checkpoint: all of it is checked before any weight is read.
 
+use crate::device::Precision;
 use crate::dit::{self, Transformer};
 use crate::error::quoted;
 use crate::file::OpenFile;
 use crate::folder::{CONFIG_BYTES_MAX, ModelFolder, ReadFile};
 use crate::loading::{LoadProgress, Loading};
 use crate::part::{Configuration as _, Part};
-use crate::place::Precision;
 use crate::qwen3::{self, TextEncoder};
 use crate::tokenizer::Tokenizer;
 use crate::vae::{self, Vae};

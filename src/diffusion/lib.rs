@@ -22,6 +22,7 @@
 mod asked;
 mod checkpoint;
 pub mod demo;
+mod device;
 pub mod dit;
 mod drawing;
 mod error;
@@ -35,7 +36,6 @@ mod mmap;
 pub mod noise;
 mod part;
 pub mod pipeline;
-mod place;
 pub mod qwen3;
 mod recipe;
 pub mod reference;
@@ -45,12 +45,12 @@ pub mod tokenizer;
 pub mod vae;
 mod weights;
 
+pub use device::DeviceName;
 pub use drawing::{Drawing, Picture, Progress};
 pub use error::Error;
 pub use folder::ModelFolder;
 pub use loading::LoadProgress;
 pub use pipeline::Pipeline;
-pub use place::Place;
 pub use recipe::{Recipe, Tokens};
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! A part of a checkpoint: its configuration, and the weights that this asks for.
 
 use crate::asked::Asked;
+use crate::device::Precision;
 use crate::folder::{ModelFolder, ReadFile};
 use crate::loading::Loading;
-use crate::place::Precision;
 use crate::weights::{Claims, Weights};
 use crate::{Error, folder};
 use burn_tensor::Device;

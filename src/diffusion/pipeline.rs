@@ -1,14 +1,14 @@
 //! A loaded checkpoint: what it is, what it can do, and what that takes. Source: `ZImagePipeline`.
 
 use crate::checkpoint::{Checkpoint, Parts};
+use crate::device::Precision;
 use crate::dit::{Caption, PIXELS_PER_TOKEN, Transformer};
 use crate::file::OpenFile;
 use crate::loading::LoadProgress;
-use crate::place::Precision;
 use crate::qwen3::TextEncoder;
 use crate::tokenizer::{TOKENS_MAX, Tokenizer};
 use crate::vae::Vae;
-use crate::{Error, ModelFolder, Place, Recipe, Tokens, demo, schedule};
+use crate::{DeviceName, Error, ModelFolder, Recipe, Tokens, demo, schedule};
 use burn_tensor::Device;
 
 /// Largest width and height in pixels, whatever the checkpoint could do.
@@ -46,7 +46,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// Any that says what is wrong with the folder or the device.
-    pub fn load(folder: &ModelFolder, place: Place) -> Result<Self, Error> {
+    pub fn load(folder: &ModelFolder, place: DeviceName) -> Result<Self, Error> {
         Self::load_telling(folder, place, u64::MAX, &mut |_| ())
     }
 
@@ -57,7 +57,7 @@ impl Pipeline {
     /// Those of [`Pipeline::load`]; [`Error::Memory`] if it would take more.
     pub fn load_telling(
         folder: &ModelFolder,
-        place: Place,
+        place: DeviceName,
         bytes_max: u64,
         tell: &mut dyn FnMut(LoadProgress),
     ) -> Result<Self, Error> {
@@ -67,7 +67,7 @@ impl Pipeline {
     /// Loads text encoder and transformer with the precision that `choose` gives for a number of parameters.
     pub(crate) fn load_with(
         folder: &ModelFolder,
-        place: Place,
+        place: DeviceName,
         choose: impl Fn(u64) -> Precision,
         bytes_max: u64,
         tell: &mut dyn FnMut(LoadProgress),
@@ -80,7 +80,7 @@ impl Pipeline {
         }
         let Parts { schedule, tokenizer, text_encoder, transformer, vae, digest, mut mapped } =
             checkpoint.load(&device, tell)?;
-        if place != Place::Cpu {
+        if place != DeviceName::Cpu {
             mapped.clear(); // The weights lie on the device.
         }
         let embedded = matches!(folder, ModelFolder::Embedded(_));

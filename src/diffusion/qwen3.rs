@@ -5,9 +5,9 @@
 
 use crate::Error;
 use crate::asked::Asked;
+use crate::device::Precision;
 use crate::layers::{Linear, RmsNorm, cast};
 use crate::part::{Configuration, Loaded};
-use crate::place::Precision;
 use crate::weights::Weights;
 use burn_tensor::activation::silu;
 use burn_tensor::module::attention;

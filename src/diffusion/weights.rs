@@ -5,12 +5,12 @@
 
 use crate::Error;
 use crate::asked::{Asked, Asking};
+use crate::device::Precision;
 use crate::error::quoted;
 use crate::folder::{ModelFile, ModelFolder};
 use crate::header::{self, Claim};
 use crate::layers::{Conv2d, GroupNorm, Linear, RmsNorm};
 use crate::loading::Loading;
-use crate::place::Precision;
 use crate::room::room;
 use burn_tensor::{AllocationProperty, Bytes, DType, Device, Tensor, TensorData, f16};
 use safetensors::Dtype;

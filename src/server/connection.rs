@@ -41,7 +41,7 @@ pub async fn accept(
 ) -> Arc<AtomicUsize> {
     let service = TowerToHyperService::new(routes);
     let count = Arc::new(AtomicUsize::new(0));
-    let mut places = Places { max: house.connections_max, taken: VecDeque::new() };
+    let mut places = Connections { max: house.connections_max, taken: VecDeque::new() };
     let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -76,7 +76,7 @@ async fn serve(
     stream: TcpStream,
     service: TowerToHyperService<axum::Router>,
     house: Arc<House>,
-    place: Arc<Place>,
+    place: Arc<Connection>,
 ) {
     let of_requests = Arc::clone(&place);
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -115,7 +115,7 @@ fn patient(stream: TcpStream) -> TokioIo<Pin<Box<TimeoutStream<TcpStream>>>> {
 }
 
 /// One of the connections that there may be.
-pub struct Place {
+pub struct Connection {
     /// The other end.
     peer: SocketAddr,
     /// It waits for something that was promised to it.
@@ -126,7 +126,7 @@ pub struct Place {
     leave: Notify,
 }
 
-impl Place {
+impl Connection {
     /// The address at the other end.
     pub fn peer(&self) -> SocketAddr {
         self.peer
@@ -145,7 +145,7 @@ impl Place {
 }
 
 /// Keeps a place.
-pub struct Stay(Arc<Place>);
+pub struct Stay(Arc<Connection>);
 
 impl Drop for Stay {
     fn drop(&mut self) {
@@ -154,14 +154,14 @@ impl Drop for Stay {
 }
 
 /// All of them, the oldest first. Only the accepting task holds this.
-struct Places {
+struct Connections {
     max: usize,
-    taken: VecDeque<Weak<Place>>,
+    taken: VecDeque<Weak<Connection>>,
 }
 
-impl Places {
+impl Connections {
     /// A place for one more; if there is none left, somebody makes room, unless all stay.
-    fn take(&mut self, peer: SocketAddr) -> Arc<Place> {
+    fn take(&mut self, peer: SocketAddr) -> Arc<Connection> {
         self.taken.retain(|place| place.strong_count() > 0);
         if self.taken.len() >= self.max
             && let Some(place) = self.next_to_leave().and_then(|at| self.taken.remove(at)?.upgrade())
@@ -169,7 +169,7 @@ impl Places {
             place.leave.notify_one();
         }
         let stays = AtomicBool::new(false);
-        let place = Arc::new(Place { peer, stays, known: OnceLock::new(), leave: Notify::new() });
+        let place = Arc::new(Connection { peer, stays, known: OnceLock::new(), leave: Notify::new() });
         self.taken.push_back(Arc::downgrade(&place));
         place
     }
@@ -177,7 +177,7 @@ impl Places {
     /// The oldest of whoever holds the most: of a session, or of all who have shown no token. Who takes more than their
     /// part pays for it themselves.
     fn next_to_leave(&self) -> Option<usize> {
-        let movable = |place: &Arc<Place>| !place.stays.load(Ordering::Relaxed);
+        let movable = |place: &Arc<Connection>| !place.stays.load(Ordering::Relaxed);
         let places = self.taken.iter().map(Weak::upgrade).enumerate();
         let keys: Vec<(usize, Option<Key>)> = places
             .filter_map(|(at, place)| Some((at, place.filter(movable)?.known.get().copied())))
@@ -204,8 +204,8 @@ mod tests {
     }
 
     /// As many places as `keys`, each taken by a session or by a stranger.
-    fn full(keys: &[Option<u8>]) -> (Places, Vec<Arc<Place>>) {
-        let mut places = Places { max: keys.len(), taken: VecDeque::new() };
+    fn full(keys: &[Option<u8>]) -> (Connections, Vec<Arc<Connection>>) {
+        let mut places = Connections { max: keys.len(), taken: VecDeque::new() };
         let taken: Vec<_> = keys.iter().map(|_| places.take(peer())).collect();
         for (place, number) in taken.iter().zip(keys) {
             if let Some(number) = number {

@@ -2,7 +2,7 @@
 //! are not ours end here.
 
 use crate::House;
-use crate::connection::Place;
+use crate::connection::Connection;
 use crate::problem::Problem;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, header};
@@ -101,7 +101,7 @@ pub async fn admit(
     let enter = |token: &str| house.sessions.enter(token, counts, house.now_ms());
     let session = bearer(request.headers()).and_then(enter);
     let Some((key, who)) = session else { return Problem::TOKEN.into_response() };
-    if let Some(place) = request.extensions().get::<Arc<Place>>() {
+    if let Some(place) = request.extensions().get::<Arc<Connection>>() {
         place.is_known(key);
     }
     request.extensions_mut().insert(key);

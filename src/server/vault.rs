@@ -2,7 +2,7 @@
 
 use crate::House;
 use crate::body::Body;
-use crate::connection::Place;
+use crate::connection::Connection;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::{Extension, State};
@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 /// What anybody may know.
 pub async fn status(
     State(house): State<Arc<House>>,
-    Extension(place): Extension<Arc<Place>>,
+    Extension(place): Extension<Arc<Connection>>,
 ) -> Result<Json<Value>, Problem> {
     let user = house.peers.user(place.peer()).await;
     let (has_vault, is_open) =
@@ -97,7 +97,7 @@ pub async fn set_up(
 /// Opens the vault, or proves a right to the open one.
 pub async fn unlock(
     State(house): State<Arc<House>>,
-    Extension(place): Extension<Arc<Place>>,
+    Extension(place): Extension<Arc<Connection>>,
     Body(ask): Body<Unlock>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let guess = house.sessions.guess(house.peers.user(place.peer()).await)?;

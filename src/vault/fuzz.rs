@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::disk::Folder;
 use crate::format::{HEADER_BYTES, Header, ObjectHeader, ObjectId, SlotId, VaultId};
-use crate::item::{Entry, Item, Tombstone};
+use crate::item::{Item, ObjectInfo, Tombstone};
 use crate::log::{self, Chain};
 use crate::object::{NewObject, Opener, Part, Sealer};
 use crate::random::{self, Random};
@@ -33,7 +33,7 @@ impl Random for Counted {
 
 /// One entry of each kind, and the secrets of these slots.
 fn items(slots: &[SlotId]) -> Vec<Item> {
-    let entry = Entry {
+    let entry = ObjectInfo {
         id: ObjectId([1; 16]),
         name: "20240115_142345_abc789.png".to_owned(),
         created_ms: 1_705_328_625_000,

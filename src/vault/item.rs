@@ -29,7 +29,7 @@ const MARK: u8 = 6;
 /// An object as the list shows it. Holds no key.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct Entry {
+pub struct ObjectInfo {
     /// Its id.
     pub id: ObjectId,
     /// Its name; the file is `<name>.sealed`.
@@ -49,9 +49,9 @@ pub struct Entry {
 }
 
 /// Without the metadata, which may hold what somebody typed.
-impl fmt::Debug for Entry {
+impl fmt::Debug for ObjectInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("ObjectInfo").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -71,7 +71,7 @@ pub struct Tombstone {
 
 /// One entry of the log.
 pub(crate) enum Item {
-    Put { entry: Entry, key: Key },
+    Put { entry: ObjectInfo, key: Key },
     Tombstone(Tombstone),
     Slot { id: SlotId, secret: Key },
     Mark { tag: u8, value: Zeroizing<Vec<u8>> },
@@ -171,7 +171,7 @@ impl Item {
         let name = name.to_owned();
         let metadata_bytes = body.u32()? as usize;
         let metadata = Zeroizing::new(body.take(metadata_bytes)?.to_vec());
-        let entry = Entry { id, name, created_ms, salt, preview_bytes, content_bytes, metadata, page };
+        let entry = ObjectInfo { id, name, created_ms, salt, preview_bytes, content_bytes, metadata, page };
         Ok(Self::Put { entry, key })
     }
 }

@@ -45,7 +45,7 @@ pub use error::{Damage, Error};
 pub use format::{ObjectId, Role, SlotId, SlotInfo, SlotKind, VaultId};
 pub use home::Paths;
 pub use item::{
-    CONTENT_BYTES_MAX, Entry, MARK_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX, PREVIEW_BYTES_MAX,
+    CONTENT_BYTES_MAX, MARK_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX, ObjectInfo, PREVIEW_BYTES_MAX,
     Tombstone,
 };
 pub use kdf::KdfParams;

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::cobblestone::{self, Key};
 use crate::format::{Header, ObjectId, SlotId, SlotInfo, VaultId};
-use crate::item::{Entry, Item, Tombstone};
+use crate::item::{Item, ObjectInfo, Tombstone};
 use crate::random::{self, Random};
 
 /// Sealed bytes of a record at most. Ours stay below 140 KiB.
@@ -201,7 +201,7 @@ fn context(index: usize, root: &[u8; 32]) -> [u8; 50] {
 #[derive(Default)]
 pub(crate) struct Index {
     /// In the order of their records.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<ObjectInfo>,
     by_id: HashMap<ObjectId, usize>,
     pub(crate) tombstones: BTreeMap<ObjectId, Tombstone>,
     /// The record with each slot's secret.
@@ -214,7 +214,7 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    pub(crate) fn get(&self, id: ObjectId) -> Option<&Entry> {
+    pub(crate) fn get(&self, id: ObjectId) -> Option<&ObjectInfo> {
         self.entries.get(*self.by_id.get(&id)?)
     }
 

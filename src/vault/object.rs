@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::cobblestone::{self, Broken, Key, SALT_BYTES, Source, sealed_bytes};
 use crate::disk::{Folder, Replace};
 use crate::format::{HEADER_BYTES, ObjectHeader, ObjectId, VaultId};
-use crate::item::{self, CONTENT_BYTES_MAX, Entry, METADATA_BYTES_MAX, PREVIEW_BYTES_MAX};
+use crate::item::{self, CONTENT_BYTES_MAX, METADATA_BYTES_MAX, ObjectInfo, PREVIEW_BYTES_MAX};
 use crate::random::{self, Random};
 use crate::{Damage, Error};
 
@@ -43,7 +43,7 @@ pub struct NewObject<'a> {
 pub struct Staged {
     /// The folder that its file lies in, whatever has its name by now.
     pub(crate) outputs: Folder,
-    pub(crate) entry: Entry,
+    pub(crate) entry: ObjectInfo,
     pub(crate) key: Key,
     sha256: [u8; 32],
     bytes: u64,
@@ -116,7 +116,7 @@ impl Sealer {
         if let Some((_, what)) = limits.into_iter().find(|(kept, _)| !kept) {
             return Err(Error::Limit(what));
         }
-        let entry = Entry {
+        let entry = ObjectInfo {
             id: new.id,
             name: new.name.to_owned(),
             created_ms: new.created_ms,
@@ -159,7 +159,7 @@ impl Sealer {
 pub struct Opener {
     outputs: Folder,
     vault_id: VaultId,
-    entry: Entry,
+    entry: ObjectInfo,
     key: Key,
 }
 
@@ -170,7 +170,7 @@ impl fmt::Debug for Opener {
 }
 
 impl Opener {
-    pub(crate) fn new(outputs: Folder, vault_id: VaultId, entry: Entry, key: Key) -> Self {
+    pub(crate) fn new(outputs: Folder, vault_id: VaultId, entry: ObjectInfo, key: Key) -> Self {
         Self { outputs, vault_id, entry, key }
     }
 
@@ -244,12 +244,12 @@ pub(crate) fn owner(outputs: &Folder, name: &str, vault_id: VaultId) -> Option<O
 }
 
 /// What an entry's file is called.
-pub(crate) fn file_name(entry: &Entry) -> String {
+pub(crate) fn file_name(entry: &ObjectInfo) -> String {
     format!("{}{SUFFIX}", entry.name)
 }
 
 /// SHA-256 of the whole file.
-pub(crate) fn sha256(outputs: &Folder, entry: &Entry) -> Result<[u8; 32], Error> {
+pub(crate) fn sha256(outputs: &Folder, entry: &ObjectInfo) -> Result<[u8; 32], Error> {
     let (mut file, _) = open(outputs, entry)?;
     let (mut digest, mut some) = (Sha256::new(), vec![0; 64 * 1024]);
     loop {
@@ -260,7 +260,7 @@ pub(crate) fn sha256(outputs: &Folder, entry: &Entry) -> Result<[u8; 32], Error>
     }
 }
 
-fn open(outputs: &Folder, entry: &Entry) -> Result<(File, u64), Error> {
+fn open(outputs: &Folder, entry: &ObjectInfo) -> Result<(File, u64), Error> {
     let name = file_name(entry);
     match outputs.is_file(&name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::ObjectMissing(entry.id)),
@@ -276,7 +276,7 @@ fn open(outputs: &Folder, entry: &Entry) -> Result<(File, u64), Error> {
     Ok((file, size))
 }
 
-fn header_of(vault_id: VaultId, entry: &Entry) -> ObjectHeader {
+fn header_of(vault_id: VaultId, entry: &ObjectInfo) -> ObjectHeader {
     let sections = [sealed_bytes(entry.preview_bytes), sealed_bytes(entry.content_bytes)];
     ObjectHeader { vault_id, id: entry.id, sections }
 }

@@ -47,7 +47,7 @@ impl Vault {
         if is_marked(&folder, self.vault_id()).map_err(|error| self.outputs_error(error))? {
             return Ok(folder);
         }
-        let ours = |entry: &crate::Entry| {
+        let ours = |entry: &crate::ObjectInfo| {
             object::owner(&folder, &object::file_name(entry), self.vault_id()) == Some(entry.id)
         };
         if self.list().len() > 0 && !self.list().any(ours) {

@@ -23,7 +23,7 @@ use crate::cobblestone::Key;
 use crate::disk::{Folder, Replace};
 use crate::format::{Header, ObjectId, Role, SLOTS_MAX, SlotId, SlotInfo, SlotKind, VaultId};
 use crate::home::{Home, MAIN, NEW, Paths, TORN};
-use crate::item::{Entry, ITEM_BYTES_MAX, Item, Tombstone};
+use crate::item::{ITEM_BYTES_MAX, Item, ObjectInfo, Tombstone};
 use crate::log::{self, Chain, Log};
 use crate::marks::{SLOT_HIGHEST, SLOT_NUMBER_MAX};
 use crate::object;
@@ -389,7 +389,7 @@ impl Vault {
     }
 
     /// Unlinks the files of erased objects, but no other that lies under one of their names. All are tried.
-    fn remove_dead(&self, entries: &[Entry]) -> Result<(), Error> {
+    fn remove_dead(&self, entries: &[ObjectInfo]) -> Result<(), Error> {
         let outputs = self.outputs_folder()?;
         let mut result = Ok(());
         for entry in entries {

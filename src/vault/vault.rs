@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::cobblestone::Key;
 use crate::format::{Header, ObjectId, SlotInfo, VaultId};
 use crate::home::{Home, MIRROR, RESERVE};
-use crate::item::{Entry, ITEM_BYTES_MAX, Item, Tombstone};
+use crate::item::{ITEM_BYTES_MAX, Item, ObjectInfo, Tombstone};
 use crate::log::{Chain, Index, Log, Public, State};
 use crate::object::{self, NewObject, Opener, Part, Sealer, Staged};
 use crate::random::Random;
@@ -252,12 +252,12 @@ impl Vault {
     }
 
     /// All objects, oldest first; `.rev()` for newest first.
-    pub fn list(&self) -> impl DoubleEndedIterator<Item = &Entry> + ExactSizeIterator {
+    pub fn list(&self) -> impl DoubleEndedIterator<Item = &ObjectInfo> + ExactSizeIterator {
         self.index.entries.iter()
     }
 
     /// One object. [`Error::Erased`] or [`Error::UnknownObject`] if there is none.
-    pub fn get(&self, id: ObjectId) -> Result<&Entry, Error> {
+    pub fn get(&self, id: ObjectId) -> Result<&ObjectInfo, Error> {
         let absent = || match self.index.tombstones.contains_key(&id) {
             true => Error::Erased(id),
             false => Error::UnknownObject(id),
@@ -318,7 +318,7 @@ impl Vault {
     }
 
     /// Whether this object's sealed file is gone from the outputs folder; see [`Vault::missing`].
-    pub fn is_missing(&self, entry: &Entry) -> Result<bool, Error> {
+    pub fn is_missing(&self, entry: &ObjectInfo) -> Result<bool, Error> {
         let found = self.outputs_folder()?.has(&object::file_name(entry));
         found.map(|found| !found).map_err(|error| self.outputs_error(error))
     }
@@ -339,7 +339,7 @@ impl Vault {
         self.home.state.path(self.name)
     }
 
-    fn data_key(&self, wanted: &Entry) -> Result<Key, Error> {
+    fn data_key(&self, wanted: &ObjectInfo) -> Result<Key, Error> {
         let found = self.items(wanted.page)?.into_iter().find_map(|item| match item {
             Item::Put { entry, key } if entry.id == wanted.id => Some(key),
             _ => None,

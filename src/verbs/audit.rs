@@ -1,7 +1,7 @@
 //! `lightproof audit`: the newest records, and the check of all of them. Reads only; works beside a running server.
 
 use crate::Done;
-use crate::boot::folders::Folders;
+use crate::boot::folders::FolderUse;
 use crate::boot::{self, Wants};
 use crate::cli::{Audit, Global};
 use crate::exit::{Code, Failure};
@@ -18,7 +18,7 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
         Audit::Verify { expect: Some(path) } => Some(read_checkpoint(path)?),
         _ => None,
     };
-    let wants = Wants { folders: Folders::Read, ..Wants::default() };
+    let wants = Wants { folders: FolderUse::Read, ..Wants::default() };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     let dir = &booted.places.audit;
     let failed = |error: audit::Error| match error {

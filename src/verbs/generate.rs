@@ -1,6 +1,6 @@
 //! `lightproof generate`: a prompt becomes sealed, recorded pictures.
 
-use crate::boot::folders::Folders;
+use crate::boot::folders::FolderUse;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Generate, Global};
 use crate::exit::{Code, Failure};
@@ -8,7 +8,7 @@ use crate::output::{Output, counted};
 use crate::paths::{Targets, open_regular};
 use crate::{Done, input, pictures};
 use darkroom::{Ask, Engine as _, Job, JobId, JobState, Queue, Rules, Summary, Who};
-use diffusion::Place;
+use diffusion::DeviceName;
 use rustix::fs::OFlags;
 use sandbox::Clean;
 use serde_json::{Value, json};
@@ -30,11 +30,11 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// # Errors
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, arguments: &Generate, out: &Output) -> Done {
-    let place: Place = arguments.device.parse().map_err(|e| Failure::new(Code::Usage, e))?;
+    let place: DeviceName = arguments.device.parse().map_err(|e| Failure::new(Code::Usage, e))?;
     let mut prompt = prompt_before_fences(arguments)?;
     let targets = arguments.export.as_deref().map(Targets::new).transpose()?;
     let wants = Wants {
-        folders: Folders::Made,
+        folders: FolderUse::Made,
         model: arguments.model.as_deref(),
         export: targets.as_ref().map(|t| t.folder.as_path()),
         ..Wants::default()

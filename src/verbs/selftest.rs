@@ -1,13 +1,13 @@
 //! `lightproof selftest`: how far the engine is from the reference, tensor by tensor.
 
 use crate::Done;
-use crate::boot::folders::Folders;
+use crate::boot::folders::FolderUse;
 use crate::boot::{self, Wants};
 use crate::cli::{Global, Selftest};
 use crate::exit::Code;
 use crate::output::{Output, counted};
 use diffusion::reference::{Check, Measured, check};
-use diffusion::{ModelFolder, Pipeline, Place, demo};
+use diffusion::{DeviceName, ModelFolder, Pipeline, demo};
 use sandbox::Clean;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Selftest, out: &Output) ->
         None => own_model.is_dir().then_some(own_model),
     };
     let wants = Wants {
-        folders: Folders::Read,
+        folders: FolderUse::Read,
         model: model.as_deref(),
         reference: Some(reference),
         ..Wants::default()
@@ -37,7 +37,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Selftest, out: &Output) ->
         Some(path) => ModelFolder::open(path)?,
         None => demo::folder(),
     };
-    let pipeline = Pipeline::load(&folder, Place::Cpu)?;
+    let pipeline = Pipeline::load(&folder, DeviceName::Cpu)?;
     let reference = booted.places.reference.clone().unwrap_or_default();
     let (mut checks, mut bad) = (Vec::new(), 0);
     check(&reference, &pipeline, &mut |check| {
@@ -53,12 +53,12 @@ pub fn run(clean: Clean, global: &Global, arguments: &Selftest, out: &Output) ->
 
 /// Without a reference: the fences are tried, and the embedded model is loaded and makes a picture.
 fn fences(clean: Clean, global: &Global, out: &Output) -> Done {
-    let wants = Wants { folders: Folders::Read, ..Wants::default() };
+    let wants = Wants { folders: FolderUse::Read, ..Wants::default() };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     let probed = sandbox::probe(&booted.sandboxed)?;
     out.data(&booted.report.explain());
     out.data(&format!("{} forbidden operations were tried, each was denied\n", probed.tried.len()));
-    let pipeline = Pipeline::load(&demo::folder(), Place::Cpu)?;
+    let pipeline = Pipeline::load(&demo::folder(), DeviceName::Cpu)?;
     let recipe = diffusion::Recipe {
         prompt: "a red apple".into(),
         negative_prompt: String::new(),

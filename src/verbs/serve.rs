@@ -2,14 +2,14 @@
 
 use crate::Done;
 use crate::adapter::Diffusion;
-use crate::boot::folders::Folders;
+use crate::boot::folders::FolderUse;
 use crate::boot::{self, Wants};
 use crate::cli::{Global, Serve};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use audit::words::StartRefusal;
 use darkroom::{Darkroom, Engine as _, Model};
-use diffusion::Place;
+use diffusion::DeviceName;
 use sandbox::Clean;
 use serde_json::json;
 use server::{Parts, Server, SetupCode, Stop};
@@ -21,9 +21,9 @@ use signal_hook::iterator::Signals;
 /// # Errors
 /// Why it did not start, or did not end in order.
 pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Done {
-    let place: Place = arguments.device.parse().map_err(|e| Failure::new(Code::Usage, e))?;
+    let place: DeviceName = arguments.device.parse().map_err(|e| Failure::new(Code::Usage, e))?;
     let wants = Wants {
-        folders: Folders::Made,
+        folders: FolderUse::Made,
         model: arguments.model.as_deref(),
         listen: Some(arguments.port),
         ..Wants::default()
@@ -91,7 +91,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
 fn prepare(
     darkroom: &mut Darkroom,
     booted: &mut boot::Booted,
-    place: Place,
+    place: DeviceName,
     out: &Output,
 ) -> Result<Diffusion, Failure> {
     booted.check_outputs(darkroom)?;

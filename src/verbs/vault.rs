@@ -1,6 +1,6 @@
 //! `lightproof vault`: making, looking at and checking the vault, and its secrets.
 
-use crate::boot::folders::Folders;
+use crate::boot::folders::FolderUse;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Vault};
 use crate::exit::{Code, Failure};
@@ -20,7 +20,7 @@ pub fn run(clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Done {
         Vault::Passwd { new_passphrase_file: Some(path) } => Some(input::read_secret_file(path)?),
         _ => None,
     };
-    let folders = if matches!(verb, Vault::Init) { Folders::Made } else { Folders::Used };
+    let folders = if matches!(verb, Vault::Init) { FolderUse::Made } else { FolderUse::Used };
     let wants = Wants { folders, ..Wants::default() };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
     let result = match verb {

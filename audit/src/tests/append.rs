@@ -163,7 +163,7 @@ fn what_is_unfinished_is_known_while_the_log_is_written_as_after_a_new_start() {
     let log = open(&dir, &Faults::default()).unwrap();
     let before = log.unfinished().unwrap();
     assert_eq!((before.open_intents.len(), before.vault.map(|v| v.epoch)), (1, Some(1)));
-    let (erasure, secret, named) = (Job([7; 16]), Job([8; 16]), Object([9; 16]));
+    let (erasure, secret, named) = (JobId([7; 16]), JobId([8; 16]), Object([9; 16]));
     let by = |event: Event, job| event.by(Actor::Person([1; 16])).job(job);
     log.append(&[
         by(Event::ObjectEraseRequested { count: 2 }, erasure),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Job, Object};
+use crate::{JobId, Object};
 use std::collections::BTreeSet;
 
 #[test]
@@ -32,5 +32,5 @@ fn an_event_without_its_object_or_job_is_incomplete() {
     assert!(viewed.object(Object([1; 16])).is_complete());
     let requested = Event::ObjectEraseRequested { count: 1 }.by_system();
     assert!(!requested.is_complete());
-    assert!(requested.job(Job([1; 16])).is_complete());
+    assert!(requested.job(JobId([1; 16])).is_complete());
 }

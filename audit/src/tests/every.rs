@@ -98,7 +98,7 @@ pub fn every_event() -> Vec<Entry> {
             entry = entry.object(Object([0xff; 16]));
         }
         if kind.job {
-            entry = entry.job(Job([0xef; 16]));
+            entry = entry.job(JobId([0xef; 16]));
         }
         entry
     };

@@ -24,7 +24,7 @@ use crate::journal::Notes;
 use crate::note::Note;
 use crate::verify::verify_still;
 use crate::words::{Device, EpochReason, StopReason};
-use crate::{Clock, Digest, Entry, Error, Event, Job, Log, Object, Report, verify};
+use crate::{Clock, Digest, Entry, Error, Event, JobId, Log, Object, Report, verify};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -136,12 +136,12 @@ fn parse_journal(path: &Path) -> (Vec<Note>, u64) {
 
 /// An event that tells one record from another.
 fn event(number: u64) -> Entry {
-    Event::ObjectEraseRequested { count: number }.by_system().job(Job([1; 16]))
+    Event::ObjectEraseRequested { count: number }.by_system().job(JobId([1; 16]))
 }
 
 /// A job's records: request, one picture, end.
 fn job(id: u8) -> [Entry; 3] {
-    let job = Job([id; 16]);
+    let job = JobId([id; 16]);
     let digest = Digest([id; 32]);
     let requested = Event::GenerateRequested {
         width: 128,

@@ -49,7 +49,7 @@ impl JobState {
 #[derive(Clone)]
 pub struct Job {
     /// Its id, as in the log.
-    pub id: audit::Job,
+    pub id: audit::JobId,
     /// How far it is.
     pub state: JobState,
     /// How many come before it.
@@ -86,14 +86,14 @@ pub struct Job {
 
 #[derive(Default)]
 pub(super) struct Table {
-    pub entries: VecDeque<Entry>,
+    pub entries: VecDeque<Queued>,
     pub version: u64,
     pub pictures_version: u64,
     pub lock_when_empty: bool,
     pub stopping: bool,
 }
 
-pub(super) struct Entry {
+pub(super) struct Queued {
     pub job: Job,
     pub name: Option<Name>,
     /// Until it is in work.
@@ -112,22 +112,22 @@ pub(super) struct Cancel {
 
 impl Table {
     /// The request `id`.
-    pub fn find(&self, id: audit::Job) -> Result<&Entry, Error> {
+    pub fn find(&self, id: audit::JobId) -> Result<&Queued, Error> {
         self.entries.iter().find(|e| e.job.id == id).ok_or(Error::NoJob)
     }
 
     /// The same, to change it.
-    pub fn find_mut(&mut self, id: audit::Job) -> Result<&mut Entry, Error> {
+    pub fn find_mut(&mut self, id: audit::JobId) -> Result<&mut Queued, Error> {
         self.entries.iter_mut().find(|e| e.job.id == id).ok_or(Error::NoJob)
     }
 
     /// The request that an asker named so.
-    pub fn named(&self, name: &str) -> Option<&Entry> {
+    pub fn named(&self, name: &str) -> Option<&Queued> {
         self.entries.iter().find(|e| e.name.as_ref().is_some_and(|known| known.text == name))
     }
 
     /// An entry with what depends on the others and on the time.
-    pub fn view(&self, entry: &Entry) -> Job {
+    pub fn view(&self, entry: &Queued) -> Job {
         let mut job = entry.job.clone();
         job.ahead = match job.state {
             JobState::Waiting => self
@@ -153,7 +153,7 @@ impl Table {
 }
 
 impl Job {
-    pub(super) fn new(settings: &Settings, id: audit::Job, created_ms: u64) -> Self {
+    pub(super) fn new(settings: &Settings, id: audit::JobId, created_ms: u64) -> Self {
         Self {
             id,
             state: JobState::Waiting,

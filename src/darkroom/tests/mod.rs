@@ -11,7 +11,7 @@ mod rollback;
 
 use crate::request::Request;
 use crate::step::{After, CRASH};
-use crate::{Ask, Darkroom, Door, Engine, Error, Model, Pixels, Places, Queue, Rules, Start, Summary, Who};
+use crate::{Ask, Darkroom, Door, Engine, Error, Folders, Model, Pixels, Queue, Rules, Start, Summary, Who};
 use audit::SystemClock;
 use audit::words::StopReason;
 use engine::{Cause, Check, Command, Device, Prepared, Progress, Recipe, Rule, Settings};
@@ -45,9 +45,9 @@ impl Home {
         Self(path)
     }
 
-    fn places(&self) -> Places {
+    fn places(&self) -> Folders {
         let part = |name| self.0.join(name);
-        Places { vault: part("vault"), audit: part("audit"), outputs: part("outputs") }
+        Folders { vault: part("vault"), audit: part("audit"), outputs: part("outputs") }
     }
 
     fn open(&self) -> Result<Darkroom, Error> {

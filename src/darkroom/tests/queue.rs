@@ -51,7 +51,7 @@ fn picture(step: &Sender<()>) {
 }
 
 #[track_caller]
-fn wait(queue: &Desk, id: audit::Job, what: impl Fn(&Job) -> bool) -> Job {
+fn wait(queue: &Desk, id: audit::JobId, what: impl Fn(&Job) -> bool) -> Job {
     let started = Instant::now();
     loop {
         let job = queue.job(&queue.who, id).unwrap();
@@ -64,7 +64,7 @@ fn wait(queue: &Desk, id: audit::Job, what: impl Fn(&Job) -> bool) -> Job {
 }
 
 #[track_caller]
-fn wait_for(queue: &Desk, id: audit::Job, state: JobState) -> Job {
+fn wait_for(queue: &Desk, id: audit::JobId, state: JobState) -> Job {
     wait(queue, id, |job| job.state == state)
 }
 

@@ -2,9 +2,9 @@
 
 use super::copy::{Copy, VAE};
 use crate::checkpoint::Checkpoint;
-use crate::place::Precision;
+use crate::device::Precision;
 use crate::reference::{Tensors, check};
-use crate::{Error, LoadProgress, ModelFolder, Pipeline, Place, Recipe, demo};
+use crate::{DeviceName, Error, LoadProgress, ModelFolder, Pipeline, Recipe, demo};
 use burn_tensor::{DType, Device};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use sha2::{Digest, Sha256};
@@ -73,13 +73,13 @@ fn what_is_no_regular_file_is_refused_by_name_in_every_place() {
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, content).unwrap();
     }
-    Pipeline::load(&copy.folder(), Place::Cpu).unwrap();
+    Pipeline::load(&copy.folder(), DeviceName::Cpu).unwrap();
 }
 
 #[test]
 fn a_pipe_among_the_golden_files_is_refused_by_name() {
     let copy = Copy::new("golden");
-    let pipeline = Pipeline::load(&demo::folder(), Place::Cpu).unwrap();
+    let pipeline = Pipeline::load(&demo::folder(), DeviceName::Cpu).unwrap();
     let refused = |name: &str| {
         let error = check(&copy.0, &pipeline, &mut |_| ()).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains("no regular file"), "{error}");
@@ -104,11 +104,11 @@ fn the_digest_is_over_all_files_in_the_order_of_their_names() {
         assert!(progress.bytes_done >= last.bytes_done);
         last = progress;
     };
-    let pipeline = Pipeline::load_telling(&copy.folder(), Place::Cpu, u64::MAX, &mut tell).unwrap();
+    let pipeline = Pipeline::load_telling(&copy.folder(), DeviceName::Cpu, u64::MAX, &mut tell).unwrap();
     assert_eq!(pipeline.digest(), digest(&copy.0));
     let bytes: u64 = hashed().iter().map(|name| copy.0.join(name).metadata().unwrap().len()).sum();
     assert_eq!(last, LoadProgress { bytes_done: bytes, bytes_total: bytes });
-    let mapped = Pipeline::load_with(&copy.folder(), Place::Cpu, kept, u64::MAX, &mut |_| ()).unwrap();
+    let mapped = Pipeline::load_with(&copy.folder(), DeviceName::Cpu, kept, u64::MAX, &mut |_| ()).unwrap();
     assert_eq!(mapped.digest(), pipeline.digest());
 }
 
@@ -155,8 +155,9 @@ fn mapped_weights_that_others_may_write_are_told_and_their_change_fails_the_next
     let copy = Copy::new("mapped");
     let mode = |mode| {
         std::fs::set_permissions(copy.0.join(TEXT), Permissions::from_mode(mode)).unwrap();
-        let load =
-            |choose| Pipeline::load_with(&copy.folder(), Place::Cpu, choose, u64::MAX, &mut |_| ()).unwrap();
+        let load = |choose| {
+            Pipeline::load_with(&copy.folder(), DeviceName::Cpu, choose, u64::MAX, &mut |_| ()).unwrap()
+        };
         [load(widened as fn(u64) -> Precision), load(kept)]
     };
     hashed().iter().for_each(|name| {

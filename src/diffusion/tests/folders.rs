@@ -1,13 +1,13 @@
 //! Model folders that are wrong in one way each: the error names the file, the tensor and what was wanted.
 
 use super::copy::{Copy, TRANSFORMER, VAE};
-use crate::{ModelFolder, Pipeline, Place};
+use crate::{DeviceName, ModelFolder, Pipeline};
 use std::path::Path;
 
 #[test]
 fn an_untouched_copy_loads() {
     let copy = Copy::new("untouched");
-    Pipeline::load(&ModelFolder::open(&copy.0).unwrap(), Place::Cpu).unwrap();
+    Pipeline::load(&ModelFolder::open(&copy.0).unwrap(), DeviceName::Cpu).unwrap();
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_link_that_leaves_the_folder_is_refused_with_the_remedy() {
     std::fs::remove_file(copy.0.join(VAE)).unwrap();
     std::fs::copy(outside.0.join(VAE), copy.0.join("vae/weights")).unwrap();
     std::os::unix::fs::symlink("weights", copy.0.join(VAE)).unwrap();
-    Pipeline::load(&ModelFolder::open(&copy.0).unwrap(), Place::Cpu).unwrap();
+    Pipeline::load(&ModelFolder::open(&copy.0).unwrap(), DeviceName::Cpu).unwrap();
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The bounds of memory against what the system counts. A test is a process of its own, see `.config/nextest.toml`.
 
 use crate::checkpoint::Checkpoint;
-use crate::place::Precision;
-use crate::{Pipeline, Place, Recipe, demo};
+use crate::device::Precision;
+use crate::{DeviceName, Pipeline, Recipe, demo};
 
 /// Bytes of memory that this process has in use, or had at its fullest since the last [`reset`].
 fn bytes(key: &str) -> u64 {
@@ -25,7 +25,7 @@ fn fullest<T>(act: impl FnOnce() -> T) -> (u64, T) {
 
 /// What a picture of the demo model takes, and what was said beforehand.
 fn picture(side: u32, guidance: f32) -> (u64, u64) {
-    let pipeline = Pipeline::load(&demo::folder(), Place::Cpu).unwrap();
+    let pipeline = Pipeline::load(&demo::folder(), DeviceName::Cpu).unwrap();
     let recipe = Recipe {
         prompt: "a red apple on a table ".repeat(60),
         negative_prompt: String::new(),
@@ -43,9 +43,9 @@ fn picture(side: u32, guidance: f32) -> (u64, u64) {
 
 #[test]
 fn loading_takes_no_more_than_was_said() {
-    let choose = |parameters| Precision::choose(Place::Cpu, parameters);
+    let choose = |parameters| Precision::choose(DeviceName::Cpu, parameters);
     let said = Checkpoint::open(&demo::folder(), choose).unwrap().bytes_to_load();
-    let (taken, _pipeline) = fullest(|| Pipeline::load(&demo::folder(), Place::Cpu).unwrap());
+    let (taken, _pipeline) = fullest(|| Pipeline::load(&demo::folder(), DeviceName::Cpu).unwrap());
     assert!(taken <= said && said <= 3 * taken, "{taken} bytes taken, {said} said");
 }
 

@@ -1,9 +1,9 @@
 //! Every golden tensor of both reference folders.
 
+use crate::device::Precision;
 use crate::drawing::host;
-use crate::place::Precision;
 use crate::reference::{Check, check};
-use crate::{ModelFolder, Pipeline, Place, demo, noise};
+use crate::{DeviceName, ModelFolder, Pipeline, demo, noise};
 use burn_tensor::{DType, Tensor, TensorData};
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn testdata(name: &str) -> std::path::PathBuf {
 
 /// Runs a folder and wants `count` comparisons, all of which hold.
 fn parity(name: &str, model: &ModelFolder, count: usize) {
-    let pipeline = Pipeline::load(model, Place::Cpu).unwrap();
+    let pipeline = Pipeline::load(model, DeviceName::Cpu).unwrap();
     let mut checks: Vec<Check> = Vec::new();
     check(&testdata(name), &pipeline, &mut |check| checks.push(check)).unwrap();
     let failed: Vec<&Check> = checks.iter().filter(|c| !c.measured.holds()).collect();
@@ -36,7 +36,8 @@ fn demo_model_equals_the_reference() {
 fn distance(precision: Precision) -> f64 {
     let picture = |precision: Precision| {
         let pipeline =
-            Pipeline::load_with(&demo::folder(), Place::Cpu, |_| precision, u64::MAX, &mut |_| ()).unwrap();
+            Pipeline::load_with(&demo::folder(), DeviceName::Cpu, |_| precision, u64::MAX, &mut |_| ())
+                .unwrap();
         let ids = pipeline.tokenizer.encode("a red apple").unwrap();
         let caption = pipeline.transformer.caption(pipeline.text_encoder.forward(&ids).unwrap());
         let noise = TensorData::new(noise::randn(42, 4096).unwrap(), [1, 16, 16, 16]);
@@ -59,7 +60,7 @@ fn weights_that_stay_bf16_in_memory_compute_the_same() {
 fn the_precision_of_a_gpu_stays_near_the_reference() {
     // bf16 has 8 bits of mantissa; eight layers add up to a few per cent. This runs the GPU's arithmetic on the
     // CPU: it shows that types fit together everywhere, not what a GPU computes.
-    let gpu = Precision::choose(Place::Cuda(0), 1);
+    let gpu = Precision::choose(DeviceName::Cuda(0), 1);
     let distance = distance(gpu);
     assert!((1e-4..0.1).contains(&distance), "{distance}");
 }

@@ -1,13 +1,13 @@
 //! Runs of the demo model: previews, cancelling, limits, and what happens to numbers that are none.
 
 use crate::drawing::host;
-use crate::{Drawing, Error, Picture, Pipeline, Place, Progress, Recipe, Tokens, demo};
+use crate::{DeviceName, Drawing, Error, Picture, Pipeline, Progress, Recipe, Tokens, demo};
 use burn_tensor::module::avg_pool2d;
 use burn_tensor::ops::AvgPoolOptions;
 use burn_tensor::{Tensor, TensorData};
 
 fn demo_pipeline() -> Pipeline {
-    Pipeline::load(&demo::folder(), Place::Cpu).unwrap()
+    Pipeline::load(&demo::folder(), DeviceName::Cpu).unwrap()
 }
 
 fn recipe() -> Recipe {
@@ -205,10 +205,10 @@ fn the_smallest_picture_has_a_preview() {
 
 #[test]
 fn a_device_that_is_not_there_says_what_is_missing() {
-    let error = Pipeline::load(&demo::folder(), Place::Cuda(0)).err().unwrap().to_string();
+    let error = Pipeline::load(&demo::folder(), DeviceName::Cuda(0)).err().unwrap().to_string();
     let wanted = if cfg!(feature = "cuda") { "libcuda.so.1" } else { "--features cuda" };
     assert!(error.contains(wanted), "{error}");
-    assert!("gpu".parse::<Place>().is_err());
+    assert!("gpu".parse::<DeviceName>().is_err());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The child: what a program of this product does at its start, then what the trial asks for.
 
-use policy::{Places, Policy};
+use policy::{Folders, Policy};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use std::env;
 use std::io::Write as _;
@@ -116,9 +116,9 @@ fn listener(clean: &mut Clean, plan: &policy::Plan, act: &str) -> Result<Option<
     }
 }
 
-fn places(home: &Path, act: &str) -> Places {
+fn places(home: &Path, act: &str) -> Folders {
     let folder = |name: &str| -> PathBuf { home.join(name) };
-    Places {
+    Folders {
         config: folder("config"),
         vault: folder("vault"),
         audit: folder("audit"),

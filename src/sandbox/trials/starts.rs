@@ -271,7 +271,7 @@ fn the_reports_have_a_fixed_form() {
 
 #[test]
 fn every_call_of_the_profile_has_a_number() {
-    let places = policy::Places {
+    let places = policy::Folders {
         config: "/c".into(),
         vault: "/v".into(),
         audit: "/a".into(),

@@ -212,7 +212,7 @@ fn what_is_printed_for_debugging_holds_no_secret() {
     let (mut vault, _) = place.create();
     let id = put(&mut vault, "named", 10);
     let entry = vault.get(id).expect("listed");
-    assert_eq!(format!("{entry:?}"), format!("Entry {{ id: {id}, name: \"named\", .. }}"));
+    assert_eq!(format!("{entry:?}"), format!("ObjectInfo {{ id: {id}, name: \"named\", .. }}"));
     let state = vault.state();
     assert_eq!(format!("{vault:?}"), format!("Vault {{ state: {state:?}, .. }}"));
 }

@@ -7,14 +7,14 @@ use std::str::FromStr;
 
 /// A device that a person may name. Which of them can be used depends on the build and the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum DeviceName {
     /// The processor.
     Cpu,
     /// An NVIDIA GPU, by its index.
     Cuda(usize),
 }
 
-impl FromStr for Place {
+impl FromStr for DeviceName {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
@@ -28,7 +28,7 @@ impl FromStr for Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for DeviceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cpu => write!(f, "cpu"),
@@ -37,7 +37,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl Place {
+impl DeviceName {
     /// Finds the device.
     ///
     /// # Errors
@@ -95,10 +95,10 @@ impl Precision {
     /// The precision for a part with `parameters` parameters at `place`.
     ///
     /// The CPU computes in f32. A GPU multiplies bf16 as it lies in the file.
-    pub(crate) fn choose(place: Place, parameters: u64) -> Self {
+    pub(crate) fn choose(place: DeviceName, parameters: u64) -> Self {
         match place {
-            Place::Cpu => Self { compute: DType::F32, widen: parameters * 4 <= WIDENED_BYTES_MAX },
-            Place::Cuda(_) => Self { compute: DType::BF16, widen: false },
+            DeviceName::Cpu => Self { compute: DType::F32, widen: parameters * 4 <= WIDENED_BYTES_MAX },
+            DeviceName::Cuda(_) => Self { compute: DType::BF16, widen: false },
         }
     }
 
