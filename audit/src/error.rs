@@ -78,7 +78,7 @@ pub enum Error {
     DiskFull,
     /// A write failed. Nothing can be recorded any more until the program starts anew.
     #[error(
-        "the log cannot be written ({during}: {cause}); nothing is done without a record: repair the disk and start anew"
+        "the log cannot be written ({during}: {cause}); nothing is done without a record: see that its disk has room and can be written, and start anew"
     )]
     Unavailable {
         /// What was being done.

@@ -298,7 +298,7 @@ impl fmt::Display for Report {
         if let Some(root) = &self.root {
             writeln!(f, "root        {root}")?;
         }
-        writeln!(f, "checkpoints {} in {} epochs", self.checkpoints, self.epochs)?;
+        writeln!(f, "checkpoints {} in {}", self.checkpoints, counted(self.epochs, "epoch"))?;
         if let Some(ts) = &self.last_ts {
             writeln!(f, "last record {ts}")?;
         }
@@ -312,9 +312,14 @@ impl fmt::Display for Report {
                 "verified; whether the whole log was cut back to an older state only a checkpoint kept elsewhere can \
                  tell (--expect)"
             ),
-            (false, _) => write!(f, "NOT verified: {} findings", self.findings_total),
+            (false, _) => write!(f, "NOT verified: {}", counted(self.findings_total, "finding")),
         }
     }
+}
+
+/// `1 finding`, `2 findings`.
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A JSON string.

@@ -90,7 +90,7 @@ pub enum Error {
     },
     /// The checkpoint holds tensors that the architecture does not have.
     #[error(
-        "{file}: {count} tensors that this architecture does not have, among them {key} of shape {found:?}"
+        "{file}: tensors that this architecture does not have ({count}), among them {key} of shape {found:?}"
     )]
     SurplusTensors {
         /// Path inside the model folder.

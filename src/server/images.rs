@@ -167,8 +167,10 @@ pub async fn delete_many(
         _ => return Err(Problem::new(422, "parameter", "give either ids or all")),
     };
     if ask.confirm != ids.len() {
-        let detail =
-            format!("these are {} pictures, and another number was confirmed; nothing was done", ids.len());
+        let detail = format!(
+            "another number of pictures was confirmed than there are ({}); nothing was done",
+            ids.len()
+        );
         return Err(Problem::new(409, "confirm", detail));
     }
     if ids.is_empty() {

@@ -70,6 +70,8 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
       const { min, max } = between(input);
       return Number.isInteger(value(input)) && value(input) >= min && value(input) <= max;
     };
+    const isGuidance = (number) =>
+      number >= 0 && number <= limits.guidance_max && number === Math.round(number * 1000) / 1000;
     const typedSeed = seed.value.trim();
     return [
       [prompt, prompt.value.trim() !== "", "check.prompt"],
@@ -80,8 +82,7 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
       [seed, /^\d*$/.test(typedSeed) && Number(typedSeed) <= limits.seed_max, "check.seed",
         { max: String(limits.seed_max) }],
       [steps, isWhole(steps), "check.steps", between(steps)],
-      [guidance, value(guidance) >= 0 && value(guidance) <= limits.guidance_max, "check.guidance",
-        between(guidance)],
+      [guidance, isGuidance(value(guidance)), "check.guidance", between(guidance)],
     ].find(([, good]) => !good);
   }
 
