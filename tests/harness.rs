@@ -113,11 +113,12 @@ impl Home {
         listed["pictures"].as_array().unwrap_or_else(|| panic!("{listed}")).clone()
     }
 
-    /// The records of the log as `audit tail` prints them, oldest first.
+    /// The records of the log, oldest first, each as words: number, time, type, outcome, who, about what, for which job,
+    /// and its fields as `name=value`.
     #[track_caller]
     pub fn records(&self) -> Vec<String> {
-        let text = self.ask(&["audit", "tail", "-n", "1000000"]).ends(0, &[]).stdout;
-        text.lines().map(str::to_owned).collect()
+        let shown = self.ask(&["audit", "tail", "-n", "1000000", "--json"]).ends(0, &[]).data();
+        shown["records"].as_array().unwrap_or_else(|| panic!("{shown}")).iter().map(words).collect()
     }
 
     /// How many records of the log hold all of `words`.
@@ -192,6 +193,17 @@ pub fn behind<S: AsRef<OsStr>>(outer: &[S], program: &Command) -> Command {
     command.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.current_dir(program.get_current_dir().expect("a home")).stdin(Stdio::null());
     command
+}
+
+/// A record of the log, from its JSON.
+#[track_caller]
+fn words(record: &Value) -> String {
+    assert!(record["seq"].is_u64() && record["type"].is_string(), "no record: {record}");
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let parts = ["seq", "ts", "type", "out", "actor", "obj", "job"].iter().filter_map(|key| record.get(key));
+    let fields = record["d"].as_object().unwrap_or_else(|| panic!("no fields: {record}"));
+    let fields = fields.iter().map(|(name, value)| format!("{name}={}", plain(value)));
+    parts.map(plain).chain(fields).collect::<Vec<_>>().join(" ")
 }
 
 /// What a run of the program said.

@@ -4,9 +4,12 @@
 
 use crate::paths::open_regular;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// A file is copied in pieces of this size.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// The disk. In tests it can be made to fail, or to stop, before any single effect.
 #[derive(Clone, Debug, Default)]
@@ -16,15 +19,15 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// A point between two effects.
+    /// A point between two effects, and the effect that follows.
     #[cfg(test)]
-    fn step(&self, name: &'static str) -> io::Result<()> {
-        self.faults.step(name)
+    fn step(&self, name: &'static str, effect: Effect<'_>) -> io::Result<()> {
+        self.faults.step(name, effect)
     }
 
     #[cfg(not(test))]
     #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
-    fn step(&self, _: &'static str) -> io::Result<()> {
+    fn step(&self, _: &'static str, _: Effect<'_>) -> io::Result<()> {
         Ok(())
     }
 
@@ -38,17 +41,16 @@ impl Disk {
     /// The file is opened with `O_APPEND`. When the write fails the file may have grown by a part of the bytes: the
     /// caller cuts it back. When the sync fails nothing is known about the bytes, and the log ends.
     pub fn append(&self, file: &File, bytes: &[u8]) -> Result<(), AppendError> {
-        let mut file = file;
-        self.step("append").map_err(AppendError::Write)?;
+        self.step("append", Effect::None).map_err(AppendError::Write)?;
         #[cfg(test)]
         if self.faults.is_torn() {
-            let _ = file.write_all(&bytes[..bytes.len() / 2]);
+            let _ = (&*file).write_all(&bytes[..bytes.len() / 2]);
             self.faults.stop();
         }
-        self.step("append: write").map_err(AppendError::Write)?;
-        file.write_all(bytes).map_err(AppendError::Write)?;
-        self.step("append: sync").map_err(AppendError::Sync)?;
-        file.sync_data().map_err(AppendError::Sync)
+        self.step("append: write", Effect::Append(file, bytes)).map_err(AppendError::Write)?;
+        (&*file).write_all(bytes).map_err(AppendError::Write)?;
+        self.step("append: sync", Effect::Sync(file)).map_err(AppendError::Sync)?;
+        wait(file, File::sync_data).map_err(AppendError::Sync)
     }
 
     /// Creates an empty file that must not exist, and makes its name durable.
@@ -59,13 +61,10 @@ impl Disk {
     /// fsync(5)                              = 0
     /// ```
     pub fn create(&self, path: &Path) -> io::Result<File> {
-        self.step("create")?;
+        self.step("create", Effect::New(path, &[]))?;
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
-        if let Err(e) = self.sync_parent(path) {
-            // The caller takes it for not made, and may try again.
-            let _ = fs::remove_file(path);
-            return Err(e);
-        }
+        // The caller takes it for not made, and may try again.
+        self.sync_parent(path).inspect_err(|_| drop(self.discard(path)))?;
         Ok(file)
     }
 
@@ -80,20 +79,49 @@ impl Disk {
     /// fsync(6)                              = 0
     /// ```
     pub fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.put(path, bytes)
+    }
+
+    /// Puts a copy of the first `len` bytes of a file in its place, as [`Disk::replace`] does. After a failed sync the
+    /// kernel takes what it holds for written; only bytes that are written to another file are surely written again.
+    pub fn renew(&self, path: &Path, len: u64) -> io::Result<()> {
+        let old = open_regular(path, OpenOptions::new().read(true))?;
+        self.put(path, old.take(len))
+    }
+
+    fn put(&self, path: &Path, content: impl Read) -> io::Result<()> {
         let new = new_name(path);
-        self.step("replace: write")?;
-        let file = write_new(&new, bytes)?;
-        self.step("replace: sync")?;
-        file.sync_all()?;
-        self.step("replace: rename")?;
+        self.step("replace: write", Effect::New(&new, &[]))?;
+        let file = write_new(&new, &[])?;
+        if let Err(e) = self.fill(&file, content) {
+            // The space is needed.
+            let _ = self.discard(&new);
+            return Err(e);
+        }
+        self.step("replace: rename", Effect::Rename(&new, path))?;
         fs::rename(&new, path)?;
         self.sync_parent(path)
+    }
+
+    /// Not `io::copy`: that may share the blocks of another file instead of writing them.
+    fn fill(&self, file: &File, mut content: impl Read) -> io::Result<()> {
+        let mut chunk = vec![0; CHUNK_BYTES];
+        loop {
+            let bytes = content.read(&mut chunk)?;
+            if bytes == 0 {
+                break;
+            }
+            self.step("replace: bytes", Effect::Append(file, &chunk[..bytes]))?;
+            (&*file).write_all(&chunk[..bytes])?;
+        }
+        self.step("replace: sync", Effect::Sync(file))?;
+        wait(file, File::sync_all)
     }
 
     /// Whether there is room, here and now, for the names of the new files with which [`Disk::replace`] would put these in
     /// place. Their bytes may still find the disk full.
     pub fn try_names(&self, paths: &[PathBuf]) -> io::Result<()> {
-        self.step("try names")?;
+        self.step("try names", Effect::None)?;
         let new: Vec<PathBuf> = paths.iter().map(|path| new_name(path)).collect();
         let made = new.iter().try_for_each(|new| write_new(new, &[]).map(drop));
         // One that stays is removed by whoever makes the next one.
@@ -104,74 +132,99 @@ impl Disk {
     /// Puts a file in place that can be made again from others: as [`Disk::replace`], without waiting for the disk.
     pub fn derive(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let new = new_name(path);
-        self.step("derive: write")?;
+        self.step("derive: write", Effect::New(&new, bytes))?;
         write_new(&new, bytes)?;
-        self.step("derive: rename")?;
+        self.step("derive: rename", Effect::Rename(&new, path))?;
         fs::rename(&new, path)
     }
 
-    /// Writes over a file of the same length, in place, so that on ordinary storage the old bytes are gone.
+    /// Writes over bytes of a file in place, so that on ordinary storage the old ones are gone, and no room is needed.
     ///
     /// ```text
     /// openat(AT_FDCWD, "epoch.key", O_WRONLY|O_NONBLOCK|O_NOFOLLOW|O_CLOEXEC) = 5
+    /// lseek(5, 0, SEEK_SET)                 = 0
     /// write(5, "...", 118)                  = 118
     /// fdatasync(5)                          = 0
     /// ```
-    pub fn overwrite(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.step("overwrite")?;
+    pub fn overwrite(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.step("overwrite", Effect::None)?;
         let mut file = open_regular(path, OpenOptions::new().write(true))?;
+        file.seek(SeekFrom::Start(at))?;
         #[cfg(test)]
         if self.faults.is_torn() {
             let _ = file.write_all(&bytes[..bytes.len() / 2]);
             self.faults.stop();
         }
-        self.step("overwrite: write")?;
+        self.step("overwrite: write", Effect::Write(&file, at, bytes))?;
         file.write_all(bytes)?;
-        self.step("overwrite: sync")?;
-        file.sync_data()
+        self.step("overwrite: sync", Effect::Sync(&file))?;
+        wait(&file, File::sync_data)
     }
 
     /// Cuts a file to a length, durably.
     pub fn truncate(&self, file: &File, len: u64) -> io::Result<()> {
-        self.step("truncate")?;
+        self.step("truncate", Effect::Cut(file, len))?;
         file.set_len(len)?;
-        self.step("truncate: sync")?;
-        file.sync_data()
+        self.step("truncate: sync", Effect::Sync(file))?;
+        wait(file, File::sync_data)
     }
 
     /// Removes a file and makes its absence durable.
     pub fn remove(&self, path: &Path) -> io::Result<()> {
-        self.step("remove")?;
+        self.step("remove", Effect::Remove(path))?;
         fs::remove_file(path)?;
         self.sync_parent(path)
     }
 
     /// Removes a file that is derived or left over; no matter if it is gone already.
     pub fn discard(&self, path: &Path) -> io::Result<()> {
-        self.step("discard")?;
+        self.step("discard", Effect::Remove(path))?;
         match fs::remove_file(path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
             _ => Ok(()),
         }
     }
 
-    /// Makes a folder (0700) unless it is there.
+    /// Makes a folder (0700) unless it is there, and its name durable: whoever made it may have been killed before that.
     pub fn folder(&self, path: &Path) -> io::Result<()> {
         if path.is_dir() {
-            return Ok(());
+            return self.sync_parent(path);
         }
-        self.step("folder")?;
+        self.step("folder", Effect::Folder(path))?;
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        self.sync_parent(path)
+        let remove = || self.step("discard", Effect::Remove(path)).and_then(|()| fs::remove_dir(path));
+        // The name may be lost; the next one to need the folder makes it anew.
+        self.sync_parent(path).inspect_err(|_| drop(remove()))
     }
 
     fn sync_parent(&self, path: &Path) -> io::Result<()> {
-        self.step("sync folder")?;
-        match path.parent() {
-            Some(parent) => File::open(parent)?.sync_all(),
-            None => Ok(()),
-        }
+        let Some(parent) = path.parent() else { return Ok(()) };
+        self.step("sync folder", Effect::SyncFolder(parent))?;
+        wait(&File::open(parent)?, File::sync_all)
     }
+}
+
+/// Waits until a file or folder is durable. Tests do not: they see what the kernel has, and what a disk keeps is a model
+/// of theirs.
+fn wait(file: &File, sync: fn(&File) -> io::Result<()>) -> io::Result<()> {
+    if cfg!(test) { Ok(()) } else { sync(file) }
+}
+
+/// What is done to the disk next. Tests keep it, to cut the power afterwards.
+#[cfg_attr(not(test), expect(dead_code, reason = "only tests look into it"))]
+pub(crate) enum Effect<'a> {
+    /// None by itself.
+    None,
+    Folder(&'a Path),
+    /// A new file with this content.
+    New(&'a Path, &'a [u8]),
+    Append(&'a File, &'a [u8]),
+    Write(&'a File, u64, &'a [u8]),
+    Cut(&'a File, u64),
+    Rename(&'a Path, &'a Path),
+    Remove(&'a Path),
+    Sync(&'a File),
+    SyncFolder(&'a Path),
 }
 
 /// Where an append failed decides what is known about the file.

@@ -44,7 +44,7 @@ pub(crate) fn finish(
     let epoch = u32::try_from(keys.len() - 1).map_err(io::Error::other)?;
     disk.replace(&paths.epoch_note(epoch), &note.bytes())?;
     disk.replace(&paths.vkeys(), vkeys(origin, keys).as_bytes())?;
-    disk.overwrite(&paths.key(), &secret_line(origin, key))?;
+    disk.overwrite(&paths.key(), 0, &secret_line(origin, key))?;
     wipe_next(disk, paths)
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn wipe_next(disk: &Disk, paths: &Paths) -> io::Result<()> {
     };
     if meta.is_file() {
         let zeros = vec![b'0'; usize::try_from(meta.len().min(SMALL_BYTES_MAX)).unwrap_or(0)];
-        disk.overwrite(&path, &zeros)?;
+        disk.overwrite(&path, 0, &zeros)?;
     }
     disk.remove(&path)
 }

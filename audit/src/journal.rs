@@ -2,6 +2,7 @@
 //!
 //! Each is read checkpoint by checkpoint, so no number of them is too large; a start reads the newest file alone.
 
+use crate::durable::Disk;
 use crate::error::{Error, io_error};
 use crate::note::{NOTE_BYTES_MAX, Note};
 use crate::paths::{Paths, open_regular};
@@ -10,8 +11,8 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 /// A file of checkpoints that has reached this length gets no more; the next checkpoint begins the next file. About
-/// 70,000 checkpoints, which a start reads in a tenth of a second.
-pub(crate) const FILE_BYTES: u64 = if cfg!(test) { 4 << 10 } else { 16 << 20 };
+/// 1,000 checkpoints: a start reads them and writes them anew, on a full disk in half of the reserve.
+pub(crate) const FILE_BYTES: u64 = if cfg!(test) { 4 << 10 } else { 256 << 10 };
 
 /// Number of the newest file; `None` when there is none. A file behind a missing one does not count: it is lost.
 pub(crate) fn newest(paths: &Paths) -> Option<u64> {
@@ -74,6 +75,30 @@ impl Journal {
         let (end, torn) = torn_end.unwrap_or_default();
         let last = last.ok_or_else(nothing)?;
         Ok(Self { number: newest_number, first, last, hand_overs, is_whole: number == 0, end, torn })
+    }
+}
+
+/// Makes what a start has accepted durable. It may lie in the kernel's memory only: a sync that failed earlier has left it
+/// there, and neither reading it nor syncing it again can tell or help.
+///
+/// That concerns the newest file of checkpoints alone. Records are durable before a checkpoint is written over them, and a
+/// checkpoint before anything follows from it; whatever else a failed sync leaves (a key, a copy of a checkpoint, a cut) is
+/// made again by the next start.
+impl Journal {
+    /// Writes the newest file anew as it was accepted.
+    pub fn renew(&self, disk: &Disk, paths: &Paths) -> io::Result<()> {
+        disk.renew(&paths.journal(self.number), self.end)
+    }
+
+    /// The best that a full disk allows: writes the last checkpoint once more where it lies. Not every file system takes
+    /// that for more than it took the failed write for, so nothing is to be finished on top.
+    pub fn rewrite_last(&self, disk: &Disk, paths: &Paths) -> io::Result<()> {
+        let bytes = [&self.last.bytes()[..], b"\n"].concat();
+        match self.end.checked_sub(bytes.len() as u64) {
+            Some(at) => disk.overwrite(&paths.journal(self.number), at, &bytes),
+            // The newest file is empty; the one before was durable when it was made.
+            None => Ok(()),
+        }
     }
 }
 

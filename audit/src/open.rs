@@ -15,6 +15,7 @@ use crate::tile::{self, Tiles};
 use crate::token::{Digest, PublicKey, hex};
 use crate::writer::{Mark, Tail, Writer};
 use crate::{handover, reserve};
+use ed25519_dalek::SigningKey;
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -48,7 +49,9 @@ pub(crate) fn create(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<Wr
     if has_records(&paths)? {
         return Err(Error::Exists { dir: dir.to_owned() });
     }
-    disk.folder(dir).map_err(io_error("create", dir))?;
+    if !dir.is_dir() {
+        disk.folder(dir).map_err(io_error("create", dir))?;
+    }
     let lock = lock(&paths)?;
     // Another process may have made one between the question and the lock.
     if has_records(&paths)? {
@@ -65,6 +68,7 @@ pub(crate) fn create(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<Wr
         for left in [paths.key(), segment.clone(), paths.journal(0)] {
             disk.discard(&left)?;
         }
+        discard_new(&disk, &paths)?;
         for folder in [paths.segments(), paths.epochs(), paths.tiles(), paths.quarantine()] {
             disk.folder(&folder)?;
         }
@@ -127,9 +131,16 @@ pub(crate) fn open(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<(Wri
             at: signed,
         });
     }
-    let key = reserve::or_spend(&disk, &paths, || epoch_key(&disk, &paths, &origin, &replay.keys, &journal))?;
+    let (key, unfinished) = epoch_key(&paths, &origin, &replay.keys, &journal)?;
     handover::check(&paths, &origin, &replay.keys, &journal)?;
+    // All is accepted; from here on it is written to.
     reserve::or_spend(&disk, &paths, || quarantine(&disk, &paths, signed, &segment_tail, &journal))?;
+    renew(&disk, &paths, &journal, unfinished.is_some())?;
+    reserve::or_spend(&disk, &paths, || match unfinished {
+        Some(note) => handover::finish(&disk, &paths, &origin, &key, &replay.keys, note)
+            .map_err(io_error("complete the hand-over in", &paths.0)),
+        None => handover::wipe_next(&disk, &paths).map_err(io_error("remove", &paths.key_next())),
+    })?;
     let leaves = &replay.leaves;
     // Derived files may stay behind on a full disk.
     let derived = disk
@@ -214,14 +225,13 @@ fn read_origin(paths: &Paths) -> Result<String, Error> {
     text.filter(|t| is_origin(t)).ok_or(Error::Broken { what: "the file origin holds no name", at: 0 })
 }
 
-/// Finds the key of the current epoch, and completes a hand-over that a crash interrupted.
-fn epoch_key(
-    disk: &Disk,
+/// Finds the key of the current epoch, and the checkpoint of the hand-over to it if a crash interrupted that.
+fn epoch_key<'a>(
     paths: &Paths,
     origin: &str,
     keys: &[PublicKey],
-    journal: &Journal,
-) -> Result<ed25519_dalek::SigningKey, Error> {
+    journal: &'a Journal,
+) -> Result<(SigningKey, Option<&'a Note>), Error> {
     let current = *keys.last().ok_or(Error::Broken { what: "the first record is not log.created", at: 0 })?;
     let verify_key = VerifyKey::new(origin, current);
     if !journal.last.is_signed_by(&verify_key) {
@@ -233,14 +243,12 @@ fn epoch_key(
         return Err(Error::Broken { what: "vkeys does not list the keys that the records name", at: 0 });
     }
     let read = |path: &Path| handover::load(path, origin).map_err(io_error("read", path));
-    let is_current = |key: &ed25519_dalek::SigningKey| key.verifying_key().to_bytes() == current.0;
+    let is_current = |key: &SigningKey| key.verifying_key().to_bytes() == current.0;
     if let Some(next) = read(&paths.key_next())?.filter(is_current) {
         let handed_over = journal.hand_overs.iter().rev().find(|n| n.is_signed_by(&verify_key));
         let note = handed_over
             .ok_or(Error::Broken { what: "the hand-over to the current key is not signed", at: 0 })?;
-        handover::finish(disk, paths, origin, &next, keys, note)
-            .map_err(io_error("complete the hand-over in", &paths.0))?;
-        return Ok(next);
+        return Ok((next, Some(note)));
     }
     if !complete {
         return Err(Error::Key { what: "the key of the last hand-over is missing" });
@@ -248,8 +256,25 @@ fn epoch_key(
     let key = read(&paths.key())?
         .filter(is_current)
         .ok_or(Error::Key { what: "epoch.key is missing, damaged or of another epoch" })?;
-    handover::wipe_next(disk, paths).map_err(io_error("remove", &paths.key_next()))?;
-    Ok(key)
+    Ok((key, None))
+}
+
+/// Makes the last checkpoint durable. A hand-over that is to be completed on top of it must wait for that, if need be out
+/// of the reserve; without one, a start on a full disk gets by with less.
+fn renew(disk: &Disk, paths: &Paths, journal: &Journal, hands_over: bool) -> Result<(), Error> {
+    let path = paths.journal(journal.number);
+    let failed = io_error("write anew", &path);
+    let renew = || journal.renew(disk, paths).map_err(&failed);
+    if hands_over {
+        return reserve::or_spend(disk, paths, renew);
+    }
+    match renew() {
+        Err(Error::Io { source, .. }) if is_full(&source) => match journal.rewrite_last(disk, paths) {
+            Err(e) if !is_full(&e) => Err(failed(e)),
+            _ => Ok(()),
+        },
+        other => other,
+    }
 }
 
 /// Moves what is beyond the signed size to `quarantine/`: first the copy, then the cut.
@@ -269,11 +294,7 @@ fn quarantine(
         disk.replace(&dir.join(format!("{kind}-{signed}-{}", Digest::of(bytes))), bytes)
     };
     let cut = || -> io::Result<()> {
-        for file in files_below(&paths.0)? {
-            if file.extension().is_some_and(|e| e == "new") {
-                disk.discard(&file)?;
-            }
-        }
+        discard_new(disk, paths)?;
         for (index, keep_len, bytes) in segments.iter().rev() {
             keep("records", bytes)?;
             let path = paths.segment(*index);
@@ -290,6 +311,13 @@ fn quarantine(
         Ok(())
     };
     cut().map_err(io_error("move unacknowledged bytes to", &dir))
+}
+
+/// Removes what an interrupted replacement left.
+fn discard_new(disk: &Disk, paths: &Paths) -> io::Result<()> {
+    let files = files_below(&paths.0)?;
+    let mut left = files.iter().filter(|file| file.extension().is_some_and(|e| e == "new"));
+    left.try_for_each(|file| disk.discard(file))
 }
 
 /// Records what was cut, and the end of an old key, unless an earlier start has done it.

@@ -170,7 +170,7 @@ pub(crate) fn leaf_on_disk(paths: &Paths, tree_size: u64, seq: u64) -> Option<Ha
 }
 
 fn write(disk: &Disk, path: &std::path::Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
+    if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
         disk.folder(folder)?;
     }
     disk.derive(path, bytes)

@@ -29,10 +29,16 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
         error => Failure::from(darkroom::Error::from(error)),
     };
     match verb {
+        Audit::Tail { count } if global.json => {
+            let lines = audit::tail_json(dir, *count as u64).map_err(failed)?;
+            let records: Vec<Value> =
+                lines.iter().map(|line| serde_json::from_str(line).unwrap_or_default()).collect();
+            out.object(true, &json!({ "records": records }));
+            Ok(Code::Done)
+        }
         Audit::Tail { count } => {
             let lines = audit::tail(dir, *count as u64).map_err(failed)?;
             lines.iter().for_each(|line| out.data(&format!("{line}\n")));
-            out.object(true, &json!({ "records": lines }));
             Ok(Code::Done)
         }
         Audit::Verify { .. } => {

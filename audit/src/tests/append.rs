@@ -254,6 +254,52 @@ fn a_hand_over_that_can_wait_leaves_the_reserve_alone() {
 }
 
 #[test]
+fn a_start_on_a_full_disk_leaves_the_reserve_alone_and_writes_the_last_checkpoint_where_it_lies() {
+    let dir = Dir::new();
+    small(&dir);
+    let before = dir.files();
+    let faults = Faults::default();
+    faults.plan(0, Fault::Full);
+    let log = open(&dir, &faults).unwrap();
+    assert!(faults.steps().contains(&"overwrite: sync"), "{:?}", faults.steps());
+    assert!(dir.0.join("reserve").exists());
+    assert_eq!(dir.files(), before);
+    log.append(&[Event::BootStopped { reason: StopReason::Error }.by_system()]).unwrap();
+    drop(log);
+    assert!(dir.verify().is_ok(), "{}", dir.verify());
+}
+
+#[test]
+fn a_hand_over_is_completed_only_on_a_checkpoint_that_was_written_anew() {
+    let dir = Dir::new();
+    let faults = Faults::default();
+    let log = create(&dir, &faults).unwrap();
+    faults.fail_named("replace: write", Fault::Stop);
+    log.begin_epoch(EpochReason::Unlock).unwrap_err();
+    drop(log);
+    let before = dir.files();
+    assert!(dir.0.join("epoch.key.next").exists());
+    let without_reserve = dir.copy();
+    std::fs::remove_file(without_reserve.0.join("reserve")).unwrap();
+    faults.plan(0, Fault::Full);
+    assert!(matches!(open(&without_reserve, &faults), Err(Error::Io { .. })));
+    let contents =
+        |files: Vec<(PathBuf, Vec<u8>)>| files.into_iter().map(|(_, bytes)| bytes).collect::<Vec<_>>();
+    assert_eq!(contents(without_reserve.files()), contents(before));
+    // With room, or with the reserve in place of it.
+    faults.plan(0, Fault::Full);
+    for (dir, faults) in [(&without_reserve, Faults::default()), (&dir, faults)] {
+        let log = open(dir, &faults).unwrap();
+        assert_eq!(log.mark().epoch, 1);
+        drop(log);
+        let steps = faults.steps();
+        let at = |name| steps.iter().position(|step| *step == name).unwrap();
+        assert!(at("replace: rename") < at("overwrite"), "{steps:?}");
+        assert!(dir.verify().is_ok() && !dir.0.join("epoch.key.next").exists(), "{}", dir.verify());
+    }
+}
+
+#[test]
 fn of_many_that_create_at_once_one_succeeds() {
     for _ in 0..20 {
         let dir = Dir::new();

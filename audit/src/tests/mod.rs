@@ -11,6 +11,7 @@ mod forge;
 mod fuzz;
 mod journal;
 mod keys;
+mod power;
 mod reader;
 mod robust;
 mod stored;
@@ -107,13 +108,21 @@ fn disk(faults: &Faults) -> Disk {
 }
 
 fn create(dir: &Dir, faults: &Faults) -> Result<Log, Error> {
-    Log::create_on(&dir.0, disk(faults), Box::new(TestClock::new()))
+    create_at(&dir.0, faults)
+}
+
+fn create_at(dir: &Path, faults: &Faults) -> Result<Log, Error> {
+    Log::create_on(dir, disk(faults), Box::new(TestClock::new()))
+}
+
+fn open(dir: &Dir, faults: &Faults) -> Result<Log, Error> {
+    open_at(&dir.0, faults)
 }
 
 /// A neighbouring test that starts a process holds a copy of every lock until that process runs; `Busy` is believed
 /// only when it lasts.
-fn open(dir: &Dir, faults: &Faults) -> Result<Log, Error> {
-    let open = || Log::open_on(&dir.0, disk(faults), Box::new(TestClock::new())).map(|(log, _)| log);
+fn open_at(dir: &Path, faults: &Faults) -> Result<Log, Error> {
+    let open = || Log::open_on(dir, disk(faults), Box::new(TestClock::new())).map(|(log, _)| log);
     let is_busy = |opened: &Result<Log, Error>| matches!(opened, Err(Error::Busy { .. }));
     (0..50)
         .map(|_| open())
