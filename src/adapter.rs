@@ -47,7 +47,7 @@ impl Diffusion {
     /// What is wrong with the folder or the device, or that it does not fit in memory.
     pub fn load(
         folder: &ModelFolder,
-        place: DeviceName,
+        device_name: DeviceName,
         memory: Arc<Memory>,
         out: &Output,
     ) -> Result<Self, Error> {
@@ -56,7 +56,7 @@ impl Diffusion {
             let (done, total) = (mib(progress.bytes_done), mib(progress.bytes_total));
             out.progress(&format!("reading and hashing the model, {done} of {total} MiB"));
         };
-        let pipeline = Pipeline::load_telling(folder, place, memory.left_bytes(), &mut tell)?;
+        let pipeline = Pipeline::load_telling(folder, device_name, memory.left_bytes(), &mut tell)?;
         out.progress("");
         let name = match folder {
             ModelFolder::Embedded(_) => "lightproof-demo".into(),
@@ -67,7 +67,7 @@ impl Diffusion {
         let model = Model {
             name,
             digest: pipeline.digest(),
-            device: match place {
+            device: match device_name {
                 DeviceName::Cpu => Device::Cpu,
                 DeviceName::Cuda(_) => Device::Cuda,
             },

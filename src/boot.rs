@@ -34,7 +34,7 @@ use vault::KdfParams;
 #[derive(Default)]
 pub struct Wants<'a> {
     /// What becomes of the folders of vault and log.
-    pub folders: FolderUse,
+    pub folder_use: FolderUse,
     /// Folder of a checkpoint.
     pub model: Option<&'a Path>,
     /// File or folder that plain copies go to.
@@ -54,7 +54,7 @@ pub struct Booted {
     /// What they were made from.
     pub plan: Plan,
     /// The folders, as real paths.
-    pub places: Folders,
+    pub folders: Folders,
     /// The socket, if one was wanted.
     pub listener: Option<LoopbackListener>,
     /// The kernel's table of sockets, `/proc/net/tcp`, of the network that the socket is in.
@@ -74,7 +74,7 @@ pub struct Booted {
 #[must_use]
 pub struct Fenced {
     booted: Booted,
-    folders: FolderUse,
+    folder_use: FolderUse,
     /// Why the start must be refused although the fences are up.
     refusal: Option<Failure>,
 }
@@ -120,23 +120,23 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         (None, Some(outputs)) => outputs.to_path_buf(),
         (None, None) => home.outputs.clone(),
     };
-    let folders = wants.folders;
-    let vault = folders.state(&home.vault)?;
+    let folder_use = wants.folder_use;
+    let vault = folder_use.state(&home.vault)?;
     let paths = vault::Paths { state: vault.clone(), outputs: outputs.clone() };
     // Where there is a vault, its pictures lie somewhere: an empty folder made here would hide that their disk is absent.
-    let of_pictures = if paths.vault_exists() { FolderUse::Used } else { folders };
-    let places = Folders {
+    let of_pictures = if paths.vault_exists() { FolderUse::Used } else { folder_use };
+    let folders = Folders {
         vault,
-        audit: folders.state(&home.audit)?,
-        outputs: of_pictures.place(&outputs)?,
-        config: folders.place(&home.config)?,
+        audit: folder_use.state(&home.audit)?,
+        outputs: of_pictures.real_path(&outputs)?,
+        config: folder_use.real_path(&home.config)?,
         model: wants.model.map(real).transpose()?,
         export: wants.export.map(real).transpose()?,
         reference: wants.reference.map(real).transpose()?,
     };
-    folders::refuse_own_folders(&places)?;
-    let mut plan = policy.plan(&places).map_err(|error| Failure::new(Code::Usage, error))?;
-    folders::grant_what_exists(&mut plan, &places);
+    folders::refuse_own_folders(&folders)?;
+    let mut plan = policy.plan(&folders).map_err(|error| Failure::new(Code::Usage, error))?;
+    folders::grant_what_exists(&mut plan, &folders);
     let passphrase = global.passphrase_file.as_deref().map(input::read_secret_file).transpose()?;
     let terminal = Terminal::open();
     let clock = SystemClock::new();
@@ -152,7 +152,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         sandboxed,
         report,
         plan,
-        places,
+        folders,
         listener,
         sockets,
         memory,
@@ -161,7 +161,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         passphrase,
         binary,
     };
-    Ok(Fenced { booted, folders, refusal })
+    Ok(Fenced { booted, folder_use, refusal })
 }
 
 impl Fenced {
@@ -179,17 +179,17 @@ impl Fenced {
     /// The refusal that is on record by then, or what vault and log say. Without a vault, and where none is to be made,
     /// nothing is opened and nothing is on record.
     pub fn darkroom(self) -> Result<(Booted, Darkroom), Failure> {
-        let Self { booted, folders, refusal } = self;
+        let Self { booted, folder_use, refusal } = self;
         let paths =
-            vault::Paths { state: booted.places.vault.clone(), outputs: booted.places.outputs.clone() };
-        if folders != FolderUse::Made && !paths.vault_exists() {
+            vault::Paths { state: booted.folders.vault.clone(), outputs: booted.folders.outputs.clone() };
+        if folder_use != FolderUse::Made && !paths.vault_exists() {
             let what = "make one with: lightproof vault init, or say where it is with --home";
-            let none = format!("there is no vault in {}; {what}", booted.places.vault.display());
+            let none = format!("there is no vault in {}; {what}", booted.folders.vault.display());
             return Err(refusal.unwrap_or_else(|| Failure::new(Code::Locked, none)));
         }
-        let places = darkroom::Folders {
+        let folders = darkroom::Folders {
             vault: paths.state,
-            audit: booted.places.audit.clone(),
+            audit: booted.folders.audit.clone(),
             outputs: paths.outputs,
         };
         let start = Start {
@@ -198,7 +198,7 @@ impl Fenced {
             landlock_abi: u32::try_from(booted.report.landlock_abi).unwrap_or(0),
             erase: booted.plan.erase,
         };
-        let darkroom = Darkroom::open(places, booted.clock, KdfParams::DEFAULT, start)?;
+        let darkroom = Darkroom::open(folders, booted.clock, KdfParams::DEFAULT, start)?;
         if let Some(failure) = refusal {
             darkroom.refuse_start(StartRefusal::Policy)?;
             return Err(failure);
@@ -219,7 +219,7 @@ impl Booted {
     /// # Errors
     /// The output folder cannot be written.
     pub fn check_outputs(&self, darkroom: &Darkroom) -> Result<(), Failure> {
-        let Err(error) = access(&self.places.outputs, Access::WRITE_OK | Access::EXEC_OK) else {
+        let Err(error) = access(&self.folders.outputs, Access::WRITE_OK | Access::EXEC_OK) else {
             return Ok(());
         };
         darkroom.record_refusal(StartRefusal::Outputs)?;
@@ -227,7 +227,7 @@ impl Booted {
             rustix::io::Errno::NOENT => "mount its disk, or name the right folder with --outputs",
             _ => "make it writable for this user, or choose another folder with --outputs",
         };
-        let what = format!("cannot write to {}: {error}; {hint}", self.places.outputs.display());
+        let what = format!("cannot write to {}: {error}; {hint}", self.folders.outputs.display());
         Err(Failure::new(Code::Refused, what))
     }
 
@@ -235,12 +235,18 @@ impl Booted {
     ///
     /// # Errors
     /// What is wrong with the folder or the device.
-    pub fn engine(&self, darkroom: &Darkroom, place: DeviceName, out: &Output) -> Result<Diffusion, Failure> {
-        let folder = match &self.places.model {
+    pub fn engine(
+        &self,
+        darkroom: &Darkroom,
+        device_name: DeviceName,
+        out: &Output,
+    ) -> Result<Diffusion, Failure> {
+        let folder = match &self.folders.model {
             Some(path) => ModelFolder::open(path),
             None => Ok(diffusion::demo::folder()),
         };
-        let loaded = folder.and_then(|folder| Diffusion::load(&folder, place, Arc::clone(&self.memory), out));
+        let loaded =
+            folder.and_then(|folder| Diffusion::load(&folder, device_name, Arc::clone(&self.memory), out));
         let error = match loaded {
             Ok(engine) => return Ok(engine),
             Err(error) => error,

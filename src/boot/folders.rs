@@ -74,7 +74,7 @@ impl FolderUse {
     ///
     /// # Errors
     /// It cannot be made or reached, or root would make it in another user's folder.
-    pub fn place(self, path: &Path) -> Result<PathBuf, Failure> {
+    pub fn real_path(self, path: &Path) -> Result<PathBuf, Failure> {
         let failed = |e: io::Error| {
             let hint = "make it writable for this user, or choose another with --home or --outputs";
             Failure::new(Code::Refused, format!("cannot use the folder {}: {e}; {hint}", path.display()))
@@ -86,7 +86,7 @@ impl FolderUse {
         resolved(path).map_err(failed)
     }
 
-    /// As [`FolderUse::place`], for a folder in which root would leave files of its own.
+    /// As [`FolderUse::real_path`], for a folder in which root would leave files of its own.
     ///
     /// # Errors
     /// As there; and it belongs to another user.
@@ -94,13 +94,13 @@ impl FolderUse {
         if self != Self::Read && !is_missing(path) {
             refuse_foreign(path)?;
         }
-        self.place(path)
+        self.real_path(path)
     }
 }
 
 /// What is not there cannot be granted. Nobody can make it later: its parent is not granted either.
-pub fn grant_what_exists(plan: &mut Plan, places: &Folders) {
-    for path in [&places.vault, &places.audit, &places.outputs] {
+pub fn grant_what_exists(plan: &mut Plan, folders: &Folders) {
+    for path in [&folders.vault, &folders.audit, &folders.outputs] {
         if is_missing(path) {
             plan.paths.remove(path);
         }
@@ -111,11 +111,11 @@ pub fn grant_what_exists(plan: &mut Plan, places: &Folders) {
 ///
 /// # Errors
 /// They would lie there.
-pub fn refuse_own_folders(places: &Folders) -> Result<(), Failure> {
+pub fn refuse_own_folders(folders: &Folders) -> Result<(), Failure> {
     let kernel = ["/proc", "/sys", "/dev"].map(PathBuf::from);
-    for path in [Some(&places.outputs), places.export.as_ref()].into_iter().flatten() {
+    for path in [Some(&folders.outputs), folders.export.as_ref()].into_iter().flatten() {
         if let Some(own) =
-            kernel.iter().chain([&places.vault, &places.audit]).find(|own| path.starts_with(own))
+            kernel.iter().chain([&folders.vault, &folders.audit]).find(|own| path.starts_with(own))
         {
             let what = format!("{} lies in {}; choose another folder", path.display(), own.display());
             return Err(Failure::new(Code::Refused, what));

@@ -35,7 +35,7 @@ impl Booted {
         self.warn_of_others(out);
         let new = self.new_secret(None, "Choose a passphrase (12 characters or more): ", out)?;
         let (who, code) = darkroom.create_vault(&new, Door::Terminal)?;
-        out.say(&format!("a new vault was made in {}", self.places.vault.display()));
+        out.say(&format!("a new vault was made in {}", self.folders.vault.display()));
         self.warn_of_grade(out)?;
         if self.terminal.is_there() && self.passphrase.is_none() {
             self.show_recovery(&code.text())?;
@@ -127,7 +127,7 @@ impl Booted {
 
     /// A new vault has no pictures yet: those that lie in its folder belong to another one. Perhaps that one was meant.
     pub fn warn_of_others(&self, out: &Output) {
-        let outputs = &self.places.outputs;
+        let outputs = &self.folders.outputs;
         let sealed = |name: std::ffi::OsString| name.as_encoded_bytes().ends_with(vault::SUFFIX.as_bytes());
         let names = std::fs::read_dir(outputs).into_iter().flatten().flatten();
         if names.map(|entry| entry.file_name()).any(sealed) {
@@ -135,20 +135,20 @@ impl Booted {
                 "{} holds sealed pictures of another vault, and a new one in {} does not open them; if that other vault \
                  was meant, name its folder with --home",
                 outputs.display(),
-                self.places.vault.display()
+                self.folders.vault.display()
             ));
         }
     }
 
     /// Says once what an erasure is worth on this file system.
     fn warn_of_grade(&self, out: &Output) -> Result<(), Failure> {
-        let grade = vault::grade(&self.places.vault)
+        let grade = vault::grade(&self.folders.vault)
             .map_err(|e| Failure::new(Code::Unexpected, format!("cannot examine the file system: {e}")))?;
         if let vault::Grade::KeepsHistory(why) = grade {
             out.warn(&format!(
                 "erasure is conditional here: {} lies on {why}, which may keep old copies; \
                  the records of erasures will say so",
-                self.places.vault.display()
+                self.folders.vault.display()
             ));
         }
         Ok(())

@@ -115,7 +115,7 @@ pub enum Error {
     #[error(
         "cannot write {}: {source}; {}",
         path.display(),
-        if *remains { "a part of the plain picture stays there: remove it" } else { "nothing was exported" }
+        if *remains { "the plain picture, or a part of it, stays there: remove it" } else { "nothing was exported" }
     )]
     ExportFile {
         /// The target.

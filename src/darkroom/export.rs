@@ -8,6 +8,7 @@ use crate::step::{After, reach};
 use crate::{Error, Queue, Who};
 use audit::words::ObjectFailure;
 use audit::{Entry, Event, JobId, Object};
+use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -89,7 +90,7 @@ impl Queue {
     /// As [`Darkroom::export`]; while the picture is opened and the copy written, others have the darkroom.
     ///
     /// # Errors
-    /// As there; [`Error::Locked`] if the vault was locked meanwhile, after which no copy stays.
+    /// As there; [`Error::Locked`] if the vault was locked meanwhile, after which no copy stays; [`Error::ExportFile`] says if one does.
     pub fn export(&self, who: &Who, id: ObjectId, path: &Path) -> Result<Export, Error> {
         export(&mut &*self, who, id, path)
     }
@@ -104,11 +105,16 @@ impl Queue {
 }
 
 fn export(held: &mut impl Hold, who: &Who, id: ObjectId, path: &Path) -> Result<Export, Error> {
+    let stays = Cell::new(None);
     let write = |content: Zeroizing<Vec<u8>>| match write_new(path, &content) {
-        Ok(()) => Ok(Written { path, bytes: content.len() as u64, is_recorded: false }),
+        Ok(()) => Ok(Written { path, bytes: content.len() as u64, is_recorded: false, stays: &stays }),
         Err((source, remains)) => Err(Error::ExportFile { path: path.into(), source, remains }),
     };
-    let mut written = leave_plain(held, who, id, write, |written| written.bytes)?;
+    let mut written =
+        leave_plain(held, who, id, write, |written| written.bytes).map_err(|error| match stays.take() {
+            Some(source) => Error::ExportFile { path: path.into(), source, remains: true },
+            None => error,
+        })?;
     written.is_recorded = true;
     Ok(Export { id, path: path.into(), bytes: written.bytes })
 }
@@ -150,12 +156,14 @@ struct Written<'a> {
     path: &'a Path,
     bytes: u64,
     is_recorded: bool,
+    /// Why it could not be taken back.
+    stays: &'a Cell<Option<std::io::Error>>,
 }
 
 impl Drop for Written<'_> {
     fn drop(&mut self) {
         if !self.is_recorded {
-            let _ = std::fs::remove_file(self.path);
+            self.stays.set(std::fs::remove_file(self.path).err());
         }
     }
 }

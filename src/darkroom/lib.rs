@@ -6,8 +6,8 @@
 //!
 //! The rule behind every function: the intent is durable in the log before anything is done, the outcome is
 //! durable before anything is answered. A crash between any two effects leaves a request that is either done or
-//! not done, and the next unlock says on record which. Who does it is an argument, and so are the clock and the randomness of
-//! everything that the vault keeps; the log draws the ids of jobs and the nonces of its records itself.
+//! not done, and the next unlock says on record which. Who does it is an argument. The darkroom hands the vault
+//! the system's randomness, which tests replace; the log draws the ids of jobs and the nonces of its records itself.
 //!
 //! | act | order of effects | function |
 //! |---|---|---|

@@ -95,8 +95,8 @@ impl Precision {
     /// The precision for a part with `parameters` parameters at `place`.
     ///
     /// The CPU computes in f32. A GPU multiplies bf16 as it lies in the file.
-    pub(crate) fn choose(place: DeviceName, parameters: u64) -> Self {
-        match place {
+    pub(crate) fn choose(device_name: DeviceName, parameters: u64) -> Self {
+        match device_name {
             DeviceName::Cpu => Self { compute: DType::F32, widen: parameters * 4 <= WIDENED_BYTES_MAX },
             DeviceName::Cuda(_) => Self { compute: DType::BF16, widen: false },
         }

@@ -46,8 +46,8 @@ impl Pipeline {
     ///
     /// # Errors
     /// Any that says what is wrong with the folder or the device.
-    pub fn load(folder: &ModelFolder, place: DeviceName) -> Result<Self, Error> {
-        Self::load_telling(folder, place, u64::MAX, &mut |_| ())
+    pub fn load(folder: &ModelFolder, device_name: DeviceName) -> Result<Self, Error> {
+        Self::load_telling(folder, device_name, u64::MAX, &mut |_| ())
     }
 
     /// Loads a checkpoint if that takes at most `bytes_max` of memory at one time, and tells how far it is: a large one
@@ -57,22 +57,28 @@ impl Pipeline {
     /// Those of [`Pipeline::load`]; [`Error::Memory`] if it would take more.
     pub fn load_telling(
         folder: &ModelFolder,
-        place: DeviceName,
+        device_name: DeviceName,
         bytes_max: u64,
         tell: &mut dyn FnMut(LoadProgress),
     ) -> Result<Self, Error> {
-        Self::load_with(folder, place, |parameters| Precision::choose(place, parameters), bytes_max, tell)
+        Self::load_with(
+            folder,
+            device_name,
+            |parameters| Precision::choose(device_name, parameters),
+            bytes_max,
+            tell,
+        )
     }
 
     /// Loads text encoder and transformer with the precision that `choose` gives for a number of parameters.
     pub(crate) fn load_with(
         folder: &ModelFolder,
-        place: DeviceName,
+        device_name: DeviceName,
         choose: impl Fn(u64) -> Precision,
         bytes_max: u64,
         tell: &mut dyn FnMut(LoadProgress),
     ) -> Result<Self, Error> {
-        let device = place.find()?;
+        let device = device_name.find()?;
         let checkpoint = Checkpoint::open(folder, choose)?;
         let bytes = checkpoint.bytes_to_load();
         if bytes > bytes_max {
@@ -80,7 +86,7 @@ impl Pipeline {
         }
         let Parts { schedule, tokenizer, text_encoder, transformer, vae, digest, mut mapped } =
             checkpoint.load(&device, tell)?;
-        if place != DeviceName::Cpu {
+        if device_name != DeviceName::Cpu {
             mapped.clear(); // The weights lie on the device.
         }
         let embedded = matches!(folder, ModelFolder::Embedded(_));

@@ -41,7 +41,7 @@ pub async fn accept(
 ) -> Arc<AtomicUsize> {
     let service = TowerToHyperService::new(routes);
     let count = Arc::new(AtomicUsize::new(0));
-    let mut places = Connections { max: house.connections_max, taken: VecDeque::new() };
+    let mut connections = Connections { max: house.connections_max, taken: VecDeque::new() };
     let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -52,11 +52,11 @@ pub async fn accept(
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        let connection = serve(stream, service.clone(), Arc::clone(house), places.take(peer));
+        let served = serve(stream, service.clone(), Arc::clone(house), connections.take(peer));
         let open = Arc::clone(&count);
         open.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
-            connection.await;
+            served.await;
             open.fetch_sub(1, Ordering::Relaxed);
         });
     }
@@ -76,9 +76,9 @@ async fn serve(
     stream: TcpStream,
     service: TowerToHyperService<axum::Router>,
     house: Arc<House>,
-    place: Arc<Connection>,
+    connection: Arc<Connection>,
 ) {
-    let of_requests = Arc::clone(&place);
+    let of_requests = Arc::clone(&connection);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Arc::clone(&of_requests));
         service.call(request)
@@ -88,17 +88,17 @@ async fn serve(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).half_close(false);
     http.max_buf_size(HEAD_BYTES_MAX).max_headers(HEAD_FIELDS_MAX);
-    let mut connection = pin!(http.serve_connection(patient(stream), service));
+    let mut served = pin!(http.serve_connection(patient(stream), service));
     let mut changes = house.changes.subscribe();
     loop {
         tokio::select! {
             // Whatever ended it, the other side is gone or was told.
-            _ = connection.as_mut() => return,
-            () = place.leave.notified() => return,
+            _ = served.as_mut() => return,
+            () = connection.leave.notified() => return,
             changed = changes.changed() => {
                 if changed.is_err() || house.stopping.load(Ordering::Relaxed) {
-                    connection.as_mut().graceful_shutdown();
-                    let _ = connection.as_mut().await;
+                    served.as_mut().graceful_shutdown();
+                    let _ = served.as_mut().await;
                     return;
                 }
             }
@@ -162,25 +162,25 @@ struct Connections {
 impl Connections {
     /// A place for one more; if there is none left, somebody makes room, unless all stay.
     fn take(&mut self, peer: SocketAddr) -> Arc<Connection> {
-        self.taken.retain(|place| place.strong_count() > 0);
+        self.taken.retain(|connection| connection.strong_count() > 0);
         if self.taken.len() >= self.max
-            && let Some(place) = self.next_to_leave().and_then(|at| self.taken.remove(at)?.upgrade())
+            && let Some(connection) = self.next_to_leave().and_then(|at| self.taken.remove(at)?.upgrade())
         {
-            place.leave.notify_one();
+            connection.leave.notify_one();
         }
         let stays = AtomicBool::new(false);
-        let place = Arc::new(Connection { peer, stays, known: OnceLock::new(), leave: Notify::new() });
-        self.taken.push_back(Arc::downgrade(&place));
-        place
+        let connection = Arc::new(Connection { peer, stays, known: OnceLock::new(), leave: Notify::new() });
+        self.taken.push_back(Arc::downgrade(&connection));
+        connection
     }
 
     /// The oldest of whoever holds the most: of a session, or of all who have shown no token. Who takes more than their
     /// part pays for it themselves.
     fn next_to_leave(&self) -> Option<usize> {
-        let movable = |place: &Arc<Connection>| !place.stays.load(Ordering::Relaxed);
-        let places = self.taken.iter().map(Weak::upgrade).enumerate();
-        let keys: Vec<(usize, Option<Key>)> = places
-            .filter_map(|(at, place)| Some((at, place.filter(movable)?.known.get().copied())))
+        let movable = |connection: &Arc<Connection>| !connection.stays.load(Ordering::Relaxed);
+        let connections = self.taken.iter().map(Weak::upgrade).enumerate();
+        let keys: Vec<(usize, Option<Key>)> = connections
+            .filter_map(|(at, connection)| Some((at, connection.filter(movable)?.known.get().copied())))
             .collect();
         let mut held = HashMap::new();
         keys.iter().for_each(|(_, key)| *held.entry(key).or_insert(0) += 1);
@@ -203,16 +203,16 @@ mod tests {
         Key::of(&number.to_string())
     }
 
-    /// As many places as `keys`, each taken by a session or by a stranger.
+    /// As many connections as `keys`, each taken by a session or by a stranger.
     fn full(keys: &[Option<u8>]) -> (Connections, Vec<Arc<Connection>>) {
-        let mut places = Connections { max: keys.len(), taken: VecDeque::new() };
-        let taken: Vec<_> = keys.iter().map(|_| places.take(peer())).collect();
-        for (place, number) in taken.iter().zip(keys) {
+        let mut connections = Connections { max: keys.len(), taken: VecDeque::new() };
+        let taken: Vec<_> = keys.iter().map(|_| connections.take(peer())).collect();
+        for (connection, number) in taken.iter().zip(keys) {
             if let Some(number) = number {
-                place.is_known(key(*number));
+                connection.is_known(key(*number));
             }
         }
-        (places, taken)
+        (connections, taken)
     }
 
     #[test]
@@ -225,23 +225,28 @@ mod tests {
             (vec![Some(1), None, Some(1), Some(1)], 0),
             (vec![Some(1), Some(1), None, None], 2),
         ] {
-            let (mut places, taken) = full(&keys);
-            assert_eq!(places.next_to_leave(), Some(leaves), "{keys:?}");
-            let newcomer = places.take(peer());
-            assert_eq!(places.taken.len(), keys.len());
-            assert!(!places.taken.iter().any(|place| place.ptr_eq(&Arc::downgrade(&taken[leaves]))));
+            let (mut connections, taken) = full(&keys);
+            assert_eq!(connections.next_to_leave(), Some(leaves), "{keys:?}");
+            let newcomer = connections.take(peer());
+            assert_eq!(connections.taken.len(), keys.len());
+            assert!(
+                !connections
+                    .taken
+                    .iter()
+                    .any(|connection| connection.ptr_eq(&Arc::downgrade(&taken[leaves])))
+            );
             drop(newcomer);
         }
     }
 
     #[test]
     fn who_waits_for_something_promised_stays() {
-        let (mut places, taken) = full(&[None, None, None]);
+        let (mut connections, taken) = full(&[None, None, None]);
         let stay = taken[0].stay();
-        assert_eq!(places.next_to_leave(), Some(1));
-        let _newcomer = places.take(peer());
+        assert_eq!(connections.next_to_leave(), Some(1));
+        let _newcomer = connections.take(peer());
         assert!(taken[0].stays.load(Ordering::Relaxed));
         drop(stay);
-        assert_eq!(places.next_to_leave(), Some(0));
+        assert_eq!(connections.next_to_leave(), Some(0));
     }
 }

@@ -101,8 +101,8 @@ pub async fn admit(
     let enter = |token: &str| house.sessions.enter(token, counts, house.now_ms());
     let session = bearer(request.headers()).and_then(enter);
     let Some((key, who)) = session else { return Problem::TOKEN.into_response() };
-    if let Some(place) = request.extensions().get::<Arc<Connection>>() {
-        place.is_known(key);
+    if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
+        connection.is_known(key);
     }
     request.extensions_mut().insert(key);
     request.extensions_mut().insert(who);

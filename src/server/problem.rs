@@ -77,7 +77,7 @@ impl Problem {
     pub const UNFINISHED: Self = Self::fixed(
         500,
         "unfinished",
-        "it is done, but the old key could not be wiped yet; lock and unlock, which tries again and says so",
+        "it is done, but the old key could not be wiped yet; each act tries again, and the page says so until it is done",
     );
     pub const OLD_KEY_REMAINS: Self = Self::fixed(
         503,

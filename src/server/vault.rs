@@ -19,9 +19,9 @@ use zeroize::Zeroizing;
 /// What anybody may know.
 pub async fn status(
     State(house): State<Arc<House>>,
-    Extension(place): Extension<Arc<Connection>>,
+    Extension(connection): Extension<Arc<Connection>>,
 ) -> Result<Json<Value>, Problem> {
-    let user = house.peers.user(place.peer()).await;
+    let user = house.peers.user(connection.peer()).await;
     let (has_vault, is_open) =
         house.act(|queue| queue.with(|darkroom| Ok((darkroom.has_vault(), darkroom.is_open())))).await?;
     let now_ms = house.now_ms();
@@ -97,11 +97,11 @@ pub async fn set_up(
 /// Opens the vault, or proves a right to the open one.
 pub async fn unlock(
     State(house): State<Arc<House>>,
-    Extension(place): Extension<Arc<Connection>>,
+    Extension(connection): Extension<Arc<Connection>>,
     Body(ask): Body<Unlock>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let guess = house.sessions.guess(house.peers.user(place.peer()).await)?;
-    let _stay = place.stay();
+    let guess = house.sessions.guess(house.peers.user(connection.peer()).await)?;
+    let _stay = connection.stay();
     let guess = guess.turn().await;
     let answer = house.beside(move |house| {
         // None is so long or so short.

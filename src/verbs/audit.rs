@@ -18,9 +18,9 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
         Audit::Verify { expect: Some(path) } => Some(read_checkpoint(path)?),
         _ => None,
     };
-    let wants = Wants { folders: FolderUse::Read, ..Wants::default() };
+    let wants = Wants { folder_use: FolderUse::Read, ..Wants::default() };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
-    let dir = &booted.places.audit;
+    let dir = &booted.folders.audit;
     let failed = |error: audit::Error| match error {
         audit::Error::Absent { dir } => {
             let hint = "a first start makes it; if it lies elsewhere, say where with --home";

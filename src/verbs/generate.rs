@@ -30,11 +30,11 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// # Errors
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, arguments: &Generate, out: &Output) -> Done {
-    let place: DeviceName = arguments.device.parse().map_err(|e| Failure::new(Code::Usage, e))?;
+    let device_name: DeviceName = arguments.device.parse().map_err(|e| Failure::new(Code::Usage, e))?;
     let mut prompt = prompt_before_fences(arguments)?;
     let targets = arguments.export.as_deref().map(Targets::new).transpose()?;
     let wants = Wants {
-        folders: FolderUse::Made,
+        folder_use: FolderUse::Made,
         model: arguments.model.as_deref(),
         export: targets.as_ref().map(|t| t.folder.as_path()),
         ..Wants::default()
@@ -47,7 +47,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Generate, out: &Output) ->
         prompt = Some(read_to_end(stdin.map_err(failed)?)?);
     }
     let (mut booted, darkroom) = fenced.darkroom()?;
-    let loaded = booted.check_outputs(&darkroom).and_then(|()| booted.engine(&darkroom, place, out));
+    let loaded = booted.check_outputs(&darkroom).and_then(|()| booted.engine(&darkroom, device_name, out));
     let engine = match loaded {
         Ok(engine) => engine,
         Err(failure) => return boot::leave(darkroom, Err(failure)),
@@ -101,9 +101,9 @@ fn draw(
         let mut value = pictures::describe(summary);
         if let Some(targets) = targets {
             let path = targets.path(index, made.len(), &summary.name);
-            let exported = queue.with(|darkroom| darkroom.export(&who, summary.id, &path));
-            let export =
-                exported.map_err(|error| pictures::trouble(&error, &booted.places.outputs, &summary.name))?;
+            let exported = queue.export(&who, summary.id, &path);
+            let export = exported
+                .map_err(|error| pictures::trouble(&error, &booted.folders.outputs, &summary.name))?;
             out.data(&format!("exported {} ({} bytes, plain)\n", path.display(), export.bytes));
             value["export"] = json!(path.display().to_string());
         }

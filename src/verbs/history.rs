@@ -35,7 +35,7 @@ fn act(
     out: &Output,
 ) -> Done {
     let who = &booted.unlock(darkroom, out)?;
-    let outputs = &booted.places.outputs;
+    let outputs = &booted.folders.outputs;
     match verb {
         History::List => list(darkroom, who, out),
         History::Show { id } => show(darkroom, who, id, outputs, out),
@@ -185,7 +185,7 @@ fn erase(
     let erased = counted(erasure.erased as usize, "picture");
     out.data(&format!("erased {erased}, grade {grade}{}\n", words(grade)));
     if erasure.cleanup_pending {
-        let files = names.iter().map(|name| pictures::sealed_file(&booted.places.outputs, name));
+        let files = names.iter().map(|name| pictures::sealed_file(&booted.folders.outputs, name));
         let left: Vec<String> = files
             .filter(|file| file.symlink_metadata().is_ok())
             .map(|file| file.display().to_string())

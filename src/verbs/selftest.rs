@@ -26,19 +26,19 @@ pub fn run(clean: Clean, global: &Global, arguments: &Selftest, out: &Output) ->
         None => own_model.is_dir().then_some(own_model),
     };
     let wants = Wants {
-        folders: FolderUse::Read,
+        folder_use: FolderUse::Read,
         model: model.as_deref(),
         reference: Some(reference),
         ..Wants::default()
     };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     sandbox::probe(&booted.sandboxed)?;
-    let folder = match &booted.places.model {
+    let folder = match &booted.folders.model {
         Some(path) => ModelFolder::open(path)?,
         None => demo::folder(),
     };
     let pipeline = Pipeline::load(&folder, DeviceName::Cpu)?;
-    let reference = booted.places.reference.clone().unwrap_or_default();
+    let reference = booted.folders.reference.clone().unwrap_or_default();
     let (mut checks, mut bad) = (Vec::new(), 0);
     check(&reference, &pipeline, &mut |check| {
         bad += usize::from(!check.measured.holds());
@@ -53,7 +53,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Selftest, out: &Output) ->
 
 /// Without a reference: the fences are tried, and the embedded model is loaded and makes a picture.
 fn fences(clean: Clean, global: &Global, out: &Output) -> Done {
-    let wants = Wants { folders: FolderUse::Read, ..Wants::default() };
+    let wants = Wants { folder_use: FolderUse::Read, ..Wants::default() };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     let probed = sandbox::probe(&booted.sandboxed)?;
     out.data(&booted.report.explain());

@@ -21,16 +21,16 @@ use signal_hook::iterator::Signals;
 /// # Errors
 /// Why it did not start, or did not end in order.
 pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Done {
-    let place: DeviceName = arguments.device.parse().map_err(|e| Failure::new(Code::Usage, e))?;
+    let device_name: DeviceName = arguments.device.parse().map_err(|e| Failure::new(Code::Usage, e))?;
     let wants = Wants {
-        folders: FolderUse::Made,
+        folder_use: FolderUse::Made,
         model: arguments.model.as_deref(),
         listen: Some(arguments.port),
         ..Wants::default()
     };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
     let listener = booted.listener.take();
-    let prepared = prepare(&mut darkroom, &mut booted, place, out).and_then(|engine| {
+    let prepared = prepare(&mut darkroom, &mut booted, device_name, out).and_then(|engine| {
         let listener =
             listener.as_ref().ok_or_else(|| Failure::new(Code::Unexpected, "there is no listener"))?;
         let socket = listener.handle().map_err(broken)?;
@@ -53,7 +53,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         report: booted.report,
         limits: booted.plan.limits,
         keep_prompts: booted.plan.keep_prompts,
-        outputs: booted.places.outputs,
+        outputs: booted.folders.outputs,
         clock: booted.clock,
         setup: setup.map(|(code, _)| code),
         port,
@@ -91,11 +91,11 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
 fn prepare(
     darkroom: &mut Darkroom,
     booted: &mut boot::Booted,
-    place: DeviceName,
+    device_name: DeviceName,
     out: &Output,
 ) -> Result<Diffusion, Failure> {
     booted.check_outputs(darkroom)?;
-    let engine = booted.engine(darkroom, place, out)?;
+    let engine = booted.engine(darkroom, device_name, out)?;
     if booted.has_passphrase() {
         booted.unlock(darkroom, out)?;
     } else if !darkroom.has_vault() {

@@ -20,15 +20,15 @@ pub fn run(clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Done {
         Vault::Passwd { new_passphrase_file: Some(path) } => Some(input::read_secret_file(path)?),
         _ => None,
     };
-    let folders = if matches!(verb, Vault::Init) { FolderUse::Made } else { FolderUse::Used };
-    let wants = Wants { folders, ..Wants::default() };
+    let folder_use = if matches!(verb, Vault::Init) { FolderUse::Made } else { FolderUse::Used };
+    let wants = Wants { folder_use, ..Wants::default() };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
     let result = match verb {
         Vault::Init => init(&mut booted, &mut darkroom, out),
         Vault::Status => status(&booted, &darkroom, out),
         Vault::Verify => {
             let who = booted.unlock(&mut darkroom, out);
-            who.and_then(|who| pictures::verify(&mut darkroom, &who, &booted.places.outputs, out))
+            who.and_then(|who| pictures::verify(&mut darkroom, &who, &booted.folders.outputs, out))
         }
         Vault::Passwd { .. } => passwd(&mut booted, &mut darkroom, new.as_ref(), out),
         Vault::Recovery => recovery(&mut booted, &mut darkroom, out),
@@ -38,7 +38,7 @@ pub fn run(clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Done {
 
 fn init(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Done {
     if darkroom.has_vault() {
-        return Err(darkroom::Error::from(vault::Error::VaultExists(booted.places.vault.clone())).into());
+        return Err(darkroom::Error::from(vault::Error::VaultExists(booted.folders.vault.clone())).into());
     }
     booted.first_start(darkroom, out)?;
     let public = darkroom.public()?;
@@ -49,7 +49,7 @@ fn init(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Done {
 fn status(booted: &Booted, darkroom: &Darkroom, out: &Output) -> Done {
     let public = darkroom.public()?;
     crate::boot::passphrase::warn(darkroom, out);
-    let grade = vault::grade(&booted.places.vault).map_or('C', vault::Grade::letter);
+    let grade = vault::grade(&booted.folders.vault).map_or('C', vault::Grade::letter);
     let slots: Vec<_> = public
         .slots
         .iter()
@@ -64,7 +64,7 @@ fn status(booted: &Booted, darkroom: &Darkroom, out: &Output) -> Done {
         public.state.epoch,
         public.state.seq,
         counted(slots.len(), "key slot"),
-        booted.places.outputs.display(),
+        booted.folders.outputs.display(),
     ));
     out.object(
         true,
