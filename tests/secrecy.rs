@@ -108,7 +108,7 @@ fn no_file_and_no_word_holds_prompt_or_passphrase() {
         traced(&["generate", "--prompt-file", &home.at(file)]).ends(2, &[]);
     }
     traced(&["generate", "-", "--seed", "-1"]).ends(2, &[]);
-    traced(&["generate", PROMPT, "--model", &home.at("out")]).ends(11, &[]);
+    traced(&["generate", PROMPT, "--model", &home.at("out")]).ends(5, &[]);
     traced(&["generate", PROMPT, "--export", &home.at("missing/x.png")]).ends(5, &[]);
     traced(&["generate", PROMPT, "--seed", "many"]).ends(2, &[]);
     holds_no_canary(&home, &["broken", "long", "nul", "prompt"]);
