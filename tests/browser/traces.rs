@@ -41,7 +41,10 @@ fn a_prompt_leaves_no_trace_in_files_addresses_logs_or_memory() {
     let id = studio.finished();
     studio.shows(1);
     studio.has_area("#history li img");
-    // One is refused, and one is cancelled.
+    // Words where a number belongs, and one is refused, and one is cancelled.
+    browser.fill("#seed", PROMPT);
+    browser.click("#generate");
+    browser.fill("#seed", "1");
     browser.fill("#steps", "0");
     browser.click("#generate");
     studio.begin(PROMPT, 100);

@@ -1,5 +1,6 @@
 // What a person asks for: the prompt and the settings, checked before they are sent.
 
+import { hasToken } from "./api.js";
 import { tab } from "./store.js";
 import { field, h, refresh } from "./view.js";
 import { t } from "./words.js";
@@ -158,9 +159,12 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
   restore();
   refresh(element);
 
-  // A reload brings the settings back, and no word of what was typed.
+  // A reload brings the settings back, and no word of what was typed: they are numbers and names of sizes. A field that
+  // goes away with the session tells of a last change.
   function keep() {
-    tab.set("settings", JSON.stringify(settings.map((input) => input.value)));
+    if (!hasToken()) return;
+    const value = (input) => (input !== seed || /^\d*$/.test(input.value) ? input.value : "");
+    tab.set("settings", JSON.stringify(settings.map(value)));
   }
 
   function restore() {
