@@ -34,7 +34,7 @@ export function makeHistory({ open, changed, erasure }) {
   const list = h("ul", { id: "history", "aria-describedby": "history-keys", onkeydown: move, onkeyup: hold });
   const element = h("section", { class: "card history", "aria-labelledby": "history-title" },
     h("div", { class: "bar" },
-      h("h2", { id: "history-title", tabIndex: -1 }, () => t("history")),
+      h("h2", { id: "history-title", tabindex: "-1" }, () => t("history")),
       h("p", { class: "hint", role: "status" }, count),
       h("div", { class: "actions end" },
         h("button", {
