@@ -96,6 +96,12 @@ fn a_selection_far_down_stays_in_hand() {
     let before = top();
     browser.press("", keys::ENTER);
     browser.see("#viewer");
+    // Going on from there, it stays in front of the page and keeps the keyboard.
+    let opened = browser.text("#viewer .name");
+    browser.press("", keys::LEFT);
+    browser.until("show another", SOON, || (browser.text("#viewer .name") != opened).then_some(()));
+    let is_modal = "return document.querySelector('#viewer').matches(':modal')";
+    assert_eq!(browser.script(is_modal, &[]), true);
     browser.press("", keys::ESCAPE);
     browser.see_no("#viewer");
     assert_eq!(focused(browser), 40);

@@ -100,6 +100,8 @@ export function makeViewer({ image, url, words, step, hasStep }) {
   return {
     /** Opens it over the page, where it does not move. */
     open() {
+      // Stepping from picture to picture asks for it again; a dialog that is moved in the page would close.
+      if (dialog.open) return;
       zoom = null;
       document.body.append(dialog);
       draw();
