@@ -218,11 +218,11 @@ impl Queue {
         Ok(Zeroizing::new(marks::png(&pixels, &id.to_string())?))
     }
 
-    /// Whether a request ended because the log cannot be written, which it then stays.
+    /// Whether a request ended, or its end is not on record, because the log cannot be written, which it then stays.
     pub fn has_log_failed(&self) -> bool {
         let table = self.shared.table();
         let errors = || table.entries.iter().filter_map(|entry| entry.job.error.as_ref());
-        errors().any(|error| error.kind() == Kind::Log)
+        errors().any(|error| matches!(error.kind(), Kind::Log | Kind::Unrecorded))
     }
 
     /// Previews cost time: they are made while somebody watches.

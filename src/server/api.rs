@@ -107,7 +107,8 @@ impl House {
         // A panic is no answer of its own; where it happened is on stderr.
         let house = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || work(&house)).await.unwrap_or(Err(Problem::INTERNAL));
-        let log_failed = done.as_ref().is_err_and(|problem| problem.kind() == Some(Kind::Log));
+        let failed = |problem: &Problem| matches!(problem.kind(), Some(Kind::Log | Kind::Unrecorded));
+        let log_failed = done.as_ref().is_err_and(failed);
         self.log_failed.fetch_or(log_failed, Ordering::Relaxed);
         done
     }
