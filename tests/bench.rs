@@ -35,7 +35,7 @@ fn main() {
     let pipeline = Pipeline::load(&demo::folder(), DeviceName::Cpu).unwrap();
     row("load the model", started.elapsed().as_secs_f64());
     let png = pictures(&pipeline, threads);
-    parts(&pipeline);
+    pipeline.compute(|| parts(&pipeline));
     storage(&png);
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or_default();
