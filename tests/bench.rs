@@ -61,7 +61,9 @@ fn product() -> f64 {
 /// Encoding, sealing and recording one picture, and throughputs.
 fn storage() {
     let home = Scratch::new();
-    let pipeline = Pipeline::load(&demo::folder(), DeviceName::Cpu).unwrap();
+    let load = || Pipeline::load(&demo::folder(), DeviceName::Cpu).unwrap();
+    row("loading the demo model", time(|| drop(load())));
+    let pipeline = load();
     for side in [1024, 128] {
         let picture = pipeline.generate(&bench_pictures::recipe(side, 1, 1)).unwrap().remove(0);
         row(&format!("PNG of {side}x{side}"), time(|| drop(encode(&picture))));
