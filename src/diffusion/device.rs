@@ -1,7 +1,7 @@
 //! Where to compute, and how precisely.
 
 use crate::Error;
-use burn_tensor::{DType, Device};
+use burn_tensor::{DType, Device, FloatDType, Tensor};
 use std::fmt;
 use std::str::FromStr;
 
@@ -116,5 +116,13 @@ impl Precision {
     /// black.
     pub(crate) fn in_f32(self) -> Self {
         Self { compute: DType::F32, widen: true, ..self }
+    }
+}
+
+/// The tensor in another type; itself if it has it already.
+pub(crate) fn cast<const D: usize>(x: Tensor<D>, dtype: DType) -> Tensor<D> {
+    match x.dtype() == dtype {
+        true => x,
+        false => x.cast(FloatDType::from(dtype)),
     }
 }

@@ -1,6 +1,6 @@
 //! The door between Burn's tensors and the kernels: values that lie in this program's memory.
 
-use crate::layers::cast;
+use crate::device::cast;
 use burn_flex::{Flex, FlexTensor};
 use burn_tensor::{DType, Device, Tensor, TensorData};
 use std::ops::Deref;
@@ -45,6 +45,16 @@ pub(crate) fn owned<const D: usize>(x: Tensor<D>) -> Vec<f32> {
 /// A tensor of these values on the CPU. They are not copied.
 pub(crate) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+}
+
+/// The values of a picture `[b, c, y, x]`, the channels of a place side by side: `[b, y, x, c]`.
+pub(crate) fn channels_last(x: Tensor<4>) -> Values {
+    Values::of(x.permute([0, 2, 3, 1]))
+}
+
+/// The picture `[b, c, y, x]` of values `[b, y, x, c]`.
+pub(crate) fn channels_first(values: Vec<f32>, shape: [usize; 4]) -> Tensor<4> {
+    tensor(values, shape).permute([0, 3, 1, 2])
 }
 
 #[cfg(test)]

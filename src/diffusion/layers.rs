@@ -15,13 +15,3 @@ pub(crate) use attention::{Attend, Turns};
 pub(crate) use convolution::{Conv2d, Filter, HalvingConv2d, PointConv2d};
 pub(crate) use linear::{Linear, Matrix, swiglu};
 pub(crate) use norms::{GroupNorm, RmsNorm};
-
-use burn_tensor::{DType, FloatDType, Tensor};
-
-/// The tensor in another type; itself if it has it already.
-pub(crate) fn cast<const D: usize>(x: Tensor<D>, dtype: DType) -> Tensor<D> {
-    match x.dtype() == dtype {
-        true => x,
-        false => x.cast(FloatDType::from(dtype)),
-    }
-}

@@ -5,8 +5,8 @@
 
 use crate::Error;
 use crate::asked::Asked;
-use crate::device::Precision;
-use crate::layers::{Linear, RmsNorm, cast, swiglu};
+use crate::device::{Precision, cast};
+use crate::layers::{Linear, RmsNorm, swiglu};
 use crate::part::{Configuration, Loaded};
 use crate::weights::Weights;
 use burn_tensor::module::attention;

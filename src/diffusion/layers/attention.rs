@@ -1,6 +1,7 @@
 //! Attention of every token to every token.
 
-use super::{RmsNorm, cast};
+use super::norms::RmsNorm;
+use crate::device::cast;
 use crate::host::{Values, tensor};
 use burn_tensor::module::attention;
 use burn_tensor::ops::AttentionModuleOptions;

@@ -6,7 +6,7 @@
 
 use super::linear::Linear;
 use super::norms::GroupNorm;
-use crate::host::{Values, tensor};
+use crate::host::{Values, channels_first, channels_last};
 use burn_tensor::Tensor;
 use burn_tensor::activation::silu;
 use burn_tensor::module::{conv2d, interpolate};
@@ -150,14 +150,4 @@ impl PointConv2d {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         self.0.forward(x.permute([0, 2, 3, 1])).permute([0, 3, 1, 2])
     }
-}
-
-/// The values of a picture `[b, c, y, x]`, the channels of a place side by side: `[b, y, x, c]`.
-pub(super) fn channels_last(x: Tensor<4>) -> Values {
-    Values::of(x.permute([0, 2, 3, 1]))
-}
-
-/// The picture `[b, c, y, x]` of values `[b, y, x, c]`.
-pub(super) fn channels_first(values: Vec<f32>, shape: [usize; 4]) -> Tensor<4> {
-    tensor(values, shape).permute([0, 3, 1, 2])
 }

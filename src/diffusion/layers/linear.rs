@@ -1,6 +1,6 @@
 //! Products with matrices of weights.
 
-use super::cast;
+use crate::device::cast;
 use crate::host::{Values, tensor};
 use burn_tensor::Tensor;
 use burn_tensor::activation::silu;

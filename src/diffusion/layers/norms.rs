@@ -1,8 +1,7 @@
 //! Norms, and what stands beside them in the blocks.
 
-use super::cast;
-use super::convolution::{channels_first, channels_last};
-use crate::host::{Values, owned, tensor};
+use crate::device::cast;
+use crate::host::{Values, channels_first, channels_last, owned, tensor};
 use burn_tensor::{DType, Tensor};
 use kernels::norm;
 
