@@ -152,6 +152,21 @@ impl Pipeline {
         Ok(tokens)
     }
 
+    /// Tokens of a prompt with its template, however many.
+    ///
+    /// # Errors
+    /// [`Error::PromptTooLong`] above [`PROMPT_BYTES_MAX`](crate::tokenizer::PROMPT_BYTES_MAX) bytes, or
+    /// [`Error::Tokenize`].
+    pub fn count_tokens(&self, prompt: &str) -> Result<usize, Error> {
+        Ok(self.tokenizer.ids(prompt)?.len())
+    }
+
+    /// Most tokens that this checkpoint reads, the template included.
+    pub fn tokens_max(&self) -> usize {
+        // Positions run from 1 to the padded length, and the image stands one behind.
+        TOKENS_MAX.min(self.transformer.caption_tokens_max())
+    }
+
     /// Whether mapped weights are still those that were hashed.
     pub(crate) fn check_weights(&self) -> Result<(), Error> {
         self.mapped.iter().try_for_each(OpenFile::check_unchanged)
@@ -202,7 +217,7 @@ impl Pipeline {
         let [width, height] = [recipe.width, recipe.height].map(|side| u64::from(side.min(SIDE_PX_MAX)));
         let pixels = width * height;
         let image_tokens = pixels.div_ceil(u64::from(PIXELS_PER_TOKEN).pow(2)) as usize;
-        let caption_tokens = TOKENS_MAX.min(self.transformer.caption_tokens_max());
+        let caption_tokens = self.tokens_max();
         let threads = self.threads.as_ref().map_or(1, Threads::count);
         let latents = [height, width].map(|side| (side / u64::from(PIXELS_PER_LATENT)) as usize);
         let fullest = [
@@ -230,8 +245,7 @@ impl Pipeline {
     }
 
     pub(crate) fn check_tokens(&self, tokens: &Tokens) -> Result<(), Error> {
-        // Positions run from 1 to the padded length, and the image stands one behind.
-        let limit = TOKENS_MAX.min(self.transformer.caption_tokens_max());
+        let limit = self.tokens_max();
         let counts =
             [Some(&tokens.prompt), tokens.negative_prompt.as_ref()].into_iter().flatten().map(Vec::len);
         match (counts.clone().min(), counts.max()) {
