@@ -38,7 +38,7 @@ pub fn rms_add(x: &mut [f32], y: &[f32], factor: &[f32], eps: f32) {
 /// What a group norm does to each channel of a picture, as `(scale, shift)`, `[c]` each: to be given to
 /// [`crate::picture::Before::NormSilu`] or [`scale_shift`]. The variance is the biased one.
 ///
-/// Allocates up to a 16th of the picture beside its result.
+/// Allocates `2 c` values per 16,384 of the picture: a 16th of it for 512 channels.
 ///
 /// # Shapes
 /// `x` `[places, c]`, `weight` and `bias` `[c]`

@@ -100,17 +100,23 @@ impl WithSimd for NormSilu<'_> {
         let c = self.scale.len();
         let (scale, scale_rest) = S::as_simd_f32s(self.scale);
         let (shift, shift_rest) = S::as_simd_f32s(self.shift);
-        let act = |x, a, b| silu(simd, mul_add(simd, x, a, b));
         for (from, to) in self.from.chunks_exact(c).zip(self.to.chunks_exact_mut(c)) {
             let (from, from_rest) = S::as_simd_f32s(from);
             let (to, to_rest) = S::as_mut_simd_f32s(to);
             for (((x, to), a), b) in from.iter().zip(to).zip(scale).zip(shift) {
-                *to = act(*x, *a, *b);
+                *to = norm_silu(simd, *x, *a, *b);
             }
             if !to_rest.is_empty() {
-                let [x, a, b] = [from_rest, scale_rest, shift_rest].map(|rest| simd.partial_load_f32s(rest));
-                simd.partial_store_f32s(to_rest, act(x, a, b));
+                let (x, a) = (simd.partial_load_f32s(from_rest), simd.partial_load_f32s(scale_rest));
+                let b = simd.partial_load_f32s(shift_rest);
+                simd.partial_store_f32s(to_rest, norm_silu(simd, x, a, b));
             }
         }
     }
+}
+
+/// Not a closure: one that the compiler does not inline is compiled for no vectors at all.
+#[inline(always)]
+fn norm_silu<S: Simd>(simd: S, x: S::f32s, scale: S::f32s, shift: S::f32s) -> S::f32s {
+    silu(simd, mul_add(simd, x, scale, shift))
 }

@@ -238,14 +238,17 @@ impl WithSimd for Forth<'_> {
         let (line, c) = (line / S::F32_LANES, c / S::F32_LANES);
         for t in 0..tiles {
             for v in 0..c {
-                let column = |x: usize| {
+                // Loops, not closures: one that the compiler does not inline is compiled for no vectors at all.
+                let mut half = [[simd.splat_f32s(0.0); 6]; 6];
+                for x in 0..6 {
                     let at = (4 * t + x) * c + v;
-                    forth(simd, std::array::from_fn(|y| lines[y * line + at]))
-                };
-                let columns: [[S::f32s; 6]; 6] = std::array::from_fn(column);
-                for y in 0..6 {
-                    let row = forth(simd, std::array::from_fn(|x| columns[x][y]));
-                    for (x, value) in row.into_iter().enumerate() {
+                    let column = forth(simd, std::array::from_fn(|y| lines[y * line + at]));
+                    for (row, value) in half.iter_mut().zip(column) {
+                        row[x] = value;
+                    }
+                }
+                for (y, row) in half.into_iter().enumerate() {
+                    for (x, value) in forth(simd, row).into_iter().enumerate() {
                         to[((6 * y + x) * room + t) * c + v] = value;
                     }
                 }
@@ -280,14 +283,16 @@ impl WithSimd for Back<'_, '_> {
         let c = bias.len();
         for t in 0..columns.div_ceil(4) {
             for v in 0..c {
-                let column = |x: usize| {
+                let mut half = [[simd.splat_f32s(0.0); 6]; 4];
+                for x in 0..6 {
                     let place = |y: usize| from[((6 * y + x) * count + first + t) * c + v];
-                    back(simd, std::array::from_fn(place))
-                };
-                let across: [[S::f32s; 4]; 6] = std::array::from_fn(column);
-                for (y, line) in out.chunks_exact_mut(columns * c).enumerate() {
-                    let row = back(simd, std::array::from_fn(|x| across[x][y]));
-                    for (x, value) in row.into_iter().enumerate().take(columns - 4 * t) {
+                    let column = back(simd, std::array::from_fn(place));
+                    for (row, value) in half.iter_mut().zip(column) {
+                        row[x] = value;
+                    }
+                }
+                for (y, (line, row)) in out.chunks_exact_mut(columns * c).zip(half).enumerate() {
+                    for (x, value) in back(simd, row).into_iter().enumerate().take(columns - 4 * t) {
                         let at = (4 * t + x) * c + v;
                         let mut value = simd.add_f32s(value, bias[v]);
                         if let Some(residual) = residual {
