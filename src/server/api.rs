@@ -2,7 +2,7 @@
 //! and an address that is not in the table is answered by nobody.
 
 use crate::problem::Problem;
-use crate::{House, events, guard, headers, images, jobs, pages, posture, prompts, vault};
+use crate::{House, events, guard, headers, images, jobs, pages, posture, vault};
 use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -37,7 +37,7 @@ pub fn table() -> Vec<Route> {
         post("/api/v1/recovery", Session, vault::replace_recovery),
         get("/api/v1/state", Watch, events::state),
         get("/api/v1/capabilities", Session, vault::capabilities),
-        post("/api/v1/prompts", Session, prompts::list),
+        post("/api/v1/prompts", Session, jobs::prompts),
         post("/api/v1/tokens", Session, jobs::measure),
         get("/api/v1/jobs", Session, jobs::list),
         post("/api/v1/jobs", Session, jobs::submit),

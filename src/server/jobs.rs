@@ -2,7 +2,7 @@
 
 use crate::House;
 use crate::body::{Body, Id};
-use crate::images::png_answer;
+use crate::images::{Nothing, png_answer};
 use crate::problem::Problem;
 use crate::prompts::Typed;
 use crate::session::Key;
@@ -86,6 +86,15 @@ pub async fn submit(
         house.sessions.remember(key, Typed { job: job.id, prompt, negative_prompt });
     }
     Ok((StatusCode::ACCEPTED, Json(describe(&job))))
+}
+
+/// What was typed in the session that asks. It is asked for with a `POST`, after which no buffer keeps what was answered.
+pub async fn prompts(
+    State(house): State<Arc<House>>,
+    Extension(key): Extension<Key>,
+    Body(Nothing {}): Body<Nothing>,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(json!({ "prompts": house.sessions.prompts(key) })))
 }
 
 #[derive(Deserialize)]

@@ -13,9 +13,9 @@
 //! | `guard.rs` | method, Host, Origin, Sec-Fetch-Site, Upgrade, content type: before any route; then the token, as its route says |
 //! | `api.rs` | the table of routes, and who may ask for each |
 //! | `vault.rs`, `jobs.rs`, `events.rs`, `images.rs`, `posture.rs` | one act of the darkroom each, and its answer as JSON |
-//! | `prompts.rs` | what was typed in a session |
 //! | `pages.rs` | the page's files |
 //! | `session.rs` | who may ask: tokens, guesses, the setup code, the idle lock |
+//! | `prompts.rs` | what a session keeps of what was typed in it |
 //! | `problem.rs` | every error that is answered |
 //!
 //! One thread runs the event loop. Acts of the darkroom may wait for the disk or for argon2, so they run beside it.

@@ -1,17 +1,9 @@
 //! The prompts of a session: what was typed in it, for whoever typed it, and no longer than the session lives.
 
-use crate::House;
-use crate::body::Body;
-use crate::images::Nothing;
-use crate::problem::Problem;
-use crate::session::Key;
-use axum::Json;
-use axum::extract::{Extension, State};
 use base16ct::lower::encode_string as hex;
 use darkroom::JobId;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The oldest make room.
@@ -57,15 +49,6 @@ impl Prompts {
         };
         self.0.iter().rev().map(one).collect()
     }
-}
-
-/// Those of the session that asks. Asked for with a `POST`, after which no buffer keeps what was answered.
-pub async fn list(
-    State(house): State<Arc<House>>,
-    Extension(key): Extension<Key>,
-    Body(Nothing {}): Body<Nothing>,
-) -> Result<Json<Value>, Problem> {
-    Ok(Json(json!({ "prompts": house.sessions.prompts(key) })))
 }
 
 #[cfg(test)]
