@@ -5,7 +5,8 @@ use crate::output::Output;
 use crate::version::DEMO_NAME;
 use diffusion::{DeviceName, Drawing, Error, LoadProgress, ModelFolder, Pipeline, Tokens};
 use engine::{
-    Cause, Check, Command, Device, Engine, Model, Pixels, Prepared, Progress, Recipe, Rule, Settings,
+    Cause, Check, Command, Device, Engine, Model, Pixels, Prepared, Progress, PromptLength, Recipe, Rule,
+    Settings,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -132,6 +133,11 @@ impl Check for Checkpoint {
         let Tokens { prompt, negative_prompt } = tokens.map_err(|error| self.told(error))?;
         let negative_tokens = negative_prompt.map(Zeroizing::new);
         Ok(Prepared { tokens: Zeroizing::new(prompt), negative_tokens, settings })
+    }
+
+    fn measure(&self, prompt: &str) -> Result<PromptLength, engine::Error> {
+        let tokens = self.pipeline.count_tokens(prompt).map_err(|error| self.told(error))?;
+        Ok(PromptLength { tokens, tokens_max: self.pipeline.tokens_max() })
     }
 }
 

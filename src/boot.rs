@@ -265,7 +265,7 @@ impl Booted {
             Err(error) => error,
         };
         darkroom.record_refusal(match &error {
-            diffusion::Error::Device(_) => StartRefusal::Device,
+            diffusion::Error::Device(_) | diffusion::Error::Threads(_) => StartRefusal::Device,
             _ => StartRefusal::Model,
         })?;
         Err(error.into())

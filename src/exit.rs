@@ -145,7 +145,7 @@ fn code_of_model(error: &diffusion::Error) -> Code {
             Code::Refused
         }
         E::LinkLeavesFolder { .. } | E::Device(_) => Code::Refused,
-        E::Memory { .. } => Code::Space,
+        E::Memory { .. } | E::Threads(_) => Code::Space,
         _ => Code::Integrity,
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
+#[path = "bench_pictures.rs"]
+mod bench_pictures;
 #[path = "bench_server.rs"]
 mod bench_server;
 // The tests' own way to start the program, of which a benchmark needs a part.
@@ -16,10 +18,8 @@ mod http;
 mod served;
 
 use audit::{Event, Log, SystemClock};
-use diffusion::{DeviceName, Pipeline, Recipe, demo, noise};
-use std::io::{BufRead as _, BufReader, Write as _};
+use diffusion::{DeviceName, Picture, Pipeline, demo};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 use vault::{KdfParams, NewObject, ObjectId, OsRandom, Paths, Role, Secret, Vault};
 
@@ -29,65 +29,47 @@ const ROUNDS: usize = 15;
 static ALLOCATOR: sandbox::WipingAllocator = sandbox::WipingAllocator;
 
 fn main() {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    println!("demo model, 128x128, 8 steps, f32, {threads} threads, medians of {ROUNDS}");
-    let started = Instant::now();
-    let pipeline = Pipeline::load(&demo::folder(), DeviceName::Cpu).unwrap();
-    row("load the model", started.elapsed().as_secs_f64());
-    let png = pictures(&pipeline, threads);
-    parts(&pipeline);
-    storage(&png);
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let peak = status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or_default();
-    println!("peak memory of all of the above     {}", peak.trim_start_matches("VmHWM:").trim());
-    bench_server::measure();
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let [verb, folder] = &arguments[..]
+        && verb == "draw"
+    {
+        return bench_pictures::draw(Path::new(folder));
+    }
+    println!("Medians of one run on {} threads.\n", threads());
+    bench_pictures::measure(arguments.first().map(String::as_str));
+    if arguments.is_empty() {
+        println!("\n| what | |\n|---|---|");
+        row("a product of 512x512 by 512x512, Burn's own: a measure for the machine", product());
+        storage();
+        bench_server::measure();
+    }
 }
 
-/// Seconds per picture, ours and the peer's in turn. Returns pixels for the later parts.
-fn pictures(pipeline: &Pipeline, threads: usize) -> Vec<u8> {
-    let mut peer = Peer::start(threads);
-    let mut rgb = Vec::new();
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for seed in 0..=ROUNDS as u32 {
-        let started = Instant::now();
-        rgb = pipeline.generate(&recipe(seed)).unwrap().remove(0).rgb;
-        if seed > 0 {
-            ours.push(started.elapsed().as_secs_f64());
-            theirs.extend(peer.as_mut().map(|peer| peer.picture(seed)));
-        }
-    }
-    let ours = median(ours);
-    row("one picture, lightproof", ours);
-    if !theirs.is_empty() {
-        let theirs = median(theirs);
-        row("one picture, diffusers", theirs);
-        println!("ratio lightproof / diffusers        {:.2}", ours / theirs);
-    }
-    rgb
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Where the time of one picture goes.
-fn parts(pipeline: &Pipeline) {
+/// Seconds of a fixed piece of work that no change of ours makes faster.
+fn product() -> f64 {
     use burn_tensor::{Device, Tensor, TensorData};
-    let (tokenizer, text_encoder, transformer, vae) = pipeline.parts();
-    let ids = tokenizer.encode("a red apple").unwrap();
-    let latents = noise::randn(1, 16 * 16 * 16).unwrap();
-    let latents = Tensor::<4>::from_data(TensorData::new(latents, [1, 16, 16, 16]), &Device::flex());
-    let embeddings = text_encoder.forward(&ids).unwrap();
-    let caption = transformer.caption(embeddings.clone());
-    let read = |x: Tensor<4>| drop(x.into_data());
-    row("  tokenizer", time(|| drop(tokenizer.encode("a red apple").unwrap())));
-    row("  text encoder", time(|| drop(text_encoder.forward(&ids).unwrap().into_data())));
-    row("  caption refiner, once", time(|| drop(transformer.caption(embeddings.clone()))));
-    row("  transformer, 8 steps", 8.0 * time(|| read(transformer.forward(latents.clone(), 0.4, &caption))));
-    row("  decoder", time(|| read(vae.decode(latents.clone()))));
+    const SIDE: usize = 512;
+    let values: Vec<f32> = (0..SIDE * SIDE).map(|i| (i % 31) as f32).collect();
+    let a = Tensor::<2>::from_data(TensorData::new(values, [SIDE, SIDE]), &Device::flex());
+    time(|| drop(a.clone().matmul(a.clone()).into_data()))
 }
 
 /// Encoding, sealing and recording one picture, and throughputs.
-fn storage(rgb: &[u8]) {
+fn storage() {
     let home = Scratch::new();
-    row("  PNG", time(|| drop(encode(rgb))));
-    let content = encode(rgb);
+    let load = || Pipeline::load(&demo::folder(), DeviceName::Cpu).unwrap();
+    row("loading the demo model", time(|| drop(load())));
+    let pipeline = load();
+    for side in [1024, 128] {
+        let picture = pipeline.generate(&bench_pictures::recipe(side, 1, 1)).unwrap().remove(0);
+        row(&format!("PNG of {side}x{side}"), time(|| drop(encode(&picture))));
+    }
+    let picture = pipeline.generate(&bench_pictures::recipe(128, 8, 1)).unwrap().remove(0);
+    let content = encode(&picture);
     let paths = Paths { state: home.0.join("vault"), outputs: home.0.join("outputs") };
     let secret = Secret::passphrase("correct horse battery").unwrap();
     let (mut vault, _) =
@@ -106,76 +88,24 @@ fn storage(rgb: &[u8]) {
         };
         vault.put(&new, &mut OsRandom).unwrap();
     };
-    row("  seal (durable)", time(|| put(&content)));
+    row("sealing a demo picture, durable", time(|| put(&content)));
     let large = vec![7; 64 << 20];
     let seconds = time_of(3, || put(&large));
-    println!("seal throughput, 64 MiB objects     {:.0} MiB/s", 64.0 / seconds);
+    println!("| sealing objects of 64 MiB, durable | {:.0} MiB/s |", 64.0 / seconds);
     let log = Log::create(&home.0.join("audit"), SystemClock::new()).unwrap();
     let entry = Event::VaultUnlockFailed {}.by_system();
-    row("  record (durable, signed)", time(|| drop(log.append(&[entry]))));
+    row("a record, durable and signed", time(|| drop(log.append(&[entry]))));
     let thousand = vec![entry; 1000];
     let seconds = time_of(5, || drop(log.append(&thousand)));
-    println!("append throughput, batches of 1000  {:.0} records/s", 1000.0 / seconds);
+    println!("| appending records in batches of 1000 | {:.0} records/s |", 1000.0 / seconds);
 }
 
-fn encode(rgb: &[u8]) -> Vec<u8> {
+fn encode(picture: &Picture) -> Vec<u8> {
     let mut content = Vec::new();
-    let mut encoder = png::Encoder::new(&mut content, 128, 128);
+    let mut encoder = png::Encoder::new(&mut content, picture.width, picture.height);
     encoder.set_color(png::ColorType::Rgb);
-    encoder.write_header().unwrap().write_image_data(rgb).unwrap();
+    encoder.write_header().unwrap().write_image_data(&picture.rgb).unwrap();
     content
-}
-
-fn recipe(seed: u32) -> Recipe {
-    Recipe {
-        prompt: "a red apple".into(),
-        negative_prompt: String::new(),
-        width: 128,
-        height: 128,
-        steps: 8,
-        guidance: 0.0,
-        guidance_norm_max: None,
-        guidance_time_max: 1.0,
-        seeds: vec![seed],
-    }
-}
-
-/// diffusers in a process of its own, warmed up.
-struct Peer {
-    child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
-}
-
-impl Peer {
-    fn start(threads: usize) -> Option<Self> {
-        let python = std::env::var_os("LIGHTPROOF_BENCH_PYTHON")?;
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut child = Command::new(python)
-            .arg(here.join("tests/bench_peer.py"))
-            .arg(here.join("src/diffusion/demo/model"))
-            .arg(threads.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let ready = lines.next().expect("the peer did not start").unwrap();
-        println!("peer: diffusers, torch {}", ready.trim_start_matches("ready "));
-        Some(Self { child, lines })
-    }
-
-    fn picture(&mut self, seed: u32) -> f64 {
-        writeln!(self.child.stdin.as_mut().unwrap(), "{seed}").unwrap();
-        self.lines.next().unwrap().unwrap().parse().unwrap()
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// A folder below target/ that goes away.
@@ -217,5 +147,5 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn row(what: &str, seconds: f64) {
-    println!("{what:<35} {:9.2} ms", seconds * 1000.0);
+    println!("| {what} | {:.2} ms |", seconds * 1000.0);
 }

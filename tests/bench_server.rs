@@ -41,16 +41,16 @@ pub fn measure() {
         let request = Request::get(target).token(&token);
         time_of(CALLS, || drop(served.ask(&request).is(200)))
     };
-    println!("server: pictures in the list        {:9}", listed["total"]);
+    println!("| server: pictures in the list | {} |", listed["total"]);
     row("server: list", call("/api/v1/images"));
     row("server: thumbnail, look on record", call(&format!("/api/v1/images/{id}/thumbnail")));
     row("server: page", call("/"));
     let before = processor_ticks(&served);
     std::thread::sleep(IDLE);
     let ticks = processor_ticks(&served) - before;
-    println!("server: processor time of {} s idle {:9.2} ms", IDLE.as_secs(), ticks as f64 * 10.0);
-    println!("server: memory, ready               {at_start}");
-    println!("server: memory, after pictures      {}", memory(&served));
+    row(&format!("server: processor time of {} s without a request", IDLE.as_secs()), ticks as f64 / 100.0);
+    println!("| server: memory when ready | {at_start} |");
+    println!("| server: memory after pictures | {} |", memory(&served));
     served.stop().ends(0, &[]);
 }
 

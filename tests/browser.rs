@@ -7,6 +7,9 @@
 //! - `newcomer`: from the link on the terminal to a picture and its end
 //! - `gate`: locking, unlocking, two languages, two names of the host
 //! - `jobs`: a request is cancelled, or outlives its page
+//! - `recovery`: a code that is shown once, and drawn anew
+//! - `posture`: the badge and what lies behind it
+//! - `asking`: what the form says before anything is sent
 //! - `history`: tabs that agree, deleting many, and saving many
 //! - `gallery`: many pictures under one's hands, one large, and those of one request side by side
 //! - `windows`: more windows than a browser has connections, and a badge that says what was answered just now
@@ -14,6 +17,7 @@
 //! - `hostile`: a page of somebody else, and code that gets into ours
 //! - `reach`: narrow windows, the keyboard alone, and a name for everything
 
+mod asking;
 pub mod driver;
 mod family;
 mod gallery;
@@ -23,7 +27,9 @@ mod hostile;
 mod jobs;
 mod network;
 mod newcomer;
+mod posture;
 mod reach;
+mod recovery;
 pub mod studio;
 mod traces;
 mod windows;

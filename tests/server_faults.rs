@@ -7,6 +7,7 @@
 //! - `traced`: the sockets of a whole session
 //! - `traces`: where a prompt and a passphrase must not be found afterwards
 //! - `ordinary`: without root's rights
+//! - `unrecorded`: what is done, and cannot be put on record
 
 mod broken;
 mod ends;
@@ -15,3 +16,4 @@ mod killed;
 mod ordinary;
 mod traced;
 mod traces;
+mod unrecorded;

@@ -27,7 +27,9 @@ pub enum Error {
     #[error(transparent)]
     Log(audit::Error),
     /// Something is done for good, and its record could not be written.
-    #[error("{done}; but the log could not record it ({source}): the next unlock records it")]
+    #[error(
+        "{done}; but the log could not record it ({source}): start the program again, and the next unlock records what it finds"
+    )]
     Unrecorded {
         /// What is done, as a sentence without its end.
         done: String,

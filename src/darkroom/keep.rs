@@ -102,12 +102,18 @@ impl Darkroom {
     }
 
     /// Puts on record that all pictures of a request are.
+    ///
+    /// # Errors
+    /// [`Error::Unrecorded`]: they are all the same.
     pub(crate) fn finish(&mut self, intent: &Intent, images: usize, elapsed_ms: u64) -> Result<(), Error> {
         let event = Event::GenerateFinished { images: images as u32, elapsed_ms };
-        self.end(intent, event.by(intent.who.actor))
+        self.end(intent, event.by(intent.who.actor), "all pictures of this request are sealed and on record")
     }
 
     /// Puts on record how a request ended that made fewer pictures than were asked for, and by whom.
+    ///
+    /// # Errors
+    /// [`Error::Unrecorded`]: it has ended so all the same.
     pub(crate) fn fail(
         &mut self,
         intent: &Intent,
@@ -116,11 +122,12 @@ impl Darkroom {
         by: Actor,
     ) -> Result<(), Error> {
         let event = Event::GenerateFailed { reason, images: images as u32 };
-        self.end(intent, event.by(by).failed())
+        self.end(intent, event.by(by).failed(), "this request has ended without all of its pictures")
     }
 
-    fn end(&mut self, intent: &Intent, entry: audit::Entry) -> Result<(), Error> {
-        self.log.append(&[entry.job(intent.job)])?;
+    fn end(&mut self, intent: &Intent, entry: audit::Entry, done: &str) -> Result<(), Error> {
+        let appended = self.log.append(&[entry.job(intent.job)]);
+        appended.map_err(|source| Error::Unrecorded { done: done.into(), source })?;
         self.in_work.remove(&intent.job);
         Ok(())
     }

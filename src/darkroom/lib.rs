@@ -45,7 +45,7 @@ mod who;
 /// What this interface speaks of, so that a door needs to know no other crate.
 pub use audit::words::{RequestRefusal, StartRefusal, StopReason};
 pub use audit::{Clock, JobId, SystemClock};
-pub use engine::{Device, Engine, Model, Pixels};
+pub use engine::{Device, Engine, Model, Pixels, PromptLength};
 pub use vault::{Erasure, Grade, KdfParams, ObjectId, RecoveryCode, Secret};
 
 pub use checked::Checked;

@@ -19,13 +19,13 @@ use crate::unlock::with_secret;
 use crate::who::{Door, Who};
 use crate::{Error, Kind, Warning, marks};
 use audit::words::{GenerateFailure, RequestRefusal, StopReason};
-use engine::{Check, Engine, Model};
+use engine::{Check, Engine, Model, PromptLength};
 use policy::{KeepPrompts, Limits};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use table::{Cancel, Queued, Table};
-use vault::{Erasure, ObjectId, Secret};
+use vault::{Erasure, ObjectId, RecoveryCode, Secret};
 use zeroize::Zeroizing;
 
 pub use table::{Job, JobState, Name};
@@ -149,6 +149,14 @@ impl Queue {
         self.shared.check(who, ask)
     }
 
+    /// How long a prompt is for the model, as its bytes came in. It waits for no act, and nothing is on record.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]; more bytes than the limit, no UTF-8, or nothing that can be turned into tokens.
+    pub fn measure(&self, who: &Who, prompt: Zeroizing<Vec<u8>>) -> Result<PromptLength, Error> {
+        self.shared.measure(who, prompt)
+    }
+
     /// Accepts a request: it is on record and will be carried out.
     ///
     /// # Errors
@@ -218,11 +226,11 @@ impl Queue {
         Ok(Zeroizing::new(marks::png(&pixels, &id.to_string())?))
     }
 
-    /// Whether a request ended because the log cannot be written, which it then stays.
+    /// Whether a request ended, or its end is not on record, because the log cannot be written, which it then stays.
     pub fn has_log_failed(&self) -> bool {
         let table = self.shared.table();
         let errors = || table.entries.iter().filter_map(|entry| entry.job.error.as_ref());
-        errors().any(|error| error.kind() == Kind::Log)
+        errors().any(|error| matches!(error.kind(), Kind::Log | Kind::Unrecorded))
     }
 
     /// Previews cost time: they are made while somebody watches.
@@ -293,6 +301,19 @@ impl Queue {
             let who = darkroom.unlock(secret, door)?;
             self.shared.table().lock_when_empty = false;
             Ok(who)
+        })
+    }
+
+    /// Draws a new recovery code, as [`Darkroom::replace_recovery`], for somebody who proves once more what opens the vault:
+    /// an open one does not spare it. While the keys of `proof` are derived, others have the darkroom.
+    ///
+    /// # Errors
+    /// A wrong proof, on record; as there.
+    pub fn replace_recovery(&self, who: &Who, proof: &Secret) -> Result<RecoveryCode, Error> {
+        with_secret(&mut &*self, proof, |darkroom| {
+            darkroom.vault_of(who)?;
+            darkroom.authenticate(proof)?;
+            darkroom.replace_recovery(who)
         })
     }
 

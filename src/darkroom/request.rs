@@ -171,7 +171,7 @@ impl Request {
 }
 
 /// A text that the tokenizer may see. Moves the bytes, so that no second copy is left behind.
-fn text(mut bytes: Zeroizing<Vec<u8>>, limits: &Limits) -> Result<Zeroizing<String>, Refusal> {
+pub(crate) fn text(mut bytes: Zeroizing<Vec<u8>>, limits: &Limits) -> Result<Zeroizing<String>, Refusal> {
     let bytes_max = limits.prompt_bytes_max as usize;
     if bytes.len() > bytes_max {
         let text = format!("the prompt has {} bytes, at most {bytes_max} are read; shorten it", bytes.len());

@@ -268,7 +268,9 @@ impl Darkroom {
     fn record_lock(&mut self, who: Option<&Who>) -> Result<(), Error> {
         let State { epoch, seq, root } = self.open_vault()?.vault.state();
         let event = Event::VaultLocked { vault_epoch: epoch, vault_seq: seq, vault_root: Digest(root) };
-        self.log.append(&[who.map_or(event.by_system(), |who| event.by(who.actor))])?;
+        let entry = who.map_or(event.by_system(), |who| event.by(who.actor));
+        let locked = |source| Error::Unrecorded { done: "the vault is locked".into(), source };
+        self.log.append(&[entry]).map_err(locked)?;
         self.remember_log()
     }
 }

@@ -67,7 +67,7 @@ impl Checkpoint {
         let (schedule, schedule_file) = folder.json(SCHEDULE_FILE, CONFIG_BYTES_MAX)?;
         let text_encoder = Part::open(folder, &choose)?;
         let transformer: Part<dit::Config> = Part::open(folder, &choose)?;
-        let vae: Part<vae::Config> = Part::open(folder, |_| Precision::F32)?;
+        let vae: Part<vae::Config> = Part::open(folder, |parameters| choose(parameters).in_f32())?;
         if vae.config.latent_channels != transformer.config.in_channels {
             let reason = "the transformer and the autoencoder disagree on the latents' channels".into();
             return Err(Error::ParseConfig { file: dit::Config::FILE.into(), reason });
@@ -93,7 +93,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`Error::ReadFile`], [`Error::Memory`] or [`Error::FileChanged`].
-    pub fn load(self, device: &Device, tell: &mut dyn FnMut(LoadProgress)) -> Result<Parts, Error> {
+    pub fn load(self, device: &Device, tell: &mut (dyn FnMut(LoadProgress) + Send)) -> Result<Parts, Error> {
         let small = [&self.schedule_file, &self.tokenizer_file].map(|read| read.content.len() as u64);
         let bytes = [self.text_encoder.bytes(), self.transformer.bytes(), self.vae.bytes()];
         let mut loading = Loading::new(small.iter().chain(&bytes).sum(), tell);

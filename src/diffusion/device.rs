@@ -1,7 +1,7 @@
 //! Where to compute, and how precisely.
 
 use crate::Error;
-use burn_tensor::{DType, Device};
+use burn_tensor::{DType, Device, FloatDType, Tensor};
 use std::fmt;
 use std::str::FromStr;
 
@@ -86,6 +86,8 @@ pub struct Precision {
     /// Whether large matrices are converted to `compute` once, at load; otherwise they keep the file's type and
     /// are converted, if they must be, as they are used.
     pub(crate) widen: bool,
+    /// Whether the layers compute with the kernels, which know the CPU and f32, or with Burn.
+    pub(crate) kernels: bool,
 }
 
 /// Weights in f32 up to this size are converted at load: twice the speed of converting at each use.
@@ -97,8 +99,10 @@ impl Precision {
     /// The CPU computes in f32. A GPU multiplies bf16 as it lies in the file.
     pub(crate) fn choose(device_name: DeviceName, parameters: u64) -> Self {
         match device_name {
-            DeviceName::Cpu => Self { compute: DType::F32, widen: parameters * 4 <= WIDENED_BYTES_MAX },
-            DeviceName::Cuda(_) => Self { compute: DType::BF16, widen: false },
+            DeviceName::Cpu => {
+                Self { compute: DType::F32, widen: parameters * 4 <= WIDENED_BYTES_MAX, kernels: true }
+            }
+            DeviceName::Cuda(_) => Self { compute: DType::BF16, widen: false, kernels: false },
         }
     }
 
@@ -108,6 +112,17 @@ impl Precision {
         if self.widen { 0 } else { 8 * elements }
     }
 
-    /// f32 everywhere, for the autoencoder: half precision is what makes other programs' pictures turn black.
-    pub(crate) const F32: Self = Self { compute: DType::F32, widen: true };
+    /// The same with f32 everywhere, for the autoencoder: half precision is what makes other programs' pictures turn
+    /// black.
+    pub(crate) fn in_f32(self) -> Self {
+        Self { compute: DType::F32, widen: true, ..self }
+    }
+}
+
+/// The tensor in another type; itself if it has it already.
+pub(crate) fn cast<const D: usize>(x: Tensor<D>, dtype: DType) -> Tensor<D> {
+    match x.dtype() == dtype {
+        true => x,
+        false => x.cast(FloatDType::from(dtype)),
+    }
 }

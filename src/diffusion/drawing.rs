@@ -113,6 +113,10 @@ impl Pipeline {
     /// [`Error::FileChanged`], [`Error::Memory`], [`Error::NonFinite`], [`Error::Compute`], or [`Error::ParseConfig`] for a
     /// token that is not in the vocabulary. The work is over.
     pub fn advance(&self, drawing: &mut Drawing, preview: bool) -> Result<Option<Progress>, Error> {
+        self.compute(|| self.next(drawing, preview))
+    }
+
+    fn next(&self, drawing: &mut Drawing, preview: bool) -> Result<Option<Progress>, Error> {
         // An error or a panic leaves it over, and what it held is dropped.
         let (piece, pictures) = match std::mem::replace(&mut drawing.stage, Stage::Over) {
             Stage::Over => return Ok(None),

@@ -146,6 +146,11 @@ pub enum Error {
         /// Steps of the job.
         step_count: u32,
     },
+    /// The system gave no thread to compute with.
+    #[error(
+        "no thread to compute with could be started: {0}; allow this user more threads (TasksMax=, ulimit -u)"
+    )]
+    Threads(String),
     /// The device does not exist or cannot be used.
     #[error("{0}")]
     Device(String),

@@ -11,6 +11,7 @@
 //! | `FlowMatchEulerDiscreteScheduler` | [`schedule`] |
 //! | `torch.randn` | [`noise`] |
 //! | `ZImagePipeline` | [`pipeline`], and its loop [`Drawing`] |
+//! | the layers that they share, by Burn or by our kernels | `layers`, `host`, `threads` |
 //! | the checkpoint's folder and what it may hold | [`folder`], `checkpoint`, `part`, `asked` |
 //! | its files and tensors, checked, hashed and used | `file`, `header`, `loading`, `weights` |
 //!
@@ -29,6 +30,7 @@ mod error;
 mod file;
 pub mod folder;
 mod header;
+mod host;
 mod json;
 mod layers;
 mod loading;
@@ -41,6 +43,7 @@ mod recipe;
 pub mod reference;
 mod room;
 pub mod schedule;
+mod threads;
 pub mod tokenizer;
 pub mod vae;
 mod weights;

@@ -23,7 +23,7 @@ pub struct LoadProgress {
 pub(crate) struct Loading<'a> {
     hash: Sha256,
     progress: LoadProgress,
-    tell: &'a mut dyn FnMut(LoadProgress),
+    tell: &'a mut (dyn FnMut(LoadProgress) + Send),
     /// The last name hashed; the parts are loaded in the order of their names.
     last: String,
     files: Vec<OpenFile>,
@@ -31,7 +31,7 @@ pub(crate) struct Loading<'a> {
 }
 
 impl<'a> Loading<'a> {
-    pub fn new(bytes_total: u64, tell: &'a mut dyn FnMut(LoadProgress)) -> Self {
+    pub fn new(bytes_total: u64, tell: &'a mut (dyn FnMut(LoadProgress) + Send)) -> Self {
         let progress = LoadProgress { bytes_done: 0, bytes_total };
         let (files, mapped) = (Vec::new(), Vec::new());
         Self { hash: Sha256::new(), progress, tell, last: String::new(), files, mapped }

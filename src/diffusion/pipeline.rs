@@ -6,6 +6,7 @@ use crate::dit::{Caption, PIXELS_PER_TOKEN, Transformer};
 use crate::file::OpenFile;
 use crate::loading::LoadProgress;
 use crate::qwen3::TextEncoder;
+use crate::threads::Threads;
 use crate::tokenizer::{TOKENS_MAX, Tokenizer};
 use crate::vae::Vae;
 use crate::{DeviceName, Error, ModelFolder, Recipe, Tokens, demo, schedule};
@@ -17,9 +18,10 @@ pub const SIDE_PX_MAX: u32 = 2048;
 pub const STEPS_MAX: u32 = 100;
 /// Pixels a latent place stands for, in each direction.
 const PIXELS_PER_LATENT: u32 = 8;
-/// Memory for what does not grow with the picture: tiles of matrix products in each thread, and what the allocator
-/// keeps for later.
-const SCRATCH_BYTES: u64 = 64 << 20;
+/// Memory for what does not grow with the picture: what the allocator keeps for later...
+const SCRATCH_BYTES: u64 = 32 << 20;
+/// ...and tiles of matrix products in each thread.
+const SCRATCH_BYTES_PER_THREAD: u64 = 1 << 20;
 
 /// A loaded checkpoint, ready to make pictures.
 pub struct Pipeline {
@@ -29,6 +31,8 @@ pub struct Pipeline {
     pub(crate) vae: Vae,
     pub(crate) schedule: schedule::Config,
     pub(crate) device: Device,
+    /// None where a GPU computes: its work is queued by the thread that asks.
+    pub(crate) threads: Option<Threads>,
     digest: [u8; 32],
     /// Files whose bytes are used where they lie.
     mapped: Vec<OpenFile>,
@@ -59,24 +63,25 @@ impl Pipeline {
         folder: &ModelFolder,
         device_name: DeviceName,
         bytes_max: u64,
-        tell: &mut dyn FnMut(LoadProgress),
+        tell: &mut (dyn FnMut(LoadProgress) + Send),
     ) -> Result<Self, Error> {
-        Self::load_with(
-            folder,
-            device_name,
-            |parameters| Precision::choose(device_name, parameters),
-            bytes_max,
-            tell,
-        )
+        let threads = match device_name {
+            DeviceName::Cpu => Some(Threads::start()?),
+            DeviceName::Cuda(_) => None,
+        };
+        let choose = |parameters| Precision::choose(device_name, parameters);
+        Self::load_with(folder, device_name, choose, bytes_max, threads, tell)
     }
 
-    /// Loads text encoder and transformer with the precision that `choose` gives for a number of parameters.
+    /// Loads text encoder and transformer with the precision that `choose` gives for a number of parameters, to compute
+    /// on these threads.
     pub(crate) fn load_with(
         folder: &ModelFolder,
         device_name: DeviceName,
         choose: impl Fn(u64) -> Precision,
         bytes_max: u64,
-        tell: &mut dyn FnMut(LoadProgress),
+        threads: Option<Threads>,
+        tell: &mut (dyn FnMut(LoadProgress) + Send),
     ) -> Result<Self, Error> {
         let device = device_name.find()?;
         let checkpoint = Checkpoint::open(folder, choose)?;
@@ -84,13 +89,24 @@ impl Pipeline {
         if bytes > bytes_max {
             return Err(Error::Memory { bytes });
         }
-        let Parts { schedule, tokenizer, text_encoder, transformer, vae, digest, mut mapped } =
-            checkpoint.load(&device, tell)?;
+        let loaded = compute(threads.as_ref(), || checkpoint.load(&device, tell));
+        let Parts { schedule, tokenizer, text_encoder, transformer, vae, digest, mut mapped } = loaded?;
         if device_name != DeviceName::Cpu {
             mapped.clear(); // The weights lie on the device.
         }
         let embedded = matches!(folder, ModelFolder::Embedded(_));
-        Ok(Self { tokenizer, text_encoder, transformer, vae, schedule, device, digest, mapped, embedded })
+        Ok(Self {
+            tokenizer,
+            text_encoder,
+            transformer,
+            vae,
+            schedule,
+            device,
+            threads,
+            digest,
+            mapped,
+            embedded,
+        })
     }
 
     /// Whether weights are used where they lie, in a file that somebody other than root and the account of this
@@ -116,6 +132,11 @@ impl Pipeline {
         (&self.tokenizer, &self.text_encoder, &self.transformer, &self.vae)
     }
 
+    /// Runs `act` where this model computes: for whoever calls its parts one by one.
+    pub fn compute<T: Send>(&self, act: impl FnOnce() -> T + Send) -> T {
+        compute(self.threads.as_ref(), act)
+    }
+
     /// The texts of a recipe as tokens; the negative prompt's only if it is guided.
     ///
     /// # Errors
@@ -129,6 +150,21 @@ impl Pipeline {
         let tokens = Tokens { prompt, negative_prompt };
         self.check_tokens(&tokens)?;
         Ok(tokens)
+    }
+
+    /// Tokens of a prompt with its template, however many.
+    ///
+    /// # Errors
+    /// [`Error::PromptTooLong`] above [`PROMPT_BYTES_MAX`](crate::tokenizer::PROMPT_BYTES_MAX) bytes, or
+    /// [`Error::Tokenize`].
+    pub fn count_tokens(&self, prompt: &str) -> Result<usize, Error> {
+        Ok(self.tokenizer.ids(prompt)?.len())
+    }
+
+    /// Most tokens that this checkpoint reads, the template included.
+    pub fn tokens_max(&self) -> usize {
+        // Positions run from 1 to the padded length, and the image stands one behind.
+        TOKENS_MAX.min(self.transformer.caption_tokens_max())
     }
 
     /// Whether mapped weights are still those that were hashed.
@@ -181,15 +217,18 @@ impl Pipeline {
         let [width, height] = [recipe.width, recipe.height].map(|side| u64::from(side.min(SIDE_PX_MAX)));
         let pixels = width * height;
         let image_tokens = pixels.div_ceil(u64::from(PIXELS_PER_TOKEN).pow(2)) as usize;
-        let caption_tokens = TOKENS_MAX.min(self.transformer.caption_tokens_max());
+        let caption_tokens = self.tokens_max();
+        let threads = self.threads.as_ref().map_or(1, Threads::count);
+        let latents = [height, width].map(|side| (side / u64::from(PIXELS_PER_LATENT)) as usize);
         let fullest = [
             self.text_encoder.bytes_to_compute(TOKENS_MAX),
-            self.transformer.bytes_to_compute(image_tokens, caption_tokens),
-            self.vae.bytes_to_decode(pixels),
+            self.transformer.bytes_to_compute(image_tokens, caption_tokens, threads),
+            self.vae.bytes_to_decode(latents, threads),
         ];
         // Latents, noise, velocity and estimate in several copies; the picture in f32 and in bytes.
         let latents = 4 * self.transformer.config().in_channels as u64 * pixels / 64;
-        SCRATCH_BYTES + 12 * latents + 15 * pixels + fullest.into_iter().max().unwrap_or_default()
+        let scratch = SCRATCH_BYTES + threads as u64 * SCRATCH_BYTES_PER_THREAD;
+        scratch + 12 * latents + 15 * pixels + fullest.into_iter().max().unwrap_or_default()
     }
 
     /// `[n, c, y, x]` of the latents of `n` pictures.
@@ -206,8 +245,7 @@ impl Pipeline {
     }
 
     pub(crate) fn check_tokens(&self, tokens: &Tokens) -> Result<(), Error> {
-        // Positions run from 1 to the padded length, and the image stands one behind.
-        let limit = TOKENS_MAX.min(self.transformer.caption_tokens_max());
+        let limit = self.tokens_max();
         let counts =
             [Some(&tokens.prompt), tokens.negative_prompt.as_ref()].into_iter().flatten().map(Vec::len);
         match (counts.clone().min(), counts.max()) {
@@ -217,5 +255,12 @@ impl Pipeline {
             }
             _ => Err(Error::Tokenize),
         }
+    }
+}
+
+fn compute<T: Send>(threads: Option<&Threads>, act: impl FnOnce() -> T + Send) -> T {
+    match threads {
+        Some(threads) => threads.run(act),
+        None => act(),
     }
 }

@@ -5,11 +5,10 @@
 
 use crate::Error;
 use crate::asked::Asked;
-use crate::device::Precision;
-use crate::layers::{Linear, RmsNorm, cast};
+use crate::device::{Precision, cast};
+use crate::layers::{Linear, RmsNorm, swiglu};
 use crate::part::{Configuration, Loaded};
 use crate::weights::Weights;
-use burn_tensor::activation::silu;
 use burn_tensor::module::attention;
 use burn_tensor::ops::AttentionModuleOptions;
 use burn_tensor::{Device, Int, Tensor, TensorData, bf16};
@@ -229,8 +228,7 @@ impl Layer {
         let x = x + self.o_proj.forward(merge_heads(a));
 
         let h = self.post_attention_layernorm.forward(x.clone());
-        let gated = silu(self.gate_proj.forward(h.clone())) * self.up_proj.forward(h);
-        x + self.down_proj.forward(gated)
+        x + self.down_proj.forward(swiglu(h, &self.gate_proj, &self.up_proj))
     }
 }
 

@@ -61,6 +61,17 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::PromptTooLong`] above [`PROMPT_BYTES_MAX`] bytes or [`TOKENS_MAX`] ids.
     pub fn encode(&self, prompt: &str) -> Result<Vec<u32>, Error> {
+        let ids = self.ids(prompt)?;
+        match ids.len() {
+            found if found > TOKENS_MAX => {
+                Err(Error::PromptTooLong { found, limit: TOKENS_MAX, unit: "tokens with its template" })
+            }
+            _ => Ok(ids),
+        }
+    }
+
+    /// The same ids, however many they are.
+    pub(crate) fn ids(&self, prompt: &str) -> Result<Vec<u32>, Error> {
         if prompt.len() > PROMPT_BYTES_MAX {
             return Err(Error::PromptTooLong { found: prompt.len(), limit: PROMPT_BYTES_MAX, unit: "bytes" });
         }
@@ -73,12 +84,7 @@ impl Tokenizer {
         ids.extend(self.encode_text("\n")?);
         ids.push(self.im_start);
         ids.extend(self.encode_text("assistant\n")?);
-        match ids.len() {
-            found if found > TOKENS_MAX => {
-                Err(Error::PromptTooLong { found, limit: TOKENS_MAX, unit: "tokens with its template" })
-            }
-            _ => Ok(ids),
-        }
+        Ok(ids)
     }
 
     fn encode_text(&self, text: &str) -> Result<Vec<u32>, Error> {
@@ -116,5 +122,6 @@ mod tests {
         let error = demo().encode(&"apple 7".repeat(600)).unwrap_err();
         let Error::PromptTooLong { found, limit: 512, .. } = error else { panic!("{error}") };
         assert!(error.to_string().contains(&found.to_string()));
+        assert_eq!(demo().ids(&"apple 7".repeat(600)).unwrap().len(), found, "they are counted all the same");
     }
 }

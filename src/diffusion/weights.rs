@@ -9,10 +9,12 @@ use crate::device::Precision;
 use crate::error::quoted;
 use crate::folder::{ModelFile, ModelFolder};
 use crate::header::{self, Claim};
-use crate::layers::{Conv2d, GroupNorm, Linear, RmsNorm};
+use crate::layers::{Attend, Conv2d, Filter, GroupNorm, HalvingConv2d, Linear, Matrix, PointConv2d, RmsNorm};
 use crate::loading::Loading;
 use crate::room::room;
 use burn_tensor::{AllocationProperty, Bytes, DType, Device, Tensor, TensorData, f16};
+use kernels::conv;
+use kernels::gemm::Packed;
 use safetensors::Dtype;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +31,8 @@ pub(crate) struct Claims {
     prefix: &'static str,
     /// Elements of all tensors, and of the largest one.
     elements: (u64, u64),
+    /// Bytes of all tensors as the kernels hold them.
+    bytes_packed: u64,
 }
 
 /// One file of a part.
@@ -111,7 +115,8 @@ impl Claims {
             return Err(Error::MissingTensor { file: origin, key, wanted });
         }
         no_surplus(&shards, |key| asked.get(bare(key, prefix)).is_some())?;
-        Ok(Self { shards, origin, prefix, elements: asked.elements() })
+        let bytes_packed = asked.iter().map(|(key, asking)| bytes_packed(key, &asking.shape)).sum();
+        Ok(Self { shards, origin, prefix, elements: asked.elements(), bytes_packed })
     }
 
     /// Length of the part's files in bytes.
@@ -123,9 +128,10 @@ impl Claims {
     /// nothing: the system drops and reads their pages as it likes.
     pub fn bytes_to_load(&self, precision: Precision) -> (u64, u64) {
         let (all, largest) = self.elements;
+        let kept = if precision.kernels { self.bytes_packed } else { 4 * all };
         match precision.widen {
-            // The files, all tensors in f32, and the largest one a second time while it is transposed.
-            true => (self.bytes() + 4 * (all + largest), 4 * all),
+            // The files, all tensors in f32, and the largest one a second time while it is transposed or packed.
+            true => (self.bytes() + kept + 4 * largest, kept),
             false => (0, 0),
         }
     }
@@ -237,6 +243,10 @@ impl Weights {
     /// A large matrix `[rows, columns]` in the file's own type: a table from which rows are picked.
     pub fn rows(&mut self, key: &str) -> Result<Tensor<2>, Error> {
         let (stored, _) = self.take::<2>(key)?;
+        self.as_stored(stored)
+    }
+
+    fn as_stored(&self, stored: Stored) -> Result<Tensor<2>, Error> {
         // A slice would keep the whole of a file in memory for one tensor of it.
         let (data, dtype) = stored.into_data(self.precision.widen)?;
         Ok(Tensor::from_data(data, (&self.device, dtype)))
@@ -245,15 +255,14 @@ impl Weights {
     /// `{key}.weight` `[outputs, inputs]` and, if the layer has one, `{key}.bias` `[outputs]`.
     pub fn linear(&mut self, key: &str) -> Result<Linear, Error> {
         let name = format!("{key}.weight");
-        let weight = match self.precision.widen {
-            // Row-major [inputs, outputs] multiplies 1.6 times faster on the CPU than a transposed view.
-            true => {
-                let (stored, [outputs, inputs]) = self.take(&name)?;
-                let values = transpose(&stored.to_f32()?, outputs, inputs)?;
-                let data = TensorData::new(values, [inputs, outputs]);
-                Tensor::from_data(data, (&self.device, self.precision.compute))
+        let (stored, [outputs, inputs]) = self.take(&name)?;
+        let weight = match self.precision {
+            Precision { widen: true, .. } => self.matrix(&stored, outputs, inputs)?,
+            // Multiplied where it lies in the file.
+            Precision { kernels: true, .. } if stored.dtype == Dtype::BF16 => {
+                Matrix::Packed(Packed::mapped(Box::new(stored.content), outputs, inputs))
             }
-            false => self.rows(&name)?.transpose(),
+            _ => Matrix::Tensor(self.as_stored(stored)?.transpose()),
         };
         let bias = format!("{key}.bias");
         let bias = match self.tensors.contains_key(&bias) {
@@ -263,15 +272,53 @@ impl Weights {
         Ok(Linear { weight, bias })
     }
 
-    /// `{key}.weight` and `{key}.bias` of a square convolution.
+    /// Values `[outputs, inputs]` as weights to multiply with.
+    fn matrix(&self, stored: &Stored, outputs: usize, inputs: usize) -> Result<Matrix, Error> {
+        let values = stored.to_f32()?;
+        if self.precision.kernels {
+            return Ok(Matrix::Packed(Packed::new(&values, outputs, inputs)));
+        }
+        // Row-major [inputs, outputs] multiplies 1.6 times faster on the CPU than a transposed view.
+        let data = TensorData::new(transpose(&values, outputs, inputs)?, [inputs, outputs]);
+        Ok(Matrix::Tensor(Tensor::from_data(data, (&self.device, self.precision.compute))))
+    }
+
+    /// `{key}.weight` and `{key}.bias` of a 3x3 convolution that keeps the size.
     pub fn conv(&mut self, key: &str) -> Result<Conv2d, Error> {
-        let weight = self.tensor(&format!("{key}.weight"))?;
+        let name = format!("{key}.weight");
+        let weight = match self.precision.kernels {
+            true => {
+                let (stored, [outputs, inputs, ..]) = self.take::<4>(&name)?;
+                let pack = if is_quick(key) { conv::Weights::new } else { conv::Weights::direct };
+                Filter::Packed(pack(&stored.to_f32()?, outputs, inputs))
+            }
+            false => Filter::Tensor(self.tensor(&name)?),
+        };
         Ok(Conv2d { weight, bias: self.tensor(&format!("{key}.bias"))? })
+    }
+
+    /// `{key}.weight` and `{key}.bias` of a 3x3 convolution that halves the size.
+    pub fn halving_conv(&mut self, key: &str) -> Result<HalvingConv2d, Error> {
+        let weight = self.tensor(&format!("{key}.weight"))?;
+        Ok(HalvingConv2d { weight, bias: self.tensor(&format!("{key}.bias"))? })
+    }
+
+    /// `{key}.weight` `[outputs, inputs, 1, 1]` and `{key}.bias` of a 1x1 convolution.
+    pub fn point_conv(&mut self, key: &str) -> Result<PointConv2d, Error> {
+        let (stored, [outputs, inputs, ..]) = self.take::<4>(&format!("{key}.weight"))?;
+        let weight = self.matrix(&stored, outputs, inputs)?;
+        Ok(PointConv2d(Linear { weight, bias: Some(self.tensor(&format!("{key}.bias"))?) }))
+    }
+
+    /// Attention, which has no weights of its own.
+    pub fn attend(&self, heads: usize) -> Attend {
+        Attend { heads, kernels: self.precision.kernels }
     }
 
     /// `{key}.weight` of an RMS norm.
     pub fn rms_norm(&mut self, key: &str, eps: f64) -> Result<RmsNorm, Error> {
-        Ok(RmsNorm { weight: self.tensor(&format!("{key}.weight"))?, eps })
+        let kernels = self.precision.kernels;
+        Ok(RmsNorm { weight: self.tensor(&format!("{key}.weight"))?, eps, kernels })
     }
 
     /// `{key}.weight` and `{key}.bias` of a group norm.
@@ -281,7 +328,8 @@ impl Weights {
             let channels = x.dims()[0];
             Ok(x.reshape([1, channels, 1, 1]))
         };
-        Ok(GroupNorm { weight: column("weight")?, bias: column("bias")?, groups })
+        let (weight, bias) = (column("weight")?, column("bias")?);
+        Ok(GroupNorm { weight, bias, groups, kernels: self.precision.kernels })
     }
 }
 
@@ -316,6 +364,26 @@ impl Stored {
         };
         Ok((TensorData::from_bytes(content, self.shape, dtype), dtype))
     }
+}
+
+/// Most bytes of a tensor of that name and shape as the kernels hold it: in panels, the last of which may be almost
+/// empty; a filter that may be quick with 36 values for its 9.
+fn bytes_packed(key: &str, shape: &[usize]) -> u64 {
+    const PANEL_COLUMNS_MAX: usize = 32;
+    let padded = |outputs: usize| outputs.next_multiple_of(PANEL_COLUMNS_MAX);
+    let shape = match *shape {
+        [outputs, inputs] => vec![padded(outputs), inputs],
+        [outputs, inputs, 3, 3] if is_quick(key) => vec![padded(outputs), inputs, 36],
+        [outputs, inputs, y, x] => vec![padded(outputs), inputs, y, x],
+        _ => shape.to_vec(),
+    };
+    4 * shape.into_iter().map(|n| n as u64).product::<u64>()
+}
+
+/// Whether a convolution may take four times the room to be quicker. The encoder may not: a picture from a prompt never
+/// passes it.
+fn is_quick(key: &str) -> bool {
+    !key.starts_with("encoder.")
 }
 
 fn pairs(content: &[u8]) -> impl Iterator<Item = [u8; 2]> {

@@ -74,6 +74,15 @@ pub struct Prepared {
     pub settings: Settings,
 }
 
+/// How long a prompt is, with what the model puts around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PromptLength {
+    /// Its tokens.
+    pub tokens: usize,
+    /// The most that the model reads.
+    pub tokens_max: usize,
+}
+
 /// A picture before it is encoded: 8-bit RGB, rows from the top, no padding.
 pub struct Pixels {
     /// Width in pixels.
@@ -166,6 +175,12 @@ pub trait Check: Send + Sync {
     /// # Errors
     /// [`Error::Refused`].
     fn check(&self, recipe: &Recipe) -> Result<Prepared, Error>;
+
+    /// How long a prompt is for the model, whether it reads that much or not.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if it cannot be turned into tokens.
+    fn measure(&self, prompt: &str) -> Result<PromptLength, Error>;
 }
 
 /// Something that makes pictures.

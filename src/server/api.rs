@@ -2,7 +2,7 @@
 //! and an address that is not in the table is answered by nobody.
 
 use crate::problem::Problem;
-use crate::{House, events, guard, headers, images, jobs, pages, posture, vault};
+use crate::{House, events, guard, headers, images, jobs, pages, posture, prompts, vault};
 use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -34,8 +34,11 @@ pub fn table() -> Vec<Route> {
         post("/api/v1/setup", Open, vault::set_up),
         post("/api/v1/session", Open, vault::unlock),
         delete("/api/v1/session", Session, vault::lock),
+        post("/api/v1/recovery", Session, vault::replace_recovery),
         get("/api/v1/state", Watch, events::state),
         get("/api/v1/capabilities", Session, vault::capabilities),
+        post("/api/v1/prompts", Session, prompts::list),
+        post("/api/v1/tokens", Session, jobs::measure),
         get("/api/v1/jobs", Session, jobs::list),
         post("/api/v1/jobs", Session, jobs::submit),
         get("/api/v1/jobs/{id}", Session, jobs::show),
@@ -107,7 +110,8 @@ impl House {
         // A panic is no answer of its own; where it happened is on stderr.
         let house = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || work(&house)).await.unwrap_or(Err(Problem::INTERNAL));
-        let log_failed = done.as_ref().is_err_and(|problem| problem.kind() == Some(Kind::Log));
+        let failed = |problem: &Problem| matches!(problem.kind(), Some(Kind::Log | Kind::Unrecorded));
+        let log_failed = done.as_ref().is_err_and(failed);
         self.log_failed.fetch_or(log_failed, Ordering::Relaxed);
         done
     }

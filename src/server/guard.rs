@@ -5,17 +5,21 @@ use crate::House;
 use crate::connection::Connection;
 use crate::problem::Problem;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, Method, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use std::sync::Arc;
 
 const TARGET_BYTES_MAX: usize = 8 * 1024;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// The page for whoever comes by another name; it loads nothing.
+const ELSEWHERE: &str = include_str!("elsewhere.html");
 
 /// The names under which this server may be asked: fixed, since Host and Origin may both be an attacker's.
 pub struct Guard {
     hosts: Vec<String>,
+    /// What a person reads who came by another name.
+    elsewhere: String,
 }
 
 impl Guard {
@@ -26,7 +30,19 @@ impl Guard {
         if port == 80 {
             hosts.extend(names.map(str::to_owned)); // browsers leave out a scheme's own port
         }
-        Self { hosts }
+        Self { hosts, elsewhere: ELSEWHERE.replace("{port}", &port.to_string()) }
+    }
+
+    /// The refusal, in words for a person whose browser asks for a page at another name or port: who forwards a port
+    /// otherwise sees nothing but a code. Nothing of the request is in it.
+    fn refuse(&self, request: &Request, problem: Problem) -> Response {
+        let wants_page = single(request.headers(), &header::ACCEPT, Problem::HOST)
+            .is_ok_and(|accept| accept.is_some_and(|accept| accept.starts_with("text/html")));
+        if *request.method() != Method::GET || !wants_page || problem.parts().0 != Problem::HOST.parts().0 {
+            return problem.into_response();
+        }
+        let headers = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+        (StatusCode::MISDIRECTED_REQUEST, headers, self.elsewhere.clone()).into_response()
     }
 
     /// Everything but the token.
@@ -70,7 +86,7 @@ impl Guard {
 pub async fn stand(State(house): State<Arc<House>>, request: Request, next: Next) -> Response {
     match house.guard.check(&request) {
         Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+        Err(problem) => house.guard.refuse(&request, problem),
     }
 }
 

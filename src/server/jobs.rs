@@ -4,12 +4,15 @@ use crate::House;
 use crate::body::{Body, Id};
 use crate::images::png_answer;
 use crate::problem::Problem;
+use crate::prompts::Typed;
+use crate::session::Key;
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use base16ct::lower::encode_string as hex;
-use darkroom::{Ask, Job, JobId, JobState, Name, Queue, Who};
+use darkroom::{Ask, Job, JobId, JobState, Name, PromptLength, Queue, Who};
+use policy::KeepPrompts;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -35,6 +38,11 @@ pub struct Wish {
 }
 
 impl Wish {
+    fn texts(&self) -> (Zeroizing<String>, Option<Zeroizing<String>>) {
+        let text = |text: &String| Zeroizing::new(text.clone());
+        (text(&self.prompt), self.negative_prompt.as_ref().map(text))
+    }
+
     fn ask(self) -> Result<Ask, Problem> {
         let bytes = |text: String| Zeroizing::new(text.into_bytes());
         let (prompt, negative_prompt) = (bytes(self.prompt), self.negative_prompt.map(bytes));
@@ -59,18 +67,42 @@ impl Wish {
 /// Accepts a request.
 pub async fn submit(
     State(house): State<Arc<House>>,
+    Extension(key): Extension<Key>,
     Extension(who): Extension<Who>,
     headers: HeaderMap,
     Body(wish): Body<Wish>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let name = key(&headers)?.map(|text| Name { text, asked: house.asked.digest(&wish) });
+    let name = name_of(&headers)?.map(|text| Name { text, asked: house.asked.digest(&wish) });
+    // Where the policy keeps no prompts, none is kept for a session either.
+    let keeps = house.queue.rules().keep_prompts == KeepPrompts::Allow;
+    let typed = keeps.then(|| wish.texts());
     let ask = wish.ask()?;
     if house.fences.are_open() {
         return Err(Problem::POSTURE);
     }
     let submit = move |queue: &Queue| queue.submit(&who, queue.check(Some(&who), ask)?, name);
     let job = house.act(submit).await?;
+    if let Some((prompt, negative_prompt)) = typed {
+        house.sessions.remember(key, Typed { job: job.id, prompt, negative_prompt });
+    }
     Ok((StatusCode::ACCEPTED, Json(describe(&job))))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    text: String,
+}
+
+/// Counts the tokens of a text. Whoever types is there: it keeps the session.
+pub async fn measure(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+    Body(Measured { text }): Body<Measured>,
+) -> Result<Json<Value>, Problem> {
+    let text = Zeroizing::new(text.into_bytes());
+    let PromptLength { tokens, tokens_max } = house.act(move |queue| queue.measure(&who, text)).await?;
+    Ok(Json(json!({ "tokens": tokens, "tokens_max": tokens_max })))
 }
 
 /// Makes digests of what is asked for, which tell a repetition from another request of the same name.
@@ -113,7 +145,7 @@ impl Write for Hashing<'_> {
     }
 }
 
-fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+fn name_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let text = value.to_str().ok().filter(|text| (1..=KEY_CHARS_MAX).contains(&text.len()));
     let what = "an Idempotency-Key has 1 to 64 printable characters";

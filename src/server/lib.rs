@@ -13,6 +13,7 @@
 //! | `guard.rs` | method, Host, Origin, Sec-Fetch-Site, Upgrade, content type: before any route; then the token, as its route says |
 //! | `api.rs` | the table of routes, and who may ask for each |
 //! | `vault.rs`, `jobs.rs`, `events.rs`, `images.rs`, `posture.rs` | one act of the darkroom each, and its answer as JSON |
+//! | `prompts.rs` | what was typed in a session |
 //! | `pages.rs` | the page's files |
 //! | `session.rs` | who may ask: tokens, guesses, the setup code, the idle lock |
 //! | `problem.rs` | every error that is answered |
@@ -31,6 +32,7 @@ mod pages;
 mod peers;
 mod posture;
 mod problem;
+mod prompts;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -176,7 +178,7 @@ impl Server {
     /// # Errors
     /// The first fence that did not hold.
     pub fn try_fences(&self) -> Result<(), sandbox::Error> {
-        self.house.fences.try_all(|| ()).map(drop)
+        self.house.fences.try_all(self.house.clock.wall_ms(), || ()).map(drop)
     }
 
     /// What ends it.

@@ -13,8 +13,8 @@ macro_rules! files {
 files! {
     "index.html" "studio.css" "icon.svg" "en.json" "zh-CN.json"
     "main.js" "api.js" "store.js" "view.js" "words.js" "dialog.js" "unlock.js" "studio.js" "form.js" "stage.js" "history.js"
-    "thumbnails.js" "download.js"
-    "viewer.js" "posture.js" "zip.js"
+    "thumbnails.js" "download.js" "viewer.js" "posture.js" "zip.js" "manifest.js" "gate.js" "recovery.js" "tokens.js" "demo.js"
+    "prompts.js"
 }
 
 /// One of the files.

@@ -5,23 +5,25 @@ use crate::problem::Problem;
 use axum::Json;
 use axum::extract::State;
 use darkroom::Clock as _;
-use sandbox::{ProbeReport, Report, Sandboxed, State as Held};
+use sandbox::{Fence, FenceReport, ProbeReport, Report, Sandboxed, State as Held};
 use serde_json::{Value, json};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// The fences of this process.
 pub struct Fences {
     sandboxed: Sandboxed,
     report: Report,
-    /// Something that they forbid has worked.
-    open: AtomicBool,
+    /// Something that they forbid has worked: the fence that it came through, if the error names one.
+    open: OnceLock<Option<Fence>>,
+    /// When all of it was tried last, in milliseconds since 1970.
+    tried_ms: AtomicU64,
 }
 
 impl Fences {
     /// As they were put up at the start.
     pub fn new(sandboxed: Sandboxed, report: Report) -> Self {
-        Self { sandboxed, report, open: AtomicBool::new(false) }
+        Self { sandboxed, report, open: OnceLock::new(), tried_ms: AtomicU64::new(0) }
     }
 
     /// `green`, `amber` or `red`.
@@ -35,19 +37,36 @@ impl Fences {
 
     /// Whether one was found open. It stays so: what came through may have stayed.
     pub fn are_open(&self) -> bool {
-        self.open.load(Ordering::Relaxed)
+        self.open.get().is_some()
     }
 
-    /// Tries everything that they forbid. `found` is called when one is found open for the first time.
+    /// Tries everything that they forbid, at `now_ms` of the wall clock. `found` is called when one is found open for the
+    /// first time.
     ///
     /// # Errors
     /// The first that did not hold.
-    pub fn try_all(&self, found: impl FnOnce()) -> Result<ProbeReport, sandbox::Error> {
-        sandbox::probe(&self.sandboxed).inspect_err(|_| {
-            if !self.open.swap(true, Ordering::Relaxed) {
+    pub fn try_all(&self, now_ms: u64, found: impl FnOnce()) -> Result<ProbeReport, sandbox::Error> {
+        self.tried_ms.store(now_ms, Ordering::Relaxed);
+        sandbox::probe(&self.sandboxed).inspect_err(|error| {
+            if self.open.set(error.fence()).is_ok() {
                 found();
             }
         })
+    }
+
+    /// What is known of them without trying anything, which anybody may know.
+    pub fn summary(&self) -> Value {
+        let of = |fence: &FenceReport| json!({ "fence": fence.fence, "state": self.word(fence) });
+        let fences: Vec<Value> = self.report.fences.iter().map(of).collect();
+        json!({ "fences": fences, "tried_ms": self.tried_ms.load(Ordering::Relaxed) })
+    }
+
+    /// How far one holds, as its state at the start or what was found since.
+    fn word(&self, fence: &FenceReport) -> Value {
+        match self.open.get() {
+            Some(Some(open)) if *open == fence.fence => "red".into(),
+            _ => json!(fence.state),
+        }
     }
 }
 
@@ -61,7 +80,7 @@ pub async fn show(State(house): State<Arc<House>>) -> Result<Json<Value>, Proble
     let tried = house.beside(|house| {
         // What cannot be recorded is answered all the same: the page turns red.
         let found = || drop(house.queue.with(|darkroom| darkroom.record_open_fence()));
-        Ok(house.fences.try_all(found))
+        Ok(house.fences.try_all(house.clock.wall_ms(), found))
     });
     let tried = tried.await?;
     let report = &house.fences.report;
@@ -74,7 +93,7 @@ pub async fn show(State(house): State<Arc<House>>) -> Result<Json<Value>, Proble
         .iter()
         .map(|fence| {
             let of_it = probe.iter().flat_map(|p| &p.tried).filter(|tried| tried.fence == fence.fence);
-            json!({ "fence": fence.fence, "state": fence.state, "detail": fence.detail,
+            json!({ "fence": fence.fence, "state": house.fences.word(fence), "detail": fence.detail,
                     "tried": of_it.collect::<Vec<_>>() })
         })
         .collect();

@@ -72,7 +72,7 @@ impl Problem {
     pub const UNRECORDED: Self = Self::fixed(
         500,
         "unrecorded",
-        "it is done, but the log could not record it; start the program again, and the next unlock records it",
+        "it is done, but the log could not record it; start the program again, and the next unlock records what it finds",
     );
     pub const UNFINISHED: Self = Self::fixed(
         500,

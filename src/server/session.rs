@@ -5,7 +5,9 @@
 
 use crate::House;
 use crate::problem::Problem;
+use crate::prompts::{Prompts, Typed};
 use darkroom::{Clock as _, SystemClock, Who};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -76,6 +78,7 @@ struct State {
 
 struct Session {
     who: Who,
+    prompts: Prompts,
     begun_ms: u64,
     used_ms: u64,
 }
@@ -148,7 +151,10 @@ impl Sessions {
             oldest.and_then(|key| state.sessions.remove(&key));
         }
         state.open_until_ms = None;
-        state.sessions.insert(Key::of(&token), Session { who, begun_ms: now_ms, used_ms: now_ms });
+        state.sessions.insert(
+            Key::of(&token),
+            Session { who, prompts: Prompts::default(), begun_ms: now_ms, used_ms: now_ms },
+        );
         Ok(token)
     }
 
@@ -167,6 +173,18 @@ impl Sessions {
     /// Whose session it is.
     pub fn who(&self, key: Key) -> Option<Who> {
         self.state().sessions.get(&key).map(|session| session.who)
+    }
+
+    /// Keeps what was typed in a session for as long as it lives.
+    pub fn remember(&self, key: Key, typed: Typed) {
+        if let Some(session) = self.state().sessions.get_mut(&key) {
+            session.prompts.push(typed);
+        }
+    }
+
+    /// What was typed in a session, newest first.
+    pub fn prompts(&self, key: Key) -> Vec<Value> {
+        self.state().sessions.get(&key).map(|session| session.prompts.describe()).unwrap_or_default()
     }
 
     /// Whether the session goes on.

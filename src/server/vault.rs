@@ -36,7 +36,8 @@ pub async fn status(
     });
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"), "vault": vault, "setup": setup,
-        "posture": house.fences.state(), "retry_after_s": house.sessions.wait_s(user),
+        "posture": house.fences.state(), "summary": house.fences.summary(),
+        "retry_after_s": house.sessions.wait_s(user),
     })))
 }
 
@@ -122,6 +123,29 @@ pub async fn unlock(
         Ok(json!({ "token": *token, "idle_s": house.idle_s }))
     });
     Ok((StatusCode::CREATED, Json(answer.await?)))
+}
+
+/// Draws a new recovery code for somebody who types the passphrase once more. It is a guess like that of an unlock.
+pub async fn replace_recovery(
+    State(house): State<Arc<House>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    Extension(who): Extension<Who>,
+    Body(ask): Body<Unlock>,
+) -> Result<Json<Value>, Problem> {
+    let guess = house.sessions.guess(house.peers.user(connection.peer()).await)?;
+    let _stay = connection.stay();
+    let guess = guess.turn().await;
+    let answer = house.beside(move |house| {
+        let secret = Secret::passphrase(&ask.passphrase.0).map_err(|_| Problem::PASSPHRASE)?;
+        let code = house.queue.replace_recovery(&who, &secret);
+        match code.as_ref().err().map(darkroom::Error::kind) {
+            None => guess.right(),
+            Some(Kind::Locked | Kind::Stopping) => guess.none(),
+            Some(_) => {}
+        }
+        Ok(json!({ "recovery_code": *code?.text() }))
+    });
+    Ok(Json(answer.await?))
 }
 
 fn begin(house: &House, who: Who) -> Result<Zeroizing<String>, Problem> {

@@ -88,11 +88,10 @@ fn draw(
     let (job, made) = wait(queue, changes, &who, job.id, &interrupted, out)?;
     if job.state != JobState::Done {
         if !made.is_empty() {
-            out.warn(&format!(
-                "sealed and kept, and not exported: {} of {}; see: lightproof history list",
-                made.len(),
-                counted(job.count, "picture"),
-            ));
+            let kept =
+                if exporting.is_some() { "sealed and kept, and not exported" } else { "sealed and kept" };
+            let (made, asked) = (made.len(), counted(job.count, "picture"));
+            out.warn(&format!("{kept}: {made} of {asked}; see: lightproof history list"));
         }
         return Err(match &job.error {
             Some(error) => Failure::from(&**error),

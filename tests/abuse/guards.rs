@@ -128,6 +128,20 @@ fn only_our_own_names_and_pages_get_past_the_guard() {
         );
         assert!(headless.starts_with("HTTP/1.1 421 "), "{headless}");
     }
+    // A person with a forwarded port reads which address to use; the page is still a refusal, and repeats nothing.
+    let browser =
+        Request::get("/").field("Accept", "text/html,application/xhtml+xml").field("Host", "evil.test:8000");
+    let page = opened.served.ask(&browser).is(421);
+    assert_eq!(page.field("content-type"), Some("text/html; charset=utf-8"));
+    assert!(
+        page.field("content-security-policy").is_some_and(|policy| policy.contains("default-src 'none'"))
+    );
+    let page = String::from_utf8_lossy(&page.body).into_owned();
+    let forward = format!("ssh -L {port}:127.0.0.1:{port} ");
+    assert!(
+        page.contains(&forward) && page.contains(&format!("http://{own}/")) && !page.contains("evil"),
+        "{page}"
+    );
     // What a browser sends from our own page, from the address bar, and under our other name.
     let page = |request: Request| opened.ask(request.field("Origin", &format!("http://{own}")));
     page(Request::get("/api/v1/jobs").field("Sec-Fetch-Site", "same-origin")).is(200);

@@ -18,6 +18,26 @@ fn waits(answer: &Answer) -> Option<u64> {
 }
 
 #[test]
+fn a_guess_for_a_new_recovery_code_costs_what_a_guess_at_the_unlock_costs() {
+    let opened = Opened::new("recovery-guesses");
+    let draw =
+        |passphrase: &str| opened.ask(Request::post("/api/v1/recovery", &json!({"passphrase": passphrase})));
+    let code = draw(PASSPHRASE).is(200).json()["recovery_code"].clone();
+    assert!(code.as_str().is_some_and(|code| code.split('-').count() >= 4), "a code");
+    for wrong in ["seven grey quokkas at dawn", "", &"x".repeat(5000)] {
+        refused(&draw(wrong), 401, "passphrase", wrong);
+    }
+    refused(&draw(PASSPHRASE), 429, "locked_out", "the right one too soon");
+    refused(&check(&opened.served, &guess(PASSPHRASE)), 429, "locked_out", "an unlock too soon");
+    let wait = opened.status()["retry_after_s"].as_u64().expect("a number");
+    std::thread::sleep(Duration::from_secs(wait));
+    draw(PASSPHRASE).is(200);
+    assert_eq!(opened.status()["retry_after_s"], 0);
+    let home = opened.end(0);
+    assert_eq!(home.count_records(&["vault.secret_changed ok"]), 2);
+}
+
+#[test]
 fn wrong_passphrases_cost_more_and_more_time() {
     let opened = Opened::new("guesses");
     let served = &opened.served;

@@ -87,6 +87,14 @@ fn as_many_pictures_arrive_as_page_and_log_say() {
     assert!(said.contains(&PICTURES.to_string()), "{said}");
     let listed = studio.api(crate::http::Request::get("/api/v1/images?limit=200"));
     let listed = listed["images"].as_array().expect("a list").iter();
+    // Times are local, and beside them stands the one that the name has.
+    browser.devtools("Emulation.setTimezoneOverride", &serde_json::json!({"timezoneId": "Asia/Shanghai"}));
+    browser.script("document.querySelector('#history .open').click()", &[]);
+    let named = browser.text(".about .name");
+    let clock = format!("{}:{}:{} UTC", &named[9..11], &named[11..13], &named[13..15]);
+    let made = browser.text(".about .facts");
+    assert!(made.contains(&clock), "{made} of {named}");
+    browser.devtools("Emulation.setTimezoneOverride", &serde_json::json!({"timezoneId": "UTC"}));
     assert_eq!(names, listed.filter_map(|image| image["name"].as_str().map(str::to_owned)).collect());
     let home = studio.close();
     assert_eq!(home.count_records(&["object.exported ok"]), PICTURES);

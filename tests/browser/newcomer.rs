@@ -6,6 +6,20 @@ use crate::harness::{Home, PASSPHRASE};
 use crate::life::pixels;
 use std::collections::BTreeSet;
 
+#[test]
+fn a_browser_that_is_too_old_gets_a_sentence_and_an_ordinary_one_never_sees_it() {
+    let studio = Studio::ready("old");
+    let browser = &studio.browser;
+    assert_eq!(browser.count("#old"), 0);
+    let old = serde_json::json!({"source": "delete AbortSignal.any;"});
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", &old);
+    browser.goto(&studio.served.origin());
+    let shown = "return getComputedStyle(document.querySelector('#old')).visibility";
+    browser.until("say so", SOON, || (browser.script(shown, &[]) == "visible").then_some(()));
+    assert!(browser.text("#old").contains("too old"));
+    studio.close().is_whole(0);
+}
+
 const PROMPT: &str = "a red apple";
 
 #[test]

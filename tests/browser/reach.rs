@@ -110,6 +110,63 @@ fn every_screen_fits_and_has_names() {
     studio.close().is_whole(8);
 }
 
+/// Controls that a finger misses: less than 24 pixels one way. A box with its words around it is as large as they are.
+const TINY: &str = "return [...document.querySelectorAll('button, input, select, textarea, summary')]
+    .filter((element) => element.checkVisibility({ visibilityProperty: true }) && element.id !== 'skip')
+    .map((element) => [element, (element.closest('label') ?? element).getBoundingClientRect()])
+    .filter(([, box]) => box.width < 24 || box.height < 24)
+    .map(([element]) => element.outerHTML.slice(0, 120));";
+
+#[test]
+fn on_a_telephone_the_header_is_one_row_and_every_target_is_large_enough() {
+    let studio = Studio::new("telephone");
+    let browser = &studio.browser;
+    browser.size(390, 844);
+    browser.goto(&studio.served.setup_link());
+    browser.see("#passphrase");
+    assert_eq!(browser.script(TINY, &[]), serde_json::json!([]));
+    // How strong a passphrase is, is said while one types.
+    let strength = || browser.property("#strength", "value").as_f64().expect("a number");
+    for (typed, expected) in
+        [("short", 0.0), ("aaaaaaaaaaaaaa", 1.0), ("correct horse", 2.0), (PASSPHRASE, 3.0)]
+    {
+        browser.fill("#passphrase", typed);
+        assert_eq!(strength(), expected, "{typed}");
+    }
+    browser.fill("#passphrase-again", PASSPHRASE);
+    browser.click("#set-up");
+    browser.click("#recovery-noted");
+    browser.click("#continue");
+    browser.see("#prompt");
+    studio.make_small(2);
+    let rows = "const tops = [...document.querySelectorAll('header button, header select, header h1')]
+                    .filter((element) => element.checkVisibility() && element.id !== 'skip')
+                    .map((element) => element.getBoundingClientRect()).map((box) => (box.top + box.bottom) / 2);
+                return Math.max(...tops) - Math.min(...tops) < 8 && document.documentElement.scrollWidth <= innerWidth;";
+    for language in ["en", "zh-CN"] {
+        if language != "en" {
+            browser.click("#language");
+            browser.until("speak Chinese", SOON, || {
+                (browser.attribute("html", "lang")? == language).then_some(())
+            });
+        }
+        assert_eq!(browser.script(rows, &[]), true, "the header takes two rows in {language}");
+        assert_eq!(browser.script(TINY, &[]), serde_json::json!([]));
+    }
+    // What is selected and what is open differ where the colours are the system's.
+    let features = serde_json::json!({"features": [{"name": "forced-colors", "value": "active"}]});
+    browser.devtools("Emulation.setEmulatedMedia", &features);
+    // The page may show it over everything; the grid behind it is what counts.
+    browser.script("document.querySelector('#history .open').click()", &[]);
+    studio.finished();
+    browser.script("document.querySelector('#viewer')?.close()", &[]);
+    browser.click("#history li:nth-child(2) input.select");
+    let looks = "return [...document.querySelectorAll('#history li')].map((cell) =>
+                     [cell, cell.querySelector('.open')].map((part) => getComputedStyle(part).outlineStyle).join());";
+    assert_eq!(browser.script(looks, &[]), serde_json::json!(["none,double", "dashed,none"]));
+    studio.close().is_whole(2);
+}
+
 #[test]
 fn the_keyboard_is_enough() {
     let studio = Studio::ready("keyboard");

@@ -160,14 +160,25 @@ impl Studio {
         })
     }
 
-    /// Waits until one archive was downloaded, and has another program check it; the names of the pictures in it.
+    /// Waits until one archive was downloaded, and has another program check it, its sums and its list; the names of the
+    /// pictures in it.
     #[track_caller]
     pub fn archive(&self) -> Vec<String> {
         let path = self.saved(1, "zip").remove(0);
-        let script = r"import sys, zipfile
+        let script = r"import hashlib, sys, zipfile
 archive = zipfile.ZipFile(sys.argv[1])
 assert archive.testzip() is None
-for name in archive.namelist():
+*pictures, manifest, sums = archive.namelist()
+assert (manifest, sums) == ('MANIFEST', 'SHA256SUMS'), archive.namelist()
+lines = [line.split('  ', 1) for line in archive.read(sums).decode().splitlines()]
+assert [name for _, name in lines] == [*pictures, manifest], lines
+for digest, name in lines:
+    assert hashlib.sha256(archive.read(name)).hexdigest() == digest, name
+rows = [line.split('\t') for line in archive.read(manifest).decode().splitlines()]
+assert rows[0][:3] == ['name', 'id', 'made'] and [row[0] for row in rows[1:]] == pictures, rows
+for name, row in zip(pictures, rows[1:]):
+    made = row[2].replace('-', '').replace(':', '').replace('T', '_')
+    assert name.startswith(made[:15]), (name, row)
     assert archive.read(name).startswith(b'\x89PNG\r\n'), name
     print(name)";
         let output = Command::new("python3").arg("-c").arg(script).arg(&path).output();

@@ -51,20 +51,13 @@ fn a_prompt_leaves_no_trace_in_files_addresses_logs_or_memory() {
     browser.click("#cancel");
     browser.see_no("#progress");
 
-    // The page is still open, and so is the session.
+    // The page is still open, and so is the session: it keeps what was typed in it, and nothing else.
     let pid = studio.served.pid();
+    let typed = studio.api(Request::post("/api/v1/prompts", &serde_json::json!({})));
+    assert_eq!(typed["prompts"].as_array().map(Vec::len), Some(2), "{typed}");
+    assert_eq!(typed["prompts"][1]["prompt"], PROMPT);
     assert_ne!(found_in_memory(pid, studio.home.at("state").as_bytes()), [""; 0], "the scan finds nothing");
-    let until = Instant::now() + Duration::from_secs(5);
-    loop {
-        let secrets = [PROMPT, NEGATIVE, PASSPHRASE];
-        let found: Vec<_> =
-            secrets.iter().map(|secret| (secret, found_in_memory(pid, secret.as_bytes()))).collect();
-        if found.iter().all(|(_, found)| found.is_empty()) {
-            break;
-        }
-        assert!(Instant::now() < until, "{found:#?}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    vanish(pid, &[NEGATIVE, PASSPHRASE]);
 
     let token = browser.script("return sessionStorage.getItem('token')", &[]);
     let token = token.as_str().expect("there is a session");
@@ -77,6 +70,8 @@ fn a_prompt_leaves_no_trace_in_files_addresses_logs_or_memory() {
     assert!(kept.contains(token) && kept.contains("workers 0"), "{kept}");
     // The browser remembers what stood in a form when it goes on to another page.
     browser.goto(&format!("{}/healthz", studio.served.origin()));
+    studio.served.ask(&Request::new("DELETE", "/api/v1/session").token(token)).is(204);
+    vanish(pid, &[PROMPT, NEGATIVE, PASSPHRASE]);
     let performance = browser.performance();
     let addresses: Vec<&str> = urls(&performance).collect();
     assert!(addresses.iter().any(|url| url.ends_with("/preview")), "{addresses:?}");
@@ -107,6 +102,21 @@ fn a_prompt_leaves_no_trace_in_files_addresses_logs_or_memory() {
         }
     }
     home.is_whole(1);
+}
+
+/// Waits until the memory of a process holds none of them.
+#[track_caller]
+fn vanish(pid: u32, secrets: &[&str]) {
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        let found: Vec<_> =
+            secrets.iter().map(|secret| (secret, found_in_memory(pid, secret.as_bytes()))).collect();
+        if found.iter().all(|(_, found)| found.is_empty()) {
+            break;
+        }
+        assert!(Instant::now() < until, "{found:#?}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }
 
 /// In UTF-8, and in UTF-16 as browsers write it.

@@ -2,6 +2,7 @@
 
 use crate::browser::driver::{Browser, SOON};
 use crate::browser::studio::Studio;
+use crate::served::Served;
 use rustix::process::Signal;
 
 /// A browser has six connections to one program, over all its windows.
@@ -99,4 +100,43 @@ fn the_badge_falls_silent_with_the_program_before_and_after_the_unlock() {
     browser.quit();
     served.wait();
     home.is_whole(1);
+}
+
+#[test]
+fn the_badge_never_says_more_than_was_answered_just_now_and_every_screen_goes_on_after_an_end() {
+    let mut studio = Studio::ready("ends");
+    let inside = studio.browser.tab();
+    let gate = studio.browser.new_window();
+    studio.browser.goto(&studio.served.origin());
+    studio.browser.see("#unlock");
+    let windows = [inside.clone(), gate];
+    let known = |browser: &Browser| ["green", "amber"].contains(&&*badge(browser)).then_some(());
+    studio.browser.until("show the badge", SOON, || known(&studio.browser));
+
+    // A look that neither fails nor ends keeps nothing green.
+    studio.browser.script("window.fetch = () => new Promise(() => {})", &[]);
+    falls_silent(&studio.browser);
+    studio.browser.reload();
+    studio.browser.until("show the badge again", SOON, || known(&studio.browser));
+
+    let port = studio.served.port.to_string();
+    for signal in [Signal::TERM, Signal::KILL] {
+        studio.served.signal(signal);
+        for window in &windows {
+            studio.browser.switch(window);
+            falls_silent(&studio.browser);
+        }
+        let Studio { browser, served, home } = studio;
+        served.wait();
+        let served = Served::run(&mut home.program(&["serve", "--port", &port, "--home", &home.at("state")]));
+        studio = Studio { browser, served, home };
+        for window in &windows {
+            studio.browser.switch(window);
+            studio.browser.until("hear it again", SOON, || known(&studio.browser));
+            studio.browser.see("#unlock");
+        }
+        studio.browser.switch(&inside);
+        studio.unlock();
+    }
+    studio.close().is_whole(0);
 }

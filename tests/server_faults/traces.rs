@@ -90,6 +90,12 @@ fn what_was_sent_is_nowhere_afterwards() {
     std::thread::sleep(Duration::from_millis(300));
 
     let mut found = Vec::new();
+    // What was typed stays for the session, and for no longer; secrets do not stay at all.
+    for secret in [SECRET, WRONG, &recovery] {
+        let at = found_in_memory(pid, secret.as_bytes());
+        found.extend(at.into_iter().map(|at| format!("`{secret}` in memory at {at} before the lock")));
+    }
+    opened.ask(Request::new("DELETE", "/api/v1/session")).is(204);
     for canary in CANARIES.iter().copied().chain([recovery.as_str()]) {
         let at = found_in_memory(pid, canary.as_bytes());
         found.extend(at.into_iter().map(|at| format!("`{canary}` in memory at {at}")));
@@ -104,7 +110,6 @@ fn what_was_sent_is_nowhere_afterwards() {
                 .map(|canary| format!("{file}: {canary}")),
         );
     }
-    opened.ask(Request::new("DELETE", "/api/v1/session")).is(204);
     drop(staying);
     let token = opened.token.clone();
     let Opened { served, home, .. } = opened;

@@ -3,10 +3,10 @@
 use super::Shared;
 use crate::checked::Checked;
 use crate::error::refusal_word;
-use crate::request::{Ask, Refusal, Request};
+use crate::request::{Ask, Refusal, Request, text};
 use crate::{Error, Who};
 use audit::words::RequestRefusal;
-use engine::Prepared;
+use engine::{Prepared, PromptLength};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use zeroize::Zeroizing;
 
@@ -30,6 +30,14 @@ impl Shared {
             self.with(|darkroom| darkroom.refuse(who, reason))?;
             Err(error)
         })
+    }
+
+    /// How long a prompt is for the model. Nothing is asked for, so nothing is on record.
+    pub(super) fn measure(&self, who: &Who, prompt: Zeroizing<Vec<u8>>) -> Result<PromptLength, Error> {
+        self.admit(who)?;
+        let prompt = text(prompt, &self.rules.limits).map_err(Error::from)?;
+        let measured = catch_unwind(AssertUnwindSafe(|| self.checker.measure(&prompt)));
+        Ok(measured.map_err(|_| Error::EnginePanic)??)
     }
 }
 

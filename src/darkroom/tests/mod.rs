@@ -14,7 +14,7 @@ use crate::step::{After, CRASH};
 use crate::{Ask, Darkroom, Door, Engine, Error, Folders, Model, Pixels, Queue, Rules, Start, Summary, Who};
 use audit::SystemClock;
 use audit::words::StopReason;
-use engine::{Cause, Check, Command, Device, Prepared, Progress, Recipe, Rule, Settings};
+use engine::{Cause, Check, Command, Device, Prepared, Progress, PromptLength, Recipe, Rule, Settings};
 use policy::{Erase, KeepPrompts};
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
@@ -205,6 +205,13 @@ impl Check for Mood {
                 negative_tokens: None,
                 settings: recipe.settings.clone(),
             }),
+        }
+    }
+
+    fn measure(&self, prompt: &str) -> Result<PromptLength, engine::Error> {
+        match self {
+            Self::PanicsAtOnce => panic!("the tokenizer's own panic repeats {prompt}"),
+            _ => Ok(PromptLength { tokens: prompt.len(), tokens_max: 8 }),
         }
     }
 }

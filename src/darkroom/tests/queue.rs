@@ -1,9 +1,10 @@
 //! Requests that wait, and what else goes on meanwhile.
 
 use super::*;
-use crate::{Job, JobState, Name};
+use crate::{Job, JobState, Kind, Name};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
 
 const WAITING_MAX: usize = 2;
 
@@ -297,4 +298,46 @@ fn a_stop_does_not_wait_out_the_picture_in_work_though_an_act_has_panicked() {
         taken
     });
     assert!(taken < STEPS, "it was drawn to its end");
+}
+
+#[test]
+fn a_new_recovery_code_takes_the_passphrase_once_more_and_waits_for_no_picture() {
+    let home = Home::new();
+    let (queue, step) = queue(&home, Mood::Works);
+    let job = queue.submit(ask(), None).unwrap();
+    let wrong = Secret::passphrase("wrong horse battery").unwrap();
+    let error = queue.replace_recovery(&queue.who, &wrong).err().unwrap();
+    assert_eq!((error.kind(), home.count("vault.unlock_failed")), (Kind::WrongSecret, 1));
+    assert_eq!(home.count("vault.secret_changed"), 0);
+    let first = queue.replace_recovery(&queue.who, &secret()).unwrap();
+    let second = queue.replace_recovery(&queue.who, &secret()).unwrap();
+    assert_eq!(home.count("vault.secret_changed"), 2);
+    // What was in work meanwhile is sealed under the keys that hold now.
+    picture(&step);
+    wait(&queue, job.id, |job| job.state == JobState::Done);
+    queue.lock(&queue.who).unwrap();
+    assert_eq!(queue.replace_recovery(&queue.who, &secret()).err().unwrap().kind(), Kind::Locked);
+    let opens = |code: &str| queue.unlock(&Secret::any(code).unwrap(), Door::Terminal);
+    assert_eq!(opens(&first.text()).unwrap_err().kind(), Kind::WrongSecret);
+    let who = opens(&second.text()).unwrap();
+    assert_eq!(queue.with(|darkroom| darkroom.list(&who)).unwrap().len(), 1);
+}
+
+#[test]
+fn a_prompt_is_measured_beside_the_work_and_leaves_no_record() {
+    let home = Home::new();
+    let (queue, _step) = queue(&home, Mood::Works);
+    queue.submit(ask(), None).unwrap();
+    let before = home.records().len();
+    let measure = |who: &Who, text: &str| queue.measure(who, Zeroizing::new(text.as_bytes().to_vec()));
+    let found = measure(&queue.who, "longer than it reads").unwrap();
+    assert_eq!((found.tokens, found.tokens_max), (20, 8));
+    let error = measure(&queue.who, "a\0b").err().unwrap();
+    assert_eq!(error.kind(), Kind::Prompt);
+    assert_eq!(measure(&Who::NOBODY, "a").err().unwrap().kind(), Kind::Locked);
+    assert_eq!(home.records().len(), before);
+    let home = Home::new();
+    let (queue, _step) = self::queue(&home, Mood::PanicsAtOnce);
+    let error = queue.measure(&queue.who, Zeroizing::new(b"canary".to_vec())).err().unwrap();
+    assert!(error.kind() == Kind::Engine && !error.to_string().contains("canary"), "{error}");
 }

@@ -5,12 +5,10 @@
 use super::config::Config;
 use super::rope::Rope;
 use crate::Error;
-use crate::layers::{Linear, RmsNorm, cast};
+use crate::layers::{Attend, Linear, RmsNorm, Turns, swiglu};
 use crate::weights::Weights;
-use burn_tensor::activation::{silu, tanh};
-use burn_tensor::module::attention;
-use burn_tensor::ops::AttentionModuleOptions;
-use burn_tensor::{DType, Tensor};
+use burn_tensor::Tensor;
+use burn_tensor::activation::tanh;
 
 pub(super) struct Block {
     attention: Attention,
@@ -55,24 +53,12 @@ impl Block {
             }
             _ => [const { None }; 4],
         };
-        let a = self.attention.forward(scaled(self.attention_norm1.forward(x.clone()), scale_a), rope);
-        let x = x + gated(self.attention_norm2.forward(a), gate_a);
-        let m = self.feed_forward.forward(scaled(self.ffn_norm1.forward(x.clone()), scale_m));
-        x + gated(self.ffn_norm2.forward(m), gate_m)
-    }
-}
-
-fn scaled(x: Tensor<3>, scale: Option<Tensor<3>>) -> Tensor<3> {
-    match scale {
-        Some(scale) => x * (scale + 1.0),
-        None => x,
-    }
-}
-
-fn gated(x: Tensor<3>, gate: Option<Tensor<3>>) -> Tensor<3> {
-    match gate {
-        Some(gate) => x * tanh(gate),
-        None => x,
+        let [scale_a, scale_m] = [scale_a, scale_m].map(|scale| scale.map(|scale| scale + 1.0));
+        let [gate_a, gate_m] = [gate_a, gate_m].map(|gate| gate.map(tanh));
+        let a = self.attention.forward(self.attention_norm1.forward_scaled(x.clone(), scale_a), rope);
+        let x = self.attention_norm2.add_gated(x, a, gate_a);
+        let m = self.feed_forward.forward(self.ffn_norm1.forward_scaled(x.clone(), scale_m));
+        self.ffn_norm2.add_gated(x, m, gate_m)
     }
 }
 
@@ -83,7 +69,7 @@ struct Attention {
     to_out: Linear,
     norm_q: RmsNorm,
     norm_k: RmsNorm,
-    heads: usize,
+    attend: Attend,
 }
 
 impl Attention {
@@ -93,7 +79,7 @@ impl Attention {
             (square("to_q")?, square("to_k")?, square("to_v")?, square("to_out.0")?);
         let mut norm = |name: &str| weights.rms_norm(&format!("{at}.{name}"), config.norm_eps);
         let (norm_q, norm_k) = (norm("norm_q")?, norm("norm_k")?);
-        Ok(Self { to_q, to_k, to_v, to_out, norm_q, norm_k, heads: config.n_heads })
+        Ok(Self { to_q, to_k, to_v, to_out, norm_q, norm_k, attend: weights.attend(config.n_heads) })
     }
 
     /// Every token sees every token, pads included.
@@ -101,20 +87,9 @@ impl Attention {
     /// # Shapes
     /// `[b, s, d]` to the same
     fn forward(&self, x: Tensor<3>, rope: &Rope) -> Tensor<3> {
-        let [b, s, d] = x.dims();
-        let dtype = x.dtype();
-        let split = |x: Tensor<3>| x.reshape([b, s, self.heads, d / self.heads]); // [b, s, h, e]
-        // Norm and rotation run in f32; the products run in the part's own type.
-        let turned = |x: Tensor<4>, norm: &RmsNorm| {
-            let x = rope.apply(norm.forward(cast(x, DType::F32)));
-            cast(x, dtype).swap_dims(1, 2) // [b, h, s, e]
-        };
-        let q = turned(split(self.to_q.forward(x.clone())), &self.norm_q);
-        let k = turned(split(self.to_k.forward(x.clone())), &self.norm_k);
-        let v = split(self.to_v.forward(x)).swap_dims(1, 2);
-        // An explicit scale, even the default one, would keep a GPU off its fused kernel.
-        let a = attention(q, k, v, None, None, AttentionModuleOptions::default()); // [b, h, s, e]
-        self.to_out.forward(a.swap_dims(1, 2).reshape([b, s, d]))
+        let (q, k, v) = (self.to_q.forward(x.clone()), self.to_k.forward(x.clone()), self.to_v.forward(x));
+        let turns = Turns { norm_q: &self.norm_q, norm_k: &self.norm_k, cos: &rope.cos, sin: &rope.sin };
+        self.to_out.forward(self.attend.forward(q, k, v, Some(turns)))
     }
 }
 
@@ -136,6 +111,6 @@ impl FeedForward {
     /// # Shapes
     /// `[b, s, d]` to the same
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.w2.forward(silu(self.w1.forward(x.clone())) * self.w3.forward(x))
+        self.w2.forward(swiglu(x, &self.w1, &self.w3))
     }
 }

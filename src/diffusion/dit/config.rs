@@ -2,6 +2,7 @@
 
 use crate::asked::Asked;
 use crate::part::Configuration;
+use kernels::attention;
 use serde::Deserialize;
 
 /// Side of a patch, in latent places.
@@ -158,11 +159,19 @@ impl Config {
 
     /// Bytes that one call holds at its fullest, beside the weights, for `tokens` tokens of image and caption.
     ///
-    /// Attention: the stream, its norm, and queries, keys and values, each turned and copied into one piece. The
-    /// feed-forward layer: the stream, its norm, the sum, and three hidden layers. Each in f32.
-    pub(crate) fn bytes_to_compute(&self, tokens: u64) -> u64 {
+    /// With Burn. Attention: the stream, its norm, and queries, keys and values, each turned and copied into one piece.
+    /// The feed-forward layer: the stream, its norm, the sum, and three hidden layers. Each in f32.
+    pub(super) fn bytes_with_burn(&self, tokens: u64) -> u64 {
         let (d, f) = (self.dim as u64, self.ffn_dim() as u64);
         4 * tokens * (12 * d).max(3 * d + 3 * f)
+    }
+
+    /// The same with the kernels. Attention: the stream, its norm, queries, keys, values and what comes of them. The
+    /// feed-forward layer: the stream, its norm, the sum, and one hidden layer.
+    pub(super) fn bytes_with_kernels(&self, tokens: u64, threads: usize) -> u64 {
+        let (d, f, s) = (self.dim as u64, self.ffn_dim() as u64, tokens as usize);
+        let scratch = attention::scratch_bytes(self.n_heads, self.head_dim(), s, s, threads) as u64;
+        (4 * tokens * 6 * d + scratch).max(4 * tokens * (3 * d + f))
     }
 
     /// Width of one head.

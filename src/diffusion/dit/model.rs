@@ -5,8 +5,8 @@ use super::config::{Config, PATCH, SEQUENCE_MULTIPLE, TIME_SINUSOIDS};
 use super::patchify::{caption_positions, image_positions, padding, patchify, unpatchify};
 use super::rope::Rope;
 use crate::Error;
-use crate::device::Precision;
-use crate::layers::{Linear, RmsNorm, cast};
+use crate::device::{Precision, cast};
+use crate::layers::{Linear, RmsNorm};
 use crate::part::Loaded;
 use crate::weights::Weights;
 use burn_tensor::activation::silu;
@@ -81,11 +81,15 @@ impl Transformer {
     }
 
     /// Bytes that a call holds at its fullest for a picture of `image_tokens` tokens and a caption of `caption_tokens`.
-    pub(crate) fn bytes_to_compute(&self, image_tokens: usize, caption_tokens: usize) -> u64 {
+    pub(crate) fn bytes_to_compute(&self, image_tokens: usize, caption_tokens: usize, threads: usize) -> u64 {
         let padded = |tokens: usize| tokens.next_multiple_of(SEQUENCE_MULTIPLE) as u64;
         let tokens = padded(image_tokens) + padded(caption_tokens);
         let matrix = (self.config.dim * self.config.ffn_dim()) as u64;
-        self.config.bytes_to_compute(tokens) + self.precision.bytes_to_convert(matrix)
+        let activations = match self.precision.kernels {
+            true => self.config.bytes_with_kernels(tokens, threads),
+            false => self.config.bytes_with_burn(tokens),
+        };
+        activations + self.precision.bytes_to_convert(matrix)
     }
 
     /// Most tokens of a caption: padded, they and the image behind them must find positions on the first axis.

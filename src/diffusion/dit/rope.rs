@@ -10,9 +10,9 @@ use burn_tensor::{Device, Tensor, TensorData};
 #[derive(Clone)]
 pub(super) struct Rope {
     /// `[1, s, 1, e / 2]`
-    cos: Tensor<4>,
+    pub cos: Tensor<4>,
     /// `[1, s, 1, e / 2]`
-    sin: Tensor<4>,
+    pub sin: Tensor<4>,
 }
 
 impl Rope {
@@ -42,20 +42,5 @@ impl Rope {
     pub fn then(&self, other: &Self) -> Self {
         let join = |a: &Tensor<4>, b: &Tensor<4>| Tensor::cat(vec![a.clone(), b.clone()], 1);
         Self { cos: join(&self.cos, &other.cos), sin: join(&self.sin, &other.sin) }
-    }
-
-    /// Turns each pair of values by its token's angle. Computes in f32.
-    ///
-    /// # Shapes
-    /// `[b, s, h, e]` to the same
-    pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
-        let [b, s, h, e] = x.dims();
-        let x = x.reshape([b, s, h, e / 2, 2]);
-        let real = x.clone().narrow(4, 0, 1).reshape([b, s, h, e / 2]);
-        let imag = x.narrow(4, 1, 1).reshape([b, s, h, e / 2]);
-        let (cos, sin) = (self.cos.clone(), self.sin.clone());
-        let turned_real = real.clone() * cos.clone() - imag.clone() * sin.clone();
-        let turned_imag = real * sin + imag * cos;
-        Tensor::stack::<5>(vec![turned_real, turned_imag], 4).reshape([b, s, h, e])
     }
 }

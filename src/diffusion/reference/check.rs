@@ -106,7 +106,11 @@ impl Default for Normalization {
 ///
 /// # Errors
 /// What keeps a case from running at all: a file that cannot be read, a recipe the model cannot make.
-pub fn check(dir: &Path, pipeline: &Pipeline, found: &mut dyn FnMut(Check)) -> Result<(), Error> {
+pub fn check(dir: &Path, pipeline: &Pipeline, found: &mut (dyn FnMut(Check) + Send)) -> Result<(), Error> {
+    pipeline.compute(|| check_all(dir, pipeline, found))
+}
+
+fn check_all(dir: &Path, pipeline: &Pipeline, found: &mut (dyn FnMut(Check) + Send)) -> Result<(), Error> {
     let file = dir.join("cases.json");
     let text = super::tensors::read(&file, CASES_BYTES_MAX)?;
     let cases: BTreeMap<String, Case> = json::parse(&text)
@@ -172,7 +176,7 @@ struct Run<'a> {
     name: &'a str,
     /// Tensors that were compared.
     told: BTreeSet<String>,
-    found: &'a mut dyn FnMut(Check),
+    found: &'a mut (dyn FnMut(Check) + Send),
 }
 
 impl Run<'_> {

@@ -4,6 +4,7 @@ use super::copy::{Copy, VAE};
 use crate::checkpoint::Checkpoint;
 use crate::device::Precision;
 use crate::reference::{Tensors, check};
+use crate::threads::Threads;
 use crate::{DeviceName, Error, LoadProgress, ModelFolder, Pipeline, Recipe, demo};
 use burn_tensor::{DType, Device};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
@@ -37,11 +38,16 @@ fn digest(folder: &Path) -> [u8; 32] {
 }
 
 fn widened(_: u64) -> Precision {
-    Precision::F32
+    Precision { compute: DType::F32, widen: true, kernels: true }
 }
 
 fn kept(_: u64) -> Precision {
-    Precision { compute: DType::F32, widen: false }
+    Precision { widen: false, ..widened(0) }
+}
+
+fn load(copy: &Copy, choose: fn(u64) -> Precision) -> Pipeline {
+    let threads = Some(Threads::start().unwrap());
+    Pipeline::load_with(&copy.folder(), DeviceName::Cpu, choose, u64::MAX, threads, &mut |_| ()).unwrap()
 }
 
 fn fifo(path: &Path) {
@@ -108,7 +114,7 @@ fn the_digest_is_over_all_files_in_the_order_of_their_names() {
     assert_eq!(pipeline.digest(), digest(&copy.0));
     let bytes: u64 = hashed().iter().map(|name| copy.0.join(name).metadata().unwrap().len()).sum();
     assert_eq!(last, LoadProgress { bytes_done: bytes, bytes_total: bytes });
-    let mapped = Pipeline::load_with(&copy.folder(), DeviceName::Cpu, kept, u64::MAX, &mut |_| ()).unwrap();
+    let mapped = load(&copy, kept);
     assert_eq!(mapped.digest(), pipeline.digest());
 }
 
@@ -155,10 +161,7 @@ fn mapped_weights_that_others_may_write_are_told_and_their_change_fails_the_next
     let copy = Copy::new("mapped");
     let mode = |mode| {
         std::fs::set_permissions(copy.0.join(TEXT), Permissions::from_mode(mode)).unwrap();
-        let load = |choose| {
-            Pipeline::load_with(&copy.folder(), DeviceName::Cpu, choose, u64::MAX, &mut |_| ()).unwrap()
-        };
-        [load(widened as fn(u64) -> Precision), load(kept)]
+        [widened as fn(u64) -> Precision, kept].map(|choose| load(&copy, choose))
     };
     hashed().iter().for_each(|name| {
         std::fs::set_permissions(copy.0.join(name), Permissions::from_mode(0o644)).unwrap();

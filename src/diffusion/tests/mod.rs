@@ -5,6 +5,7 @@ mod copy;
 mod files;
 mod folders;
 mod fuzz;
+mod levels;
 mod memory;
 mod parity;
 mod runs;

@@ -1,11 +1,9 @@
 //! Attention over the places of a picture, with one head.
 
 use crate::Error;
-use crate::layers::{GroupNorm, Linear};
+use crate::layers::{Attend, GroupNorm, Linear};
 use crate::weights::Weights;
 use burn_tensor::Tensor;
-use burn_tensor::module::attention;
-use burn_tensor::ops::AttentionModuleOptions;
 
 /// Source: `Attention` with `AttnProcessor2_0`, residual, one head.
 pub(super) struct Attention {
@@ -14,6 +12,7 @@ pub(super) struct Attention {
     to_k: Linear,
     to_v: Linear,
     to_out: Linear,
+    attend: Attend,
 }
 
 impl Attention {
@@ -22,7 +21,7 @@ impl Attention {
         let mut square = |name: &str| weights.linear(&format!("{at}.{name}"));
         let (to_q, to_k, to_v, to_out) =
             (square("to_q")?, square("to_k")?, square("to_v")?, square("to_out.0")?);
-        Ok(Self { group_norm, to_q, to_k, to_v, to_out })
+        Ok(Self { group_norm, to_q, to_k, to_v, to_out, attend: weights.attend(1) })
     }
 
     /// # Shapes
@@ -30,9 +29,9 @@ impl Attention {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [b, c, height, width] = x.dims();
         let h = self.group_norm.forward(x.clone());
-        let h = h.reshape([b, 1, c, height * width]).swap_dims(2, 3); // [b, 1, y x, c]
+        let h = h.permute([0, 2, 3, 1]).reshape([b, height * width, c]); // [b, y x, c]
         let (q, k, v) = (self.to_q.forward(h.clone()), self.to_k.forward(h.clone()), self.to_v.forward(h));
-        let a = attention(q, k, v, None, None, AttentionModuleOptions::default()); // [b, 1, y x, c]
-        x + self.to_out.forward(a).swap_dims(2, 3).reshape([b, c, height, width])
+        let a = self.to_out.forward(self.attend.forward(q, k, v, None)).reshape([b, height, width, c]);
+        (x.permute([0, 2, 3, 1]) + a).permute([0, 3, 1, 2])
     }
 }

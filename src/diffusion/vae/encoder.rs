@@ -3,10 +3,9 @@
 use super::config::Config;
 use super::resnet::{MidBlock, Resnet};
 use crate::Error;
-use crate::layers::{Conv2d, GroupNorm};
+use crate::layers::{Conv2d, GroupNorm, HalvingConv2d};
 use crate::weights::Weights;
 use burn_tensor::Tensor;
-use burn_tensor::activation::silu;
 use burn_tensor::ops::PadMode;
 
 /// The encoding half.
@@ -21,7 +20,7 @@ pub struct Encoder {
 struct DownBlock {
     resnets: Vec<Resnet>,
     /// Halves the size; none at the deepest level.
-    downsampler: Option<Conv2d>,
+    downsampler: Option<HalvingConv2d>,
 }
 
 impl Encoder {
@@ -38,7 +37,7 @@ impl Encoder {
             }
             let downsampler = match level {
                 3 => None,
-                _ => Some(weights.conv(&format!("{at}.downsamplers.0.conv"))?),
+                _ => Some(weights.halving_conv(&format!("{at}.downsamplers.0.conv"))?),
             };
             down_blocks.push(DownBlock { resnets, downsampler });
             inputs = outputs;
@@ -64,10 +63,10 @@ impl Encoder {
             }
             if let Some(conv) = &block.downsampler {
                 // One row below and one column right, as the reference pads.
-                x = conv.forward_halving(x.pad((0, 1, 0, 1), PadMode::Constant(0.0)));
+                x = conv.forward(x.pad((0, 1, 0, 1), PadMode::Constant(0.0)));
             }
         }
         let x = self.mid_block.forward(x);
-        self.conv_out.forward(silu(self.conv_norm_out.forward(x)))
+        self.conv_out.after_norm(&self.conv_norm_out, x, None)
     }
 }

@@ -45,9 +45,13 @@ impl Vae {
         self.decoder.forward(z) / 2.0 + 0.5
     }
 
-    /// Bytes that [`Vae::decode`] holds at its fullest for a picture of `pixels` pixels.
-    pub(crate) fn bytes_to_decode(&self, pixels: u64) -> u64 {
-        self.config.bytes_to_decode(pixels)
+    /// Bytes that [`Vae::decode`] holds at its fullest for latents of so many rows and columns.
+    pub(crate) fn bytes_to_decode(&self, [rows, columns]: [usize; 2], threads: usize) -> u64 {
+        let pixels = 64 * (rows * columns) as u64;
+        match self.decoder.scratch_bytes([rows, columns], threads) {
+            Some(scratch) => self.config.bytes_with_kernels(pixels) + scratch as u64,
+            None => self.config.bytes_with_burn(pixels),
+        }
     }
 
     /// The mean of the encoder's distribution for a picture with values 0 to 1, neither shifted nor scaled.

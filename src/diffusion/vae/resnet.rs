@@ -2,10 +2,9 @@
 
 use super::attention::Attention;
 use crate::Error;
-use crate::layers::{Conv2d, GroupNorm};
+use crate::layers::{Conv2d, GroupNorm, PointConv2d};
 use crate::weights::Weights;
 use burn_tensor::Tensor;
-use burn_tensor::activation::silu;
 
 /// Source: `ResnetBlock2D`, without time embedding.
 pub(super) struct Resnet {
@@ -14,14 +13,14 @@ pub(super) struct Resnet {
     norm2: GroupNorm,
     conv2: Conv2d,
     /// Where the number of channels changes.
-    conv_shortcut: Option<Conv2d>,
+    conv_shortcut: Option<PointConv2d>,
 }
 
 impl Resnet {
     /// `widens`: whether the number of channels changes.
     pub fn load(weights: &mut Weights, at: &str, groups: usize, widens: bool) -> Result<Self, Error> {
         let conv_shortcut = match widens {
-            true => Some(weights.conv(&format!("{at}.conv_shortcut"))?),
+            true => Some(weights.point_conv(&format!("{at}.conv_shortcut"))?),
             false => None,
         };
         Ok(Self {
@@ -33,15 +32,21 @@ impl Resnet {
         })
     }
 
+    /// See [`Conv2d::scratch_bytes`].
+    pub fn scratch_bytes(&self, size: [usize; 2], threads: usize) -> Option<usize> {
+        let each = [&self.conv1, &self.conv2].map(|conv| conv.scratch_bytes(size, threads));
+        each.into_iter().max().flatten()
+    }
+
     /// # Shapes
     /// `[b, inputs, y, x]` to `[b, outputs, y, x]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let h = self.conv1.forward(silu(self.norm1.forward(x.clone())));
-        let h = self.conv2.forward(silu(self.norm2.forward(h)));
-        match &self.conv_shortcut {
-            Some(conv) => conv.forward(x) + h,
-            None => x + h,
-        }
+        let h = self.conv1.after_norm(&self.norm1, x.clone(), None);
+        let x = match &self.conv_shortcut {
+            Some(conv) => conv.forward(x),
+            None => x,
+        };
+        self.conv2.after_norm(&self.norm2, h, Some(x))
     }
 }
 

@@ -4,6 +4,8 @@ import { tab } from "./store.js";
 
 /** The pause between two looks while nothing goes on. */
 export const PAUSE_MS = 1500;
+// How long before the session's end it is announced.
+const WARN_MS = 60_000;
 // A look that is answered later is not answered.
 const LOOK_MS_MAX = 4000;
 
@@ -11,8 +13,10 @@ let token = tab.get("token");
 let idleSeconds = Number(tab.get("idle_s"));
 let life = new AbortController();
 let idle;
+let warning;
 let locked = () => {};
 let silent = () => {};
+let idleSoon = () => {};
 
 /** Why a request has no good answer. `code` is the server's, or `network` if it did not answer at all. */
 class Problem extends Error {
@@ -31,9 +35,14 @@ export function whenLocked(action) {
   locked = action;
 }
 
-/** Says what to do when a request had no answer. */
+/** Says what to do when a request had no answer, or the last one of a program that stops. */
 export function whenSilent(action) {
   silent = action;
+}
+
+/** Says what to do when the session is about to end by itself, in so many seconds, and, with 0, when it is not. */
+export function whenIdleSoon(action) {
+  idleSoon = action;
 }
 
 /** Begins a session. The copy of the token lets a reload go on. */
@@ -47,8 +56,9 @@ export function begin(session) {
 /** Forgets the session; whatever is under way for it is dropped. */
 export function end() {
   token = null;
-  ["token", "idle_s", "settings"].forEach(tab.remove);
+  ["token", "idle_s", "settings", "recovery"].forEach(tab.remove);
   clearTimeout(idle);
+  clearTimeout(warning);
   life.abort();
   life = new AbortController();
 }
@@ -119,16 +129,25 @@ async function attempt(request) {
     const problem = session.aborted ? new Problem({ code: "token" })
       : error instanceof Problem ? error : new Problem({ code: "network" });
     if (["token", "locked"].includes(problem.code) && !session.aborted) locked();
-    if (problem.code === "network") silent();
+    if (["network", "stopping"].includes(problem.code)) silent();
     throw problem;
   }
 }
 
-// A hidden tab does not look, so nothing tells it of the session's end, and must not keep pictures beyond it.
 function renewIdle() {
-  clearTimeout(idle);
+  idleSoon(0);
+  clearTimeout(warning);
   if (!idleSeconds) return;
-  idle = setTimeout(() => (document.hidden ? locked() : renewIdle()), idleSeconds * 1000);
+  const ms = idleSeconds * 1000;
+  const left = Math.min(WARN_MS, ms / 2);
+  warning = setTimeout(() => idleSoon(Math.round(left / 1000)), ms - left);
+  watchIdle(ms);
+}
+
+// A hidden tab does not look, so nothing tells it of the session's end, and must not keep pictures beyond it.
+function watchIdle(ms) {
+  clearTimeout(idle);
+  idle = setTimeout(() => (document.hidden ? locked() : watchIdle(ms)), ms);
 }
 
 function authorization() {

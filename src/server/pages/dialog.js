@@ -47,8 +47,11 @@ export function ask({ title, sentences, yes, count }) {
   });
 }
 
-/** Shows a sentence until it is closed or replaced; `retry` adds a button. Gives the notice, for who takes it away. */
-export function tell(sentence, { bad = false, retry } = {}) {
+/**
+ * Shows a sentence until it is closed or replaced; `retry` adds a button of the text `label`. Gives the notice, for who
+ * takes it away.
+ */
+export function tell(sentence, { bad = false, retry, label = "retry" } = {}) {
   hush();
   // The region comes first and its text after it: a reader announces changes, not what was there already.
   const region = h("div", {
@@ -57,7 +60,7 @@ export function tell(sentence, { bad = false, retry } = {}) {
   document.body.append(region);
   region.append(
     h("p", {}, sentence),
-    retry ? h("button", { type: "button", onclick: () => { hush(); retry(); } }, () => t("retry")) : "",
+    retry ? h("button", { type: "button", onclick: () => { hush(); retry(); } }, () => t(label)) : "",
     h("button", { type: "button", class: "plain", "aria-label": () => t("close"), onclick: hush }, "✕"));
   return region;
 }

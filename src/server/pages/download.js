@@ -2,6 +2,7 @@
 
 import { blob } from "./api.js";
 import { tell, tellProblem } from "./dialog.js";
+import { withSums } from "./manifest.js";
 import { h, hold, release } from "./view.js";
 import { explain, t } from "./words.js";
 import { zip } from "./zip.js";
@@ -20,8 +21,8 @@ export async function download(images) {
   const copies = [];
   let problem = null;
   try {
-    for (const { id, name, created_ms } of images) {
-      copies.push({ name, created_ms, content: await blob("POST", `/api/v1/images/${id}/export`, {}) });
+    for (const image of images) {
+      copies.push({ ...image, content: await blob("POST", `/api/v1/images/${image.id}/export`, {}) });
     }
   } catch (error) {
     // What came before it is on record as saved, so it is saved; but nothing outlives its session.
@@ -30,7 +31,7 @@ export async function download(images) {
   }
   const [n, all] = [copies.length, images.length];
   if (n === 1) save(copies[0].content, copies[0].name);
-  else if (n) save(await zip(copies), `lightproof-${n}.zip`);
+  else if (n) save(await zip(await withSums(copies)), `lightproof-${n}.zip`);
   if (problem && !n) tellProblem(problem);
   else if (problem) tell(() => t("downloaded.some", { n, all, reason: explain(problem) }), { bad: true });
   else tell(() => t("downloaded", { n }));

@@ -1,7 +1,10 @@
 // What a person asks for: the prompt and the settings, checked before they are sent.
 
 import { hasToken } from "./api.js";
+import { isDemo, isDemoSize, makeDemoNote } from "./demo.js";
+import { makePrompts } from "./prompts.js";
 import { tab } from "./store.js";
+import { makeCounter } from "./tokens.js";
 import { field, h, refresh } from "./view.js";
 import { t } from "./words.js";
 
@@ -12,14 +15,16 @@ const SHAPES = [[1, 1], [4, 3], [3, 4], [3, 2], [2, 3], [16, 9], [9, 16]];
  * `explain`. `sealed()` is false when no picture may be made any more.
  */
 export function makeForm({ model, defaults, limits, keep_prompts }, { send, explain, sealed }) {
+  // A draft has half of the steps, and is made anew with the same seed later.
+  const draftSteps = Math.ceil(defaults.steps / 2);
   // From here on the length of the prompt is shown.
   const nearLimit = limits.prompt_bytes_max * 0.8;
   let message = null;
   let busy = false;
 
   const prompt = h("textarea", {
-    id: "prompt", rows: 4, placeholder: () => t("prompt.placeholder"), "aria-describedby": "prompt-length",
-    ...unremembered(), oninput: () => refresh(element),
+    id: "prompt", rows: 4, placeholder: () => t("prompt.placeholder"), "aria-describedby": "prompt-length prompt-tokens",
+    ...unremembered(),
   });
   const sizes = commonSizes(defaults, limits);
   const size = h("select", { id: "size", onchange: chooseSize },
@@ -39,15 +44,23 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
     value: defaults.guidance, min: 0, max: limits.guidance_max, step: 0.1,
   });
   const negative = h("textarea", {
-    id: "negative", rows: 2, "aria-describedby": "negative-hint", ...unremembered(),
+    id: "negative", rows: 2, ...unremembered(),
   });
+  // Without guidance the negative prompt is not used, so nothing is asked about it.
+  const isGuided = () => value(guidance) > 0;
+  const counters = [
+    makeCounter(prompt, { id: "prompt-tokens", counts: () => length() <= limits.prompt_bytes_max }),
+    makeCounter(negative, { id: "negative-tokens", counts: isGuided }),
+  ];
   const remember = h("input", { id: "remember", type: "checkbox" });
   const advanced = h("details", { id: "advanced" },
     h("summary", {}, () => t("advanced")),
     h("div", { class: "pair" },
       field(steps, () => t("steps")),
       field(guidance, () => t("guidance"))),
-    field(negative, () => t("negative"), () => t("negative.hint")));
+    h("p", { class: "hint" }, () => t("advanced.elsewhere")),
+    field(negative, () => t("negative"), () => t(isGuided() || !negative.value.trim() ? "negative.hint" : "negative.idle")),
+    counters[1].element);
 
   const settings = [size, width, height, count, seed, steps, guidance];
 
@@ -77,6 +90,8 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
     return [
       [prompt, prompt.value.trim() !== "", "check.prompt"],
       [prompt, length() <= limits.prompt_bytes_max, "check.prompt.long", { max: limits.prompt_bytes_max }],
+      [prompt, !counters[0].isOver(), "check.tokens", counters[0].values()],
+      [negative, !counters[1].isOver(), "check.tokens", counters[1].values()],
       [width, isSide(value(width)), "check.side", side],
       [height, isSide(value(height)), "check.side", side],
       [count, isWhole(count), "check.count", between(count)],
@@ -90,7 +105,7 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
   function request() {
     return {
       prompt: prompt.value,
-      ...(negative.value.trim() && { negative_prompt: negative.value }),
+      ...(isGuided() && negative.value.trim() && { negative_prompt: negative.value }),
       width: value(width),
       height: value(height),
       steps: value(steps),
@@ -101,10 +116,13 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
     };
   }
 
-  async function generate(event) {
+  async function generate(event, change) {
     event?.preventDefault();
     if (busy || !sealed()) return;
     element.querySelectorAll("[aria-invalid]").forEach((input) => input.removeAttribute("aria-invalid"));
+    busy = true;
+    await Promise.all(counters.map((counter) => counter.measure()));
+    busy = false;
     const found = wrong();
     if (found) {
       const [input, , key, values] = found;
@@ -118,7 +136,7 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
     message = null;
     refresh(element);
     try {
-      await send(request());
+      await send({ ...request(), ...change });
     } catch (problem) {
       message = () => explain(problem);
     } finally {
@@ -127,9 +145,13 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
     }
   }
 
+  const prompts = makePrompts(putBack);
   const element = h("form", {
     class: "card ask", noValidate: true, onsubmit: generate,
-    oninput: (event) => event.target.removeAttribute("aria-invalid"),
+    oninput: (event) => {
+      event.target.removeAttribute("aria-invalid");
+      refresh(element);
+    },
     onchange: keep,
     onkeydown: (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) generate(event);
@@ -139,8 +161,13 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
       h("label", { for: "prompt", class: "strong" }, () => t("prompt")),
       prompt,
       h("p", { id: "prompt-length", class: "hint" }, () => (length() < nearLimit ? ""
-        : t("prompt.length", { n: length(), max: limits.prompt_bytes_max })))),
+        : t("prompt.length", { n: length(), max: limits.prompt_bytes_max }))),
+      counters[0].element),
+    prompts.element,
+    isDemo(model) && makeDemoNote(example),
     field(size, () => t("size")),
+    isDemo(model) && h("p", { id: "demo-size", class: "message warn", role: "status" }, () =>
+      (isDemoSize(value(width), value(height)) ? "" : t("demo.size"))),
     h("div", { class: "pair", hidden: () => size.value !== "custom" },
       field(width, () => t("width")), field(height, () => t("height"))),
     h("div", { class: "pair" },
@@ -150,8 +177,13 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
     h("label", { class: "check", hidden: !keep_prompts },
       remember, h("span", {}, () => t("remember"))),
     !keep_prompts && h("p", { class: "hint" }, () => t("remember.never")),
-    h("button", { id: "generate", class: "primary", disabled: () => busy || !sealed() },
-      h("span", {}, () => t(busy ? "wait" : "generate")), h("kbd", { hidden: () => busy }, "Ctrl+Enter")),
+    h("div", { class: "go" },
+      h("button", { id: "generate", class: "primary", disabled: () => busy || !sealed() },
+        h("span", {}, () => t(busy ? "wait" : "generate")), h("kbd", { hidden: () => busy }, "Ctrl+Enter")),
+      h("button", {
+        id: "draft", type: "button", disabled: () => busy || !sealed(), title: () => t("draft.hint", { n: draftSteps }),
+        onclick: (event) => generate(event, { steps: draftSteps }),
+      }, () => t("draft"))),
     h("p", { class: "message", hidden: sealed }, () => t("sealed.not")),
     h("p", { id: "message", class: "message", role: "alert" }, () => message?.()),
     h("p", { class: "hint foot" }, () => t("model", model)));
@@ -176,14 +208,31 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
     }
   }
 
+  function putBack(typed) {
+    prompt.value = typed.prompt;
+    negative.value = typed.negative_prompt ?? "";
+    prompt.focus();
+    counters.forEach((counter) => counter.measure());
+    refresh(element);
+  }
+
+  function example(text) {
+    prompt.value = text;
+    prompt.focus();
+    counters[0].measure();
+    refresh(element);
+  }
+
   return {
     element,
+    /** Adds to the prompts of this session. */
+    remember: prompts.add,
+    /** What stands in the form, if anything does. */
+    typed: () => (prompt.value || negative.value ? { prompt: prompt.value, negative_prompt: negative.value } : null),
+    /** Puts texts back that were typed before. */
+    putBack,
     /** Puts an example where the prompt goes. */
-    example(text) {
-      prompt.value = text;
-      prompt.focus();
-      refresh(element);
-    },
+    example,
     /** Copies the settings of a picture, and its prompt where that does not overwrite one. */
     use(image) {
       size.value = sizes.some((common) => key(common) === key(image)) ? key(image) : "custom";

@@ -1,26 +1,37 @@
 // Starts the page: the header, and which screen is to be seen.
 
-import { PAUSE_MS, end, hasToken, json, watch, whenLocked, whenSilent } from "./api.js";
+import { PAUSE_MS, end, hasToken, json, watch, whenIdleSoon, whenLocked, whenSilent } from "./api.js";
 import { ask, tell } from "./dialog.js";
+import { sentenceScreen } from "./gate.js";
 import { badgeText, openPosture } from "./posture.js";
+import { drawScreen, isUnconfirmed } from "./recovery.js";
 import { browser } from "./store.js";
 import { makeStudio } from "./studio.js";
-import { sentenceScreen, setupScreen, unlockScreen } from "./unlock.js";
+import { setupScreen, unlockScreen } from "./unlock.js";
 import { h, refresh, releaseAll } from "./view.js";
 import { explain, otherLanguage, preferredLanguage, speak, t } from "./words.js";
 
 const THEMES = ["auto", "light", "dark"];
+// An answer that is older is not shown as what holds now. A look that nobody answers is given up before that.
+const FRESH_MS = 6000;
 
 let posture = null;
 let studio = null;
 let setupCode = null;
+let stale;
+// The screen says that nobody answers: it begins again when somebody does.
+let isWaiting = false;
+let look = () => {};
+let warning;
+// What was typed and not sent when a session ended by itself: given back after the unlock, from memory alone.
+let unsent = null;
 
 const header = h("header", {},
   h("button", { id: "skip", type: "button", onclick: skip }, () => t("skip")),
   h("h1", { class: "brand" }, h("img", { src: "./icon.svg", alt: "", width: 28, height: 28 }), "Lightproof"),
   h("button", {
     id: "badge", type: "button", "data-state": () => posture, hidden: () => !posture,
-    title: () => t("posture.open"), disabled: () => !studio, onclick: () => openPosture(setPosture),
+    title: () => t("posture.open"), onclick: () => openPosture({ measured: setPosture, hasSession: hasToken() }),
   }, () => badgeText(posture)),
   h("div", { class: "tools" },
     h("button", {
@@ -34,14 +45,16 @@ const header = h("header", {},
 
 async function start() {
   takeSetupCode();
+  isWaiting = false;
   try {
-    if (hasToken()) return await openStudio();
+    if (hasToken()) return isUnconfirmed() ? show(drawScreen(start)) : await openStudio();
     const status = await json("GET", "/api/v1/status");
     setPosture(status.posture);
     show(gate(status));
   } catch (problem) {
     // The end of the session has led to another start already.
     if (problem.code === "token") return;
+    isWaiting = ["network", "stopping"].includes(problem.code);
     show(sentenceScreen(() => t("start.failed"), () => explain(problem), start));
   }
 }
@@ -53,9 +66,17 @@ function gate(status) {
 }
 
 async function openStudio() {
-  studio = await makeStudio({ sealed: () => posture !== "red", look: () => look() });
+  studio = await makeStudio({ sealed: () => posture !== "red", look: () => look(), drawRecovery });
   show(studio.element);
+  if (unsent) studio.putBack(unsent);
+  unsent = null;
   look();
+}
+
+/** The studio waits behind the screen, with what was typed. */
+function drawRecovery() {
+  const { element } = studio;
+  show(drawScreen(() => show(element)));
 }
 
 // Past the header, to what the screen is about.
@@ -73,6 +94,8 @@ function show(screen) {
 
 // `null` while nobody looks, and "silent" while nobody answers: what was true once is not shown as true now.
 function setPosture(state) {
+  clearTimeout(stale);
+  if (state && state !== "silent") stale = setTimeout(silent, FRESH_MS);
   if (state === posture) return;
   posture = state;
   refresh(document.body);
@@ -86,6 +109,7 @@ function silent() {
 /** Takes an answer in, of the studio's look or of the one before the unlock. */
 function take(answer) {
   setPosture(answer.posture);
+  if (isWaiting) start();
   return studio && answer.jobs ? studio.take(answer) : PAUSE_MS;
 }
 
@@ -97,9 +121,10 @@ function takeSetupCode() {
   window.history.replaceState(null, "", location.pathname);
 }
 
-/** Drops all that belongs to the session and begins again. */
-function locked() {
+/** Drops all that belongs to the session and begins again. Who locks it by hand is given nothing back. */
+function locked({ byHand = false } = {}) {
   if (!hasToken()) return;
+  unsent = byHand ? null : studio?.typed() ?? unsent;
   end();
   releaseAll();
   studio = null;
@@ -125,7 +150,15 @@ async function lock() {
       return;
     }
   }
-  locked();
+  locked({ byHand: true });
+}
+
+/** Before the session ends by itself. */
+function warnOfIdle(seconds) {
+  warning?.remove();
+  warning = seconds === 0 ? null : tell(() => t("idle.soon", { seconds }), {
+    label: "idle.stay", retry: () => json("GET", "/api/v1/capabilities").catch(() => {}),
+  });
 }
 
 async function switchLanguage() {
@@ -146,11 +179,18 @@ function setTheme(theme) {
   header.querySelector("#theme").value = theme;
 }
 
-setTheme(THEMES.find((theme) => theme === browser.get("theme")) ?? "auto");
-whenLocked(locked);
-whenSilent(silent);
-addEventListener("hashchange", () => location.hash.startsWith("#setup=") && !hasToken() && start());
-document.addEventListener("visibilitychange", () => document.hidden && setPosture(null));
-await speak(preferredLanguage());
-start();
-const look = watch(() => (studio ? "/api/v1/state" : "/healthz"), take);
+async function begin() {
+  setTheme(THEMES.find((theme) => theme === browser.get("theme")) ?? "auto");
+  whenLocked(locked);
+  whenSilent(silent);
+  whenIdleSoon(warnOfIdle);
+  addEventListener("hashchange", () => location.hash.startsWith("#setup=") && !hasToken() && start());
+  document.addEventListener("visibilitychange", () => document.hidden && setPosture(null));
+  await speak(preferredLanguage());
+  start();
+  // With a token a look tells of the session's end, whatever is on the screen.
+  look = watch(() => (hasToken() ? "/api/v1/state" : "/healthz"), take);
+}
+
+// In a browser that is too old the sentence stays that the page came with.
+if (AbortSignal.any && CSS.supports("color", "light-dark(#000, #fff)")) begin();

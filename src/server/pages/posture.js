@@ -3,26 +3,32 @@
 import { json } from "./api.js";
 import { hush } from "./dialog.js";
 import { h, refresh } from "./view.js";
-import { explain, fullTime, named, t } from "./words.js";
+import { explain, fullTime, named, t, translate } from "./words.js";
 
 const SIGNS = { green: "✓", amber: "!", red: "✕", missing: "✕", silent: "?" };
+// What needs a person comes first.
+const ORDER = ["red", "missing", "amber", "green"];
 
 /** The sign and the word of a state. */
 export function badgeText(state) {
   return state ? `${SIGNS[state]} ${t(`posture.${state}`)}` : "";
 }
 
-/** Opens the dialog and has the fences tried; `measured(state)` hears what came out. */
-export function openPosture(measured) {
+/**
+ * Opens the dialog. With a session everything is tried, and `measured(state)` hears what came out; without one it shows
+ * what was found when it was tried last.
+ */
+export function openPosture({ measured, hasSession }) {
   let busy = false;
   const result = h("div", { class: "result", "aria-live": "polite", "aria-busy": () => String(busy) });
-  const again = h("button", { type: "button", class: "primary", onclick: measure, disabled: () => busy },
-    () => t(busy ? "wait" : "posture.again"));
+  const again = h("button", {
+    type: "button", class: "primary", onclick: measure, disabled: () => busy, hidden: !hasSession,
+  }, () => t(busy ? "wait" : "posture.again"));
   const dialog = h("dialog", {
     id: "posture", "aria-labelledby": "posture-title", onclose: () => dialog.remove(),
   },
     h("h2", { id: "posture-title" }, () => t("posture.title")),
-    h("p", { class: "hint" }, () => t("posture.intro")),
+    h("p", { class: "hint" }, () => t(hasSession ? "posture.intro" : "posture.intro.before")),
     result,
     h("div", { class: "actions end" },
       again,
@@ -32,7 +38,7 @@ export function openPosture(measured) {
     busy = true;
     refresh(dialog);
     try {
-      const report = await json("GET", "/api/v1/posture");
+      const report = hasSession ? await json("GET", "/api/v1/posture") : recorded(await json("GET", "/api/v1/status"));
       measured(report.state);
       result.replaceChildren(...describe(report));
     } catch (problem) {
@@ -49,43 +55,64 @@ export function openPosture(measured) {
   measure();
 }
 
+/** What anybody may know, in the form of a report. */
+function recorded({ posture, summary: { fences, tried_ms } }) {
+  return { state: posture, checked_ms: tried_ms, fences: fences.map((fence) => ({ ...fence, detail: "", tried: [] })) };
+}
+
 function describe(report) {
-  const tried = report.fences.reduce((sum, fence) => sum + fence.tried.length, 0);
+  const fences = [...report.fences].sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
+  const rest = fences.filter(({ state }) => state !== "green");
   return [
-    h("p", { class: "verdict", "data-state": report.state },
+    h("div", { class: "verdict", "data-state": report.state },
       h("strong", {}, () => badgeText(report.state)),
-      report.broken
-        ? h("span", { lang: "en" }, report.broken)
-        : h("span", {}, () => t("posture.verdict", { tried, threads: report.threads_checked }))),
-    h("ul", { class: "fences" }, report.fences.map(describeFence)),
+      h("span", {}, () => verdict(report)),
+      rest.map((fence) => h("p", {}, () =>
+        t("posture.remark", { fence: nameOf(fence), remedy: t(`fence.remedy.${fence.state === "red" ? "red" : fence.fence}`) }))),
+      report.broken && h("code", { lang: "en" }, report.broken)),
+    h("ul", { class: "fences" }, fences.map(describeFence)),
     h("dl", { class: "facts" },
-      fact("posture.listen", () => report.listen),
-      fact("posture.ipv6", () => t(report.holds_ipv6_loopback ? "yes" : "no")),
-      fact("posture.landlock", () => String(report.landlock_abi)),
-      report.landlock_missing.length > 0
-        && fact("posture.lacks", () => report.landlock_missing.join(", "), "en"),
-      fact("posture.uid", () => String(report.uid)),
+      report.listen && [
+        fact("posture.listen", () => report.listen),
+        fact("posture.ipv6", () => t(report.holds_ipv6_loopback ? "yes" : "no")),
+        fact("posture.landlock", () => String(report.landlock_abi)),
+        report.landlock_missing.length > 0
+          && fact("posture.lacks", () => report.landlock_missing.map((right) => translate("lacks", right)).join(", ")),
+        fact("posture.uid", () => String(report.uid)),
+      ],
       fact("posture.checked", () => fullTime(report.checked_ms))),
   ];
 }
 
+function verdict({ state, fences, threads_checked: threads }) {
+  const tried = fences.reduce((sum, fence) => sum + fence.tried.length, 0);
+  if (state === "red") return t("posture.verdict.red");
+  return tried ? t("posture.verdict", { tried, threads }) : t("posture.verdict.before");
+}
+
+const nameOf = ({ fence }) => named(`fence.${fence}`, fence);
+
 function describeFence({ fence, state, detail, tried }) {
-  return h("li", {},
+  return h("li", { "data-fence": fence },
     h("span", { class: "state", "data-state": state }, SIGNS[state] ?? "•"),
     h("div", {},
       h("h3", {}, () => named(`fence.${fence}`, fence),
         h("span", { class: "hint" }, () => named(`fence.state.${state}`, state))),
-      h("p", { class: "hint", lang: "en" }, detail),
+      h("p", { class: "hint" }, () => named(`fence.for.${fence}`, "")),
+      h("p", { class: "hint" }, () => translate("detail", detail)),
       tried.length > 0 && h("details", {},
         h("summary", {}, () => t("posture.tried", { n: tried.length })),
         h("table", {},
           h("thead", {}, h("tr", {},
             ["posture.operation", "posture.thread", "posture.answer"].map((key) =>
               h("th", { scope: "col" }, () => t(key))))),
-          h("tbody", { lang: "en" }, tried.map(({ operation, thread, answer }) =>
-            h("tr", {}, [operation, thread, answer].map((text) => h("td", {}, text)))))))));
+          h("tbody", {}, tried.map(({ operation, thread, answer }) =>
+            h("tr", {},
+              h("td", {}, () => translate("act", operation)),
+              h("td", {}, () => translate("thread", thread)),
+              h("td", {}, () => translate("answer", answer)))))))));
 }
 
-function fact(key, text, lang) {
-  return h("div", {}, h("dt", {}, () => t(key)), h("dd", { lang }, text));
+function fact(key, text) {
+  return h("div", {}, h("dt", {}, () => t(key)), h("dd", {}, text));
 }

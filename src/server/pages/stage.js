@@ -1,21 +1,21 @@
 // Where one picture is large: the one that is being made, or a finished one and what can be done with it.
 
 import { blob, json } from "./api.js";
+import { makeExamples } from "./demo.js";
 import { tellProblem } from "./dialog.js";
 import { h, hold, refresh, release } from "./view.js";
 import { makeViewer } from "./viewer.js";
-import { fullTime, t } from "./words.js";
-
-const EXAMPLES = ["a red apple", "a yellow star", "一只猫"];
+import { fullTime, t, utcTime } from "./words.js";
 
 /**
  * Makes the stage. `example`, `use`, `remove`, `download` and `cancel` are what its buttons do; `step(image, by)` opens the
  * picture before or after this one, if `hasStep(image, by)`. `batch(image, job)` are the ids of all that were made with
- * it, `choose(id)` opens one of them, and `thumbnail(id)` is its small form. `isCancelled(job)` is true from the click
+ * it, `choose(id)` opens one of them, `finish(image)` makes a draft anew at the full number of steps and `vary(image)` the
+ * same with the next seeds, if `canRepeat(image)`, and `thumbnail(id)` is its small form. `isCancelled(job)` is true from the click
  * on. Examples are offered while `isFirst()`; `changed(image)` hears what is open now.
  */
 export function makeStage({
-  example, use, remove, download, cancel, isCancelled, step, hasStep, batch, choose, thumbnail, isFirst, changed,
+  example, use, canRepeat, isDraft, finish, vary, remove, download, cancel, isCancelled, step, hasStep, batch, choose, thumbnail, isFirst, changed,
 }) {
   let job = null;
   let image = null;
@@ -46,9 +46,7 @@ export function makeStage({
       h("div", { class: "empty", hidden: () => !!size() },
         h("p", { class: "strong" }, () => t("stage.empty")),
         h("p", { class: "hint", hidden: () => !isFirst() }, () => t("stage.try")),
-        h("div", { class: "examples", hidden: () => !isFirst() }, EXAMPLES.map((text) =>
-          h("button", { type: "button", lang: /^[ -~]+$/.test(text) ? "en" : "zh-CN",
-            onclick: () => example(text) }, text))))),
+        h("div", { hidden: () => !isFirst() }, makeExamples(example)))),
     strip,
     h("p", { class: "message", role: "alert" }, () => note?.bad && note.text()),
     h("div", { class: "run" },
@@ -70,13 +68,20 @@ export function makeStage({
         fact("facts.seed", () => String(image.seed)),
         fact("facts.steps", () => String(image.steps)),
         fact("facts.guidance", () => String(image.guidance)),
-        fact("facts.made", () => fullTime(image.created_ms))),
+        fact("facts.made", () => fullTime(image.created_ms) + utcTime(image.created_ms))),
       h("div", { class: "actions" },
         stepButton("previous", "‹", -1),
         stepButton("next", "›", 1),
         h("button", { id: "enlarge", type: "button", onclick: () => viewer.open() }, () => t("stage.enlarge")),
         h("button", { id: "download", type: "button", onclick: () => download([image]) },
           () => t("download")),
+        h("button", {
+          id: "finish", type: "button", hidden: () => !image || !canRepeat(image) || !isDraft(image),
+          onclick: () => finish(image),
+        }, () => t("finish")),
+        h("button", {
+          id: "vary", type: "button", hidden: () => !image || !canRepeat(image), onclick: () => vary(image),
+        }, () => t("vary")),
         h("button", {
           id: "use", type: "button", hidden: () => image?.width == null, onclick: () => use(image),
         }, () => t("use")),

@@ -5,6 +5,7 @@ import { hush, tell, tellProblem } from "./dialog.js";
 import { download } from "./download.js";
 import { makeForm } from "./form.js";
 import { makeHistory } from "./history.js";
+import { firstWords } from "./prompts.js";
 import { makeStage } from "./stage.js";
 import { h, refresh } from "./view.js";
 import { explain, t } from "./words.js";
@@ -14,16 +15,22 @@ const PAUSE_BUSY_MS = 400;
 
 const isActive = (job) => job.status === "waiting" || job.status === "running";
 
-/** Makes the studio. `sealed()` is false when no picture may be made, and `look()` asks at once what goes on. */
-export async function makeStudio({ sealed, look }) {
-  const capabilities = await json("GET", "/api/v1/capabilities");
+/**
+ * Makes the studio. `sealed()` is false when no picture may be made, `look()` asks at once what goes on, and
+ * `drawRecovery()` leads to a new recovery code.
+ */
+export async function makeStudio({ sealed, look, drawRecovery }) {
+  const [capabilities, session] = await Promise.all([
+    json("GET", "/api/v1/capabilities"), json("POST", "/api/v1/prompts", {}),
+  ]);
+  const { defaults, limits } = capabilities;
   const jobs = new Map();
   const rows = new Map();
   let followed = null;
   // A person who opened a picture keeps it, whatever runs meanwhile.
   let held = false;
   let unsent = null;
-  // What this tab asked for, by request and by picture. In memory, so that it ends with the session.
+  // What was typed in this session, by request and by picture. In memory, so that it ends with the session.
   const prompts = new Map();
   const cancelled = new Set();
   // The notice that nobody answers.
@@ -37,7 +44,14 @@ export async function makeStudio({ sealed, look }) {
     isCancelled: (job) => cancelled.has(job?.id),
     download,
     example: form.example,
-    use: (image) => form.use({ ...image, prompt: image.prompt ?? prompts.get(image.id) }),
+    use: (image) => form.use({ ...image, ...typedFor(image) }),
+    canRepeat: (image) => !!typedFor(image),
+    isDraft: (image) => image.steps < defaults.steps,
+    finish: (image) => repeat(image, { steps: defaults.steps }),
+    vary: (image) => {
+      const count = Math.min(4, limits.images_max);
+      return repeat(image, { count, seed: Math.min(image.seed, limits.seed_max + 1 - count) });
+    },
     remove: (image) => history.remove([image]),
     step,
     hasStep: (image, by) => history.hasBeside(image.id, by),
@@ -50,7 +64,14 @@ export async function makeStudio({ sealed, look }) {
   const queue = h("ul", { id: "queue", "aria-label": () => t("queue") });
   stage.element.append(queue);
   const warnings = h("ul", { id: "warnings", role: "alert" });
-  const element = h("main", { class: "studio" }, warnings, form.element, stage.element, history.element);
+  const recovery = h("p", { class: "hint" }, () => t("recovery.offer"),
+    h("button", { id: "recovery-new", type: "button", class: "quiet", onclick: drawRecovery }, () => t("recovery.new")));
+  const element = h("main", { class: "studio" }, warnings, form.element, stage.element, history.element, recovery);
+
+  for (const typed of session.prompts.reverse()) {
+    prompts.set(typed.job, typed);
+    form.remember(typed);
+  }
 
   const active = () => [...jobs.values()].filter(isActive);
 
@@ -141,7 +162,7 @@ export async function makeStudio({ sealed, look }) {
     const what = () => {
       const { id, count, width, height } = job();
       return t("queue.what", { n: count, width: String(width), height: String(height) })
-        + (prompts.has(id) ? t("queue.prompt", { words: firstWords(prompts.get(id)) }) : "");
+        + (prompts.has(id) ? t("queue.prompt", { words: firstWords(prompts.get(id).prompt) }) : "");
     };
     const state = () => {
       const { id, status, ahead, picture, step, steps, count } = job();
@@ -195,6 +216,28 @@ export async function makeStudio({ sealed, look }) {
     }
   }
 
+  /** The texts that a picture was made of, where they are known. */
+  function typedFor({ id, prompt, negative_prompt }) {
+    if (prompt) return { prompt, negative_prompt };
+    const typed = prompts.get(id);
+    return typed && { prompt: typed.prompt, negative_prompt: typed.negative_prompt };
+  }
+
+  /** The same once more, but for what is to be different. */
+  async function repeat(image, change) {
+    const { prompt, negative_prompt } = typedFor(image);
+    const { width, height, steps, guidance, seed } = image;
+    try {
+      await send({
+        prompt, ...(negative_prompt && { negative_prompt }), width, height, steps, guidance, seed, count: 1,
+        // What was kept with the one is kept with the other.
+        ...(image.prompt && { remember_prompt: true }), ...change,
+      });
+    } catch (problem) {
+      tellProblem(problem);
+    }
+  }
+
   async function send(request) {
     const body = JSON.stringify(request);
     // The same request after silence is the same click: the program may have heard it the first time.
@@ -204,7 +247,9 @@ export async function makeStudio({ sealed, look }) {
     try {
       const job = await json("POST", "/api/v1/jobs", request, { "Idempotency-Key": unsent.key });
       unsent = null;
-      prompts.set(job.id, request.prompt);
+      prompts.set(job.id, request);
+      // Where the policy keeps no prompts the program keeps none for a session either.
+      if (capabilities.keep_prompts) form.remember(request);
       // A look may have told more of it already, even its end.
       const known = jobs.get(job.id);
       if (!known) update(job);
@@ -248,12 +293,7 @@ export async function makeStudio({ sealed, look }) {
     }
   }
 
-  return { element, take, lose, /** How many requests run or wait. */ active: () => active().length };
-}
-
-function firstWords(prompt) {
-  const start = [...prompt.trim().replace(/\s+/g, " ")];
-  return start.length > 60 ? `${start.slice(0, 60).join("")}…` : start.join("");
+  return { element, take, lose, typed: form.typed, putBack: form.putBack, /** How many requests run or wait. */ active: () => active().length };
 }
 
 /** Is the middle of it in the window? */

@@ -37,10 +37,17 @@ export function t(key, values = {}) {
   });
 }
 
+/** A sentence of the program's own in the chosen language, with its numbers; as it came if there is none. */
+export function translate(kind, sentence) {
+  const numbers = sentence.match(/\d+/g) ?? [];
+  const text = texts[`${kind}.${sentence.replace(/\d+/g, "#")}`];
+  return text?.replace(/#/g, () => numbers.shift()) ?? sentence;
+}
+
 /** What a problem means, in the chosen language if there is a sentence for its code. */
 export function explain(problem) {
   const key = `error.${problem.code}`;
-  return key in texts ? t(key, { seconds: problem.retryAfter }) : problem.message;
+  return key in texts ? t(key, { seconds: problem.retryAfter, detail: problem.message }) : problem.message;
 }
 
 /** The text of a key that a newer program may know and this page does not. */
@@ -55,6 +62,10 @@ export const shortTime = (ms) =>
 
 /** A date and time to the second. */
 export const fullTime = (ms) => time(ms, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
+
+/** The same in UTC, as pictures are named, where that is another time; otherwise nothing. */
+export const utcTime = (ms) => (new Date(ms).getTimezoneOffset() === 0 ? ""
+  : t("time.utc", { time: new Date(ms).toISOString().slice(0, 19).replace("T", " ") }));
 
 function time(ms, form) {
   return new Intl.DateTimeFormat(language, form).format(ms);

@@ -4,7 +4,7 @@
 use crate::body::{parse, unhex};
 use crate::guard::Guard;
 use crate::images::{Delete, Look, Nothing, Paging};
-use crate::jobs::Wish;
+use crate::jobs::{Measured, Wish};
 use crate::vault::{SetUp, Unlock};
 use axum::body::Body;
 use axum::extract::{Query, Request};
@@ -44,8 +44,17 @@ fn bodies() {
         "count",
         "remember_prompt",
     ];
-    let words =
-        ["\"prompt\":", "\"passphrase\":", "\"code\":", "\"ids\":[", "\"all\":", "\"confirm\":", "{}", ","];
+    let words = [
+        "\"prompt\":",
+        "\"text\":",
+        "\"passphrase\":",
+        "\"code\":",
+        "\"ids\":[",
+        "\"all\":",
+        "\"confirm\":",
+        "{}",
+        ",",
+    ];
     Target::new("body").words(&words).run(|body| {
         let taken = [
             takes::<Wish>(body, &wish),
@@ -54,6 +63,7 @@ fn bodies() {
             takes::<Delete>(body, &["ids", "all", "confirm"]),
             takes::<Look>(body, &["ids"]),
             takes::<Nothing>(body, &[]),
+            takes::<Measured>(body, &["text"]),
         ];
         let routes = taken.into_iter().filter(|taken| *taken).count();
         assert!(routes <= 1, "a body for two routes: {taken:?}");
