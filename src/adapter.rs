@@ -2,6 +2,7 @@
 
 use crate::boot::memory::Memory;
 use crate::output::Output;
+use crate::version::DEMO_NAME;
 use diffusion::{DeviceName, Drawing, Error, LoadProgress, ModelFolder, Pipeline, Tokens};
 use engine::{
     Cause, Check, Command, Device, Engine, Model, Pixels, Prepared, Progress, PromptLength, Recipe, Rule,
@@ -60,7 +61,7 @@ impl Diffusion {
         let pipeline = Pipeline::load_telling(folder, device_name, memory.left_bytes(), &mut tell)?;
         out.progress("");
         let name = match folder {
-            ModelFolder::Embedded(_) => "lightproof-demo".into(),
+            ModelFolder::Embedded(_) => DEMO_NAME.into(),
             ModelFolder::Disk(path) => {
                 path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into())
             }

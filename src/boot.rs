@@ -3,11 +3,11 @@
 pub mod folders;
 mod listen;
 pub mod memory;
-mod overlay;
+pub mod overlay;
 pub mod passphrase;
 
 use crate::adapter::Diffusion;
-use crate::cli::Global;
+use crate::cli::{Global, Keys};
 use crate::exit::{Code, Failure};
 use crate::input::{self, SecretLine};
 use crate::output::Output;
@@ -35,6 +35,10 @@ use vault::KdfParams;
 pub struct Wants<'a> {
     /// What becomes of the folders of vault and log.
     pub folder_use: FolderUse,
+    /// Folder of the sealed pictures, if a flag names one.
+    pub outputs: Option<&'a Path>,
+    /// File or pipe with the passphrase.
+    pub passphrase_file: Option<&'a Path>,
     /// Folder of a checkpoint.
     pub model: Option<&'a Path>,
     /// File or folder that plain copies go to.
@@ -43,6 +47,14 @@ pub struct Wants<'a> {
     pub reference: Option<&'a Path>,
     /// To listen, at the policy's port or at this one.
     pub listen: Option<Option<u16>>,
+}
+
+impl<'a> Wants<'a> {
+    /// Of a verb that opens the vault.
+    pub fn with(keys: &'a Keys) -> Self {
+        let (outputs, passphrase_file) = (keys.pictures.outputs.as_deref(), keys.passphrase_file.as_deref());
+        Self { outputs, passphrase_file, ..Self::default() }
+    }
 }
 
 /// The process behind its fences.
@@ -115,7 +127,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         refusal = Some(Failure::new(Code::Usage, error));
         Policy::read(None).map_err(|error| Failure::new(Code::Unexpected, error))
     })?;
-    let outputs = match (&global.outputs, policy.outputs()) {
+    let outputs = match (wants.outputs, policy.outputs()) {
         (Some(outputs), _) => absolute(outputs)?,
         (None, Some(outputs)) => outputs.to_path_buf(),
         (None, None) => home.outputs.clone(),
@@ -137,7 +149,8 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     folders::refuse_own_folders(&folders)?;
     let mut plan = policy.plan(&folders).map_err(|error| Failure::new(Code::Usage, error))?;
     folders::grant_what_exists(&mut plan, &folders);
-    let passphrase = global.passphrase_file.as_deref().map(input::read_secret_file).transpose()?;
+    let passphrase =
+        wants.passphrase_file.map(|path| input::read_secret_file(path, &mut clean)).transpose()?;
     let terminal = Terminal::open();
     let clock = SystemClock::new();
     let binary = binary_digest()?;

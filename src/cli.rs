@@ -1,12 +1,20 @@
 //! Every verb and flag.
 
-use clap::{Args, Parser, Subcommand};
+use crate::examples;
+use crate::exit::Code;
+use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
+
+/// Heading of the flags that every verb takes.
+const EVERY: &str = "Flags of every verb";
+/// Heading of the flags of those that have to do with the vault.
+const VAULT: &str = "Vault and pictures";
 
 /// A sealed darkroom for AI images.
 #[derive(Parser)]
-#[command(name = "lightproof", version, disable_help_subcommand = true, subcommand_required = true)]
-#[command(arg_required_else_help = true)]
+#[command(name = "lightproof", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = examples::ALL)]
 pub struct Cli {
     /// What holds for every verb.
     #[command(flatten)]
@@ -20,42 +28,61 @@ pub struct Cli {
 #[derive(Args)]
 pub struct Global {
     /// Keep configuration, vault and log below this folder instead of the XDG folders
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERY)]
     pub home: Option<PathBuf>,
-    /// Folder of the sealed pictures
-    #[arg(long, global = true, value_name = "DIR")]
-    pub outputs: Option<PathBuf>,
-    /// Read the passphrase from the first line of this file instead of the terminal
-    #[arg(long, global = true, value_name = "FILE")]
-    pub passphrase_file: Option<PathBuf>,
     /// Print one JSON object on stdout
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERY)]
     pub json: bool,
-    /// Print nothing on stderr but errors
-    #[arg(long, short, global = true)]
+    /// Print nothing on stderr but errors and warnings
+    #[arg(long, short, global = true, help_heading = EVERY)]
     pub quiet: bool,
     /// Use no colours
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERY)]
     pub no_color: bool,
+}
+
+/// The flag of the verbs that have to do with pictures.
+#[derive(Args)]
+pub struct Outputs {
+    /// Folder of the sealed pictures
+    #[arg(long, global = true, value_name = "DIR", help_heading = VAULT)]
+    pub outputs: Option<PathBuf>,
+}
+
+/// Flags of the verbs that open the vault.
+#[derive(Args)]
+pub struct Keys {
+    /// Where the pictures are.
+    #[command(flatten)]
+    pub pictures: Outputs,
+    /// Read the passphrase from the first line of this file or pipe instead of the terminal
+    #[arg(long, global = true, value_name = "FILE", help_heading = VAULT)]
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// The verbs.
 #[derive(Subcommand)]
 pub enum Verb {
     /// Serve the studio on 127.0.0.1
+    #[command(after_help = examples::SERVE)]
     Serve(Serve),
     /// Make pictures from a prompt, seal them, and record it
+    #[command(after_help = examples::GENERATE)]
     Generate(Generate),
     /// Look at, export, erase or check sealed pictures
-    #[command(subcommand)]
+    #[command(after_help = examples::HISTORY)]
     History(History),
     /// Make, look at and check the vault, or change its passphrase
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::VAULT)]
     Vault(Vault),
-    /// Read or verify the log
-    #[command(subcommand)]
+    /// Read, explain or verify the log
+    #[command(subcommand, after_help = examples::AUDIT)]
     Audit(Audit),
+    /// Show the settings in force, or check a policy file
+    #[command(subcommand, after_help = examples::CONFIG)]
+    Config(Config),
     /// Try the fences and the demo model, or compare the engine with reference values
+    #[command(after_help = examples::SELFTEST)]
     Selftest(Selftest),
 }
 
@@ -71,6 +98,9 @@ pub struct Serve {
     /// Where to compute: cpu or cuda:0
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: String,
+    /// Vault and pictures.
+    #[command(flatten)]
+    pub keys: Keys,
 }
 
 /// Arguments of `generate`.
@@ -82,20 +112,22 @@ pub struct Generate {
         conflicts_with = "prompt_file",
         allow_hyphen_values = false
     )]
-    pub prompt: Option<std::ffi::OsString>,
+    pub prompt: Option<OsString>,
     /// Read the prompt from this file
     #[arg(long, value_name = "FILE")]
     pub prompt_file: Option<PathBuf>,
-    /// What guidance leads away from
+    /// What guidance leads away from; at guidance 0 it has no effect
     #[arg(long, value_name = "TEXT")]
-    pub negative: Option<std::ffi::OsString>,
-    /// Guidance scale, 0 to 100 with at most three decimals; 0 is off, as Turbo models want it
+    pub negative: Option<OsString>,
+    /// Guidance scale, 0 to 100 with at most three decimals; 0 is off, as Turbo models want it. What other programs call CFG 1
+    /// is 0 here
     #[arg(long, value_name = "G", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
-    /// Width and height in pixels, multiples of 16 from 16 to 2048 at most; the model may have a smaller bound
+    /// Width and height in pixels, multiples of 16 from 16 to 2048 at most; model and policy may have a smaller bound
     #[arg(long, value_name = "WxH", value_parser = size, allow_hyphen_values = true)]
     pub size: Option<(i64, i64)>,
-    /// Transformer evaluations per picture, 1 to 100
+    /// Transformer evaluations per picture, 1 to 100; 8 without it, or what the policy allows. What other programs call 9 steps
+    /// of Turbo is 8 here: their last one computes nothing
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub steps: Option<i64>,
     /// Seed of the first picture, 0 to 4294967295; drawn at random without it
@@ -110,17 +142,31 @@ pub struct Generate {
     /// Where to compute: cpu or cuda:0
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: String,
-    /// Also write the plain picture there, as a second, recorded act
+    /// Also write the plain picture there, a PNG file or a folder, as a second, recorded act; `-` is standard output
     #[arg(long, value_name = "PATH")]
     pub export: Option<PathBuf>,
     /// Keep the prompt in the sealed metadata
     #[arg(long)]
     pub remember_prompt: bool,
+    /// Vault and pictures.
+    #[command(flatten)]
+    pub keys: Keys,
+}
+
+/// `history` and its verbs.
+#[derive(Args)]
+pub struct History {
+    /// Vault and pictures.
+    #[command(flatten)]
+    pub keys: Keys,
+    /// The verb.
+    #[command(subcommand)]
+    pub verb: HistoryVerb,
 }
 
 /// Verbs of `history`.
 #[derive(Subcommand)]
-pub enum History {
+pub enum HistoryVerb {
     /// List the sealed pictures, newest first
     List,
     /// Show what is known of one picture
@@ -133,7 +179,7 @@ pub enum History {
         /// Identifiers or names of pictures
         #[arg(required = true)]
         ids: Vec<String>,
-        /// File, or folder for several
+        /// PNG file, or folder for several; `-` is standard output
         #[arg(short, value_name = "PATH")]
         output: PathBuf,
     },
@@ -163,19 +209,22 @@ pub enum History {
 #[derive(Subcommand)]
 pub enum Vault {
     /// Make the vault; shows the recovery code once, at a terminal
-    Init,
+    Init(Keys),
     /// What can be known of the vault without a passphrase
-    Status,
+    Status(Outputs),
     /// Check vault and sealed pictures
-    Verify,
+    Verify(Keys),
     /// Set a new passphrase, with the old one or the recovery code
     Passwd {
-        /// Read the new passphrase from the first line of this file
+        /// Read the new passphrase from the first line of this file or pipe
         #[arg(long, value_name = "FILE")]
         new_passphrase_file: Option<PathBuf>,
+        /// Vault and pictures.
+        #[command(flatten)]
+        keys: Keys,
     },
     /// Draw a new recovery code; the old one opens nothing afterwards
-    Recovery,
+    Recovery(Keys),
 }
 
 /// Verbs of `audit`.
@@ -184,14 +233,67 @@ pub enum Audit {
     /// Print the newest records
     Tail {
         /// How many
-        #[arg(short = 'n', default_value_t = 10)]
-        count: usize,
+        #[arg(short = 'n', value_name = "N", default_value_t = 10)]
+        count: u64,
+        /// Go on with each new record, once it is signed, until ^C; with --json each stands on a line of its own
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Print one record, or those that match, oldest first
+    Show(Show),
+    /// Say in words what a record means, and each of its fields
+    Explain {
+        /// Its number
+        #[arg(value_name = "N")]
+        record: u64,
     },
     /// Check every record, signature and tile
     Verify {
         /// A checkpoint that was kept elsewhere; finds a log cut back to an older state
         #[arg(long, value_name = "FILE")]
         expect: Option<PathBuf>,
+    },
+}
+
+/// Arguments of `audit show`: what a record must be to be shown.
+#[derive(Args)]
+pub struct Show {
+    /// Its number
+    #[arg(value_name = "N", conflicts_with_all = ["object", "job", "name", "since", "until"])]
+    pub record: Option<u64>,
+    /// The picture that it concerns, as the log calls it: `history show` says how
+    #[arg(long, value_name = "O")]
+    pub object: Option<String>,
+    /// The request that it belongs to
+    #[arg(long, value_name = "J")]
+    pub job: Option<String>,
+    /// Its type, such as object.exported, or the first word of several types, such as vault
+    #[arg(long = "type", value_name = "T")]
+    pub name: Option<String>,
+    /// The first moment in UTC, such as 2026-01-31 or 2026-01-31T07:08
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// The last moment in UTC; a day or a minute counts to its end
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+}
+
+/// Verbs of `config`.
+#[derive(Subcommand)]
+pub enum Config {
+    /// Print every setting and folder in force
+    Show {
+        /// Say where each comes from: built in, the policy file, a variable or a flag
+        #[arg(long)]
+        origin: bool,
+        /// Where the pictures are.
+        #[command(flatten)]
+        pictures: Outputs,
+    },
+    /// Say whether a file would be taken as the policy, and what it would change
+    Check {
+        /// The file
+        file: PathBuf,
     },
 }
 
@@ -204,6 +306,36 @@ pub struct Selftest {
     /// Checkpoint folder, if the reference folder has no model/
     #[arg(long, value_name = "DIR", requires = "reference")]
     pub model: Option<PathBuf>,
+}
+
+impl Cli {
+    /// The arguments of this process.
+    ///
+    /// # Errors
+    /// What is wrong with them, or that help or version is asked for.
+    pub fn of_process() -> Result<Self, clap::Error> {
+        Self::parse_words(std::env::args_os())
+    }
+
+    /// The same from a list, the program's name first.
+    pub fn parse_words(
+        words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let mut command = with_exit_codes(Self::command());
+        let mut matches = command.try_get_matches_from_mut(words)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+/// The help of each verb, the long one, ends with what its exit code says.
+fn with_exit_codes(command: Command) -> Command {
+    let rows = Code::TABLE.iter().map(|(code, means)| format!("  {:>3}  {means}", *code as u8));
+    let codes = rows.fold("Exit codes:".to_owned(), |text, row| text + "\n" + &row);
+    let text = match command.get_after_help() {
+        Some(examples) => format!("{examples}\n\n{codes}"),
+        None => codes,
+    };
+    command.after_long_help(text).mut_subcommands(with_exit_codes)
 }
 
 /// `1280x720`, numbers unchecked: the limits belong to the darkroom.

@@ -39,6 +39,32 @@ pub enum Code {
     Interrupted = 130,
 }
 
+impl Code {
+    /// Every code with its meaning, as `EXIT_CODES.md` and the help have them.
+    pub const TABLE: [(Self, &'static str); 14] = [
+        (Self::Done, "done"),
+        (Self::Unexpected, "something unexpected"),
+        (Self::Usage, "the arguments, the policy or a value make no sense"),
+        (Self::Partial, "done in part"),
+        (Self::Found, "a check finished and found something"),
+        (
+            Self::NotFound,
+            "there is no such thing: a picture, a record, a log, a model folder or a file that it lacks",
+        ),
+        (Self::Refused, "refused by a rule, or a folder cannot be used"),
+        (Self::Locked, "locked, no vault, or a wrong passphrase"),
+        (Self::Busy, "another process holds the vault or the port"),
+        (Self::Space, "does not fit on the disk, in memory or within a limit of the process"),
+        (
+            Self::Integrity,
+            "a hash, chain, tag or model file does not hold, or vault or log is gone or older than the other",
+        ),
+        (Self::Fence, "a fence could not be built"),
+        (Self::Log, "the log cannot be written"),
+        (Self::Interrupted, "interrupted"),
+    ];
+}
+
 /// Why a command ends early: a code, what happened, and what to do.
 #[derive(Debug)]
 pub struct Failure {
@@ -147,4 +173,17 @@ fn hint(error: &darkroom::Error) -> String {
         );
     }
     hint
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+
+    #[test]
+    fn the_page_of_exit_codes_has_every_code() {
+        let row = |(code, means): (Code, &str)| format!("| {} | {means} |", code as u8);
+        let page = include_str!("EXIT_CODES.md");
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+        assert_eq!(rows, Code::TABLE.map(row));
+    }
 }

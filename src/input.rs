@@ -1,18 +1,25 @@
 //! What a person hands over in a file or a pipe, without the marks that an editor leaves at its ends.
 
 use crate::exit::{Code, Failure};
-use std::fs::Metadata;
-use std::io::Read as _;
+use crate::paths::open_file_or_pipe;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use sandbox::Clean;
+use std::fs::{File, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// The mark that some editors put before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// Most bytes of a passphrase file's first line.
 pub const LINE_BYTES_MAX: usize = 4096;
+/// How long the first line of a pipe is waited for: whatever writes it may have to ask somebody first.
+const PIPE_WAIT: Duration = Duration::from_secs(60);
 
-/// A passphrase from a file.
+/// A passphrase from a file or a pipe.
 pub struct SecretLine {
     /// The file, as the person named it.
     pub path: PathBuf,
@@ -37,19 +44,18 @@ pub fn tidy(bytes: &mut Vec<u8>) {
     }
 }
 
-/// The first line of a file that holds a secret; nothing is parsed.
+/// The first line of a file or pipe that holds a secret; nothing is parsed, and nothing behind the line is read: what follows
+/// in a pipe is for the next reader.
 ///
 /// # Errors
-/// [`Code::Locked`] if it cannot be read, is no regular file, or is too long.
-pub fn read_secret_file(path: &Path) -> Result<SecretLine, Failure> {
+/// [`Code::Locked`] if it cannot be read, is neither, is too long, or if nothing comes.
+pub fn read_secret_file(path: &Path, clean: &mut Clean) -> Result<SecretLine, Failure> {
     let failed = |what: String| Failure::new(Code::Locked, format!("{}: {what}", path.display()));
-    let opened = crate::paths::open_regular(path, rustix::fs::OFlags::empty());
-    let file = opened.map_err(|e| failed(format!("the passphrase cannot be read: {e}")))?;
-    let mut content = Zeroizing::new(Vec::with_capacity(LINE_BYTES_MAX + 1));
-    let others_may_read = file.metadata().is_ok_and(|found| others_may_read(path, &found));
-    file.take(LINE_BYTES_MAX as u64 + 1).read_to_end(&mut content).map_err(|e| failed(e.to_string()))?;
-    let end = content.iter().position(|b| *b == b'\n').map_or(content.len(), |at| at + 1);
-    content.truncate(end);
+    let unread = |error: io::Error| failed(format!("the passphrase cannot be read: {error}"));
+    let file = open_file_or_pipe(path, clean).map_err(unread)?;
+    let found = file.metadata().map_err(unread)?;
+    let others_may_read = others_may_read(path, &found);
+    let mut content = first_line(&file, PIPE_WAIT).map_err(unread)?;
     if content.len() > LINE_BYTES_MAX {
         return Err(failed(format!("the first line is longer than {LINE_BYTES_MAX} bytes")));
     }
@@ -65,6 +71,33 @@ pub fn read_secret_file(path: &Path) -> Result<SecretLine, Failure> {
         text: text(content)?,
         marked: marked.map(text).transpose()?,
     })
+}
+
+/// The first line with its end, up to a byte more than may be. What of it comes, comes within `wait`.
+fn first_line(file: &File, wait: Duration) -> io::Result<Zeroizing<Vec<u8>>> {
+    let until = Instant::now() + wait;
+    let mut line = Zeroizing::new(Vec::with_capacity(LINE_BYTES_MAX + 1));
+    let mut byte = Zeroizing::new([0]);
+    while line.len() <= LINE_BYTES_MAX && line.last() != Some(&b'\n') {
+        let left = until.saturating_duration_since(Instant::now());
+        let left = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
+        match poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&left)) {
+            Err(Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+            Ok(0) => {
+                let what = format!("no line came within {} seconds", wait.as_secs());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, what));
+            }
+            Ok(_) => {}
+        }
+        match rustix::io::read(file, &mut *byte) {
+            Ok(0) => break,
+            Ok(_) => line.push(byte[0]),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(line)
 }
 
 /// By its mode, or because it is theirs. Nobody else reaches a service manager's folder of credentials, whatever the mode of
@@ -94,7 +127,25 @@ pub fn text(mut line: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, Failure> 
 
 #[cfg(test)]
 mod tests {
-    use super::tidy;
+    use super::*;
+    use std::io::Write as _;
+    use std::os::fd::OwnedFd;
+
+    #[test]
+    fn a_pipe_is_read_to_the_end_of_its_first_line_and_waited_for_no_longer_than_meant() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let file = File::from(OwnedFd::from(reader));
+        writer.write_all(b"seven grey herons\nand more").unwrap();
+        assert_eq!(*first_line(&file, PIPE_WAIT).unwrap(), b"seven grey herons\n");
+        // Half a line, and nothing more of it.
+        let error = first_line(&file, Duration::ZERO).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        writer.write_all(&[b'x'; LINE_BYTES_MAX + 9]).unwrap();
+        assert_eq!(first_line(&file, PIPE_WAIT).unwrap().len(), LINE_BYTES_MAX + 1);
+        drop(writer);
+        assert_eq!(first_line(&file, PIPE_WAIT).unwrap().len(), 8);
+        assert_eq!(first_line(&file, PIPE_WAIT).unwrap().len(), 0);
+    }
 
     #[test]
     fn only_the_marks_at_the_ends_go() {

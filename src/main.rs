@@ -3,6 +3,7 @@
 mod adapter;
 mod boot;
 mod cli;
+mod examples;
 mod exit;
 mod input;
 mod operational_log;
@@ -11,9 +12,10 @@ mod paths;
 mod pictures;
 mod signals;
 mod terminal;
+mod usage;
 mod verbs;
+mod version;
 
-use clap::Parser as _;
 use cli::{Cli, Verb};
 use exit::{Code, Failure};
 use std::process::ExitCode;
@@ -28,15 +30,17 @@ const OWN_VARIABLES: [&str; 2] = ["LIGHTPROOF_HOME", "LIGHTPROOF_LOG"];
 fn main() -> ExitCode {
     // First, while one thread exists and nothing was read.
     let limits = boot::check_limits();
-    let clean = match limits.and_then(|()| sandbox::clean_environment(&OWN_VARIABLES).map_err(Failure::from))
-    {
+    let handed = paths::descriptors(std::env::args_os());
+    let clean =
+        limits.and_then(|()| sandbox::clean_environment(&OWN_VARIABLES, &handed).map_err(Failure::from));
+    let clean = match clean {
         Ok(clean) => clean,
         Err(failure) => return output::Output::early().fail(&failure),
     };
     terminal::hide_panic_messages();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::of_process() {
         Ok(cli) => cli,
-        Err(error) => return output::usage(&error),
+        Err(error) => return usage::answer(&error),
     };
     let out = output::Output::new(&cli.global);
     if let Err(failure) = operational_log::install() {
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
         Verb::History(verb) => verbs::history::run(clean, global, verb, &out),
         Verb::Vault(verb) => verbs::vault::run(clean, global, verb, &out),
         Verb::Audit(verb) => verbs::audit::run(clean, global, verb, &out),
+        Verb::Config(verb) => verbs::config::run(global, verb, &out),
         Verb::Selftest(arguments) => verbs::selftest::run(clean, global, arguments, &out),
     };
     let code = done.as_ref().map_or_else(|failure| failure.code, |code| *code);

@@ -2,14 +2,16 @@
 
 use crate::cli::Global;
 use crate::exit::{Code, Failure};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 /// Name of the form of every JSON object on stdout.
 const SCHEMA: &str = "lightproof/v1";
+/// How long [`Output::pause`] waits.
+const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
 
 /// Where to print, and how.
 pub struct Output {
@@ -18,6 +20,8 @@ pub struct Output {
     /// stderr is a terminal that may be redrawn.
     live: bool,
     colour: bool,
+    /// A picture goes to stdout, and what would stand there otherwise to stderr.
+    is_for_picture: AtomicBool,
     /// Why data did not reach stdout: the system's number of the first error, 0 while there is none.
     lost: AtomicI32,
 }
@@ -29,26 +33,81 @@ impl Output {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let colour = terminal && !global.no_color && !dumb && std::env::var_os("NO_COLOR").is_none();
         let live = terminal && !dumb && !global.quiet;
-        Self { json: global.json, quiet: global.quiet, live, colour, lost: AtomicI32::new(0) }
+        Self { json: global.json, quiet: global.quiet, live, colour, ..Self::early() }
     }
 
     /// For errors before the flags are known.
     pub fn early() -> Self {
         let json = std::env::args_os().any(|argument| argument == "--json");
-        Self { json, quiet: false, live: false, colour: false, lost: AtomicI32::new(0) }
+        let (is_for_picture, lost) = (AtomicBool::new(false), AtomicI32::new(0));
+        Self { json, quiet: false, live: false, colour: false, is_for_picture, lost }
+    }
+
+    /// From here on stdout is for the bytes of a picture alone.
+    ///
+    /// # Errors
+    /// [`Code::Refused`] at a terminal, [`Code::Usage`] with `--json`.
+    pub fn reserve_for_picture(&self) -> Result<(), Failure> {
+        if self.json {
+            let what =
+                "standard output takes the picture or the JSON object; name a file, or leave --json out";
+            return Err(Failure::new(Code::Usage, what));
+        }
+        if io::stdout().is_terminal() {
+            let what =
+                "a picture is nothing for a terminal; name a file, or send standard output to one: > a.png";
+            return Err(Failure::new(Code::Refused, what));
+        }
+        self.is_for_picture.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Prints a page of help, with JSON too.
+    pub fn page(&self, text: &str) {
+        self.give(text.as_bytes());
+    }
+
+    /// Prints the bytes of a picture, after [`Output::reserve_for_picture`].
+    pub fn picture(&self, png: &[u8]) {
+        self.give(png);
     }
 
     /// Prints lines of data, unless JSON was asked for.
     pub fn data(&self, text: &str) {
-        if !self.json {
-            self.give(&harmless(text));
+        match (self.json, self.is_for_picture.load(Ordering::Relaxed)) {
+            (true, _) => {}
+            (false, true) => self.say(text.trim_end_matches('\n')),
+            (false, false) => self.give(harmless(text).as_bytes()),
         }
+    }
+
+    /// Prints a line that is JSON already.
+    pub fn json_line(&self, line: &str) {
+        self.give(format!("{line}\n").as_bytes());
+    }
+
+    /// Whether data went nowhere, for whatever reason.
+    pub fn has_lost(&self) -> bool {
+        self.loss().is_some()
+    }
+
+    /// Waits a moment for more to print; `false` if nobody reads stdout any more.
+    pub fn pause(&self) -> bool {
+        let stdout = io::stdout();
+        let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+        let polled = poll(&mut watched, Some(&PAUSE));
+        polled.is_err() || !watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+    }
+
+    /// Whether nobody reads stdout any more: its pipe is closed.
+    pub fn is_left(&self) -> bool {
+        self.loss().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     }
 
     /// Prints the closing JSON object, if JSON was asked for.
     pub fn object(&self, ok: bool, data: &Value) {
         if self.json {
-            self.give(&format!("{}\n", json!({ "schema": SCHEMA, "ok": ok, "data": data })));
+            self.json_line(&json!({ "schema": SCHEMA, "ok": ok, "data": data }).to_string());
         }
     }
 
@@ -69,9 +128,13 @@ impl Output {
         talk(&format!("{}\n", harmless(text)));
     }
 
-    /// A line for whoever started the program, with JSON too. The program goes on where nobody reads it.
+    /// A line for whoever started the program, with JSON too. The program goes on where nobody reads it, and says so where
+    /// it could not be printed.
     pub fn ready(&self, line: &str) {
-        let _ = print(&format!("{line}\n"));
+        self.give(format!("{line}\n").as_bytes());
+        if let Some(error) = self.loss().filter(|_| !self.is_left()) {
+            self.warn(&format!("this could not be printed ({error}): {line}"));
+        }
     }
 
     /// Redraws the last line of stderr; nothing where it is no terminal. An empty text clears the line.
@@ -84,10 +147,9 @@ impl Output {
     /// The exit code of a verb that came to its end: data that nobody got is no success. A reader who closed the pipe has
     /// what it wanted, and that is.
     pub fn end(&self, code: Code) -> ExitCode {
-        let lost = io::Error::from_raw_os_error(self.lost.load(Ordering::Relaxed));
-        if lost.raw_os_error() == Some(0) || lost.kind() == io::ErrorKind::BrokenPipe {
+        let Some(lost) = self.loss().filter(|_| !self.is_left()) else {
             return ExitCode::from(code as u8);
-        }
+        };
         let what =
             format!("the result could not be printed: {lost}; what was done is done, ask again to see it");
         let code = if code == Code::Done { Code::Unexpected } else { code };
@@ -99,7 +161,7 @@ impl Output {
     pub fn fail(&self, failure: &Failure) -> ExitCode {
         if self.json {
             let error = json!({ "code": failure.code as u8, "message": failure.what });
-            let _ = print(&format!("{}\n", json!({ "schema": SCHEMA, "ok": false, "error": error })));
+            self.json_line(&json!({ "schema": SCHEMA, "ok": false, "error": error }).to_string());
         }
         self.complain(&failure.what);
         ExitCode::from(failure.code as u8)
@@ -110,11 +172,16 @@ impl Output {
     }
 
     /// Prints data and remembers if it went nowhere.
-    fn give(&self, text: &str) {
-        if let Err(error) = print(text) {
+    fn give(&self, bytes: &[u8]) {
+        if let Err(error) = print(bytes) {
             let first = error.raw_os_error().unwrap_or_default();
             let _ = self.lost.compare_exchange(0, first, Ordering::Relaxed, Ordering::Relaxed);
         }
+    }
+
+    /// Why data went nowhere, if some did.
+    fn loss(&self) -> Option<io::Error> {
+        Some(self.lost.load(Ordering::Relaxed)).filter(|lost| *lost != 0).map(io::Error::from_raw_os_error)
     }
 
     fn coloured(&self, colour: &str, text: &str) -> String {
@@ -123,49 +190,6 @@ impl Output {
             false => text.to_owned(),
         }
     }
-}
-
-/// Help and version go to stdout, mistakes to stderr with exit code 2.
-pub fn usage(error: &clap::Error) -> ExitCode {
-    let help = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Some(Code::Done),
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Some(Code::Usage),
-        _ => None,
-    };
-    if let Some(code) = help {
-        let _ = error.print();
-        return ExitCode::from(code as u8);
-    }
-    // Whatever was typed may be a part of a prompt: nothing of it is repeated, only names that the program knows.
-    let known = |kind| match error.get(kind) {
-        Some(ContextValue::String(name)) => name.clone(),
-        Some(ContextValue::Strings(names)) => names.join(", "),
-        _ => String::new(),
-    };
-    let what = match error.kind() {
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            format!("{} does not take this value; see --help", known(ContextKind::InvalidArg))
-        }
-        ErrorKind::MissingRequiredArgument => {
-            format!("{} is missing; see --help", known(ContextKind::InvalidArg))
-        }
-        ErrorKind::ArgumentConflict => {
-            let (one, other) = (known(ContextKind::InvalidArg), known(ContextKind::PriorArg));
-            format!("{one} and {other} do not go together; see --help")
-        }
-        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
-            let tip = match known(ContextKind::SuggestedArg) + &known(ContextKind::SuggestedSubcommand) {
-                name if name.is_empty() => String::new(),
-                name => format!("; did you mean {name}?"),
-            };
-            format!(
-                "there is a word too many, or a verb or flag that does not exist{tip}; \
-                 put a prompt of several words in quotes, and see --help"
-            )
-        }
-        _ => "the arguments make no sense together; see --help".to_owned(),
-    };
-    Output::early().fail(&Failure::new(Code::Usage, what))
 }
 
 /// The text with everything escaped that could control a terminal or turn the direction of writing; lines stay lines.
@@ -194,8 +218,7 @@ pub fn counted(count: usize, noun: &str) -> String {
 }
 
 /// Past the standard library's handle, which takes a descriptor that cannot be written for one that was.
-fn print(text: &str) -> io::Result<()> {
-    let mut rest = text.as_bytes();
+fn print(mut rest: &[u8]) -> io::Result<()> {
     while !rest.is_empty() {
         match rustix::io::write(io::stdout(), rest) {
             Ok(count) => rest = rest.get(count..).unwrap_or_default(),

@@ -1,9 +1,19 @@
 //! Paths that a person names: what they become before the fences, while there still is a working folder.
 
 use crate::exit::{Code, Failure};
+use crate::output::Output;
 use rustix::fs::{Mode, OFlags};
+use sandbox::Clean;
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
+
+/// Endings of pictures of other kinds: what is written is PNG.
+const OTHER_FORMATS: [&str; 14] =
+    ["jpg", "jpeg", "jpe", "jxl", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif", "svg", "ppm"];
 
 /// An existing path of the person's, links resolved.
 pub fn real(path: &Path) -> Result<PathBuf, Failure> {
@@ -12,13 +22,60 @@ pub fn real(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Opens a file to read; a pipe, which could keep the start waiting for ever, is an error.
-pub fn open_regular(path: &Path, flags: OFlags) -> std::io::Result<std::fs::File> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | flags;
-    let file = std::fs::File::from(rustix::fs::open(path, flags, Mode::empty())?);
+pub fn open_regular(path: &Path, flags: OFlags) -> std::io::Result<File> {
+    let file = open(path, flags)?;
     match file.metadata()?.is_file() {
         true => Ok(file),
         false => Err(std::io::Error::other("it is no regular file")),
     }
+}
+
+/// Opens a file or a pipe to read: by its name, or as a descriptor that this process was started with (`/dev/stdin`, a
+/// shell's `<(...)`). Whoever reads it waits no longer than they mean to.
+pub fn open_file_or_pipe(path: &Path, clean: &mut Clean) -> std::io::Result<File> {
+    let file = match descriptor(path) {
+        // Opened by its name it would be another one, which a socket is not, and another user's pipe refuses.
+        Some(0) => File::from(std::io::stdin().as_fd().try_clone_to_owned()?),
+        Some(number) => match clean.take_descriptor(number) {
+            Some(handed) => File::from(handed),
+            None => return Err(std::io::Error::other("no such descriptor was handed over")),
+        },
+        None => open(path, OFlags::empty())?,
+    };
+    let kind = file.metadata()?.file_type();
+    if rustix::termios::isatty(&file) {
+        return Err(std::io::Error::other(
+            "it is a terminal, which would show what is typed; leave the flag out",
+        ));
+    }
+    match kind.is_file() || kind.is_fifo() || kind.is_socket() {
+        true => Ok(file),
+        false => Err(std::io::Error::other("it is no regular file and no pipe")),
+    }
+}
+
+/// The numbers of the descriptors that arguments name as files.
+pub fn descriptors(arguments: impl Iterator<Item = OsString>) -> Vec<i32> {
+    let value = |argument: &OsString| -> Option<i32> {
+        let text = argument.to_str()?;
+        descriptor(Path::new(text.split_once('=').map_or(text, |(_, value)| value)))
+    };
+    arguments.filter_map(|argument| value(&argument)).collect()
+}
+
+/// The descriptor that a path stands for.
+fn descriptor(path: &Path) -> Option<i32> {
+    let text = path.to_str()?;
+    if text == "/dev/stdin" {
+        return Some(0);
+    }
+    let number = text.strip_prefix("/dev/fd/").or_else(|| text.strip_prefix("/proc/self/fd/"))?;
+    number.parse().ok().filter(|number| *number >= 0)
+}
+
+fn open(path: &Path, flags: OFlags) -> std::io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | flags;
+    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
 }
 
 /// The working folder is gone behind the fences.
@@ -28,9 +85,72 @@ pub fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Where plain copies go.
-pub struct Targets {
+pub enum Exporting {
+    /// To files.
+    Files(Targets),
+    /// One of them to standard output.
+    Stdout,
+}
+
+impl Exporting {
+    /// `-` is standard output, anything else a folder or a file in one.
+    ///
+    /// # Errors
+    /// The folder is not there, the file would be of another kind, or standard output takes no picture.
+    pub fn new(path: &Path, out: &Output) -> Result<Self, Failure> {
+        if path.as_os_str() == "-" {
+            out.reserve_for_picture()?;
+            return Ok(Self::Stdout);
+        }
+        Targets::new(path).map(Self::Files)
+    }
+
     /// The folder that is granted.
-    pub folder: PathBuf,
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Files(targets) => Some(&targets.folder),
+            Self::Stdout => None,
+        }
+    }
+
+    /// The file for picture `index` of `count`; `None` is standard output.
+    pub fn path(&self, index: usize, count: usize, name: &str) -> Option<PathBuf> {
+        match self {
+            Self::Files(targets) => Some(targets.path(index, count, name)),
+            Self::Stdout => None,
+        }
+    }
+
+    /// Refuses before any work what would be refused after it.
+    ///
+    /// # Errors
+    /// A file is there already, or standard output would have to take several pictures.
+    pub fn check(&self, count: usize) -> Result<(), Failure> {
+        self.check_count(count)?;
+        match self {
+            Self::Files(targets) => targets.check(count),
+            Self::Stdout => Ok(()),
+        }
+    }
+
+    /// The part of [`Exporting::check`] that looks at no folder.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_count(&self, count: usize) -> Result<(), Failure> {
+        match self {
+            Self::Stdout if count > 1 => {
+                let what = "standard output takes one picture; name a folder for several";
+                Err(Failure::new(Code::Usage, what))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Files for plain copies.
+pub struct Targets {
+    folder: PathBuf,
     /// The file for one picture; several get numbers. `None`: each keeps its name.
     file: Option<PathBuf>,
 }
@@ -40,7 +160,7 @@ impl Targets {
     ///
     /// # Errors
     /// The folder is not there.
-    pub fn new(path: &Path) -> Result<Self, Failure> {
+    fn new(path: &Path) -> Result<Self, Failure> {
         if path.is_dir() {
             return Ok(Self { folder: real(path)?, file: None });
         }
@@ -52,12 +172,20 @@ impl Targets {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(Failure::new(Code::Usage, format!("{} is not a file name", path.display())));
         };
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+        if let Some(ending) = ending.filter(|ending| OTHER_FORMATS.contains(&ending.as_str())) {
+            let what = format!(
+                "a plain copy is a PNG file, and {} ends with .{ending}; name it .png",
+                path.display()
+            );
+            return Err(Failure::new(Code::Usage, what));
+        }
         let folder = real(folder)?;
         Ok(Self { file: Some(folder.join(name)), folder })
     }
 
     /// The file for picture `index` of `count`.
-    pub fn path(&self, index: usize, count: usize, name: &str) -> PathBuf {
+    fn path(&self, index: usize, count: usize, name: &str) -> PathBuf {
         match &self.file {
             None => self.folder.join(name),
             Some(file) if count == 1 => file.clone(),
@@ -74,7 +202,7 @@ impl Targets {
     ///
     /// # Errors
     /// A file is there already.
-    pub fn check(&self, count: usize) -> Result<(), Failure> {
+    fn check(&self, count: usize) -> Result<(), Failure> {
         if self.file.is_none() {
             return Ok(());
         }

@@ -3,7 +3,8 @@
 use crate::Done;
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted, one_line};
-use darkroom::{Darkroom, Summary, Who};
+use audit::Receipt;
+use darkroom::{Darkroom, Export, Summary, Who};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -80,6 +81,31 @@ pub fn describe(picture: &Summary) -> Value {
         value["negative_prompt"] = metadata.negative_prompt.as_deref().into();
     }
     value
+}
+
+/// What a plain copy was, and where the log says so; without a path it went to standard output.
+pub fn exported(export: &Export, path: Option<&Path>) -> String {
+    let to = path.map_or_else(|| "to standard output".into(), |path| path.display().to_string());
+    let Export { bytes, object, receipt, .. } = export;
+    let record = receipt.seq_first;
+    format!("exported {to} ({bytes} bytes, plain)\n  {object}, record {record}\n  {}\n", checkpoint(receipt))
+}
+
+/// The same as JSON.
+pub fn describe_export(export: &Export, path: Option<&Path>) -> Value {
+    json!({ "id": export.id.to_string(), "path": path.map(|path| path.display().to_string()), "bytes": export.bytes,
+        "pseudonym": export.object.to_string(), "record": export.receipt.seq_first,
+        "checkpoint": describe_checkpoint(&export.receipt) })
+}
+
+/// The checkpoint that signs a record, for people: what a checkpoint kept elsewhere is compared with.
+pub fn checkpoint(receipt: &Receipt) -> String {
+    format!("checkpoint of {}, root {}", counted(receipt.size as usize, "record"), receipt.root)
+}
+
+/// The same as JSON.
+pub fn describe_checkpoint(receipt: &Receipt) -> Value {
+    json!({ "size": receipt.size, "root": receipt.root.to_string() })
 }
 
 /// Opens every picture and tells what it found: `vault verify` and `history verify`.

@@ -1,6 +1,6 @@
 //! Killed before any write, sync or rename, and a disk without space: whatever was acknowledged is there afterwards.
 
-use crate::harness::{Home, Ran, SMALL, behind, is_root_for};
+use crate::harness::{Home, Ran, SMALL, behind, is_root_for, opens_vault};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
@@ -230,8 +230,10 @@ fn a_disk_without_inodes_lets_go_of_what_there_is() {
         let home = Home::furnished("inodes");
         let _disk = SmallDisk::mount(home.at("disk"), "size=64m,nr_inodes=300,mode=700");
         let ask = |arguments: &[&str]| {
-            let places = ["--home", &home.at("disk/state"), "--passphrase-file", &home.at("pass")];
-            Ran::of(&mut home.program(&[arguments, &places].concat()))
+            let (state, pass) = (home.at("disk/state"), home.at("pass"));
+            let key = ["--passphrase-file", pass.as_str()];
+            let key = if opens_vault(arguments) { &key[..] } else { &[] };
+            Ran::of(&mut home.program(&[arguments, &["--home", &state], key].concat()))
         };
         ask(&[&["generate", "x"], &SMALL[..], &["-n", "2"]].concat()).ends(0, &[]);
         let listed = ask(&["history", "list", "--json"]).ends(0, &[]).data();
@@ -265,7 +267,8 @@ fn a_full_disk_keeps_what_there_is_and_lets_go_of_it() {
         ("--passphrase-file", home.at("pass")),
     ];
     let ask = |arguments: &[&str]| {
-        let places = on_disk.iter().flat_map(|(flag, path)| [*flag, path.as_str()]);
+        let taken = &on_disk[..if opens_vault(arguments) { 3 } else { 1 }];
+        let places = taken.iter().flat_map(|(flag, path)| [*flag, path.as_str()]);
         Ran::of(&mut home.program(&arguments.iter().copied().chain(places).collect::<Vec<_>>()))
     };
     let small = [&["generate", "x"], &SMALL[..]].concat();

@@ -81,11 +81,14 @@ impl Home {
         written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
-    /// The program with the furniture of this home in its arguments.
+    /// The program with the furniture of this home in its arguments: the passphrase for the verbs that take one.
     pub fn furnished_program(&self, arguments: &[&str]) -> Command {
         let furniture = [self.at("state"), self.at("pass")];
         let mut all = arguments.to_vec();
-        all.extend(["--home", &furniture[0], "--passphrase-file", &furniture[1]]);
+        all.extend(["--home", &furniture[0]]);
+        if opens_vault(arguments) {
+            all.extend(["--passphrase-file", &furniture[1]]);
+        }
         self.program(&all)
     }
 
@@ -183,6 +186,12 @@ impl Home {
         found.sort();
         found
     }
+}
+
+/// Whether the verb opens the vault, and so takes `--passphrase-file`, and `--outputs` as well.
+pub fn opens_vault(arguments: &[&str]) -> bool {
+    let opens = matches!(arguments, ["serve" | "generate" | "history" | "vault", ..]);
+    opens && !arguments.starts_with(&["vault", "status"])
 }
 
 /// `program`, with its environment and its folder, as the last arguments of another one, such as strace.

@@ -34,7 +34,8 @@ fn a_prompt_that_cannot_be_read_is_refused() {
     refused(&home, &["--prompt-file", &home.at("broken")], "prompt_encoding", &["not valid UTF-8 at byte 6"]);
     home.write("nul", b"a red\0apple");
     refused(&home, &["--prompt-file", &home.at("nul")], "prompt_encoding", &["NUL"]);
-    refused(&home, &["x", "--negative", &"pear ".repeat(20_000)], "prompt_length", &["100000 bytes"]);
+    let pears = "pear ".repeat(20_000);
+    refused(&home, &["x", "--negative", &pears, "--guidance", "2"], "prompt_length", &["100000 bytes"]);
 
     for input in [&b""[..], b"\n"] {
         on_record(&home, "prompt_empty", || home.ask_with(&["generate", "-"], input).ends(2, &["empty"]));
@@ -66,6 +67,41 @@ fn a_prompt_of_too_many_tokens_says_the_limit_and_the_count() {
     home.generate(&["x", "--negative", &"apple ".repeat(600), "--guidance", "2"])
         .ends(2, &["the limit is 512"]);
     home.is_whole(2);
+}
+
+/// It has no effect there, which is said; and what has none is no reason to refuse.
+#[test]
+fn a_negative_prompt_without_guidance_is_said_to_have_no_effect() {
+    let home = Home::furnished("negative");
+    let no_effect = "at guidance 0 a negative prompt has no effect";
+    let pixels = |arguments: &[&str], to: &str| {
+        let to = home.at(to);
+        let ran = home.generate(&[&["x", "--seed", "5", "--export", &to], arguments].concat()).ends(0, &[]);
+        (ran.stderr.contains(no_effect), crate::life::pixels(&std::fs::read(&to).expect("it was exported")))
+    };
+    let (said, plain) = pixels(&[], "out/plain.png");
+    assert!(!said);
+    let long = "pear ".repeat(20_000);
+    for (index, negative) in ["a pear", &"apple ".repeat(600), &long].iter().enumerate() {
+        let (said, without) = pixels(&["--negative", negative], &format!("out/{index}.png"));
+        assert!(said && without == plain, "{index}");
+    }
+    let (said, with) = pixels(&["--negative", "a pear", "--guidance", "2"], "out/with.png");
+    assert!(!said && with != plain);
+    home.is_whole(5);
+}
+
+#[test]
+fn a_limit_of_the_policy_lowers_what_is_drawn_by_default() {
+    let home = Home::furnished("lowered");
+    home.policy(b"schema = 1\n[limits]\nsteps_max = 4\nside_pixels_max = 100\n");
+    let made = home.ask(&["generate", "x", "--json"]).ends(0, &[]).data()["pictures"][0].clone();
+    assert_eq!(
+        (&made["steps"], &made["width"], &made["height"]),
+        (&4.into(), &96.into(), &96.into()),
+        "{made}"
+    );
+    home.ask(&["generate", "x", "--steps", "5"]).ends(2, &["1 to 4"]);
 }
 
 #[test]
@@ -213,6 +249,12 @@ fn json_ends_in_one_object_whatever_happens() {
     asked(&["history", "show", "00000000"], 5);
     asked(&["history", "export", "00000000", "-o", &home.at("out")], 5);
     asked(&["audit", "tail"], 0);
+    asked(&["audit", "show", "--type", "vault"], 0);
+    asked(&["audit", "show", "--type", "vaults"], 2);
+    asked(&["audit", "show", "99999"], 5);
+    asked(&["audit", "explain", "0"], 0);
+    asked(&["config", "show", "--origin"], 0);
+    asked(&["config", "check", "/nonexistent"], 5);
     asked(&["audit", "verify"], 0);
     asked(&["audit", "verify", "--expect", "/nonexistent"], 5);
     asked(&["generate", "x", "--seed", "many"], 2);

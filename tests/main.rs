@@ -5,6 +5,9 @@
 //! - `looks`: verbs that only look, where there is nothing
 //! - `streams`: nobody reads what is said, and limits on files, memory and threads
 //! - `terminal`: prompts at a terminal, and how it is left
+//! - `help`: the help of every verb
+//! - `pipes`: a passphrase from a pipe, and a picture to one
+//! - `settings`: the settings in force, and a policy file before it is one
 //! - `start`: what works without a vault, a model or a picture
 //! - `input`: prompts, numbers and flags that make no sense
 //! - `checkpoint`: model folders that are not what they seem
@@ -34,14 +37,17 @@ mod evidence;
 mod faults;
 mod folders;
 mod harness;
+mod help;
 mod http;
 mod input;
 mod life;
 mod looks;
+mod pipes;
 mod secrecy;
 mod selftest;
 mod served;
 mod server_faults;
+mod settings;
 mod silence;
 mod start;
 mod streams;

@@ -1,16 +1,17 @@
 //! What works without a vault, a model or a picture.
 
 use crate::harness::{Home, Ran};
+use std::process::Command;
 
 #[test]
 fn says_its_version_and_leaves_nothing_behind() {
     let home = Home::new("version");
     let output = home.run(&["--version"]);
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout),
-        concat!("lightproof ", env!("CARGO_PKG_VERSION"), "\n")
-    );
+    let said = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], concat!("lightproof ", env!("CARGO_PKG_VERSION")));
+    assert!(lines.len() == 3 && lines[1].starts_with("commit ") && lines[2].starts_with("model "), "{said}");
     assert_eq!(output.stderr, b"");
     let left: Vec<_> = std::fs::read_dir(home.path()).expect("it is a folder").flatten().collect();
     assert_eq!(left.iter().map(|entry| entry.file_name()).collect::<Vec<_>>(), ["tmp"]);
@@ -34,4 +35,31 @@ fn a_level_of_the_operational_log_that_does_not_exist_is_refused() {
     assert!(log.lines().any(|line| line.contains("\"event\":\"fenced\"")), "{log}");
     // Help is there for whoever looks up what it takes.
     Ran::of(home.program(&["--help"]).env("LIGHTPROOF_LOG", "frob")).ends(0, &[]);
+}
+
+/// The commit of the checkout that holds this test, or none.
+fn commit() -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let output =
+            Command::new("git").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    };
+    git(&["rev-parse", "--show-toplevel"]).filter(|top| top == env!("CARGO_MANIFEST_DIR"))?;
+    git(&["rev-parse", "HEAD"])
+}
+
+#[test]
+fn the_version_names_the_commit_and_the_model_that_goes_on_record() {
+    let home = Home::with_picture("version-model");
+    let version = Ran::from(home.run(&["--version", "--json"])).ends(0, &[]).data();
+    let digest = version["model"]["digest"].as_str().unwrap_or_else(|| panic!("{version}"));
+    assert_eq!(home.count_records(&["boot.ready", &format!("model={digest}")]), 1, "{version}");
+    assert_eq!(version["model"]["name"], "lightproof-demo");
+    match commit() {
+        // What is changed since is said behind it.
+        Some(commit) => {
+            assert!(version["commit"].as_str().is_some_and(|said| said.starts_with(&commit)), "{version}")
+        }
+        None => assert!(version["commit"].is_null(), "{version}"),
+    }
 }

@@ -3,7 +3,9 @@
 
 use crate::harness::{Home, Ran, SMALL, behind};
 use crate::user::Ordinary;
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
+use std::io::BufRead as _;
 use std::process::{Command, Stdio};
 
 /// A pipe that nobody reads.
@@ -37,12 +39,31 @@ fn data_that_nobody_got_is_no_success() {
     let home = Home::with_picture("no-stdout");
     let full = || Stdio::from(File::options().write(true).open("/dev/full").expect("Linux has it"));
     let unwritable = || Stdio::from(File::open("/dev/null").expect("Linux has it"));
-    let verbs: [&[&str]; 5] = [
+    let id = home.pictures()[0]["id"].as_str().expect("a picture has an id").to_owned();
+    let verbs: [&[&str]; 23] = [
+        &["--help"],
+        &["--version"],
+        &["--version", "--json"],
+        &["generate", "--help"],
+        &["history", "--help"],
+        &["history", "list"],
+        &["history", "list", "--json"],
+        &["history", "show", &id],
+        &["history", "export", &id, "-o", "-"],
+        &["history", "verify"],
         &["audit", "tail"],
+        &["audit", "tail", "--json"],
+        &["audit", "tail", "--follow"],
+        &["audit", "tail", "--follow", "--json"],
+        &["audit", "show", "--type", "boot"],
+        &["audit", "show", "0"],
+        &["audit", "explain", "0"],
         &["audit", "verify"],
         &["audit", "verify", "--json"],
-        &["audit", "tail", "--json"],
+        &["config", "show"],
         &["vault", "status"],
+        &["vault", "verify"],
+        &["selftest"],
     ];
     for verb in verbs {
         for stdout in [full(), unwritable()] {
@@ -50,7 +71,7 @@ fn data_that_nobody_got_is_no_success() {
         }
         // Who closes a pipe has seen enough.
         let ran = Ran::of(home.furnished_program(verb).stdout(closed())).ends(0, &[]);
-        assert_eq!(ran.stderr, "", "{verb:?}");
+        assert!(!ran.stderr.contains("error") && !ran.stderr.contains("warning"), "{verb:?}: {ran:#?}");
     }
     // What was found matters more than that it could not be printed.
     let sealed = home.path().join("workspace/output_image");
@@ -64,6 +85,49 @@ fn data_that_nobody_got_is_no_success() {
     let small: Vec<&str> = [&["generate", "x", "--json"], &SMALL[..]].concat();
     Ran::of(home.furnished_program(&small).stdout(full())).ends(1, &["what was done is done"]);
     home.is_whole(2);
+}
+
+/// The program with descriptors closed by the shell, such as `>&-`.
+fn without(descriptors: &str, program: &Command) -> Ran {
+    Ran::of(&mut behind(&["bash", "-c", &format!("exec \"$@\" {descriptors}"), "bash"], program))
+}
+
+/// A descriptor that is closed is nobody who listens, and no place for what a file that is opened later gets.
+#[test]
+fn closed_descriptors_end_nothing_and_lose_nothing() {
+    let home = Home::furnished("closed");
+    let small: Vec<&str> = [&["generate", "x"], &SMALL[..]].concat();
+    let verbs: [(&[&str], i32); 6] = [
+        (&small, 0),
+        (&["history", "list", "--json"], 0),
+        (&["audit", "verify"], 0),
+        (&["history", "rm", "--all"], 6),
+        (&["no-such-verb"], 2),
+        (&["--version"], 0),
+    ];
+    for descriptors in [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"] {
+        for (verb, code) in verbs {
+            let ran = without(descriptors, &home.furnished_program(verb));
+            assert_eq!(ran.code, Some(code), "{descriptors} {verb:?}: {ran:#?}");
+        }
+    }
+    home.is_whole(4);
+}
+
+#[test]
+fn a_server_whose_line_cannot_be_printed_says_so_and_serves() {
+    let home = Home::with_picture("unprinted");
+    let full = File::options().write(true).open("/dev/full").expect("Linux has it");
+    let mut program = home.furnished_program(&["serve", "--port", "0"]);
+    let mut child = program.stdout(full).stderr(Stdio::piped()).spawn().expect("it starts");
+    let said = std::io::BufReader::new(child.stderr.take().expect("it was piped"));
+    let mut lines = said.lines().map(|line| line.expect("it is text"));
+    let line = lines.find(|line| line.contains("Running on local URL")).expect("it says where it is");
+    assert!(line.contains("could not be printed"), "{line}");
+    let pid = Pid::from_raw(child.id() as i32).expect("a child has a pid");
+    kill_process(pid, Signal::TERM).expect("it is ours");
+    assert_eq!(child.wait().expect("it is our child").code(), Some(1));
+    home.is_whole(1);
 }
 
 /// The program under a limit of the shell's, such as `ulimit -f 8`.

@@ -63,3 +63,21 @@ fn after_a_prompt_signals_do_what_they_always_do() {
     let kept = home.pictures().len() as u64;
     home.is_whole(kept);
 }
+
+#[test]
+fn no_picture_is_printed_at_a_terminal_and_no_passphrase_is_read_where_it_shows() {
+    let home = Home::with_picture("picture-at-terminal");
+    let id = home.pictures()[0]["id"].as_str().expect("a picture has an id").to_owned();
+    let started = home.count_records(&["boot.started"]);
+    assert_eq!(at_terminal(&home, &[], &["history", "export", &id, "-o", "-"]), [ended(6)]);
+    assert_eq!(at_terminal(&home, &[], &["generate", "x", "--export", "-"]), [ended(6)]);
+    assert_eq!(at_terminal(&home, &[], &["history", "list", "--passphrase-file", "/dev/stdin"]), [ended(7)]);
+    assert_eq!(home.count_records(&["boot.started"]), started);
+}
+
+#[test]
+fn following_the_log_ends_quietly() {
+    let home = Home::with_picture("follow-at-terminal");
+    let seen = at_terminal(&home, &["boot.stopped|signal:INT"], &["audit", "tail", "--follow"]);
+    assert_eq!(seen.last(), Some(&json!({ "event": "ended", "code": -2, "echo": true })), "{seen:?}");
+}

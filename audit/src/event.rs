@@ -19,6 +19,10 @@ pub struct Type {
     pub job: bool,
     /// The fields of `d`. All of them must be there.
     pub fields: &'static [(&'static str, Kind)],
+    /// What happened, in words: the text that stands above it below.
+    pub about: &'static str,
+    /// What each of the fields means, in their order.
+    pub meanings: &'static [&'static str],
 }
 
 /// The schema entry of a type name.
@@ -27,13 +31,13 @@ pub fn schema(name: &str) -> Option<&'static Type> {
 }
 
 macro_rules! events {
-    ($( $(#[$doc:meta])* $name:literal $([$($need:ident)+])? $variant:ident {
-        $( $(#[$fdoc:meta])* $field:ident: $ty:ty ),* $(,)?
+    ($( $(#[doc = $doc:literal])* $name:literal $([$($need:ident)+])? $variant:ident {
+        $( $(#[doc = $fdoc:literal])* $field:ident: $ty:ty ),* $(,)?
     } )*) => {
         /// An event of the log.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
-        pub enum Event { $( $(#[$doc])* $variant { $( $(#[$fdoc])* $field: $ty ),* } ),* }
+        pub enum Event { $( $(#[doc = $doc])* $variant { $( $(#[doc = $fdoc])* $field: $ty ),* } ),* }
 
         /// Every event type there is.
         pub static SCHEMA: &[Type] = &[ $( Type {
@@ -41,6 +45,8 @@ macro_rules! events {
             object: has(&[$($(stringify!($need)),+)?], "object"),
             job: has(&[$($(stringify!($need)),+)?], "job"),
             fields: &[ $( (stringify!($field), <$ty as Field>::KIND) ),* ],
+            about: concat!($($doc),*),
+            meanings: &[ $( concat!($($fdoc),*) ),* ],
         } ),* ];
 
         impl Event {

@@ -1,24 +1,13 @@
 //! `lightproof-audit`: the auditor's program. It reads a folder and says whether it is what was signed.
 
-use lexopt::{Arg, Parser, ValueExt};
-use std::ffi::OsString;
-use std::io::Write;
-use std::path::PathBuf;
+mod arguments;
+mod streams;
+
+use arguments::{Command, USAGE};
+use audit::{Error, Follower, Order, Selection, Stored};
+use std::path::Path;
 use std::process::ExitCode;
-
-const USAGE: &str = "\
-lightproof-audit verify DIR [--expect CHECKPOINT-FILE] [--json]
-lightproof-audit show DIR [--last N] [--json]
-
-verify   checks every record, checkpoint, key and tile in DIR against the signatures
-         --expect FILE  the log must continue this checkpoint, saved earlier and kept elsewhere
-         --json         one JSON object instead of text
-show     prints the last N records (20), without verifying them
-         --json         one record a line, as it is stored; a line that is no record becomes {\"damaged\":NUMBER}
-
-exit codes: 0 verified, 1 could not be read, 2 usage, 4 something is not in order, 5 there is no log,
-11 a hash, link or signature does not hold, or something signed is gone
-";
+use streams::{pause, say, talk};
 
 /// The program's exit codes; the same numbers mean the same in `lightproof`.
 enum Exit {
@@ -36,21 +25,25 @@ impl From<Exit> for ExitCode {
     }
 }
 
-enum Command {
-    Verify { dir: PathBuf, expect: Option<PathBuf>, json: bool },
-    Show { dir: PathBuf, last: u64, json: bool },
-    Help,
-    Version,
-}
-
 fn main() -> ExitCode {
-    let exit = match parse(std::env::args_os()) {
-        Ok(Command::Help) => say(USAGE, Exit::Ok),
-        Ok(Command::Version) => say(&format!("lightproof-audit {}\n", env!("CARGO_PKG_VERSION")), Exit::Ok),
+    let exit = match arguments::parse(std::env::args_os()) {
+        Ok(Command::Help) => print(USAGE, Exit::Ok),
+        Ok(Command::Version) => print(&format!("lightproof-audit {}\n", env!("CARGO_PKG_VERSION")), Exit::Ok),
         Ok(Command::Verify { dir, expect, json }) => verify(&dir, expect.as_deref(), json),
-        Ok(Command::Show { dir, last, json }) => {
+        Ok(Command::Show { dir, record: Some(seq), json, .. }) => {
+            one(&dir, seq, |record| if json { record.json().to_owned() } else { record.to_string() })
+        }
+        Ok(Command::Show { dir, selection, last, json, .. }) => show(&dir, &selection, last, json),
+        Ok(Command::Explain { dir, record, json }) => one(&dir, record, |record| {
+            let explanation = record.explain();
+            if json { explanation.to_json() } else { explanation.to_string() }
+        }),
+        Ok(Command::Tail { dir, last, follow: true, json }) => follow(&dir, last, json),
+        Ok(Command::Tail { dir, last, follow: false, json }) => {
             match if json { audit::tail_json(&dir, last) } else { audit::tail(&dir, last) } {
-                Ok(lines) => say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>(), Exit::Ok),
+                Ok(lines) => {
+                    print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>(), Exit::Ok)
+                }
                 Err(e) => complain(&e, false),
             }
         }
@@ -62,15 +55,12 @@ fn main() -> ExitCode {
     exit.into()
 }
 
-fn verify(dir: &std::path::Path, expect: Option<&std::path::Path>, json: bool) -> Exit {
+fn verify(dir: &Path, expect: Option<&Path>, json: bool) -> Exit {
     let expected = match expect.map(audit::read_checkpoint).transpose() {
         Ok(bytes) => bytes,
         Err(source) => {
             let path = expect.unwrap_or(dir).to_owned();
-            return complain(
-                &audit::Error::Io { during: "read the expected checkpoint", path, source },
-                json,
-            );
+            return complain(&Error::Io { during: "read the expected checkpoint", path, source }, json);
         }
     };
     match audit::verify(dir, expected.as_deref()) {
@@ -80,44 +70,79 @@ fn verify(dir: &std::path::Path, expect: Option<&std::path::Path>, json: bool) -
                 (false, false) => Exit::Findings,
                 (false, true) => Exit::Integrity,
             };
-            say(&if json { report.to_json() + "\n" } else { format!("{report}\n") }, exit)
+            print(&if json { report.to_json() + "\n" } else { format!("{report}\n") }, exit)
         }
         Err(e) => complain(&e, json),
     }
 }
 
-fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, lexopt::Error> {
-    let mut parser = Parser::from_iter(args);
-    let (mut words, mut expect, mut json, mut last) = (Vec::<OsString>::new(), None, false, None);
-    while let Some(arg) = parser.next()? {
-        match arg {
-            Arg::Long("help") | Arg::Short('h') => return Ok(Command::Help),
-            Arg::Long("version") | Arg::Short('V') => return Ok(Command::Version),
-            Arg::Long("expect") => expect = Some(PathBuf::from(parser.value()?)),
-            Arg::Long("json") => json = true,
-            Arg::Long("last") => last = Some(parser.value()?.parse::<u64>()?),
-            Arg::Value(word) => words.push(word),
-            other => return Err(other.unexpected()),
+/// Prints one record.
+fn one(dir: &Path, seq: u64, text: impl Fn(&Stored) -> String) -> Exit {
+    match audit::record(dir, seq) {
+        Ok(Some(record)) => print(&(text(&record) + "\n"), Exit::Ok),
+        Ok(None) => {
+            talk(&format!("error: there is no record {seq}; `lightproof-audit tail` shows the last ones\n"));
+            Exit::NotFound
         }
-    }
-    let mut words = words.into_iter();
-    let verb = words.next().ok_or("a verb is missing: verify or show")?;
-    let verb = verb.to_str().filter(|verb| ["verify", "show"].contains(verb));
-    let verb = verb.ok_or("the verb must be verify or show")?;
-    let dir = PathBuf::from(words.next().ok_or("the folder of the log is missing")?);
-    if words.next().is_some() {
-        return Err("one folder at a time".into());
-    }
-    match (verb, &expect, last) {
-        ("verify", _, None) => Ok(Command::Verify { dir, expect, json }),
-        ("verify", ..) => Err("--last belongs to show".into()),
-        (_, None, last) => Ok(Command::Show { dir, last: last.unwrap_or(20), json }),
-        _ => Err("--expect belongs to verify".into()),
+        Err(e) => complain(&e, false),
     }
 }
 
-fn complain(error: &audit::Error, json: bool) -> Exit {
-    let exit = if matches!(error, audit::Error::Absent { .. }) { Exit::NotFound } else { Exit::Failed };
+/// Prints the records that match, or the last of them.
+fn show(dir: &Path, selection: &Selection, last: Option<u64>, json: bool) -> Exit {
+    let order = if last.is_some() { Order::NewestFirst } else { Order::OldestFirst };
+    let items = match audit::records(dir, order) {
+        Ok(items) => items,
+        Err(e) => return complain(&e, false),
+    };
+    // A line that is no record may be any record.
+    let items = items.filter(|item| item.as_ref().map_or(true, |record| selection.takes(record)));
+    let lines = items.map(|item| audit::line(item, json).map(|line| line + "\n"));
+    let exit = match last {
+        // As they come: there may be many.
+        None => lines.map(|line| line.map(|line| say(line.as_bytes()))).find_map(|said| match said {
+            Ok(Ok(true)) => None,
+            Ok(Ok(false)) => Some(Exit::Ok),
+            Ok(Err(_)) => Some(Exit::Failed),
+            Err(e) => Some(complain(&e, false)),
+        }),
+        Some(last) => {
+            let last = usize::try_from(last).unwrap_or(usize::MAX);
+            match lines.take(last).collect::<Result<Vec<_>, _>>() {
+                Ok(lines) => Some(print(&lines.into_iter().rev().collect::<String>(), Exit::Ok)),
+                Err(e) => Some(complain(&e, false)),
+            }
+        }
+    };
+    exit.unwrap_or(Exit::Ok)
+}
+
+/// Prints each record once it is signed, until the program is ended or nobody reads.
+fn follow(dir: &Path, last: u64, json: bool) -> Exit {
+    let mut follower = match Follower::new(dir, last) {
+        Ok(follower) => follower,
+        Err(e) => return complain(&e, false),
+    };
+    loop {
+        let lines: Result<Vec<String>, Error> =
+            follower.news().and_then(|news| news.into_iter().map(|item| audit::line(item, json)).collect());
+        match lines
+            .map(|lines| say(lines.iter().map(|line| format!("{line}\n")).collect::<String>().as_bytes()))
+        {
+            Err(e) => return complain(&e, false),
+            Ok(Err(_)) => return Exit::Failed,
+            Ok(Ok(is_read)) if !is_read || !pause() => return Exit::Ok,
+            Ok(Ok(_)) => {}
+        }
+    }
+}
+
+fn complain(error: &Error, json: bool) -> Exit {
+    let exit = match error {
+        Error::Absent { .. } => Exit::NotFound,
+        Error::Lost { .. } | Error::Broken { .. } => Exit::Integrity,
+        _ => Exit::Failed,
+    };
     talk(&format!("error: {error}\n"));
     if json {
         // The texts of errors hold paths; the object holds none, so that nothing needs escaping.
@@ -125,23 +150,12 @@ fn complain(error: &audit::Error, json: bool) -> Exit {
         let object = format!(
             "{{\"schema\":\"lightproof/audit-verify/v1\",\"ok\":false,\"error\":{{\"code\":\"{code}\"}}}}\n"
         );
-        return say(&object, exit);
+        return print(&object, exit);
     }
     exit
 }
 
-/// Writes data to standard output. If nobody reads it, that is no success.
-fn say(text: &str, exit: Exit) -> Exit {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => exit,
-        Err(e) => {
-            talk(&format!("error: what was found could not be written to standard output: {e}\n"));
-            Exit::Failed
-        }
-    }
-}
-
-/// Writes to people; if nobody listens there is nothing more to do.
-fn talk(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
+/// Writes data to standard output. If it could not be written, that is no success; who closed the pipe has seen enough.
+fn print(text: &str, exit: Exit) -> Exit {
+    if say(text.as_bytes()).is_ok() { exit } else { Exit::Failed }
 }

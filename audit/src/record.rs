@@ -218,7 +218,7 @@ fn fits(value: &Value<'_>, kind: Kind) -> bool {
     match (value, kind) {
         (Value::Int(n), Kind::Int { min, max }) => (min..=max).contains(n),
         (Value::Bool(_), Kind::Bool) => true,
-        (Value::Str(text), Kind::Token(words)) => words.contains(text),
+        (Value::Str(text), Kind::Token(words)) => words.iter().any(|(word, _)| word == text),
         (Value::Str(text), Kind::Hex { bytes }) => {
             base16ct::lower::decode_vec(text).is_ok_and(|b| b.len() == usize::from(bytes))
         }

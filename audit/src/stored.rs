@@ -38,13 +38,33 @@ pub fn records(dir: &Path, order: Order) -> Result<Records, Error> {
     if order == Order::OldestFirst {
         segments.reverse();
     }
-    Ok(Records { order, segments, bytes: Vec::new(), lines: Vec::new() })
+    Ok(Records { order, first: 0, segments, bytes: Vec::new(), lines: Vec::new() })
+}
+
+/// The records from number `first` on, oldest first; as [`records`], and what lies before is not read.
+///
+/// # Errors
+/// As there.
+pub fn records_from(dir: &Path, first: u64) -> Result<Records, Error> {
+    let mut records = records(dir, Order::OldestFirst)?;
+    records.segments.retain(|segment| index(segment) >= first / SEGMENT_RECORDS);
+    Ok(Records { first, ..records })
+}
+
+/// The record of that number; `None` if the log does not reach it.
+///
+/// # Errors
+/// `Absent`; `Broken` if its line is no record; `Io`.
+pub fn record(dir: &Path, seq: u64) -> Result<Option<Stored>, Error> {
+    records_from(dir, seq)?.next().transpose().map(|found| found.filter(|record| record.seq == seq))
 }
 
 /// See [`records`].
 #[derive(Debug)]
 pub struct Records {
     order: Order,
+    /// Records before this one are left out.
+    first: u64,
     segments: Vec<PathBuf>,
     /// The segment in work.
     bytes: Vec<u8>,
@@ -66,16 +86,21 @@ impl Iterator for Records {
                 Ok(bytes) => self.bytes = bytes,
                 Err(e) => return Some(Err(io_error("read", &segment)(e))),
             }
-            let index = segment.file_stem().and_then(|name| name.to_str()?.parse::<u64>().ok()).unwrap_or(0);
             let mut start = 0;
             let ends = self.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(end, _)| end);
             let ranges = ends.map(|end| std::mem::replace(&mut start, end + 1)..end);
-            self.lines = (index.saturating_mul(SEGMENT_RECORDS)..).zip(ranges).collect();
+            let numbered = (index(&segment).saturating_mul(SEGMENT_RECORDS)..).zip(ranges);
+            self.lines = numbered.filter(|(seq, _)| *seq >= self.first).collect();
             if self.order == Order::OldestFirst {
                 self.lines.reverse();
             }
         }
     }
+}
+
+/// The number in the name of a segment.
+fn index(segment: &Path) -> u64 {
+    segment.file_stem().and_then(|name| name.to_str()?.parse::<u64>().ok()).unwrap_or(0)
 }
 
 /// A record as it is stored. Its type and fields need not be known to this program: the schema grows.

@@ -1,16 +1,17 @@
-//! The last records, for people and for programs.
+//! Records as lines, for people and for programs: the last ones, and those that follow.
 
-use crate::error::Error;
-use crate::stored::{Order, Stored, records};
-use std::path::Path;
+use crate::error::{Error, io_error};
+use crate::note::Note;
+use crate::paths::{Paths, SMALL_BYTES_MAX, read_limited};
+use crate::stored::{Order, Stored, records, records_from};
+use std::path::{Path, PathBuf};
 
 /// The last `count` records as one line each, oldest first. Not verified: for that there is [`crate::verify`].
 ///
 /// # Errors
 /// `Absent` when there are no segments; `Io`.
 pub fn tail(dir: &Path, count: u64) -> Result<Vec<String>, Error> {
-    let damaged = |_| "? a line that is no record; run `lightproof-audit verify`".to_owned();
-    newest(dir, count, Stored::to_string, damaged)
+    newest(dir, count, false)
 }
 
 /// The same as the records are stored. A line that is no record becomes `{"damaged":NUMBER}`.
@@ -18,22 +19,81 @@ pub fn tail(dir: &Path, count: u64) -> Result<Vec<String>, Error> {
 /// # Errors
 /// As [`tail`].
 pub fn tail_json(dir: &Path, count: u64) -> Result<Vec<String>, Error> {
-    newest(dir, count, |record| record.json().to_owned(), |at| format!("{{\"damaged\":{at}}}"))
+    newest(dir, count, true)
 }
 
-fn newest(
-    dir: &Path,
-    count: u64,
-    line: impl Fn(&Stored) -> String,
-    damaged: impl Fn(u64) -> String,
-) -> Result<Vec<String>, Error> {
-    let line = |record: Result<Stored, Error>| match record {
-        Ok(record) => Ok(line(&record)),
-        Err(Error::Broken { at, .. }) => Ok(damaged(at)),
-        Err(e) => Err(e),
-    };
+/// What [`crate::records`] gives as one line: as people read it, or as it is stored. What is no record is said to be none.
+///
+/// # Errors
+/// `Io`.
+pub fn line(item: Result<Stored, Error>, json: bool) -> Result<String, Error> {
+    match (item, json) {
+        (Ok(record), false) => Ok(record.to_string()),
+        (Ok(record), true) => Ok(record.json().to_owned()),
+        (Err(Error::Broken { .. }), false) => {
+            Ok("? a line that is no record; run `lightproof-audit verify`".to_owned())
+        }
+        (Err(Error::Broken { at, .. }), true) => Ok(format!("{{\"damaged\":{at}}}")),
+        (Err(e), _) => Err(e),
+    }
+}
+
+/// The records of a log at work, as they are signed. It takes no lock: the writer never notices.
+///
+/// A record is given once the copy of the newest checkpoint covers it. One that a crash could still take back is not.
+#[derive(Debug)]
+pub struct Follower {
+    dir: PathBuf,
+    next: u64,
+}
+
+impl Follower {
+    /// Begins with the last `count` records.
+    ///
+    /// # Errors
+    /// `Absent` when nothing was ever signed there; `Io`; `Broken` when the copy of the checkpoint is none.
+    pub fn new(dir: &Path, count: u64) -> Result<Self, Error> {
+        let next = signed(dir)?.saturating_sub(count);
+        Ok(Self { dir: dir.to_owned(), next })
+    }
+
+    /// What was signed since the last call; nothing most of the time.
+    ///
+    /// # Errors
+    /// `Lost` when the log is shorter than what was given already; those of [`Follower::new`].
+    pub fn news(&mut self) -> Result<Vec<Result<Stored, Error>>, Error> {
+        let signed = signed(&self.dir)?;
+        let count = signed.checked_sub(self.next).ok_or(Error::Lost { found: signed, signed: self.next })?;
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let mut news = Vec::new();
+        for item in records_from(&self.dir, self.next)?.take(usize::try_from(count).unwrap_or(usize::MAX)) {
+            match item {
+                Err(e @ Error::Io { .. }) => return Err(e),
+                item => news.push(item),
+            }
+        }
+        self.next += news.len() as u64;
+        Ok(news)
+    }
+}
+
+/// How many records the copy of the newest checkpoint covers.
+fn signed(dir: &Path) -> Result<u64, Error> {
+    let path = Paths(dir.to_owned()).checkpoint();
+    let bytes = read_limited(&path, SMALL_BYTES_MAX).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::Absent { dir: dir.to_owned() },
+        _ => io_error("read", &path)(e),
+    })?;
+    let note = Note::parse(&bytes).ok_or(Error::Broken { what: "the file checkpoint is none", at: 0 })?;
+    Ok(note.checkpoint.size)
+}
+
+fn newest(dir: &Path, count: u64, json: bool) -> Result<Vec<String>, Error> {
     let count = usize::try_from(count).unwrap_or(usize::MAX);
-    let mut lines = records(dir, Order::NewestFirst)?.take(count).map(line).collect::<Result<Vec<_>, _>>()?;
+    let newest = records(dir, Order::NewestFirst)?.take(count);
+    let mut lines = newest.map(|item| line(item, json)).collect::<Result<Vec<_>, _>>()?;
     lines.reverse();
     Ok(lines)
 }

@@ -23,8 +23,8 @@ pub enum Kind {
     },
     /// `true` or `false`.
     Bool,
-    /// One word of a closed list.
-    Token(&'static [&'static str]),
+    /// One word of a closed list, each with its meaning.
+    Token(&'static [(&'static str, &'static str)]),
     /// Exactly this many bytes as lower-case hexadecimal.
     Hex {
         /// Number of bytes.
@@ -216,15 +216,20 @@ impl Field for PublicKey {
 
 /// Declares closed lists of words.
 macro_rules! tokens {
-    ($( $(#[$doc:meta])* $name:ident { $( $(#[$vdoc:meta])* $variant:ident = $text:literal ),* $(,)? } )*) => { $(
+    ($( $(#[$doc:meta])* $name:ident {
+        $( $(#[doc = $vdoc:literal])* $variant:ident = $text:literal ),* $(,)?
+    } )*) => { $(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
-        pub enum $name { $( $(#[$vdoc])* $variant ),* }
+        pub enum $name { $( $(#[doc = $vdoc])* $variant ),* }
 
         impl $name {
             /// Every word of the list, in the order of the schema.
             pub const WORDS: &'static [&'static str] = &[$($text),*];
+
+            /// Every word with its meaning.
+            pub const MEANINGS: &'static [(&'static str, &'static str)] = &[$(($text, concat!($($vdoc),*))),*];
 
             /// What a word stands for.
             pub fn parse(word: &str) -> Option<Self> {
@@ -238,7 +243,7 @@ macro_rules! tokens {
         }
 
         impl $crate::token::Field for $name {
-            const KIND: $crate::token::Kind = $crate::token::Kind::Token(Self::WORDS);
+            const KIND: $crate::token::Kind = $crate::token::Kind::Token(Self::MEANINGS);
             fn put(&self, out: &mut String) {
                 out.push('"');
                 out.push_str(self.word());

@@ -5,8 +5,9 @@
 mod folder;
 
 use folder::copy_folder;
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn frozen() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/v1")
@@ -119,13 +120,28 @@ fn usage_absence_and_unreadable_files_have_codes_of_their_own() {
         &["show", dir, "--expect", dir],
         &["show", dir, "--last", "many"],
         &["verify", dir, "--quick"],
+        &["verify", dir, "--follow"],
+        &["tail", dir, "--type", "boot"],
+        &["tail", dir, "3"],
+        &["show", dir, "many"],
+        &["show", dir, "3", "--type", "boot"],
+        &["show", dir, "--type", "boots"],
+        &["show", dir, "--since", "noon"],
+        &["show", dir, "--object", "x"],
+        &["explain", dir],
+        &["explain", dir, "3", "--last", "1"],
     ] {
         assert_exit(&program(wrong), 2, "lightproof-audit verify DIR");
     }
     let nowhere = log.0.join("nowhere");
     let nowhere = nowhere.to_str().unwrap();
     assert_exit(&program(&["verify", nowhere]), 5, "there is no log");
-    assert_exit(&program(&["show", nowhere]), 5, "there is no log");
+    for verb in [&["show"][..], &["tail"], &["tail", "--follow"], &["show", "3"], &["explain", "3"]] {
+        let arguments = [&[verb[0], nowhere], &verb[1..]].concat();
+        assert_exit(&program(&arguments), 5, "there is no log");
+    }
+    assert_exit(&program(&["show", dir, "44"]), 5, "no record 44");
+    assert_exit(&program(&["explain", dir, "44"]), 5, "no record 44");
     assert_exit(&program(&["verify", nowhere, "--json"]), 5, "\"not_found\"");
     assert_exit(&log.verify(&["--expect", nowhere]), 1, "cannot read");
     std::fs::write(log.0.join("epoch.key"), "x").unwrap();
@@ -139,20 +155,113 @@ fn usage_absence_and_unreadable_files_have_codes_of_their_own() {
 }
 
 #[test]
-fn show_prints_the_newest_records() {
-    let log = Copy::new("show");
-    let output = program(&["show", log.0.to_str().unwrap(), "--last", "2"]);
+fn tail_prints_the_newest_records() {
+    let log = Copy::new("tail");
+    let dir = log.0.to_str().unwrap();
+    let output = program(&["tail", dir, "--last", "2"]);
     let lines: Vec<String> = text(&output).lines().map(str::to_owned).collect();
     assert_eq!(lines.len(), 2);
     assert!(lines[0].starts_with("42 ") && lines[1].starts_with("43 "), "{lines:?}");
-    assert_eq!(text(&program(&["show", log.0.to_str().unwrap()])).lines().count(), 20);
+    assert_eq!(text(&program(&["tail", dir])).lines().count(), 20);
     // As they are stored; what is no record is said to be none.
     let stored = std::fs::read_to_string(log.0.join("seg/00000000.jsonl")).unwrap();
-    let output = program(&["show", log.0.to_str().unwrap(), "--json", "--last", "100"]);
-    assert_eq!((output.status.code(), text(&output)), (Some(0), stored));
+    for verb in [&["tail", dir, "--last", "100"], &["show", dir, "--last", "100"]] {
+        let output = program(&[&verb[..], &["--json"]].concat());
+        assert_eq!((output.status.code(), text(&output)), (Some(0), stored.clone()));
+    }
     log.change("seg/00000000.jsonl", |text| text.replacen("\"seq\":43", "\"seq\":x", 1));
-    let output = program(&["show", log.0.to_str().unwrap(), "--json", "--last", "1"]);
-    assert_eq!(text(&output), "{\"damaged\":43}\n");
+    for arguments in [
+        &["tail", dir, "--last", "1", "--json"][..],
+        &["show", dir, "--type", "key", "--last", "1", "--json"],
+    ] {
+        assert_eq!(text(&program(arguments)), "{\"damaged\":43}\n");
+    }
+    assert_exit(&program(&["show", dir, "43"]), 11, "no record");
+}
+
+#[test]
+fn show_prints_the_records_that_match() {
+    let log = Copy::new("show");
+    let dir = log.0.to_str().unwrap();
+    let all = text(&program(&["show", dir]));
+    assert_eq!(all.lines().count(), 44);
+    let shown = |arguments: &[&str]| {
+        let output = program(&[&["show", dir], arguments].concat());
+        assert_exit(&output, 0, "");
+        text(&output)
+    };
+    let those = |takes: &dyn Fn(&str) -> bool| {
+        all.lines().filter(|line| takes(line)).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    assert_eq!(shown(&["7"]), those(&|line| line.starts_with("7 ")));
+    assert_eq!(shown(&["--type", "boot"]), those(&|line| line.contains(" boot.")));
+    assert!(shown(&["--type", "boot.started"]).lines().count() > 0);
+    let created = shown(&["--type", "object.created"]);
+    let word = |start: &str| created.split_whitespace().find(|word| word.starts_with(start)).unwrap();
+    let (object, job) = (word("o:"), word("j:"));
+    assert_eq!(shown(&["--object", object]), those(&|line| line.contains(object)));
+    assert_eq!(shown(&["--job", job]), those(&|line| line.contains(job)));
+    assert_eq!(shown(&["--object", object, "--last", "1"]).lines().count(), 1);
+    let time = all.lines().nth(20).unwrap().split(' ').nth(1).unwrap();
+    let at_least = |line: &str| line.split(' ').nth(1).unwrap() >= time;
+    assert_eq!(shown(&["--since", time]), those(&at_least));
+    assert_eq!(shown(&["--until", "1999-12-31"]), "");
+}
+
+#[test]
+fn explain_says_what_each_field_means() {
+    let log = Copy::new("explain");
+    let dir = log.0.to_str().unwrap();
+    for seq in 0..44_u32 {
+        let output = program(&["explain", dir, &seq.to_string()]);
+        assert_exit(&output, 0, "seq");
+        let said = text(&output);
+        assert!(said.starts_with("At 20") && !said.contains('`'), "{said}");
+        // Each value has a line below it that says what it means.
+        let lines: Vec<&str> = said.lines().skip(2).collect();
+        assert!(
+            lines.len() >= 8 && lines.chunks(2).all(|two| two.len() == 2 && two[1].trim().ends_with('.')),
+            "{said}"
+        );
+    }
+    let said = text(&program(&["explain", dir, "0"]));
+    assert!(said.contains("the program itself: the first record of every log."), "{said}");
+    // A type of a later version has no words here, and is shown all the same.
+    log.change("seg/00000000.jsonl", |text| text.replacen("\"log.created\"", "\"log.invented\"", 1));
+    let said = text(&program(&["explain", dir, "0"]));
+    assert!(said.contains("log.invented, a type that this program does not know"), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("key ")), "{said}");
+}
+
+#[test]
+fn output_that_cannot_be_written_is_no_success_and_a_closed_pipe_is_quiet() {
+    let log = Copy::new("unwritable");
+    let dir = log.0.to_str().unwrap();
+    let verbs: [&[&str]; 10] = [
+        &["--help"],
+        &["--version"],
+        &["verify", dir],
+        &["verify", dir, "--json"],
+        &["tail", dir],
+        &["tail", dir, "--follow"],
+        &["show", dir],
+        &["show", dir, "--last", "3"],
+        &["show", dir, "3"],
+        &["explain", dir, "3", "--json"],
+    ];
+    for verb in verbs {
+        let run = |stdout: Stdio| {
+            Command::new(env!("CARGO_BIN_EXE_lightproof-audit")).args(verb).stdout(stdout).output().unwrap()
+        };
+        for unwritable in [File::options().write(true).open("/dev/full"), File::open("/dev/null")] {
+            let output = run(unwritable.unwrap().into());
+            assert_exit(&output, 1, "could not be written to standard output");
+        }
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = run(writer.into());
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{verb:?}");
+    }
 }
 
 #[test]

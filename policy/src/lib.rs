@@ -28,6 +28,7 @@ mod limits;
 mod listen;
 mod paths;
 mod plan;
+mod settings;
 
 pub use calls::{CallGrant, Only};
 pub use error::Error;
@@ -35,6 +36,7 @@ pub use limits::Limits;
 pub use listen::{ListenError, LoopbackAddr};
 pub use paths::{Folders, PathGrant, Right};
 pub use plan::Plan;
+pub use settings::{Origin, Setting};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -115,6 +117,16 @@ pub enum KeepPrompts {
     Never,
 }
 
+impl KeepPrompts {
+    /// The word used in the profile.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Never => "never",
+        }
+    }
+}
+
 /// May pictures be erased?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -125,6 +137,16 @@ pub enum Erase {
     Never,
 }
 
+impl Erase {
+    /// The word used in the profile.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Never => "never",
+        }
+    }
+}
+
 /// May the process run where no empty network namespace can be made?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NetworkNamespace {
@@ -132,4 +154,14 @@ pub enum NetworkNamespace {
     Required,
     /// The explicit line `missing_network_namespace = "allow"`: it runs and shows amber.
     MayBeMissing,
+}
+
+impl NetworkNamespace {
+    /// The word used in the profile.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Required => "refuse",
+            Self::MayBeMissing => "allow",
+        }
+    }
 }

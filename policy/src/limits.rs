@@ -35,6 +35,21 @@ pub(crate) struct LowerLimits {
 /// Below this the process cannot hold its own files and connections.
 pub(crate) const OPEN_FILES_MIN: u64 = 64;
 
+impl LowerLimits {
+    /// The keys that are there.
+    pub fn keys(&self) -> Vec<&'static str> {
+        let there = [
+            ("side_pixels_max", self.side_pixels_max.is_some()),
+            ("steps_max", self.steps_max.is_some()),
+            ("images_max", self.images_max.is_some()),
+            ("prompt_bytes_max", self.prompt_bytes_max.is_some()),
+            ("open_files_max", self.open_files_max.is_some()),
+            ("idle_seconds_max", self.idle_seconds_max.is_some()),
+        ];
+        there.into_iter().filter(|(_, is_there)| *is_there).map(|(key, _)| key).collect()
+    }
+}
+
 impl Limits {
     /// Every bound with its key, in a fixed order.
     pub fn entries(&self) -> [(&'static str, u64); 6] {

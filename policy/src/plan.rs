@@ -62,12 +62,9 @@ impl Plan {
             text.push('\n');
         };
         line(format_args!("listen {}", self.listen));
-        let keep = if self.keep_prompts == KeepPrompts::Allow { "allow" } else { "never" };
-        line(format_args!("keep_prompts {keep}"));
-        let erase = if self.erase == Erase::Allow { "allow" } else { "never" };
-        line(format_args!("erase {erase}"));
-        let bare = if self.network_namespace == NetworkNamespace::Required { "refuse" } else { "allow" };
-        line(format_args!("missing_network_namespace {bare}"));
+        line(format_args!("keep_prompts {}", self.keep_prompts.word()));
+        line(format_args!("erase {}", self.erase.word()));
+        line(format_args!("missing_network_namespace {}", self.network_namespace.word()));
         for (key, value) in self.limits.entries() {
             line(format_args!("limit {key} {value}"));
         }

@@ -4,6 +4,7 @@ use crate::cli::Global;
 use crate::exit::{Code, Failure};
 use crate::paths::absolute;
 use policy::{Folders, Plan};
+use std::fmt;
 use std::fs::DirBuilder;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -31,6 +32,26 @@ pub struct Home {
     pub audit: PathBuf,
     /// Folder of the sealed pictures, unless a flag or the policy names another.
     pub outputs: PathBuf,
+    /// What the first of them comes from, what the next two come from, and the last one.
+    pub origins: [Origin; 3],
+}
+
+/// What names a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A flag.
+    Flag(&'static str),
+    /// A variable of the environment.
+    Variable(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) => write!(f, "flag {name}"),
+            Self::Variable(name) => write!(f, "variable {name}"),
+        }
+    }
 }
 
 impl Home {
@@ -45,25 +66,33 @@ impl Home {
         let missing =
             || Failure::new(Code::Usage, "HOME is not set; say where to keep things with --home DIR");
         let outputs = below_user("workspace/output_image");
-        if let Some(home) = global.home.clone().or_else(|| variable("LIGHTPROOF_HOME")) {
+        let flag = global.home.clone().map(|home| (home, Origin::Flag("--home")));
+        let of_variable = || Some((variable("LIGHTPROOF_HOME")?, Origin::Variable("LIGHTPROOF_HOME")));
+        if let Some((home, origin)) = flag.or_else(of_variable) {
             let home = absolute(&home)?;
+            let of_outputs = if outputs.is_some() { Origin::Variable("HOME") } else { origin };
             let outputs = outputs.unwrap_or_else(|| home.join("output_image"));
             return Ok(Self {
                 config: home.join("config"),
                 vault: home.join("vault"),
                 audit: home.join("audit"),
                 outputs,
+                origins: [origin, origin, of_outputs],
             });
         }
-        let xdg = |name: &str, path: &str| {
-            variable(name).filter(|p| p.is_absolute()).or_else(|| below_user(path)).ok_or_else(missing)
+        let xdg = |name: &'static str, path: &str| {
+            let of_name = variable(name).filter(|p| p.is_absolute()).map(|p| (p, Origin::Variable(name)));
+            of_name.or_else(|| Some((below_user(path)?, Origin::Variable("HOME")))).ok_or_else(missing)
         };
-        let state = xdg("XDG_STATE_HOME", ".local/state")?.join("lightproof");
+        let (state, of_state) = xdg("XDG_STATE_HOME", ".local/state")?;
+        let (config, of_config) = xdg("XDG_CONFIG_HOME", ".config")?;
+        let state = state.join("lightproof");
         Ok(Self {
-            config: xdg("XDG_CONFIG_HOME", ".config")?.join("lightproof"),
+            config: config.join("lightproof"),
             vault: state.join("vault"),
             audit: state.join("audit"),
             outputs: outputs.ok_or_else(missing)?,
+            origins: [of_config, of_state, Origin::Variable("HOME")],
         })
     }
 }

@@ -7,12 +7,22 @@ use crate::room::{Darkroom, grade};
 use crate::step::{After, reach};
 use crate::{Error, Who};
 use audit::words::{ObjectFailure, RequestRefusal};
-use audit::{Digest, Entry, Event, JobId, Object};
+use audit::{Digest, Entry, Event, JobId, Object, Receipt};
 use policy::Erase;
 use vault::{Erasure, ObjectId, State};
 
 /// Reason code in tombstones: a person asked for the erasure.
 const REASON_REQUEST: u16 = 1;
+
+/// An erasure that is done.
+pub struct Erased {
+    /// What the vault says of it.
+    pub erasure: Erasure,
+    /// The pseudonym of each picture, and the number of its record `object.erased`.
+    pub records: Vec<(Object, u64)>,
+    /// The last of these records, and the checkpoint that signs all of them; `None` if nothing was to be erased.
+    pub receipt: Option<Receipt>,
+}
 
 impl Darkroom {
     /// Destroys the keys of these pictures for good, in one roll, and removes their files.
@@ -21,7 +31,7 @@ impl Darkroom {
     /// [`Error::NotFound`] before anything is done; or what vault and log say. All but a failing log are on record.
     /// [`vault::Error::Unfinished`]: the request stays without an outcome, and the next unlock finishes it.
     /// [`Error::Unrecorded`]: the pictures are gone, and the next unlock records it.
-    pub fn erase(&mut self, who: &Who, ids: &[ObjectId]) -> Result<Erasure, Error> {
+    pub fn erase(&mut self, who: &Who, ids: &[ObjectId]) -> Result<Erased, Error> {
         let now_ms = self.now_ms();
         self.vault_of(who)?;
         if self.erase == Erase::Never {
@@ -67,7 +77,14 @@ impl Darkroom {
         };
         let entries: Vec<Entry> = objects.iter().map(|object| entry(event, object)).collect();
         match append_all(log, &entries) {
-            Ok(()) => Ok(erasure),
+            Ok(receipts) => {
+                let chunks = objects.chunks(audit::ENTRIES_MAX as usize).zip(&receipts);
+                let numbered = |(objects, receipt): (&[Object], &Receipt)| {
+                    objects.iter().copied().zip(receipt.seq_first..).collect::<Vec<_>>()
+                };
+                let records = chunks.flat_map(numbered).collect();
+                Ok(Erased { erasure, records, receipt: receipts.last().copied() })
+            }
             Err(Error::Log(source)) => {
                 open.unsettled = true;
                 let done = match erasure.erased {
@@ -81,10 +98,7 @@ impl Darkroom {
     }
 }
 
-/// Puts on record what may be more than one append takes.
-pub(crate) fn append_all(log: &audit::Log, entries: &[Entry]) -> Result<(), Error> {
-    for some in entries.chunks(audit::ENTRIES_MAX as usize) {
-        log.append(some)?;
-    }
-    Ok(())
+/// Puts on record what may be more than one append takes: a receipt for each append.
+pub(crate) fn append_all(log: &audit::Log, entries: &[Entry]) -> Result<Vec<Receipt>, Error> {
+    entries.chunks(audit::ENTRIES_MAX as usize).map(|some| Ok(log.append(some)?)).collect()
 }

@@ -7,12 +7,12 @@ use crate::room::Darkroom;
 use crate::step::{After, reach};
 use crate::{Error, Queue, Who};
 use audit::words::ObjectFailure;
-use audit::{Entry, Event, JobId, Object};
+use audit::{Entry, Event, JobId, Object, Receipt};
 use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use vault::{ObjectId, Opener};
 use zeroize::Zeroizing;
 
@@ -20,10 +20,12 @@ use zeroize::Zeroizing;
 pub struct Export {
     /// The picture.
     pub id: ObjectId,
-    /// Where the copy lies.
-    pub path: PathBuf,
+    /// Its pseudonym in the log.
+    pub object: Object,
     /// Its size in bytes.
     pub bytes: u64,
+    /// The record `object.exported`, and the checkpoint that signs it.
+    pub receipt: Receipt,
 }
 
 impl Darkroom {
@@ -42,7 +44,15 @@ impl Darkroom {
     /// # Errors
     /// What vault and log say. All but a failing log are on record.
     pub fn export_content(&mut self, who: &Who, id: ObjectId) -> Result<Zeroizing<Vec<u8>>, Error> {
-        export_content(self, who, id)
+        hand_over(self, who, id).map(|(_, content)| content)
+    }
+
+    /// As [`Darkroom::export_content`], with what is on record about it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn hand_over(&mut self, who: &Who, id: ObjectId) -> Result<(Export, Zeroizing<Vec<u8>>), Error> {
+        hand_over(self, who, id)
     }
 
     /// The intent, and with it the key of the picture, or why there is none. An unlock meanwhile leaves it alone.
@@ -64,7 +74,7 @@ impl Darkroom {
         leaving: &Leaving,
         copied: Result<T, Error>,
         size: impl FnOnce(&T) -> u64,
-    ) -> Result<T, Error> {
+    ) -> Result<(Export, T), Error> {
         self.in_work.remove(&leaving.job);
         // Whoever asked may be out by now, and the picture gone: then the copy goes, too.
         let held = self.vault_of(&leaving.who).and_then(|vault| Ok(vault.get(leaving.id).map(drop)?));
@@ -74,8 +84,9 @@ impl Darkroom {
         };
         match copied {
             Ok(copied) => {
-                self.log.append(&[leaving.entry(Event::ObjectExported { bytes: size(&copied) })])?;
-                Ok(copied)
+                let (id, object, bytes) = (leaving.id, leaving.object, size(&copied));
+                let receipt = self.log.append(&[leaving.entry(Event::ObjectExported { bytes })])?;
+                Ok((Export { id, object, bytes, receipt }, copied))
             }
             Err(error) => {
                 let event = Event::ObjectExportFailed { reason: failure(&error) };
@@ -100,7 +111,15 @@ impl Queue {
     /// # Errors
     /// As there; [`Error::Locked`] if the vault was locked meanwhile, after which nothing is handed over.
     pub fn export_content(&self, who: &Who, id: ObjectId) -> Result<Zeroizing<Vec<u8>>, Error> {
-        export_content(&mut &*self, who, id)
+        hand_over(&mut &*self, who, id).map(|(_, content)| content)
+    }
+
+    /// As [`Queue::export_content`], with what is on record about it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn hand_over(&self, who: &Who, id: ObjectId) -> Result<(Export, Zeroizing<Vec<u8>>), Error> {
+        hand_over(&mut &*self, who, id)
     }
 }
 
@@ -110,16 +129,16 @@ fn export(held: &mut impl Hold, who: &Who, id: ObjectId, path: &Path) -> Result<
         Ok(()) => Ok(Written { path, bytes: content.len() as u64, is_recorded: false, stays: &stays }),
         Err((source, remains)) => Err(Error::ExportFile { path: path.into(), source, remains }),
     };
-    let mut written =
+    let (export, mut written) =
         leave_plain(held, who, id, write, |written| written.bytes).map_err(|error| match stays.take() {
             Some(source) => Error::ExportFile { path: path.into(), source, remains: true },
             None => error,
         })?;
     written.is_recorded = true;
-    Ok(Export { id, path: path.into(), bytes: written.bytes })
+    Ok(export)
 }
 
-fn export_content(held: &mut impl Hold, who: &Who, id: ObjectId) -> Result<Zeroizing<Vec<u8>>, Error> {
+fn hand_over(held: &mut impl Hold, who: &Who, id: ObjectId) -> Result<(Export, Zeroizing<Vec<u8>>), Error> {
     leave_plain(held, who, id, Ok, |content| content.len() as u64)
 }
 
@@ -130,7 +149,7 @@ fn leave_plain<T>(
     id: ObjectId,
     copy: impl FnOnce(Zeroizing<Vec<u8>>) -> Result<T, Error>,
     size: impl FnOnce(&T) -> u64,
-) -> Result<T, Error> {
+) -> Result<(Export, T), Error> {
     let (leaving, opener) = held.with(|darkroom| darkroom.intend_export(who, id))?;
     let copied = opener.and_then(|opener| beside(move || copy(opener.content()?)));
     reach(After::Copied)?;

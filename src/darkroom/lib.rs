@@ -49,12 +49,13 @@ pub use engine::{Device, Engine, Model, Pixels, PromptLength};
 pub use vault::{Erasure, Grade, KdfParams, ObjectId, RecoveryCode, Secret};
 
 pub use checked::Checked;
+pub use erase::Erased;
 pub use error::{Error, Kind};
 pub use export::Export;
 pub use list::Page;
 pub use metadata::{Metadata, Summary};
 pub use queue::{Job, JobState, Name, Queue, Rules};
-pub use request::{Ask, GUIDANCE_MAX, Refusal, SEED_MAX};
+pub use request::{Ask, Defaults, GUIDANCE_MAX, Refusal, SEED_MAX};
 pub use room::{Darkroom, Folders, Posture, Start};
 pub use view::Previews;
 pub use warning::Warning;

@@ -285,7 +285,7 @@ impl Queue {
     /// # Errors
     /// As there.
     pub fn erase(&self, who: &Who, ids: &[ObjectId]) -> Result<Erasure, Error> {
-        let erased = self.with(|darkroom| darkroom.erase(who, ids));
+        let erased = self.with(|darkroom| darkroom.erase(who, ids)).map(|erased| erased.erasure);
         self.shared.table().pictures_version += 1;
         (self.shared.notify)();
         erased

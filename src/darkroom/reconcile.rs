@@ -41,7 +41,7 @@ impl Darkroom {
         let mirror =
             mirror.map(|(found_sha256, found_bytes)| Event::VaultMirrorDamaged { found_sha256, found_bytes });
         let entries: Vec<_> = healed.into_iter().chain(mirror).map(Event::by_system).collect();
-        append_all(log, &entries)
+        append_all(log, &entries).map(drop)
     }
 
     /// A key that remains keeps nobody out; it is reported as long as it does.

@@ -7,6 +7,8 @@ use zeroize::Zeroizing;
 
 /// Seeds are what the noise generator sees: 32 bits.
 pub const SEED_MAX: i64 = u32::MAX as i64;
+/// Sides are multiples of this many pixels.
+const SIDE_PX_STEP: u32 = 16;
 /// Guidance beyond this draws nothing but noise on any known checkpoint.
 pub const GUIDANCE_MAX: f64 = 100.0;
 
@@ -37,6 +39,24 @@ pub struct Request {
     pub recipe: Recipe,
     /// Keep the prompt in the sealed metadata.
     pub remember_prompt: bool,
+}
+
+/// What a request takes that does not say it: the model's own numbers, or the nearest that the policy allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Defaults {
+    /// Width and height in pixels.
+    pub side_px: u32,
+    /// Transformer evaluations.
+    pub steps: u32,
+}
+
+impl Defaults {
+    /// Of this model under these limits.
+    pub fn of(model: &Model, limits: &Limits) -> Self {
+        let side_px = model.side_px_default.min(limits.side_pixels_max).min(model.side_px_max);
+        let steps = model.steps_default.min(limits.steps_max);
+        Self { side_px: side_px - side_px % SIDE_PX_STEP, steps }
+    }
 }
 
 /// Why a request is not carried out. The text never repeats the prompt.
@@ -78,10 +98,16 @@ impl Request {
                 "the prompt is empty; say what the picture shows".into(),
             );
         }
-        let negative_prompt =
-            ask.negative_prompt.map_or_else(|| Ok(Zeroizing::default()), |n| text(n, limits))?;
+        let guided = ask.guidance.is_some_and(|guidance| guidance != 0.0);
+        let negative_prompt = match ask.negative_prompt.map(|negative| text(negative, limits)) {
+            Some(Err(refusal)) if guided => return Err(refusal),
+            // What has no effect is no reason to refuse: the rest of the request is whole.
+            Some(Err(_)) | None => Zeroizing::default(),
+            Some(Ok(text)) => text,
+        };
 
-        let default = i64::from(model.side_px_default);
+        let defaults = Defaults::of(model, limits);
+        let default = i64::from(defaults.side_px);
         let (width, height) = ask.size.unwrap_or((default, default));
         let side_max = i64::from(limits.side_pixels_max.min(model.side_px_max));
         for side in [width, height] {
@@ -93,7 +119,7 @@ impl Request {
                 );
             }
         }
-        let steps = ask.steps.unwrap_or(i64::from(model.steps_default));
+        let steps = ask.steps.unwrap_or(i64::from(defaults.steps));
         let steps_max = i64::from(limits.steps_max);
         if !(1..=steps_max).contains(&steps) {
             return refuse(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -60,6 +60,7 @@ const LISTEN_FDS_START: i32 = 3;
 #[derive(Debug)]
 pub struct Clean {
     listener: Option<OwnedFd>,
+    handed: Vec<OwnedFd>,
     pub(crate) environment: Vec<String>,
     pub(crate) network: String,
     pub(crate) managed: bool,
@@ -71,22 +72,30 @@ impl Clean {
     pub fn take_listener(&mut self) -> Option<OwnedFd> {
         self.listener.take()
     }
+
+    /// The descriptor of that number, if the starting program left it open and it was to be kept; once. Those that nobody
+    /// takes are closed when the fences go up.
+    pub fn take_descriptor(&mut self, number: i32) -> Option<OwnedFd> {
+        let at = self.handed.iter().position(|handed| handed.as_raw_fd() == number)?;
+        Some(self.handed.swap_remove(at))
+    }
 }
 
 /// Cleans environment, descriptors, umask, core limit and what a file limit does. Call it first in `main`, and only there.
 ///
 /// An environment that holds anything but the known names and `own_names` is not repaired in place: the
 /// program starts itself again with a clean one, so that nothing that `LD_PRELOAD` brought in stays.
-/// Descriptors above 2 are closed, but for one socket that a service manager handed over (`LISTEN_FDS`).
+/// Descriptors above 2 are closed, but for one socket that a service manager handed over (`LISTEN_FDS`) and those
+/// in `handed`: a shell's `<(...)` is one. What is not open there is left out.
 ///
 /// # Errors
 /// Threads exist already, the program cannot start itself, more than one socket was handed over, or a service
 /// manager started it as root.
-pub fn clean_environment(own_names: &[&str]) -> Result<Clean, Error> {
-    clean_variant(Variant::whole(), own_names)
+pub fn clean_environment(own_names: &[&str], handed: &[i32]) -> Result<Clean, Error> {
+    clean_variant(Variant::whole(), own_names, handed)
 }
 
-pub(crate) fn clean_variant(variant: Variant, own_names: &[&str]) -> Result<Clean, Error> {
+pub(crate) fn clean_variant(variant: Variant, own_names: &[&str], handed: &[i32]) -> Result<Clean, Error> {
     status::refuse_threads()?;
     let names: Vec<String> = KEPT
         .iter()
@@ -102,13 +111,18 @@ pub(crate) fn clean_variant(variant: Variant, own_names: &[&str]) -> Result<Clea
         return Err(Error::RootService);
     }
     let listener = handed_over()?;
+    let socket = listener.as_ref().map(AsRawFd::as_raw_fd);
+    let mut numbers: Vec<i32> = handed.iter().copied().filter(|n| *n > 2 && Some(*n) != socket).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let handed: Vec<OwnedFd> = numbers.into_iter().filter_map(|n| raw::take_descriptor(n).ok()).collect();
     if !variant.leaves_out(Fence::Descriptors) {
-        raw::close_all_but(listener.as_ref())
+        raw::close_all_but(listener.iter().chain(&handed))
             .map_err(|source| Error::Process { fence: Fence::Descriptors, source })?;
     }
     process::private_files(variant)?;
     raw::survive_file_limit();
-    Ok(Clean { listener, environment: names, network: namespace::network_id()?, managed })
+    Ok(Clean { listener, handed, environment: names, network: namespace::network_id()?, managed })
 }
 
 /// Variables that are not on the list of names.

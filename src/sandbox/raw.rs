@@ -172,21 +172,22 @@ pub(crate) fn landlock_abi() -> io::Result<i32> {
 }
 
 /// Closes everything above 2 but `kept`.
-pub(crate) fn close_all_but(kept: Option<&OwnedFd>) -> io::Result<()> {
+pub(crate) fn close_all_but<'a>(kept: impl Iterator<Item = &'a OwnedFd>) -> io::Result<()> {
     let close = |first: u32, last: u32| {
-        // SAFETY: the first statement of main calls this, when no value owns a descriptor above 2 but `kept`,
-        // which lies outside the range.
+        // SAFETY: the first statement of main calls this, when no value owns a descriptor above 2 but those in `kept`,
+        // which lie outside the range.
         check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) }.try_into().unwrap_or(-1))
     };
-    match kept.map(|kept| kept.as_raw_fd().unsigned_abs()) {
-        None => close(3, u32::MAX),
-        Some(kept) => {
-            if kept > 3 {
-                close(3, kept - 1)?;
-            }
-            close(kept + 1, u32::MAX)
+    let mut kept: Vec<u32> = kept.map(|kept| kept.as_raw_fd().unsigned_abs()).collect();
+    kept.sort_unstable();
+    let mut first = 3;
+    for kept in kept {
+        if kept > first {
+            close(first, kept - 1)?;
         }
+        first = kept + 1;
     }
+    close(first, u32::MAX)
 }
 
 /// Takes over an inherited descriptor, and marks it to be closed on exec.

@@ -1,13 +1,15 @@
-//! `lightproof audit`: the newest records, and the check of all of them. Reads only; works beside a running server.
+//! `lightproof audit`: records, in lines or in words, and the check of all of them. Reads only; works beside a running server.
 
 use crate::Done;
 use crate::boot::folders::FolderUse;
 use crate::boot::{self, Wants};
-use crate::cli::{Audit, Global};
+use crate::cli::{Audit, Global, Show};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
+use audit::{Error, Follower, Order, Selection, Stored, Typed};
 use sandbox::Clean;
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// Runs the verb.
 ///
@@ -18,34 +20,39 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
         Audit::Verify { expect: Some(path) } => Some(read_checkpoint(path)?),
         _ => None,
     };
+    let selection = match verb {
+        Audit::Show(show) => selection(show)?,
+        _ => Selection::default(),
+    };
     let wants = Wants { folder_use: FolderUse::Read, ..Wants::default() };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     let dir = &booted.folders.audit;
-    let failed = |error: audit::Error| match error {
-        audit::Error::Absent { dir } => {
-            let hint = "a first start makes it; if it lies elsewhere, say where with --home";
-            Failure::new(Code::NotFound, format!("there is no log in {}; {hint}", dir.display()))
-        }
-        error => Failure::from(darkroom::Error::from(error)),
-    };
     match verb {
-        Audit::Tail { count } if global.json => {
-            let lines = audit::tail_json(dir, *count as u64).map_err(failed)?;
-            let records: Vec<Value> =
-                lines.iter().map(|line| serde_json::from_str(line).unwrap_or_default()).collect();
-            out.object(true, &json!({ "records": records }));
-            Ok(Code::Done)
+        Audit::Tail { count, follow: true } => follow(dir, *count, global.json, out),
+        Audit::Tail { count, follow: false } => {
+            let tail = if global.json { audit::tail_json } else { audit::tail };
+            print(tail(dir, *count).map_err(failed)?.into_iter().map(Ok), global.json, out)
         }
-        Audit::Tail { count } => {
-            let lines = audit::tail(dir, *count as u64).map_err(failed)?;
-            lines.iter().for_each(|line| out.data(&format!("{line}\n")));
+        Audit::Show(Show { record: Some(seq), .. }) => {
+            let record = record(dir, *seq)?;
+            print([audit::line(Ok(record), global.json)].into_iter(), global.json, out)
+        }
+        Audit::Show(_) => {
+            let items = audit::records(dir, Order::OldestFirst).map_err(failed)?;
+            // A line that is no record may be any record.
+            let shown = items.filter(|item| item.as_ref().map_or(true, |record| selection.takes(record)));
+            print(shown.map(|item| audit::line(item, global.json)), global.json, out)
+        }
+        Audit::Explain { record: seq } => {
+            let explanation = record(dir, *seq)?.explain();
+            out.data(&format!("{explanation}\n"));
+            out.object(true, &parsed(&explanation.to_json()));
             Ok(Code::Done)
         }
         Audit::Verify { .. } => {
             let report = audit::verify(dir, expect.as_deref()).map_err(failed)?;
             out.data(&format!("{report}\n"));
-            let value: Value = serde_json::from_str(&report.to_json()).unwrap_or_default();
-            out.object(report.is_ok(), &value["data"]);
+            out.object(report.is_ok(), &parsed(&report.to_json())["data"]);
             Ok(match (report.is_ok(), report.integrity_broken) {
                 (true, _) => Code::Done,
                 (false, false) => Code::Found,
@@ -55,7 +62,70 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
     }
 }
 
-fn read_checkpoint(path: &std::path::Path) -> Result<Vec<u8>, Failure> {
+/// Lines as they come, or all of them in one object.
+fn print(lines: impl Iterator<Item = Result<String, Error>>, json: bool, out: &Output) -> Done {
+    if json {
+        let records = lines.map(|line| line.map(|line| parsed(&line))).collect::<Result<Vec<Value>, _>>();
+        out.object(true, &json!({ "records": records.map_err(failed)? }));
+        return Ok(Code::Done);
+    }
+    for line in lines {
+        out.data(&format!("{}\n", line.map_err(failed)?));
+        if out.is_left() {
+            break;
+        }
+    }
+    Ok(Code::Done)
+}
+
+/// Each record once it is signed, until the program is ended or nobody reads.
+fn follow(dir: &Path, count: u64, json: bool, out: &Output) -> Done {
+    let mut follower = Follower::new(dir, count).map_err(failed)?;
+    loop {
+        for item in follower.news().map_err(failed)? {
+            let line = audit::line(item, json).map_err(failed)?;
+            if json { out.json_line(&line) } else { out.data(&format!("{line}\n")) }
+        }
+        if out.has_lost() || !out.pause() {
+            return Ok(Code::Done);
+        }
+    }
+}
+
+fn record(dir: &Path, seq: u64) -> Result<Stored, Failure> {
+    audit::record(dir, seq).map_err(failed)?.ok_or_else(|| {
+        let what = format!("there is no record {seq}; the last ones: lightproof audit tail");
+        Failure::new(Code::NotFound, what)
+    })
+}
+
+fn selection(show: &Show) -> Result<Selection, Failure> {
+    let typed = Typed {
+        object: show.object.as_deref(),
+        job: show.job.as_deref(),
+        name: show.name.as_deref(),
+        since: show.since.as_deref(),
+        until: show.until.as_deref(),
+    };
+    Selection::parse(&typed).map_err(|senseless| Failure::new(Code::Usage, senseless))
+}
+
+fn failed(error: Error) -> Failure {
+    match error {
+        Error::Absent { dir } => {
+            let hint = "a first start makes it; if it lies elsewhere, say where with --home";
+            Failure::new(Code::NotFound, format!("there is no log in {}; {hint}", dir.display()))
+        }
+        error => Failure::from(darkroom::Error::from(error)),
+    }
+}
+
+/// Our own JSON, as a value.
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+fn read_checkpoint(path: &Path) -> Result<Vec<u8>, Failure> {
     audit::read_checkpoint(path).map_err(|e| {
         let what = format!(
             "cannot read the expected checkpoint {}: {e}; name the file that was kept",

@@ -5,7 +5,7 @@ use crate::boot::{self, Booted, Wants};
 use crate::cli::{Generate, Global};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
-use crate::paths::{Targets, open_regular};
+use crate::paths::{Exporting, open_regular};
 use crate::{Done, input, pictures};
 use darkroom::{Ask, Engine as _, Job, JobId, JobState, Queue, Rules, Summary, Who};
 use diffusion::DeviceName;
@@ -31,13 +31,13 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, arguments: &Generate, out: &Output) -> Done {
     let device_name: DeviceName = arguments.device.parse().map_err(|e| Failure::new(Code::Usage, e))?;
+    let export = arguments.export.as_deref().map(|path| Exporting::new(path, out)).transpose()?;
     let mut prompt = prompt_before_fences(arguments)?;
-    let targets = arguments.export.as_deref().map(Targets::new).transpose()?;
     let wants = Wants {
         folder_use: FolderUse::Made,
         model: arguments.model.as_deref(),
-        export: targets.as_ref().map(|t| t.folder.as_path()),
-        ..Wants::default()
+        export: export.as_ref().and_then(Exporting::folder),
+        ..Wants::with(&arguments.keys)
     };
     let fenced = boot::boot(clean, global, &wants)?;
     if prompt.is_none() {
@@ -61,8 +61,11 @@ pub fn run(clean: Clean, global: &Global, arguments: &Generate, out: &Output) ->
     let notify = move || changed.try_send(()).unwrap_or_default();
     let queue = Queue::start(darkroom, Box::new(engine), rules, notify)
         .map_err(|e| Failure::new(Code::Unexpected, format!("no thread could be started: {e}")))?;
+    if arguments.negative.is_some() && arguments.guidance.is_none_or(|guidance| guidance == 0.0) {
+        out.warn("at guidance 0 a negative prompt has no effect; add --guidance, from 1 on, or leave --negative out");
+    }
     let ask = ask(arguments, prompt.unwrap_or_default());
-    let result = draw(&queue, &changes, &mut booted, ask, targets.as_ref(), out);
+    let result = draw(&queue, &changes, &mut booted, ask, export.as_ref(), out);
     boot::close(&queue, result)
 }
 
@@ -72,12 +75,12 @@ fn draw(
     changes: &Receiver<()>,
     booted: &mut Booted,
     ask: Ask,
-    targets: Option<&Targets>,
+    exporting: Option<&Exporting>,
     out: &Output,
 ) -> Done {
     let checked = queue.check(None, ask)?;
-    if let Some(targets) = targets {
-        targets.check(checked.count())?;
+    if let Some(exporting) = exporting {
+        exporting.check(checked.count())?;
     }
     let who = queue.hold(|darkroom| booted.unlock(darkroom, out))??;
     let interrupted = booted.terminal.job_flag()?;
@@ -86,7 +89,7 @@ fn draw(
     if job.state != JobState::Done {
         if !made.is_empty() {
             let kept =
-                if targets.is_some() { "sealed and kept, and not exported" } else { "sealed and kept" };
+                if exporting.is_some() { "sealed and kept, and not exported" } else { "sealed and kept" };
             let (made, asked) = (made.len(), counted(job.count, "picture"));
             out.warn(&format!("{kept}: {made} of {asked}; see: lightproof history list"));
         }
@@ -98,13 +101,18 @@ fn draw(
     let mut described: Vec<Value> = Vec::new();
     for (index, summary) in made.iter().enumerate() {
         let mut value = pictures::describe(summary);
-        if let Some(targets) = targets {
-            let path = targets.path(index, made.len(), &summary.name);
-            let exported = queue.export(&who, summary.id, &path);
-            let export = exported
+        if let Some(exporting) = exporting {
+            let exported = match exporting.path(index, made.len(), &summary.name) {
+                Some(path) => queue.export(&who, summary.id, &path).map(|export| (export, Some(path))),
+                None => queue.hand_over(&who, summary.id).map(|(export, png)| {
+                    out.picture(&png);
+                    (export, None)
+                }),
+            };
+            let (export, path) = exported
                 .map_err(|error| pictures::trouble(&error, &booted.folders.outputs, &summary.name))?;
-            out.data(&format!("exported {} ({} bytes, plain)\n", path.display(), export.bytes));
-            value["export"] = json!(path.display().to_string());
+            out.data(&pictures::exported(&export, path.as_deref()));
+            value["export"] = pictures::describe_export(&export, path.as_deref());
         }
         described.push(value);
     }

@@ -1,12 +1,12 @@
 //! `lightproof history`: what has been made, plain copies of it, and its end.
 
 use crate::boot::{self, Booted, Wants};
-use crate::cli::{Global, History};
+use crate::cli::{Global, History, HistoryVerb};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
-use crate::paths::Targets;
+use crate::paths::Exporting;
 use crate::{Done, pictures};
-use darkroom::{Darkroom, Summary, Who};
+use darkroom::{Darkroom, Erased, Summary, Who};
 use sandbox::Clean;
 use serde_json::json;
 use std::path::Path;
@@ -16,36 +16,42 @@ use vault::ObjectId;
 ///
 /// # Errors
 /// Why it ended early.
-pub fn run(clean: Clean, global: &Global, verb: &History, out: &Output) -> Done {
-    let targets = match verb {
-        History::Export { output, .. } => Some(Targets::new(output)?),
+pub fn run(clean: Clean, global: &Global, arguments: &History, out: &Output) -> Done {
+    let verb = &arguments.verb;
+    let exporting = match verb {
+        HistoryVerb::Export { output, ids } => {
+            let exporting = Exporting::new(output, out)?;
+            exporting.check_count(ids.len())?;
+            Some(exporting)
+        }
         _ => None,
     };
-    let wants = Wants { export: targets.as_ref().map(|t| t.folder.as_path()), ..Wants::default() };
+    let folder = exporting.as_ref().and_then(Exporting::folder);
+    let wants = Wants { export: folder, ..Wants::with(&arguments.keys) };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
-    let result = act(&mut booted, &mut darkroom, verb, targets.as_ref(), out);
+    let result = act(&mut booted, &mut darkroom, verb, exporting.as_ref(), out);
     boot::leave(darkroom, result)
 }
 
 fn act(
     booted: &mut Booted,
     darkroom: &mut Darkroom,
-    verb: &History,
-    targets: Option<&Targets>,
+    verb: &HistoryVerb,
+    exporting: Option<&Exporting>,
     out: &Output,
 ) -> Done {
     let who = &booted.unlock(darkroom, out)?;
     let outputs = &booted.folders.outputs;
     match verb {
-        History::List => list(darkroom, who, out),
-        History::Show { id } => show(darkroom, who, id, outputs, out),
-        History::Export { ids, .. } => match targets {
-            Some(targets) => export(darkroom, who, ids, targets, outputs, out),
+        HistoryVerb::List => list(darkroom, who, out),
+        HistoryVerb::Show { id } => show(darkroom, who, id, outputs, out),
+        HistoryVerb::Export { ids, .. } => match exporting {
+            Some(exporting) => export(darkroom, who, ids, exporting, outputs, out),
             None => Ok(Code::Usage),
         },
-        History::Rm { ids, all, yes } => erase(booted, darkroom, who, ids, *all, *yes, out),
-        History::Verify => pictures::verify(darkroom, who, outputs, out),
-        History::Missing { accept } => missing(darkroom, who, *accept, out),
+        HistoryVerb::Rm { ids, all, yes } => erase(booted, darkroom, who, ids, *all, *yes, out),
+        HistoryVerb::Verify => pictures::verify(darkroom, who, outputs, out),
+        HistoryVerb::Missing { accept } => missing(darkroom, who, *accept, out),
     }
 }
 
@@ -111,22 +117,28 @@ fn export(
     darkroom: &mut Darkroom,
     who: &Who,
     ids: &[String],
-    targets: &Targets,
+    exporting: &Exporting,
     outputs: &Path,
     out: &Output,
 ) -> Done {
     let names = darkroom.list(who)?;
     let ids = ids.iter().map(|id| darkroom.find(who, id)).collect::<Result<Vec<_>, _>>()?;
-    targets.check(ids.len())?;
+    exporting.check(ids.len())?;
     let mut done = Vec::new();
     let mut failed = 0;
     for (index, id) in ids.iter().enumerate() {
         let name = names.iter().find(|p| p.id == *id).map_or_else(|| id.to_string(), |p| p.name.clone());
-        let path = targets.path(index, ids.len(), &name);
-        match darkroom.export(who, *id, &path) {
-            Ok(export) => {
-                out.data(&format!("exported {} ({} bytes, plain)\n", path.display(), export.bytes));
-                done.push(json!({ "id": id.to_string(), "path": path.display().to_string(), "bytes": export.bytes }));
+        let exported = match exporting.path(index, ids.len(), &name) {
+            Some(path) => darkroom.export(who, *id, &path).map(|export| (export, Some(path))),
+            None => darkroom.hand_over(who, *id).map(|(export, png)| {
+                out.picture(&png);
+                (export, None)
+            }),
+        };
+        match exported {
+            Ok((export, path)) => {
+                out.data(&pictures::exported(&export, path.as_deref()));
+                done.push(pictures::describe_export(&export, path.as_deref()));
             }
             Err(error) => {
                 let failure = pictures::trouble(&error, outputs, &name);
@@ -180,10 +192,16 @@ fn erase(
     }
     let names: Vec<String> =
         ids.iter().filter_map(|id| Some(darkroom.picture(who, *id).ok()?.name)).collect();
-    let erasure = darkroom.erase(who, &ids)?;
+    let Erased { erasure, records, receipt } = darkroom.erase(who, &ids)?;
     let grade = erasure.grade.letter();
     let erased = counted(erasure.erased as usize, "picture");
     out.data(&format!("erased {erased}, grade {grade}{}\n", words(grade)));
+    for (object, record) in &records {
+        out.data(&format!("  {object}, record {record}\n"));
+    }
+    if let Some(receipt) = &receipt {
+        out.data(&format!("  {}\n", pictures::checkpoint(receipt)));
+    }
     if erasure.cleanup_pending {
         let files = names.iter().map(|name| pictures::sealed_file(&booted.folders.outputs, name));
         let left: Vec<String> = files
@@ -198,7 +216,10 @@ fn erase(
     out.object(
         true,
         &json!({ "erased": erasure.erased, "grade": grade.to_string(), "cleanup_pending": erasure.cleanup_pending,
-            "epoch": erasure.state.epoch }),
+            "epoch": erasure.state.epoch,
+            "records": records.iter().map(|(object, record)| json!({ "pseudonym": object.to_string(), "record": record }))
+                .collect::<Vec<_>>(),
+            "checkpoint": receipt.as_ref().map(pictures::describe_checkpoint) }),
     );
     Ok(Code::Done)
 }

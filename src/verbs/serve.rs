@@ -26,7 +26,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         folder_use: FolderUse::Made,
         model: arguments.model.as_deref(),
         listen: Some(arguments.port),
-        ..Wants::default()
+        ..Wants::with(&arguments.keys)
     };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
     let listener = booted.listener.take();

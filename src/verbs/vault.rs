@@ -15,23 +15,28 @@ use serde_json::json;
 ///
 /// # Errors
 /// Why it ended early.
-pub fn run(clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Done {
+pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Done {
     let new = match verb {
-        Vault::Passwd { new_passphrase_file: Some(path) } => Some(input::read_secret_file(path)?),
+        Vault::Passwd { new_passphrase_file: Some(path), .. } => {
+            Some(input::read_secret_file(path, &mut clean)?)
+        }
         _ => None,
     };
-    let folder_use = if matches!(verb, Vault::Init) { FolderUse::Made } else { FolderUse::Used };
-    let wants = Wants { folder_use, ..Wants::default() };
+    let wants = match verb {
+        Vault::Init(keys) => Wants { folder_use: FolderUse::Made, ..Wants::with(keys) },
+        Vault::Status(pictures) => Wants { outputs: pictures.outputs.as_deref(), ..Wants::default() },
+        Vault::Verify(keys) | Vault::Recovery(keys) | Vault::Passwd { keys, .. } => Wants::with(keys),
+    };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
     let result = match verb {
-        Vault::Init => init(&mut booted, &mut darkroom, out),
-        Vault::Status => status(&booted, &darkroom, out),
-        Vault::Verify => {
+        Vault::Init(_) => init(&mut booted, &mut darkroom, out),
+        Vault::Status(_) => status(&booted, &darkroom, out),
+        Vault::Verify(_) => {
             let who = booted.unlock(&mut darkroom, out);
             who.and_then(|who| pictures::verify(&mut darkroom, &who, &booted.folders.outputs, out))
         }
         Vault::Passwd { .. } => passwd(&mut booted, &mut darkroom, new.as_ref(), out),
-        Vault::Recovery => recovery(&mut booted, &mut darkroom, out),
+        Vault::Recovery(_) => recovery(&mut booted, &mut darkroom, out),
     };
     boot::leave(darkroom, result)
 }

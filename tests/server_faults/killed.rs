@@ -2,7 +2,7 @@
 
 use crate::abuse::{Opened, check, refused, small};
 use crate::crash::{SmallDisk, every_intent_has_an_outcome};
-use crate::harness::{Home, PASSPHRASE, is_root_for};
+use crate::harness::{Home, PASSPHRASE, is_root_for, opens_vault};
 use crate::http::Request;
 use crate::served::Served;
 use rustix::process::Signal;
@@ -178,7 +178,9 @@ fn a_full_disk_stops_requests_and_nothing_else() {
     assert!(!ran.stderr.contains("panicked"), "{ran:#?}");
     let pass = home.at("pass");
     let ask = |verb: &[&str]| {
-        let arguments = [verb, &places, &["--passphrase-file", &pass, "--json"]].concat();
+        let keys = ["--outputs", outputs.as_str(), "--passphrase-file", pass.as_str()];
+        let keys = if opens_vault(verb) { &keys[..] } else { &[] };
+        let arguments = [verb, keys, &["--home", &state, "--json"]].concat();
         crate::harness::Ran::of(&mut home.program(&arguments)).ends(0, &[]).data()
     };
     assert_eq!(ask(&["history", "verify"])["sound"], 3 + sealed);

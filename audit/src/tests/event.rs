@@ -13,8 +13,9 @@ fn no_field_of_the_schema_can_hold_free_text() {
                 Kind::Int { min, max } => min <= max,
                 Kind::Bool => true,
                 Kind::Token(words) => {
-                    let plain =
-                        |w: &&str| w.len() <= 24 && w.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+                    let plain = |(w, _): &(&str, &str)| {
+                        w.len() <= 24 && w.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+                    };
                     !words.is_empty() && words.iter().all(plain)
                 }
                 Kind::Hex { bytes } | Kind::Base64 { bytes } => *bytes <= 64,
@@ -23,6 +24,22 @@ fn no_field_of_the_schema_can_hold_free_text() {
         }
     }
     assert!(names.len() >= 30, "{}", names.len());
+}
+
+/// `explain` has nothing else to say of a type: what stands above it in the schema is what people read.
+#[test]
+fn every_type_field_and_word_says_what_it_means() {
+    let is_sentence = |text: &str| text.trim().len() > 3 && text.trim().ends_with('.');
+    for kind in SCHEMA {
+        assert!(is_sentence(kind.about), "{}: {:?}", kind.name, kind.about);
+        assert_eq!(kind.fields.len(), kind.meanings.len());
+        for ((field, of), meaning) in kind.fields.iter().zip(kind.meanings) {
+            assert!(is_sentence(meaning), "{}.{field}: {meaning:?}", kind.name);
+            if let Kind::Token(words) = of {
+                assert!(words.iter().all(|(_, meaning)| is_sentence(meaning)), "{field}: {words:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod power;
 mod reader;
 mod robust;
 mod stored;
+mod tail;
 mod tamper;
 mod times;
 

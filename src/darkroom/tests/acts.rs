@@ -1,7 +1,7 @@
 //! Looking, exporting, erasing, and the secrets.
 
 use super::*;
-use crate::Kind;
+use crate::{Erased, Kind};
 
 #[test]
 fn a_look_is_on_record_before_its_bytes() {
@@ -127,8 +127,9 @@ fn an_erased_picture_is_gone_from_list_disk_and_vault() {
     let mut darkroom = home.unlocked();
     let who = darkroom.who;
     let made = generate(&mut darkroom, 2, Mood::Works).unwrap();
-    let erasure = darkroom.erase(&who, &[made[0].id]).unwrap();
+    let Erased { erasure, records, receipt } = darkroom.erase(&who, &[made[0].id]).unwrap();
     assert_eq!((erasure.erased, erasure.state.epoch), (1, 2));
+    assert_eq!(records, [(made[0].pseudonym, receipt.unwrap().seq_first)]);
     assert_eq!(darkroom.pictures().len(), 1);
     assert!(matches!(darkroom.view(&who, made[0].id), Err(Error::Vault(vault::Error::Erased(_)))));
     let outputs = std::fs::read_dir(home.0.join("outputs")).unwrap().flatten();

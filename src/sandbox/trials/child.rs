@@ -73,7 +73,7 @@ fn start(home: &Path) -> Result<i32, Error> {
             .map(|name| Fence::ALL.into_iter().find(|f| f.to_string() == name).unwrap()),
         abi_max: variable(ABI).map_or(i32::MAX, |abi| abi.parse().unwrap()),
     };
-    let mut clean = environment::clean_variant(variant, OWN_NAMES)?;
+    let mut clean = environment::clean_variant(variant, OWN_NAMES, &[])?;
     hide();
     let act = variable(ACT).unwrap_or_default();
     let plan = Policy::read(variable(OVERLAY).as_deref()).unwrap().plan(&places(home, &act)).unwrap();

@@ -1,0 +1,117 @@
+//! Which records somebody wants to see.
+
+use crate::clock::parse_timestamp;
+use crate::event::SCHEMA;
+use crate::stored::Stored;
+use crate::token::{JobId, Object, id_bytes};
+use std::fmt;
+
+/// What a record must be to be shown; what is `None` holds for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// It concerns this object.
+    pub object: Option<Object>,
+    /// It belongs to this request.
+    pub job: Option<JobId>,
+    /// Its type, or the first word of several types.
+    pub name: Option<String>,
+    /// It was not written before this moment, in milliseconds since 1970.
+    pub since_ms: Option<u64>,
+    /// It was not written after this moment, in milliseconds since 1970.
+    pub until_ms: Option<u64>,
+}
+
+/// A selection as it is typed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Typed<'a> {
+    /// `o:` and 22 characters.
+    pub object: Option<&'a str>,
+    /// `j:` and 22 characters.
+    pub job: Option<&'a str>,
+    /// `object.exported`, or `object`.
+    pub name: Option<&'a str>,
+    /// `2026-01-31`, or down to the millisecond as in a record.
+    pub since: Option<&'a str>,
+    /// The same; a day counts to its end.
+    pub until: Option<&'a str>,
+}
+
+/// What of a selection makes no sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Senseless {
+    /// No pseudonym of an object.
+    Object,
+    /// No request's id.
+    Job,
+    /// No type that this program knows, and no first word of one.
+    Name,
+    /// No time.
+    Time,
+}
+
+impl fmt::Display for Senseless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Object => {
+                "an object goes by its pseudonym, `o:` and 22 characters; `lightproof history show` says which"
+            }
+            Self::Job => "a request goes by its id, `j:` and 22 characters, as its records have it",
+            Self::Name => {
+                "there is no such type of record; a type is one like object.exported, or its first word, such as vault"
+            }
+            Self::Time => "a time is one like 2026-01-31, 2026-01-31T07:08 or 2026-01-31T07:08:09.010Z, in UTC",
+        })
+    }
+}
+
+impl Selection {
+    /// Reads what was typed.
+    ///
+    /// # Errors
+    /// The first part that makes no sense.
+    pub fn parse(typed: &Typed<'_>) -> Result<Self, Senseless> {
+        let id = |text: &str, prefix| id_bytes(text.strip_prefix(prefix)?);
+        let known = |name: &str| {
+            let is_of = |of: &str| of == name || of.split('.').next() == Some(name);
+            SCHEMA.iter().any(|kind| is_of(kind.name)).then(|| name.to_owned())
+        };
+        let (object, job) = (typed.object.map(|text| id(text, "o:")), typed.job.map(|text| id(text, "j:")));
+        let (since, until) = (typed.since.map(span), typed.until.map(span));
+        Ok(Self {
+            object: read(object, Senseless::Object)?.map(Object),
+            job: read(job, Senseless::Job)?.map(JobId),
+            name: read(typed.name.map(known), Senseless::Name)?,
+            since_ms: read(since, Senseless::Time)?.map(|(first, _)| first),
+            until_ms: read(until, Senseless::Time)?.map(|(_, last)| last),
+        })
+    }
+
+    /// Whether the record is one of them.
+    pub fn takes(&self, record: &Stored) -> bool {
+        let is_of = |name: &String| record.name == *name || record.name.split('.').next() == Some(name);
+        self.object.is_none_or(|object| record.object == Some(object))
+            && self.job.is_none_or(|job| record.job == Some(job))
+            && self.name.as_ref().is_none_or(is_of)
+            && self.since_ms.is_none_or(|since| record.ts_ms >= since)
+            && self.until_ms.is_none_or(|until| record.ts_ms <= until)
+    }
+}
+
+fn read<T>(part: Option<Option<T>>, otherwise: Senseless) -> Result<Option<T>, Senseless> {
+    part.map(|read| read.ok_or(otherwise)).transpose()
+}
+
+/// The first and the last millisecond of what is named: a day, a minute, a second or a millisecond.
+fn span(text: &str) -> Option<(u64, u64)> {
+    let text = text.strip_suffix('Z').unwrap_or(text).replacen(' ', "T", 1);
+    let length_ms = [(10, 86_400_000), (16, 60_000), (19, 1000), (23, 1)];
+    let (_, length_ms) = length_ms.into_iter().find(|(len, _)| text.len() == *len)?;
+    let rest = "0000-00-00T00:00:00.000Z".get(text.len()..)?;
+    let first = parse_timestamp(&(text + rest))?;
+    Some((first, first + (length_ms - 1)))
+}
+
+#[cfg(test)]
+#[path = "tests/selection.rs"]
+mod tests;

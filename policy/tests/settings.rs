@@ -1,0 +1,64 @@
+//! Every setting has a value and an origin.
+#![allow(clippy::unwrap_used)] // helpers of tests, which clippy takes for production code
+
+use policy::{BASELINE, Origin, Policy, Setting};
+
+fn of(overlay: &str) -> Vec<Setting> {
+    Policy::settings(Some(&format!("schema = 1\n{overlay}"))).unwrap()
+}
+
+#[test]
+fn without_an_overlay_all_of_it_is_built_in() {
+    let settings = Policy::settings(None).unwrap();
+    assert!(settings.iter().all(|setting| setting.origin == Origin::BuiltIn));
+    // Each scalar key of the profile is there with its value, and no other.
+    let plain =
+        |line: &str| Some(line.split('#').next()?.trim().split_once(" = ")?.1.trim_matches('"').to_owned());
+    let head = BASELINE.split("[[path]]").next().unwrap();
+    let lines = head.lines().filter(|line| !line.starts_with('#') && !line.starts_with("schema"));
+    let values: Vec<String> = lines.filter_map(plain).collect();
+    assert_eq!(settings.iter().map(|setting| setting.value.clone()).collect::<Vec<_>>(), values);
+    assert!(values.len() >= 10, "{values:?}");
+}
+
+#[test]
+fn what_an_overlay_says_is_said_to_come_from_it_even_if_it_changes_nothing() {
+    let settings = of(
+        "listen = \"127.0.0.1:7860\"\noutputs = \"/srv/p\"\nkeep_prompts = \"never\"\nerase = \"allow\"\n\
+         missing_network_namespace = \"allow\"\n[limits]\nsteps_max = 4\nimages_max = 16\n\
+         [[deny]]\npath = \"${export}\"\nwhy = \"no plain copies here\"\n\
+         [[deny]]\ncall = \"socketpair\"\nwhy = \"no server on this host\"\n\
+         [[deny]]\npath = \"${outputs}\"\nrights = [\"remove\"]\nwhy = \"removed by hand\"",
+    );
+    let from: Vec<String> = settings
+        .iter()
+        .filter(|setting| setting.origin == Origin::Overlay)
+        .map(|setting| format!("{} {}", setting.key, setting.value))
+        .collect();
+    assert_eq!(
+        from,
+        [
+            "listen 127.0.0.1:7860",
+            "outputs /srv/p",
+            "keep_prompts never",
+            "erase allow",
+            "missing_network_namespace allow",
+            "limits.steps_max 4",
+            "limits.images_max 16",
+            "deny everything on ${export}",
+            "deny the system call socketpair",
+            "deny remove on ${outputs}",
+        ]
+    );
+    let built_in = settings.iter().find(|setting| setting.key == "limits.side_pixels_max").unwrap();
+    assert_eq!((built_in.value.as_str(), built_in.origin), ("2048", Origin::BuiltIn));
+}
+
+#[test]
+fn what_is_no_policy_has_no_settings() {
+    for wrong in
+        ["colour = 1", "[limits]\nsteps_max = 101", "[[deny]]\ncall = \"socket\"\nwhy = \"never needed\""]
+    {
+        assert!(Policy::settings(Some(&format!("schema = 1\n{wrong}"))).is_err(), "{wrong}");
+    }
+}

@@ -1,0 +1,60 @@
+//! Examples at the end of each help text.
+
+/// Of the whole program.
+pub const ALL: &str = "\
+Examples:
+  lightproof serve                                    the studio in the browser
+  lightproof generate \"a red apple\" --export a.png    one picture, sealed, and a plain copy of it
+  lightproof history list                             what has been made
+  lightproof audit verify                             whether the log is what was signed
+  lightproof help history rm                          the help of one verb";
+
+/// Of `serve`.
+pub const SERVE: &str = "\
+Examples:
+  lightproof serve
+  lightproof serve --port 0 --passphrase-file /run/credentials/lightproof
+  ssh -L 7860:127.0.0.1:7860 HOST                     to reach it from another machine";
+
+/// Of `generate`.
+pub const GENERATE: &str = "\
+Examples:
+  lightproof generate \"a red apple\"
+  lightproof generate - < prompt.txt                  keeps the prompt out of process lists
+  lightproof generate \"a boat\" -n 4 --seed 7 --export pictures/
+  lightproof generate \"a boat\" --export - --passphrase-file <(pass show vault) > boat.png";
+
+/// Of `history`.
+pub const HISTORY: &str = "\
+Examples:
+  lightproof history list
+  lightproof history export 705ae56a -o apple.png
+  lightproof history export 705ae56a -o - | feh -
+  lightproof history rm 705ae56a";
+
+/// Of `vault`.
+pub const VAULT: &str = "\
+Examples:
+  lightproof vault init
+  lightproof vault passwd
+  lightproof vault verify --json";
+
+/// Of `audit`.
+pub const AUDIT: &str = "\
+Examples:
+  lightproof audit tail --follow
+  lightproof audit show --type object.exported --since 2026-01-31
+  lightproof audit explain 41
+  lightproof audit verify --expect checkpoint-of-last-month";
+
+/// Of `config`.
+pub const CONFIG: &str = "\
+Examples:
+  lightproof config show --origin
+  lightproof config check policy.toml";
+
+/// Of `selftest`.
+pub const SELFTEST: &str = "\
+Examples:
+  lightproof selftest
+  lightproof selftest --reference src/diffusion/testdata/zimage-tiny";

@@ -1,0 +1,111 @@
+//! `lightproof config`: the settings in force, and whether a file would be a policy. It ends where a start has read its policy:
+//! it builds no fence, since it goes on to nothing.
+
+use crate::Done;
+use crate::boot::folders::Home;
+use crate::boot::overlay;
+use crate::cli::{Config, Global};
+use crate::exit::{Code, Failure};
+use crate::output::Output;
+use crate::paths::absolute;
+use policy::{Folders, Origin, Policy, Setting};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// One line of `config show`.
+struct Line {
+    key: String,
+    value: String,
+    origin: String,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// What is wrong with the policy, or that there is no such file.
+pub fn run(global: &Global, verb: &Config, out: &Output) -> Done {
+    let home = Home::new(global)?;
+    match verb {
+        Config::Show { origin, pictures } => show(&home, pictures.outputs.as_deref(), *origin, out),
+        Config::Check { file } => check(&home, file, out),
+    }
+}
+
+fn show(home: &Home, outputs: Option<&Path>, with_origin: bool, out: &Output) -> Done {
+    let file = home.config.join("policy.toml");
+    let overlay = overlay::read(&file)?;
+    let settings = settings(&file, overlay.as_deref())?;
+    let of_policy = settings.iter().find(|setting| setting.key == "outputs");
+    let [of_config, of_state, of_outputs] = home.origins.map(|origin| origin.to_string());
+    let outputs = match (outputs, of_policy) {
+        (Some(outputs), _) => (absolute(outputs)?, "flag --outputs".to_owned()),
+        (None, Some(setting)) => (PathBuf::from(&setting.value), "policy file".to_owned()),
+        (None, None) => (home.outputs.clone(), of_outputs),
+    };
+    let line = |key: &str, value: String, origin: String| Line { key: key.into(), value, origin };
+    let path = |key, path: &Path, origin: &str| line(key, path.display().to_string(), origin.into());
+    let absent = if overlay.is_none() { " (absent)" } else { "" };
+    let mut lines = vec![
+        line("policy file", format!("{}{absent}", file.display()), of_config),
+        path("vault", &home.vault, &of_state),
+        path("log", &home.audit, &of_state),
+        path("pictures", &outputs.0, &outputs.1),
+    ];
+    let level = std::env::var("LIGHTPROOF_LOG").ok().filter(|level| !level.is_empty());
+    lines.push(match level {
+        Some(level) => line("operational log", level, "variable LIGHTPROOF_LOG".into()),
+        None => line("operational log", "off".into(), "built in".into()),
+    });
+    let rest = settings.iter().filter(|setting| setting.key != "outputs");
+    lines.extend(rest.map(|setting| {
+        let origin = if setting.origin == Origin::BuiltIn { "built in" } else { "policy file" };
+        line(&setting.key, setting.value.clone(), origin.into())
+    }));
+    let width =
+        |of: fn(&Line) -> &String| lines.iter().map(|line| of(line).chars().count()).max().unwrap_or(0);
+    let (keys, values) = (width(|line| &line.key), width(|line| &line.value));
+    for Line { key, value, origin } in &lines {
+        out.data(&match with_origin {
+            true => format!("{key:<keys$}  {value:<values$}  {origin}\n"),
+            false => format!("{key:<keys$}  {value}\n"),
+        });
+    }
+    let object = |Line { key, value, origin }: &Line| json!({ "key": key, "value": value, "origin": origin });
+    out.object(true, &json!({ "settings": lines.iter().map(object).collect::<Vec<Value>>() }));
+    Ok(Code::Done)
+}
+
+fn check(home: &Home, file: &Path, out: &Output) -> Done {
+    let Some(text) = overlay::read(file)? else {
+        return Err(Failure::new(Code::NotFound, format!("{} is not there", file.display())));
+    };
+    let wrong = |error: policy::Error| Failure::new(Code::Usage, format!("{}: {error}", file.display()));
+    let settings = settings(file, Some(&text))?;
+    let policy = Policy::read(Some(&text)).map_err(wrong)?;
+    let folders = Folders {
+        config: home.config.clone(),
+        vault: home.vault.clone(),
+        audit: home.audit.clone(),
+        outputs: policy.outputs().unwrap_or(&home.outputs).to_path_buf(),
+        model: None,
+        export: None,
+        reference: None,
+    };
+    policy.plan(&folders).map_err(wrong)?;
+    let said: Vec<&Setting> = settings.iter().filter(|setting| setting.origin == Origin::Overlay).collect();
+    out.data(&format!("{} would be taken as the policy; it says:\n", file.display()));
+    for Setting { key, value, .. } in &said {
+        out.data(&format!("  {key} {value}\n"));
+    }
+    if said.is_empty() {
+        out.data("  nothing: what is built in holds\n");
+    }
+    let object = |setting: &&Setting| json!({ "key": setting.key, "value": setting.value });
+    out.object(true, &json!({ "settings": said.iter().map(object).collect::<Vec<Value>>() }));
+    Ok(Code::Done)
+}
+
+fn settings(file: &Path, overlay: Option<&str>) -> Result<Vec<Setting>, Failure> {
+    let wrong = |error| Failure::new(Code::Usage, format!("{}: {error}", file.display()));
+    Policy::settings(overlay).map_err(wrong)
+}

@@ -1,0 +1,78 @@
+//! Help: for every verb the flags that it takes and no others, with exit codes and examples.
+
+use crate::harness::{Home, Ran};
+
+/// Every verb, with the flags of its own that its help must have.
+const VERBS: [(&[&str], &[&str]); 21] = [
+    (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
+    (
+        &["generate"],
+        &["--model", "--negative", "--guidance", "--steps", "--export", "--outputs", "--passphrase-file"],
+    ),
+    (&["history", "list"], &["--outputs", "--passphrase-file"]),
+    (&["history", "show"], &["--outputs", "--passphrase-file"]),
+    (&["history", "export"], &["-o", "--outputs", "--passphrase-file"]),
+    (&["history", "rm"], &["--all", "--yes", "--outputs", "--passphrase-file"]),
+    (&["history", "verify"], &["--outputs", "--passphrase-file"]),
+    (&["history", "missing"], &["--accept", "--outputs", "--passphrase-file"]),
+    (&["vault", "init"], &["--outputs", "--passphrase-file"]),
+    (&["vault", "status"], &["--outputs"]),
+    (&["vault", "verify"], &["--outputs", "--passphrase-file"]),
+    (&["vault", "passwd"], &["--new-passphrase-file", "--outputs", "--passphrase-file"]),
+    (&["vault", "recovery"], &["--outputs", "--passphrase-file"]),
+    (&["audit", "tail"], &["-n", "--follow"]),
+    (&["audit", "show"], &["--object", "--job", "--type", "--since", "--until"]),
+    (&["audit", "explain"], &[]),
+    (&["audit", "verify"], &["--expect"]),
+    (&["config", "show"], &["--origin", "--outputs"]),
+    (&["config", "check"], &[]),
+    (&["selftest"], &["--reference", "--model"]),
+    (&[], &[]),
+];
+
+fn help(home: &Home, arguments: &[&str]) -> String {
+    let ran = Ran::from(home.run(arguments)).ends(0, &[]);
+    assert_eq!(ran.stderr, "", "{arguments:?}");
+    ran.stdout
+}
+
+#[test]
+fn every_verb_has_its_own_flags_exit_codes_and_examples() {
+    let home = Home::new("help");
+    let all = ["--home", "--json", "--quiet", "--no-color", "--help"];
+    for (verb, flags) in VERBS {
+        let text = help(&home, &[verb, &["--help"]].concat());
+        assert_eq!(help(&home, &[&["help"], verb].concat()), text, "{verb:?}");
+        for flag in flags.iter().chain(&all) {
+            assert!(text.contains(flag), "{verb:?} has no {flag}:\n{text}");
+        }
+        for flag in ["--outputs", "--passphrase-file", "--model", "--export"] {
+            let is_taken = flags.contains(&flag);
+            let listed = text.lines().any(|line| line.trim_start().starts_with(flag));
+            assert_eq!(listed, is_taken, "{verb:?} {flag}:\n{text}");
+        }
+        assert!(text.contains("Flags of every verb:"), "{verb:?} has no groups:\n{text}");
+        let codes =
+            text.split("Exit codes:").nth(1).unwrap_or_else(|| panic!("{verb:?} has no codes:\n{text}"));
+        assert_eq!(codes.lines().filter(|line| line.trim_start().starts_with(char::is_numeric)).count(), 14);
+    }
+    for group in ["history", "vault", "audit", "config", "serve", "generate", "selftest"] {
+        assert!(help(&home, &[group, "-h"]).contains("Examples:"), "{group}");
+    }
+    assert!(help(&home, &["help", "generate"]).contains("What other programs call 9 steps"));
+}
+
+#[test]
+fn a_flag_that_a_verb_does_not_take_is_refused_by_name() {
+    let home = Home::furnished("not-taken");
+    let pass = home.at("pass");
+    for verb in [&["audit", "tail"][..], &["selftest"], &["config", "show"], &["vault", "status"]] {
+        home.ask(&[verb, &["--passphrase-file", &pass]].concat()).ends(2, &["`--passphrase-file`", "--help"]);
+    }
+    home.ask(&["history", "lsit"]).ends(2, &["`lsit`", "did you mean list?"]);
+    home.ask(&["audit", "tail", "-n", "ten"]).ends(2, &["`ten`"]);
+    Ran::from(home.run(&["help", "no-such-verb"])).ends(2, &[]);
+    // Whoever names no verb gets the help, as a mistake.
+    let ran = Ran::from(home.run(&[])).ends(2, &["Examples:"]);
+    assert_eq!(ran.stdout, "");
+}

@@ -1,0 +1,96 @@
+//! `config`: every setting with its value and where it comes from, and whether a file would be a policy.
+
+use crate::harness::{Home, Ran};
+use serde_json::Value;
+
+/// Value and origin of a setting.
+#[track_caller]
+fn of(shown: &Value, key: &str) -> (String, String) {
+    let all = shown["settings"].as_array().unwrap_or_else(|| panic!("{shown}"));
+    let setting =
+        all.iter().find(|setting| setting["key"] == key).unwrap_or_else(|| panic!("no {key}: {shown}"));
+    let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{setting}")).to_owned();
+    (text(&setting["value"]), text(&setting["origin"]))
+}
+
+#[test]
+fn each_setting_says_where_it_comes_from() {
+    let home = Home::furnished("settings");
+    let shown = home.ask(&["config", "show", "--origin", "--json"]).ends(0, &[]).data();
+    let is = |shown: &Value, key: &str, value: &str, origin: &str| {
+        assert_eq!(of(shown, key), (value.to_owned(), origin.to_owned()));
+    };
+    is(&shown, "vault", &home.at("state/vault"), "flag --home");
+    is(&shown, "log", &home.at("state/audit"), "flag --home");
+    is(&shown, "pictures", &home.at("workspace/output_image"), "variable HOME");
+    is(&shown, "policy file", &format!("{} (absent)", home.at("state/config/policy.toml")), "flag --home");
+    is(&shown, "limits.steps_max", "100", "built in");
+    is(&shown, "operational log", "off", "built in");
+    let outputs = home.at("chosen");
+    home.policy(
+        format!("schema = 1\noutputs = \"{outputs}\"\nerase = \"never\"\n[limits]\nsteps_max = 20\n")
+            .as_bytes(),
+    );
+    let shown = home.ask(&["config", "show", "--json"]).ends(0, &[]).data();
+    is(&shown, "pictures", &outputs, "policy file");
+    is(&shown, "erase", "never", "policy file");
+    is(&shown, "limits.steps_max", "20", "policy file");
+    is(&shown, "limits.images_max", "16", "built in");
+    let other = home.at("other");
+    let shown = home.ask(&["config", "show", "--json", "--outputs", &other]).ends(0, &[]).data();
+    is(&shown, "pictures", &other, "flag --outputs");
+    let mut command = home.program(&["config", "show", "--json"]);
+    command.env("LIGHTPROOF_HOME", home.at("state")).env("LIGHTPROOF_LOG", "error");
+    let shown = Ran::of(&mut command).ends(0, &[]).data();
+    is(&shown, "vault", &home.at("state/vault"), "variable LIGHTPROOF_HOME");
+    is(&shown, "operational log", "error", "variable LIGHTPROOF_LOG");
+    let mut command = home.program(&["config", "show", "--json"]);
+    let shown = Ran::of(command.env("XDG_STATE_HOME", home.at("xdg"))).ends(0, &[]).data();
+    is(&shown, "log", &home.at("xdg/lightproof/audit"), "variable XDG_STATE_HOME");
+
+    // For people: with the column, and without.
+    let lines = |arguments: &[&str]| home.ask(arguments).ends(0, &[]).stdout;
+    assert!(lines(&["config", "show", "--origin"]).lines().any(|line| {
+        line.split_whitespace().collect::<Vec<_>>() == ["limits.steps_max", "20", "policy", "file"]
+    }));
+    assert!(!lines(&["config", "show"]).contains("policy file  built"));
+    assert!(lines(&["config", "show"]).lines().any(|line| line.ends_with(" 20")));
+    // What is shown is what a start goes by, and a look makes nothing.
+    assert!(!home.path().join("state/vault").exists() && !home.path().join("chosen").exists());
+}
+
+#[test]
+fn a_file_is_checked_as_a_start_would_take_it() {
+    let home = Home::furnished("check");
+    home.write("good.toml", b"schema = 1\nkeep_prompts = \"never\"\n[limits]\nsteps_max = 8\n");
+    let good = home.at("good.toml");
+    let ran = home.ask(&["config", "check", &good]).ends(0, &[]);
+    assert!(
+        ran.stdout.contains("keep_prompts never") && ran.stdout.contains("limits.steps_max 8"),
+        "{ran:#?}"
+    );
+    let settings = home.ask(&["config", "check", &good, "--json"]).ends(0, &[]).data()["settings"].clone();
+    assert_eq!(settings.as_array().map(Vec::len), Some(2), "{settings}");
+    for (text, words) in [
+        (&b"schema = 1\ncolour = \"red\"\n"[..], &["colour", "bad.toml"][..]),
+        (b"schema = 1\n[limits]\nsteps_max = 101\n", &["steps_max", "tighten"]),
+        (b"schema = 1\nlisten = \"0.0.0.0:7860\"\n", &["will not listen"]),
+        (b"\xff", &["the policy cannot be read"]),
+        (
+            format!("schema = 1\noutputs = \"{}\"\n", home.at("state")).as_bytes(),
+            &["no process may write its own policy"],
+        ),
+    ] {
+        home.write("bad.toml", text);
+        let ran = home.ask(&["config", "check", &home.at("bad.toml")]).ends(2, words);
+        assert_eq!(ran.stdout, "");
+        // A start says the same of it, and a broken policy does not keep a better one from being checked.
+        home.policy(text);
+        home.ask(&["vault", "init"]).ends(2, &words[..1]);
+        home.ask(&["config", "check", &good]).ends(0, &[]);
+        if !text.starts_with(b"schema = 1\noutputs") {
+            home.ask(&["config", "show"]).ends(2, &["policy.toml"]);
+        }
+    }
+    home.ask(&["config", "check", &home.at("missing.toml")]).ends(5, &["missing.toml"]);
+}
