@@ -19,6 +19,7 @@
 //! - `secrecy`: where a prompt, a passphrase and a picture must not be found
 //! - `silence`: no network
 //! - `crash`: killed at any moment, and a full disk
+//! - `deploy`: units, firewall and rules of the host around it
 //! - `user`: without root's rights
 //! - `http`, `served`: the server as a child, asked by hand
 //! - `browser`: the studio in a real browser
@@ -33,6 +34,7 @@ mod abuse;
 mod browser;
 mod checkpoint;
 mod crash;
+mod deploy;
 mod evidence;
 mod faults;
 mod folders;
