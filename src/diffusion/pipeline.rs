@@ -127,11 +127,6 @@ impl Pipeline {
         if self.embedded { demo::SIDE_PX } else { 1024 }
     }
 
-    /// The parts in the order in which a prompt passes them, for whoever measures them one by one.
-    pub fn parts(&self) -> (&Tokenizer, &TextEncoder, &Transformer, &Vae) {
-        (&self.tokenizer, &self.text_encoder, &self.transformer, &self.vae)
-    }
-
     /// Runs `act` where this model computes: for whoever calls its parts one by one.
     pub fn compute<T: Send>(&self, act: impl FnOnce() -> T + Send) -> T {
         compute(self.threads.as_ref(), act)

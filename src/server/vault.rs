@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use base16ct::lower::encode_string as hex;
-use darkroom::{Clock as _, Device, Door, GUIDANCE_MAX, Grade, Kind, SEED_MAX, Secret, Who};
+use darkroom::{Clock as _, Defaults, Device, Door, GUIDANCE_MAX, Grade, Kind, SEED_MAX, Secret, Who};
 use policy::KeepPrompts;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -180,12 +180,12 @@ pub async fn capabilities(State(house): State<Arc<House>>) -> Result<Json<Value>
     };
     let limits = &rules.limits;
     let side_px_max = model.side_px_max.min(limits.side_pixels_max);
+    let defaults = Defaults::of(model, limits);
     Ok(Json(json!({
         "model": { "name": model.name, "digest": hex(&model.digest), "device": device },
         "defaults": {
-            "width": model.side_px_default.min(side_px_max),
-            "height": model.side_px_default.min(side_px_max),
-            "steps": model.steps_default.min(limits.steps_max), "guidance": 0.0, "count": 1,
+            "width": defaults.side_px, "height": defaults.side_px,
+            "steps": defaults.steps, "guidance": 0.0, "count": 1,
         },
         "limits": {
             "side_px_max": side_px_max, "side_px_step": 16, "steps_max": limits.steps_max,

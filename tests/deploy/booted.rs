@@ -72,6 +72,10 @@ fn a_machine_from_its_installation_to_its_end() {
     );
     until("it gave up", || shown(&machine, "ActiveState") == "failed");
     assert_eq!((shown(&machine, "ExecMainStatus"), shown(&machine, "NRestarts")), ("7".into(), "0".into()));
+    // Whoever starts it again and again all the same is stopped.
+    until("there were too many starts", || {
+        !machine.answer("systemctl start lightproof.service").status.success()
+    });
     machine.type_in("mv /run/right /etc/credstore.encrypted/lightproof.passphrase");
     machine.type_in(&page.take("After it gave up"));
     assert_eq!(vault(), "unlocked");

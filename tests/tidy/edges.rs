@@ -17,7 +17,11 @@ const WALLS: &[Wall] = &[
     Wall { krate: "audit", ours: &[], never: &["tokio", "axum", "hyper", "burn-tensor", "image"] },
     Wall { krate: "vault", ours: &[], never: &["tokio", "axum", "hyper", "burn-tensor", "image"] },
     Wall { krate: "sandbox", ours: &["policy"], never: &["tokio", "axum", "hyper", "burn-tensor", "image"] },
-    Wall { krate: "kernels", ours: &[], never: &["tokio", "axum", "hyper", "burn-flex", "burn-tensor", "image"] },
+    Wall {
+        krate: "kernels",
+        ours: &[],
+        never: &["tokio", "axum", "hyper", "burn-flex", "burn-tensor", "image"],
+    },
     Wall { krate: "diffusion", ours: &["kernels"], never: &["tokio", "axum", "hyper", "aes-gcm"] },
     Wall { krate: "engine", ours: &[], never: &["tokio", "axum", "hyper", "burn-tensor", "image"] },
     Wall {
