@@ -201,7 +201,13 @@ fn requests_beyond_a_limit_are_refused_with_its_word() {
     check(Ask { prompt: text(&[b'a'; 1001]), ..ask() }, allow, R::PromptLength);
     check(Ask { prompt: text(b"a\xFFb"), ..ask() }, allow, R::PromptEncoding);
     check(Ask { prompt: text(b"a\0b"), ..ask() }, allow, R::PromptEncoding);
-    check(Ask { negative_prompt: Some(text(b"a\0b")), ..ask() }, allow, R::PromptEncoding);
+    let negative = |bytes, guidance| Ask { negative_prompt: Some(text(bytes)), guidance, ..ask() };
+    check(negative(b"a\0b", Some(1.0)), allow, R::PromptEncoding);
+    // Where it has no effect it is no reason to refuse.
+    for guidance in [None, Some(0.0)] {
+        let unused = Request::parse(negative(b"a\0b", guidance), &limits(), allow, &model, 0);
+        assert_eq!(unused.map(|request| request.recipe.negative_prompt.len()).ok(), Some(0));
+    }
     for side in [0, 8, 17, 2064, -16, i64::MAX, i64::MIN] {
         check(Ask { size: Some((side, 64)), ..ask() }, allow, R::Size);
         check(Ask { size: Some((64, side)), ..ask() }, allow, R::Size);
