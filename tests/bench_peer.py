@@ -21,12 +21,12 @@ TRANSFORMER = dict(dim=1152, n_heads=9, n_kv_heads=9, n_layers=12, n_refiner_lay
                    axes_lens=[1024, 256, 256])
 VAE = dict(block_out_channels=[128, 256, 512, 512], norm_num_groups=32)
 TEXT_ENCODER = dict(hidden_size=1024, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=16, num_key_value_heads=8,
-                    head_dim=128)
+                    head_dim=128, layer_types=["full_attention"] * 12)
 
 
 def draw(folder, threads):
     torch.set_num_threads(threads)
-    pipe = ZImagePipeline.from_pretrained(folder, torch_dtype=torch.float32)
+    pipe = ZImagePipeline.from_pretrained(folder, dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     parts = {}
 
@@ -69,7 +69,7 @@ def make(demo, folder):
     models = {
         "transformer": ZImageTransformer2DModel.from_config({**ZImageTransformer2DModel.load_config(part("transformer")), **TRANSFORMER}),
         "vae": AutoencoderKL.from_config({**AutoencoderKL.load_config(part("vae")), **VAE}),
-        "text_encoder": Qwen3Model(Qwen3Config.from_pretrained(part("text_encoder"), **TEXT_ENCODER, layer_types=None)),
+        "text_encoder": Qwen3Model(Qwen3Config.from_pretrained(part("text_encoder"), **TEXT_ENCODER)),
     }
     shutil.rmtree(folder, ignore_errors=True)
     for name, model in models.items():

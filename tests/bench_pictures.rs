@@ -40,9 +40,10 @@ const PAUSE: Duration = Duration::from_millis(300);
 pub fn measure(only: Option<&str>) {
     let python = std::env::var_os("LIGHTPROOF_BENCH_PYTHON").map(PathBuf::from);
     println!(
-        "| pictures | lightproof: median, best | of which text, transformer, decoder | cores | peak memory |"
+        "| pictures | median, best | of which text, transformer, decoder | cores | peak memory | \
+         median of pairs, best to best |"
     );
-    println!("|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|");
     for workload in &WORKLOADS {
         let wanted = only.is_none_or(|name| name == workload.name);
         if wanted && (python.is_some() || workload.model == Model::Demo) {
@@ -68,16 +69,17 @@ impl Workload {
                 their_pictures.extend(pair.1);
             }
         }
-        let Self { name, steps, pairs, .. } = self;
-        println!("| {name}, {steps} steps, {pairs} pictures | {}", row(&our_pictures, &mut ours));
+        let Self { name, side, steps, pairs, .. } = self;
+        let ratios: Vec<f64> =
+            our_pictures.iter().zip(&their_pictures).map(|(a, b)| a.wall_s / b.wall_s).collect();
+        let ratio = match ratios.is_empty() {
+            true => String::new(),
+            false => format!("{:.2}, {:.2}", median(ratios), best(&our_pictures) / best(&their_pictures)),
+        };
+        let ours = row(&our_pictures, &mut ours);
+        println!("| {name}: {side}x{side}, {steps} steps, {pairs} pairs | {ours} {ratio} |");
         if let Some(side) = &mut theirs {
-            println!("| the same, diffusers | {}", row(&their_pictures, side));
-            let ratios = our_pictures.iter().zip(&their_pictures).map(|(a, b)| a.wall_s / b.wall_s).collect();
-            println!(
-                "| the same, lightproof / diffusers | {:.2} (median of pairs), {:.2} (best to best) | | | |",
-                median(ratios),
-                best(&our_pictures) / best(&their_pictures),
-            );
+            println!("| | {} |", row(&their_pictures, side));
         }
     }
 }
