@@ -41,6 +41,8 @@ pub struct Wants<'a> {
     pub passphrase_file: Option<&'a Path>,
     /// Folder of a checkpoint.
     pub model: Option<&'a Path>,
+    /// Whether a plain copy is to leave, to a file or to standard output.
+    pub plain_copy: bool,
     /// File or folder that plain copies go to.
     pub export: Option<&'a Path>,
     /// Folder of reference values.
@@ -118,15 +120,21 @@ pub fn check_limits() -> Result<(), Failure> {
 /// A folder that cannot be made, or a fence that cannot be built.
 pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenced, Failure> {
     let home = Home::new(global)?;
-    let (overlay, mut refusal) = match overlay::read(&home.config.join("policy.toml")) {
+    let file = home.config.join("policy.toml");
+    let (overlay, mut refusal) = match overlay::read(&file) {
         Ok(overlay) => (overlay, None),
         Err(failure) => (None, Some(failure)),
     };
     // A policy that cannot be read is a refusal, and the refusal is put on record behind the built-in fences.
     let policy = Policy::read(overlay.as_deref()).or_else(|error| {
-        refusal = Some(Failure::new(Code::Usage, error));
+        refusal = Some(Failure::new(Code::Usage, format!("{}: {error}", file.display())));
         Policy::read(None).map_err(|error| Failure::new(Code::Unexpected, error))
     })?;
+    if wants.plain_copy && !policy.allows_plain_copies() {
+        let what =
+            "the policy of this machine allows no plain copies (it denies ${export}); nothing was done";
+        refusal = refusal.or(Some(Failure::new(Code::Refused, what)));
+    }
     let outputs = match (wants.outputs, policy.outputs()) {
         (Some(outputs), _) => absolute(outputs)?,
         (None, Some(outputs)) => outputs.to_path_buf(),

@@ -94,3 +94,26 @@ fn a_file_is_checked_as_a_start_would_take_it() {
     }
     home.ask(&["config", "check", &home.at("missing.toml")]).ends(5, &["missing.toml"]);
 }
+
+/// To a file or to standard output: before any work, and on record.
+#[test]
+fn where_the_policy_denies_plain_copies_none_leaves_and_nothing_is_made() {
+    let home = Home::with_picture("no-copies");
+    let id = home.pictures()[0]["id"].as_str().expect("an id").to_owned();
+    home.policy(b"schema = 1\n[[deny]]\npath = \"${export}\"\nwhy = \"no plain copies leave this host\"\n");
+    let target = home.at("out/copy.png");
+    for to in ["-", &target] {
+        for ran in
+            [home.generate(&["a pear", "--export", to]), home.ask(&["history", "export", &id, "-o", to])]
+        {
+            assert_eq!(ran.ends(6, &["policy", "plain copies"]).stdout, "");
+        }
+    }
+    assert!(!std::path::Path::new(&target).exists());
+    assert_eq!(home.pictures().len(), 1);
+    assert_eq!(home.count_records(&["boot.refused", "reason=policy"]), 4);
+    assert_eq!(home.count_records(&["object.export"]), 0);
+    // Without a copy the same request is carried out.
+    home.generate(&["a pear"]).ends(0, &[]);
+    home.is_whole(2);
+}

@@ -1,7 +1,7 @@
 //! Base and overlay. Every key takes away, but one.
 
 use crate::document::{Deny, Overlay};
-use crate::limits::OPEN_FILES_MIN;
+use crate::limits::{OPEN_FILES_MIN, SIDE_PIXELS_MIN};
 use crate::{Erase, Error, KeepPrompts, LoopbackAddr, Policy, paths};
 
 /// Applies an overlay to a profile.
@@ -33,7 +33,12 @@ pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Er
         if ours > base {
             return Err(Error::Loosens { key: format!("limits.{key}") });
         }
-        if ours == 0 || (key == "open_files_max" && ours < OPEN_FILES_MIN) {
+        let least = match key {
+            "open_files_max" => OPEN_FILES_MIN,
+            "side_pixels_max" => SIDE_PIXELS_MIN,
+            _ => 1,
+        };
+        if ours < least {
             return Err(Error::LimitTooLow { key, value: ours });
         }
     }

@@ -101,6 +101,14 @@ impl Policy {
         self.listen
     }
 
+    /// Whether the program may write plain copies where a person names a place for them.
+    pub fn allows_plain_copies(&self) -> bool {
+        let needed = [Right::Write, Right::Create];
+        self.paths
+            .get("${export}")
+            .is_some_and(|grant| needed.iter().all(|right| grant.rights.contains(right)))
+    }
+
     /// The folder for sealed pictures that the overlay names, if it names one.
     pub fn outputs(&self) -> Option<&Path> {
         self.outputs.as_deref()

@@ -34,6 +34,8 @@ pub(crate) struct LowerLimits {
 
 /// Below this the process cannot hold its own files and connections.
 pub(crate) const OPEN_FILES_MIN: u64 = 64;
+/// The smallest picture's side.
+pub(crate) const SIDE_PIXELS_MIN: u64 = 16;
 
 impl LowerLimits {
     /// The keys that are there.

@@ -148,6 +148,7 @@ fn raising_a_limit_is_refused() {
         refused(&format!("[limits]\n{key} = 0"), "raise it");
     }
     refused("[limits]\nopen_files_max = 8", "raise it");
+    refused("[limits]\nside_pixels_max = 15", "raise it");
 }
 
 #[test]

@@ -33,11 +33,12 @@ impl Booted {
     /// A weak passphrase, or nobody to ask.
     pub fn first_start(&mut self, darkroom: &mut Darkroom, out: &Output) -> Result<Who, Failure> {
         self.warn_of_others(out);
+        let is_typed = self.passphrase.is_none();
         let new = self.new_secret(None, "Choose a passphrase (12 characters or more): ", out)?;
         let (who, code) = darkroom.create_vault(&new, Door::Terminal)?;
         out.say(&format!("a new vault was made in {}", self.folders.vault.display()));
         self.warn_of_grade(out)?;
-        if self.terminal.is_there() && self.passphrase.is_none() {
+        if self.terminal.is_there() && is_typed {
             self.show_recovery(&code.text())?;
         } else {
             out.warn(
@@ -57,7 +58,9 @@ impl Booted {
         question: &str,
         out: &Output,
     ) -> Result<Secret, Failure> {
-        if let Some(line) = file.or(self.passphrase.as_ref()) {
+        // It ends here, as one that opens does.
+        let own = if file.is_none() { self.passphrase.take() } else { None };
+        if let Some(line) = file.or(own.as_ref()) {
             warn_of_readers(line, out);
             return of_line(line, new_secret).map_err(|what| Failure::new(Code::Usage, what));
         }

@@ -247,7 +247,12 @@ impl Darkroom {
     /// What vault and log say; the vault is locked all the same.
     pub fn leave(mut self, reason: StopReason) -> Result<(), Error> {
         let locked = self.lock(None);
-        self.log.append(&[Event::BootStopped { reason }.by_system()])?;
+        let stopped = self.log.append(&[Event::BootStopped { reason }.by_system()]);
+        let ended = |source| Error::Unrecorded {
+            done: "what was answered before is done, and the program has ended".into(),
+            source,
+        };
+        stopped.map_err(ended)?;
         locked
     }
 

@@ -36,6 +36,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Generate, out: &Output) ->
     let wants = Wants {
         folder_use: FolderUse::Made,
         model: arguments.model.as_deref(),
+        plain_copy: export.is_some(),
         export: export.as_ref().and_then(Exporting::folder),
         ..Wants::with(&arguments.keys)
     };

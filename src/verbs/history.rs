@@ -27,7 +27,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &History, out: &Output) -> 
         _ => None,
     };
     let folder = exporting.as_ref().and_then(Exporting::folder);
-    let wants = Wants { export: folder, ..Wants::with(&arguments.keys) };
+    let wants = Wants { plain_copy: exporting.is_some(), export: folder, ..Wants::with(&arguments.keys) };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
     let result = act(&mut booted, &mut darkroom, verb, exporting.as_ref(), out);
     boot::leave(darkroom, result)

@@ -128,3 +128,20 @@ fn what_was_sent_is_nowhere_afterwards() {
     home.write("pass", format!("{SECRET}\n").as_bytes());
     home.is_whole(2);
 }
+
+#[test]
+fn a_passphrase_from_a_file_is_nowhere_after_a_first_start_and_the_lock() {
+    if !is_root_for("reading the program's memory") {
+        return;
+    }
+    let home = Home::furnished("first");
+    home.write("pass", format!("{SECRET}\n").as_bytes());
+    let served = Served::run(&mut home.furnished_program(&["serve", "--port", "0"]));
+    let pid = served.pid();
+    assert_ne!(found_in_memory(pid, home.at("state").as_bytes()), [""; 0], "the scan finds nothing");
+    let unlock = Request::post("/api/v1/session", &json!({"passphrase": SECRET}));
+    let token = token_of(&check(&served, &unlock).is(201));
+    check(&served, &Request::new("DELETE", "/api/v1/session").token(&token)).is(204);
+    assert_eq!(found_in_memory(pid, SECRET.as_bytes()), [""; 0]);
+    served.stop().ends(0, &[]);
+}
