@@ -130,6 +130,21 @@ impl Drop for Scratch {
     }
 }
 
+/// Seconds of the processor that a process has used.
+fn processor_s(process: &str) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap());
+    ticks.sum::<u64>() as f64 / 100.0
+}
+
+/// A line of the kernel's on the memory of a process, such as `VmRSS:`.
+fn memory_kib(process: u32, line: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let found = status.lines().find_map(|known| known.strip_prefix(line)).unwrap_or_default();
+    found.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
 fn time(act: impl FnMut()) -> f64 {
     time_of(ROUNDS, act)
 }

@@ -1,7 +1,7 @@
 //! Pictures, ours and the peer's in turn. Each side is a process of its own that loads a model, stays, and is asked over a
 //! pipe for one picture after the other; both answer in the same words.
 
-use crate::{median, threads};
+use crate::{median, memory_kib, processor_s, threads};
 use diffusion::{DeviceName, ModelFolder, Pipeline, Progress, Recipe, demo};
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::{Path, PathBuf};
@@ -155,9 +155,7 @@ impl Side {
 
     /// The most that it had at any time.
     fn memory_mib(&mut self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-        peak.trim().trim_end_matches(" kB").parse::<u64>().map_or(0, |kib| kib / 1024)
+        memory_kib(self.child.id(), "VmHWM:") / 1024
     }
 }
 
@@ -181,9 +179,9 @@ pub fn draw(folder: &Path) {
         let line = line.expect("a line of text");
         let numbers: Vec<u32> = line.split(' ').map(|number| number.parse().expect("a number")).collect();
         let [side, steps, seed] = numbers[..] else { panic!("{line}") };
-        let (cpu_s, started) = (cpu_s(), Instant::now());
+        let (cpu_s, started) = (processor_s("self"), Instant::now());
         let [text_s, transformer_s, decoder_s] = parts(&pipeline, &recipe(side, steps, seed));
-        let (wall_s, cpu_s) = (started.elapsed().as_secs_f64(), self::cpu_s() - cpu_s);
+        let (wall_s, cpu_s) = (started.elapsed().as_secs_f64(), processor_s("self") - cpu_s);
         println!("{wall_s} {cpu_s} {text_s} {transformer_s} {decoder_s}");
     }
 }
@@ -202,14 +200,6 @@ fn parts(pipeline: &Pipeline, recipe: &Recipe) -> [f64; 3] {
         started = Instant::now();
     }
     seconds
-}
-
-/// Seconds of the processor that this process has used.
-fn cpu_s() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap());
-    ticks.sum::<u64>() as f64 / 100.0
 }
 
 /// One picture of the demo prompt.

@@ -3,7 +3,7 @@
 use crate::harness::{Home, PASSPHRASE};
 use crate::http::Request;
 use crate::served::Served;
-use crate::{ROUNDS, median, row, time_of};
+use crate::{ROUNDS, median, memory_kib, processor_s, row, time_of};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -45,10 +45,10 @@ pub fn measure() {
     row("server: list", call("/api/v1/images"));
     row("server: thumbnail, look on record", call(&format!("/api/v1/images/{id}/thumbnail")));
     row("server: page", call("/"));
-    let before = processor_ticks(&served);
+    let before = processor_s(&served.pid().to_string());
     std::thread::sleep(IDLE);
-    let ticks = processor_ticks(&served) - before;
-    row(&format!("server: processor time of {} s without a request", IDLE.as_secs()), ticks as f64 / 100.0);
+    let used_s = processor_s(&served.pid().to_string()) - before;
+    row(&format!("server: processor time of {} s without a request", IDLE.as_secs()), used_s);
     println!("| server: memory when ready | {at_start} |");
     println!("| server: memory after pictures | {} |", memory(&served));
     served.stop().ends(0, &[]);
@@ -75,14 +75,5 @@ fn picture(served: &Served, token: &str) -> f64 {
 }
 
 fn memory(served: &Served) -> String {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", served.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default();
-    line.trim_start_matches("VmRSS:").trim().to_owned()
-}
-
-/// User and system time, in ticks of 10 ms.
-fn processor_ticks(served: &Served) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", served.pid())).unwrap();
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    format!("{} kB", memory_kib(served.pid(), "VmRSS:"))
 }

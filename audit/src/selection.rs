@@ -72,10 +72,7 @@ impl Selection {
     /// The first part that makes no sense.
     pub fn parse(typed: &Typed<'_>) -> Result<Self, Senseless> {
         let id = |text: &str, prefix| id_bytes(text.strip_prefix(prefix)?);
-        let known = |name: &str| {
-            let is_of = |of: &str| of == name || of.split('.').next() == Some(name);
-            SCHEMA.iter().any(|kind| is_of(kind.name)).then(|| name.to_owned())
-        };
+        let known = |name: &str| SCHEMA.iter().any(|kind| is_of(kind.name, name)).then(|| name.to_owned());
         let (object, job) = (typed.object.map(|text| id(text, "o:")), typed.job.map(|text| id(text, "j:")));
         let (since, until) = (typed.since.map(span), typed.until.map(span));
         Ok(Self {
@@ -89,13 +86,17 @@ impl Selection {
 
     /// Whether the record is one of them.
     pub fn takes(&self, record: &Stored) -> bool {
-        let is_of = |name: &String| record.name == *name || record.name.split('.').next() == Some(name);
         self.object.is_none_or(|object| record.object == Some(object))
             && self.job.is_none_or(|job| record.job == Some(job))
-            && self.name.as_ref().is_none_or(is_of)
+            && self.name.as_ref().is_none_or(|name| is_of(&record.name, name))
             && self.since_ms.is_none_or(|since| record.ts_ms >= since)
             && self.until_ms.is_none_or(|until| record.ts_ms <= until)
     }
+}
+
+/// Whether a type of record is `name`, or begins with it as its first word.
+fn is_of(kind: &str, name: &str) -> bool {
+    kind == name || kind.split('.').next() == Some(name)
 }
 
 fn read<T>(part: Option<Option<T>>, otherwise: Senseless) -> Result<Option<T>, Senseless> {

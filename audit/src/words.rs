@@ -77,7 +77,7 @@ tokens! {
 
     /// Why the program did not start.
     StartRefusal {
-        /// The policy is missing, unreadable or invalid.
+        /// The policy is unreadable or invalid, or forbids what was asked for.
         Policy = "policy",
         /// The address is not loopback or is taken.
         Address = "address",

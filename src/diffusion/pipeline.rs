@@ -128,7 +128,7 @@ impl Pipeline {
     }
 
     /// Runs `act` where this model computes: for whoever calls its parts one by one.
-    pub fn compute<T: Send>(&self, act: impl FnOnce() -> T + Send) -> T {
+    pub(crate) fn compute<T: Send>(&self, act: impl FnOnce() -> T + Send) -> T {
         compute(self.threads.as_ref(), act)
     }
 
