@@ -1,7 +1,6 @@
 //! The adapter: `diffusion` behind the seam that the darkroom speaks to.
 
 use crate::boot::memory::Memory;
-use crate::output::Output;
 use crate::version::DEMO_NAME;
 use diffusion::{DeviceName, Drawing, Error, LoadProgress, ModelFolder, Pipeline, Tokens};
 use engine::{
@@ -51,15 +50,9 @@ impl Diffusion {
         folder: &ModelFolder,
         device_name: DeviceName,
         memory: Arc<Memory>,
-        out: &Output,
+        tell: &mut (dyn FnMut(LoadProgress) + Send),
     ) -> Result<Self, Error> {
-        let mut tell = |progress: LoadProgress| {
-            let mib = |bytes: u64| bytes >> 20;
-            let (done, total) = (mib(progress.bytes_done), mib(progress.bytes_total));
-            out.progress(&format!("reading and hashing the model, {done} of {total} MiB"));
-        };
-        let pipeline = Pipeline::load_telling(folder, device_name, memory.left_bytes(), &mut tell)?;
-        out.progress("");
+        let pipeline = Pipeline::load_telling(folder, device_name, memory.left_bytes(), tell)?;
         let name = match folder {
             ModelFolder::Embedded(_) => DEMO_NAME.into(),
             ModelFolder::Disk(path) => {

@@ -6,33 +6,37 @@ pub mod memory;
 pub mod overlay;
 pub mod passphrase;
 
-use crate::adapter::Diffusion;
-use crate::cli::{Global, Keys};
+use crate::cli::{EngineUse, Global, Keys};
 use crate::exit::{Code, Failure};
 use crate::input::{self, SecretLine};
 use crate::output::Output;
 use crate::paths::{absolute, real};
+use crate::processes::kept::{self, Engines};
 use crate::terminal::Terminal;
 use audit::SystemClock;
 use audit::words::{StartRefusal, StopReason};
-use darkroom::{Darkroom, Posture, Queue, Start};
-use diffusion::{DeviceName, ModelFolder};
+use darkroom::{Darkroom, Queue, Start};
+use engine::far::Far;
+use engine::supply::{Expected, NoEngine, Patience};
+use engine::wire::{self, Unready};
 use folders::{FolderUse, Home};
 use memory::Memory;
-use policy::{Folders, Plan, Policy};
+use policy::{Folders, Plan, Policy, Process};
 use rustix::fs::{Access, access};
 use rustix::process::{Resource, getrlimit};
 use sandbox::{Clean, LoopbackListener, Report, Sandboxed, State};
 use sha2::{Digest as _, Sha256};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vault::KdfParams;
 
-/// What a verb may touch besides the state: read before the fences, and granted by them.
-#[derive(Default)]
+/// What a process may touch besides the state: read before the fences, and granted by them.
 pub struct Wants<'a> {
+    /// Which one it is.
+    pub process: Process,
     /// What becomes of the folders of vault and log.
     pub folder_use: FolderUse,
     /// Folder of the sealed pictures, if a flag names one.
@@ -49,6 +53,22 @@ pub struct Wants<'a> {
     pub reference: Option<&'a Path>,
     /// To listen, at the policy's port or at this one.
     pub listen: Option<Option<u16>>,
+}
+
+impl Default for Wants<'_> {
+    fn default() -> Self {
+        Self {
+            process: Process::Server,
+            folder_use: FolderUse::default(),
+            outputs: None,
+            passphrase_file: None,
+            model: None,
+            plain_copy: false,
+            export: None,
+            reference: None,
+            listen: None,
+        }
+    }
 }
 
 impl<'a> Wants<'a> {
@@ -79,8 +99,13 @@ pub struct Booted {
     pub terminal: Terminal,
     /// The clock, made before the fences.
     pub clock: SystemClock,
+    /// SHA-256 of the program.
+    pub binary: [u8; 32],
+    /// How each process is fenced, once the engine is there.
+    pub processes: Vec<(Process, wire::Fenced)>,
     passphrase: Option<SecretLine>,
-    binary: [u8; 32],
+    /// The engines that the keeper starts, and the digest of the plan that they must have.
+    engines: Option<(Engines, [u8; 32])>,
 }
 
 /// The process behind its fences, with a policy that may make no sense. A verb goes on through one of two doors, and each of
@@ -114,6 +139,44 @@ pub fn check_limits() -> Result<(), Failure> {
     }
 }
 
+/// What the keeper needs to know.
+pub struct Kept {
+    /// What it may do.
+    pub plan: Plan,
+    /// Text of the policy file.
+    pub overlay: Option<String>,
+    /// The arguments of an engine's process, which stands in another working folder.
+    pub arguments: Vec<OsString>,
+}
+
+/// Looks at policy and folders as the server does, and makes nothing.
+///
+/// # Errors
+/// What the server refuses, too.
+pub fn of_keeper(global: &Global, engine: &EngineUse<'_>) -> Result<Kept, Failure> {
+    let home = Home::new(global)?;
+    let file = home.config.join("policy.toml");
+    let overlay = overlay::read(&file)?;
+    let policy = Policy::read(overlay.as_deref())
+        .map_err(|error| Failure::new(Code::Usage, format!("{}: {error}", file.display())))?;
+    let EngineUse { model, device, outputs } = *engine;
+    let wants = Wants { folder_use: FolderUse::Read, model, outputs, ..Wants::default() };
+    let mut folders = folders_of(&home, &policy, &wants)?;
+    folders.program = sandbox::program_files()?;
+    let mut plan =
+        policy.plan(Process::Keeper, &folders).map_err(|error| Failure::new(Code::Usage, error))?;
+    folders::grant_what_exists(&mut plan, &folders);
+    let mut arguments: Vec<OsString> = vec!["engine".into(), "--device".into(), device.into()];
+    let home = global.home.clone().or_else(|| std::env::var_os("LIGHTPROOF_HOME").map(PathBuf::from));
+    let outputs = outputs.map(Path::to_path_buf);
+    for (flag, path) in [("--home", home), ("--outputs", outputs), ("--model", folders.model)] {
+        if let Some(path) = path.filter(|path| !path.as_os_str().is_empty()) {
+            arguments.extend([flag.into(), absolute(&path)?.into()]);
+        }
+    }
+    Ok(Kept { plan, overlay, arguments })
+}
+
 /// Puts up the fences. Nothing of vault, log, model or prompt has been parsed when this returns.
 ///
 /// # Errors
@@ -121,7 +184,7 @@ pub fn check_limits() -> Result<(), Failure> {
 pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenced, Failure> {
     let home = Home::new(global)?;
     let file = home.config.join("policy.toml");
-    let (overlay, mut refusal) = match overlay::read(&file) {
+    let (overlay, mut refusal) = match overlay::of(&clean, &file) {
         Ok(overlay) => (overlay, None),
         Err(failure) => (None, Some(failure)),
     };
@@ -135,31 +198,18 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
             "the policy of this machine allows no plain copies (it denies ${export}); nothing was done";
         refusal = refusal.or(Some(Failure::new(Code::Refused, what)));
     }
-    let outputs = match (wants.outputs, policy.outputs()) {
-        (Some(outputs), _) => absolute(outputs)?,
-        (None, Some(outputs)) => outputs.to_path_buf(),
-        (None, None) => home.outputs.clone(),
-    };
     let folder_use = wants.folder_use;
-    let vault = folder_use.state(&home.vault)?;
-    let paths = vault::Paths { state: vault.clone(), outputs: outputs.clone() };
-    // Where there is a vault, its pictures lie somewhere: an empty folder made here would hide that their disk is absent.
-    let of_pictures = if paths.vault_exists() { FolderUse::Used } else { folder_use };
-    let folders = Folders {
-        vault,
-        audit: folder_use.state(&home.audit)?,
-        outputs: of_pictures.real_path(&outputs)?,
-        config: folder_use.real_path(&home.config)?,
-        model: wants.model.map(real).transpose()?,
-        export: wants.export.map(real).transpose()?,
-        reference: wants.reference.map(real).transpose()?,
-    };
+    let folders = folders_of(&home, &policy, wants)?;
     folders::refuse_own_folders(&folders)?;
-    let mut plan = policy.plan(&folders).map_err(|error| Failure::new(Code::Usage, error))?;
+    let plan = |process| policy.plan(process, &folders).map_err(|error| Failure::new(Code::Usage, error));
+    // What the engine must have, if there is one.
+    let plan_of_engine = clean.has_keeper().then(|| plan(Process::Engine)).transpose()?;
+    let mut plan = plan(wants.process)?;
     folders::grant_what_exists(&mut plan, &folders);
     let passphrase =
         wants.passphrase_file.map(|path| input::read_secret_file(path, &mut clean)).transpose()?;
     let terminal = Terminal::open();
+    let channel = clean.take_channel();
     let clock = SystemClock::new();
     let binary = binary_digest()?;
     let memory = Arc::new(Memory::open());
@@ -169,6 +219,9 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     let (sandboxed, report) = sandbox::enter(clean, &plan, listener.as_ref())?;
     let state = if report.overall() == State::Green { "green" } else { "amber" };
     tracing::info!(event = "fenced", pid = std::process::id(), state);
+    let engines = channel.map(kept::listen).transpose().map_err(|e| {
+        Failure::new(Code::Unexpected, format!("no thread could be started to hear the other processes: {e}"))
+    })?;
     let booted = Booted {
         sandboxed,
         report,
@@ -179,10 +232,42 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         memory,
         terminal,
         clock,
-        passphrase,
         binary,
+        processes: Vec::new(),
+        passphrase,
+        engines: engines.zip(plan_of_engine.map(|plan| plan.digest())),
     };
     Ok(Fenced { booted, folder_use, refusal })
+}
+
+/// The folders of a run, as real paths. A verb of a first start makes those that are not there.
+///
+/// # Errors
+/// One cannot be made, or is not where a person says.
+fn folders_of(home: &Home, policy: &Policy, wants: &Wants<'_>) -> Result<Folders, Failure> {
+    let outputs = match (wants.outputs, policy.outputs()) {
+        (Some(outputs), _) => absolute(outputs)?,
+        (None, Some(outputs)) => outputs.to_path_buf(),
+        (None, None) => home.outputs.clone(),
+    };
+    let folder_use = wants.folder_use;
+    let vault = folder_use.state(&home.vault)?;
+    let paths = vault::Paths { state: vault.clone(), outputs: outputs.clone() };
+    // Where there is a vault, its pictures lie somewhere: an empty folder made here would hide that their disk is absent.
+    let of_pictures = match folder_use {
+        FolderUse::Made if paths.vault_exists() => FolderUse::Used,
+        folder_use => folder_use,
+    };
+    Ok(Folders {
+        vault,
+        audit: folder_use.state(&home.audit)?,
+        outputs: of_pictures.real_path(&outputs)?,
+        config: folder_use.real_path(&home.config)?,
+        model: wants.model.map(real).transpose()?,
+        export: wants.export.map(real).transpose()?,
+        reference: wants.reference.map(real).transpose()?,
+        program: Vec::new(),
+    })
 }
 
 impl Fenced {
@@ -229,7 +314,7 @@ impl Fenced {
             darkroom.refuse_start(StartRefusal::Probe)?;
             return Err(error.into());
         }
-        darkroom.record_posture(posture(&booted.report))?;
+        darkroom.record_posture(&booted.fenced())?;
         Ok((booted, darkroom))
     }
 }
@@ -252,31 +337,56 @@ impl Booted {
         Err(Failure::new(Code::Refused, what))
     }
 
-    /// Loads and checks the model; what is wrong with it is on record.
+    /// Waits for the engine that the keeper has started; what is wrong with it is on record.
     ///
     /// # Errors
-    /// What is wrong with the folder or the device.
-    pub fn engine(
-        &self,
-        darkroom: &Darkroom,
-        device_name: DeviceName,
-        out: &Output,
-    ) -> Result<Diffusion, Failure> {
-        let folder = match &self.folders.model {
-            Some(path) => ModelFolder::open(path),
-            None => Ok(diffusion::demo::folder()),
+    /// What is wrong with the folder or the device, or that the process ended.
+    pub fn engine(&mut self, darkroom: &Darkroom, out: &Output) -> Result<Far, Failure> {
+        let none = || Failure::new(Code::Unexpected, "no other process was started for the engine");
+        let (engines, plan) = self.engines.take().ok_or_else(none)?;
+        let expected = Expected { build: self.binary, plan };
+        let tell = |bytes_done: u64, bytes_total: u64| {
+            let mib = |bytes: u64| bytes >> 20;
+            out.progress(&format!(
+                "reading and hashing the model, {} of {} MiB",
+                mib(bytes_done),
+                mib(bytes_total)
+            ));
         };
-        let loaded =
-            folder.and_then(|folder| Diffusion::load(&folder, device_name, Arc::clone(&self.memory), out));
-        let error = match loaded {
-            Ok(engine) => return Ok(engine),
-            Err(error) => error,
+        let keeper = engines.keeper();
+        let first = Far::first(Box::new(engines), expected, Patience::DEFAULT, tell);
+        out.progress("");
+        let (reason, failure) = match first {
+            Ok((engine, greeting)) => {
+                let keeper = keeper.get().map(|fenced| (Process::Keeper, fenced.clone()));
+                self.processes.extend(keeper);
+                self.processes.push((Process::Server, self.fenced()));
+                self.processes.push((Process::Engine, greeting.fenced));
+                for (process, fenced) in &self.processes {
+                    darkroom.record_process(*process, fenced)?;
+                }
+                return Ok(engine);
+            }
+            Err(NoEngine::Unready { why, text }) => {
+                let (reason, code) = match why {
+                    Unready::Device => (StartRefusal::Device, Code::Refused),
+                    Unready::Missing => (StartRefusal::Model, Code::NotFound),
+                    Unready::Forbidden => (StartRefusal::Model, Code::Refused),
+                    Unready::Memory => (StartRefusal::Model, Code::Space),
+                    Unready::Threads => (StartRefusal::Device, Code::Space),
+                    Unready::Damaged => (StartRefusal::Model, Code::Integrity),
+                };
+                (reason, Failure::new(code, text))
+            }
+            Err(NoEngine::Gone(text)) => (StartRefusal::Model, Failure::new(Code::Unexpected, text)),
         };
-        darkroom.record_refusal(match &error {
-            diffusion::Error::Device(_) | diffusion::Error::Threads(_) => StartRefusal::Device,
-            _ => StartRefusal::Model,
-        })?;
-        Err(error.into())
+        darkroom.record_refusal(reason)?;
+        Err(failure)
+    }
+
+    /// How this process is fenced.
+    pub fn fenced(&self) -> wire::Fenced {
+        fenced(&self.plan, &self.report)
     }
 }
 
@@ -321,9 +431,11 @@ fn binary_digest() -> Result<[u8; 32], Failure> {
     }
 }
 
-fn posture(report: &Report) -> Posture {
+/// How a process is fenced, as the others hear it.
+pub fn fenced(plan: &Plan, report: &Report) -> wire::Fenced {
     let fences = report.fences.iter().enumerate();
-    Posture {
+    wire::Fenced {
+        plan: plan.digest(),
         report: report.digest(),
         fences: fences.filter(|(_, f)| f.state != State::Missing).fold(0, |bits, (i, _)| bits | 1 << i),
         amber: report.fences.iter().filter(|f| f.state != State::Green).count() as u32,

@@ -4,7 +4,7 @@ use crate::examples;
 use crate::exit::Code;
 use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Heading of the flags that every verb takes.
 const EVERY: &str = "Flags of every verb";
@@ -84,6 +84,46 @@ pub enum Verb {
     /// Try the fences and the demo model, or compare the engine with reference values
     #[command(after_help = examples::SELFTEST)]
     Selftest(Selftest),
+    /// A part of the program that it starts itself
+    #[command(hide = true)]
+    Engine(EngineProcess),
+}
+
+impl Verb {
+    /// What it needs an engine with, if it makes pictures.
+    pub fn engine(&self) -> Option<EngineUse<'_>> {
+        let (model, device, keys) = match self {
+            Self::Serve(Serve { model, device, keys, .. })
+            | Self::Generate(Generate { model, device, keys, .. }) => (model, device, keys),
+            _ => return None,
+        };
+        Some(EngineUse { model: model.as_deref(), device, outputs: keys.pictures.outputs.as_deref() })
+    }
+}
+
+/// What a verb needs an engine with.
+#[derive(Clone, Copy)]
+pub struct EngineUse<'a> {
+    /// Folder of the checkpoint; none for the embedded model.
+    pub model: Option<&'a Path>,
+    /// Where to compute.
+    pub device: &'a str,
+    /// Folder of the sealed pictures, if a flag names one: what an engine must not read.
+    pub outputs: Option<&'a Path>,
+}
+
+/// Arguments of the process with the model.
+#[derive(Args)]
+pub struct EngineProcess {
+    /// Checkpoint folder; the embedded demo model without it
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Where to compute: cpu or cuda:0
+    #[arg(long, value_name = "DEVICE")]
+    pub device: String,
+    /// Where the pictures are, which it must not read.
+    #[command(flatten)]
+    pub pictures: Outputs,
 }
 
 /// Arguments of `serve`.

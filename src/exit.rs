@@ -135,7 +135,7 @@ fn code_of(error: &darkroom::Error) -> Code {
 }
 
 /// What is not there is no damage, and neither is a folder that this user or the sandbox cannot use.
-fn code_of_model(error: &diffusion::Error) -> Code {
+pub fn code_of_model(error: &diffusion::Error) -> Code {
     use diffusion::Error as E;
     match error {
         E::ReadFile { source, .. } if source.kind() == ErrorKind::NotFound => Code::NotFound,

@@ -10,6 +10,7 @@ mod operational_log;
 mod output;
 mod paths;
 mod pictures;
+mod processes;
 mod signals;
 mod terminal;
 mod usage;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 static ALLOCATOR: sandbox::WipingAllocator = sandbox::WipingAllocator;
 
 /// Variables of ours that a clean environment keeps.
-const OWN_VARIABLES: [&str; 2] = ["LIGHTPROOF_HOME", "LIGHTPROOF_LOG"];
+const OWN_VARIABLES: [&str; 3] = ["LIGHTPROOF_HOME", "LIGHTPROOF_LOG", processes::POLICY_VARIABLE];
 
 fn main() -> ExitCode {
     // First, while one thread exists and nothing was read.
@@ -47,6 +48,10 @@ fn main() -> ExitCode {
         return out.fail(&failure);
     }
     let global = &cli.global;
+    // Whoever makes pictures needs a process for the model, and one that starts it again.
+    if let Some(engine) = cli.verb.engine().filter(|_| !clean.has_keeper()) {
+        return processes::keeper::run(clean, global, &engine, &out);
+    }
     let done = match &cli.verb {
         Verb::Serve(arguments) => verbs::serve::run(clean, global, arguments, &out),
         Verb::Generate(arguments) => verbs::generate::run(clean, global, arguments, &out),
@@ -55,6 +60,7 @@ fn main() -> ExitCode {
         Verb::Audit(verb) => verbs::audit::run(clean, global, verb, &out),
         Verb::Config(verb) => verbs::config::run(global, verb, &out),
         Verb::Selftest(arguments) => verbs::selftest::run(clean, global, arguments, &out),
+        Verb::Engine(arguments) => processes::engine::run(clean, global, arguments),
     };
     let code = done.as_ref().map_or_else(|failure| failure.code, |code| *code);
     tracing::info!(event = "ended", code = code as u8);

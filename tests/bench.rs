@@ -8,6 +8,9 @@ mod bench_pictures;
 mod bench_server;
 // The tests' own way to start the program, of which a benchmark needs a part.
 #[allow(dead_code)]
+#[path = "family.rs"]
+mod family;
+#[allow(dead_code)]
 #[path = "harness.rs"]
 mod harness;
 #[allow(dead_code)]

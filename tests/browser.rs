@@ -1,7 +1,6 @@
 //! The studio as a person meets it: the real program, its page, and headless Chromium.
 //!
 //! - `driver`: a WebDriver client and a browser of its own for each test
-//! - `family`: the processes of a browser, and their end
 //! - `studio`: what a person does in the page, and what must hold at the end of every session
 //! - `network`: whom a browser spoke to
 //! - `newcomer`: from the link on the terminal to a picture and its end
@@ -19,7 +18,6 @@
 
 mod asking;
 pub mod driver;
-mod family;
 mod gallery;
 mod gate;
 mod history;

@@ -6,7 +6,6 @@ use crate::abuse::{Opened, small};
 use crate::harness::{Home, Ran, behind, is_root_for};
 use crate::http::Request;
 use crate::served::Served;
-use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
@@ -142,7 +141,7 @@ fn erase_with_a_failing_wipe(opened: &Opened, id: &str) {
 /// Acts while strace, told so by its arguments, makes a system call of the running server end otherwise.
 pub fn with_a_fault<T>(served: &Served, fault: &[&str], act: impl FnOnce() -> T) -> T {
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-p", &served.pid().to_string()]).args(fault);
+    strace.args(["-f", "-p", &served.processes().server.to_string()]).args(fault);
     let mut strace = strace.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("strace runs");
     let mut said = BufReader::new(strace.stderr.take().expect("it was piped"));
     let mut line = String::new();
@@ -178,7 +177,7 @@ fn an_older_vault_undoes_no_erasure_whose_key_remains() {
     copies(home, "state/vault", "older");
     erase_with_a_failing_wipe(&opened, &id);
     let Opened { served, home, .. } = opened;
-    served.signal(Signal::KILL); // so that no record names the newest state
+    served.kill(); // so that no record names the newest state
     served.wait();
 
     copies(&home, "state/vault", "newest");

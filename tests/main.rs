@@ -2,6 +2,7 @@
 //! They know its command line and its formats, never its crates.
 //!
 //! - `harness`: a home of its own for each test, the program started in it, and a search through what it left
+//! - `family`: the processes of a program or a browser, and their end
 //! - `looks`: verbs that only look, where there is nothing
 //! - `streams`: nobody reads what is said, and limits on files, memory and threads
 //! - `terminal`: prompts at a terminal, and how it is left
@@ -25,6 +26,7 @@
 //! - `browser`: the studio in a real browser
 //! - `abuse`: the server asked by somebody who means no good
 //! - `server_faults`: the server when something goes wrong around it, or ends
+//! - `processes`: three processes, and what becomes of the others when one ends
 //! - `selftest`: the engine against reference values
 
 // A test says what is wrong by panicking; the harness is called by tests only.
@@ -36,6 +38,7 @@ mod checkpoint;
 mod crash;
 mod deploy;
 mod evidence;
+mod family;
 mod faults;
 mod folders;
 mod harness;
@@ -45,6 +48,7 @@ mod input;
 mod life;
 mod looks;
 mod pipes;
+mod processes;
 mod secrecy;
 mod selftest;
 mod served;

@@ -1,19 +1,27 @@
 //! Where a prompt, a passphrase and a picture must not be found: files, names, talk, arguments, environment, memory.
 
-use crate::harness::{Home, Ran, SMALL, behind, is_root_for};
+use crate::family::Family;
+use crate::harness::{Home, Ran, SMALL, is_root_for};
 use crate::life::pixels;
+use crate::served::Processes;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 const PROMPT: &str = "zymurgical quokka nightingale";
 const SECRET: &str = "vermilion ptarmigan passphrase";
 
-/// Where the memory of a process holds `needle`, as `address of mapping`.
+/// Where the memory of a program, of all its processes, holds `needle`, as `address of mapping`.
 pub fn found_in_memory(pid: u32, needle: &[u8]) -> Vec<String> {
+    let is_there = |pid: &u32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok();
+    let pids = Family::of(pid).pids();
+    pids.into_iter().filter(is_there).flat_map(|pid| found_in_process(pid, needle)).collect()
+}
+
+fn found_in_process(pid: u32, needle: &[u8]) -> Vec<String> {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_else(|e| panic!("maps: {e}"));
     let memory = File::open(format!("/proc/{pid}/mem")).unwrap_or_else(|error| panic!("mem: {error}"));
     let first: [u8; 8] = *needle.first_chunk().expect("a needle is long enough to be no coincidence");
@@ -160,51 +168,73 @@ fn no_plain_picture_lies_on_the_disk() {
     }
 }
 
-/// The program, held by strace when it has done everything and is about to end.
+/// The program when its process with the keys has done everything and is about to end: strace holds that one, and the others
+/// wait for it.
 struct Held {
+    program: Child,
     strace: Child,
     pid: u32,
 }
 
 impl Held {
     fn at_its_end(home: &Home, arguments: &[&str], input: &Path) -> Held {
-        let (trace, pid_file) = (home.at("tmp/trace"), home.at("tmp/pid"));
-        // An hour: the test ends it.
-        let held = ["-e", "trace=exit_group", "-e", "inject=exit_group:delay_enter=3600000000"];
-        let shell = ["sh", "-c", "echo $$ > \"$0\"; exec \"$@\"", &pid_file];
-        let strace = [&["strace", "-f", "-qq", "-o", &trace], &held[..], &shell].concat();
-        let mut strace = behind(&strace, &home.furnished_program(arguments));
-        strace
-            .stdin(File::open(input).expect("the input was written"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut strace =
-            strace.spawn().unwrap_or_else(|error| panic!("strace: {error}; apt-get install strace"));
-        let exit_group = if cfg!(target_arch = "x86_64") { "231" } else { "94" };
-        let pid = loop {
-            std::thread::sleep(Duration::from_millis(20));
-            if let Ok(Some(status)) = strace.try_wait() {
-                panic!("it was not held: {status}");
-            }
-            let pid =
-                std::fs::read_to_string(&pid_file).ok().and_then(|text| text.trim().parse::<u32>().ok());
-            let Some(pid) = pid else { continue };
-            let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
-            if call.split(' ').next() == Some(exit_group) {
-                break pid;
+        // It waits for the passphrase until strace looks on.
+        let passphrase = home.path().join("pass");
+        std::fs::remove_file(&passphrase).expect("it was written");
+        assert!(Command::new("mkfifo").arg(&passphrase).status().expect("coreutils").success());
+        let mut program = home.furnished_program(arguments);
+        program.stdin(File::open(input).expect("the input was written"));
+        let program = program.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let pid = program.id();
+        let server = loop {
+            match Processes::of(pid) {
+                Some(processes) => break processes.server,
+                None => std::thread::sleep(Duration::from_millis(20)),
             }
         };
-        Held { strace, pid }
+        // An hour: the test ends it.
+        let held = ["-e", "trace=exit_group", "-e", "inject=exit_group:delay_enter=3600000000"];
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", &home.at("tmp/trace"), "-p", &server.to_string()]).args(held);
+        let strace = strace.spawn().unwrap_or_else(|error| panic!("strace: {error}; apt-get install strace"));
+        let mut held = Held { program, strace, pid };
+        let file = |name| std::fs::read_to_string(format!("/proc/{server}/{name}")).unwrap_or_default();
+        held.until(|| !file("status").contains("TracerPid:\t0"));
+        std::fs::write(&passphrase, format!("{SECRET}\n")).expect("it reads");
+        let exit_group = if cfg!(target_arch = "x86_64") { "231" } else { "94" };
+        held.until(|| file("syscall").split(' ').next() == Some(exit_group));
+        held
+    }
+
+    #[track_caller]
+    fn until(&mut self, is_held: impl Fn() -> bool) {
+        while !is_held() {
+            std::thread::sleep(Duration::from_millis(20));
+            if let Ok(Some(status)) = self.strace.try_wait() {
+                panic!("it was not held: {status}");
+            }
+        }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let pid = rustix::process::Pid::from_raw(self.pid as i32);
-        // Either may have ended by itself.
-        let _ = pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+        Family::of(self.pid).end();
         let _ = self.strace.kill();
         let _ = self.strace.wait();
+        let _ = self.program.wait();
+    }
+}
+
+/// Neither arguments nor environment of any of its processes.
+#[track_caller]
+fn holds_no_word(pid: u32) {
+    for pid in Family::of(pid).pids() {
+        for file in ["cmdline", "environ"] {
+            let bytes = std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains("quokka") && !text.contains("ptarmigan"), "{file}: {text}");
+        }
     }
 }
 
@@ -236,11 +266,7 @@ fn after_a_job_the_memory_holds_neither_prompt_nor_passphrase_nor_picture() {
         rows.iter().for_each(|row| look("pixels", row));
         png.chunks_exact(64).skip(16).step_by(64).for_each(|run| look("the encoded picture", run));
         assert!(found.is_empty(), "{source:?}: {found:#?}");
-        for file in ["cmdline", "environ"] {
-            let bytes = std::fs::read(format!("/proc/{}/{file}", held.pid)).expect("root may read it");
-            let text = String::from_utf8_lossy(&bytes);
-            assert!(!text.contains("quokka") && !text.contains("ptarmigan"), "{file}: {text}");
-        }
+        holds_no_word(held.pid);
         drop(held);
         std::fs::remove_file(&exported).expect("it was exported");
     }
@@ -267,11 +293,7 @@ fn while_it_works_arguments_and_environment_are_clean_and_nobody_may_read_its_me
         assert!(child.try_wait().is_ok_and(|ended| ended.is_none()), "it did not wait for its prompt");
         std::thread::sleep(Duration::from_millis(20));
     }
-    for file in ["cmdline", "environ"] {
-        let bytes = std::fs::read(format!("/proc/{}/{file}", child.id())).expect("root may read it");
-        let text = String::from_utf8_lossy(&bytes);
-        assert!(!text.contains("quokka") && !text.contains("ptarmigan"), "{file}: {text}");
-    }
+    holds_no_word(child.id());
     drop(input);
     assert!(child.wait().is_ok_and(|status| status.success()));
     holds_no_canary(&home, &[]);

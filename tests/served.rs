@@ -12,6 +12,40 @@ use std::time::{Duration, Instant};
 /// The start derives no key, but tries every fence, on whatever machine this is.
 const START: Duration = Duration::from_secs(60);
 
+/// The processes of a running server.
+#[derive(Clone, Copy, Debug)]
+pub struct Processes {
+    pub keeper: u32,
+    pub server: u32,
+    pub engine: u32,
+}
+
+impl Processes {
+    /// Those of a program whose first process is `keeper`, if all three are there now.
+    pub fn of(keeper: u32) -> Option<Processes> {
+        let children = std::fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children")).ok()?;
+        let (mut server, mut engine) = (None, None);
+        for pid in children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()) {
+            let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            match arguments.split(|byte| *byte == 0).nth(1) {
+                Some(b"engine") => engine = Some(pid),
+                Some([]) | None => {} // it has ended, or is about to begin
+                Some(_) => server = Some(pid),
+            }
+        }
+        Some(Processes { keeper, server: server?, engine: engine? })
+    }
+
+    pub fn signal(pid: u32, signal: Signal) {
+        let pid = Pid::from_raw(pid as i32).expect("no child is process 0");
+        kill_process(pid, signal).unwrap_or_else(|error| panic!("{signal:?}: {error}"));
+    }
+
+    pub fn kill(pid: u32) {
+        Self::signal(pid, Signal::KILL);
+    }
+}
+
 /// A running server; killed when dropped.
 pub struct Served {
     child: Child,
@@ -79,6 +113,24 @@ impl Served {
         self.child.id()
     }
 
+    /// Its processes, once all three are there.
+    #[track_caller]
+    pub fn processes(&self) -> Processes {
+        let until = Instant::now() + START;
+        loop {
+            if let Some(processes) = self.try_processes() {
+                return processes;
+            }
+            assert!(Instant::now() < until, "it has no engine: {}", self.stderr());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Its processes, if all three are there now.
+    pub fn try_processes(&self) -> Option<Processes> {
+        Processes::of(self.child.id())
+    }
+
     /// What it has said so far.
     pub fn stdout(&self) -> String {
         self.stdout.text()
@@ -91,6 +143,11 @@ impl Served {
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id() as i32).expect("no child is process 0");
         kill_process(pid, signal).unwrap_or_else(|error| panic!("{signal:?}: {error}"));
+    }
+
+    /// Kills the process with the keys in the middle of whatever it does; the other two end with it.
+    pub fn kill(&self) {
+        Processes::kill(self.processes().server);
     }
 
     /// Asks it to end, and waits for that.
@@ -117,7 +174,10 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended by itself. Without its keeper the server would end in order, which takes longer than the test.
+        if let Some(server) = self.try_processes().map(|processes| processes.server) {
+            let _ = Pid::from_raw(server as i32).map(|pid| kill_process(pid, Signal::KILL));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -26,6 +26,7 @@ fn no_socket_exists_in_a_whole_run() {
         [&generate, &["history", "rm", "--all", "--yes"], &["audit", "verify"], &["selftest"]];
     for arguments in runs {
         let calls = traced(&home, arguments);
+        let makes_pictures = arguments[0] == "generate";
         let lines: Vec<&str> =
             calls.lines().filter(|line| line.contains('(') && !line.contains("+++")).collect();
         // The program itself tries, at every start, and takes success for a broken fence: so the trace is not empty.
@@ -38,8 +39,21 @@ fn no_socket_exists_in_a_whole_run() {
             }
         }
         for line in lines {
-            assert!(line.contains("= -1 EPERM") || line.contains("= ?"), "{arguments:?}: {line}");
+            let denied = line.contains("= -1 EPERM") || line.contains("= ?");
+            assert!(denied || (makes_pictures && is_between_processes(line)), "{arguments:?}: {line}");
         }
+    }
+}
+
+/// What the program's processes say to each other: on pairs that have no name, without an address. The keeper alone makes pairs
+/// and hands them over: a pair that keeps messages apart, and streams.
+fn is_between_processes(line: &str) -> bool {
+    let call = line.split_whitespace().nth(1).and_then(|rest| rest.split('(').next()).unwrap_or_default();
+    match call {
+        "socketpair" => line.contains("AF_UNIX, SOCK_SEQPACKET") || line.contains("AF_UNIX, SOCK_STREAM"),
+        "sendto" => line.contains(", NULL, 0"),
+        "sendmsg" => line.contains("msg_name=NULL") && line.contains("SCM_RIGHTS"),
+        _ => false,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Wrong secrets, folders, policies and neighbours: a clear error, a record where there can be one, and nothing lost.
 
 use crate::harness::{Home, Ran, SMALL};
-use rustix::process::{Pid, Signal, kill_process};
+use crate::served::Processes;
+use rustix::process::Signal;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -277,17 +278,18 @@ fn long_job(home: &Home) -> Child {
     child
 }
 
-fn signal(child: &Child, signal: Signal) {
-    let pid = Pid::from_raw(child.id() as i32).expect("a child has a pid");
-    kill_process(pid, signal).unwrap_or_else(|error| panic!("{error}"));
+/// The process of a job that holds the vault.
+fn server(job: &Child) -> u32 {
+    Processes::of(job.id()).expect("its processes are there while it works").server
 }
 
 #[test]
 fn two_processes_do_not_share_a_vault() {
     let home = Home::with_picture("busy");
     let job = long_job(&home);
-    signal(&job, Signal::STOP);
-    let pid = job.id().to_string();
+    let server = server(&job);
+    Processes::signal(server, Signal::STOP);
+    let pid = server.to_string();
     let verbs: [&[&str]; 7] = [
         &["history", "list"],
         &["history", "rm", "--all", "--yes"],
@@ -303,8 +305,8 @@ fn two_processes_do_not_share_a_vault() {
     }
     // The log can be read beside it.
     home.ask(&["audit", "verify"]).ends(0, &[]);
-    signal(&job, Signal::CONT);
-    signal(&job, Signal::TERM);
+    Processes::signal(server, Signal::CONT);
+    Processes::signal(job.id(), Signal::TERM);
     let ended = Ran::from(job.wait_with_output().expect("it is our child"));
     ended.ends(130, &["cancelled"]);
     assert_eq!(home.count_records(&["generate.failed failed", "reason=cancelled"]), 1);
@@ -318,7 +320,8 @@ fn two_processes_do_not_share_a_vault() {
 fn a_removed_lock_file_lets_no_second_process_in() {
     let home = Home::with_picture("unlocked");
     let job = long_job(&home);
-    signal(&job, Signal::STOP);
+    let server = server(&job);
+    Processes::signal(server, Signal::STOP);
     std::fs::remove_file(home.path().join("state/vault/lock")).expect("it is there");
     let verbs: [&[&str]; 4] = [
         &["history", "list"],
@@ -330,8 +333,8 @@ fn a_removed_lock_file_lets_no_second_process_in() {
         let ran = home.ask(verb).ends(9, &[]);
         assert_eq!(ran.stdout, "", "{verb:?}");
     }
-    signal(&job, Signal::CONT);
-    signal(&job, Signal::TERM);
+    Processes::signal(server, Signal::CONT);
+    Processes::signal(job.id(), Signal::TERM);
     Ran::from(job.wait_with_output().expect("it is our child")).ends(130, &["cancelled"]);
     let kept = home.pictures().len() as u64;
     assert!(kept >= 1);

@@ -114,6 +114,24 @@ events! {
         /// The process keeps user id 0 (without capabilities).
         uid0: bool,
     }
+    /// What holds in one of the program's processes, tested: at its start, and again for each engine that takes the place of
+    /// another.
+    "posture.process" PostureOfProcess {
+        /// Which one.
+        process: Process,
+        /// Digest of what it may do.
+        plan: Digest,
+        /// Digest of the full report.
+        report: Digest,
+        /// One bit per fence that is up and passed its test, in the order of the report.
+        fences: u32,
+        /// Number of amber items.
+        amber: u32,
+        /// Landlock ABI in use.
+        landlock_abi: u32,
+        /// The process keeps user id 0 (without capabilities).
+        uid0: bool,
+    }
     /// A forbidden operation worked in a running program: no picture is made from here on.
     "fence.found_open" FenceFoundOpen {}
     /// The files of the model can be changed by others than their owner while the program uses them.

@@ -57,6 +57,16 @@ tokens! {
         C = "c",
     }
 
+    /// One of the program's processes.
+    Process {
+        /// It starts the others.
+        Keeper = "keeper",
+        /// It has the keys.
+        Server = "server",
+        /// It has the model.
+        Engine = "engine",
+    }
+
     /// Where a picture was computed.
     Device {
         /// The processor.

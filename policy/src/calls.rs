@@ -23,8 +23,14 @@ pub enum Only {
     NotExecutable,
     /// `clone` of a thread, with no new namespace.
     Threads,
+    /// `clone` of a thread or a process, with no new namespace.
+    NoNamespaces,
     /// `kill` and `tgkill` aimed at this process.
     OwnProcess,
+    /// `recvmsg` on the channel to the keeper.
+    FromTheKeeper,
+    /// `prctl` for the flags of the fences, besides what [`Only::NamesAndReads`] allows.
+    OwnFences,
     /// `socketpair` of the family AF_UNIX.
     UnixPair,
     /// `sendto` without a destination and without TCP Fast Open.
@@ -35,6 +41,8 @@ pub enum Only {
     NamesAndReads,
     /// `prlimit64` on this process, without a new value.
     ReadLimits,
+    /// `prlimit64` on this process.
+    OwnLimits,
 }
 
 impl Only {
@@ -45,12 +53,16 @@ impl Only {
             Self::TerminalAndFiles => "terminal-and-files",
             Self::NotExecutable => "not-executable",
             Self::Threads => "threads",
+            Self::NoNamespaces => "no-namespaces",
+            Self::FromTheKeeper => "from-the-keeper",
+            Self::OwnFences => "own-fences",
             Self::OwnProcess => "own-process",
             Self::UnixPair => "unix-pair",
             Self::NoAddress => "no-address",
             Self::StreamOptions => "stream-options",
             Self::NamesAndReads => "names-and-reads",
             Self::ReadLimits => "read-limits",
+            Self::OwnLimits => "own-limits",
         }
     }
 }

@@ -46,22 +46,27 @@ pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Er
     overlay.deny.into_iter().try_fold(policy, deny)
 }
 
+/// Takes a grant away from every process that has it.
 fn deny(mut policy: Policy, deny: Deny) -> Result<Policy, Error> {
-    match deny {
-        Deny { path: Some(at), rights, call: None, .. } => {
-            let grant = policy.paths.get_mut(&at).ok_or_else(|| Error::NothingToDeny { at: at.clone() })?;
-            match rights {
+    let mut denied = false;
+    let Deny { path, rights, call, .. } = deny;
+    let at = match (&path, &rights, &call) {
+        (Some(at), _, None) | (None, None, Some(at)) => at.clone(),
+        _ => return Err(Error::DenyWhat),
+    };
+    for grants in policy.grants.values_mut() {
+        if call.is_some() {
+            denied |= grants.calls.remove(&at).is_some();
+        } else if let Some(grant) = grants.paths.get_mut(&at) {
+            denied = true;
+            match &rights {
                 Some(rights) => grant.rights.retain(|right| !rights.contains(right)),
                 None => grant.rights.clear(),
             }
             if grant.rights.is_empty() {
-                policy.paths.remove(&at);
+                grants.paths.remove(&at);
             }
         }
-        Deny { path: None, rights: None, call: Some(name), .. } => {
-            policy.calls.remove(&name).ok_or(Error::NothingToDeny { at: name })?;
-        }
-        _ => return Err(Error::DenyWhat),
     }
-    Ok(policy)
+    if denied { Ok(policy) } else { Err(Error::NothingToDeny { at }) }
 }

@@ -1,20 +1,20 @@
 //! TOML to values. The structs are the grammar: a key that is not a field is an error.
 
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::limits::{Limits, LowerLimits};
 use crate::{
-    CallGrant, Erase, Error, KeepPrompts, LoopbackAddr, NetworkNamespace, OVERLAY_BYTES_MAX, Only, PathGrant,
-    Policy, Right,
+    CallGrant, Erase, Error, Grants, KeepPrompts, LoopbackAddr, NetworkNamespace, OVERLAY_BYTES_MAX, Only,
+    PathGrant, Policy, Process, Right,
 };
 
 const SCHEMA: u32 = 1;
 
-/// Parses a whole profile.
-pub(crate) fn profile(text: &str) -> Result<Policy, Error> {
-    let Profile {
+/// Parses the profile of the server, which has the settings, too.
+pub(crate) fn settings_and_grants(text: &str) -> Result<Policy, Error> {
+    let Settings {
         schema,
         listen,
         keep_prompts,
@@ -26,31 +26,48 @@ pub(crate) fn profile(text: &str) -> Result<Policy, Error> {
         absent,
     } = toml::from_str(text).map_err(Error::Syntax)?;
     check_schema(schema)?;
-    let mut policy = Policy {
+    Ok(Policy {
         listen: LoopbackAddr::parse(&listen)?,
         outputs: None,
         keep_prompts,
         erase,
         network_namespace: missing_network_namespace.into(),
         limits,
-        paths: BTreeMap::new(),
-        calls: BTreeMap::new(),
-        absent: BTreeMap::new(),
-    };
+        grants: [(Process::Server, granted(Process::Server, path, call, absent)?)].into(),
+    })
+}
+
+/// Parses the profile of another process.
+pub(crate) fn grants(process: Process, text: &str) -> Result<Grants, Error> {
+    let Profile { schema, path, call, absent } = toml::from_str(text).map_err(Error::Syntax)?;
+    check_schema(schema)?;
+    granted(process, path, call, absent)
+}
+
+fn granted(
+    process: Process,
+    path: Vec<PathTable>,
+    call: Vec<CallTable>,
+    absent: Vec<AbsentTable>,
+) -> Result<Grants, Error> {
+    let mut grants = Grants::default();
     for PathTable { at, allow, why } in path {
         let why = reason(why, &at)?;
         let rights: BTreeSet<Right> = allow.into_iter().collect();
         if rights.is_empty() {
             return Err(Error::EmptyGrant { at });
         }
-        if policy.paths.insert(at.clone(), PathGrant { rights, why }).is_some() {
+        if rights.contains(&Right::Execute) && (process, at.as_str()) != (Process::Keeper, "${program}") {
+            return Err(Error::Executes { at });
+        }
+        if grants.paths.insert(at.clone(), PathGrant { rights, why }).is_some() {
             return Err(Error::Doubled { at });
         }
     }
     for CallTable { names, only, why } in call {
         for name in names {
             let grant = CallGrant { only, why: reason(why.clone(), &name)? };
-            if policy.calls.insert(name.clone(), grant).is_some() {
+            if grants.calls.insert(name.clone(), grant).is_some() {
                 return Err(Error::Doubled { at: name });
             }
         }
@@ -58,12 +75,12 @@ pub(crate) fn profile(text: &str) -> Result<Policy, Error> {
     for AbsentTable { names, why } in absent {
         for name in names {
             let why = reason(why.clone(), &name)?;
-            if policy.calls.contains_key(&name) || policy.absent.insert(name.clone(), why).is_some() {
+            if grants.calls.contains_key(&name) || grants.absent.insert(name.clone(), why).is_some() {
                 return Err(Error::Doubled { at: name });
             }
         }
     }
-    Ok(policy)
+    Ok(grants)
 }
 
 /// Parses an overlay.
@@ -82,6 +99,15 @@ pub(crate) fn overlay(text: &str) -> Result<Overlay, Error> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Profile {
+    schema: u32,
+    path: Vec<PathTable>,
+    call: Vec<CallTable>,
+    absent: Vec<AbsentTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
     schema: u32,
     listen: String,
     keep_prompts: KeepPrompts,

@@ -51,7 +51,7 @@ pub enum Error {
     /// A placeholder that stands for nothing, or a relative path.
     #[error(
         "{at:?} is no place: write an absolute path or ${{vault}}, ${{audit}}, ${{outputs}}, ${{model}}, ${{export}}, \
-         ${{reference}}"
+         ${{reference}}, ${{program}}"
     )]
     UnknownPlace {
         /// As written.
@@ -107,6 +107,23 @@ pub enum Error {
         by: PathBuf,
         /// The model folder.
         model: PathBuf,
+    },
+    /// A grant to a process without keys covers a folder of the one that has them.
+    #[error(
+        "{by:?} would be read by the process with the model and overlaps {closed:?}, which is closed to it. Choose another \
+         folder"
+    )]
+    Closed {
+        /// The path of the grant.
+        by: PathBuf,
+        /// The folder that must stay closed.
+        closed: PathBuf,
+    },
+    /// A right to execute that a profile gives to a process other than the keeper, or for another file than the program's.
+    #[error("{at}: only the keeper may execute, and only ${{program}}")]
+    Executes {
+        /// The path of the grant.
+        at: String,
     },
     /// A writable grant covers the golden values of a self-test.
     #[error(

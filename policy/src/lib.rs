@@ -5,7 +5,7 @@
 //! `sandbox` crate turns a plan into kernel state.
 //!
 //! ```
-//! use policy::{Folders, Policy};
+//! use policy::{Folders, Policy, Process};
 //! let places = Folders {
 //!     config: "/etc/example".into(),
 //!     vault: "/var/lib/example/vault".into(),
@@ -14,8 +14,9 @@
 //!     model: None,
 //!     export: None,
 //!     reference: None,
+//!     program: Vec::new(),
 //! };
-//! let plan = Policy::read(Some("schema = 1\nkeep_prompts = \"never\""))?.plan(&places)?;
+//! let plan = Policy::read(Some("schema = 1\nkeep_prompts = \"never\""))?.plan(Process::Server, &places)?;
 //! assert_eq!(plan.listen.port(), 7860);
 //! # Ok::<(), policy::Error>(())
 //! ```
@@ -41,23 +42,54 @@ pub use settings::{Origin, Setting};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The built-in profile, the upper bound of every plan.
-pub const BASELINE: &str = include_str!("../profiles/baseline.toml");
+/// The processes of the program, each with a profile of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Process {
+    /// It starts the others. It has the terminal, and no file.
+    Keeper,
+    /// It has the keys, the vault, the log and the listener; a verb that makes no picture has no other process.
+    Server,
+    /// It has the model.
+    Engine,
+}
+
+impl Process {
+    /// Every process.
+    pub const ALL: [Self; 3] = [Self::Keeper, Self::Server, Self::Engine];
+
+    /// Its name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Keeper => "keeper",
+            Self::Server => "server",
+            Self::Engine => "engine",
+        }
+    }
+}
+
+/// The texts of the profiles: the upper bound of every plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Profiles<'a> {
+    /// Of the process with the keys; with the settings.
+    pub server: &'a str,
+    /// Of the process with the model.
+    pub engine: &'a str,
+    /// Of the process that starts the others.
+    pub keeper: &'a str,
+}
+
+/// The profiles that are compiled in.
+pub const BUILT_IN: Profiles<'static> = Profiles {
+    server: include_str!("../profiles/server.toml"),
+    engine: include_str!("../profiles/engine.toml"),
+    keeper: include_str!("../profiles/keeper.toml"),
+};
 
 /// Largest overlay that is parsed, in bytes.
 pub const OVERLAY_BYTES_MAX: usize = 64 << 10;
 
-/// Reads base and overlay and resolves the result: `Policy::parse`, `Policy::tighten` and `Policy::plan` in
-/// one.
-pub fn plan(base: &str, overlay: Option<&str>, places: &Folders) -> Result<Plan, Error> {
-    let policy = Policy::parse(base)?;
-    match overlay {
-        Some(text) => policy.tighten(text)?.plan(places),
-        None => policy.plan(places),
-    }
-}
-
-/// A profile after its overlay, before its placeholders are resolved.
+/// The profiles after their overlay, before their placeholders are resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     listen: LoopbackAddr,
@@ -66,24 +98,34 @@ pub struct Policy {
     erase: Erase,
     network_namespace: NetworkNamespace,
     limits: Limits,
+    grants: BTreeMap<Process, Grants>,
+}
+
+/// What one process may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Grants {
     paths: BTreeMap<String, PathGrant>,
     calls: BTreeMap<String, CallGrant>,
     absent: BTreeMap<String, String>,
 }
 
 impl Policy {
-    /// The built-in profile, tightened by the text of an overlay if there is one.
+    /// The built-in profiles, tightened by the text of an overlay if there is one.
     pub fn read(overlay: Option<&str>) -> Result<Self, Error> {
-        let base = Self::parse(BASELINE)?;
+        let base = Self::parse(BUILT_IN)?;
         match overlay {
             Some(text) => base.tighten(text),
             None => Ok(base),
         }
     }
 
-    /// Parses a whole profile. Unknown keys, doubled grants and grants without a reason are errors.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        document::profile(text)
+    /// Parses whole profiles. Unknown keys, doubled grants and grants without a reason are errors.
+    pub fn parse(profiles: Profiles<'_>) -> Result<Self, Error> {
+        let mut policy = document::settings_and_grants(profiles.server)?;
+        for (process, text) in [(Process::Engine, profiles.engine), (Process::Keeper, profiles.keeper)] {
+            policy.grants.insert(process, document::grants(process, text)?);
+        }
+        Ok(policy)
     }
 
     /// Applies an overlay. Every key may only take away, but for `missing_network_namespace = "allow"`.
@@ -91,9 +133,9 @@ impl Policy {
         compose::tighten(self, document::overlay(overlay)?)
     }
 
-    /// Resolves the placeholders. A grant whose place is `None` is left out.
-    pub fn plan(&self, places: &Folders) -> Result<Plan, Error> {
-        plan::resolve(self, places)
+    /// What one process may do: the placeholders are resolved, and a grant whose place is `None` is left out.
+    pub fn plan(&self, process: Process, places: &Folders) -> Result<Plan, Error> {
+        plan::resolve(self, process, places)
     }
 
     /// Where the server listens.
@@ -104,8 +146,9 @@ impl Policy {
     /// Whether the program may write plain copies where a person names a place for them.
     pub fn allows_plain_copies(&self) -> bool {
         let needed = [Right::Write, Right::Create];
-        self.paths
-            .get("${export}")
+        self.grants
+            .get(&Process::Server)
+            .and_then(|grants| grants.paths.get("${export}"))
             .is_some_and(|grant| needed.iter().all(|right| grant.rights.contains(right)))
     }
 

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::Error;
 
-/// What may be done beneath a path. There is no right to execute, to make links, sockets or devices.
+/// What may be done beneath a path. There is no right to make links, sockets or devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Right {
@@ -18,6 +18,8 @@ pub enum Right {
     Create,
     /// Remove files and folders.
     Remove,
+    /// Run files as programs: the keeper's alone, for this program's own file.
+    Execute,
 }
 
 impl Right {
@@ -28,11 +30,12 @@ impl Right {
             Self::Write => "write",
             Self::Create => "create",
             Self::Remove => "remove",
+            Self::Execute => "execute",
         }
     }
 
     pub(crate) fn changes_files(self) -> bool {
-        self != Self::Read
+        !matches!(self, Self::Read | Self::Execute)
     }
 }
 
@@ -68,22 +71,25 @@ pub struct Folders {
     pub export: Option<PathBuf>,
     /// The folder with the golden values of a self-test, if one was named. No grant may make it writable.
     pub reference: Option<PathBuf>,
+    /// This program's own file and those that it was loaded from, for the process that starts it again.
+    pub program: Vec<PathBuf>,
 }
 
 impl Folders {
-    /// The path that `at` stands for. `Ok(None)`: this run has no such place.
-    pub(crate) fn resolve(&self, at: &str) -> Result<Option<PathBuf>, Error> {
-        let place = match at {
-            "${vault}" => Some(&self.vault),
-            "${audit}" => Some(&self.audit),
-            "${outputs}" => Some(&self.outputs),
-            "${model}" => self.model.as_ref(),
-            "${export}" => self.export.as_ref(),
-            "${reference}" => self.reference.as_ref(),
-            _ if at.starts_with('/') => return plain(Path::new(at)).map(Some),
+    /// The paths that `at` stands for; none if this run has no such place.
+    pub(crate) fn resolve(&self, at: &str) -> Result<Vec<PathBuf>, Error> {
+        let places = match at {
+            "${vault}" => vec![&self.vault],
+            "${audit}" => vec![&self.audit],
+            "${outputs}" => vec![&self.outputs],
+            "${model}" => self.model.iter().collect(),
+            "${export}" => self.export.iter().collect(),
+            "${reference}" => self.reference.iter().collect(),
+            "${program}" => self.program.iter().collect(),
+            _ if at.starts_with('/') => return plain(Path::new(at)).map(|path| vec![path]),
             _ => return Err(Error::UnknownPlace { at: at.to_owned() }),
         };
-        place.map(|path| plain(path)).transpose()
+        places.into_iter().map(|path| plain(path)).collect()
     }
 }
 

@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     CallGrant, Erase, Error, Folders, KeepPrompts, Limits, LoopbackAddr, NetworkNamespace, PathGrant, Policy,
-    paths,
+    Process, paths,
 };
 
-/// What one run may do. It has no `Default`: an empty plan would mean either everything or nothing.
+/// What one process of a run may do. It has no `Default`: an empty plan would mean either everything or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
+    /// Which process.
+    pub process: Process,
     /// Where the server listens.
     pub listen: LoopbackAddr,
     /// May prompts be kept at all?
@@ -31,6 +33,8 @@ pub struct Plan {
     pub absent: BTreeMap<String, String>,
     /// Folder of the overlay: every start tries to write there and must fail.
     pub config: PathBuf,
+    /// Folders of another process: every start tries to list them and must fail.
+    pub closed: Vec<PathBuf>,
 }
 
 impl Plan {
@@ -44,7 +48,8 @@ impl Plan {
         };
         let call =
             |name: &str, grant: &CallGrant| other.calls.get(name).is_some_and(|c| c.only == grant.only);
-        (!keeps(self) || keeps(other))
+        self.process == other.process
+            && (!keeps(self) || keeps(other))
             && (!erases(self) || erases(other))
             && (!bare(self) || bare(other))
             && self.limits.is_within(&other.limits)
@@ -56,11 +61,12 @@ impl Plan {
     /// The plan in sentences, one per line and in a fixed order: for people, and the input of
     /// [`Plan::digest`].
     pub fn explain(&self) -> String {
-        let mut text = String::from("plan 1\n");
+        let mut text = String::from("plan 2\n");
         let mut line = |args: std::fmt::Arguments<'_>| {
             text.write_fmt(args).expect("writing to a String cannot fail");
             text.push('\n');
         };
+        line(format_args!("process {}", self.process.word()));
         line(format_args!("listen {}", self.listen));
         line(format_args!("keep_prompts {}", self.keep_prompts.word()));
         line(format_args!("erase {}", self.erase.word()));
@@ -80,6 +86,9 @@ impl Plan {
             line(format_args!("absent {name}: {why}"));
         }
         line(format_args!("config {:?}", self.config));
+        for path in &self.closed {
+            line(format_args!("closed {path:?}"));
+        }
         text
     }
 
@@ -89,39 +98,72 @@ impl Plan {
     }
 }
 
-pub(crate) fn resolve(policy: &Policy, places: &Folders) -> Result<Plan, Error> {
-    let mut resolved = BTreeMap::<PathBuf, PathGrant>::new();
-    for (at, grant) in &policy.paths {
-        let Some(path) = places.resolve(at)? else { continue };
-        resolved
-            .entry(path)
-            .and_modify(|known| {
-                // Two places in one folder: it has the rights and the reasons of both.
-                known.rights.extend(&grant.rights);
-                known.why = format!("{}; {}", known.why, grant.why);
-            })
-            .or_insert_with(|| grant.clone());
-    }
+pub(crate) fn resolve(policy: &Policy, process: Process, places: &Folders) -> Result<Plan, Error> {
+    let paths = granted(policy, process, places)?;
+    // Whoever writes, no process may have its policy, the model or golden values written.
+    let written = granted(policy, Process::Server, places)?;
     let config = paths::plain(&places.config)?;
-    refuse_writable(&resolved, &config).map_err(|by| Error::PolicyWritable { by, config: config.clone() })?;
+    refuse_writable(&written, &config).map_err(|by| Error::PolicyWritable { by, config: config.clone() })?;
     if let Some(model) = &places.model {
-        refuse_writable(&resolved, model).map_err(|by| Error::ModelWritable { by, model: model.clone() })?;
+        refuse_writable(&written, model).map_err(|by| Error::ModelWritable { by, model: model.clone() })?;
     }
     if let Some(reference) = &places.reference {
-        refuse_writable(&resolved, reference)
+        refuse_writable(&written, reference)
             .map_err(|by| Error::ReferenceWritable { by, reference: reference.clone() })?;
     }
+    let closed = match process {
+        Process::Server => Vec::new(),
+        Process::Engine | Process::Keeper => {
+            let folders = [&places.vault, &places.audit, &places.outputs];
+            let mut closed =
+                folders.into_iter().map(|path| paths::plain(path)).collect::<Result<Vec<_>, _>>()?;
+            closed.sort();
+            closed.dedup();
+            closed
+        }
+    };
+    for folder in &closed {
+        if let Some(by) = paths.keys().find(|path| folder.starts_with(path) || path.starts_with(folder)) {
+            return Err(Error::Closed { by: by.clone(), closed: folder.clone() });
+        }
+    }
+    let grants = policy.grants.get(&process).cloned().unwrap_or_default();
     Ok(Plan {
+        process,
         listen: policy.listen,
         keep_prompts: policy.keep_prompts,
         erase: policy.erase,
         network_namespace: policy.network_namespace,
         limits: policy.limits,
-        paths: resolved,
-        calls: policy.calls.clone(),
-        absent: policy.absent.clone(),
+        paths,
+        calls: grants.calls,
+        absent: grants.absent,
         config,
+        closed,
     })
+}
+
+/// The places of a process, with their rights.
+fn granted(
+    policy: &Policy,
+    process: Process,
+    places: &Folders,
+) -> Result<BTreeMap<PathBuf, PathGrant>, Error> {
+    let mut resolved = BTreeMap::<PathBuf, PathGrant>::new();
+    let grants = policy.grants.get(&process).into_iter().flat_map(|grants| &grants.paths);
+    for (at, grant) in grants {
+        for path in places.resolve(at)? {
+            resolved
+                .entry(path)
+                .and_modify(|known| {
+                    // Two places in one folder: it has the rights and the reasons of both.
+                    known.rights.extend(&grant.rights);
+                    known.why = format!("{}; {}", known.why, grant.why);
+                })
+                .or_insert_with(|| grant.clone());
+        }
+    }
+    Ok(resolved)
 }
 
 /// A writable grant on `kept`, above it or beneath it would make (part of) it writable.

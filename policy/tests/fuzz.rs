@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy takes for production code
 
 use fuzz::Target;
-use policy::{Folders, NetworkNamespace, Plan, Policy};
+use policy::{Folders, NetworkNamespace, Plan, Policy, Process};
 use std::path::Path;
 
 const OUTPUTS: &str = "/srv/pictures";
@@ -29,7 +29,7 @@ const WORDS: [&str; 20] = [
     "1979-05-27",
 ];
 
-fn plan(policy: &Policy, outputs: &Path) -> Option<Plan> {
+fn plan(policy: &Policy, process: Process, outputs: &Path) -> Option<Plan> {
     let places = Folders {
         config: "/etc/studio".into(),
         vault: "/var/lib/studio/vault".into(),
@@ -38,16 +38,18 @@ fn plan(policy: &Policy, outputs: &Path) -> Option<Plan> {
         model: Some("/srv/models/turbo".into()),
         export: None,
         reference: None,
+        program: vec!["/usr/bin/studio".into()],
     };
-    policy.plan(&places).ok()
+    policy.plan(process, &places).ok()
 }
 
 #[test]
 fn overlay() {
-    let base = plan(&Policy::read(None).unwrap(), Path::new(OUTPUTS)).unwrap();
+    let built_in = Policy::read(None).unwrap();
+    let base = Process::ALL.map(|process| plan(&built_in, process, Path::new(OUTPUTS)).unwrap());
     let target = Target::new("overlay");
     // The parser keeps the text, a list of events and a table, and a table with one key takes some hundred bytes.
-    target.words(&WORDS).memory(256 << 10, 1024).run(|input| {
+    target.words(&WORDS).memory(1 << 20, 1024).run(|input| {
         let Ok(text) = std::str::from_utf8(input) else { return false };
         // What is wrong with it is said in words.
         let policy = match Policy::read(Some(text)) {
@@ -58,10 +60,12 @@ fn overlay() {
             }
         };
         // The folder that it chooses may be one that no plan is made with.
-        drop(policy.outputs().map(|outputs| plan(&policy, outputs)));
-        let plan = plan(&policy, Path::new(OUTPUTS)).unwrap();
-        let tight = Plan { network_namespace: NetworkNamespace::Required, ..plan };
-        assert!(tight.is_within(&base), "it loosens");
+        drop(policy.outputs().map(|outputs| plan(&policy, Process::Server, outputs)));
+        for base in &base {
+            let plan = plan(&policy, base.process, Path::new(OUTPUTS)).unwrap();
+            let tight = Plan { network_namespace: NetworkNamespace::Required, ..plan };
+            assert!(tight.is_within(base), "it loosens");
+        }
         true
     });
 }

@@ -1,7 +1,7 @@
 //! An overlay only tightens.
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests, which clippy takes for production code
 
-use policy::{BASELINE, Erase, Folders, NetworkNamespace, Plan, Policy};
+use policy::{BUILT_IN, Erase, Folders, NetworkNamespace, Plan, Policy, Process, Profiles};
 
 fn places() -> Folders {
     Folders {
@@ -12,16 +12,21 @@ fn places() -> Folders {
         model: Some("/srv/models/turbo".into()),
         export: Some("/home/ann/exports".into()),
         reference: Some("/srv/golden".into()),
+        program: vec!["/usr/bin/studio".into()],
     }
 }
 
 fn base() -> Plan {
-    policy::plan(BASELINE, None, &places()).unwrap()
+    plan(None, Process::Server).unwrap()
 }
 
 fn with(overlay: &str) -> Plan {
     let text = format!("schema = 1\n{overlay}");
-    policy::plan(BASELINE, Some(&text), &places()).unwrap_or_else(|e| panic!("{overlay}: {e}"))
+    plan(Some(&text), Process::Server).unwrap_or_else(|e| panic!("{overlay}: {e}"))
+}
+
+fn plan(overlay: Option<&str>, process: Process) -> Result<Plan, policy::Error> {
+    Policy::read(overlay)?.plan(process, &places())
 }
 
 fn refused(overlay: &str, why: &str) {
@@ -45,7 +50,8 @@ impl Dice {
 /// Any overlay but for the loosening line; some of its values try to raise what the base says.
 fn any_overlay(dice: &mut Dice) -> String {
     let base = base();
-    let calls: Vec<_> = base.calls.keys().collect();
+    let plans = Process::ALL.map(|process| plan(None, process).unwrap());
+    let calls: Vec<_> = plans.iter().flat_map(|plan| plan.calls.keys()).collect();
     let paths = [
         "${vault}",
         "${audit}",
@@ -53,6 +59,7 @@ fn any_overlay(dice: &mut Dice) -> String {
         "${model}",
         "${export}",
         "${reference}",
+        "${program}",
         "/proc/meminfo",
         "/etc",
         "/",
@@ -98,17 +105,19 @@ fn any_overlay(dice: &mut Dice) -> String {
 
 #[test]
 fn any_overlay_stays_within_the_base() {
-    let base = base();
     let (mut accepted, mut strict, mut refused) = (0, 0, 0);
-    for seed in 0..3000 {
-        let text = any_overlay(&mut Dice(seed));
-        match policy::plan(BASELINE, Some(&text), &places()) {
-            Ok(plan) => {
-                assert!(plan.is_within(&base), "seed {seed} loosens:\n{text}");
-                accepted += 1;
-                strict += i32::from(!base.is_within(&plan));
+    for process in Process::ALL {
+        let base = plan(None, process).unwrap();
+        for seed in 0..1000 {
+            let text = any_overlay(&mut Dice(seed));
+            match plan(Some(&text), process) {
+                Ok(plan) => {
+                    assert!(plan.is_within(&base), "seed {seed} loosens:\n{text}");
+                    accepted += 1;
+                    strict += i32::from(!base.is_within(&plan));
+                }
+                Err(_) => refused += 1,
             }
-            Err(_) => refused += 1,
         }
     }
     // The law would be empty if nearly everything were refused, or nothing tightened.
@@ -133,6 +142,32 @@ fn the_order_on_plans_notices_every_loosening() {
 }
 
 #[test]
+fn a_denial_holds_in_every_process_that_has_the_grant() {
+    let has = |overlay: &str, process, call: &str| {
+        let overlay = format!("schema = 1\n{overlay}");
+        plan(Some(&overlay), process).unwrap().calls.contains_key(call)
+    };
+    let deny = "[[deny]]\ncall = \"times\"\nwhy = \"nobody asks here\"";
+    for process in Process::ALL {
+        assert!(has("", process, "times") && !has(deny, process, "times"), "{process:?}");
+    }
+    // One that a single process has.
+    let deny = "[[deny]]\ncall = \"accept4\"\nwhy = \"no server on this host\"";
+    assert!(has("", Process::Server, "accept4") && !has(deny, Process::Server, "accept4"));
+    let text = "schema = 1\n[[deny]]\npath = \"${model}\"\nwhy = \"only the demo model on this host\"";
+    let engine = plan(Some(text), Process::Engine).unwrap();
+    assert!(!engine.paths.contains_key(std::path::Path::new("/srv/models/turbo")));
+    assert!(engine.is_within(&plan(None, Process::Engine).unwrap()));
+}
+
+#[test]
+fn the_order_on_plans_compares_one_process_with_itself() {
+    let [keeper, server, engine] = Process::ALL.map(|process| plan(None, process).unwrap());
+    assert!(!engine.is_within(&server) && !server.is_within(&engine) && !engine.is_within(&keeper));
+    assert!(keeper.digest() != server.digest() && server.digest() != engine.digest());
+}
+
+#[test]
 fn one_line_loosens_and_nothing_else_with_it() {
     let plan = with("missing_network_namespace = \"allow\"");
     assert_eq!(plan.network_namespace, NetworkNamespace::MayBeMissing);
@@ -153,11 +188,11 @@ fn raising_a_limit_is_refused() {
 
 #[test]
 fn a_stricter_base_cannot_be_loosened() {
-    let strict =
-        Policy::parse(&BASELINE.replace("keep_prompts = \"allow\"", "keep_prompts = \"never\"")).unwrap();
+    let parse = |server: &str| Policy::parse(Profiles { server, ..BUILT_IN }).unwrap();
+    let strict = parse(&BUILT_IN.server.replace("keep_prompts = \"allow\"", "keep_prompts = \"never\""));
     let error = strict.tighten("schema = 1\nkeep_prompts = \"allow\"").unwrap_err().to_string();
     assert!(error.contains("keep_prompts would allow more"), "{error}");
-    let strict = Policy::parse(&BASELINE.replace("erase = \"allow\"", "erase = \"never\"")).unwrap();
+    let strict = parse(&BUILT_IN.server.replace("erase = \"allow\"", "erase = \"never\""));
     let error = strict.tighten("schema = 1\nerase = \"allow\"").unwrap_err().to_string();
     assert!(error.contains("erase would allow more"), "{error}");
 }

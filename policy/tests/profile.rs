@@ -1,7 +1,7 @@
 //! The built-in profile and what becomes of it.
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests, which clippy takes for production code
 
-use policy::{BASELINE, Error, Folders, Policy, Right};
+use policy::{BUILT_IN, Error, Folders, Plan, Policy, Process, Profiles, Right};
 use std::path::Path;
 
 fn places() -> Folders {
@@ -13,25 +13,37 @@ fn places() -> Folders {
         model: None,
         export: None,
         reference: None,
+        program: Vec::new(),
     }
+}
+
+fn plan(process: Process, places: &Folders) -> Plan {
+    Policy::read(None).unwrap().plan(process, places).unwrap()
+}
+
+/// With one profile, in place of that of the server.
+fn server(text: &str) -> Result<Policy, Error> {
+    Policy::parse(Profiles { server: text, ..BUILT_IN })
 }
 
 #[test]
 fn every_grant_has_a_reason() {
-    let plan = Policy::read(None).unwrap().plan(&places()).unwrap();
-    let whys = plan
-        .paths
-        .values()
-        .map(|g| &g.why)
-        .chain(plan.calls.values().map(|g| &g.why))
-        .chain(plan.absent.values());
-    let mut count = 0;
-    for why in whys {
-        assert!(why.len() > 20, "{why:?} is not a sentence");
-        assert!(plan.explain().contains(why.as_str()));
-        count += 1;
+    for process in Process::ALL {
+        let plan = plan(process, &Folders { program: vec!["/usr/bin/studio".into()], ..places() });
+        let whys = plan
+            .paths
+            .values()
+            .map(|g| &g.why)
+            .chain(plan.calls.values().map(|g| &g.why))
+            .chain(plan.absent.values());
+        let mut count = 0;
+        for why in whys {
+            assert!(why.len() > 20, "{why:?} is not a sentence");
+            assert!(plan.explain().contains(why.as_str()));
+            count += 1;
+        }
+        assert!(count > 60, "{process:?}");
     }
-    assert!(count > 60);
 }
 
 #[test]
@@ -49,57 +61,146 @@ fn a_grant_without_a_reason_is_refused() {
         (
             "allow = [\"read\"]\nwhy = \"how much",
             "allow = [\"execute\"]\nwhy = \"how much",
-            "unknown variant",
+            "/proc/meminfo: only the keeper may execute",
         ),
         ("names = [\"clone\"]", "names = [\"clone\", \"read\"]", "granted twice"),
         ("names = [\"clone3\"]", "names = [\"clone\"]", "granted twice"),
         ("listen = \"127.0.0.1:7860\"", "listen = \"0.0.0.0:7860\"", "every network card"),
         ("schema = 1", "schema = 1\nsandbox = true", "unknown field"),
     ] {
-        assert!(BASELINE.contains(from), "{from}");
-        let error = Policy::parse(&BASELINE.replace(from, to)).expect_err(to).to_string();
+        assert!(BUILT_IN.server.contains(from), "{from}");
+        let error = server(&BUILT_IN.server.replace(from, to)).expect_err(to).to_string();
         assert!(error.contains(why), "{to}: {error}");
     }
 }
 
+/// Calls with which a process could reach the network, another process, or a right that it does not have.
+const FORBIDDEN: &str = "socket connect bind listen sendmsg sendmmsg recvmsg recvmmsg execve execveat fork vfork \
+    ptrace process_vm_readv process_vm_writev pidfd_open pidfd_getfd pidfd_send_signal io_uring_setup io_uring_enter \
+    io_uring_register mount umount2 pivot_root chroot unshare setns keyctl add_key request_key bpf perf_event_open \
+    userfaultfd memfd_create init_module finit_module kexec_load settimeofday clock_settime setuid setgid setresuid \
+    setresgid setgroups capset chmod fchmod fchmodat chown fchown fchownat personality symlink symlinkat mknod mknodat \
+    tkill rt_sigqueueinfo rt_tgsigqueueinfo shmget shmat mq_open seccomp pkey_mprotect modify_ldt umask chdir \
+    setrlimit open_by_handle_at";
+
+/// Those among them that one process needs, and what for.
+const NEEDED: [(Process, &[&str]); 3] = [
+    // Narrowed to its channel.
+    (Process::Server, &["recvmsg"]),
+    (Process::Engine, &[]),
+    // To start an engine, to end it, to hand its sockets over; and what an engine's own fences are made with.
+    (
+        Process::Keeper,
+        &[
+            "execve",
+            "fork",
+            "vfork",
+            "pidfd_open",
+            "pidfd_send_signal",
+            "sendmsg",
+            "capset",
+            "seccomp",
+            "umask",
+            "chdir",
+            "setrlimit",
+        ],
+    ),
+];
+
 #[test]
 fn no_call_can_reach_the_network_or_another_program() {
-    let plan = Policy::read(None).unwrap().plan(&places()).unwrap();
-    let forbidden = "socket connect bind listen sendmsg sendmmsg recvmsg recvmmsg execve execveat fork \
-        vfork ptrace process_vm_readv process_vm_writev pidfd_open pidfd_getfd \
-        pidfd_send_signal io_uring_setup io_uring_enter io_uring_register mount umount2 \
-        pivot_root chroot unshare setns keyctl add_key request_key bpf perf_event_open \
-        userfaultfd memfd_create init_module finit_module kexec_load settimeofday \
-        clock_settime setuid setgid setresuid setresgid setgroups capset chmod fchmod \
-        fchmodat chown fchown fchownat personality symlink symlinkat mknod mknodat tkill \
-        rt_sigqueueinfo rt_tgsigqueueinfo shmget shmat mq_open seccomp pkey_mprotect \
-        modify_ldt umask chdir setrlimit open_by_handle_at";
-    for name in forbidden.split_whitespace() {
-        assert!(!plan.calls.contains_key(name), "{name} is granted");
+    for (process, needed) in NEEDED {
+        let plan = plan(process, &places());
+        for name in FORBIDDEN.split_whitespace().filter(|name| !needed.contains(name)) {
+            assert!(!plan.calls.contains_key(name), "{process:?}: {name} is granted");
+        }
+        for name in needed {
+            assert!(plan.calls.contains_key(*name), "{process:?} does not need {name}");
+        }
+        let narrow = ["clone", "sendto", "ioctl", "prctl", "fcntl", "tgkill", "setsockopt"];
+        let but_in_keeper = ["mmap", "mprotect", "kill"].iter().filter(|_| process != Process::Keeper);
+        for name in narrow.iter().chain(but_in_keeper) {
+            assert!(plan.calls[*name].only.is_some(), "{process:?}: {name} is granted with any arguments");
+        }
     }
-    for name in [
-        "mmap",
-        "mprotect",
-        "clone",
-        "sendto",
-        "ioctl",
-        "prctl",
-        "fcntl",
-        "kill",
-        "tgkill",
-        "socketpair",
-        "setsockopt",
+    let server = plan(Process::Server, &places());
+    assert!(server.calls["recvmsg"].only.is_some() && server.calls["socketpair"].only.is_some());
+}
+
+#[test]
+fn the_engine_changes_no_file_and_takes_no_connection() {
+    let engine = plan(Process::Engine, &Folders { model: Some("/srv/models/turbo".into()), ..places() });
+    for (path, grant) in &engine.paths {
+        assert_eq!(grant.rights, [Right::Read].into(), "{}", path.display());
+    }
+    for name in
+        "accept accept4 socketpair pwrite64 ftruncate fallocate rename renameat renameat2 link linkat mkdir mkdirat \
+         rmdir unlink unlinkat creat flock fsync fdatasync copy_file_range sendfile epoll_create1 memfd_secret"
+            .split_whitespace()
+    {
+        assert!(!engine.calls.contains_key(name), "{name}");
+    }
+}
+
+#[test]
+fn keys_and_model_are_never_in_one_process() {
+    let model: std::path::PathBuf = "/srv/models/turbo".into();
+    let all = Folders {
+        model: Some(model.clone()),
+        reference: Some("/srv/golden".into()),
+        export: Some("/home/ann/exports".into()),
+        ..places()
+    };
+    let keys = [&all.vault, &all.audit, &all.outputs];
+    let server = plan(Process::Server, &all);
+    assert!(!server.paths.contains_key(&model));
+    assert!(server.closed.is_empty());
+    assert!(keys.iter().all(|folder| server.paths.contains_key(*folder)));
+    for process in [Process::Engine, Process::Keeper] {
+        let plan = plan(process, &all);
+        assert!(plan.paths.contains_key(&model), "{process:?}");
+        for folder in keys {
+            let near = |path: &Path| folder.starts_with(path) || path.starts_with(folder);
+            assert!(!plan.paths.keys().any(|path| near(path)), "{process:?}: {}", folder.display());
+            assert!(plan.closed.contains(folder), "{process:?}: {}", folder.display());
+        }
+    }
+    // Not by way of a model that lies there either, if nothing of theirs is written any more.
+    let overlay = "schema = 1\n[[deny]]\npath = \"${outputs}\"\nwhy = \"nothing is made on this host\"";
+    let inside = Folders { model: Some(all.outputs.join("model")), ..places() };
+    let error = Policy::read(Some(overlay)).unwrap().plan(Process::Engine, &inside).unwrap_err();
+    assert!(matches!(error, Error::Closed { .. }), "{error}");
+}
+
+#[test]
+fn only_the_keeper_executes_and_only_this_program() {
+    let program = ["/usr/bin/studio", "/usr/lib/libc.so.6"].map(std::path::PathBuf::from);
+    let places = Folders { program: program.to_vec(), ..places() };
+    for process in Process::ALL {
+        let plan = plan(process, &places);
+        let may = plan.paths.iter().filter(|(_, grant)| grant.rights.contains(&Right::Execute));
+        let may: Vec<_> = may.map(|(path, _)| path.clone()).collect();
+        assert_eq!(may, if process == Process::Keeper { program.to_vec() } else { vec![] });
+    }
+    for (from, to) in [
+        ("at = \"${model}\"\nallow = [\"read\"]", "at = \"${model}\"\nallow = [\"execute\"]"),
+        ("at = \"/proc/meminfo\"", "at = \"${program}\""),
     ] {
-        assert!(plan.calls[name].only.is_some(), "{name} is granted with any arguments");
+        let engine = BUILT_IN.engine.replace(from, to).replace("allow = [\"read\"]", "allow = [\"execute\"]");
+        let error = Policy::parse(Profiles { engine: &engine, ..BUILT_IN }).unwrap_err();
+        assert!(matches!(error, Error::Executes { .. }), "{error}");
+        let keeper = BUILT_IN.keeper.replace("at = \"${model}\"\nallow = [\"read\"]", to);
+        if keeper != BUILT_IN.keeper {
+            assert!(Policy::parse(Profiles { keeper: &keeper, ..BUILT_IN }).is_err());
+        }
     }
 }
 
 #[test]
 fn the_embedded_model_needs_no_file_and_a_folder_is_only_read() {
-    let policy = Policy::read(None).unwrap();
-    let bare = policy.plan(&places()).unwrap();
+    let bare = plan(Process::Engine, &places());
     let model = Path::new("/srv/models/turbo");
-    let with = policy.plan(&Folders { model: Some(model.into()), ..places() }).unwrap();
+    let with = plan(Process::Engine, &Folders { model: Some(model.into()), ..places() });
     assert_eq!(with.paths.len(), bare.paths.len() + 1);
     assert_eq!(with.paths[model].rights, [Right::Read].into());
 }
@@ -107,13 +208,15 @@ fn the_embedded_model_needs_no_file_and_a_folder_is_only_read() {
 #[test]
 fn golden_values_are_only_read_and_nothing_else_makes_them_writable() {
     let policy = Policy::read(None).unwrap();
-    let bare = policy.plan(&places()).unwrap();
+    let bare = plan(Process::Engine, &places());
     let golden = Path::new("/srv/golden");
-    let with = policy.plan(&Folders { reference: Some(golden.into()), ..places() }).unwrap();
+    let with = plan(Process::Engine, &Folders { reference: Some(golden.into()), ..places() });
     assert_eq!(with.paths.len(), bare.paths.len() + 1);
     assert_eq!(with.paths[golden].rights, [Right::Read].into());
     for overlapping in ["/home/ann/workspace", "/home/ann/workspace/output_image/golden"] {
-        let error = policy.plan(&Folders { reference: Some(overlapping.into()), ..places() }).unwrap_err();
+        let error = policy
+            .plan(Process::Server, &Folders { reference: Some(overlapping.into()), ..places() })
+            .unwrap_err();
         assert!(matches!(error, Error::ReferenceWritable { .. }), "{overlapping}: {error}");
     }
 }
@@ -124,34 +227,46 @@ fn no_place_can_make_the_policy_or_the_model_writable() {
     for outputs in
         ["/home/ann", "/home/ann/.config", "/home/ann/.config/studio", "/home/ann/.config/studio/pictures"]
     {
-        let error = policy.plan(&Folders { outputs: outputs.into(), ..places() }).unwrap_err();
+        let error =
+            policy.plan(Process::Server, &Folders { outputs: outputs.into(), ..places() }).unwrap_err();
         assert!(matches!(error, Error::PolicyWritable { .. }), "{outputs}: {error}");
-        let error = policy.plan(&Folders { export: Some(outputs.into()), ..places() }).unwrap_err();
+        let error =
+            policy.plan(Process::Server, &Folders { export: Some(outputs.into()), ..places() }).unwrap_err();
         assert!(matches!(error, Error::PolicyWritable { .. }), "{outputs}: {error}");
     }
     // A folder whose name merely begins alike is another folder.
-    assert!(policy.plan(&Folders { outputs: "/home/ann/.config/studio2".into(), ..places() }).is_ok());
+    assert!(
+        policy
+            .plan(Process::Server, &Folders { outputs: "/home/ann/.config/studio2".into(), ..places() })
+            .is_ok()
+    );
     let inside = Some("/home/ann/workspace/output_image/model".into());
-    assert!(matches!(policy.plan(&Folders { model: inside, ..places() }), Err(Error::ModelWritable { .. })));
+    assert!(matches!(
+        policy.plan(Process::Server, &Folders { model: inside, ..places() }),
+        Err(Error::ModelWritable { .. })
+    ));
 }
 
 #[test]
 fn places_are_absolute_and_plain() {
     let policy = Policy::read(None).unwrap();
     for outputs in ["", "pictures", "./pictures", "/", "/srv/../etc", "~/pictures", "${outputs}"] {
-        let error = policy.plan(&Folders { outputs: outputs.into(), ..places() }).unwrap_err();
+        let error =
+            policy.plan(Process::Server, &Folders { outputs: outputs.into(), ..places() }).unwrap_err();
         assert!(matches!(error, Error::PlaceNotPlain { .. }), "{outputs:?}: {error}");
     }
 }
 
 #[test]
 fn the_digest_covers_rights_reasons_and_places() {
-    let plan = |text: &str, places: &Folders| policy::plan(text, None, places).unwrap().digest();
-    let first = plan(BASELINE, &places());
-    assert_eq!(first, plan(BASELINE, &places()));
-    assert_ne!(first, plan(&BASELINE.replace("how much memory", "how many bytes"), &places()));
-    assert_ne!(first, plan(&BASELINE.replace("\"preadv2\", ", ""), &places()));
-    assert_ne!(first, plan(&BASELINE.replace("steps_max = 100", "steps_max = 99"), &places()));
-    assert_ne!(first, plan(BASELINE, &Folders { outputs: "/srv/other".into(), ..places() }));
-    assert_ne!(first, plan(BASELINE, &Folders { config: "/etc/other".into(), ..places() }));
+    let base = BUILT_IN.server;
+    let plan =
+        |text: &str, places: &Folders| server(text).unwrap().plan(Process::Server, places).unwrap().digest();
+    let first = plan(base, &places());
+    assert_eq!(first, plan(base, &places()));
+    assert_ne!(first, plan(&base.replace("how much memory", "how many bytes"), &places()));
+    assert_ne!(first, plan(&base.replace("\"preadv2\", ", ""), &places()));
+    assert_ne!(first, plan(&base.replace("steps_max = 100", "steps_max = 99"), &places()));
+    assert_ne!(first, plan(base, &Folders { outputs: "/srv/other".into(), ..places() }));
+    assert_ne!(first, plan(base, &Folders { config: "/etc/other".into(), ..places() }));
 }

@@ -1,7 +1,7 @@
 //! Every setting has a value and an origin.
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy takes for production code
 
-use policy::{BASELINE, Origin, Policy, Setting};
+use policy::{BUILT_IN, Origin, Policy, Setting};
 
 fn of(overlay: &str) -> Vec<Setting> {
     Policy::settings(Some(&format!("schema = 1\n{overlay}"))).unwrap()
@@ -14,7 +14,7 @@ fn without_an_overlay_all_of_it_is_built_in() {
     // Each scalar key of the profile is there with its value, and no other.
     let plain =
         |line: &str| Some(line.split('#').next()?.trim().split_once(" = ")?.1.trim_matches('"').to_owned());
-    let head = BASELINE.split("[[path]]").next().unwrap();
+    let head = BUILT_IN.server.split("[[path]]").next().unwrap();
     let lines = head.lines().filter(|line| !line.starts_with('#') && !line.starts_with("schema"));
     let values: Vec<String> = lines.filter_map(plain).collect();
     assert_eq!(settings.iter().map(|setting| setting.value.clone()).collect::<Vec<_>>(), values);

@@ -129,7 +129,9 @@ impl FolderUse {
 
 /// What is not there cannot be granted. Nobody can make it later: its parent is not granted either.
 pub fn grant_what_exists(plan: &mut Plan, folders: &Folders) {
-    for path in [&folders.vault, &folders.audit, &folders.outputs] {
+    // Not every host has the last two.
+    let of_host = ["/etc/ld.so.cache", "/sys/fs/cgroup"].map(PathBuf::from);
+    for path in [&folders.vault, &folders.audit, &folders.outputs].into_iter().chain(&of_host) {
         if is_missing(path) {
             plan.paths.remove(path);
         }

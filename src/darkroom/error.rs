@@ -224,7 +224,10 @@ impl Error {
             Self::Engine(engine::Error::Failed { cause, .. }) => match cause {
                 engine::Cause::Cancelled => Kind::Cancelled,
                 engine::Cause::Memory => Kind::Memory,
-                engine::Cause::NonFinite | engine::Cause::Other => Kind::Engine,
+                engine::Cause::NonFinite
+                | engine::Cause::Panic
+                | engine::Cause::Gone
+                | engine::Cause::Other => Kind::Engine,
             },
             Self::Encode(png::EncodingError::IoError(system)) if is_memory(system) => Kind::Memory,
             Self::EnginePanic | Self::Encode(_) => Kind::Engine,

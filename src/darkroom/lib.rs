@@ -45,6 +45,7 @@ mod who;
 /// What this interface speaks of, so that a door needs to know no other crate.
 pub use audit::words::{RequestRefusal, StartRefusal, StopReason};
 pub use audit::{Clock, JobId, SystemClock};
+pub use engine::wire::Fenced;
 pub use engine::{Device, Engine, Model, Pixels, PromptLength};
 pub use vault::{Erasure, Grade, KdfParams, ObjectId, RecoveryCode, Secret};
 
@@ -56,7 +57,7 @@ pub use list::Page;
 pub use metadata::{Metadata, Summary};
 pub use queue::{Job, JobState, Name, Queue, Rules};
 pub use request::{Ask, Defaults, GUIDANCE_MAX, Refusal, SEED_MAX};
-pub use room::{Darkroom, Folders, Posture, Start};
+pub use room::{Darkroom, Folders, Start};
 pub use view::Previews;
 pub use warning::Warning;
 pub use who::{Door, Role, Who};

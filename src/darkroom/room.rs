@@ -3,7 +3,8 @@
 use crate::{Error, Who};
 use audit::words::{StartRefusal, StopReason};
 use audit::{Clock as _, Digest, Event, Log, SystemClock};
-use policy::Erase;
+use engine::wire::Fenced;
+use policy::{Erase, Process};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,21 +39,6 @@ pub struct Start {
     pub landlock_abi: u32,
     /// Whether pictures may be erased at all.
     pub erase: Erase,
-}
-
-/// What holds from here on, tested.
-#[derive(Clone, Copy, Debug)]
-pub struct Posture {
-    /// Digest of the full report.
-    pub report: [u8; 32],
-    /// One bit per fence that is up and passed its test.
-    pub fences: u32,
-    /// Number of amber items.
-    pub amber: u32,
-    /// Landlock ABI in use.
-    pub landlock_abi: u32,
-    /// The process keeps user id 0.
-    pub uid0: bool,
 }
 
 /// The darkroom: a vault and its log, held by this process alone.
@@ -175,9 +161,26 @@ impl Darkroom {
     ///
     /// # Errors
     /// What the log says.
-    pub fn record_posture(&self, posture: Posture) -> Result<(), Error> {
-        let Posture { report, fences, amber, landlock_abi, uid0 } = posture;
+    pub fn record_posture(&self, fenced: &Fenced) -> Result<(), Error> {
+        let Fenced { report, fences, amber, landlock_abi, uid0, .. } = *fenced;
         let event = Event::PostureRecorded { report: Digest(report), fences, amber, landlock_abi, uid0 };
+        self.log.append(&[event.by_system()])?;
+        Ok(())
+    }
+
+    /// Puts the tested fences of one of the program's processes on record.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub fn record_process(&self, process: Process, fenced: &Fenced) -> Result<(), Error> {
+        let Fenced { plan, report, fences, amber, landlock_abi, uid0 } = *fenced;
+        let process = match process {
+            Process::Keeper => audit::words::Process::Keeper,
+            Process::Server => audit::words::Process::Server,
+            Process::Engine => audit::words::Process::Engine,
+        };
+        let (plan, report) = (Digest(plan), Digest(report));
+        let event = Event::PostureOfProcess { process, plan, report, fences, amber, landlock_abi, uid0 };
         self.log.append(&[event.by_system()])?;
         Ok(())
     }

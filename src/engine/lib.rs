@@ -1,12 +1,25 @@
 //! The seam between whoever keeps pictures and whatever makes them: a recipe in, steps and pixels out.
 //!
-//! All that crosses it is plain data, a question and its answer at a time, so that an engine may move to a process of its
-//! own. Belongs here: that data and the two traits. Does not belong here: records, requests, tensors; this crate names
-//! nothing else of ours.
+//! All that crosses it is plain data, a question and its answer at a time, so that an engine may be in a process of its own:
+//! [`near::Near`] is that process, [`far::Far`] the engine as the other one has it, and `wire` what goes between them.
+//! Belongs here: that data, the two traits, and the wire. Does not belong here: records, requests, tensors, how a process is
+//! started; this crate names nothing else of ours.
 //!
 //! A request crosses twice. [`Check::check`] turns its text into tokens and says what the model cannot do; it may be
 //! asked while a picture is in work. [`Engine::begin`] takes the tokens, never the text, and [`Engine::next`] is then
 //! called once for each piece of the work: nothing is computed between two calls, so whoever asks sets the pace.
+
+pub mod far;
+mod fields;
+mod line;
+pub mod near;
+pub mod supply;
+#[cfg(test)]
+mod tests;
+pub mod wire;
+
+pub use fields::Nonsense;
+pub use line::Fault;
 
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -164,6 +177,10 @@ pub enum Cause {
     NonFinite,
     /// Memory ran out.
     Memory,
+    /// A part of the engine failed unexpectedly.
+    Panic,
+    /// The engine's process ended, or had to be ended.
+    Gone,
     /// Anything else.
     Other,
 }
@@ -190,6 +207,17 @@ pub trait Engine: Send {
 
     /// What can be asked beside its work.
     fn checker(&self) -> Arc<dyn Check>;
+
+    /// Waits until work can be begun, as long as `wanted` says: an engine may be on its way. Whether it came is said by
+    /// [`Engine::begin`].
+    fn wait(&mut self, wanted: &dyn Fn() -> bool) {
+        let _ = wanted;
+    }
+
+    /// How the process is fenced that has taken the place of an earlier one since this was last asked.
+    fn renewed(&mut self) -> Option<wire::Fenced> {
+        None
+    }
 
     /// Takes up work: one picture per seed, in order. Nothing is computed yet. Earlier work that has not ended is dropped.
     ///

@@ -8,6 +8,8 @@ pub(crate) fn number(name: &str) -> Option<Option<i64>> {
         "accept4" => libc::SYS_accept4,
         "brk" => libc::SYS_brk,
         "capget" => libc::SYS_capget,
+        "capset" => libc::SYS_capset,
+        "chdir" => libc::SYS_chdir,
         "clock_getres" => libc::SYS_clock_getres,
         "clock_gettime" => libc::SYS_clock_gettime,
         "clock_nanosleep" => libc::SYS_clock_nanosleep,
@@ -22,6 +24,7 @@ pub(crate) fn number(name: &str) -> Option<Option<i64>> {
         "epoll_ctl" => libc::SYS_epoll_ctl,
         "epoll_pwait" => libc::SYS_epoll_pwait,
         "eventfd2" => libc::SYS_eventfd2,
+        "execve" => libc::SYS_execve,
         "exit" => libc::SYS_exit,
         "exit_group" => libc::SYS_exit_group,
         "faccessat" => libc::SYS_faccessat,
@@ -56,6 +59,9 @@ pub(crate) fn number(name: &str) -> Option<Option<i64>> {
         "getuid" => libc::SYS_getuid,
         "ioctl" => libc::SYS_ioctl,
         "kill" => libc::SYS_kill,
+        "landlock_add_rule" => libc::SYS_landlock_add_rule,
+        "landlock_create_ruleset" => libc::SYS_landlock_create_ruleset,
+        "landlock_restrict_self" => libc::SYS_landlock_restrict_self,
         "linkat" => libc::SYS_linkat,
         "lseek" => libc::SYS_lseek,
         "madvise" => libc::SYS_madvise,
@@ -75,6 +81,8 @@ pub(crate) fn number(name: &str) -> Option<Option<i64>> {
         "newfstatat" => libc::SYS_newfstatat,
         "openat" => libc::SYS_openat,
         "openat2" => libc::SYS_openat2,
+        "pidfd_open" => libc::SYS_pidfd_open,
+        "pidfd_send_signal" => libc::SYS_pidfd_send_signal,
         "pipe2" => libc::SYS_pipe2,
         "ppoll" => libc::SYS_ppoll,
         "prctl" => libc::SYS_prctl,
@@ -91,6 +99,7 @@ pub(crate) fn number(name: &str) -> Option<Option<i64>> {
         "readlinkat" => libc::SYS_readlinkat,
         "readv" => libc::SYS_readv,
         "recvfrom" => libc::SYS_recvfrom,
+        "recvmsg" => libc::SYS_recvmsg,
         "renameat" => libc::SYS_renameat,
         "renameat2" => libc::SYS_renameat2,
         "restart_syscall" => libc::SYS_restart_syscall,
@@ -101,9 +110,12 @@ pub(crate) fn number(name: &str) -> Option<Option<i64>> {
         "rt_sigtimedwait" => libc::SYS_rt_sigtimedwait,
         "sched_getaffinity" => libc::SYS_sched_getaffinity,
         "sched_yield" => libc::SYS_sched_yield,
+        "seccomp" => libc::SYS_seccomp,
         "sendfile" => libc::SYS_sendfile,
+        "sendmsg" => libc::SYS_sendmsg,
         "sendto" => libc::SYS_sendto,
         "set_robust_list" => libc::SYS_set_robust_list,
+        "set_tid_address" => libc::SYS_set_tid_address,
         "setsockopt" => libc::SYS_setsockopt,
         "shutdown" => libc::SYS_shutdown,
         "sigaltstack" => libc::SYS_sigaltstack,
@@ -118,8 +130,11 @@ pub(crate) fn number(name: &str) -> Option<Option<i64>> {
         "timerfd_create" => libc::SYS_timerfd_create,
         "timerfd_settime" => libc::SYS_timerfd_settime,
         "times" => libc::SYS_times,
+        "umask" => libc::SYS_umask,
         "uname" => libc::SYS_uname,
         "unlinkat" => libc::SYS_unlinkat,
+        "wait4" => libc::SYS_wait4,
+        "waitid" => libc::SYS_waitid,
         "write" => libc::SYS_write,
         "writev" => libc::SYS_writev,
         _ => return old(name),
@@ -127,14 +142,16 @@ pub(crate) fn number(name: &str) -> Option<Option<i64>> {
     Some(Some(number))
 }
 
-/// Calls that only the oldest tables have; newer processors have the form with `at` and the like.
+/// Calls that only the oldest tables have; newer processors have the form with `at` and the like, or no need of one.
 fn old(name: &str) -> Option<Option<i64>> {
     #[cfg(target_arch = "x86_64")]
     let number = match name {
         "access" => Some(libc::SYS_access),
+        "arch_prctl" => Some(libc::SYS_arch_prctl),
         "creat" => Some(libc::SYS_creat),
         "dup2" => Some(libc::SYS_dup2),
         "epoll_wait" => Some(libc::SYS_epoll_wait),
+        "fork" => Some(libc::SYS_fork),
         "getrlimit" => Some(libc::SYS_getrlimit),
         "link" => Some(libc::SYS_link),
         "lstat" => Some(libc::SYS_lstat),
@@ -146,15 +163,18 @@ fn old(name: &str) -> Option<Option<i64>> {
         "rename" => Some(libc::SYS_rename),
         "rmdir" => Some(libc::SYS_rmdir),
         "select" => Some(libc::SYS_select),
+        "setrlimit" => Some(libc::SYS_setrlimit),
         "stat" => Some(libc::SYS_stat),
         "time" => Some(libc::SYS_time),
         "unlink" => Some(libc::SYS_unlink),
+        "vfork" => Some(libc::SYS_vfork),
         _ => return None,
     };
     #[cfg(not(target_arch = "x86_64"))]
     let number = match name {
-        "access" | "creat" | "dup2" | "epoll_wait" | "getrlimit" | "link" | "lstat" | "mkdir" | "open"
-        | "pause" | "poll" | "readlink" | "rename" | "rmdir" | "select" | "stat" | "time" | "unlink" => None,
+        "access" | "arch_prctl" | "creat" | "dup2" | "epoll_wait" | "fork" | "getrlimit" | "link"
+        | "lstat" | "mkdir" | "open" | "pause" | "poll" | "readlink" | "rename" | "rmdir" | "select"
+        | "setrlimit" | "stat" | "time" | "unlink" | "vfork" => None,
         _ => return None,
     };
     Some(number)

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use crate::handed::{HANDED_DOWN, HandDown, Handed};
 use crate::variant::Variant;
 use crate::{Error, Fence, namespace, process, raw, status};
 
@@ -46,6 +47,8 @@ const KEPT: &[&str] = &[
     "STATE_DIRECTORY",
     "LOGS_DIRECTORY",
     "CREDENTIALS_DIRECTORY",
+    // From the keeper.
+    HANDED_DOWN,
 ];
 
 /// What is set besides: the driver's cache of compiled kernels would be code that outlives a run; and a mark,
@@ -61,12 +64,41 @@ const LISTEN_FDS_START: i32 = 3;
 pub struct Clean {
     listener: Option<OwnedFd>,
     handed: Vec<OwnedFd>,
+    channel: Option<OwnedFd>,
+    /// Its number, which the filter names.
+    pub(crate) channel_number: Option<RawFd>,
     pub(crate) environment: Vec<String>,
     pub(crate) network: String,
+    /// What the keeper made of the network, for a process that is inside it.
+    pub(crate) kept_network: Option<String>,
     pub(crate) managed: bool,
 }
 
 impl Clean {
+    /// The channel to the keeper that started this process, once.
+    pub fn take_channel(&mut self) -> Option<OwnedFd> {
+        self.channel.take()
+    }
+
+    /// For the server that this process is the keeper of, and starts outside its own fences: its end of the channel, and
+    /// whatever this process was started with.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn hand_down(&mut self, channel: OwnedFd) -> io::Result<HandDown> {
+        HandDown::for_server(channel, self.listener.take(), std::mem::take(&mut self.handed), self.managed)
+    }
+
+    /// Did a keeper start this process inside its fences?
+    pub fn is_kept(&self) -> bool {
+        self.kept_network.is_some()
+    }
+
+    /// Did a keeper start this process as its server?
+    pub fn has_keeper(&self) -> bool {
+        self.channel_number.is_some()
+    }
+
     /// The socket that a service manager handed over, once. Check it with
     /// [`crate::LoopbackListener::inherit`].
     pub fn take_listener(&mut self) -> Option<OwnedFd> {
@@ -85,8 +117,8 @@ impl Clean {
 ///
 /// An environment that holds anything but the known names and `own_names` is not repaired in place: the
 /// program starts itself again with a clean one, so that nothing that `LD_PRELOAD` brought in stays.
-/// Descriptors above 2 are closed, but for one socket that a service manager handed over (`LISTEN_FDS`) and those
-/// in `handed`: a shell's `<(...)` is one. What is not open there is left out.
+/// Descriptors above 2 are closed, but for one socket that a service manager handed over (`LISTEN_FDS`), for those
+/// in `handed`, of which a shell's `<(...)` is one, and for what a keeper handed down. What is not open there is left out.
 ///
 /// # Errors
 /// Threads exist already, the program cannot start itself, more than one socket was handed over, or a service
@@ -106,23 +138,37 @@ pub(crate) fn clean_variant(variant: Variant, own_names: &[&str], handed: &[i32]
     if !variant.leaves_out(Fence::Environment) {
         start_again_unless_clean(&names)?;
     }
-    let managed = under_service_manager();
+    let Handed { channel, listener, managed, network: kept_network } = Handed::take()?;
+    let managed = managed || under_service_manager();
     if managed && raw::user_id() == 0 {
         return Err(Error::RootService);
     }
-    let listener = handed_over()?;
-    let socket = listener.as_ref().map(AsRawFd::as_raw_fd);
-    let mut numbers: Vec<i32> = handed.iter().copied().filter(|n| *n > 2 && Some(*n) != socket).collect();
+    let listener = match listener {
+        None => handed_over()?,
+        listener => listener,
+    };
+    let taken = [&channel, &listener].map(|taken| taken.as_ref().map(AsRawFd::as_raw_fd));
+    let mut numbers: Vec<i32> =
+        handed.iter().copied().filter(|n| *n > 2 && !taken.contains(&Some(*n))).collect();
     numbers.sort_unstable();
     numbers.dedup();
     let handed: Vec<OwnedFd> = numbers.into_iter().filter_map(|n| raw::take_descriptor(n).ok()).collect();
     if !variant.leaves_out(Fence::Descriptors) {
-        raw::close_all_but(listener.iter().chain(&handed))
+        raw::close_all_but(channel.iter().chain(&listener).chain(&handed))
             .map_err(|source| Error::Process { fence: Fence::Descriptors, source })?;
     }
     process::private_files(variant)?;
     raw::survive_file_limit();
-    Ok(Clean { listener, handed, environment: names, network: namespace::network_id()?, managed })
+    Ok(Clean {
+        listener,
+        handed,
+        channel_number: channel.as_ref().map(AsRawFd::as_raw_fd),
+        channel,
+        environment: names,
+        network: namespace::network_id()?,
+        kept_network,
+        managed,
+    })
 }
 
 /// Variables that are not on the list of names.

@@ -35,6 +35,8 @@ pub enum Error {
     },
     /// The socket that was handed over cannot be used.
     HandedOver(#[source] io::Error),
+    /// What a keeper seems to have handed down makes no sense here.
+    HandedDown,
     /// A socket that was handed over, or bound, is not a TCP listener on 127.0.0.1.
     NotLoopback {
         /// What it is.
@@ -161,6 +163,9 @@ impl Error {
             Self::HandedOver(_) | Self::NotLoopback { .. } => {
                 "write ListenStream=127.0.0.1:7860 in the socket unit, or start without it".to_owned()
             }
+            Self::HandedDown => {
+                "start the program itself, without HANDED_DOWN in its environment: it starts its other processes".to_owned()
+            }
             Self::Bind { .. } => "end the program that holds the port, or choose another in the policy's \
                 `listen`"
                 .to_owned(),
@@ -232,6 +237,7 @@ impl fmt::Display for Error {
             Self::RootService => write!(f, "a service manager started this as root"),
             Self::TooManySockets { count } => write!(f, "{count} sockets were handed over, and one is used"),
             Self::HandedOver(source) => write!(f, "the socket that was handed over cannot be used: {source}"),
+            Self::HandedDown => write!(f, "no keeper started this process"),
             Self::NotLoopback { what } => write!(f, "the socket is refused: {what}"),
             Self::Bind { addr, source } => write!(f, "cannot listen on {addr}: {source}"),
             Self::Reserve { port, source } => write!(f, "cannot reserve [::1]:{port}: {source}"),

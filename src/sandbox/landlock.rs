@@ -131,7 +131,7 @@ pub(crate) fn missing(abi: i32) -> Vec<&'static str> {
     FEATURES.iter().filter(|(since, _)| abi < *since).map(|(_, feature)| *feature).collect()
 }
 
-/// No right to execute, to make links, sockets, pipes or devices exists in a plan.
+/// No right to make links, sockets, pipes or devices exists in a plan.
 fn rights(right: Right) -> BitFlags<AccessFs> {
     match right {
         Right::Read => AccessFs::ReadFile | AccessFs::ReadDir,
@@ -140,5 +140,6 @@ fn rights(right: Right) -> BitFlags<AccessFs> {
         // right.
         Right::Create => AccessFs::MakeReg | AccessFs::MakeDir | AccessFs::Refer,
         Right::Remove => AccessFs::RemoveFile | AccessFs::RemoveDir,
+        Right::Execute => AccessFs::Execute.into(),
     }
 }

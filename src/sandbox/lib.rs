@@ -13,6 +13,9 @@
 //! probe(&Sandboxed)  -> ProbeReport       threads may exist; each forbidden operation must fail
 //! ```
 //!
+//! A keeper starts the others: the server with [`Clean::hand_down`], before its own fences, and each engine with
+//! [`Sandboxed::hand_down`], inside them, where the engine puts up its own, which are tighter.
+//!
 //! No function, setting or variable turns a fence off. The one that a policy may miss is the network
 //! namespace.
 
@@ -21,11 +24,13 @@ mod capabilities;
 mod environment;
 mod error;
 mod fence;
+mod handed;
 mod landlock;
 mod listener;
 mod namespace;
 mod probe;
 mod process;
+mod program;
 #[allow(unsafe_code)]
 mod raw;
 mod report;
@@ -38,13 +43,15 @@ mod variant;
 pub use environment::{Clean, clean_environment};
 pub use error::Error;
 pub use fence::Fence;
+pub use handed::HandDown;
 pub use landlock::ABI_MIN;
 pub use listener::LoopbackListener;
 pub use probe::{ProbeReport, Tried, probe};
+pub use program::program_files;
 pub use raw::WipingAllocator;
 pub use report::{FenceReport, Report, State};
 
-use policy::Plan;
+use policy::{Plan, Process};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
@@ -59,9 +66,19 @@ pub struct Sandboxed {
     network: Network,
     start_network: String,
     environment: Vec<String>,
+    user_namespace: bool,
+    process: Process,
     granted: Vec<PathBuf>,
     config: PathBuf,
+    closed: Vec<PathBuf>,
     bounding_kept: bool,
+}
+
+impl Sandboxed {
+    /// For an engine that this process is the keeper of, and starts inside its own fences.
+    pub fn hand_down(&self) -> HandDown {
+        HandDown::for_engine(self.network.word(self.user_namespace))
+    }
 }
 
 /// Puts up every fence of the plan, in the one order in which each can still be put up.
@@ -86,27 +103,34 @@ fn enter_variant(
     listener: Option<&LoopbackListener>,
 ) -> Result<(Sandboxed, Report), Error> {
     status::refuse_threads()?;
-    let Clean { environment, network: start_network, managed, .. } = clean;
+    let Clean { environment, network: start_network, kept_network, channel_number, managed, .. } = clean;
     std::env::set_current_dir("/").map_err(Error::WorkingFolder)?;
     // Descriptors first: they are opened with the rights and the view of files that the process has now.
     let rules = landlock::open(plan)?;
     // Id maps are written inside: a process that is not dumpable could not write them.
-    let (network, user_namespace) = namespace::leave_network(variant, plan, &start_network, managed)?;
+    let (network, user_namespace) = match &kept_network {
+        Some(word) => namespace::keep_network(word, plan, &start_network)?,
+        None => namespace::leave_network(variant, plan, &start_network, managed)?,
+    };
     process::restrict(variant, plan)?;
     let bounding_kept = capabilities::drop_all(variant)?;
     landlock::refuse_closed(&rules)?; // only now are the rights those that the process keeps
     status::refuse_threads()?; // Landlock and seccomp reach this thread and those it makes, no other
     let (kept, abi) = landlock::restrict(variant, rules)?;
-    seccomp::restrict(variant, plan)?;
+    seccomp::restrict(variant, plan, channel_number)?;
     let sandboxed = Sandboxed {
         _kept: kept,
         network,
-        start_network,
+        // Whoever is inside the keeper's network started in it.
+        start_network: if kept_network.is_some() { String::new() } else { start_network },
         environment,
+        user_namespace,
+        process: plan.process,
         granted: plan.paths.keys().cloned().collect(),
         config: plan.config.clone(),
+        closed: plan.closed.clone(),
         bounding_kept,
     };
-    let report = report::describe(&sandboxed, plan, listener, abi, user_namespace);
+    let report = report::describe(&sandboxed, plan, listener, abi);
     Ok((sandboxed, report))
 }

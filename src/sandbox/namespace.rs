@@ -19,6 +19,36 @@ pub(crate) enum Network {
     Missing,
 }
 
+impl Network {
+    /// What the keeper tells the engine of it. The name is asked of the kernel again.
+    pub fn word(&self, user_namespace: bool) -> &'static str {
+        match self {
+            Self::Own(_) if user_namespace => "own-user",
+            Self::Own(_) => "own",
+            Self::Given { managed: true, .. } => "managed",
+            Self::Given { managed: false, .. } => "given",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+/// The network that a process inherits from its keeper: held against what the kernel says of it.
+pub(crate) fn keep_network(word: &str, plan: &Plan, start: &str) -> Result<(Network, bool), Error> {
+    let id = start.to_owned();
+    let (network, user_namespace) = match word {
+        "own-user" => (Network::Own(id), true),
+        "own" => (Network::Own(id), false),
+        "managed" => (Network::Given { id, managed: true }, false),
+        "given" => (Network::Given { id, managed: false }, false),
+        "missing" if plan.network_namespace == NetworkNamespace::MayBeMissing => (Network::Missing, false),
+        _ => return Err(Error::HandedDown),
+    };
+    if network != Network::Missing && !only_loopback()? {
+        return Err(Error::NetworkNamespace { source: io::Error::other("the keeper's is not empty") });
+    }
+    Ok((network, user_namespace))
+}
+
 /// Moves into an empty network namespace; tells also whether it took a user namespace to do so.
 pub(crate) fn leave_network(
     variant: Variant,

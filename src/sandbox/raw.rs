@@ -190,6 +190,24 @@ pub(crate) fn close_all_but<'a>(kept: impl Iterator<Item = &'a OwnedFd>) -> io::
     close(first, u32::MAX)
 }
 
+/// Lets a descriptor survive the next exec.
+pub(crate) fn survive_exec(descriptor: &OwnedFd) -> io::Result<()> {
+    // SAFETY: takes numbers; the descriptor is open.
+    check(unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_SETFD, 0) })
+}
+
+/// From here on the kernel ends this process when its parent ends.
+pub(crate) fn end_with_parent() -> io::Result<()> {
+    prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong).map(drop)
+}
+
+/// Ends this process as its parent's end would.
+pub(crate) fn end_now() -> ! {
+    // SAFETY: takes numbers. No code of this process runs after it.
+    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    std::process::abort()
+}
+
 /// Takes over an inherited descriptor, and marks it to be closed on exec.
 pub(crate) fn take_descriptor(number: i32) -> io::Result<OwnedFd> {
     // SAFETY: fcntl fails on a number that is no descriptor.

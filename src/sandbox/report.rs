@@ -1,7 +1,7 @@
 //! What holds in this process, as plain data.
 
 use base16ct::lower::encode_string as hex;
-use policy::Plan;
+use policy::{Plan, Process};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -38,6 +38,8 @@ pub struct FenceReport {
 pub struct Report {
     /// Version of this form.
     pub schema: u32,
+    /// Which of the program's processes.
+    pub process: Process,
     /// One entry per fence, in the order of [`Fence::ALL`].
     pub fences: Vec<FenceReport>,
     /// The Landlock ABI that is enforced.
@@ -67,6 +69,7 @@ impl Report {
     pub fn explain(&self) -> String {
         let mut lines = vec![
             format!("fences {}", self.schema),
+            format!("process {}", self.process.word()),
             format!("landlock_abi {}", self.landlock_abi),
             format!("landlock_missing {}", self.landlock_missing.join(", ")),
             format!("uid {}", self.uid),
@@ -101,8 +104,8 @@ pub(crate) fn describe(
     plan: &Plan,
     listener: Option<&LoopbackListener>,
     landlock_abi: i32,
-    user_namespace: bool,
 ) -> Report {
+    let user_namespace = sandboxed.user_namespace;
     let landlock_missing = missing(landlock_abi);
     let describe = |fence| {
         let (state, detail) = match fence {
@@ -139,7 +142,8 @@ pub(crate) fn describe(
         FenceReport { fence, state, detail }
     };
     Report {
-        schema: 1,
+        schema: 2,
+        process: plan.process,
         fences: Fence::ALL.into_iter().map(describe).collect(),
         landlock_abi,
         landlock_missing,

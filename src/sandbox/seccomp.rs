@@ -11,15 +11,16 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCondition, SeccompFilter, SeccompRule,
 };
 use std::collections::BTreeMap;
+use std::os::fd::RawFd;
 
 use crate::variant::Variant;
 use crate::{Error, Fence, calls};
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Restricts this thread, and those it makes, for good.
-pub(crate) fn restrict(variant: Variant, plan: &Plan) -> Result<(), Error> {
-    let (absent, allowed) = programs(plan)?;
+/// Restricts this thread, and those it makes, for good. `channel` is the number of the descriptor that leads to the keeper.
+pub(crate) fn restrict(variant: Variant, plan: &Plan, channel: Option<RawFd>) -> Result<(), Error> {
+    let (absent, allowed) = programs(plan, channel)?;
     if variant.leaves_out(Fence::Seccomp) {
         return Ok(());
     }
@@ -29,7 +30,7 @@ pub(crate) fn restrict(variant: Variant, plan: &Plan) -> Result<(), Error> {
     apply(&allowed)
 }
 
-fn programs(plan: &Plan) -> Result<(BpfProgram, BpfProgram), Error> {
+fn programs(plan: &Plan, channel: Option<RawFd>) -> Result<(BpfProgram, BpfProgram), Error> {
     let mut absent = Rules::new();
     let mut allowed = Rules::new();
     for name in plan.absent.keys() {
@@ -39,8 +40,11 @@ fn programs(plan: &Plan) -> Result<(BpfProgram, BpfProgram), Error> {
         }
     }
     for (name, grant) in &plan.calls {
+        if grant.only == Some(Only::FromTheKeeper) && channel.is_none() {
+            continue; // there is no keeper
+        }
         if let Some(number) = number(name)? {
-            allowed.insert(number, rules(name, grant.only)?);
+            allowed.insert(number, rules(name, grant.only, channel)?);
         }
     }
     let errno = |value: i32| SeccompAction::Errno(value.unsigned_abs());
@@ -66,7 +70,7 @@ fn number(name: &str) -> Result<Option<i64>, Error> {
 type Condition = (u8, SeccompCmpArgLen, SeccompCmpOp, u64);
 
 /// The rules for one call: one of them must hold, and in it each condition.
-fn rules(name: &str, only: Option<Only>) -> Result<Vec<SeccompRule>, Error> {
+fn rules(name: &str, only: Option<Only>, channel: Option<RawFd>) -> Result<Vec<SeccompRule>, Error> {
     let any_of: Vec<Vec<Condition>> = match only {
         None => return Ok(Vec::new()),
         Some(Only::NoSignalOwner) => {
@@ -77,6 +81,10 @@ fn rules(name: &str, only: Option<Only>) -> Result<Vec<SeccompRule>, Error> {
         }
         Some(Only::NotExecutable) => vec![vec![(2, Dword, MaskedEq(PROT_EXEC), 0)]],
         Some(Only::Threads) => vec![vec![(0, Qword, MaskedEq(CLONE_THREAD | CLONE_NEW), CLONE_THREAD)]],
+        Some(Only::NoNamespaces) => vec![vec![(0, Qword, MaskedEq(CLONE_NEW), 0)]],
+        Some(Only::FromTheKeeper) => {
+            channel.iter().map(|number| vec![(0, Dword, Eq, u64::from(number.unsigned_abs()))]).collect()
+        }
         Some(Only::OwnProcess) => vec![vec![(0, Dword, Eq, u64::from(std::process::id()))]],
         Some(Only::UnixPair) => vec![vec![(0, Dword, Eq, AF_UNIX)]],
         Some(Only::NoAddress) => vec![vec![(4, Qword, Eq, 0), (3, Dword, MaskedEq(MSG_FASTOPEN), 0)]],
@@ -85,8 +93,15 @@ fn rules(name: &str, only: Option<Only>) -> Result<Vec<SeccompRule>, Error> {
             .map(|(level, option)| vec![(1, Dword, Eq, *level), (2, Dword, Eq, *option)])
             .collect(),
         Some(Only::NamesAndReads) => PRCTL.iter().map(|option| vec![(0, Dword, Eq, *option)]).collect(),
+        Some(Only::OwnFences) => {
+            let options = PRCTL.iter().chain(&PRCTL_FENCES).map(|option| vec![(0, Dword, Eq, *option)]);
+            options.chain([vec![(0, Dword, Eq, PR_SET_DUMPABLE), (1, Qword, Eq, 0)]]).collect()
+        }
         // prlimit64(0, which, NULL, old); getrlimit can only read.
         Some(Only::ReadLimits) if name == "getrlimit" => return Ok(Vec::new()),
+        // The old calls are about this process only.
+        Some(Only::OwnLimits) if name != "prlimit64" => return Ok(Vec::new()),
+        Some(Only::OwnLimits) => vec![vec![(0, Dword, Eq, 0)]],
         Some(Only::ReadLimits) => vec![vec![(0, Dword, Eq, 0), (2, Qword, Eq, 0)]],
     };
     let condition = |(index, length, op, value)| SeccompCondition::new(index, length, op, value);
@@ -141,6 +156,18 @@ const OPTIONS: [(u64, u64); 11] = [
     (6, 5),  // TCP_KEEPINTVL
     (6, 6),  // TCP_KEEPCNT
     (6, 18), // TCP_USER_TIMEOUT
+];
+
+/// Not dumpable, and never the other way round.
+const PR_SET_DUMPABLE: u64 = 4;
+
+/// Each of them takes away.
+const PRCTL_FENCES: [u64; 5] = [
+    1,  // PR_SET_PDEATHSIG: to end with the parent
+    24, // PR_CAPBSET_DROP
+    38, // PR_SET_NO_NEW_PRIVS
+    47, // PR_CAP_AMBIENT: raising one takes a capability that none has
+    65, // PR_SET_MDWE
 ];
 
 const PRCTL: [u64; 9] = [

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::Fence;
+use policy::Process;
 
 /// Numbers that no file of a usual system belongs to.
 const USER: u32 = 65_534;
@@ -30,8 +31,14 @@ pub(crate) struct Answer {
 }
 
 impl Trial {
+    /// Of the process with the keys.
     fn new(user: bool) -> Self {
-        Self { user, settings: Vec::new(), home: Home::new(user) }
+        Self::of(Process::Server, user)
+    }
+
+    fn of(process: Process, user: bool) -> Self {
+        let trial = Self { user, settings: Vec::new(), home: Home::new(user) };
+        trial.set(child::PROCESS, process.word())
     }
 
     fn set(mut self, key: &'static str, value: impl ToString) -> Self {

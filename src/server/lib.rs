@@ -38,8 +38,8 @@ mod session;
 mod tests;
 mod vault;
 
-use darkroom::{Clock as _, Darkroom, Engine, Queue, Rules, StopReason, SystemClock};
-use policy::{KeepPrompts, Limits};
+use darkroom::{Clock as _, Darkroom, Engine, Fenced, Queue, Rules, StopReason, SystemClock};
+use policy::{KeepPrompts, Limits, Process};
 use sandbox::{Report, Sandboxed};
 use session::Sessions;
 use std::fs::File;
@@ -67,6 +67,8 @@ pub struct Parts {
     pub sandboxed: Sandboxed,
     /// What they are.
     pub report: Report,
+    /// What each process of the program says of its fences at its start, this one among them.
+    pub processes: Vec<(Process, Fenced)>,
     /// The policy's limits.
     pub limits: Limits,
     /// May prompts be kept?
@@ -147,7 +149,7 @@ impl Server {
             )),
             peers: peers::Peers::new(parts.port),
             queue: Queue::start(parts.darkroom, parts.engine, rules, notify)?,
-            fences: posture::Fences::new(parts.sandboxed, parts.report),
+            fences: posture::Fences::new(parts.sandboxed, parts.report, parts.processes),
             guard: guard::Guard::new(parts.port),
             clock: parts.clock,
             outputs: parts.outputs,

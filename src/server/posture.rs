@@ -4,16 +4,19 @@ use crate::House;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::State;
-use darkroom::Clock as _;
+use darkroom::{Clock as _, Fenced};
+use policy::Process;
 use sandbox::{Fence, FenceReport, ProbeReport, Report, Sandboxed, State as Held};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// The fences of this process.
+/// The fences of this process, and what the others have said of theirs.
 pub struct Fences {
     sandboxed: Sandboxed,
     report: Report,
+    /// Each process at its start, this one among them.
+    processes: Vec<(Process, Fenced)>,
     /// Something that they forbid has worked: the fence that it came through, if the error names one.
     open: OnceLock<Option<Fence>>,
     /// When all of it was tried last, in milliseconds since 1970.
@@ -22,15 +25,16 @@ pub struct Fences {
 
 impl Fences {
     /// As they were put up at the start.
-    pub fn new(sandboxed: Sandboxed, report: Report) -> Self {
-        Self { sandboxed, report, open: OnceLock::new(), tried_ms: AtomicU64::new(0) }
+    pub fn new(sandboxed: Sandboxed, report: Report, processes: Vec<(Process, Fenced)>) -> Self {
+        Self { sandboxed, report, processes, open: OnceLock::new(), tried_ms: AtomicU64::new(0) }
     }
 
     /// `green`, `amber` or `red`.
     pub fn state(&self) -> &'static str {
+        let all_green = self.processes.iter().all(|(_, fenced)| fenced.amber == 0);
         match (self.are_open(), self.report.overall()) {
             (true, _) => "red",
-            (false, Held::Green) => "green",
+            (false, Held::Green) if all_green => "green",
             (false, _) => "amber",
         }
     }
@@ -97,8 +101,13 @@ pub async fn show(State(house): State<Arc<House>>) -> Result<Json<Value>, Proble
                     "tried": of_it.collect::<Vec<_>>() })
         })
         .collect();
+    let of = |(process, fenced): &(Process, Fenced)| {
+        let state = if fenced.amber == 0 { Held::Green } else { Held::Amber };
+        json!({ "process": process, "state": state, "landlock_abi": fenced.landlock_abi })
+    };
+    let processes: Vec<Value> = house.fences.processes.iter().map(of).collect();
     Ok(Json(json!({
-        "state": house.fences.state(), "checked_ms": house.clock.wall_ms(), "broken": broken,
+        "processes": processes, "state": house.fences.state(), "checked_ms": house.clock.wall_ms(), "broken": broken,
         "threads_checked": probe.map(|p| p.threads_checked), "fences": fences,
         "listen": report.listen, "holds_ipv6_loopback": report.holds_ipv6_loopback,
         "landlock_abi": report.landlock_abi, "landlock_missing": report.landlock_missing, "uid": report.uid,

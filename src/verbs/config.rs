@@ -8,7 +8,7 @@ use crate::cli::{Config, Global};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::paths::absolute;
-use policy::{Folders, Origin, Policy, Setting};
+use policy::{Folders, Origin, Policy, Process, Setting};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -90,8 +90,11 @@ fn check(home: &Home, file: &Path, out: &Output) -> Done {
         model: None,
         export: None,
         reference: None,
+        program: Vec::new(),
     };
-    policy.plan(&folders).map_err(wrong)?;
+    for process in Process::ALL {
+        policy.plan(process, &folders).map_err(wrong)?;
+    }
     let said: Vec<&Setting> = settings.iter().filter(|setting| setting.origin == Origin::Overlay).collect();
     out.data(&format!("{} would be taken as the policy; it says:\n", file.display()));
     for Setting { key, value, .. } in &said {

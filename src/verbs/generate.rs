@@ -30,7 +30,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// # Errors
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, arguments: &Generate, out: &Output) -> Done {
-    let device_name: DeviceName = arguments.device.parse().map_err(|e| Failure::new(Code::Usage, e))?;
+    arguments.device.parse::<DeviceName>().map_err(|e| Failure::new(Code::Usage, e))?;
     let export = arguments.export.as_deref().map(|path| Exporting::new(path, out)).transpose()?;
     let mut prompt = prompt_before_fences(arguments)?;
     let wants = Wants {
@@ -48,7 +48,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Generate, out: &Output) ->
         prompt = Some(read_to_end(stdin.map_err(failed)?)?);
     }
     let (mut booted, darkroom) = fenced.darkroom()?;
-    let loaded = booted.check_outputs(&darkroom).and_then(|()| booted.engine(&darkroom, device_name, out));
+    let loaded = booted.check_outputs(&darkroom).and_then(|()| booted.engine(&darkroom, out));
     let engine = match loaded {
         Ok(engine) => engine,
         Err(failure) => return boot::leave(darkroom, Err(failure)),

@@ -8,6 +8,7 @@ use crate::exit::Code;
 use crate::output::{Output, counted};
 use diffusion::reference::{Check, Measured, check};
 use diffusion::{DeviceName, ModelFolder, Pipeline, demo};
+use policy::Process;
 use sandbox::Clean;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -26,6 +27,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Selftest, out: &Output) ->
         None => own_model.is_dir().then_some(own_model),
     };
     let wants = Wants {
+        process: Process::Engine,
         folder_use: FolderUse::Read,
         model: model.as_deref(),
         reference: Some(reference),
@@ -53,7 +55,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Selftest, out: &Output) ->
 
 /// Without a reference: the fences are tried, and the embedded model is loaded and makes a picture.
 fn fences(clean: Clean, global: &Global, out: &Output) -> Done {
-    let wants = Wants { folder_use: FolderUse::Read, ..Wants::default() };
+    let wants = Wants { process: Process::Engine, folder_use: FolderUse::Read, ..Wants::default() };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     let probed = sandbox::probe(&booted.sandboxed)?;
     out.data(&booted.report.explain());

@@ -1,15 +1,16 @@
 //! `lightproof serve`: the studio on 127.0.0.1, until a signal ends it.
 
 use crate::Done;
-use crate::adapter::Diffusion;
 use crate::boot::folders::FolderUse;
 use crate::boot::{self, Wants};
 use crate::cli::{Global, Serve};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
+use crate::signals::RELAYED;
 use audit::words::StartRefusal;
 use darkroom::{Darkroom, Engine as _, Model};
 use diffusion::DeviceName;
+use engine::far::Far;
 use sandbox::Clean;
 use serde_json::json;
 use server::{Parts, Server, SetupCode, Stop};
@@ -21,7 +22,7 @@ use signal_hook::iterator::Signals;
 /// # Errors
 /// Why it did not start, or did not end in order.
 pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Done {
-    let device_name: DeviceName = arguments.device.parse().map_err(|e| Failure::new(Code::Usage, e))?;
+    arguments.device.parse::<DeviceName>().map_err(|e| Failure::new(Code::Usage, e))?;
     let wants = Wants {
         folder_use: FolderUse::Made,
         model: arguments.model.as_deref(),
@@ -30,7 +31,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
     let listener = booted.listener.take();
-    let prepared = prepare(&mut darkroom, &mut booted, device_name, out).and_then(|engine| {
+    let prepared = prepare(&mut darkroom, &mut booted, out).and_then(|engine| {
         let listener =
             listener.as_ref().ok_or_else(|| Failure::new(Code::Unexpected, "there is no listener"))?;
         let socket = listener.handle().map_err(broken)?;
@@ -51,6 +52,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         engine: Box::new(engine),
         sandboxed: booted.sandboxed,
         report: booted.report,
+        processes: booted.processes,
         limits: booted.plan.limits,
         keep_prompts: booted.plan.keep_prompts,
         outputs: booted.folders.outputs,
@@ -88,14 +90,9 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
 }
 
 /// What must be there before anybody is answered: a place for pictures, a model, and a vault, if a passphrase was given.
-fn prepare(
-    darkroom: &mut Darkroom,
-    booted: &mut boot::Booted,
-    device_name: DeviceName,
-    out: &Output,
-) -> Result<Diffusion, Failure> {
+fn prepare(darkroom: &mut Darkroom, booted: &mut boot::Booted, out: &Output) -> Result<Far, Failure> {
     booted.check_outputs(darkroom)?;
-    let engine = booted.engine(darkroom, device_name, out)?;
+    let engine = booted.engine(darkroom, out)?;
     if booted.has_passphrase() {
         booted.unlock(darkroom, out)?;
     } else if !darkroom.has_vault() {
@@ -123,13 +120,15 @@ fn address(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-/// The first signal ends the server in order, a second one at once: what is half done then is found by the next start.
+/// The first signal ends the server in order, a second one at once: what is half done then is found by the next start. One that
+/// came by way of the keeper may be the same as one that came directly, so the two are counted apart.
 fn end_on_signal(stop: Stop) -> std::io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, RELAYED])?;
     let wait = move || {
-        let mut seen = 0;
-        for _ in signals.forever() {
-            seen += 1;
+        let mut seen = [0, 0];
+        for signal in signals.forever() {
+            let seen = &mut seen[usize::from(signal == RELAYED)];
+            *seen += 1;
             match seen {
                 1 => stop.stop(),
                 _ => std::process::exit(i32::from(Code::Interrupted as u8)),

@@ -1,6 +1,6 @@
 //! A browser of its own for each test: a WebDriver client by hand, and headless Chromium with a fresh profile.
 
-use crate::browser::family::Family;
+use crate::family::Family;
 use crate::harness::Home;
 use crate::http::Request;
 use serde_json::{Value, json};

@@ -33,6 +33,11 @@ fn what_needs_a_person_comes_first_and_every_sentence_is_in_both_languages() {
     browser.until("speak English", SOON, || (browser.attribute("html", "lang")? == "en").then_some(()));
     browser.click("#badge");
     browser.see("#posture .fences li");
+    let processes =
+        "return [...document.querySelectorAll('#posture .facts dt')].map((term) => term.textContent)
+                     .filter((text) => text.startsWith('Process '));";
+    let named = ["Process that starts the others", "Process with the keys", "Process with the model"];
+    assert_eq!(browser.script(processes, &[]), json!(named));
     // A set that is empty as it must be does not read as if it were set.
     let rows = "return [...document.querySelectorAll('#posture tr')].map((row) => row.textContent)
                 .filter((text) => /Cap(Eff|Prm|Inh|Amb)/.test(text));";

@@ -2,7 +2,7 @@
 
 use crate::browser::driver::{Browser, SOON};
 use crate::browser::studio::Studio;
-use crate::served::Served;
+use crate::served::{Processes, Served};
 use rustix::process::Signal;
 
 /// A browser has six connections to one program, over all its windows.
@@ -74,12 +74,13 @@ fn the_badge_falls_silent_with_the_program_before_and_after_the_unlock() {
     assert!(["green", "amber"].contains(&&*state), "{state}");
 
     // It hangs: nothing is refused, and nothing is answered.
-    studio.served.signal(Signal::STOP);
+    let server = studio.served.processes().server;
+    Processes::signal(server, Signal::STOP);
     for window in windows {
         browser.switch(window);
         falls_silent(browser);
     }
-    studio.served.signal(Signal::CONT);
+    Processes::signal(server, Signal::CONT);
     for window in windows {
         browser.switch(window);
         browser.until("hear it again", SOON, || (badge(browser) == state).then_some(()));
@@ -91,7 +92,7 @@ fn the_badge_falls_silent_with_the_program_before_and_after_the_unlock() {
     studio.finished();
 
     // It is gone.
-    studio.served.signal(Signal::KILL);
+    studio.served.kill();
     for window in windows {
         browser.switch(window);
         falls_silent(browser);
@@ -120,8 +121,11 @@ fn the_badge_never_says_more_than_was_answered_just_now_and_every_screen_goes_on
     studio.browser.until("show the badge again", SOON, || known(&studio.browser));
 
     let port = studio.served.port.to_string();
-    for signal in [Signal::TERM, Signal::KILL] {
-        studio.served.signal(signal);
+    for kills in [false, true] {
+        match kills {
+            false => studio.served.signal(Signal::TERM),
+            true => studio.served.kill(),
+        }
         for window in &windows {
             studio.browser.switch(window);
             falls_silent(&studio.browser);

@@ -41,6 +41,11 @@ const WALLS: &[Wall] = &[
 /// Read line by line by strangers, so every dependency says what it is for.
 const EXPLAINED: [&str; 3] = ["policy", "audit", "vault"];
 
+/// What the process with the model is made of beside the crates of the model, and crates that it must not name: they have to do
+/// with keys, or with somebody who asks.
+const OF_THE_ENGINE: [&str; 2] = ["src/adapter.rs", "src/processes/engine.rs"];
+const OF_KEYS: [&str; 4] = ["vault", "audit", "darkroom", "server"];
+
 /// A feature adds code; nobody needs one to turn something off.
 const FEATURES: [(&str, &str); 2] = [("lightproof", "cuda"), ("diffusion", "cuda")];
 
@@ -63,6 +68,24 @@ fn nothing_forbidden_lies_deeper_in_a_tree() {
         let packages = cargo_tree(&tree, &["-p", manifest.package(), "-e", "normal,build", "-f", "{p}"]);
         assert_none(forbidden(wall(manifest.package()), &packages));
     }
+}
+
+#[test]
+fn the_process_with_the_model_names_no_keys() {
+    let tree = Tree::of_repository();
+    let texts = OF_THE_ENGINE.map(|path| (path, tree.text(path).expect("it is text")));
+    assert_none(texts.iter().flat_map(|(path, text)| names_keys(path, text)).collect());
+}
+
+fn names_keys(path: &str, text: &str) -> Vec<String> {
+    let code =
+        text.lines().map(|line| line.split("//").next().unwrap_or(line)).collect::<Vec<_>>().join("\n");
+    let longer = |before: &str| before.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
+    let is_named = |name: &&&str| {
+        let path = format!("{name}::");
+        code.match_indices(&path).any(|(at, _)| !longer(&code[..at]))
+    };
+    OF_KEYS.iter().filter(is_named).map(|name| format!("{path} names {name}")).collect()
 }
 
 /// `cargo run` builds the program, the tests build the workspace. Were a crate below Burn asked for other features by
@@ -152,6 +175,12 @@ fn a_wrong_edge_is_found() {
     let text = "[package]\nname = \"audit\"\n[dependencies]\nfuzz = { path = \"x\" }\n[dev-dependencies]\nfuzz = { path = \"x\" }\n";
     assert_found(wrong_edges(&Manifest::parse("audit/Cargo.toml", text)), &["audit may not know fuzz"]);
     assert_found(surplus_features(&policy), &["unsafe-boot"]);
+}
+
+#[test]
+fn a_name_of_keys_is_found() {
+    assert_found(names_keys("a.rs", "use vault::Vault;\nlet x = server::Parts {};"), &["vault", "server"]);
+    assert_none(names_keys("a.rs", "use my_vault::X; // vault::Y\nuse crate::server::Z;"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 19] = [
+const LATER: [&str; 20] = [
     "fence.found_open",
     "log.mark_missed",
     "model.may_change",
@@ -11,6 +11,7 @@ const LATER: [&str; 19] = [
     "object.sealed",
     "objects.viewed",
     "outputs.accepted",
+    "posture.process",
     "session.opened",
     "vault.damaged",
     "vault.healed",

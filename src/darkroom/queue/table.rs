@@ -111,6 +111,11 @@ pub(super) struct Cancel {
 }
 
 impl Table {
+    /// Whether a request waits.
+    pub fn waits(&self) -> bool {
+        self.entries.iter().any(|entry| entry.job.state == JobState::Waiting)
+    }
+
     /// The request `id`.
     pub fn find(&self, id: audit::JobId) -> Result<&Queued, Error> {
         self.entries.iter().find(|e| e.job.id == id).ok_or(Error::NoJob)

@@ -8,6 +8,7 @@ use crate::metadata::Metadata;
 use crate::{Error, Kind};
 use audit::words::GenerateFailure;
 use engine::{Cause, Command, Engine, Pixels, Progress};
+use policy::Process;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -23,6 +24,19 @@ impl Shared {
     pub(super) fn work(&self, engine: &mut dyn Engine) {
         let mut table = self.table();
         while !table.stopping {
+            if table.waits() {
+                drop(table);
+                // One may be on its way. What waits stays where it is meanwhile, and can be cancelled.
+                engine.wait(&|| self.table().waits());
+                if let Some(fenced) = engine.renewed() {
+                    // Where the log cannot take it, it takes no work either.
+                    let _ = self.with(|darkroom| darkroom.record_process(Process::Engine, &fenced));
+                }
+                table = self.table();
+                if table.stopping {
+                    break;
+                }
+            }
             let next = table.entries.iter_mut().find(|e| e.job.state == JobState::Waiting);
             if let Some(entry) = next
                 && let Some((checked, intent)) = entry.work.take()
@@ -236,6 +250,7 @@ fn failure(error: &Error) -> GenerateFailure {
             Cause::Cancelled => GenerateFailure::Cancelled,
             Cause::NonFinite => GenerateFailure::NonFinite,
             Cause::Memory => GenerateFailure::Memory,
+            Cause::Panic | Cause::Gone => GenerateFailure::EnginePanic,
             Cause::Other => GenerateFailure::EngineError,
         },
         Error::Engine(engine::Error::Refused { .. }) => GenerateFailure::Refused,

@@ -17,6 +17,8 @@ pub(crate) fn attempt(call: &Attempt) -> io::Result<()> {
 /// A system call that must be denied.
 pub(crate) struct Attempt {
     pub operation: &'static str,
+    /// The keeper may, since it starts the engine; what its other fences make of it is tried otherwise.
+    pub is_the_keepers: bool,
     number: libc::c_long,
     args: [u64; 6],
 }
@@ -24,7 +26,11 @@ pub(crate) struct Attempt {
 const NO_FD: u64 = u64::MAX;
 
 const fn call(operation: &'static str, number: libc::c_long, args: [u64; 6]) -> Attempt {
-    Attempt { operation, number, args }
+    Attempt { operation, is_the_keepers: false, number, args }
+}
+
+const fn of_keeper(operation: &'static str, number: libc::c_long, args: [u64; 6]) -> Attempt {
+    Attempt { is_the_keepers: true, ..call(operation, number, args) }
 }
 
 /// Memory that is writable and executable.
@@ -32,7 +38,7 @@ pub(crate) const WRITE_EXECUTE: Attempt =
     call("map memory that is writable and executable", libc::SYS_mmap, [0, 4096, 7, 0x22, NO_FD, 0]);
 
 /// What the filter must deny, each with arguments that do no harm where it does not.
-pub(crate) const ATTEMPTS: [Attempt; 41] = [
+pub(crate) const ATTEMPTS: [Attempt; 42] = [
     call("make a TCP socket", libc::SYS_socket, [2, 1, 0, 0, 0, 0]),
     call("make a TCP socket over IPv6", libc::SYS_socket, [10, 1, 0, 0, 0, 0]),
     call("make a UDP socket", libc::SYS_socket, [2, 2, 0, 0, 0, 0]),
@@ -45,17 +51,18 @@ pub(crate) const ATTEMPTS: [Attempt; 41] = [
     call("listen", libc::SYS_listen, [NO_FD, 1, 0, 0, 0, 0]),
     call("send to an address", libc::SYS_sendto, [NO_FD, 0, 0, 0, 8, 16]),
     call("send with TCP Fast Open", libc::SYS_sendto, [NO_FD, 0, 0, 0x2000_0000, 0, 0]),
-    call("send a message", libc::SYS_sendmsg, [NO_FD, 0, 0, 0, 0, 0]),
+    of_keeper("send a message", libc::SYS_sendmsg, [NO_FD, 0, 0, 0, 0, 0]),
+    call("receive a message", libc::SYS_recvmsg, [NO_FD, 0, 0, 0, 0, 0]),
     call("make a pair of TCP sockets", libc::SYS_socketpair, [2, 1, 0, 0, 0, 0]),
     call("attach a program to a socket", libc::SYS_setsockopt, [NO_FD, 1, 26, 0, 0, 0]),
-    call("run a program", libc::SYS_execve, [0, 0, 0, 0, 0, 0]),
+    of_keeper("run a program", libc::SYS_execve, [0, 0, 0, 0, 0, 0]),
     call("run a program from a descriptor", libc::SYS_execveat, [NO_FD, 0, 0, 0, 0, 0]),
     // CLONE_SIGHAND without CLONE_VM: EINVAL where the filter lets it pass.
-    call("make a process", libc::SYS_clone, [0x800, 0, 0, 0, 0, 0]),
+    of_keeper("make a process", libc::SYS_clone, [0x800, 0, 0, 0, 0, 0]),
     call("make a thread in a new user namespace", libc::SYS_clone, [0x1001_0000, 0, 0, 0, 0, 0]),
     call("make a process by clone3", libc::SYS_clone3, [0, 0, 0, 0, 0, 0]),
     call("make a file in memory", libc::SYS_memfd_create, [0, 0, 0, 0, 0, 0]),
-    call("make memory executable", libc::SYS_mprotect, [0, 0, 5, 0, 0, 0]),
+    of_keeper("make memory executable", libc::SYS_mprotect, [0, 0, 5, 0, 0, 0]),
     call("leave a namespace", libc::SYS_unshare, [1, 0, 0, 0, 0, 0]),
     call("enter a namespace", libc::SYS_setns, [NO_FD, 0, 0, 0, 0, 0]),
     call("mount", libc::SYS_mount, [0, 0, 0, 0, 0, 0]),
@@ -63,10 +70,10 @@ pub(crate) const ATTEMPTS: [Attempt; 41] = [
     call("trace a process", libc::SYS_ptrace, [2, 0, 0, 0, 0, 0]),
     call("read the memory of a process", libc::SYS_process_vm_readv, [1, 0, 0, 0, 0, 0]),
     call("take a descriptor of a process", libc::SYS_pidfd_getfd, [NO_FD, 0, 0, 0, 0, 0]),
-    call("signal a process", libc::SYS_kill, [1, 0, 0, 0, 0, 0]),
+    of_keeper("signal a process", libc::SYS_kill, [1, 0, 0, 0, 0, 0]),
     call("signal a thread of a process", libc::SYS_tgkill, [1, 1, 0, 0, 0, 0]),
     call("aim signals of a file at a process", libc::SYS_fcntl, [NO_FD, 8, 1, 0, 0, 0]),
-    call("change a limit", libc::SYS_prlimit64, [0, 4, 8, 0, 0, 0]),
+    of_keeper("change a limit", libc::SYS_prlimit64, [0, 4, 8, 0, 0, 0]),
     call("change a limit of a process", libc::SYS_prlimit64, [1, 4, 0, 0, 0, 0]),
     call("set up io_uring", libc::SYS_io_uring_setup, [0, 0, 0, 0, 0, 0]),
     call("load a kernel program", libc::SYS_bpf, [0, 0, 0, 0, 0, 0]),

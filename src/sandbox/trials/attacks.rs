@@ -12,6 +12,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use policy::Process;
 use rustix::process::Pid;
 use rustix::termios::{self, LocalModes, OptionalActions};
 
@@ -22,39 +23,54 @@ use crate::{LoopbackListener, raw};
 pub const TARGET: &str = "SANDBOX_TRIAL_TARGET";
 
 /// In the child, fenced: everything that went the wrong way.
-pub fn run(home: &Path, terminal: Option<(OwnedFd, OwnedFd)>) -> Vec<String> {
-    let mut broken = harmless(home, terminal.as_ref());
-    broken.extend(malicious(home));
+pub fn run(home: &Path, process: Process, terminal: Option<(OwnedFd, OwnedFd)>) -> Vec<String> {
+    let all = || [harmless(home, process, terminal.as_ref()), malicious(home, process)].concat();
+    let mut broken = all();
     broken.extend(thread::scope(|scope| {
-        let fresh = || [harmless(home, terminal.as_ref()), malicious(home)].concat();
-        scope.spawn(fresh).join().unwrap_or_else(|_| vec!["the fresh thread panicked".to_owned()])
+        scope.spawn(all).join().unwrap_or_else(|_| vec!["the fresh thread panicked".to_owned()])
     }));
     broken
 }
 
-fn harmless(home: &Path, terminal: Option<&(OwnedFd, OwnedFd)>) -> Vec<String> {
+fn harmless(home: &Path, process: Process, terminal: Option<&(OwnedFd, OwnedFd)>) -> Vec<String> {
     let mut broken = Vec::new();
     let mut works = |what: &str, result: io::Result<()>| {
         if let Err(error) = result {
             broken.push(format!("{what}: {error}"));
         }
     };
-    works("read the model", fs::read(home.join("model/weights")).map(drop));
-    works("list the model", fs::read_dir(home.join("model")).map(drop));
-    works("read golden values", fs::read(home.join("golden/values")).map(drop));
-    for folder in ["vault", "audit", "outputs"] {
-        works(folder, seal(&home.join(folder)));
+    match process {
+        Process::Server => {
+            for folder in ["vault", "audit", "outputs"] {
+                works(folder, seal(&home.join(folder)));
+            }
+            works("mounts", fs::read_to_string("/proc/self/mountinfo").map(drop));
+            works("a plain copy", fs::write(home.join("export/picture.png"), "x"));
+            works("taking it back", fs::remove_file(home.join("export/picture.png")));
+            works("a pair of streams", pair());
+        }
+        Process::Engine | Process::Keeper => {
+            works("read the model", fs::read(home.join("model/weights")).map(drop));
+            works("list the model", fs::read_dir(home.join("model")).map(drop));
+        }
+    }
+    match process {
+        // A self-test has no keeper, and an engine that has one no golden values.
+        Process::Engine if !super::child::is_kept() => {
+            works("read golden values", fs::read(home.join("golden/values")).map(drop));
+        }
+        Process::Server | Process::Engine => {}
+        Process::Keeper => {
+            works("a pair of streams", pair());
+            works("run itself", run_itself());
+        }
     }
     works(
         "memory",
         File::open("/proc/meminfo").and_then(|mut file| file.read_to_string(&mut String::new())).map(drop),
     );
-    works("mounts", fs::read_to_string("/proc/self/mountinfo").map(drop));
     works("processors", fs::read_dir("/sys/devices/system/cpu").map(drop));
     works("count processors", thread::available_parallelism().map(drop));
-    works("a plain copy", fs::write(home.join("export/picture.png"), "x"));
-    works("taking it back", fs::remove_file(home.join("export/picture.png")));
-    works("a pair of streams", pair());
     works(
         "a panic that is caught",
         match std::panic::catch_unwind(|| panic!("in a trial")) {
@@ -66,7 +82,7 @@ fn harmless(home: &Path, terminal: Option<&(OwnedFd, OwnedFd)>) -> Vec<String> {
     works("many threads", many_threads());
     if let Some((_, far)) = terminal {
         works("a passphrase prompt", toggle_echo(far));
-    } else {
+    } else if !super::child::is_kept() {
         broken.push("no terminal could be made before the start".to_owned());
     }
     broken
@@ -127,14 +143,62 @@ fn many_threads() -> io::Result<()> {
     Ok(())
 }
 
-fn malicious(home: &Path) -> Vec<String> {
+/// Runs this very program, as nothing but a help text.
+fn run_itself() -> io::Result<()> {
+    let mut itself = Command::new("/proc/self/exe");
+    let status = itself.arg("--help").env_remove(super::child::HOME).stdout(io::stderr()).status()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(status.to_string())) }
+}
+
+/// What another process may, and this one must not.
+fn others(home: &Path, process: Process) -> Vec<(&'static str, io::Result<()>)> {
+    let at = |name: &str| home.join(name);
+    match process {
+        Process::Server => vec![
+            ("read the model", fs::read(at("model/weights")).map(drop)),
+            ("list the model", fs::read_dir(at("model")).map(drop)),
+            ("read golden values", fs::read(at("golden/values")).map(drop)),
+        ],
+        Process::Engine => {
+            let mut all = of_keys(home);
+            all.push(("make a pair of streams", pair()));
+            all.push(("read mounts", fs::read_to_string("/proc/self/mountinfo").map(drop)));
+            all
+        }
+        Process::Keeper => of_keys(home),
+    }
+}
+
+/// What the process with the keys may.
+fn of_keys(home: &Path) -> Vec<(&'static str, io::Result<()>)> {
+    let at = |name: &str| home.join(name);
+    vec![
+        ("list the vault", fs::read_dir(at("vault")).map(drop)),
+        ("list the log", fs::read_dir(at("audit")).map(drop)),
+        ("list sealed pictures", fs::read_dir(at("outputs")).map(drop)),
+        ("read a sealed picture", fs::read(at("outputs/old")).map(drop)),
+        ("write the vault", fs::write(at("vault/new"), "x")),
+        ("write the log", fs::write(at("audit/new"), "x")),
+        ("overwrite a sealed picture", fs::write(at("outputs/old"), "x")),
+        ("remove a sealed picture", fs::remove_file(at("outputs/old"))),
+        ("write a plain copy", fs::write(at("export/picture.png"), "x")),
+    ]
+}
+
+/// Whether the keeper may: its children are in its group, and where the kernel knows no scopes it may signal others, too.
+fn is_the_keepers(what: &str) -> bool {
+    let scoped = raw::landlock_abi().is_ok_and(|abi| super::child::abi(abi) >= 6);
+    what == "signal the group" || (what == "signal the parent" && !scoped)
+}
+
+fn malicious(home: &Path, process: Process) -> Vec<String> {
     let targets = std::env::var(TARGET).unwrap();
     let targets: Vec<&str> = targets.split(' ').collect();
     let (address, parent, socket) = (targets[0], targets[1].parse::<u32>().unwrap(), targets[2]);
     let at = |name: &str| home.join(name);
     let write = |path: &Path| OpenOptions::new().write(true).open(path).map(drop);
     let abstract_name = SocketAddr::from_abstract_name(socket).unwrap();
-    let attempts: Vec<(&str, io::Result<()>)> = vec![
+    let mut attempts: Vec<(&str, io::Result<()>)> = vec![
         // Files.
         ("read outside", fs::read(at("elsewhere/secret")).map(drop)),
         ("read through a link that leads out", fs::read(at("outputs/link")).map(drop)),
@@ -177,16 +241,23 @@ fn malicious(home: &Path) -> Vec<String> {
         ("make a named socket", UnixListener::bind(at("outputs/mine")).map(drop)),
         // Processes.
         ("run a program", Command::new("/bin/true").status().map(drop)),
-        ("run itself", Command::new("/proc/self/exe").status().map(drop)),
         ("signal the parent", may_signal(parent)),
         ("signal the group", may_signal_group()),
     ];
+    attempts.extend(others(home, process));
+    let is_keeper = process == Process::Keeper;
+    if !is_keeper {
+        attempts.push(("run itself", Command::new("/proc/self/exe").status().map(drop)));
+    }
     let mut broken: Vec<String> = attempts
         .into_iter()
-        .filter(|(_, result)| !is_denied(result))
+        .filter(|(what, result)| !(is_denied(result) || is_keeper && is_the_keepers(what)))
         .map(|(what, r)| format!("{what}: {r:?}"))
         .collect();
     for call in raw::ATTEMPTS.iter().chain([&raw::WRITE_EXECUTE]) {
+        if is_keeper && call.is_the_keepers {
+            continue;
+        }
         let result = raw::attempt(call);
         if !is_denied(&result) {
             broken.push(format!("{}: {result:?}", call.operation));
@@ -261,9 +332,20 @@ pub fn environment() -> Vec<String> {
     Vec::new()
 }
 
-/// In the parent: targets that are really there, and stay as they are.
+/// In the parent: targets that are really there, and stay as they are. From inside each process.
 fn attack(user: bool, settings: &[(&'static str, String)]) {
-    let mut trial = Trial::new(user);
+    Process::ALL.into_iter().for_each(|process| attack_from(process, user, settings));
+    attack_from_inside(user, settings);
+}
+
+/// From inside an engine that a keeper has started inside its own fences, as the program does.
+fn attack_from_inside(user: bool, settings: &[(&'static str, String)]) {
+    let start = [("SANDBOX_TRIAL_ACT", "start".to_owned()), (super::child::NEXT, "attack".to_owned())];
+    attack_from(Process::Keeper, user, &[&start, settings].concat());
+}
+
+fn attack_from(process: Process, user: bool, settings: &[(&'static str, String)]) {
+    let mut trial = Trial::of(process, user);
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
     let socket = format!("fences-{}-{}", std::process::id(), tcp.local_addr().unwrap().port());
     let abstract_name = SocketAddr::from_abstract_name(&socket).unwrap();
@@ -279,6 +361,7 @@ fn attack(user: bool, settings: &[(&'static str, String)]) {
     assert_eq!(text(&trial.home.path("elsewhere/secret")), "secret");
     assert_eq!(text(&trial.home.path("config/policy.toml")), "schema = 1");
     assert_eq!(text(&trial.home.path("model/weights")), "weights");
+    assert_eq!(text(&trial.home.path("outputs/old")), "old");
     tcp.set_nonblocking(true).unwrap();
     assert_eq!(tcp.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock, "somebody connected");
 }

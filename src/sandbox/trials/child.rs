@@ -1,6 +1,6 @@
 //! The child: what a program of this product does at its start, then what the trial asks for.
 
-use policy::{Folders, Policy};
+use policy::{Folders, Policy, Process};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use std::env;
 use std::io::Write as _;
@@ -12,12 +12,15 @@ use std::process::{Command, exit};
 
 use super::attacks::{self, TARGET};
 use super::works;
+use crate::handed::HANDED_DOWN;
 use crate::raw::trial;
 use crate::variant::Variant;
-use crate::{Clean, Error, Fence, LoopbackListener, enter_variant, environment, probe, raw};
+use crate::{Clean, Error, Fence, LoopbackListener, Sandboxed, enter_variant, environment, probe, raw};
 
 pub const HOME: &str = "SANDBOX_TRIAL_HOME";
 pub const USER: &str = "SANDBOX_TRIAL_USER";
+/// Which of the program's processes it plays.
+pub const PROCESS: &str = "SANDBOX_TRIAL_PROCESS";
 /// A fence to leave out.
 const WITHOUT: &str = "SANDBOX_TRIAL_WITHOUT";
 /// The highest Landlock ABI to use.
@@ -29,9 +32,11 @@ const OVERLAY: &str = "SANDBOX_TRIAL_OVERLAY";
 const HIDDEN: &str = "SANDBOX_TRIAL_HIDDEN";
 /// The address of a listener that a service manager hands over.
 const HANDED: &str = "SANDBOX_TRIAL_HANDED";
-/// `threads`, `attack`, `work`, `serve`, `wait`, `file`, `environment`, `json`, or nothing: probe only.
+/// What an engine does that a keeper starts inside its fences, as [`ACT`].
+pub const NEXT: &str = "SANDBOX_TRIAL_NEXT";
+/// `threads`, `attack`, `start` an engine, `work`, `serve`, `wait`, `file`, `environment`, `json`, or nothing: probe only.
 const ACT: &str = "SANDBOX_TRIAL_ACT";
-const OWN_NAMES: &[&str] = &[HOME, USER, WITHOUT, ABI, OVERLAY, HIDDEN, HANDED, ACT, TARGET];
+const OWN_NAMES: &[&str] = &[HOME, USER, PROCESS, WITHOUT, ABI, OVERLAY, HIDDEN, HANDED, NEXT, ACT, TARGET];
 
 /// Every fence held.
 pub const UP: i32 = 0;
@@ -71,20 +76,24 @@ fn start(home: &Path) -> Result<i32, Error> {
     let variant = Variant {
         without: variable(WITHOUT)
             .map(|name| Fence::ALL.into_iter().find(|f| f.to_string() == name).unwrap()),
-        abi_max: variable(ABI).map_or(i32::MAX, |abi| abi.parse().unwrap()),
+        abi_max: abi(i32::MAX),
     };
     let mut clean = environment::clean_variant(variant, OWN_NAMES, &[])?;
     hide();
     let act = variable(ACT).unwrap_or_default();
-    let plan = Policy::read(variable(OVERLAY).as_deref()).unwrap().plan(&places(home, &act)).unwrap();
+    let process = process();
+    let policy = Policy::read(variable(OVERLAY).as_deref()).unwrap();
+    let mut plan = policy.plan(process, &places(home, &act)).unwrap();
+    plan.paths.retain(|path, _| path.exists() || path.starts_with(home)); // as the program does
     let terminal = terminal().ok(); // opened before, as a prompt's /dev/tty is
     let listener = listener(&mut clean, &plan, &act)?;
     let (sandboxed, report) = enter_variant(variant, clean, &plan, listener.as_ref())?;
     let probed = probe(&sandboxed)?;
     say(&format!("{}overall {:?}\ntried {}", report.explain(), report.overall(), probed.tried.len()));
     let broken = match act.as_str() {
-        "attack" => attacks::run(home, terminal),
-        "work" => works::run(home, listener.as_ref().unwrap()),
+        "attack" => attacks::run(home, process, terminal),
+        "start" => start_engine(&sandboxed),
+        "work" => works::run(home, listener.as_ref()),
         "serve" => attacks::serve(listener.as_ref().unwrap()),
         "wait" => {
             say("waiting");
@@ -108,10 +117,39 @@ fn start(home: &Path) -> Result<i32, Error> {
     Ok(if broken.is_empty() { UP } else { BROKEN })
 }
 
+/// In the keeper, fenced: starts an engine as the program does, and lets it do what the trial wants.
+fn start_engine(sandboxed: &Sandboxed) -> Vec<String> {
+    let handed = sandboxed.hand_down();
+    let (name, value) = handed.variable();
+    let mut engine = Command::new("/proc/self/exe");
+    engine.env(name, value).env(PROCESS, Process::Engine.word()).env(ACT, variable(NEXT).unwrap_or_default());
+    match engine.status() {
+        Ok(status) if status.code() == Some(UP) => Vec::new(),
+        ended => vec![format!("the engine inside: {ended:?}")],
+    }
+}
+
+/// Was this process started by a keeper, inside its fences?
+pub fn is_kept() -> bool {
+    env::var_os(HANDED_DOWN).is_some()
+}
+
+/// The Landlock ABI that is used of one that the kernel has.
+pub fn abi(kernel: i32) -> i32 {
+    variable(ABI).map_or(kernel, |abi| kernel.min(abi.parse().unwrap()))
+}
+
+fn process() -> Process {
+    let word = variable(PROCESS).unwrap();
+    Process::ALL.into_iter().find(|process| process.word() == word).unwrap()
+}
+
 fn listener(clean: &mut Clean, plan: &policy::Plan, act: &str) -> Result<Option<LoopbackListener>, Error> {
     match clean.take_listener() {
         Some(socket) => LoopbackListener::inherit(socket).map(Some),
-        None if ["serve", "work"].contains(&act) => LoopbackListener::bind(plan.listen).map(Some),
+        None if process() == Process::Server && ["serve", "work"].contains(&act) => {
+            LoopbackListener::bind(plan.listen).map(Some)
+        }
         None => Ok(None),
     }
 }
@@ -126,6 +164,7 @@ fn places(home: &Path, act: &str) -> Folders {
         model: Some(folder("model")),
         export: Some(folder(if act == "file" { "export/old" } else { "export" })),
         reference: Some(folder("golden")),
+        program: crate::program_files().unwrap(),
     }
 }
 

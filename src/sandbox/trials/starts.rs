@@ -2,13 +2,20 @@
 
 use super::{Trial, users};
 use crate::{Fence, calls};
+use policy::Process;
 use std::os::unix::fs::PermissionsExt as _;
+
+/// Each process, as each user.
+fn everybody() -> impl Iterator<Item = (Process, bool)> {
+    Process::ALL.into_iter().flat_map(|process| users().into_iter().map(move |user| (process, user)))
+}
 
 #[test]
 fn a_whole_start_is_up() {
-    for user in users() {
-        let answer = Trial::new(user).run();
+    for (process, user) in everybody() {
+        let answer = Trial::of(process, user).run();
         let said = answer.is_up();
+        assert!(said.contains(&format!("process {}\n", process.word())), "{said}");
         let amber = !user && super::is_root();
         assert!(said.contains(if amber { "overall Amber" } else { "overall Green" }), "{said}");
         assert!(said.contains(if amber { "capabilities amber" } else { "capabilities green" }), "{said}");
@@ -18,8 +25,8 @@ fn a_whole_start_is_up() {
 }
 
 fn left_out(fence: Fence) {
-    for user in users() {
-        Trial::new(user).without(fence).run().is_refused(&format!("fence: Some({fence:?})"));
+    for (process, user) in everybody() {
+        Trial::of(process, user).without(fence).run().is_refused(&format!("fence: Some({fence:?})"));
     }
 }
 
@@ -208,9 +215,12 @@ fn a_folder_of_another_user_is_refused_and_named() {
     if !super::is_root() {
         return; // nobody else can give folders away
     }
+    let keys = ["vault", "audit", "outputs", "export"].map(|folder| (Process::Server, folder));
     for (user, owner) in [(false, super::USER), (true, 0)] {
-        for folder in ["vault", "audit", "outputs", "model", "export"] {
-            let trial = Trial::new(user);
+        for (process, folder) in
+            keys.into_iter().chain([(Process::Engine, "model"), (Process::Keeper, "model")])
+        {
+            let trial = Trial::of(process, user);
             std::os::unix::fs::chown(trial.home.path(folder), Some(owner), Some(owner)).unwrap();
             let answer = trial.run();
             answer.is_refused(&format!("/{folder}\" belongs to user {owner} and is closed to"));
@@ -223,6 +233,30 @@ fn a_folder_of_another_user_is_refused_and_named() {
         std::fs::set_permissions(trial.home.path("outputs"), open).unwrap();
         trial.run().is_up();
     }
+}
+
+/// Whoever plays the keeper by hand is refused, or gets the fences all the same.
+#[test]
+fn what_no_keeper_handed_down_is_refused() {
+    let own = std::process::id();
+    for wrong in [
+        "nonsense".to_owned(),
+        "channel=2".to_owned(),
+        "channel=x".to_owned(),
+        "network=own".to_owned(),
+        format!("network=elsewhere keeper={own}"),
+        format!("network=missing keeper={own}"),
+    ] {
+        Trial::of(Process::Engine, false)
+            .set("HANDED_DOWN", &wrong)
+            .run()
+            .is_refused("no keeper started this process");
+    }
+    Trial::new(false).set("HANDED_DOWN", "channel=99").run().is_refused("cannot be used");
+    // Another parent than the one that handed it down: that one has ended.
+    let orphan = Trial::of(Process::Engine, false).set("HANDED_DOWN", "network=own keeper=1").run();
+    assert_eq!(orphan.code, None, "{}", orphan.said);
+    assert!(!orphan.said.contains("keeper"), "{}", orphan.said);
 }
 
 #[test]
@@ -256,8 +290,7 @@ fn the_reports_have_a_fixed_form() {
     };
     let report = json("\"landlock_abi\"");
     let keys: Vec<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
-    let wanted =
-        "fences holds_ipv6_loopback landlock_abi landlock_missing listen plan schema uid user_namespace";
+    let wanted = "fences holds_ipv6_loopback landlock_abi landlock_missing listen plan process schema uid user_namespace";
     assert_eq!(keys, wanted.split(' ').collect::<Vec<_>>());
     assert_eq!(report["fences"].as_array().unwrap().len(), Fence::ALL.len());
     assert_eq!(report["fences"][8]["fence"], "landlock");
@@ -279,10 +312,13 @@ fn every_call_of_the_profile_has_a_number() {
         model: None,
         export: None,
         reference: None,
+        program: Vec::new(),
     };
-    let plan = policy::Policy::read(None).unwrap().plan(&places).unwrap();
-    for name in plan.calls.keys().chain(plan.absent.keys()) {
-        assert!(calls::number(name).is_some(), "{name}");
+    let policy = policy::Policy::read(None).unwrap();
+    for plan in Process::ALL.map(|process| policy.plan(process, &places).unwrap()) {
+        for name in plan.calls.keys().chain(plan.absent.keys()) {
+            assert!(calls::number(name).is_some(), "{name}");
+        }
     }
     assert_eq!(calls::number("no_such_call"), None);
 }

@@ -79,6 +79,7 @@ function describe(report) {
         report.landlock_missing.length > 0
           && fact("posture.lacks", () => report.landlock_missing.map((right) => translate("lacks", right)).join(", ")),
         fact("posture.uid", () => String(report.uid)),
+        ...report.processes.map(describeProcess),
       ],
       fact("posture.checked", () => fullTime(report.checked_ms))),
   ];
@@ -111,6 +112,12 @@ function describeFence({ fence, state, detail, tried }) {
               h("td", {}, () => translate("act", operation)),
               h("td", {}, () => translate("thread", thread)),
               h("td", {}, () => translate("answer", answer)))))))));
+}
+
+// The others cannot be tried from here.
+function describeProcess({ process, state }) {
+  return fact(`posture.process.${process}`, () =>
+    t("posture.process.state", { sign: SIGNS[state], state: named(`fence.state.${state}`, state) }));
 }
 
 function fact(key, text) {

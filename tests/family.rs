@@ -1,4 +1,4 @@
-//! A process and all that it started: a browser is a dozen of them, and none may outlive its test.
+//! A process and all that it started: the program is three of them, a browser is a dozen, and none may outlive its test.
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -19,6 +19,11 @@ impl Family {
             known += 1;
         }
         Family(family.into_iter().map(|pid| (pid, start_of(pid))).collect())
+    }
+
+    /// Their numbers.
+    pub fn pids(&self) -> Vec<u32> {
+        self.0.iter().map(|(pid, _)| *pid).collect()
     }
 
     /// Kills whoever of them is left.
