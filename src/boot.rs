@@ -19,7 +19,7 @@ use darkroom::{Darkroom, Queue, Start};
 use engine::far::Far;
 use engine::supply::{Expected, NoEngine, Patience};
 use engine::wire::{self, Unready};
-use folders::{FolderUse, Home};
+use folders::{Bundle, FolderUse, Home};
 use memory::Memory;
 use policy::{Folders, Plan, Policy, Process};
 use rustix::fs::{Access, access};
@@ -51,6 +51,10 @@ pub struct Wants<'a> {
     pub export: Option<&'a Path>,
     /// Folder of reference values.
     pub reference: Option<&'a Path>,
+    /// Whether controls are tried or shown: the folder of what was found.
+    pub evidence: bool,
+    /// Folder of a bundle of evidence.
+    pub bundle: Option<Bundle<'a>>,
     /// To listen, at the policy's port or at this one.
     pub listen: Option<Option<u16>>,
 }
@@ -66,6 +70,8 @@ impl Default for Wants<'_> {
             plain_copy: false,
             export: None,
             reference: None,
+            evidence: false,
+            bundle: None,
             listen: None,
         }
     }
@@ -89,6 +95,8 @@ pub struct Booted {
     pub plan: Plan,
     /// The folders, as real paths.
     pub folders: Folders,
+    /// What the policy says, in the words of a plan without any path of this machine: the same ones wherever it holds.
+    pub rules: String,
     /// The socket, if one was wanted.
     pub listener: Option<LoopbackListener>,
     /// The kernel's table of sockets, `/proc/net/tcp`, of the network that the socket is in.
@@ -205,7 +213,9 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     // What the engine must have, if there is one.
     let plan_of_engine = clean.has_keeper().then(|| plan(Process::Engine)).transpose()?;
     let mut plan = plan(wants.process)?;
+    let rules = rules(&policy)?;
     folders::grant_what_exists(&mut plan, &folders);
+    folders::grant_bundle(&mut plan, &folders, wants.bundle)?;
     let passphrase =
         wants.passphrase_file.map(|path| input::read_secret_file(path, &mut clean)).transpose()?;
     let terminal = Terminal::open();
@@ -227,6 +237,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         report,
         plan,
         folders,
+        rules,
         listener,
         sockets,
         memory,
@@ -261,6 +272,8 @@ fn folders_of(home: &Home, policy: &Policy, wants: &Wants<'_>) -> Result<Folders
     Ok(Folders {
         vault,
         audit: folder_use.state(&home.audit)?,
+        evidence: wants.evidence.then(|| folder_use.evidence(&home.evidence, &paths)).transpose()?,
+        bundle: wants.bundle.map(folders::of_bundle).transpose()?,
         outputs: of_pictures.real_path(&outputs)?,
         config: folder_use.real_path(&home.config)?,
         model: wants.model.map(real).transpose()?,
@@ -268,6 +281,16 @@ fn folders_of(home: &Home, policy: &Policy, wants: &Wants<'_>) -> Result<Folders
         reference: wants.reference.map(real).transpose()?,
         program: Vec::new(),
     })
+}
+
+/// What the policy lets each process do, on any machine.
+fn rules(policy: &Policy) -> Result<String, Failure> {
+    let folders = folders::of_any_machine();
+    let plan = |process: Process| {
+        let plan = policy.plan(process, &folders).map_err(|error| Failure::new(Code::Usage, error))?;
+        Ok(format!("process {}\n{}", process.word(), plan.explain()))
+    };
+    Process::ALL.into_iter().map(plan).collect()
 }
 
 impl Fenced {

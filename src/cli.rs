@@ -78,6 +78,9 @@ pub enum Verb {
     /// Read, explain or verify the log
     #[command(subcommand, after_help = examples::AUDIT)]
     Audit(Audit),
+    /// Try the controls, and hand over what was found
+    #[command(subcommand, after_help = examples::EVIDENCE)]
+    Evidence(Evidence),
     /// Show the settings in force, or check a policy file
     #[command(subcommand, after_help = examples::CONFIG)]
     Config(Config),
@@ -316,6 +319,57 @@ pub struct Show {
     /// The last moment in UTC; a day or a minute counts to its end
     #[arg(long, value_name = "T")]
     pub until: Option<String>,
+}
+
+/// Verbs of `evidence`.
+#[derive(Subcommand)]
+pub enum Evidence {
+    /// Try every control that can be tried now, and keep what was found; what needs the vault open is tried with
+    /// --passphrase-file
+    Run(Keys),
+    /// List the controls, each with what was found last
+    List,
+    /// Show one control: what is claimed, how it is measured, and what the last runs found
+    Show {
+        /// Its id, such as NET-02
+        id: String,
+    },
+    /// Try the controls, and make a folder for an auditor, signed, that others' programs can check
+    Export(Bundle),
+    /// Check such a folder: every file, signature, proof and outcome
+    Verify {
+        /// The folder
+        dir: PathBuf,
+        /// A checkpoint that was kept elsewhere; the log of the bundle must go on from it
+        #[arg(long, value_name = "FILE")]
+        expect: Option<PathBuf>,
+        /// The first key of the log, as it was noted when the log was made
+        #[arg(long, value_name = "KEY")]
+        first_key: Option<String>,
+    },
+}
+
+/// Arguments of `evidence export`.
+#[derive(Args)]
+pub struct Bundle {
+    /// Folder that is to be made
+    #[arg(short, value_name = "DIR")]
+    pub output: PathBuf,
+    /// Hand over the records from this moment in UTC on, such as 2026-01-31 or 2026-01-31T07:08; from the first one without it
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Hand over the records up to this moment in UTC; a day or a minute counts to its end
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// Write the files for people and for OSCAL about the controls of one framework: gdpr, iso27001, nist, ai-act or cn
+    #[arg(long, value_name = "F")]
+    pub framework: Option<String>,
+    /// Write what people read in one language, en or zh; in both without it
+    #[arg(long, value_name = "L")]
+    pub lang: Option<String>,
+    /// Vault and pictures.
+    #[command(flatten)]
+    pub keys: Keys,
 }
 
 /// Verbs of `config`.

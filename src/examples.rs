@@ -47,6 +47,14 @@ Examples:
   lightproof audit explain 41
   lightproof audit verify --expect checkpoint-of-last-month";
 
+/// Of `evidence`.
+pub const EVIDENCE: &str = "\
+Examples:
+  lightproof evidence run --passphrase-file /run/credentials/lightproof
+  lightproof evidence show NET-02
+  lightproof evidence export -o for-the-auditor --since 2026-01-01 --framework gdpr
+  lightproof evidence verify for-the-auditor";
+
 /// Of `config`.
 pub const CONFIG: &str = "\
 Examples:

@@ -125,6 +125,20 @@ pub fn text(mut line: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, Failure> 
     }
 }
 
+/// The content of a checkpoint that was kept elsewhere.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_checkpoint(path: &Path) -> Result<Vec<u8>, Failure> {
+    audit::read_checkpoint(path).map_err(|e| {
+        let what = format!(
+            "cannot read the expected checkpoint {}: {e}; name the file that was kept",
+            path.display()
+        );
+        Failure::new(Code::NotFound, what)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 mod adapter;
 mod boot;
 mod cli;
+mod controls;
 mod examples;
 mod exit;
 mod input;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         Verb::History(verb) => verbs::history::run(clean, global, verb, &out),
         Verb::Vault(verb) => verbs::vault::run(clean, global, verb, &out),
         Verb::Audit(verb) => verbs::audit::run(clean, global, verb, &out),
+        Verb::Evidence(verb) => verbs::evidence::run(clean, global, verb, &out),
         Verb::Config(verb) => verbs::config::run(global, verb, &out),
         Verb::Selftest(arguments) => verbs::selftest::run(clean, global, arguments, &out),
         Verb::Engine(arguments) => processes::engine::run(clean, global, arguments),

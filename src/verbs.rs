@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod config;
+pub mod evidence;
 pub mod generate;
 pub mod history;
 pub mod selftest;

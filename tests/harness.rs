@@ -190,7 +190,10 @@ impl Home {
 
 /// Whether the verb opens the vault, and so takes `--passphrase-file`, and `--outputs` as well.
 pub fn opens_vault(arguments: &[&str]) -> bool {
-    let opens = matches!(arguments, ["serve" | "generate" | "history" | "vault", ..]);
+    let opens = matches!(
+        arguments,
+        ["serve" | "generate" | "history" | "vault", ..] | ["evidence", "run" | "export", ..]
+    );
     opens && !arguments.starts_with(&["vault", "status"])
 }
 

@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-const VERBS: [(&[&str], &[&str]); 21] = [
+const VERBS: [(&[&str], &[&str]); 26] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -24,6 +24,14 @@ const VERBS: [(&[&str], &[&str]); 21] = [
     (&["audit", "show"], &["--object", "--job", "--type", "--since", "--until"]),
     (&["audit", "explain"], &[]),
     (&["audit", "verify"], &["--expect"]),
+    (&["evidence", "run"], &["--outputs", "--passphrase-file"]),
+    (&["evidence", "list"], &[]),
+    (&["evidence", "show"], &[]),
+    (
+        &["evidence", "export"],
+        &["-o", "--since", "--until", "--framework", "--lang", "--outputs", "--passphrase-file"],
+    ),
+    (&["evidence", "verify"], &["--expect", "--first-key"]),
     (&["config", "show"], &["--origin", "--outputs"]),
     (&["config", "check"], &[]),
     (&["selftest"], &["--reference", "--model"]),
@@ -56,7 +64,7 @@ fn every_verb_has_its_own_flags_exit_codes_and_examples() {
             text.split("Exit codes:").nth(1).unwrap_or_else(|| panic!("{verb:?} has no codes:\n{text}"));
         assert_eq!(codes.lines().filter(|line| line.trim_start().starts_with(char::is_numeric)).count(), 14);
     }
-    for group in ["history", "vault", "audit", "config", "serve", "generate", "selftest"] {
+    for group in ["history", "vault", "audit", "evidence", "config", "serve", "generate", "selftest"] {
         assert!(help(&home, &[group, "-h"]).contains("Examples:"), "{group}");
     }
     assert!(help(&home, &["help", "generate"]).contains("What other programs call 9 steps"));

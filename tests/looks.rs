@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// Verbs that need what is not there, and their exit code.
-const LOOKS: [(&[&str], i32); 9] = [
+const LOOKS: [(&[&str], i32); 10] = [
     (&["vault", "status"], 7),
     (&["vault", "verify"], 7),
     (&["vault", "passwd"], 7),
@@ -17,6 +17,7 @@ const LOOKS: [(&[&str], i32); 9] = [
     (&["history", "rm", "--all", "--yes"], 7),
     (&["audit", "tail"], 5),
     (&["audit", "verify"], 5),
+    (&["evidence", "run"], 7),
 ];
 
 /// Everything beneath a folder, with its owner.

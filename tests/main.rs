@@ -17,6 +17,7 @@
 //! - `folders`: a folder of pictures that is absent, another one, or closed; a site's hold
 //! - `life`: a picture from its making to its erasure, and the marks it carries
 //! - `evidence`: what the log shows, and finds
+//! - `controls`, `bundles`: the controls as they are tried, on a sound appliance and on a broken one, and the bundle of them
 //! - `secrecy`: where a prompt, a passphrase and a picture must not be found
 //! - `silence`: no network
 //! - `crash`: killed at any moment, and a full disk
@@ -34,7 +35,9 @@
 
 mod abuse;
 mod browser;
+mod bundles;
 mod checkpoint;
+mod controls;
 mod crash;
 mod deploy;
 mod evidence;

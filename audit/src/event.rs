@@ -1,82 +1,17 @@
 //! What can happen. The schema of version 1: every event with its fields, and nothing else. It only grows.
 //!
-//! There is no text in it: a field's type must be one of those in `token.rs`.
+//! There is no text in it: a field's type must be one of those in `token.rs`. What an entry becomes is in `schema.rs`.
 
-use crate::token::{Digest, Field, Kind, PublicKey};
+use crate::schema::{Type, events};
+use crate::token::{Digest, PublicKey};
 use crate::words::*;
 
 /// Version of the record format, the `v` of every record.
 pub const VERSION: u32 = 1;
 
-/// One event type of the schema.
-#[derive(Debug)]
-pub struct Type {
-    /// Its name, the `type` of the record.
-    pub name: &'static str,
-    /// The record must name an object.
-    pub object: bool,
-    /// The record must name a job.
-    pub job: bool,
-    /// The fields of `d`. All of them must be there.
-    pub fields: &'static [(&'static str, Kind)],
-    /// What happened, in words: the text that stands above it below.
-    pub about: &'static str,
-    /// What each of the fields means, in their order.
-    pub meanings: &'static [&'static str],
-}
-
 /// The schema entry of a type name.
 pub fn schema(name: &str) -> Option<&'static Type> {
     SCHEMA.iter().find(|t| t.name == name)
-}
-
-macro_rules! events {
-    ($( $(#[doc = $doc:literal])* $name:literal $([$($need:ident)+])? $variant:ident {
-        $( $(#[doc = $fdoc:literal])* $field:ident: $ty:ty ),* $(,)?
-    } )*) => {
-        /// An event of the log.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[non_exhaustive]
-        pub enum Event { $( $(#[doc = $doc])* $variant { $( $(#[doc = $fdoc])* $field: $ty ),* } ),* }
-
-        /// Every event type there is.
-        pub static SCHEMA: &[Type] = &[ $( Type {
-            name: $name,
-            object: has(&[$($(stringify!($need)),+)?], "object"),
-            job: has(&[$($(stringify!($need)),+)?], "job"),
-            fields: &[ $( (stringify!($field), <$ty as Field>::KIND) ),* ],
-            about: concat!($($doc),*),
-            meanings: &[ $( concat!($($fdoc),*) ),* ],
-        } ),* ];
-
-        impl Event {
-            /// The event's name, the `type` of its record.
-            pub fn name(&self) -> &'static str {
-                match self { $( Self::$variant { .. } => $name ),* }
-            }
-
-            /// The fields with their canonical JSON values, in the order of the schema.
-            pub(crate) fn fields(&self) -> Vec<(&'static str, String)> {
-                match self { $( Self::$variant { $( $field ),* } => {
-                    #[allow(unused_mut)]
-                    let mut all: Vec<(&'static str, String)> = Vec::new();
-                    $( let mut text = String::new(); $field.put(&mut text); all.push((stringify!($field), text)); )*
-                    all
-                } ),* }
-            }
-        }
-    };
-}
-
-const fn has(needs: &[&str], wanted: &str) -> bool {
-    let mut i = 0;
-    while i < needs.len() {
-        if needs[i].len() == wanted.len() && needs[i].as_bytes()[0] == wanted.as_bytes()[0] {
-            return true;
-        }
-        i += 1;
-    }
-    false
 }
 
 events! {
@@ -487,6 +422,23 @@ events! {
     "key.destroyed" KeyDestroyed {
         /// Number of that epoch.
         destroyed: u32,
+    }
+    /// The controls were tried.
+    "evidence.tried" EvidenceTried {
+        /// SHA-256 of the file with what was found.
+        run: Digest,
+        /// How many controls are not satisfied.
+        not_satisfied: u32,
+    }
+    /// A key was drawn that signs one bundle of evidence, and is gone afterwards.
+    "evidence.key_drawn" [job] EvidenceKeyDrawn {
+        /// Its public half.
+        key: PublicKey,
+    }
+    /// A bundle of evidence is about to be handed out.
+    "evidence.exported" [job] EvidenceExported {
+        /// SHA-256 of the manifest, the list of its files.
+        manifest: Digest,
     }
     /// The wall clock jumped: backwards against the last record, or against the boot clock.
     "clock.anomaly" ClockAnomaly {

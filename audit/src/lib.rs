@@ -1,6 +1,7 @@
 //! The log: what this appliance did, without content, signed as it happens, verifiable by a stranger.
 //!
-//! Belongs here: the record schema, the append path, recovery, the verifier, and the program `lightproof-audit`.
+//! Belongs here: the record schema, the append path, recovery, the verifier, and proofs for strangers. (`lightproof-audit` is
+//! the program of `evidence`, beside.)
 //! Does not belong here: whatever the events are about. This crate has never heard of prompts, pixels or passphrases,
 //! and no field of an event can hold text.
 //!
@@ -35,10 +36,13 @@ mod merkle;
 mod note;
 mod open;
 mod paths;
+mod proof;
+mod proofs;
 mod record;
 mod replay;
 mod report;
 mod reserve;
+mod schema;
 mod selection;
 mod stored;
 mod tail;
@@ -51,14 +55,18 @@ mod writer;
 pub use clock::{Clock, SystemClock, timestamp};
 pub use entry::Entry;
 pub use error::Error;
-pub use event::{Event, SCHEMA, Type, VERSION, schema};
+pub use event::{Event, SCHEMA, VERSION, schema};
 pub use explain::{Explanation, Fact};
 pub use intent::{OpenIntent, Unfinished, VaultState};
 pub use log::{ENTRIES_MAX, Log};
 pub use note::{Checkpoint, VerifyKey};
 pub use open::{Recovery, Truncated};
-pub use paths::read_checkpoint;
+pub use paths::{SEGMENT_BYTES_MAX, read_checkpoint};
+pub use proof::{HandOver, Head, Proof, root};
+pub use proofs::Proofs;
 pub use report::{Cause, Doubt, Finding, Report, Subject};
+pub use reserve::RESERVE_BYTES;
+pub use schema::Type;
 pub use selection::{Selection, Senseless, Typed};
 pub use stored::{Order, Records, Stored, Value, record, records, records_from};
 pub use tail::{Follower, line, tail, tail_json};

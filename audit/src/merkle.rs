@@ -48,6 +48,90 @@ impl Frontier {
     }
 }
 
+/// The nodes over all complete pairs, level by level: what inclusion proofs are read off.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    /// The leaves first.
+    levels: Vec<Vec<Hash>>,
+}
+
+impl Tree {
+    pub fn new(leaves: Vec<Hash>) -> Self {
+        let mut levels = vec![leaves];
+        while let Some(below) = levels.last().filter(|level| level.len() > 1) {
+            let above = below.as_chunks::<2>().0.iter().map(|[left, right]| node(left, right)).collect();
+            levels.push(above);
+        }
+        Self { levels }
+    }
+
+    pub fn size(&self) -> usize {
+        self.levels[0].len()
+    }
+
+    /// The root over the first `size` leaves, of which there must be that many.
+    pub fn root(&self, size: usize) -> Hash {
+        if size == 0 { Sha256::digest([]).into() } else { self.over(0, size) }
+    }
+
+    /// The audit path of RFC 6962, section 2.1.1: from the leaf's sibling to the child of the root over `size` leaves.
+    /// `index < size <= self.size()`.
+    pub fn path(&self, index: usize, size: usize) -> Vec<Hash> {
+        let (mut from, mut to, mut path) = (0, size, Vec::new());
+        while to - from > 1 {
+            let split = from + split(to - from);
+            if index < split {
+                path.push(self.over(split, to));
+                to = split;
+            } else {
+                path.push(self.over(from, split));
+                from = split;
+            }
+        }
+        path.reverse();
+        path
+    }
+
+    /// The hash over a range as the definition makes ranges: its length is a power of two and divides its start, or it is
+    /// split until it is so.
+    fn over(&self, from: usize, to: usize) -> Hash {
+        let count = to - from;
+        if count.is_power_of_two() {
+            let level = count.trailing_zeros();
+            return self.levels[level as usize][from >> level];
+        }
+        let split = from + split(count);
+        node(&self.over(from, split), &self.over(split, to))
+    }
+}
+
+/// The largest power of two below `count`, which is more than one.
+fn split(count: usize) -> usize {
+    count.next_power_of_two() / 2
+}
+
+/// The root that a leaf and its audit path lead to (RFC 9162, section 2.1.3.2); `None` if the path does not have the
+/// length for that place.
+pub(crate) fn root_of_path(leaf: &Hash, index: u64, size: u64, path: &[Hash]) -> Option<Hash> {
+    let (mut at, mut last) = (index, size.checked_sub(1).filter(|last| index <= *last)?);
+    let mut hash = *leaf;
+    for other in path {
+        if last == 0 {
+            return None;
+        }
+        if at & 1 == 1 || at == last {
+            hash = node(other, &hash);
+            while at & 1 == 0 && at != 0 {
+                (at, last) = (at >> 1, last >> 1);
+            }
+        } else {
+            hash = node(&hash, other);
+        }
+        (at, last) = (at >> 1, last >> 1);
+    }
+    (last == 0).then_some(hash)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,5 +191,32 @@ mod tests {
                 frontier.push(leaf(&base16ct::lower::decode_vec(text).unwrap()));
             }
         }
+    }
+
+    #[test]
+    fn every_path_leads_to_the_root_of_the_definition_and_to_no_other_place() {
+        let leaves: Vec<Vec<u8>> = (0..70u32).map(|i| i.to_be_bytes().to_vec()).collect();
+        let tree = Tree::new(leaves.iter().map(|bytes| leaf(bytes)).collect());
+        assert_eq!(tree.root(0), reference(&[]));
+        for size in 1..=leaves.len() {
+            let root = reference(&leaves[..size]);
+            assert_eq!(tree.root(size), root, "size {size}");
+            for index in 0..size {
+                let path = tree.path(index, size);
+                let at = |index: usize, path: &[Hash]| {
+                    root_of_path(&leaf(&leaves[index]), index as u64, size as u64, path)
+                };
+                assert_eq!(at(index, &path), Some(root), "{index} of {size}");
+                let other = (index + 1) % size;
+                assert_ne!(at(other, &path), Some(root).filter(|_| other != index), "{other} of {size}");
+                let longer = [&path[..], &[root]].concat();
+                assert_ne!(at(index, &longer), Some(root), "{index} of {size}");
+                if let Some(shorter) = path.split_last().map(|(_, rest)| rest) {
+                    assert_ne!(at(index, shorter), Some(root), "{index} of {size}");
+                }
+            }
+        }
+        assert_eq!(root_of_path(&leaf(b""), 0, 0, &[]), None);
+        assert_eq!(root_of_path(&leaf(b""), 1, 1, &[]), None);
     }
 }

@@ -138,13 +138,18 @@ impl VerifyKey {
         Self { name: name.to_owned(), id: [hash[0], hash[1], hash[2], hash[3]], key, public }
     }
 
+    /// The name of the log that it signs for.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The public key itself.
     pub fn key(&self) -> PublicKey {
         self.key
     }
 
-    /// Reads one line of `vkeys`.
-    pub(crate) fn parse(line: &str) -> Option<Self> {
+    /// Reads one line of `vkeys`, without its newline; `None` if it is none.
+    pub fn parse(line: &str) -> Option<Self> {
         let mut parts = line.splitn(3, '+');
         let (name, id, payload) = (parts.next()?, parts.next()?, parts.next()?);
         let payload: [u8; 33] = base64(payload)?;

@@ -110,8 +110,8 @@ pub(crate) fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result
     if file.metadata()?.is_file() { Ok(file) } else { Err(irregular()) }
 }
 
-/// A full segment of the longest lines.
-pub(crate) const SEGMENT_BYTES_MAX: u64 = SEGMENT_RECORDS * crate::record::LINE_BYTES_MAX;
+/// Bytes of a full segment of the longest lines.
+pub const SEGMENT_BYTES_MAX: u64 = SEGMENT_RECORDS * crate::record::LINE_BYTES_MAX;
 /// A checkpoint with its signatures has a few hundred bytes.
 const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
 /// Every other file: about 100,000 keys.

@@ -3,7 +3,7 @@
 use crate::clock::timestamp;
 use crate::intent::OpenIntent;
 use crate::token::Digest;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Findings that are listed; more are counted.
@@ -39,6 +39,10 @@ pub struct Report {
     pub open_intents: Vec<OpenIntent>,
     /// Where the time that records carry cannot be right: no finding, since the log says so itself.
     pub doubts: Vec<Doubt>,
+    /// How many records there are of each type, by the type's name; what cannot be read has none.
+    pub types: BTreeMap<String, u64>,
+    /// Records that contradict the schema, or cannot be read at all.
+    pub outside_schema: u64,
     /// What is wrong, at most the first 64.
     pub findings: Vec<Finding>,
     /// How many findings there are in all; counting ends at 10,000.
@@ -169,6 +173,14 @@ impl Report {
     /// As [`Report::odd`], about a file whose judged content has that digest.
     pub(crate) fn odd_file(&mut self, name: &str, judged: Option<Digest>, text: impl fmt::Display) {
         self.find(Subject::File(name.to_owned()), false, judged, text);
+    }
+
+    /// Counts a record of that type.
+    pub(crate) fn count(&mut self, name: &str) {
+        match self.types.get_mut(name) {
+            Some(count) => *count += 1,
+            None => self.types.extend([(name.to_owned(), 1)]),
+        }
     }
 
     /// Only the first text about each subject is kept.

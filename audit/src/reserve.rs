@@ -5,8 +5,8 @@ use crate::error::{Error, io_error};
 use crate::paths::Paths;
 use std::io;
 
-/// Room for about 500 records with their checkpoints.
-pub(crate) const RESERVE_BYTES: u64 = 512 << 10;
+/// Bytes that the log sets aside: room for about 500 records with their checkpoints.
+pub const RESERVE_BYTES: u64 = 512 << 10;
 
 /// Makes the reserve whole. Random bytes, because a file system may store zeros without taking space for them.
 pub(crate) fn fill(disk: &Disk, paths: &Paths) -> io::Result<()> {

@@ -3,6 +3,7 @@
 use crate::clock::timestamp;
 use crate::error::{Error, io_error};
 use crate::json;
+use crate::merkle::leaf;
 use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, files_below, read_limited};
 use crate::record::Record;
 use crate::token::{Actor, Digest, JobId, Object, id_bytes, unhex};
@@ -125,6 +126,8 @@ pub struct Stored {
     pub outcome: Outcome,
     /// The fields of its type with their values, sorted by name.
     pub fields: Vec<(String, Value)>,
+    /// Leaf hash of the record before; 32 zero bytes in record 0.
+    pub prev: Digest,
     line: String,
 }
 
@@ -170,8 +173,27 @@ impl Stored {
         self.fields.iter().find(|(name, _)| name == field).map(|(_, value)| value)
     }
 
+    /// Its own leaf hash (RFC 6962), which the next record carries as `prev`.
+    pub fn leaf(&self) -> Digest {
+        Digest(leaf(self.line.as_bytes()))
+    }
+
+    /// Reads one line without its newline, and holds it against the schema: for lines that come from a stranger.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a part of a sentence.
+    pub fn read(line: &[u8]) -> Result<Self, String> {
+        let (record, members) = Record::parse(line).map_err(|flaw| flaw.to_string())?;
+        record.check(&members).map_err(|flaw| flaw.to_string())?;
+        Self::of(&record, line).ok_or_else(|| "a value that no record may hold".to_owned())
+    }
+
     pub(crate) fn parse(line: &[u8]) -> Option<Self> {
         let (record, _) = Record::parse(line).ok()?;
+        Self::of(&record, line)
+    }
+
+    fn of(record: &Record<'_>, line: &[u8]) -> Option<Self> {
         let id = |text: &str, prefix| id_bytes(text.strip_prefix(prefix)?);
         let value = |value: &json::Value<'_>| match value {
             json::Value::Int(n) => Some(Value::Int(*n)),
@@ -193,6 +215,7 @@ impl Stored {
             job: record.job.map(|text| id(text, "j:").ok_or(())).transpose().ok()?.map(JobId),
             outcome: Outcome::parse(record.out)?,
             fields: fields.collect::<Option<_>>()?,
+            prev: Digest(record.prev),
             line: String::from_utf8(line.to_vec()).ok()?,
         })
     }

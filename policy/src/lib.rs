@@ -10,6 +10,8 @@
 //!     config: "/etc/example".into(),
 //!     vault: "/var/lib/example/vault".into(),
 //!     audit: "/var/lib/example/audit".into(),
+//!     evidence: None,
+//!     bundle: None,
 //!     outputs: "/srv/pictures".into(),
 //!     model: None,
 //!     export: None,

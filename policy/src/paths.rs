@@ -63,6 +63,10 @@ pub struct Folders {
     pub vault: PathBuf,
     /// The log.
     pub audit: PathBuf,
+    /// What the last trials of the controls found; `None` for a run that neither tries nor shows any.
+    pub evidence: Option<PathBuf>,
+    /// The folder of a bundle of evidence that is made or checked, if a person named one.
+    pub bundle: Option<PathBuf>,
     /// Sealed pictures.
     pub outputs: PathBuf,
     /// The model folder; `None` for the model inside the program, which needs no file.
@@ -81,6 +85,8 @@ impl Folders {
         let places = match at {
             "${vault}" => vec![&self.vault],
             "${audit}" => vec![&self.audit],
+            "${evidence}" => self.evidence.iter().collect(),
+            "${bundle}" => self.bundle.iter().collect(),
             "${outputs}" => vec![&self.outputs],
             "${model}" => self.model.iter().collect(),
             "${export}" => self.export.iter().collect(),

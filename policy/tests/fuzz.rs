@@ -34,6 +34,8 @@ fn plan(policy: &Policy, process: Process, outputs: &Path) -> Option<Plan> {
         config: "/etc/studio".into(),
         vault: "/var/lib/studio/vault".into(),
         audit: "/var/lib/studio/audit".into(),
+        evidence: None,
+        bundle: None,
         outputs: outputs.into(),
         model: Some("/srv/models/turbo".into()),
         export: None,

@@ -8,6 +8,8 @@ fn places() -> Folders {
         config: "/etc/studio".into(),
         vault: "/var/lib/studio/vault".into(),
         audit: "/var/lib/studio/audit".into(),
+        evidence: Some("/var/lib/studio/evidence".into()),
+        bundle: Some("/home/ann/bundle".into()),
         outputs: "/srv/pictures".into(),
         model: Some("/srv/models/turbo".into()),
         export: Some("/home/ann/exports".into()),

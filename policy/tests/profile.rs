@@ -9,6 +9,8 @@ fn places() -> Folders {
         config: "/home/ann/.config/studio".into(),
         vault: "/home/ann/.local/state/studio/vault".into(),
         audit: "/home/ann/.local/state/studio/audit".into(),
+        evidence: None,
+        bundle: None,
         outputs: "/home/ann/workspace/output_image".into(),
         model: None,
         export: None,
@@ -219,6 +221,23 @@ fn golden_values_are_only_read_and_nothing_else_makes_them_writable() {
             .unwrap_err();
         assert!(matches!(error, Error::ReferenceWritable { .. }), "{overlapping}: {error}");
     }
+}
+
+#[test]
+fn evidence_has_folders_of_its_own_and_cannot_make_the_policy_writable() {
+    let policy = Policy::read(None).unwrap();
+    let bare = policy.plan(Process::Server, &places()).unwrap();
+    let (evidence, bundle) = ("/home/ann/state/evidence", "/home/ann/for-the-auditor");
+    let with = Folders { evidence: Some(evidence.into()), bundle: Some(bundle.into()), ..places() };
+    let with = policy.plan(Process::Server, &with).unwrap();
+    assert_eq!(with.paths.len(), bare.paths.len() + 2);
+    let all = [Right::Read, Right::Write, Right::Create, Right::Remove];
+    for path in [evidence, bundle] {
+        assert_eq!(with.paths[Path::new(path)].rights, all.into(), "{path}");
+    }
+    let error =
+        policy.plan(Process::Server, &Folders { bundle: Some("/home/ann".into()), ..places() }).unwrap_err();
+    assert!(matches!(error, Error::PolicyWritable { .. }), "{error}");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use crate::cli::Global;
 use crate::exit::{Code, Failure};
-use crate::paths::absolute;
-use policy::{Folders, Plan};
+use crate::paths::{absolute, real};
+use policy::{Folders, Plan, Right};
 use std::fmt;
 use std::fs::DirBuilder;
 use std::io::{self, ErrorKind};
@@ -22,6 +22,15 @@ pub enum FolderUse {
     Made,
 }
 
+/// What becomes of the folder of a bundle of evidence.
+#[derive(Clone, Copy)]
+pub enum Bundle<'a> {
+    /// It is made, or is there and empty.
+    Made(&'a Path),
+    /// It is there, and is read.
+    Read(&'a Path),
+}
+
 /// The folders as flags and environment name them.
 pub struct Home {
     /// Folder of the policy.
@@ -30,9 +39,11 @@ pub struct Home {
     pub vault: PathBuf,
     /// Folder of the log.
     pub audit: PathBuf,
+    /// Folder of what the last trials of the controls found.
+    pub evidence: PathBuf,
     /// Folder of the sealed pictures, unless a flag or the policy names another.
     pub outputs: PathBuf,
-    /// What the first of them comes from, what the next two come from, and the last one.
+    /// What the first of them comes from, what the next three come from, and the last one.
     pub origins: [Origin; 3],
 }
 
@@ -76,6 +87,7 @@ impl Home {
                 config: home.join("config"),
                 vault: home.join("vault"),
                 audit: home.join("audit"),
+                evidence: home.join("evidence"),
                 outputs,
                 origins: [origin, origin, of_outputs],
             });
@@ -91,6 +103,7 @@ impl Home {
             config: config.join("lightproof"),
             vault: state.join("vault"),
             audit: state.join("audit"),
+            evidence: state.join("evidence"),
             outputs: outputs.ok_or_else(missing)?,
             origins: [of_config, of_state, Origin::Variable("HOME")],
         })
@@ -125,29 +138,106 @@ impl FolderUse {
         }
         self.real_path(path)
     }
+
+    /// The real path of the folder of what was found, which is made beside a vault that is there.
+    ///
+    /// # Errors
+    /// As [`FolderUse::state`].
+    pub fn evidence(self, path: &Path, vault: &vault::Paths) -> Result<PathBuf, Failure> {
+        match self {
+            Self::Read => self.state(path),
+            Self::Used | Self::Made if vault.vault_exists() => Self::Made.state(path),
+            Self::Used | Self::Made => Self::Read.state(path),
+        }
+    }
+}
+
+/// The real path of the folder of a bundle: one that is there, or one in a folder that is there.
+///
+/// # Errors
+/// It is not there, or could not be made there.
+pub fn of_bundle(bundle: Bundle<'_>) -> Result<PathBuf, Failure> {
+    match bundle {
+        Bundle::Read(path) => real(path),
+        Bundle::Made(path) => {
+            let path = absolute(path)?;
+            let cannot = |e| {
+                let hint = "make the folder first in which it is to lie";
+                Failure::new(Code::NotFound, format!("cannot make {}: {e}; {hint}", path.display()))
+            };
+            match (path.parent(), path.file_name()) {
+                _ if !is_missing(&path) => real(&path),
+                (Some(parent), Some(name)) => Ok(parent.canonicalize().map_err(cannot)?.join(name)),
+                _ => Err(Failure::new(Code::Usage, format!("{} is no name of a folder", path.display()))),
+            }
+        }
+    }
+}
+
+/// Makes the folder of a new bundle, for the rights on it cannot name what is not there; and takes all rights but that to read
+/// from one that is only checked.
+///
+/// # Errors
+/// Something else is there, or it cannot be made.
+pub fn grant_bundle(plan: &mut Plan, folders: &Folders, bundle: Option<Bundle<'_>>) -> Result<(), Failure> {
+    let (Some(path), Some(bundle)) = (&folders.bundle, bundle) else { return Ok(()) };
+    if matches!(bundle, Bundle::Read(_)) {
+        plan.paths.entry(path.clone()).and_modify(|grant| grant.rights.retain(|right| *right == Right::Read));
+        return Ok(());
+    }
+    let refused = |what: &dyn fmt::Display| {
+        let hint = "name a folder that is to be made";
+        Failure::new(Code::Refused, format!("cannot make {}: {what}; {hint}", path.display()))
+    };
+    match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => match path.read_dir().map(|mut all| all.next()) {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err(refused(&"it is there already, and is not empty")),
+            Err(e) => Err(refused(&e)),
+        },
+        Err(e) => Err(refused(&e)),
+    }
+}
+
+/// Paths that stand for those of any machine.
+pub fn of_any_machine() -> Folders {
+    let place = |name: &str| Path::new("/place-of").join(name);
+    Folders {
+        config: place("config"),
+        vault: place("vault"),
+        audit: place("audit"),
+        evidence: Some(place("evidence")),
+        bundle: Some(place("bundle")),
+        outputs: place("outputs"),
+        model: Some(place("model")),
+        export: Some(place("export")),
+        reference: Some(place("reference")),
+        program: vec![place("program")],
+    }
 }
 
 /// What is not there cannot be granted. Nobody can make it later: its parent is not granted either.
 pub fn grant_what_exists(plan: &mut Plan, folders: &Folders) {
     // Not every host has the last two.
     let of_host = ["/etc/ld.so.cache", "/sys/fs/cgroup"].map(PathBuf::from);
-    for path in [&folders.vault, &folders.audit, &folders.outputs].into_iter().chain(&of_host) {
+    let ours = [&folders.vault, &folders.audit, &folders.outputs];
+    for path in ours.into_iter().chain(&folders.evidence).chain(&of_host) {
         if is_missing(path) {
             plan.paths.remove(path);
         }
     }
 }
 
-/// Pictures and plain copies do not belong among the files of vault and log, nor among those of the kernel.
+/// Pictures, plain copies and bundles do not belong among the files of vault and log, nor among those of the kernel.
 ///
 /// # Errors
 /// They would lie there.
 pub fn refuse_own_folders(folders: &Folders) -> Result<(), Failure> {
     let kernel = ["/proc", "/sys", "/dev"].map(PathBuf::from);
-    for path in [Some(&folders.outputs), folders.export.as_ref()].into_iter().flatten() {
-        if let Some(own) =
-            kernel.iter().chain([&folders.vault, &folders.audit]).find(|own| path.starts_with(own))
-        {
+    let own = || kernel.iter().chain([&folders.vault, &folders.audit]).chain(&folders.evidence);
+    for path in [&folders.outputs].into_iter().chain(&folders.export).chain(&folders.bundle) {
+        if let Some(own) = own().find(|own| path.starts_with(own)) {
             let what = format!("{} lies in {}; choose another folder", path.display(), own.display());
             return Err(Failure::new(Code::Refused, what));
         }

@@ -21,6 +21,7 @@
 mod checked;
 mod erase;
 mod error;
+mod evidence;
 mod export;
 mod hold;
 mod keep;
@@ -55,6 +56,7 @@ pub use error::{Error, Kind};
 pub use export::Export;
 pub use list::Page;
 pub use metadata::{Metadata, Summary};
+pub use name::is_name;
 pub use queue::{Job, JobState, Name, Queue, Rules};
 pub use request::{Ask, Defaults, GUIDANCE_MAX, Refusal, SEED_MAX};
 pub use room::{Darkroom, Folders, Start};

@@ -12,6 +12,16 @@ pub(crate) fn name(created_ms: u64, random: &mut dyn Random) -> std::io::Result<
     Ok(format!("{}_{}_{}.png", &digits[..8], &digits[8..14], six(random)?))
 }
 
+/// Whether a name is one that [`name`] could have given: time and six characters, and nothing else.
+pub fn is_name(text: &str) -> bool {
+    let fits = |(at, byte): (usize, u8)| match at {
+        8 | 15 => byte == b'_',
+        0..15 => byte.is_ascii_digit(),
+        _ => byte.is_ascii_lowercase() || byte.is_ascii_digit(),
+    };
+    text.strip_suffix(".png").is_some_and(|stem| stem.len() == 22 && stem.bytes().enumerate().all(fits))
+}
+
 /// Six characters of `[a-z0-9]`, each equally likely.
 fn six(random: &mut dyn Random) -> std::io::Result<String> {
     const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
@@ -37,5 +47,10 @@ mod tests {
         assert!(name.starts_with("20240115_142345_") && name.ends_with(".png") && name.len() == 26, "{name}");
         let six = &name[16..22];
         assert!(six.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()), "{six}");
+        assert!(is_name(&name));
+        for other in ["anna.png", "20240115_142345_ANNA12.png", "20240115_142345_anna12.jpg", ".png", ""] {
+            assert!(!is_name(other), "{other}");
+        }
+        assert!(!is_name(&name.replacen('_', "-", 1)) && !is_name(&name.replace(".png", "x.png")));
     }
 }

@@ -202,6 +202,11 @@ impl Folder {
         Ok(is_regular(&self.look(name)?))
     }
 
+    /// Whether this name is a folder's.
+    pub(crate) fn is_folder(&self, name: &str) -> bool {
+        self.look(name).is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Directory)
+    }
+
     /// The names in it.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();

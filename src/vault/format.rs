@@ -266,6 +266,12 @@ impl ObjectHeader {
     }
 }
 
+/// Whose an outputs folder is by the bytes of the file that tells; `None` if they do not.
+pub(crate) fn folder_owner(bytes: &[u8; FOLDER_BYTES]) -> Option<VaultId> {
+    let (head, id) = bytes.split_first_chunk::<16>()?;
+    (*head == preamble(b'F')).then_some(VaultId(id.try_into().ok()?))
+}
+
 /// Bytes of the file that tells whose an outputs folder is.
 pub(crate) const FOLDER_BYTES: usize = 32;
 

@@ -32,6 +32,7 @@ mod repair;
 mod roll;
 mod secret;
 mod slot;
+mod survey;
 mod vault;
 mod verify;
 
@@ -57,5 +58,6 @@ pub use random::{OsRandom, Random};
 pub use roll::{Erasure, Rolled};
 pub use secret::{PASSPHRASE_CHARS_MIN, RecoveryCode, Secret};
 pub use slot::Slots;
+pub use survey::{Survey, survey};
 pub use vault::{DamagedCopy, Notice, Receipt, RemainingKey, Vault};
 pub use verify::{Verification, VerifyReport};

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::Error;
 use crate::cobblestone::{self, Key};
 use crate::format::{Header, ObjectId, SlotId, SlotInfo, VaultId};
 use crate::item::{Item, ObjectInfo, Tombstone};
 use crate::random::{self, Random};
+use crate::{Error, KdfParams};
 
 /// Sealed bytes of a record at most. Ours stay below 140 KiB.
 const RECORD_BYTES_MAX: u32 = 1 << 20;
@@ -40,12 +40,14 @@ pub struct Public {
     pub state: State,
     /// The key slots.
     pub slots: Vec<SlotInfo>,
+    /// What a guess at each of them costs, in their order.
+    pub costs: Vec<KdfParams>,
 }
 
 impl Public {
     pub(crate) fn of(header: &Header, chain: &Chain) -> Self {
-        let slots = header.slots.iter().map(|slot| slot.info).collect();
-        Self { vault_id: header.vault_id, state: chain.state(), slots }
+        let (slots, costs) = header.slots.iter().map(|slot| (slot.info, slot.kdf)).unzip();
+        Self { vault_id: header.vault_id, state: chain.state(), slots, costs }
     }
 }
 

@@ -1,11 +1,11 @@
 //! `lightproof audit`: records, in lines or in words, and the check of all of them. Reads only; works beside a running server.
 
-use crate::Done;
 use crate::boot::folders::FolderUse;
 use crate::boot::{self, Wants};
 use crate::cli::{Audit, Global, Show};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
+use crate::{Done, input};
 use audit::{Error, Follower, Order, Selection, Stored, Typed};
 use sandbox::Clean;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use std::path::Path;
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
     let expect = match verb {
-        Audit::Verify { expect: Some(path) } => Some(read_checkpoint(path)?),
+        Audit::Verify { expect: Some(path) } => Some(input::read_checkpoint(path)?),
         _ => None,
     };
     let selection = match verb {
@@ -123,14 +123,4 @@ fn failed(error: Error) -> Failure {
 /// Our own JSON, as a value.
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
-}
-
-fn read_checkpoint(path: &Path) -> Result<Vec<u8>, Failure> {
-    audit::read_checkpoint(path).map_err(|e| {
-        let what = format!(
-            "cannot read the expected checkpoint {}: {e}; name the file that was kept",
-            path.display()
-        );
-        Failure::new(Code::NotFound, what)
-    })
 }

@@ -49,6 +49,7 @@ fn show(home: &Home, outputs: Option<&Path>, with_origin: bool, out: &Output) ->
         line("policy file", format!("{}{absent}", file.display()), of_config),
         path("vault", &home.vault, &of_state),
         path("log", &home.audit, &of_state),
+        path("evidence", &home.evidence, &of_state),
         path("pictures", &outputs.0, &outputs.1),
     ];
     let level = std::env::var("LIGHTPROOF_LOG").ok().filter(|level| !level.is_empty());
@@ -86,6 +87,8 @@ fn check(home: &Home, file: &Path, out: &Output) -> Done {
         config: home.config.clone(),
         vault: home.vault.clone(),
         audit: home.audit.clone(),
+        evidence: None,
+        bundle: None,
         outputs: policy.outputs().unwrap_or(&home.outputs).to_path_buf(),
         model: None,
         export: None,

@@ -105,7 +105,10 @@ fn no_keeper(name: &str, sources: &[(&str, String)]) -> Option<String> {
     };
     let of_crate = |path: &str| match krate {
         "lightproof" => path.strip_prefix("src/").is_some_and(|name| !name.contains('/')),
-        _ => path.starts_with(&format!("src/{krate}/")) || path.starts_with(&format!("{krate}/src/")),
+        _ => {
+            path.starts_with(&format!("src/{krate}/"))
+                || format!("/{path}").contains(&format!("/{krate}/src/"))
+        }
     };
     let is_type = |name: &str| name.starts_with(|c: char| c.is_ascii_uppercase());
     let within = &parts[1..parts.len() - 1];

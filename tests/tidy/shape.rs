@@ -11,7 +11,7 @@ const BYTES_MAX: u64 = 1 << 20;
 const DEMO: &str = "src/diffusion/demo/";
 
 const FOLDERS: [&str; 5] = ["src", "policy", "audit", "deploy", "tests"];
-const REQUIRED: [&str; 9] = [
+const REQUIRED: [&str; 10] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -20,6 +20,7 @@ const REQUIRED: [&str; 9] = [
     "LICENSE",
     "README.md",
     "SECURITY.md",
+    "TRUST.md",
     "deny.toml",
 ];
 const OPTIONAL: [&str; 3] = ["clippy.toml", "rust-toolchain.toml", "rustfmt.toml"];

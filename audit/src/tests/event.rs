@@ -1,4 +1,5 @@
 use super::*;
+use crate::token::Kind;
 use crate::{JobId, Object};
 use std::collections::BTreeSet;
 

@@ -98,6 +98,9 @@ pub fn every_event() -> Vec<Entry> {
         Event::ObjectEraseFailed { reason: ObjectFailure::DiskFull },
         Event::ObjectMissing {},
         Event::RequestRefused { reason: RequestRefusal::PromptEncoding },
+        Event::EvidenceTried { run: digest, not_satisfied: n32 },
+        Event::EvidenceKeyDrawn { key: crate::PublicKey([0xff; 32]) },
+        Event::EvidenceExported { manifest: digest },
         Event::RecoveryReconciled { kind: IntentKind::Generate, found: Found::Unknown, objects: n64 },
     ];
     let ids = |event: Event| {

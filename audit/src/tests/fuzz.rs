@@ -109,6 +109,18 @@ fn note() {
 }
 
 #[test]
+fn proof_of_a_record() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/v1");
+    let proofs = crate::Proofs::read(&dir).unwrap();
+    let hand_over = proofs.hand_overs().unwrap()[1].proof.text();
+    target("proof").seed("record", proofs.of(17).unwrap().text()).seed("hand-over", hand_over).run(|input| {
+        let Some(proof) = crate::Proof::parse(input) else { return false };
+        assert_eq!(proof.text().as_bytes(), input);
+        true
+    });
+}
+
+#[test]
 fn journal_of_notes() {
     let dir = Dir::new();
     std::fs::create_dir(&dir.0).unwrap();

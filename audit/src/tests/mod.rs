@@ -12,6 +12,7 @@ mod fuzz;
 mod journal;
 mod keys;
 mod power;
+mod proofs;
 mod reader;
 mod robust;
 mod stored;

@@ -73,3 +73,23 @@ fn damage_is_an_item_and_the_reading_goes_on() {
     }
     assert!(matches!(records(&dir.0.join("nowhere"), Order::OldestFirst), Err(Error::Absent { .. })));
 }
+
+#[test]
+fn a_strangers_record_is_held_against_the_schema() {
+    let frozen = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/v1");
+    let read = all(&frozen, Order::OldestFirst);
+    assert!(read.windows(2).all(|two| two[1].prev == two[0].leaf()));
+    let created = read.iter().find(|r| r.name == "object.created").unwrap();
+    assert_eq!(Stored::read(created.json().as_bytes()).as_ref(), Ok(created));
+    for (from, to, what) in [
+        ("object.created", "object.made", "unknown type"),
+        ("\"width\":128", "\"width\":128,\"words\":\"x\"", "unknown key"),
+        ("\"width\":128", "\"width\":\"x\"", "width"),
+        ("\"v\":1", "\"v\":2", "version 2"),
+        ("{\"actor\"", "{ \"actor\"", "canonical"),
+    ] {
+        let changed = created.json().replacen(from, to, 1);
+        let error = Stored::read(changed.as_bytes()).unwrap_err();
+        assert!(error.contains(what), "{error}");
+    }
+}

@@ -145,10 +145,14 @@ impl Records {
         let (record, members) = match Record::parse(line) {
             Ok(parsed) => parsed,
             Err(flaw) => {
+                report.outside_schema += 1;
                 report.odd(Subject::Record(seq), flaw);
                 return Line { leaf: hash, prev: None };
             }
         };
+        report.count(record.name);
+        let checked = record.check(&members);
+        report.outside_schema += u64::from(checked.is_err());
         let epoch = self.starts.len() as u64 - 1;
         if record.seq != seq {
             report.odd(Subject::Record(seq), format!("carries the number {}", record.seq));
@@ -159,7 +163,7 @@ impl Records {
             );
         } else if record.ts_ms < self.ts_ms {
             report.odd(Subject::Record(seq), "is earlier than the record before it");
-        } else if let Err(flaw) = record.check(&members) {
+        } else if let Err(flaw) = checked {
             report.odd(Subject::Record(seq), flaw);
         }
         self.note(seq, &record, report);

@@ -160,6 +160,8 @@ fn places(home: &Path, act: &str) -> Folders {
         config: folder("config"),
         vault: folder("vault"),
         audit: folder("audit"),
+        evidence: None,
+        bundle: None,
         outputs: folder("outputs"),
         model: Some(folder("model")),
         export: Some(folder(if act == "file" { "export/old" } else { "export" })),

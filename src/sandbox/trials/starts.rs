@@ -308,6 +308,8 @@ fn every_call_of_the_profile_has_a_number() {
         config: "/c".into(),
         vault: "/v".into(),
         audit: "/a".into(),
+        evidence: None,
+        bundle: None,
         outputs: "/o".into(),
         model: None,
         export: None,

@@ -11,6 +11,7 @@ mod pipes;
 mod reader;
 mod residue;
 mod slots;
+mod survey;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,16 +1,19 @@
-//! The auditor's program as an auditor runs it: on a copy of the frozen log, by its exit codes and its output.
+//! The auditor's program as an auditor runs it: on a copy of the frozen log and on a bundle, by its exit codes
+//! and its output.
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy takes for production code
 
-#[path = "../src/tests/folder.rs"]
+#[path = "../../src/tests/folder.rs"]
 mod folder;
 
+use audit::{Digest, Event};
+use evidence::{Export, ExportKey, Run};
 use folder::copy_folder;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 fn frozen() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/v1")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/v1")
 }
 
 /// A copy of the frozen log that goes away with the test.
@@ -130,6 +133,12 @@ fn usage_absence_and_unreadable_files_have_codes_of_their_own() {
         &["show", dir, "--object", "x"],
         &["explain", dir],
         &["explain", dir, "3", "--last", "1"],
+        &["verify", dir, "--first-key", "x"],
+        &["bundle", dir],
+        &["bundle", "show", dir],
+        &["bundle", "verify"],
+        &["bundle", "verify", dir, "--last", "3"],
+        &["bundle", "verify", dir, "--first-key", "x"],
     ] {
         assert_exit(&program(wrong), 2, "lightproof-audit verify DIR");
     }
@@ -143,6 +152,8 @@ fn usage_absence_and_unreadable_files_have_codes_of_their_own() {
     assert_exit(&program(&["show", dir, "44"]), 5, "no record 44");
     assert_exit(&program(&["explain", dir, "44"]), 5, "no record 44");
     assert_exit(&program(&["verify", nowhere, "--json"]), 5, "\"not_found\"");
+    assert_exit(&program(&["bundle", "verify", nowhere]), 5, "there is no bundle");
+    assert_exit(&program(&["bundle", "verify", dir, "--json"]), 5, "bundle-verify/v1\",\"ok\":false");
     assert_exit(&log.verify(&["--expect", nowhere]), 1, "cannot read");
     std::fs::write(log.0.join("epoch.key"), "x").unwrap();
     assert_exit(
@@ -291,4 +302,62 @@ fn json_is_one_object_that_others_can_read() {
     assert_eq!(output.status.code(), Some(11));
     assert_eq!(read("r['ok'] or r['data']['integrity_broken']", &output), "True");
     assert_eq!(read("len(r['data']['findings']) == r['data']['findings_total'] > 1", &output), "True");
+}
+
+/// A log that was tried, and the bundle of it.
+fn bundle(log: &Path, dir: &Path) {
+    let run = Run::new(0, 0, Digest([1; 32]), Digest([2; 32]), Vec::new());
+    let (log_of_run, clock) = (log.to_owned(), audit::SystemClock::new());
+    let log = audit::Log::create(log, clock).unwrap();
+    let tried = Event::EvidenceTried { run: run.digest(), not_satisfied: 0 };
+    let run_record = log.append(&[tried.by_system()]).unwrap().seq_first;
+    let key = ExportKey::draw().unwrap();
+    let drawn = Event::EvidenceKeyDrawn { key: key.public() }.by_system().job(audit::JobId([7; 16]));
+    let key_record = log.append(&[drawn]).unwrap().seq_first;
+    let export = Export {
+        log: &log_of_run,
+        run: &run,
+        run_record,
+        key_record,
+        since_ms: None,
+        until_ms: None,
+        policy: "nothing\n",
+        posture: &serde_json::Value::Null,
+        framework: None,
+        language: None,
+        version: "0.1.0",
+        made_ms: 0,
+    };
+    export.make(dir, key).unwrap();
+}
+
+#[test]
+fn a_bundle_is_checked_by_its_log_and_by_what_was_kept() {
+    let home = Copy::new("bundle");
+    let (log, dir) = (home.0.join("audit"), home.0.join("bundle"));
+    bundle(&log, &dir);
+    let name = dir.to_str().unwrap();
+    let output = program(&["bundle", "verify", name]);
+    assert_exit(&output, 0, "0 satisfied, 0 not satisfied, 0 not applicable, 64 not measured");
+    let vkeys = std::fs::read_to_string(log.join("vkeys")).unwrap();
+    let (first, kept) = (vkeys.trim_end(), log.join("checkpoint"));
+    assert_exit(&output, 0, &format!("first key {first}\n"));
+    let kept = kept.to_str().unwrap();
+    assert_exit(&program(&["bundle", "verify", name, "--first-key", first, "--expect", kept]), 0, "verified");
+    let other = std::fs::read_to_string(frozen().join("vkeys")).unwrap();
+    let other = other.lines().next().unwrap();
+    assert_exit(&program(&["bundle", "verify", name, "--first-key", other]), 11, "audit/vkeys: ");
+    let foreign = frozen().join("checkpoint");
+    assert_exit(
+        &program(&["bundle", "verify", name, "--expect", foreign.to_str().unwrap()]),
+        11,
+        "another log",
+    );
+    std::fs::write(dir.join("posture.json"), "{}").unwrap();
+    assert_exit(&program(&["bundle", "verify", name]), 11, "posture.json: is not the file that was listed");
+    let output = program(&["bundle", "verify", name, "--json"]);
+    assert_exit(&output, 11, "\"file\":\"posture.json\"");
+    std::fs::write(dir.join("\u{1b}[2J\n"), "").unwrap();
+    let output = program(&["bundle", "verify", name]);
+    assert!(text(&output).chars().all(|c| c == '\n' || !c.is_control()), "{output:?}");
 }

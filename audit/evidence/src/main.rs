@@ -1,10 +1,12 @@
-//! `lightproof-audit`: the auditor's program. It reads a folder and says whether it is what was signed.
+//! `lightproof-audit`: the auditor's program. It reads the folder of a log, or a bundle of evidence, and says whether it is what
+//! was signed.
 
 mod arguments;
 mod streams;
 
 use arguments::{Command, USAGE};
-use audit::{Error, Follower, Order, Selection, Stored};
+use audit::{Error, Follower, Order, Selection, Stored, VerifyKey};
+use evidence::Expected;
 use std::path::Path;
 use std::process::ExitCode;
 use streams::{pause, say, talk};
@@ -38,6 +40,9 @@ fn main() -> ExitCode {
             let explanation = record.explain();
             if json { explanation.to_json() } else { explanation.to_string() }
         }),
+        Ok(Command::Bundle { dir, expect, first_key, json }) => {
+            bundle(&dir, expect.as_deref(), first_key, json)
+        }
         Ok(Command::Tail { dir, last, follow: true, json }) => follow(&dir, last, json),
         Ok(Command::Tail { dir, last, follow: false, json }) => {
             match if json { audit::tail_json(&dir, last) } else { audit::tail(&dir, last) } {
@@ -56,12 +61,9 @@ fn main() -> ExitCode {
 }
 
 fn verify(dir: &Path, expect: Option<&Path>, json: bool) -> Exit {
-    let expected = match expect.map(audit::read_checkpoint).transpose() {
+    let expected = match expected(expect) {
         Ok(bytes) => bytes,
-        Err(source) => {
-            let path = expect.unwrap_or(dir).to_owned();
-            return complain(&Error::Io { during: "read the expected checkpoint", path, source }, json);
-        }
+        Err(error) => return complain(&error, json),
     };
     match audit::verify(dir, expected.as_deref()) {
         Ok(report) => {
@@ -137,19 +139,46 @@ fn follow(dir: &Path, last: u64, json: bool) -> Exit {
     }
 }
 
+fn bundle(dir: &Path, expect: Option<&Path>, first_key: Option<VerifyKey>, json: bool) -> Exit {
+    const SCHEMA: &str = "lightproof/bundle-verify/v1";
+    let checkpoint = match expected(expect) {
+        Ok(bytes) => bytes,
+        Err(error) => return fail(SCHEMA, &error, Exit::Failed, json),
+    };
+    match evidence::check(dir, &Expected { first_key, checkpoint }) {
+        Ok(checked) => {
+            let exit = if checked.is_ok() { Exit::Ok } else { Exit::Integrity };
+            print(&if json { checked.to_json() + "\n" } else { format!("{checked}\n") }, exit)
+        }
+        Err(error @ evidence::Error::Absent { .. }) => fail(SCHEMA, &error, Exit::NotFound, json),
+        Err(error) => fail(SCHEMA, &error, Exit::Failed, json),
+    }
+}
+
+/// The content of a checkpoint that was kept.
+fn expected(path: Option<&Path>) -> Result<Option<Vec<u8>>, Error> {
+    let during = "read the expected checkpoint";
+    let read = |path: &Path| {
+        audit::read_checkpoint(path).map_err(|source| Error::Io { during, path: path.to_owned(), source })
+    };
+    path.map(read).transpose()
+}
+
 fn complain(error: &Error, json: bool) -> Exit {
     let exit = match error {
         Error::Absent { .. } => Exit::NotFound,
         Error::Lost { .. } | Error::Broken { .. } => Exit::Integrity,
         _ => Exit::Failed,
     };
+    fail("lightproof/audit-verify/v1", error, exit, json)
+}
+
+fn fail(schema: &str, error: &dyn std::fmt::Display, exit: Exit, json: bool) -> Exit {
     talk(&format!("error: {error}\n"));
     if json {
         // The texts of errors hold paths; the object holds none, so that nothing needs escaping.
         let code = if matches!(exit, Exit::NotFound) { "not_found" } else { "unreadable" };
-        let object = format!(
-            "{{\"schema\":\"lightproof/audit-verify/v1\",\"ok\":false,\"error\":{{\"code\":\"{code}\"}}}}\n"
-        );
+        let object = format!("{{\"schema\":\"{schema}\",\"ok\":false,\"error\":{{\"code\":\"{code}\"}}}}\n");
         return print(&object, exit);
     }
     exit

@@ -1,6 +1,6 @@
 //! The arguments of `lightproof-audit`.
 
-use audit::{Selection, Typed};
+use audit::{Selection, Typed, VerifyKey};
 use lexopt::{Arg, Parser, ValueExt};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,6 +10,7 @@ lightproof-audit verify DIR [--expect CHECKPOINT-FILE] [--json]
 lightproof-audit tail DIR [--last N] [--follow] [--json]
 lightproof-audit show DIR [N] [--object O] [--job J] [--type T] [--since T] [--until T] [--last N] [--json]
 lightproof-audit explain DIR N [--json]
+lightproof-audit bundle verify DIR [--expect CHECKPOINT-FILE] [--first-key KEY] [--json]
 
 verify   checks every record, checkpoint, key and tile in DIR against the signatures
          --expect FILE  the log must continue this checkpoint, saved earlier and kept elsewhere
@@ -27,10 +28,16 @@ show     prints record N, or all that match, oldest first, without verifying the
          --json         as for tail
 explain  says in words what record N means, and each of its fields
          --json         one JSON object instead of text
+bundle   checks a bundle of evidence in DIR: every file, signature, proof and outcome, by the log that it came from
+         --expect FILE  its log must continue this checkpoint; the bundle must hold the records from the first on
+         --first-key K  its log must begin with this key, as it was noted when the log was made
+         --json         one JSON object instead of text
 
 exit codes: 0 done or verified, 1 could not be read or printed, 2 usage, 4 something is not in order,
-5 there is no log or no such record, 11 a hash, link or signature does not hold, or something signed is gone
+5 there is no log, no such record or no bundle, 11 a hash, link or signature does not hold, or something signed is gone
 ";
+
+const NO_KEY: &str = "--first-key takes a key as `verify` prints it";
 
 /// What is asked for.
 pub enum Command {
@@ -38,13 +45,17 @@ pub enum Command {
     Tail { dir: PathBuf, last: u64, follow: bool, json: bool },
     Show { dir: PathBuf, record: Option<u64>, selection: Selection, last: Option<u64>, json: bool },
     Explain { dir: PathBuf, record: u64, json: bool },
+    Bundle { dir: PathBuf, expect: Option<PathBuf>, first_key: Option<VerifyKey>, json: bool },
     Help,
     Version,
 }
 
+const VERBS: [&str; 5] = ["verify", "tail", "show", "explain", "bundle verify"];
+
 /// Flags and the verbs that take them.
-const FLAGS: [(&str, &[&str]); 8] = [
-    ("expect", &["verify"]),
+const FLAGS: [(&str, &[&str]); 9] = [
+    ("expect", &["verify", "bundle verify"]),
+    ("first-key", &["bundle verify"]),
     ("last", &["tail", "show"]),
     ("follow", &["tail"]),
     ("object", &["show"]),
@@ -74,10 +85,14 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, lexopt::Er
         }
     }
     let mut words = words.into_iter();
-    let verb = words.next().ok_or("a verb is missing: verify, tail, show or explain")?;
-    let verb = verb.to_str().filter(|verb| ["verify", "tail", "show", "explain"].contains(verb));
-    let verb = verb.ok_or("the verb must be verify, tail, show or explain")?.to_owned();
-    let dir = PathBuf::from(words.next().ok_or("the folder of the log is missing")?);
+    let mut verb = words.next().ok_or("a verb is missing: verify, tail, show, explain or bundle verify")?;
+    if verb == "bundle" {
+        verb.push(" ");
+        verb.push(words.next().unwrap_or_default());
+    }
+    let verb = verb.to_str().filter(|verb| VERBS.contains(verb));
+    let verb = verb.ok_or("the verb must be verify, tail, show, explain or bundle verify")?.to_owned();
+    let dir = PathBuf::from(words.next().ok_or("the folder of the log, or of the bundle, is missing")?);
     let given = values.iter().map(|(flag, _)| *flag).chain(follow.then_some("follow"));
     for flag in given {
         let takes = FLAGS.iter().find(|(known, _)| *known == flag).map_or(&[][..], |(_, verbs)| verbs);
@@ -96,6 +111,11 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, lexopt::Er
     }
     match verb.as_str() {
         "verify" => Ok(Command::Verify { dir, expect: value("expect").map(PathBuf::from), json }),
+        "bundle verify" => {
+            let key = |text: &OsString| text.to_str().and_then(VerifyKey::parse).ok_or(NO_KEY);
+            let first_key = value("first-key").map(key).transpose()?;
+            Ok(Command::Bundle { dir, expect: value("expect").map(PathBuf::from), first_key, json })
+        }
         "tail" => Ok(Command::Tail { dir, last: last.unwrap_or(20), follow, json }),
         "explain" => match record {
             Some(record) => Ok(Command::Explain { dir, record, json }),

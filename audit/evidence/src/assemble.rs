@@ -1,0 +1,155 @@
+//! Making a bundle, from a log, a run and what the program says of itself.
+
+use crate::bundle::{self, Manifest};
+use crate::dsse::{ExportKey, key_on_record, pem};
+use crate::error::Error;
+use crate::export::{Export, Exported};
+use crate::folder::NewFolder;
+use crate::json::canonical;
+use crate::run::reading_to_json;
+use crate::{describe, oscal, readme};
+use audit::{Digest, Order, Proofs, PublicKey, Stored};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// How to check a bundle without any program of ours.
+const VERIFY: &str = include_str!("VERIFY.md");
+
+impl Export<'_> {
+    /// Makes the bundle in `dir`, which is made, too. The key signs it, and is gone. Where it ends with an error nothing
+    /// is left behind.
+    ///
+    /// # Errors
+    /// [`Error::Exists`]; [`Error::Record`] when the log does not name this run and this key; what log and disk say.
+    pub fn make(&self, dir: &Path, key: ExportKey) -> Result<Exported, Error> {
+        let proofs = Proofs::read(self.log)?;
+        let mut folder = NewFolder::make(dir)?;
+        match self.fill(&mut folder, &proofs, key) {
+            Ok(exported) => Ok(exported),
+            Err(error) => {
+                folder.remove();
+                Err(error)
+            }
+        }
+    }
+
+    fn fill(&self, folder: &mut NewFolder, proofs: &Proofs, key: ExportKey) -> Result<Exported, Error> {
+        let head = proofs.checkpoint();
+        let keys: String = proofs.keys().iter().map(|key| format!("{key}\n")).collect();
+        folder.write(bundle::ORIGIN, format!("{}\n", head.origin).as_bytes())?;
+        folder.write(bundle::CHECKPOINT, &proofs.note())?;
+        folder.write(bundle::VKEYS, keys.as_bytes())?;
+        hand_overs(folder, proofs)?;
+        let (records, cited) = self.records(folder, proofs)?;
+        Self::check_record(&cited, self.run_record, "it does not name this run", |record| {
+            record.name == "evidence.tried" && record.digest("run") == Some(self.run.digest())
+        })?;
+        let public = key.public();
+        Self::check_record(&cited, self.key_record, "it does not name this key", |record| {
+            record.name == "evidence.key_drawn" && key_on_record(record) == Some(public)
+        })?;
+        for (seq, record) in &cited {
+            let proof =
+                proofs.of(*seq).ok_or(Error::Record { seq: *seq, what: "no checkpoint covers it yet" })?;
+            folder.write(&bundle::cited(*seq), record.json().as_bytes())?;
+            folder.write(&bundle::proof(*seq), proof.text().as_bytes())?;
+        }
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|_| Error::Randomness)?;
+        self.texts(folder, id, public)?;
+        folder.listed.sort_by(|one, other| one.path.cmp(&other.path));
+        let files = folder.listed.len() as u64 + 2;
+        let manifest = Manifest { id, made_ms: self.made_ms, files: folder.listed.clone() }.to_json();
+        let digest = Digest::of(&manifest);
+        let predicate = json!({
+            "id": base16ct::lower::encode_string(&id), "origin": head.origin, "size": head.size,
+            "root": head.root.to_string(), "first_key": proofs.keys().first().map(ToString::to_string),
+            "key_record": self.key_record, "run_record": self.run_record, "run": self.run.digest().to_string(),
+        });
+        folder.write(bundle::MANIFEST, &manifest)?;
+        folder.write(bundle::ENVELOPE, &key.sign(bundle::MANIFEST, digest, &predicate))?;
+        folder.seal()?;
+        Ok(Exported { manifest: digest, files, records })
+    }
+
+    /// The records of the period, and those that something rests on. The last one of the period is cited, too: each
+    /// record holds the hash of the one before, so its proof is one for all of them.
+    fn records(
+        &self,
+        folder: &mut NewFolder,
+        proofs: &Proofs,
+    ) -> Result<(u64, BTreeMap<u64, Stored>), Error> {
+        let size = proofs.checkpoint().size;
+        let of_readings = self.run.verdicts().iter().filter_map(|verdict| verdict.reading());
+        let mut wanted: BTreeSet<u64> = of_readings.flat_map(|reading| reading.records()).copied().collect();
+        wanted.extend([0, self.run_record, self.key_record]);
+        let (since, until) = (self.since_ms.unwrap_or(0), self.until_ms.unwrap_or(u64::MAX));
+        let (mut file, mut count, mut last, mut cited) =
+            (folder.begin(bundle::RECORDS)?, 0, None, BTreeMap::new());
+        for record in audit::records(self.log, Order::OldestFirst)? {
+            let record = record?;
+            if record.seq >= size {
+                break;
+            }
+            let is_of_period = (since..=until).contains(&record.ts_ms);
+            if is_of_period {
+                file.write(record.json().as_bytes())?;
+                file.write(b"\n")?;
+                count += 1;
+            }
+            if wanted.remove(&record.seq) {
+                cited.insert(record.seq, record.clone());
+            }
+            if is_of_period {
+                last = Some(record);
+            }
+        }
+        folder.end(file)?;
+        cited.extend(last.map(|record| (record.seq, record)));
+        match wanted.first() {
+            Some(seq) => Err(Error::Record { seq: *seq, what: "the log does not hold it" }),
+            None => Ok((count, cited)),
+        }
+    }
+
+    fn check_record(
+        cited: &BTreeMap<u64, Stored>,
+        seq: u64,
+        what: &'static str,
+        is_it: impl Fn(&Stored) -> bool,
+    ) -> Result<(), Error> {
+        if cited.get(&seq).is_some_and(is_it) { Ok(()) } else { Err(Error::Record { seq, what }) }
+    }
+
+    /// The files that are not of the log.
+    fn texts(&self, folder: &mut NewFolder, id: [u8; 16], key: PublicKey) -> Result<(), Error> {
+        folder.write(bundle::RESULTS, &self.run.to_json())?;
+        folder.write(bundle::CONTROLS, &canonical(&describe::controls()))?;
+        for verdict in self.run.verdicts() {
+            if let Some(reading) = verdict.reading() {
+                let id = verdict.control().id;
+                folder.write(&bundle::probe(id), &canonical(&reading_to_json(reading)))?;
+            }
+        }
+        for (path, value) in oscal::files(self, id) {
+            folder.write(path, &canonical(&value))?;
+        }
+        folder.write("gdpr/articles.json", &canonical(&describe::articles()))?;
+        folder.write(bundle::POLICY, self.policy.as_bytes())?;
+        folder.write("posture.json", &canonical(self.posture))?;
+        folder.write(bundle::KEY, pem(key).as_bytes())?;
+        folder.write("VERIFY.md", VERIFY.as_bytes())?;
+        folder.write("README.html", readme::page(self).as_bytes())
+    }
+}
+
+fn hand_overs(folder: &mut NewFolder, proofs: &Proofs) -> Result<(), Error> {
+    let mut file = folder.begin(bundle::HAND_OVERS)?;
+    for hand_over in proofs.hand_overs()? {
+        let value = json!({ "record": hand_over.record, "proof": hand_over.proof.text() });
+        file.write(&canonical(&value))?;
+        file.write(b"\n")?;
+    }
+    folder.end(file)
+}

@@ -1,0 +1,106 @@
+//! A bundle's files, and the list of them.
+//!
+//! ```text
+//! README.html VERIFY.md              for people
+//! manifest.json                      every other file with its SHA-256; what is signed
+//! manifest.dsse.json                 the signature
+//! controls.json results.json         the catalogue with its conditions; the run
+//! probes/ID.json                     what was read for one control
+//! oscal/                             the same for programs: OSCAL 1.2.1
+//! gdpr/articles.json                 what the program does for each article, and what stays with the controller
+//! audit/origin checkpoint vkeys      the log's name, its newest signed head, its keys from the first on
+//! audit/hand-overs.jsonl             how each key handed over to the next
+//! audit/records.jsonl                the records of the period, without a gap
+//! audit/cited/N.json                 a record that something rests on, byte for byte as the log holds it
+//! audit/proofs/N.tlog-proof          that it is in the log under that head
+//! keys/export.pem                    the key that signed this bundle
+//! policy.txt posture.json            what the program may do, by the digest in the run, and which fences hold
+//! ```
+
+use crate::folder::Listed;
+use crate::json::{canonical, has_only, number, parse, text, unhex};
+use audit::Digest;
+use serde_json::{Value, json};
+
+pub(crate) const MANIFEST: &str = "manifest.json";
+pub(crate) const ENVELOPE: &str = "manifest.dsse.json";
+pub(crate) const RESULTS: &str = "results.json";
+pub(crate) const CONTROLS: &str = "controls.json";
+pub(crate) const ORIGIN: &str = "audit/origin";
+pub(crate) const CHECKPOINT: &str = "audit/checkpoint";
+pub(crate) const VKEYS: &str = "audit/vkeys";
+pub(crate) const HAND_OVERS: &str = "audit/hand-overs.jsonl";
+pub(crate) const RECORDS: &str = "audit/records.jsonl";
+pub(crate) const POLICY: &str = "policy.txt";
+pub(crate) const KEY: &str = "keys/export.pem";
+
+const SCHEMA: &str = "lightproof/evidence-bundle/v1";
+
+/// Where the reading of a control lies.
+pub(crate) fn probe(id: &str) -> String {
+    format!("probes/{id}.json")
+}
+
+/// Where a cited record lies.
+pub(crate) fn cited(seq: u64) -> String {
+    format!("audit/cited/{seq}.json")
+}
+
+/// Where its proof lies.
+pub(crate) fn proof(seq: u64) -> String {
+    format!("audit/proofs/{seq}.tlog-proof")
+}
+
+/// The number of the record that a path is about.
+pub(crate) fn cited_number(path: &str) -> Option<u64> {
+    let number = path.strip_prefix("audit/cited/")?.strip_suffix(".json")?;
+    number.parse::<u64>().ok().filter(|n| n.to_string() == number)
+}
+
+/// The list of a bundle's files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Manifest {
+    /// Random; which bundle it is.
+    pub id: [u8; 16],
+    /// When it was made, in milliseconds since 1970.
+    pub made_ms: u64,
+    /// Sorted by path.
+    pub files: Vec<Listed>,
+}
+
+impl Manifest {
+    pub fn to_json(&self) -> Vec<u8> {
+        let files: Vec<Value> = self
+            .files
+            .iter()
+            .map(|f| json!({ "path": f.path, "bytes": f.bytes, "sha256": f.sha256.to_string() }))
+            .collect();
+        canonical(&json!({
+            "schema": SCHEMA, "id": base16ct::lower::encode_string(&self.id),
+            "made": audit::timestamp(self.made_ms), "made_ms": self.made_ms, "files": files,
+        }))
+    }
+
+    /// Reads what [`Manifest::to_json`] writes, and nothing else; no path leads out of the folder.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let value = parse(bytes)?;
+        let listed = |file: &Value| {
+            let path = text(file, "path").filter(|path| is_path(path))?.to_owned();
+            let sha256 = text(file, "sha256").and_then(unhex).map(Digest)?;
+            let known = has_only(file, &["path", "bytes", "sha256"]);
+            Some(Listed { path, bytes: number(file, "bytes")?, sha256 }).filter(|_| known)
+        };
+        let files: Vec<Listed> = value.get("files")?.as_array()?.iter().map(listed).collect::<Option<_>>()?;
+        let is_sorted = files.windows(2).all(|two| two[0].path < two[1].path);
+        let id = text(&value, "id").and_then(unhex)?;
+        let manifest = Self { id, made_ms: number(&value, "made_ms")?, files };
+        (is_sorted && manifest.to_json() == bytes).then_some(manifest)
+    }
+}
+
+/// `audit/cited/17.json`: names of a bundle are plain, and none leads upwards.
+fn is_path(path: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let is_name = |part: &str| !part.is_empty() && !part.starts_with('.') && part.chars().all(fits);
+    path.len() <= 100 && path.split('/').all(is_name) && ![MANIFEST, ENVELOPE].contains(&path)
+}

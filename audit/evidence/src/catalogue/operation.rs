@@ -1,0 +1,201 @@
+//! The program itself, and how it is run.
+
+use crate::control::{Clauses, Condition, Control, Must, Reason, Text, Trial};
+
+pub(super) const OPERATION: &[Control] = &[
+    Control {
+        id: "SAF-02",
+        claim: Text {
+            en: "The model’s files are those that were loaded and put on record.",
+            zh: "模型文件与加载并记录时一致。",
+        },
+        measured: Text {
+            en: "The files are digested anew and compared with the record of the start.",
+            zh: "重新计算文件摘要并与启动记录比较。",
+        },
+        clauses: Clauses {
+            iso27001: &["A.5.19", "A.8.19"],
+            nist: &["SR-4", "CM-14"],
+            ai_act: &["53"],
+            ..Clauses::NONE
+        },
+        trial: Trial::Facts(&[Condition { fact: "model_now", must: Must::SameAs("model_on_record") }]),
+    },
+    Control {
+        id: "SAF-03",
+        claim: Text {
+            en: "Operators have acknowledged the instructions.", zh: "操作员已确认使用说明。"
+        },
+        measured: Text { en: "The record of it would be looked for.", zh: "查找相应记录。" },
+        clauses: Clauses { iso27001: &["A.6.3"], nist: &["AT-2"], ai_act: &["4"], ..Clauses::NONE },
+        trial: Trial::None(Reason::NotBuilt),
+    },
+    Control {
+        id: "INT-01",
+        claim: Text {
+            en: "The running program is one whose origin is attested.",
+            zh: "运行中的程序具有经证明的来源。",
+        },
+        measured: Text {
+            en: "Its digest would be compared with an attestation.",
+            zh: "将其摘要与证明比较。",
+        },
+        clauses: Clauses {
+            gdpr: &["32"],
+            iso27001: &["A.8.25", "A.8.28"],
+            nist: &["SA-15", "SR-3"],
+            ..Clauses::NONE
+        },
+        trial: Trial::None(Reason::NotBuilt),
+    },
+    Control {
+        id: "INT-02",
+        claim: Text {
+            en: "Every fence around the program holds.", zh: "围绕程序的每道隔离措施均有效。"
+        },
+        measured: Text {
+            en: "Everything that the fences forbid is tried, from two threads.",
+            zh: "从两个线程尝试隔离措施所禁止的一切操作。",
+        },
+        clauses: Clauses {
+            gdpr: &["25", "32"],
+            iso27001: &["A.8.20", "A.8.22"],
+            nist: &["SC-39", "AC-6"],
+            ..Clauses::NONE
+        },
+        trial: Trial::Facts(&[
+            Condition { fact: "attempts", must: Must::AtLeast(1) },
+            Condition { fact: "attempts_that_worked", must: Must::AtMost(0) },
+            Condition { fact: "fences_missing", must: Must::AtMost(0) },
+        ]),
+    },
+    Control {
+        id: "INT-03",
+        claim: Text {
+            en: "The policy file is the one that the last start put on record.",
+            zh: "策略文件与最近一次启动时记录的一致。",
+        },
+        measured: Text {
+            en: "The policy is read anew and its digest compared with the record.",
+            zh: "重新读取策略并将其摘要与记录比较。",
+        },
+        clauses: Clauses {
+            gdpr: &["32"],
+            iso27001: &["A.8.9"],
+            nist: &["CM-2", "CM-3", "CM-6"],
+            ..Clauses::NONE
+        },
+        trial: Trial::Facts(&[Condition { fact: "policy_now", must: Must::SameAs("policy_on_record") }]),
+    },
+    Control {
+        id: "INT-04",
+        claim: Text {
+            en: "Known weaknesses of the parts are looked for.",
+            zh: "定期检查组成部分的已知漏洞。",
+        },
+        measured: Text {
+            en: "The date of the last look would be read.", zh: "读取最近一次检查的日期。"
+        },
+        clauses: Clauses { gdpr: &["32(1)(d)"], iso27001: &["A.8.8"], nist: &["RA-5"], ..Clauses::NONE },
+        trial: Trial::None(Reason::NoProbeYet),
+    },
+    Control {
+        id: "OPS-01",
+        claim: Text {
+            en: "There is a backup, and restoring it was tried.", zh: "存在备份，并已演练恢复。"
+        },
+        measured: Text {
+            en: "The date of the last drill would be read.", zh: "读取最近一次演练的日期。"
+        },
+        clauses: Clauses {
+            gdpr: &["32(1)(c)"],
+            iso27001: &["A.8.13", "A.5.30"],
+            nist: &["CP-9", "CP-10"],
+            ..Clauses::NONE
+        },
+        trial: Trial::None(Reason::NotBuilt),
+    },
+    Control {
+        id: "OPS-02",
+        claim: Text {
+            en: "The state at a breach can be pinned and handed over.",
+            zh: "发生泄露时可固定并移交当时的状态。",
+        },
+        measured: Text { en: "A dry run would be verified.", zh: "验证一次演练。" },
+        clauses: Clauses {
+            gdpr: &["33", "34"],
+            iso27001: &["A.5.24", "A.5.25", "A.5.26", "A.5.27", "A.5.28"],
+            nist: &["IR-4", "IR-6"],
+            cn: &["PIPL 57"],
+            ..Clauses::NONE
+        },
+        trial: Trial::None(Reason::NotBuilt),
+    },
+    Control {
+        id: "OPS-03",
+        claim: Text {
+            en: "The host watches the program’s folders as a second view.",
+            zh: "主机作为第二视角监视程序的文件夹。",
+        },
+        measured: Text {
+            en: "The host’s rules would be read before the fences go up.",
+            zh: "在隔离措施生效之前读取主机规则。",
+        },
+        clauses: Clauses {
+            gdpr: &["32"],
+            iso27001: &["A.8.15", "A.8.16"],
+            nist: &["AU-12", "AU-9"],
+            ..Clauses::NONE
+        },
+        trial: Trial::None(Reason::NoProbeYet),
+    },
+    Control {
+        id: "GOV-01",
+        claim: Text {
+            en: "The controls are tried at least once a week.",
+            zh: "至少每周对各项控制检验一次。",
+        },
+        measured: Text {
+            en: "The age of the last full run before this one is read from the log.",
+            zh: "从日志读取本次之前最近一次完整检验距今的时间。",
+        },
+        clauses: Clauses {
+            gdpr: &["5(2)", "24", "32(1)(d)"],
+            iso27001: &["A.5.35", "A.5.36"],
+            nist: &["CA-2", "CA-7"],
+            ..Clauses::NONE
+        },
+        trial: Trial::Facts(&[Condition { fact: "age_seconds_max", must: Must::AtLeastFact("age_seconds") }]),
+    },
+    Control {
+        id: "GOV-02",
+        claim: Text {
+            en: "Evidence is handed out signed, and checks.", zh: "证据以签名形式交付并可验证。"
+        },
+        measured: Text {
+            en: "A bundle would be made and verified.", zh: "生成并验证一个证据包。"
+        },
+        clauses: Clauses {
+            gdpr: &["5(2)"],
+            iso27001: &["A.5.28", "A.5.33"],
+            nist: &["AU-10", "SI-7"],
+            ..Clauses::NONE
+        },
+        trial: Trial::None(Reason::NoProbeYet),
+    },
+    Control {
+        id: "GOV-03",
+        claim: Text {
+            en: "Every public claim names the control that backs it.",
+            zh: "每项公开声明都指明支持它的控制。",
+        },
+        measured: Text { en: "The register of claims would be read.", zh: "读取声明登记。" },
+        clauses: Clauses {
+            gdpr: &["5(1)(a)", "5(2)"],
+            iso27001: &["A.5.31"],
+            nist: &["PL-2"],
+            ..Clauses::NONE
+        },
+        trial: Trial::None(Reason::NoProbeYet),
+    },
+];

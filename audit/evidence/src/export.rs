@@ -1,0 +1,59 @@
+//! What a bundle is made of.
+
+use crate::control::{Framework, Language};
+use crate::run::Run;
+use crate::verdict::Verdict;
+use audit::Digest;
+use serde_json::Value;
+use std::path::Path;
+
+/// What a bundle is made of.
+#[derive(Debug)]
+pub struct Export<'a> {
+    /// The folder of the log.
+    pub log: &'a Path,
+    /// The run that it hands over.
+    pub run: &'a Run,
+    /// Number of the record `evidence.tried` that names the run.
+    pub run_record: u64,
+    /// Number of the record `evidence.key_drawn` that names the key.
+    pub key_record: u64,
+    /// The first moment of the period whose records are handed over, in milliseconds since 1970.
+    pub since_ms: Option<u64>,
+    /// The last one.
+    pub until_ms: Option<u64>,
+    /// What the program may do, with its reasons, and without the paths of this machine: the text whose digest the run carries.
+    pub policy: &'a str,
+    /// Which fences hold.
+    pub posture: &'a Value,
+    /// Which controls the files for people and for OSCAL are about; all of them without it. `results.json` is whole.
+    pub framework: Option<Framework>,
+    /// The language of what people read; both without it.
+    pub language: Option<Language>,
+    /// Version of the program.
+    pub version: &'a str,
+    /// When it is made, in milliseconds since 1970.
+    pub made_ms: u64,
+}
+
+/// A bundle that was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// SHA-256 of its manifest: what the record `evidence.exported` carries.
+    pub manifest: Digest,
+    /// How many files it has.
+    pub files: u64,
+    /// How many records of the log are in its period.
+    pub records: u64,
+}
+
+impl Export<'_> {
+    /// The verdicts that the files for people and for OSCAL are about.
+    pub(crate) fn chosen(&self) -> impl Iterator<Item = &Verdict> {
+        let framework = self.framework;
+        let is_chosen = move |verdict: &&Verdict| {
+            framework.is_none_or(|framework| !verdict.control().clauses.of(framework).is_empty())
+        };
+        self.run.verdicts().iter().filter(is_chosen)
+    }
+}

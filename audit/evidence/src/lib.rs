@@ -1,0 +1,48 @@
+//! Evidence: what is claimed, what was found, and a folder that a stranger checks with other people's programs.
+//!
+//! Belongs here: the catalogue of controls, the judgement of what probes bring home, runs, bundles and their check. Does
+//! not belong here: the probes themselves, which need vault, fences and server and are the program's. This crate knows the
+//! log and nothing else of ours, and builds in seconds.
+//!
+//! A probe brings facts. Whether a control is satisfied follows from them and from the conditions in the catalogue, which
+//! are in every bundle, so that anybody can judge again. No fact can hold free text.
+
+mod articles;
+mod assemble;
+mod bundle;
+mod catalogue;
+mod check;
+mod control;
+mod describe;
+mod dsse;
+mod error;
+mod export;
+mod fact;
+mod folder;
+mod json;
+mod kept;
+mod of_log;
+mod oscal;
+mod readme;
+mod report;
+mod run;
+mod verdict;
+
+pub use articles::{ARTICLES, Article};
+pub use catalogue::{control, controls};
+pub use check::check;
+pub use control::{Clauses, Condition, Control, Framework, Language, Must, Reason, Text, Trial};
+pub use describe::{control as describe_control, controls as describe_controls};
+pub use dsse::ExportKey;
+pub use error::Error;
+pub use export::{Export, Exported};
+pub use fact::{Attempt, Fact, Word};
+pub use folder::take_back;
+pub use kept::{Kept, RUNS_KEPT_MAX, keep, kept};
+pub use of_log::try_log;
+pub use report::{Checked, Expected, Finding};
+pub use run::Run;
+pub use verdict::{Outcome, Reading, Verdict};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! The report for people: one page without script and without anything from elsewhere, that prints as it looks.
+
+use crate::articles::ARTICLES;
+use crate::control::{Framework, Language, Text};
+use crate::export::Export;
+use crate::verdict::{Outcome, Verdict};
+use audit::timestamp;
+use std::fmt::Write as _;
+
+const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;\
+background:#fff}table{border-collapse:collapse;width:100%;margin:1rem 0}th,td{border:1px solid #bbb;padding:.35rem .5rem;\
+text-align:left;vertical-align:top}th{background:#f0f0f0}code{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}\
+td.satisfied{background:#e3f4e5}td.not_satisfied{background:#fbdcdc;font-weight:600}tr{break-inside:avoid}\
+@media print{body{margin:0;max-width:none;font-size:11px}a{color:inherit}}";
+
+/// A sentence of the page in both languages.
+const fn both(en: &'static str, zh: &'static str) -> Text {
+    Text { en, zh }
+}
+
+const TITLE: Text = both("Evidence", "证据");
+const ABOUT: Text = both(
+    "This folder says which controls of this appliance were tried, what was read, and what follows from it. VERIFY.md says how \
+     to check all of it with programs of other people.",
+    "此文件夹说明检验了本设备的哪些控制、读取到什么以及由此得出的结论。VERIFY.md 说明如何使用他人的程序检查全部内容。",
+);
+const LIMITS: Text = both(
+    "What it does not prove: that the program which tried itself is the one that it says it is; that the whole disk was not put \
+     back to an older state; that the machine\u{2019}s clock was right; anything about copies that left the machine. Whether a \
+     processing is lawful is for the controller to judge: this page supports that, and does not replace it. Which clause a \
+     control supports is this project\u{2019}s reading.",
+    "它不能证明：检验自身的程序确为其所声称的程序；整个磁盘未被恢复到旧状态；机器时钟准确；以及离开本机的副本的任何情况。处理活动是否合法由控制者判断：\
+     本页仅提供支持，不能替代该判断。各项控制对应哪些条款，为本项目的理解。",
+);
+const COLUMNS: [Text; 4] = [
+    both("Control", "控制"),
+    both("Found", "结果"),
+    both("Claim, and how it is measured", "声明及检验方法"),
+    both("Read", "读数"),
+];
+
+const BY_ARTICLE: Text = both("By article of the GDPR", "按 GDPR 条款");
+const ARTICLE_COLUMNS: [Text; 4] = [
+    both("Article", "条款"),
+    both("What the program does", "程序的作用"),
+    both("Found", "结果"),
+    both("What stays with the controller", "由控制者负责的部分"),
+];
+
+fn outcome(outcome: Outcome) -> Text {
+    match outcome {
+        Outcome::Satisfied => both("satisfied", "满足"),
+        Outcome::NotSatisfied => both("not satisfied", "不满足"),
+        Outcome::NotApplicable => both("not applicable", "不适用"),
+        Outcome::NotMeasured => both("not measured", "未检验"),
+    }
+}
+
+/// The page.
+pub(crate) fn page(export: &Export<'_>) -> String {
+    let languages = match export.language {
+        Some(one) => vec![one],
+        None => vec![Language::En, Language::Zh],
+    };
+    let tag = tag(languages[0]);
+    let title = TITLE.in_language(languages[0]);
+    let mut html = format!(
+        "<!doctype html>\n<html lang=\"{tag}\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
+         content=\"width=device-width\">\n<title>{title}: Lightproof</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+    );
+    for language in languages {
+        html += &part(export, language);
+    }
+    html + "</body>\n</html>\n"
+}
+
+fn tag(language: Language) -> &'static str {
+    match language {
+        Language::En => "en",
+        Language::Zh => "zh-CN",
+    }
+}
+
+fn part(export: &Export<'_>, language: Language) -> String {
+    let say = |text: Text| text.in_language(language);
+    let run = export.run;
+    let mut html =
+        format!("<main lang=\"{}\">\n<h1>{}</h1>\n<p>{}</p>\n", tag(language), say(TITLE), say(ABOUT));
+    let head = [
+        (both("Tried", "检验时间"), timestamp(run.started_ms)),
+        (both("Program", "程序"), format!("{} {}", export.version, run.binary)),
+        (both("Policy", "策略"), run.policy.to_string()),
+        (both("Made", "生成时间"), timestamp(export.made_ms)),
+    ];
+    let framework = export.framework.map(|f| (both("Only clauses of", "仅限条款"), f.word().to_owned()));
+    html += "<table>\n";
+    for (name, value) in head.into_iter().chain(framework) {
+        let _ = writeln!(
+            html,
+            "<tr><th scope=\"row\">{}</th><td><code>{}</code></td></tr>",
+            say(name),
+            escape(&value)
+        );
+    }
+    for of in Outcome::ALL {
+        let count = export.chosen().filter(|verdict| verdict.outcome() == of).count();
+        let _ = writeln!(html, "<tr><th scope=\"row\">{}</th><td>{count}</td></tr>", say(outcome(of)));
+    }
+    html += "</table>\n<table>\n<thead><tr>";
+    for column in COLUMNS {
+        let _ = write!(html, "<th scope=\"col\">{}</th>", say(column));
+    }
+    html += "</tr></thead>\n<tbody>\n";
+    // What does not hold comes first: nobody should have to look for it.
+    let order = [Outcome::NotSatisfied, Outcome::Satisfied, Outcome::NotApplicable, Outcome::NotMeasured];
+    for of in order {
+        for verdict in export.chosen().filter(|verdict| verdict.outcome() == of) {
+            html += &row(verdict, language);
+        }
+    }
+    html += "</tbody>\n</table>\n";
+    if export.framework.is_none_or(|framework| framework == Framework::Gdpr) {
+        html += &articles(export, language);
+    }
+    let _ = writeln!(html, "<p>{}</p>\n</main>", say(LIMITS));
+    html
+}
+
+/// For each article what the program does, what was found of it, and what stays with the controller.
+fn articles(export: &Export<'_>, language: Language) -> String {
+    let say = |text: Text| text.in_language(language);
+    let mut html = format!("<h2>{}</h2>\n<table>\n<thead><tr>", say(BY_ARTICLE));
+    for column in ARTICLE_COLUMNS {
+        let _ = write!(html, "<th scope=\"col\">{}</th>", say(column));
+    }
+    html += "</tr></thead>\n<tbody>\n";
+    for article in ARTICLES {
+        let verdicts = export.run.verdicts().iter().filter(|v| article.controls.contains(&v.control().id));
+        let found: Vec<String> =
+            verdicts.map(|v| format!("{}: {}", v.control().id, say(outcome(v.outcome())))).collect();
+        let _ = writeln!(
+            html,
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
+            article.number,
+            escape(say(article.does)),
+            found.join("<br>"),
+            escape(say(article.left)),
+        );
+    }
+    html + "</tbody>\n</table>\n"
+}
+
+fn row(verdict: &Verdict, language: Language) -> String {
+    let (control, say) = (verdict.control(), |text: Text| text.in_language(language));
+    let clauses: Vec<String> = Framework::ALL
+        .into_iter()
+        .filter(|framework| !control.clauses.of(*framework).is_empty())
+        .map(|framework| format!("{}: {}", framework.word(), control.clauses.of(framework).join(", ")))
+        .collect();
+    let mut read: Vec<String> = verdict.reason().iter().map(|reason| say(reason.text()).to_owned()).collect();
+    let facts = verdict.reading().map_or(&[][..], |reading| reading.facts());
+    read.extend(
+        facts.iter().map(|(name, fact)| format!("<code>{name} = {}</code>", escape(&fact.to_string()))),
+    );
+    let failing =
+        verdict.failing().map(|condition| format!("<code>{}</code>", escape(&condition.to_string())));
+    let wanted = match language {
+        Language::En => "wanted",
+        Language::Zh => "要求",
+    };
+    read.extend(failing.map(|condition| format!("{wanted}: {condition}")));
+    let found = verdict.outcome();
+    format!(
+        "<tr><th scope=\"row\">{id}</th><td class=\"{word}\">{found}</td><td>{claim}<br>{measured}<br><code>{clauses}</code>\
+         </td><td>{read}</td></tr>\n",
+        id = control.id,
+        word = found.word(),
+        found = say(outcome(found)),
+        claim = escape(say(control.claim)),
+        measured = escape(say(control.measured)),
+        clauses = escape(&clauses.join("; ")),
+        read = read.join("<br>"),
+    )
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,112 @@
+//! Other people's programs over a bundle of ours: what VERIFY.md says, word for word, and a validator of OSCAL.
+
+use super::*;
+use std::process::{Command, Output};
+
+/// The blocks of VERIFY.md that are to be run.
+fn blocks(text: &str) -> Vec<String> {
+    let blocks: Vec<String> =
+        text.split("```sh\n").skip(1).map(|rest| rest.split_once("\n```").unwrap().0.to_owned()).collect();
+    assert_eq!(blocks.len(), 4);
+    blocks
+}
+
+fn python() -> String {
+    std::env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into())
+}
+
+/// Runs every block in the folder, with the Python of the tests, and without any program of ours.
+fn follow(dir: &Path) -> Vec<Output> {
+    let bin = Dir::new();
+    let script = format!("#!/bin/sh\nexec {} \"$@\"\n", python());
+    let path = bin.0.join("python3");
+    std::fs::write(&path, script).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&path, mode).unwrap();
+    let path = format!("{}:/usr/bin:/bin", bin.0.display());
+    let text = std::fs::read_to_string(dir.join("VERIFY.md")).unwrap();
+    let run = |block: &String| {
+        let mut command = Command::new("bash");
+        command.args(["-c", block]).current_dir(dir).env_clear().env("PATH", &path).output().unwrap()
+    };
+    let outputs: Vec<Output> = blocks(&text).iter().map(run).collect();
+    for output in &outputs {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!errors.contains("No module named"), "tests/run makes a Python that has it: {errors}");
+    }
+    outputs
+}
+
+#[test]
+fn what_verify_md_says_holds_for_a_bundle_and_finds_each_forgery() {
+    let tried = Tried::new("CRY-01");
+    let (dir, ..) = tried.export("bundle", |_| ());
+    let inner = Dir::new();
+    let place = inner.0.join("bundle");
+    let fresh = || {
+        let _ = std::fs::remove_dir_all(&place);
+        std::fs::rename(&copy(&dir).0, &place).unwrap();
+    };
+    fresh();
+    let lines = ["files: all as listed", "manifest: signed", "log: keys, checkpoint", "outcomes: follow"];
+    for (output, line) in follow(&place).iter().zip(lines) {
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains(line), "{line}: {output:?}");
+    }
+    let first_key = checked(&dir).first_key.unwrap();
+    assert!(String::from_utf8_lossy(&follow(&place)[2].stdout).contains(&format!("first key {first_key}\n")));
+    // By the block that has to find it.
+    let changes: [(usize, &str, &str, &str); 10] = [
+        (0, "README.html", "Evidence", "evidence"),
+        (0, "probes/NET-01.json", "3", "4"),
+        (1, "manifest.json", "\"bytes\":1", "\"bytes\":2"),
+        (1, "manifest.dsse.json", "\"sig\":\"", "\"sig\":\"AAAA"),
+        (2, "audit/records.jsonl", "\"pid\":3", "\"pid\":4"),
+        (2, "audit/cited/1.json", "\"pid\":0", "\"pid\":1"),
+        (2, "audit/checkpoint", "\n\n", "\n1\n\n"),
+        (2, "results.json", "satisfied", "Satisfied"),
+        (3, "policy.txt", "read,write", "read"),
+        (3, "results.json", "\"plain_files\":1000000", "\"plain_files\":0"),
+    ];
+    for (block, name, from, to) in changes {
+        fresh();
+        let before = std::fs::read_to_string(place.join(name)).unwrap();
+        let after = before.replacen(from, to, 1);
+        assert_ne!(before, after, "{name}");
+        std::fs::write(place.join(name), after).unwrap();
+        assert!(!follow(&place)[block].status.success(), "{name}: block {block} saw nothing");
+    }
+}
+
+/// `compliance-trestle` reads and validates every OSCAL file, `securesystemslib` verifies the signature, and `rfc8785` writes
+/// every JSON file again byte for byte. What they must refuse, they refuse.
+#[test]
+fn other_peoples_programs_accept_a_bundle_and_refuse_what_was_changed() {
+    let tried = Tried::new("CRY-01");
+    let (dir, ..) = tried.export("bundle", |_| ());
+    let place = Dir::new();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/oracles.py");
+    let judge = |dir: &Path| {
+        let output = Command::new(python()).arg(script).arg(dir).current_dir(&place.0).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!errors.contains("No module named"), "tests/run makes a Python that has it: {errors}");
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned() + &errors)
+    };
+    let (ok, said) = judge(&dir);
+    assert!(ok && said.contains("accepted"), "{said}");
+    let changes = [
+        ("controls.json", "{\"controls\"", "{ \"controls\""),
+        ("oscal/assessment-results.json", "\"methods\":[\"TEST\"]", "\"methods\":[]"),
+        ("oscal/catalog.json", "\"title\":", "\"heading\":"),
+        ("manifest.json", "\"bytes\":1", "\"bytes\":2"),
+    ];
+    for (name, from, to) in changes {
+        let changed = copy(&dir);
+        let before = std::fs::read_to_string(changed.0.join(name)).unwrap();
+        let after = before.replacen(from, to, 1);
+        assert_ne!(before, after, "{name}");
+        std::fs::write(changed.0.join(name), after).unwrap();
+        let (ok, said) = judge(&changed.0);
+        assert!(!ok, "{name}: {said}");
+    }
+}

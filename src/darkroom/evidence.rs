@@ -1,0 +1,39 @@
+//! Evidence on record: that the controls were tried, and what was handed out. What was found is no matter of the darkroom.
+
+use crate::{Darkroom, Error, Who};
+use audit::{Digest, Entry, Event, JobId, PublicKey, Receipt};
+
+impl Darkroom {
+    /// Puts on record that the controls were tried. The file with what was found is durable by then.
+    ///
+    /// # Errors
+    /// What the log says; [`Error::Locked`] if the vault was locked since `who` came in.
+    pub fn record_tried(&self, who: Option<&Who>, run: Digest, not_satisfied: u32) -> Result<Receipt, Error> {
+        Ok(self.log.append(&[self.entry(Event::EvidenceTried { run, not_satisfied }, who)?])?)
+    }
+
+    /// Puts the key of a bundle on record, before it signs anything. The bundle goes by the request that is handed back.
+    ///
+    /// # Errors
+    /// As [`Darkroom::record_tried`].
+    pub fn record_key_drawn(&self, who: Option<&Who>, key: PublicKey) -> Result<(JobId, Receipt), Error> {
+        let job = JobId::random()?;
+        let entry = self.entry(Event::EvidenceKeyDrawn { key }, who)?.job(job);
+        Ok((job, self.log.append(&[entry])?))
+    }
+
+    /// Puts on record that a bundle is handed out, before it is.
+    ///
+    /// # Errors
+    /// As [`Darkroom::record_tried`].
+    pub fn record_exported(&self, who: Option<&Who>, job: JobId, manifest: Digest) -> Result<Receipt, Error> {
+        Ok(self.log.append(&[self.entry(Event::EvidenceExported { manifest }, who)?.job(job)])?)
+    }
+
+    /// By whoever opened the vault; while it is shut, by the program, which needs no key for this.
+    fn entry(&self, event: Event, who: Option<&Who>) -> Result<Entry, Error> {
+        let Some(who) = who else { return Ok(event.by_system()) };
+        self.vault_of(who)?;
+        Ok(event.by(who.actor))
+    }
+}

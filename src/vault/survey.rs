@@ -1,0 +1,85 @@
+//! What lies in a folder of sealed files, told without any key: by names, lengths and first bytes.
+
+use crate::Error;
+use crate::cobblestone::SALT_BYTES;
+use crate::disk::Folder;
+use crate::format::{FOLDER_BYTES, HEADER_BYTES, ObjectHeader, VaultId, folder_owner};
+use crate::object::{PART_SUFFIX, SUFFIX};
+use std::collections::HashSet;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// What [`survey`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Survey {
+    /// The vaults whose folder it says it is.
+    pub vaults: Vec<VaultId>,
+    /// Logical names of the files that are whole objects by their header and length, in order.
+    pub sealed: Vec<String>,
+    /// Files named like objects that are none: another header, or another length than it says.
+    pub damaged: u64,
+    /// Objects that are still being written, or were when the power was cut.
+    pub unfinished: u64,
+    /// Everything else that is no folder, but for the small files that say whose folder it is.
+    pub plain: u64,
+    /// Sections that carry the salt of another one: two that share a key would share a key stream.
+    pub repeated: u64,
+}
+
+/// Looks through `outputs`. Nothing is opened as what it claims to be, and no name is followed elsewhere.
+///
+/// # Errors
+/// [`Error::Io`]: the folder cannot be read. A file that cannot be read counts as damaged, or as plain.
+pub fn survey(outputs: &Path) -> Result<Survey, Error> {
+    let failed = Error::io("listing the outputs folder");
+    let folder = Folder::open(outputs).map_err(Error::io("opening the outputs folder"))?;
+    let (mut found, mut salts) = (Survey::default(), HashSet::new());
+    for name in folder.names().map_err(failed)? {
+        if let Some(logical) = name.strip_suffix(SUFFIX) {
+            match salts_of(&folder, &name) {
+                Ok(both) => {
+                    found.sealed.push(logical.to_owned());
+                    found.repeated += both.into_iter().filter(|salt| !salts.insert(*salt)).count() as u64;
+                }
+                Err(_) => found.damaged += 1,
+            }
+        } else if name.ends_with(PART_SUFFIX) {
+            found.unfinished += 1;
+        } else if let Some(owner) = owner(&folder, &name) {
+            found.vaults.push(owner);
+        } else if !folder.is_folder(&name) {
+            found.plain += 1;
+        }
+    }
+    found.sealed.sort();
+    Ok(found)
+}
+
+/// The salts of both sections of an object that is whole.
+fn salts_of(folder: &Folder, name: &str) -> io::Result<[[u8; SALT_BYTES]; 2]> {
+    let broken = || io::Error::from(io::ErrorKind::InvalidData);
+    let file = folder.file(name, false)?;
+    let mut header = [0; HEADER_BYTES];
+    file.read_exact_at(&mut header, 0)?;
+    let [preview, content] = ObjectHeader::parse(&header).ok_or_else(broken)?.sections;
+    let second = (HEADER_BYTES as u64).checked_add(preview).ok_or_else(broken)?;
+    if second.checked_add(content) != Some(file.metadata()?.len()) {
+        return Err(broken());
+    }
+    let mut salts = [[0; SALT_BYTES]; 2];
+    file.read_exact_at(&mut salts[0], HEADER_BYTES as u64)?;
+    file.read_exact_at(&mut salts[1], second)?;
+    Ok(salts)
+}
+
+/// Whose folder this is, if it is one of the files that say so.
+fn owner(folder: &Folder, name: &str) -> Option<VaultId> {
+    let mut bytes = [0; FOLDER_BYTES];
+    if !name.starts_with(".lightproof") || folder.bytes(name) != FOLDER_BYTES as u64 {
+        return None;
+    }
+    folder.file(name, false).and_then(|file| file.read_exact_at(&mut bytes, 0)).ok()?;
+    folder_owner(&bytes)
+}

@@ -1,0 +1,366 @@
+//! `lightproof evidence`: the controls are tried, what was found is kept and shown, and handed over in a bundle.
+
+use crate::boot::folders::{Bundle, FolderUse};
+use crate::boot::{self, Booted, Wants};
+use crate::cli::{self, Evidence, Global};
+use crate::exit::{Code, Failure};
+use crate::output::{Output, counted};
+use crate::{Done, controls, input};
+use audit::{Clock as _, Digest, Order, Selection, Typed, VerifyKey, timestamp};
+use darkroom::{Darkroom, Who};
+use evidence::{
+    Control, Error, Expected, Export, ExportKey, Exported, Framework, Language, Outcome, Run, Trial, Verdict,
+};
+use sandbox::Clean;
+use serde_json::{Map, Value, json};
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// Runs the verb.
+///
+/// # Errors
+/// Why it ended early.
+pub fn run(clean: Clean, global: &Global, verb: &Evidence, out: &Output) -> Done {
+    match verb {
+        Evidence::Run(keys) => {
+            let wants = Wants { evidence: true, ..Wants::with(keys) };
+            let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
+            let result = try_now(&mut booted, &mut darkroom, out).map(|tried| tell_run(&tried, out));
+            boot::leave(darkroom, result)
+        }
+        Evidence::Export(arguments) => export(clean, global, arguments, out),
+        Evidence::List | Evidence::Show { .. } => {
+            let wants = Wants { evidence: true, folder_use: FolderUse::Read, ..Wants::default() };
+            let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
+            match verb {
+                Evidence::Show { id } => show(&booted, id, out),
+                _ => list(&booted, out),
+            }
+        }
+        Evidence::Verify { dir, expect, first_key } => {
+            verify(clean, global, (dir, expect.as_deref(), first_key.as_deref()), out)
+        }
+    }
+}
+
+/// A run that is kept and on record.
+struct Tried {
+    who: Option<Who>,
+    run: Run,
+    /// Number of the record that names it.
+    record: u64,
+}
+
+/// Tries the controls, keeps what was found, and puts that on record. The vault is opened only if a passphrase was given: a
+/// timer has nobody to ask.
+fn try_now(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Result<Tried, Failure> {
+    let who = if booted.has_passphrase() { Some(booted.unlock(darkroom, out)?) } else { None };
+    let run = controls::try_all(booted, darkroom, who.as_ref());
+    let digest = evidence::keep(folder(booted)?, &run).map_err(failed)?;
+    let not_satisfied = u32::try_from(run.count(Outcome::NotSatisfied)).unwrap_or(u32::MAX);
+    let record = darkroom.record_tried(who.as_ref(), digest, not_satisfied)?.seq_first;
+    Ok(Tried { who, run, record })
+}
+
+fn folder(booted: &Booted) -> Result<&Path, Failure> {
+    let none = || Failure::new(Code::Unexpected, "there is no folder for what was found");
+    booted.folders.evidence.as_deref().ok_or_else(none)
+}
+
+/// What was found, what does not hold first.
+fn tell_run(Tried { who, run, record }: &Tried, out: &Output) -> Code {
+    let order = [Outcome::NotSatisfied, Outcome::Satisfied, Outcome::NotApplicable, Outcome::NotMeasured];
+    for outcome in order {
+        for verdict in run.verdicts().iter().filter(|verdict| verdict.outcome() == outcome) {
+            out.data(&format!("{}\n", line(verdict)));
+        }
+    }
+    if who.is_none() {
+        out.say("the vault stayed shut; what needs it open is tried with --passphrase-file");
+    }
+    out.say(&format!("{}: run {}, record {record}", counts(run), run.digest()));
+    let results = serde_json::from_slice::<Value>(&run.to_json()).unwrap_or_default();
+    out.object(
+        run.count(Outcome::NotSatisfied) == 0,
+        &json!({ "run": run.digest().to_string(), "record": record, "counts": counts_json(run),
+            "results": results["results"] }),
+    );
+    match run.count(Outcome::NotSatisfied) {
+        0 => Code::Done,
+        _ => Code::Found,
+    }
+}
+
+/// `not satisfied   CRY-01  Nothing but sealed pictures ...: plain_files <= 0, and is 1`.
+fn line(verdict: &Verdict) -> String {
+    let control = verdict.control();
+    let fact = |name: &str| {
+        let reading = verdict.reading()?;
+        reading.facts().iter().find(|(known, _)| known == name).map(|(_, fact)| fact.to_string())
+    };
+    let failing = verdict.failing().map(|condition| {
+        let facts = condition.facts().filter_map(|name| Some(format!("{name} is {}", fact(name)?)));
+        format!("{condition}, and {}", facts.collect::<Vec<_>>().join(", "))
+    });
+    let reason = verdict.reason().map(|reason| reason.text().en.trim_end_matches('.').to_owned());
+    let why: Vec<String> = failing.chain(reason).collect();
+    let claim = control.claim.en.trim_end_matches('.');
+    let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
+    format!("{:<14}  {:<7} {claim}{why}", word(verdict.outcome()), control.id)
+}
+
+fn word(outcome: Outcome) -> String {
+    outcome.word().replace('_', " ")
+}
+
+/// `15 satisfied, 0 not satisfied, 2 not applicable, 47 not measured`.
+fn counts(run: &Run) -> String {
+    Outcome::ALL.map(|outcome| format!("{} {}", run.count(outcome), word(outcome))).join(", ")
+}
+
+fn counts_json(run: &Run) -> Value {
+    let counts = Outcome::ALL.map(|outcome| (outcome.word().to_owned(), run.count(outcome).into()));
+    Value::Object(Map::from_iter(counts))
+}
+
+/// What was asked of a bundle.
+struct Asked {
+    period: Selection,
+    framework: Option<Framework>,
+    language: Option<Language>,
+}
+
+impl Asked {
+    fn parse(arguments: &cli::Bundle) -> Result<Self, Failure> {
+        let typed = Typed {
+            since: arguments.since.as_deref(),
+            until: arguments.until.as_deref(),
+            ..Typed::default()
+        };
+        let period = Selection::parse(&typed).map_err(|senseless| Failure::new(Code::Usage, senseless))?;
+        let framework = match arguments.framework.as_deref() {
+            None => None,
+            Some(word) => Some(Framework::parse(word).ok_or_else(|| {
+                let words = Framework::ALL.map(Framework::word).join(", ");
+                Failure::new(Code::Usage, format!("--framework takes one of {words}"))
+            })?),
+        };
+        let language = match arguments.lang.as_deref() {
+            None => None,
+            Some("en") => Some(Language::En),
+            Some("zh") => Some(Language::Zh),
+            Some(_) => return Err(Failure::new(Code::Usage, "--lang takes en or zh")),
+        };
+        Ok(Self { period, framework, language })
+    }
+}
+
+fn export(clean: Clean, global: &Global, arguments: &cli::Bundle, out: &Output) -> Done {
+    let asked = Asked::parse(arguments)?;
+    let bundle = Some(Bundle::Made(&arguments.output));
+    let wants = Wants { evidence: true, bundle, ..Wants::with(&arguments.keys) };
+    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
+    let dir = booted.folders.bundle.clone().unwrap_or_default();
+    let result = hand_over(&mut booted, &mut darkroom, &asked, &dir, out).map_err(|mut failure| {
+        failure.what += &format!("; the folder {} is left empty", dir.display());
+        failure
+    });
+    boot::leave(darkroom, result)
+}
+
+fn hand_over(booted: &mut Booted, darkroom: &mut Darkroom, asked: &Asked, dir: &Path, out: &Output) -> Done {
+    let tried = try_now(booted, darkroom, out)?;
+    let who = tried.who.as_ref();
+    let key = ExportKey::draw().map_err(failed)?;
+    let (job, drawn) = darkroom.record_key_drawn(who, key.public())?;
+    let unexpected = |error| Failure::new(Code::Unexpected, error);
+    let posture = serde_json::to_value(&booted.report).map_err(unexpected)?;
+    let export = Export {
+        log: &booted.folders.audit,
+        run: &tried.run,
+        run_record: tried.record,
+        key_record: drawn.seq_first,
+        since_ms: asked.period.since_ms,
+        until_ms: asked.period.until_ms,
+        policy: &booted.rules,
+        posture: &posture,
+        framework: asked.framework,
+        language: asked.language,
+        version: env!("CARGO_PKG_VERSION"),
+        made_ms: booted.clock.wall_ms(),
+    };
+    let Exported { manifest, files, records } = export.make(dir, key).map_err(failed)?;
+    let recorded = check_own(dir).and_then(|()| Ok(darkroom.record_exported(who, job, manifest)?));
+    let record = recorded.inspect_err(|_| evidence::take_back(dir))?.seq_first;
+    out.data(&format!(
+        "{}: {}, {}\n  {}\n  manifest {manifest}, record {record}\n",
+        dir.display(),
+        counted(usize::try_from(files).unwrap_or(usize::MAX), "file"),
+        counted(usize::try_from(records).unwrap_or(usize::MAX), "record"),
+        counts(&tried.run),
+    ));
+    out.say("README.html in it is for people; VERIFY.md says how to check it with others' programs");
+    out.object(
+        true,
+        &json!({ "dir": dir.display().to_string(), "files": files, "records": records, "record": record,
+            "manifest": manifest.to_string(), "run": tried.run.digest().to_string(), "counts": counts_json(&tried.run) }),
+    );
+    Ok(Code::Done)
+}
+
+/// A bundle that does not pass its own check is not handed out.
+fn check_own(dir: &Path) -> Result<(), Failure> {
+    let checked = evidence::check(dir, &Expected::default()).map_err(failed)?;
+    match checked.findings.first() {
+        None => Ok(()),
+        Some(first) => {
+            let what = format!(
+                "the bundle does not pass its own check, and is not handed out: {}: {}; verify the log with: lightproof \
+                 audit verify",
+                first.file, first.text
+            );
+            Err(Failure::new(Code::Integrity, what))
+        }
+    }
+}
+
+fn verify(
+    clean: Clean,
+    global: &Global,
+    (dir, expect, first_key): (&Path, Option<&Path>, Option<&str>),
+    out: &Output,
+) -> Done {
+    let checkpoint = expect.map(input::read_checkpoint).transpose()?;
+    let key = |text| {
+        let what = "--first-key takes a key as `lightproof audit verify` prints it";
+        VerifyKey::parse(text).ok_or_else(|| Failure::new(Code::Usage, what))
+    };
+    let first_key = first_key.map(key).transpose()?;
+    let wants = Wants { folder_use: FolderUse::Read, bundle: Some(Bundle::Read(dir)), ..Wants::default() };
+    let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
+    let dir = booted.folders.bundle.unwrap_or_default();
+    let checked = evidence::check(&dir, &Expected { first_key, checkpoint }).map_err(failed)?;
+    out.data(&format!("{checked}\n"));
+    let object: Value = serde_json::from_str(&checked.to_json()).unwrap_or_default();
+    out.object(checked.is_ok(), &object["data"]);
+    Ok(if checked.is_ok() { Code::Done } else { Code::Integrity })
+}
+
+/// The kept runs that the log names, with the number of the record, the newest first. A file that no record names may be
+/// anybody's.
+fn on_record(booted: &Booted) -> Result<Vec<(u64, Run)>, Failure> {
+    let kept = evidence::kept(folder(booted)?).map_err(failed)?;
+    let mut left: Vec<(Digest, Run)> = kept.runs.into_iter().map(|run| (run.digest(), run)).collect();
+    let mut found = Vec::new();
+    if left.is_empty() {
+        return Ok(found);
+    }
+    let records = audit::records(&booted.folders.audit, Order::NewestFirst).map_err(darkroom::Error::from)?;
+    for record in records.flatten().filter(|record| record.name == "evidence.tried") {
+        let named = record.digest("run");
+        if let Some(at) = left.iter().position(|(digest, _)| Some(*digest) == named) {
+            found.push((record.seq, left.swap_remove(at).1));
+        }
+        if left.is_empty() {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn list(booted: &Booted, out: &Output) -> Done {
+    let runs = on_record(booted)?;
+    let newest = runs.first();
+    match newest {
+        Some((record, run)) => {
+            for verdict in run.verdicts() {
+                out.data(&format!("{}\n", line(verdict)));
+            }
+            out.say(&format!("tried {}, record {record}", timestamp(run.started_ms)));
+        }
+        None => {
+            for Control { id, claim, .. } in evidence::controls() {
+                out.data(&format!("{:<14}  {id:<7} {}\n", "never tried", claim.en.trim_end_matches('.')));
+            }
+            out.say("no control was tried yet; try them with: lightproof evidence run");
+        }
+    }
+    let controls: Vec<Value> = evidence::controls()
+        .map(|control| {
+            let of_newest = newest.and_then(|(_, run)| of(run, control));
+            json!({ "id": control.id, "claim": control.claim.en,
+                "outcome": of_newest.map(|verdict| verdict.outcome().word()),
+                "reason": of_newest.and_then(Verdict::reason).map(|reason| reason.word()) })
+        })
+        .collect();
+    let tried = newest.map(|(record, run)| {
+        json!({ "started_ms": run.started_ms, "run": run.digest().to_string(), "record": record })
+    });
+    out.object(true, &json!({ "tried": tried, "controls": controls }));
+    Ok(Code::Done)
+}
+
+fn of<'a>(run: &'a Run, control: &Control) -> Option<&'a Verdict> {
+    run.verdicts().iter().find(|verdict| verdict.control() == control)
+}
+
+fn show(booted: &Booted, id: &str, out: &Output) -> Done {
+    let control = evidence::control(&id.to_ascii_uppercase()).ok_or_else(|| {
+        Failure::new(Code::NotFound, format!("there is no control {id}; see: lightproof evidence list"))
+    })?;
+    let runs = on_record(booted)?;
+    let clauses = Framework::ALL.into_iter().filter(|framework| !control.clauses.of(*framework).is_empty());
+    let clauses =
+        clauses.map(|framework| format!("{} {}", framework.word(), control.clauses.of(framework).join(", ")));
+    let judged = match control.trial {
+        Trial::Facts(conditions) => conditions.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        Trial::None(reason) => format!("not at all: {}", reason.text().en),
+    };
+    out.data(&format!(
+        "{}  {}\nmeasured  {}\njudged    {judged}\nclauses   {}\n",
+        control.id,
+        control.claim.en,
+        control.measured.en,
+        clauses.collect::<Vec<_>>().join("; ")
+    ));
+    let mut results = Vec::new();
+    for (record, run) in &runs {
+        let Some(verdict) = of(run, control) else { continue };
+        let facts = verdict.reading().map_or(&[][..], |reading| reading.facts());
+        let facts = facts.iter().map(|(name, fact)| format!("{name}={fact}"));
+        let reason = verdict.reason().map(|reason| reason.text().en.to_owned());
+        let read: Vec<String> = facts.chain(reason).collect();
+        let (time, outcome) = (timestamp(run.started_ms), word(verdict.outcome()));
+        out.data(&format!("{time}  {outcome:<14}  record {record}  {}\n", read.join(" ")));
+        results.push(
+            json!({ "started_ms": run.started_ms, "record": record, "outcome": verdict.outcome().word(),
+            "reason": verdict.reason().map(|reason| reason.word()), "read": read }),
+        );
+    }
+    if results.is_empty() {
+        out.say("it was not tried yet; try all of them with: lightproof evidence run");
+    }
+    out.object(true, &json!({ "control": evidence::describe_control(control), "results": results }));
+    Ok(Code::Done)
+}
+
+fn failed(error: Error) -> Failure {
+    let code = match &error {
+        Error::Log(_) => {
+            return match error {
+                Error::Log(error) => Failure::from(darkroom::Error::from(error)),
+                other => Failure::new(Code::Unexpected, other),
+            };
+        }
+        Error::Exists { .. } => Code::Refused,
+        Error::Absent { .. } => Code::NotFound,
+        Error::Record { .. } | Error::Run { .. } => Code::Integrity,
+        Error::Io { source, .. } => match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Code::Space,
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Code::Refused,
+            _ => Code::Unexpected,
+        },
+        _ => Code::Unexpected,
+    };
+    Failure::new(code, error)
+}

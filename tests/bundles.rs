@@ -1,0 +1,244 @@
+//! A bundle of evidence as an auditor gets it: made by the program, checked by it, and by other people's programs alone.
+
+use crate::checkpoint::copy;
+use crate::crash::SmallDisk;
+use crate::harness::{Home, PASSPHRASE, Ran, is_root_for};
+use serde_json::Value;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A prompt that is kept, and would be found.
+const CANARY: &str = "a vermilion axolotl";
+
+/// A home with a picture whose prompt is kept, and a bundle of it.
+fn handed_over(test: &str) -> (Home, PathBuf) {
+    let home = Home::furnished(test);
+    home.generate(&[CANARY, "--remember-prompt"]).ends(0, &[]);
+    home.ask(&["evidence", "export", "-o", &home.at("bundle")]).ends(0, &[]);
+    let bundle = home.path().join("bundle");
+    (home, bundle)
+}
+
+/// Every file of a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let paths = entries.map(|entry| entry.expect("it can be listed").path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+fn json(path: &Path) -> Value {
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn a_bundle_is_on_record_names_nobody_and_passes_every_check() {
+    let (home, bundle) = handed_over("bundle");
+    let said = home.ask(&["evidence", "verify", &home.at("bundle"), "--json"]).ends(0, &[]).data();
+    assert_eq!(said["findings"], serde_json::json!([]), "{said}");
+    assert_eq!(said["outcomes"]["not_satisfied"], 0, "{said}");
+    let vkeys = std::fs::read_to_string(home.path().join("state/audit/vkeys")).expect("it is there");
+    let first_key = vkeys.lines().next().expect("a key");
+    assert_eq!(said["first_key"], first_key);
+    // The record that names the bundle comes after the one that names its key, and the log still holds.
+    let sum = Command::new("sha256sum").arg(bundle.join("manifest.json")).output().expect("sha256sum");
+    let sum = String::from_utf8_lossy(&sum.stdout)[..64].to_owned();
+    assert_eq!(home.count_records(&["evidence.exported ok", &format!("manifest={sum}")]), 1);
+    let of_kinds = |kind: &str| home.records().iter().position(|record| record.contains(kind));
+    assert!(of_kinds("evidence.tried") < of_kinds("evidence.key_drawn"));
+    assert!(of_kinds("evidence.key_drawn") < of_kinds("evidence.exported"));
+    home.is_whole(1);
+    // For its owner alone, and nothing of a person or of this machine is in it.
+    for path in files(&bundle) {
+        let mode = path.metadata().expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}", path.display());
+    }
+    let name = home.pictures()[0]["name"].as_str().expect("a name").to_owned();
+    for canary in [CANARY, PASSPHRASE, &name, &home.at(""), "PNG\r\n"] {
+        let found = home.files_with(canary.as_bytes());
+        assert!(found.iter().all(|path| !path.starts_with(&bundle)), "{canary}: {found:?}");
+    }
+    // With what was noted elsewhere: the first key, and an older checkpoint.
+    copy(&home.path().join("state/audit"), &home.path().join("kept"));
+    let (kept, first) = (home.at("kept/checkpoint"), first_key.to_owned());
+    let other = Home::with_picture("other-bundle");
+    let others = std::fs::read_to_string(other.path().join("state/audit/vkeys")).expect("it is there");
+    let verify = |more: &[&str]| home.ask(&[&["evidence", "verify", &home.at("bundle")], more].concat());
+    verify(&["--first-key", &first]).ends(0, &[]);
+    verify(&["--first-key", others.lines().next().expect("a key")]).ends(11, &[]);
+    verify(&["--first-key", "x"]).ends(2, &["audit verify"]);
+    let ran = verify(&["--expect", &kept]).ends(11, &[]);
+    assert!(ran.stdout.contains("cut back"), "the log went on after the bundle was made: {ran:#?}");
+    home.ask(&["evidence", "export", "-o", &home.at("later")]).ends(0, &[]);
+    home.ask(&["evidence", "verify", &home.at("later"), "--expect", &kept]).ends(0, &[]);
+}
+
+/// Nothing of ours: `sha256sum`, `openssl` and Python, as VERIFY.md in the bundle says.
+#[test]
+fn a_stranger_checks_a_bundle_with_the_programs_that_verify_md_names() {
+    let (home, bundle) = handed_over("stranger");
+    let python = std::env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "/usr/bin/python3".into());
+    std::fs::create_dir(home.path().join("bin")).expect("a home can be written");
+    home.write("bin/python3", format!("#!/bin/sh\nexec {python} \"$@\"\n").as_bytes());
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(home.path().join("bin/python3"), executable).expect("it is ours");
+    let text = std::fs::read_to_string(bundle.join("VERIFY.md")).expect("it is text");
+    let blocks: Vec<&str> = text
+        .split("```sh\n")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("\n```"))
+        .map(|(block, _)| block)
+        .collect();
+    assert_eq!(blocks.len(), 4);
+    let path = format!("{}:/usr/bin:/bin", home.at("bin"));
+    let follow = || -> Vec<Output> {
+        let run = |block: &&str| {
+            Command::new("bash").args(["-c", block]).current_dir(&bundle).env("PATH", &path).output()
+        };
+        blocks.iter().map(|block| run(block).expect("bash")).collect()
+    };
+    for output in follow() {
+        assert!(output.status.success(), "{output:?}");
+    }
+    let results = bundle.join("results.json");
+    let before = std::fs::read_to_string(&results).expect("it is text");
+    std::fs::write(&results, before.replacen("\"plain_files\":0", "\"plain_files\":1", 1))
+        .expect("it is ours");
+    let failed: Vec<bool> = follow().iter().map(|output| !output.status.success()).collect();
+    assert_eq!(failed, [true, false, true, true]);
+}
+
+#[test]
+fn whatever_is_changed_in_a_bundle_is_named() {
+    let (home, bundle) = handed_over("changed-bundle");
+    let (kept, at) = (home.path().join("kept"), home.at("bundle"));
+    copy(&bundle, &kept);
+    let fresh = || {
+        std::fs::remove_dir_all(&bundle).expect("it is ours");
+        copy(&kept, &bundle);
+    };
+    let named = |name: &str| {
+        let said = home.ask(&["evidence", "verify", &at, "--json"]).ends(11, &[]).data();
+        let findings = said["findings"].as_array().unwrap_or_else(|| panic!("{said}")).clone();
+        assert!(findings.iter().any(|finding| finding["file"] == name), "{name}: {said}");
+    };
+    for path in files(&kept) {
+        let name = path.strip_prefix(&kept).expect("it lies there").to_str().expect("it is text").to_owned();
+        fresh();
+        let mut bytes = std::fs::read(&path).expect("it is there");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(bundle.join(&name), bytes).expect("it is ours");
+        named(&name);
+    }
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 6] = [
+        ("results.json", |bundle| std::fs::remove_file(bundle.join("results.json")).expect("it is ours")),
+        ("surplus", |bundle| std::fs::write(bundle.join("surplus"), "x").expect("it is ours")),
+        ("probes/NET-02.json", |bundle| {
+            let path = bundle.join("probes/NET-02.json");
+            std::fs::rename(&path, bundle.join("../moved")).expect("it is ours");
+            std::os::unix::fs::symlink("../../moved", &path).expect("it is ours");
+        }),
+        ("policy.txt", |bundle| {
+            std::fs::remove_file(bundle.join("policy.txt")).expect("it is ours");
+            let made = Command::new("mkfifo").arg(bundle.join("policy.txt")).status();
+            assert!(made.is_ok_and(|status| status.success()));
+        }),
+        ("audit/records.jsonl", |bundle| {
+            let file = std::fs::File::options().write(true).open(bundle.join("audit/records.jsonl"));
+            file.and_then(|file| file.set_len(1 << 40)).expect("a sparse file");
+        }),
+        ("manifest.json", |bundle| {
+            let claim = format!("{{\"files\":[{}]}}", "[".repeat(100_000));
+            std::fs::write(bundle.join("manifest.json"), claim).expect("it is ours");
+        }),
+    ];
+    for (name, change) in changes {
+        fresh();
+        change(&bundle);
+        named(name);
+    }
+    fresh();
+    home.ask(&["evidence", "verify", &at]).ends(0, &[]);
+    home.ask(&["evidence", "verify", &home.at("nowhere")]).ends(5, &["nowhere"]);
+    home.ask(&["evidence", "verify", &home.at("out")]).ends(5, &["manifest.json"]);
+    home.ask(&["evidence", "verify", &home.at("pass")]).ends(5, &[]);
+}
+
+#[test]
+fn a_bundle_has_the_period_the_framework_and_the_language_that_were_asked_for() {
+    let home = Home::with_picture("asked");
+    let (gdpr, none) = (home.at("gdpr"), home.at("none"));
+    home.ask(&["evidence", "export", "-o", &gdpr, "--framework", "gdpr", "--lang", "zh"]).ends(0, &[]);
+    let page = std::fs::read_to_string(home.path().join("gdpr/README.html")).expect("it is text");
+    assert!(
+        page.contains("lang=\"zh-CN\"") && !page.contains("lang=\"en\"") && page.contains("NET-02"),
+        "{page}"
+    );
+    assert_eq!(json(&home.path().join("gdpr/results.json"))["results"].as_array().map(Vec::len), Some(64));
+    let said =
+        home.ask(&["evidence", "export", "-o", &none, "--until", "2001-01-01", "--json"]).ends(0, &[]).data();
+    assert_eq!(said["records"], 0, "{said}");
+    for bundle in [&gdpr, &none] {
+        home.ask(&["evidence", "verify", bundle]).ends(0, &[]);
+    }
+    for (flag, value, said) in
+        [("--framework", "sox", "iso27001"), ("--lang", "de", "zh"), ("--since", "noon", "UTC")]
+    {
+        home.ask(&["evidence", "export", "-o", &home.at("no"), flag, value]).ends(2, &[said]);
+    }
+    assert!(!home.path().join("no").exists());
+}
+
+#[test]
+fn a_bundle_is_made_nowhere_else_and_over_nothing() {
+    let home = Home::with_picture("no-bundle");
+    let export = |at: &str| home.ask(&["evidence", "export", "-o", &home.at(at)]);
+    home.write("out/mine", b"mine");
+    export("out").ends(6, &["not empty"]);
+    export("pass").ends(6, &["pass"]);
+    export("nowhere/bundle").ends(5, &["nowhere", "first"]);
+    for own in ["state/audit/b", "state/vault/b", "state/evidence/b", "state/config/b", "state"] {
+        let ran = export(own);
+        assert!(matches!(ran.code, Some(2 | 5 | 6)), "{own}: {ran:#?}");
+        assert!(!home.path().join("state/audit/b").exists() && !home.path().join("state/vault/b").exists());
+    }
+    std::os::unix::fs::symlink(home.at("state/audit"), home.path().join("link")).expect("it is ours");
+    export("link").ends(6, &[]);
+    assert!(home.path().join("out/mine").exists());
+    assert_eq!(home.count_records(&["evidence.exported"]), 0);
+    // One that is there and empty is taken: it may be on a disk of the auditor's.
+    std::fs::create_dir(home.path().join("empty")).expect("a home can be written");
+    export("empty").ends(0, &[]);
+    // Nobody reads what is said: the bundle is made all the same.
+    let mut command = home.furnished_program(&["evidence", "export", "-o", &home.at("unread")]);
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("it is there");
+    let ran = Ran::of(command.stdout(Stdio::from(full))).ends(1, &["could not be printed"]);
+    assert_eq!(ran.stdout, "");
+    for made in ["empty", "unread"] {
+        home.ask(&["evidence", "verify", &home.at(made)]).ends(0, &[]);
+    }
+    home.is_whole(1);
+}
+
+#[test]
+fn a_bundle_that_finds_no_room_is_not_left_in_part() {
+    if !is_root_for("mounting a small disk") {
+        return;
+    }
+    let home = Home::with_picture("full-bundle");
+    let _disk = SmallDisk::mount(home.at("disk"), "size=64k,mode=700");
+    home.ask(&["evidence", "export", "-o", &home.at("disk/bundle")]).ends(10, &["left empty"]);
+    assert_eq!(files(&home.path().join("disk")), Vec::<PathBuf>::new());
+    assert_eq!(home.count_records(&["evidence.exported"]), 0);
+    // Nor is a run.
+    let small = SmallDisk::mount(home.at("state/evidence"), "size=64k,mode=700");
+    small.fill();
+    home.ask(&["evidence", "run"]).ends(10, &["state/evidence"]);
+    small.empty();
+    assert_eq!(files(&home.path().join("state/evidence")), Vec::<PathBuf>::new());
+    home.ask(&["evidence", "run"]).ends(0, &[]);
+    home.is_whole(1);
+}
