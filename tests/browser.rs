@@ -11,6 +11,7 @@
 //! - `asking`: what the form says before anything is sent
 //! - `history`: tabs that agree, deleting many, and saving many
 //! - `gallery`: many pictures under one's hands, one large, and those of one request side by side
+//! - `many`: hundreds of pictures, and thousands
 //! - `windows`: more windows than a browser has connections, and a badge that says what was answered just now
 //! - `traces`: where a prompt must not be found after its picture was made
 //! - `hostile`: a page of somebody else, and code that gets into ours
@@ -23,6 +24,7 @@ mod gate;
 mod history;
 mod hostile;
 mod jobs;
+mod many;
 mod network;
 mod newcomer;
 mod posture;

@@ -237,6 +237,11 @@ impl Darkroom {
         Ok(self.open_vault()?.vault.grade())
     }
 
+    /// Whether the policy lets pictures be erased at all.
+    pub fn may_erase(&self) -> bool {
+        self.erase == Erase::Allow
+    }
+
     /// A seed for a request that names none.
     ///
     /// # Errors

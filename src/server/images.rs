@@ -209,6 +209,7 @@ fn describe(picture: &Summary) -> Value {
         "bytes": picture.content_bytes, "missing": picture.missing,
         "width": known.map(|m| m.width), "height": known.map(|m| m.height), "steps": known.map(|m| m.steps),
         "guidance": known.map(|m| f64::from(m.guidance_milli) / 1000.0), "seed": known.map(|m| m.seed),
+        "model": known.map(|m| m.model.as_str()),
         "prompt": known.and_then(|m| m.prompt.as_deref()),
         "negative_prompt": known.and_then(|m| m.negative_prompt.as_deref()),
     })

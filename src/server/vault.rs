@@ -167,7 +167,8 @@ pub async fn lock(
 
 /// Model, defaults and limits.
 pub async fn capabilities(State(house): State<Arc<House>>) -> Result<Json<Value>, Problem> {
-    let grade = house.act(|queue| queue.with(|darkroom| darkroom.grade())).await?;
+    let (grade, may_erase) =
+        house.act(|queue| queue.with(|darkroom| Ok((darkroom.grade()?, darkroom.may_erase())))).await?;
     let erasure = match grade {
         Grade::InPlace => "in_place",
         Grade::Volatile => "volatile",
@@ -193,7 +194,7 @@ pub async fn capabilities(State(house): State<Arc<House>>) -> Result<Json<Value>
             "seed_max": SEED_MAX, "guidance_max": GUIDANCE_MAX, "jobs_max": rules.waiting_max,
         },
         "keep_prompts": rules.keep_prompts == KeepPrompts::Allow,
-        "erasure": erasure,
+        "erase": may_erase, "erasure": erasure,
         "outputs": house.outputs.display().to_string(),
         "now_ms": house.clock.wall_ms(),
     })))

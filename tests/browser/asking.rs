@@ -173,3 +173,62 @@ fn who_types_stays_and_who_is_signed_out_gets_the_unsent_prompt_back() {
     assert_eq!(browser.property("#prompt", "value"), "", "who locks by hand leaves nothing behind");
     studio.close().is_whole(0);
 }
+
+#[test]
+fn settings_get_a_name_and_come_back_and_what_was_there_is_not_lost() {
+    let studio = Studio::ready("presets");
+    let browser = &studio.browser;
+    let value = |id: &str| browser.property(&format!("#{id}"), "value");
+    let values = || {
+        ["prompt", "width", "height", "seed", "steps"]
+            .map(|id| value(id).as_str().unwrap_or_default().to_owned())
+    };
+    let undo = || browser.click("#notice button:not(.plain)");
+    studio.describe("a red fox", (32, 16), 3, 77);
+    browser.click("#presets summary");
+    browser.see("#preset-name");
+    assert_eq!(browser.property("#preset-save", "disabled"), true, "a preset has a name");
+    // Enter saves, and does not send the form.
+    browser.type_keys("#preset-name", &format!("wide{}", crate::browser::driver::keys::ENTER));
+    browser.see("#presets li button");
+    assert_eq!(studio.api(Request::get("/api/v1/jobs"))["jobs"], json!([]));
+    let kept = browser.script("return localStorage.getItem('presets')", &[]);
+    let kept = kept.as_str().expect("there are presets");
+    assert!(kept.contains("wide") && !kept.contains("fox") && !kept.contains("77"), "{kept}");
+
+    // On another day, with another prompt. What was there before is one click away.
+    browser.reload();
+    browser.see("#prompt");
+    studio.describe("an owl", (64, 64), 2, 5);
+    browser.click("#presets summary");
+    browser.click("#presets li button");
+    assert_eq!(values(), ["an owl", "32", "16", "5", "3"]);
+    undo();
+    assert_eq!(values(), ["an owl", "64", "64", "5", "2"]);
+
+    // The same for the parts of a picture.
+    browser.click("#generate");
+    studio.finished();
+    studio.describe("a pear", (16, 32), 4, 6);
+    browser.click("#use-parts summary");
+    for (part, expected) in [
+        ("prompt", ["an owl", "16", "32", "6", "4"]),
+        ("size", ["a pear", "64", "64", "6", "4"]),
+        ("seed", ["a pear", "16", "32", "5", "4"]),
+        ("steps", ["a pear", "16", "32", "6", "2"]),
+    ] {
+        browser.click(&format!("#use-parts [data-part={part}]"));
+        assert_eq!(values(), expected, "{part}");
+        undo();
+        assert_eq!(values(), ["a pear", "16", "32", "6", "4"], "{part}");
+    }
+    browser.click("#use");
+    assert_eq!(values(), ["a pear", "64", "64", "5", "2"]);
+    undo();
+
+    browser.click("#presets li button.plain");
+    assert_eq!((browser.count("#presets li"), value("preset-name").as_str()), (0, Some("")));
+    assert_eq!(browser.script("return document.activeElement.id", &[]), "preset-name");
+    assert_eq!(browser.script("return localStorage.getItem('presets')", &[]), "[]");
+    studio.close().is_whole(1);
+}

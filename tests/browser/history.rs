@@ -1,7 +1,9 @@
 //! Tabs that agree, deleting many, and saving many.
 
-use crate::browser::driver::SOON;
+use crate::browser::driver::{Browser, SOON};
 use crate::browser::studio::Studio;
+use crate::harness::Home;
+use crate::served::Served;
 use std::collections::BTreeSet;
 
 #[test]
@@ -12,7 +14,7 @@ fn tabs_agree_and_many_pictures_go_at_once() {
     let second = browser.new_tab();
     studio.enter();
     studio.make_small(6);
-    browser.click("#history li button.open");
+    browser.script("document.querySelector('#history .open').click()", &[]);
     let open = studio.finished();
     browser.switch(&first);
     studio.shows(6);
@@ -20,7 +22,8 @@ fn tabs_agree_and_many_pictures_go_at_once() {
         (1..=6).all(|n| studio.has_area(&format!("#history li:nth-child({n}) img"))).then_some(())
     });
     // What is deleted in one tab leaves the other, its stage too.
-    browser.click(&format!("#history li[data-id=\"{open}\"] button.open"));
+    browser
+        .script("document.querySelector(`#history li[data-id=\"${arguments[0]}\"] .open`).click()", &[&open]);
     studio.finished();
     browser.click("#delete");
     browser.click("#dialog-yes");
@@ -99,4 +102,32 @@ fn as_many_pictures_arrive_as_page_and_log_say() {
     let home = studio.close();
     assert_eq!(home.count_records(&["object.exported ok"]), PICTURES);
     home.is_whole(PICTURES as u64);
+}
+
+#[test]
+fn where_the_policy_forbids_deleting_the_page_offers_none_and_says_why() {
+    let home = Home::furnished("erase-never");
+    home.policy(b"schema = 1\nerase = \"never\"\n");
+    let served = Served::start(&home);
+    let studio = Studio { browser: Browser::open(&home), served, home };
+    let browser = &studio.browser;
+    studio.set_up();
+    studio.make_small(2);
+    browser.script("document.querySelector('#history .open').click()", &[]);
+    studio.finished();
+    browser.click("#history input.select");
+    for view in ["#to-gallery", "#to-studio"] {
+        browser.see("#download");
+        browser.see("#selected-download");
+        browser.see("#erase-never");
+        for button in ["#delete", "#selected-delete", "#all-delete"] {
+            assert!(!browser.is_displayed(button), "{button} is offered before {view}");
+        }
+        browser.click(view);
+    }
+    browser.click("#select-none");
+    assert!(!browser.is_displayed("#all-delete"));
+    let can = studio.api(crate::http::Request::get("/api/v1/capabilities"));
+    assert_eq!(can["erase"], false);
+    studio.close().is_whole(2);
 }

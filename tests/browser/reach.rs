@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A large window, a tablet, a small telephone.
-const SIZES: [(u32, u32); 3] = [(1440, 900), (768, 1024), (360, 740)];
+const SIZES: [(u32, u32); 3] = [(1440, 900), (768, 1024), (320, 640)];
 
 /// What is wider than the window, or an image without area; empty if all is well.
 const MISFITS: &str = "const width = document.documentElement.clientWidth;
@@ -93,11 +93,24 @@ fn every_screen_fits_and_has_names() {
     let thumbnail = format!("#history li[data-id=\"{id}\"] img");
     browser.until("show its thumbnail", SOON, || studio.has_area(&thumbnail).then_some(()));
     fits(browser, "studio", "body");
+    browser.click("#enlarge");
+    browser.see("#viewer img");
+    fits(browser, "viewer", "#viewer");
+    browser.press("", keys::ESCAPE);
+    browser.see_no("#viewer");
     browser.click("#language");
     browser.until("speak Chinese", SOON, || (browser.attribute("html", "lang")? == "zh-CN").then_some(()));
     fits(browser, "studio in Chinese", "body");
     browser.choose("#theme", "dark");
     fits(browser, "dark studio", "body");
+    browser.click("#to-gallery");
+    browser.see("#search");
+    fits(browser, "dark gallery in Chinese", "body");
+    browser.choose("#theme", "light");
+    browser.click("#language");
+    browser.until("speak English", SOON, || (browser.attribute("html", "lang")? == "en").then_some(()));
+    fits(browser, "gallery", "body");
+    browser.click("#to-studio");
     browser.click("#all-delete");
     browser.see("#dialog");
     fits(browser, "question", "#dialog");

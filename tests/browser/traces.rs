@@ -1,6 +1,6 @@
 //! Where a prompt and a passphrase must not be found after a picture was made, and a picture neither.
 
-use crate::browser::driver::Browser;
+use crate::browser::driver::{Browser, SOON};
 use crate::browser::network::{headers, urls};
 use crate::browser::studio::Studio;
 use crate::harness::{Home, PASSPHRASE, is_root_for};
@@ -41,6 +41,11 @@ fn a_prompt_leaves_no_trace_in_files_addresses_logs_or_memory() {
     let id = studio.finished();
     studio.shows(1);
     studio.has_area("#history li img");
+    // Looked for: in this page and nowhere else.
+    browser.click("#to-gallery");
+    browser.fill("#search", PROMPT);
+    browser.until("find it", SOON, || browser.text(".bar [role=status]").starts_with("1 of").then_some(()));
+    browser.click("#to-studio");
     // Words where a number belongs, and one is refused, and one is cancelled.
     browser.fill("#seed", PROMPT);
     browser.click("#generate");

@@ -30,6 +30,9 @@ class Problem extends Error {
 /** Is there a session, as far as this tab knows? */
 export const hasToken = () => token !== null;
 
+/** Is aborted when the session that is now has ended. */
+export const sessionSignal = () => life.signal;
+
 /** Says what to do when the session is over. */
 export function whenLocked(action) {
   locked = action;
@@ -75,6 +78,9 @@ export function json(method, path, body, headers) {
 export function blob(method, path, body) {
   return attempt(async () => (await send(method, path, { body })).blob());
 }
+
+/** Reads a part of the page that the first visit does without; `read()` imports it. */
+export const part = (read) => attempt(read);
 
 /**
  * Asks for `path()` again and again while the tab is visible. `answered(body)` gives the milliseconds until the

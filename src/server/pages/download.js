@@ -1,11 +1,9 @@
 // Plain copies of pictures, handed to the browser.
 
-import { blob } from "./api.js";
+import { blob, part } from "./api.js";
 import { tell, tellProblem } from "./dialog.js";
-import { withSums } from "./manifest.js";
 import { h, hold, release } from "./view.js";
 import { explain, t } from "./words.js";
-import { zip } from "./zip.js";
 
 // An archive is put together in memory.
 const BYTES_MAX = 1 << 30;
@@ -20,7 +18,10 @@ export async function download(images) {
   }
   const copies = [];
   let problem = null;
+  let archive = null;
   try {
+    // Before anything is on record as saved.
+    if (images.length > 1) archive = await archiver();
     for (const image of images) {
       copies.push({ ...image, content: await blob("POST", `/api/v1/images/${image.id}/export`, {}) });
     }
@@ -31,10 +32,16 @@ export async function download(images) {
   }
   const [n, all] = [copies.length, images.length];
   if (n === 1) save(copies[0].content, copies[0].name);
-  else if (n) save(await zip(await withSums(copies)), `lightproof-${n}.zip`);
+  else if (n) save(await archive(copies), `lightproof-${n}.zip`);
   if (problem && !n) tellProblem(problem);
   else if (problem) tell(() => t("downloaded.some", { n, all, reason: explain(problem) }), { bad: true });
   else tell(() => t("downloaded", { n }));
+}
+
+/** What makes an archive is read when one is asked for. */
+async function archiver() {
+  const [{ withSums }, { zip }] = await part(() => Promise.all([import("./manifest.js"), import("./zip.js")]));
+  return async (files) => zip(await withSums(files));
 }
 
 function save(content, name) {

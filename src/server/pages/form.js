@@ -1,7 +1,8 @@
 // What a person asks for: the prompt and the settings, checked before they are sent.
 
-import { hasToken } from "./api.js";
+import { hasToken, part } from "./api.js";
 import { isDemo, isDemoSize, makeDemoNote } from "./demo.js";
+import { tell } from "./dialog.js";
 import { makePrompts } from "./prompts.js";
 import { tab } from "./store.js";
 import { makeCounter } from "./tokens.js";
@@ -63,6 +64,9 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
     counters[1].element);
 
   const settings = [size, width, height, count, seed, steps, guidance];
+  // A preset is for any picture, so it has no seed.
+  const preset = settings.filter((input) => input !== seed);
+  const everything = [prompt, negative, ...settings];
 
   const length = () => {
     // No character takes more than three bytes per unit, so most prompts need not be measured.
@@ -146,6 +150,8 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
   }
 
   const prompts = makePrompts(putBack);
+  const presets = h("details", { id: "presets", ontoggle: openPresets },
+    h("summary", { id: "presets-title" }, () => t("presets")));
   const element = h("form", {
     class: "card ask", noValidate: true, onsubmit: generate,
     oninput: (event) => {
@@ -174,6 +180,7 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
       field(count, () => t("count")),
       field(seed, () => t("seed"), () => t("seed.hint"))),
     advanced,
+    presets,
     h("label", { class: "check", hidden: !keep_prompts },
       remember, h("span", {}, () => t("remember"))),
     !keep_prompts && h("p", { class: "hint" }, () => t("remember.never")),
@@ -201,11 +208,40 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
 
   function restore() {
     try {
-      const kept = JSON.parse(tab.get("settings") ?? "[]");
-      settings.forEach((input, index) => (input.value = kept[index] ?? input.value));
+      put(settings, JSON.parse(tab.get("settings") ?? "[]"));
     } catch {
       // Somebody else wrote it: the defaults do.
     }
+  }
+
+  async function openPresets() {
+    try {
+      const { makePresets } = await part(() => import("./presets.js"));
+      if (presets.childElementCount > 1) return;
+      presets.append(makePresets({ values: () => valuesOf(preset), use: (values) => change(() => put(preset, values)) }));
+    } catch (problem) {
+      presets.open = false;
+      message = () => explain(problem);
+      refresh(element);
+    }
+  }
+
+  /** Changes fields, and offers to take that back. */
+  function change(act) {
+    const before = valuesOf(everything);
+    const settle = () => {
+      keep();
+      refresh(element);
+      prompt.focus();
+      counters.forEach((counter) => counter.measure());
+    };
+    act();
+    settle();
+    const undo = () => {
+      put(everything, before);
+      settle();
+    };
+    tell(() => t("used"), { label: "undo", retry: undo });
   }
 
   function putBack(typed) {
@@ -229,21 +265,29 @@ export function makeForm({ model, defaults, limits, keep_prompts }, { send, expl
     remember: prompts.add,
     /** What stands in the form, if anything does. */
     typed: () => (prompt.value || negative.value ? { prompt: prompt.value, negative_prompt: negative.value } : null),
+    /** Goes to where one types. */
+    focus: () => prompt.focus(),
     /** Puts texts back that were typed before. */
     putBack,
     /** Puts an example where the prompt goes. */
     example,
-    /** Copies the settings of a picture, and its prompt where that does not overwrite one. */
-    use(image) {
-      size.value = sizes.some((common) => key(common) === key(image)) ? key(image) : "custom";
-      [width.value, height.value, steps.value] = [image.width, image.height, image.steps];
-      [guidance.value, seed.value] = [image.guidance, image.seed];
+    /**
+     * Copies a `part` of what made a picture, `prompt`, `size`, `seed` or `steps`, or all of it, and then a prompt only where
+     * that does not overwrite one.
+     */
+    use: (image, part) => change(() => {
+      const isWanted = (name) => part === undefined || part === name;
+      if (isWanted("size")) {
+        size.value = sizes.some((common) => key(common) === key(image)) ? key(image) : "custom";
+        put([width, height], [image.width, image.height]);
+      }
+      if (isWanted("steps")) put([steps, guidance], [image.steps, image.guidance]);
+      if (isWanted("seed")) seed.value = image.seed;
+      if (part === "prompt") put([prompt, negative], [image.prompt, image.negative_prompt ?? ""]);
+      if (part !== undefined) return;
       if (!prompt.value.trim() && image.prompt) prompt.value = image.prompt;
       if (!negative.value.trim() && image.negative_prompt) negative.value = image.negative_prompt;
-      keep();
-      refresh(element);
-      prompt.focus();
-    },
+    }),
   };
 }
 
@@ -274,6 +318,15 @@ function unremembered() {
 
 function numeric(id, { value: initial, ...range }) {
   return h("input", { id, type: "number", inputMode: "decimal", ...range, value: initial });
+}
+
+function valuesOf(inputs) {
+  return inputs.map((input) => input.value);
+}
+
+// What is missing among the values leaves its field as it is.
+function put(inputs, values) {
+  inputs.forEach((input, index) => (input.value = values[index] ?? input.value));
 }
 
 function value(input) {

@@ -1,28 +1,31 @@
 // The pictures that were made: a grid, its selection, and what can be done with several at once.
 
-import { json } from "./api.js";
-import { ask, tell, tellProblem } from "./dialog.js";
+import { part } from "./api.js";
+import { makeCatalogue } from "./catalogue.js";
+import { tellProblem } from "./dialog.js";
 import { download } from "./download.js";
+import { makeRows } from "./rows.js";
 import { alternative } from "./stage.js";
 import { loader } from "./thumbnails.js";
 import { h, refresh, release } from "./view.js";
 import { shortTime, t } from "./words.js";
 
-const PAGE = 60;
-const PAGE_MAX = 200;
-const DELETE_MANY = "/api/v1/images:delete";
+// So many cells, and their thumbnails, are kept at most beside those in the page.
+const CELLS_MAX = 600;
 
 /**
  * Makes the history. `open(image)` puts one on the stage, `changed()` follows every reading of the list and of
- * thumbnails, and `erasure` is what deleting is worth here.
+ * thumbnails; `erasure` is what deleting is worth here, if `mayErase`.
  */
-export function makeHistory({ open, changed, erasure }) {
+export function makeHistory({ open, changed, erasure, mayErase }) {
   const cells = new Map();
   const selected = new Set();
+  // All that was read, by id; what is shown of it, and where in that each stands.
+  let known = new Map();
   let order = [];
-  let next = null;
-  let total = 0;
-  let known = false;
+  let places = new Map();
+  // What chooses and sorts, in the gallery.
+  let finder = null;
   let current = null;
   // The one cell that the tab key stops at, and the one where a range begins.
   let stop = null;
@@ -30,46 +33,64 @@ export function makeHistory({ open, changed, erasure }) {
   let reading = null;
   let stale = false;
 
+  const isPart = () => finder?.isActive() ?? false;
+  const catalogue = makeCatalogue(() => refresh(counted));
   const thumbnails = loader((id) => cells.get(id), changed);
-  const list = h("ul", { id: "history", "aria-describedby": "history-keys", onkeydown: move, onkeyup: hold });
+  const list = h("ul", {
+    id: "history", tabindex: "-1", "aria-labelledby": "history-title", "aria-describedby": "history-keys",
+    onkeydown: move, onkeyup: hold,
+  });
+  const rows = makeRows(list, draw);
+  const counted = h("p", { class: "hint", role: "status" }, count);
   const element = h("section", { class: "card history", "aria-labelledby": "history-title" },
     h("div", { class: "bar" },
-      h("h2", { id: "history-title", tabindex: "-1" }, () => t("history")),
-      h("p", { class: "hint", role: "status" }, count),
+      h("h2", { id: "history-title", tabindex: "-1" }, () => t(finder ? "gallery" : "history")),
+      counted,
+      h("a", { id: "to-gallery", class: "button", href: "#gallery", hidden: () => !!finder }, () => t("gallery")),
+      h("a", { id: "to-studio", class: "button", href: "#", hidden: () => !finder }, () => t("gallery.close")),
       h("div", { class: "actions end" },
         h("button", {
           id: "selected-download", type: "button", hidden: () => !selected.size,
           onclick: () => download(chosen()),
         }, () => t("history.download")),
         h("button", {
-          id: "selected-delete", type: "button", class: "danger quiet", hidden: () => !selected.size,
+          id: "selected-delete", type: "button", class: "danger quiet", hidden: () => !selected.size || !mayErase,
           onclick: () => remove(chosen()),
         }, () => t("history.delete")),
-        h("button", { id: "select-all", type: "button", class: "quiet", hidden: () => !total, onclick: selectAll },
+        h("button", { id: "select-all", type: "button", class: "quiet", hidden: () => !order.length, onclick: selectAll },
           () => t("history.select.all")),
         h("button", { id: "select-none", type: "button", class: "quiet", hidden: () => !selected.size,
           onclick: selectNone }, () => t("history.select.none")),
         h("button", {
-          id: "all-delete", type: "button", class: "danger quiet", hidden: () => !total || selected.size > 0,
-          onclick: removeAll,
+          id: "all-delete", type: "button", class: "danger quiet", onclick: () => removeAll(),
+          hidden: () => !catalogue.total() || selected.size > 0 || isPart() || !mayErase,
         }, () => t("history.delete.all")))),
+    !mayErase && h("p", { id: "erase-never", class: "hint" }, () => t("erase.never")),
     h("p", { id: "history-keys", hidden: true }, () => t("history.keys")),
     list,
-    h("p", { class: "hint", hidden: () => total > 0 || !known }, () => t("history.empty")),
-    h("button", { id: "more", type: "button", hidden: () => !next, onclick: more }, () => t("history.more")));
+    h("p", { id: "history-empty", class: "hint", hidden: () => order.length > 0 || catalogue.total() === null },
+      () => t(isPart() ? "gallery.none" : "history.empty")),
+    h("button", {
+      id: "more", type: "button", hidden: () => !catalogue.hasMore() || !!finder, onclick: more,
+    }, () => t("history.more")));
 
   const chosen = () => order.filter((image) => selected.has(image.id));
 
   function count() {
-    if (selected.size) return t("history.selected", { n: total, selected: selected.size });
-    return total ? t("history.total", { n: total }) : "";
+    const n = catalogue.total();
+    if (selected.size) return t("history.selected", { n: order.length, selected: selected.size });
+    if (finder && catalogue.hasMore()) return t("gallery.reading", { read: catalogue.images().length, n });
+    if (isPart()) return t("gallery.found", { found: order.length, n });
+    return n ? t("history.total", { n }) : "";
   }
 
   function cell(image) {
     const made = cells.get(image.id) ?? makeCell(image);
     made.image = image;
     made.broken ||= image.missing;
-    if (!made.url && !made.broken) thumbnails.watch(made.element);
+    // The one that was used last is kept longest.
+    cells.delete(image.id);
+    cells.set(image.id, made);
     return made;
   }
 
@@ -80,9 +101,11 @@ export function makeHistory({ open, changed, erasure }) {
       "data-id": image.id,
       "data-selected": () => selected.has(image.id),
       "data-current": () => current === image.id,
+      "aria-posinset": () => indexOf(image.id) + 1,
+      "aria-setsize": () => order.length,
     },
       h("button", {
-        class: "open", type: "button", tabIndex: () => (stop === image.id ? 0 : -1),
+        class: "open", type: "button", tabIndex: () => (tabStop() === image.id ? 0 : -1),
         onclick: () => open(made.image), onfocus: () => stopAt(image.id),
         "aria-label": () => alternative(made.image) + (made.broken ? ` ${t("history.broken")}` : ""),
         "aria-current": () => current === image.id && "true",
@@ -96,21 +119,24 @@ export function makeHistory({ open, changed, erasure }) {
           onclick: ({ target, shiftKey }) => select(indexOf(image.id), target.checked, shiftKey),
         }),
         h("span", { class: "hint" }, () => shortTime(image.created_ms))));
-    cells.set(image.id, made);
     return made;
   }
 
-  const indexOf = (id) => order.findIndex((image) => image.id === id);
+  const indexOf = (id) => places.get(id) ?? -1;
+
+  // Where the cell of the last stop is not in the page, the first one that is takes its place.
+  const tabStop = () => (cells.get(stop)?.element.parentNode === list ? stop : list.firstElementChild?.dataset.id);
 
   function stopAt(id) {
     if (stop === id) return;
-    const before = cells.get(stop);
     stop = id;
-    for (const made of [before, cells.get(id)]) if (made) refresh(made.element);
+    refresh(list);
   }
 
-  function focusOn(image) {
+  function focusOn(index) {
+    const image = order[index];
     if (!image) return element.querySelector("#history-title").focus();
+    rows.reveal(index);
     stopAt(image.id);
     cells.get(image.id).element.querySelector(".open").focus();
   }
@@ -118,17 +144,18 @@ export function makeHistory({ open, changed, erasure }) {
   /** Arrows, Home and End go through the grid; the space bar selects, and with Shift it selects the range. */
   function move(event) {
     const { key, target, shiftKey, ctrlKey, metaKey, altKey } = event;
-    const at = indexOf(target.closest("li")?.dataset.id);
-    if (at < 0 || ctrlKey || metaKey || altKey) return;
-    const columns = getComputedStyle(list).gridTemplateColumns.split(" ").length;
+    if (ctrlKey || metaKey || altKey || target.matches("input")) return;
+    // The list itself has the focus after the cell that had it went out of the window.
+    const at = indexOf(target.closest("li")?.dataset.id ?? stop);
     const to = {
-      ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - columns, ArrowDown: at + columns,
-      Home: 0, End: order.length - 1, " ": at,
+      ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - rows.columns(), ArrowDown: at + rows.columns(),
+      Home: 0, End: order.length - 1, " ": at, "/": finder ? at : undefined,
     }[key];
-    if (to === undefined || target.matches("input")) return;
+    if (to === undefined || at < 0) return;
     event.preventDefault();
-    if (key === " ") select(at, !selected.has(order[at].id), shiftKey);
-    else if (order[to]) focusOn(order[to]);
+    if (key === "/") finder.focus();
+    else if (key === " ") select(at, !selected.has(order[at].id), shiftKey);
+    else if (order[to]) focusOn(to);
   }
 
   // The space bar, which selects here, would press the button when it comes up.
@@ -159,48 +186,59 @@ export function makeHistory({ open, changed, erasure }) {
     element.querySelector("#select-all").focus();
   }
 
-  function show(images) {
+  /** Shows what was read, as far as it is looked for. */
+  function show() {
     const focused = indexOf(document.activeElement.closest("#history li")?.dataset.id);
-    order = images;
-    const ids = new Set(order.map((image) => image.id));
-    if (!ids.has(stop)) stop = order[Math.min(Math.max(focused, 0), order.length - 1)]?.id ?? null;
-    const isFocusLost = focused >= 0 && !ids.has(document.activeElement.closest("li").dataset.id);
-    for (const [id, { url, element: gone }] of cells) {
-      if (ids.has(id)) continue;
-      thumbnails.forget(gone);
-      release(url);
-      gone.remove();
-      cells.delete(id);
-      selected.delete(id);
-    }
-    // A cell that is where it belongs is not moved, so that the focus stays.
-    order.forEach((image, index) => {
-      const made = cell(image).element;
-      if (list.children[index] !== made) list.insertBefore(made, list.children[index] ?? null);
-    });
+    const read = catalogue.images();
+    known = new Map(read.map((image) => [image.id, image]));
+    order = finder ? finder.arrange(read) : read;
+    places = new Map(order.map(({ id }, index) => [id, index]));
+    const isFocusLost = focused >= 0 && !places.has(document.activeElement.closest("li").dataset.id);
+    if (!places.has(stop)) stop = order[Math.min(Math.max(focused, 0), order.length - 1)]?.id ?? null;
+    for (const id of cells.keys()) if (!known.has(id)) drop(id);
+    // What is not shown is not selected: nobody deletes what they do not see.
+    for (const id of selected) if (!places.has(id)) selected.delete(id);
+    rows.update(order.length);
     refresh(element);
-    if (isFocusLost) focusOn(order[indexOf(stop)]);
+    if (isFocusLost) focusOn(indexOf(stop));
     changed();
   }
 
-  async function page(limit, cursor) {
-    const query = new URLSearchParams({ limit, ...(cursor && { cursor }) });
-    const answer = await json("GET", `/api/v1/images?${query}`);
-    [next, total, known] = [answer.next, answer.total, true];
-    return answer.images;
+  function draw(first, end, isNear) {
+    const shown = order.slice(first, end);
+    const ids = new Set(shown.map(({ id }) => id));
+    for (const item of [...list.children]) {
+      if (ids.has(item.dataset.id)) continue;
+      if (item.contains(document.activeElement)) list.focus({ preventScroll: true });
+      thumbnails.forget(item.dataset.id);
+      item.remove();
+    }
+    // A cell that is where it belongs is not moved, so that the focus stays.
+    const made = shown.map(cell);
+    made.forEach(({ element: item }, index) => {
+      if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
+    });
+    refresh(list);
+    if (isNear) thumbnails.want(made.filter(({ url, broken }) => !url && !broken).map(({ image }) => image.id));
+    for (const [id, { element: item }] of cells) {
+      if (cells.size <= CELLS_MAX) break;
+      if (item.parentNode !== list) drop(id);
+    }
+  }
+
+  function drop(id) {
+    const { url, element: item } = cells.get(id);
+    thumbnails.forget(id);
+    release(url);
+    item.remove();
+    cells.delete(id);
   }
 
   async function readAll() {
     do {
       stale = false;
-      const [shown, before] = [order.length, total];
-      let images = await page(Math.min(Math.max(PAGE, shown), PAGE_MAX));
-      // New pictures do not push out old ones, which may be selected.
-      const wanted = shown && shown + Math.max(0, total - before);
-      while (next && images.length < wanted) {
-        images = images.concat(await page(Math.min(wanted - images.length, PAGE_MAX), next));
-      }
-      show(images);
+      await catalogue.read();
+      show();
     } while (stale);
   }
 
@@ -216,58 +254,31 @@ export function makeHistory({ open, changed, erasure }) {
   async function more() {
     await reading;
     try {
-      show(order.concat(await page(PAGE, next)));
+      await catalogue.more();
+      show();
     } catch (problem) {
       tellProblem(problem, more);
     }
   }
 
-  async function remove(images) {
-    const n = images.length;
-    if (!await agreed(n)) return;
-    if (n === 1) erase("DELETE", `/api/v1/images/${images[0].id}`);
-    else erase("POST", DELETE_MANY, { ids: images.map((image) => image.id), confirm: n });
-  }
+  const removeAll = () => remove(null, catalogue.total());
 
-  async function removeAll() {
-    const n = total;
-    if (await agreed(n)) erase("POST", DELETE_MANY, { all: true, confirm: n });
-  }
-
-  function agreed(n) {
-    return ask({
-      title: () => t("erase.title", { n }),
-      sentences: [
-        () => t("erase.what", { n }),
-        ...(erasure === "conditional" ? [() => t("erase.conditional")] : []),
-        () => t("erase.copies"),
-      ],
-      yes: () => t("erase.yes", { n }),
-      count: n > 1 ? n : undefined,
-    });
-  }
-
-  async function erase(...request) {
+  async function remove(images, n = images.length) {
     try {
-      const { erased, grade, cleanup_pending: pending } = await json(...request);
-      tell(() => [
-        t("erased", { n: erased }),
-        // Where nothing was left to erase there is no grade.
-        ...(grade ? [t(`erased.${grade}`)] : []),
-        ...(pending ? [t("erased.pending")] : []),
-      ].join(t("gap")));
+      const { erase } = await part(() => import("./erase.js"));
+      if (!await erase(images, n, erasure)) return;
     } catch (problem) {
       tellProblem(problem);
     }
     await reload();
     // What asked for it may be gone with what was erased.
-    if (document.activeElement === document.body) focusOn(order[indexOf(stop)]);
+    if (document.activeElement === document.body) focusOn(indexOf(stop));
   }
 
   /** The picture before or after another one, as the list stands; further ones are read when the end is reached. */
   async function beside(id, by) {
     const at = indexOf(id);
-    if (at >= 0 && at + by >= order.length && next) await more();
+    if (at >= 0 && at + by >= order.length && catalogue.hasMore()) await more();
     return at < 0 ? undefined : order[at + by];
   }
 
@@ -277,23 +288,35 @@ export function makeHistory({ open, changed, erasure }) {
     remove,
     beside,
     /** Is there a picture before or after another one? */
-    hasBeside: (id, by) => indexOf(id) >= 0 && (!!order[indexOf(id) + by] || (by > 0 && !!next)),
-    /** A picture of the list. */
-    find: (id) => cells.get(id)?.image,
+    hasBeside: (id, by) => indexOf(id) >= 0 && (!!order[indexOf(id) + by] || (by > 0 && catalogue.hasMore())),
+    /** A picture of the part of the list that was read. */
+    find: (id) => known.get(id),
     /** The address of a thumbnail, or `null` while there is none: it is asked for, and `changed()` follows. */
     thumbnail(id) {
-      const made = cells.get(id);
-      if (made && !made.url && !made.broken) thumbnails.want(id);
-      return made?.url ?? null;
+      if (!known.has(id)) return null;
+      const made = cell(known.get(id));
+      if (!made.url && !made.broken) thumbnails.want([id]);
+      return made.url;
     },
-    /** Is the picture in the part of the list that was read? */
-    has: (id) => cells.has(id),
     /** Is there no picture at all? */
-    isEmpty: () => total === 0,
+    isEmpty: () => !catalogue.total(),
     /** Marks the picture that is on the stage. */
     mark(id) {
       current = id;
       refresh(list);
     },
+    /** With the gallery's tools all pictures are read, and shown as they say; with `null` the newest come first again. */
+    arrange(tools) {
+      finder?.element.remove();
+      finder = tools;
+      if (finder) {
+        list.before(finder.element);
+        catalogue.wantAll();
+        reload();
+      }
+      show();
+    },
+    /** Shows what the tools say now. */
+    show,
   };
 }

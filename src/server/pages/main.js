@@ -1,9 +1,9 @@
 // Starts the page: the header, and which screen is to be seen.
 
-import { PAUSE_MS, end, hasToken, json, watch, whenIdleSoon, whenLocked, whenSilent } from "./api.js";
-import { ask, tell } from "./dialog.js";
+import { PAUSE_MS, end, hasToken, json, part, watch, whenIdleSoon, whenLocked, whenSilent } from "./api.js";
+import { badgeText } from "./badge.js";
+import { ask, tell, tellProblem } from "./dialog.js";
 import { sentenceScreen } from "./gate.js";
-import { badgeText, openPosture } from "./posture.js";
 import { drawScreen, isUnconfirmed } from "./recovery.js";
 import { browser } from "./store.js";
 import { makeStudio } from "./studio.js";
@@ -31,7 +31,7 @@ const header = h("header", {},
   h("h1", { class: "brand" }, h("img", { src: "./icon.svg", alt: "", width: 28, height: 28 }), "Lightproof"),
   h("button", {
     id: "badge", type: "button", "data-state": () => posture, hidden: () => !posture,
-    title: () => t("posture.open"), onclick: () => openPosture({ measured: setPosture, hasSession: hasToken() }),
+    title: () => t("posture.open"), onclick: openFences,
   }, () => badgeText(posture)),
   h("div", { class: "tools" },
     h("button", {
@@ -68,9 +68,19 @@ function gate(status) {
 async function openStudio() {
   studio = await makeStudio({ sealed: () => posture !== "red", look: () => look(), drawRecovery });
   show(studio.element);
+  studio.view();
   if (unsent) studio.putBack(unsent);
   unsent = null;
   look();
+}
+
+async function openFences() {
+  try {
+    const { openPosture } = await part(() => import("./posture.js"));
+    openPosture({ measured: setPosture, hasSession: hasToken() });
+  } catch (problem) {
+    tellProblem(problem);
+  }
 }
 
 /** The studio waits behind the screen, with what was typed. */
@@ -88,7 +98,8 @@ function skip() {
 
 function show(screen) {
   document.body.replaceChildren(header, screen);
-  refresh(header);
+  // It may have waited while another language was chosen.
+  refresh(document.body);
   screen.querySelector("textarea, input:not([hidden]), button")?.focus();
 }
 
@@ -184,7 +195,7 @@ async function begin() {
   whenLocked(locked);
   whenSilent(silent);
   whenIdleSoon(warnOfIdle);
-  addEventListener("hashchange", () => location.hash.startsWith("#setup=") && !hasToken() && start());
+  addEventListener("hashchange", () => (location.hash.startsWith("#setup=") && !hasToken() ? start() : studio?.view()));
   document.addEventListener("visibilitychange", () => document.hidden && setPosture(null));
   await speak(preferredLanguage());
   start();

@@ -1,18 +1,13 @@
-// What seals the program: the badge, and the dialog that has every fence tried while one looks.
+// What seals the program: the dialog that has every fence tried while one looks.
 
 import { json } from "./api.js";
+import { SIGNS, badgeText } from "./badge.js";
 import { hush } from "./dialog.js";
 import { h, refresh } from "./view.js";
 import { explain, fullTime, named, t, translate } from "./words.js";
 
-const SIGNS = { green: "✓", amber: "!", red: "✕", missing: "✕", silent: "?" };
 // What needs a person comes first.
 const ORDER = ["red", "missing", "amber", "green"];
-
-/** The sign and the word of a state. */
-export function badgeText(state) {
-  return state ? `${SIGNS[state]} ${t(`posture.${state}`)}` : "";
-}
 
 /**
  * Opens the dialog. With a session everything is tried, and `measured(state)` hears what came out; without one it shows
@@ -20,7 +15,11 @@ export function badgeText(state) {
  */
 export function openPosture({ measured, hasSession }) {
   let busy = false;
-  const result = h("div", { class: "result", "aria-live": "polite", "aria-busy": () => String(busy) });
+  // It scrolls, so the keyboard must come to it.
+  const result = h("div", {
+    class: "result", role: "region", tabindex: "0", "aria-labelledby": "posture-title", "aria-live": "polite",
+    "aria-busy": () => String(busy),
+  });
   const again = h("button", {
     type: "button", class: "primary", onclick: measure, disabled: () => busy, hidden: !hasSession,
   }, () => t(busy ? "wait" : "posture.again"));

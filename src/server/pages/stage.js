@@ -7,15 +7,18 @@ import { h, hold, refresh, release } from "./view.js";
 import { makeViewer } from "./viewer.js";
 import { fullTime, t, utcTime } from "./words.js";
 
+// What can be used again of a picture by itself.
+const PARTS = ["prompt", "size", "seed", "steps"];
+
 /**
- * Makes the stage. `example`, `use`, `remove`, `download` and `cancel` are what its buttons do; `step(image, by)` opens the
+ * Makes the stage. `example`, `use(image, part)`, `remove`, `download` and `cancel` are what its buttons do; `step(image, by)` opens the
  * picture before or after this one, if `hasStep(image, by)`. `batch(image, job)` are the ids of all that were made with
  * it, `choose(id)` opens one of them, `finish(image)` makes a draft anew at the full number of steps and `vary(image)` the
- * same with the next seeds, if `canRepeat(image)`, and `thumbnail(id)` is its small form. `isCancelled(job)` is true from the click
+ * same with the next seeds, if `canRepeat(image)`, and `thumbnail(id)` is its small form. Pictures are removed if `mayErase`. `isCancelled(job)` is true from the click
  * on. Examples are offered while `isFirst()`; `changed(image)` hears what is open now.
  */
 export function makeStage({
-  example, use, canRepeat, isDraft, finish, vary, remove, download, cancel, isCancelled, step, hasStep, batch, choose, thumbnail, isFirst, changed,
+  example, use, mayErase, canRepeat, isDraft, finish, vary, remove, download, cancel, isCancelled, step, hasStep, batch, choose, thumbnail, isFirst, changed,
 }) {
   let job = null;
   let image = null;
@@ -85,8 +88,15 @@ export function makeStage({
         h("button", {
           id: "use", type: "button", hidden: () => image?.width == null, onclick: () => use(image),
         }, () => t("use")),
-        h("button", { id: "delete", type: "button", class: "danger quiet", onclick: () => remove(image) },
-          () => t("delete")))));
+        h("button", {
+          id: "delete", type: "button", class: "danger quiet", hidden: !mayErase, onclick: () => remove(image),
+        }, () => t("delete"))),
+      h("details", { id: "use-parts", hidden: () => image?.width == null },
+        h("summary", {}, () => t("use.parts")),
+        h("div", { class: "actions" }, PARTS.map((part) => h("button", {
+          type: "button", class: "quiet", "data-part": part, onclick: () => use(image, part),
+          hidden: () => part === "prompt" && !(image && canRepeat(image)),
+        }, () => t(`use.${part}`)))))));
 
   // At an end it is not disabled in earnest: the focus would fall off.
   function stepButton(id, sign, by) {

@@ -4,7 +4,7 @@
 /** Values of this tab, gone when it is closed. */
 export const tab = keeper(() => sessionStorage);
 
-/** Choices about how the page looks. */
+/** Choices about how the page looks, and presets of settings. */
 export const browser = keeper(() => localStorage);
 
 // A browser that keeps no data of pages throws at the mere name; then a value lasts as long as the page.

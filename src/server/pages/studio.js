@@ -1,6 +1,6 @@
 // The studio: the form, the stage and the history, kept in step with the program by looking again and again.
 
-import { PAUSE_MS, json } from "./api.js";
+import { PAUSE_MS, json, part } from "./api.js";
 import { hush, tell, tellProblem } from "./dialog.js";
 import { download } from "./download.js";
 import { makeForm } from "./form.js";
@@ -12,6 +12,9 @@ import { explain, t } from "./words.js";
 
 // The pause between two looks while something is in work.
 const PAUSE_BUSY_MS = 400;
+
+// The address of the gallery; the studio has none.
+const GALLERY = "#gallery";
 
 const isActive = (job) => job.status === "waiting" || job.status === "running";
 
@@ -36,15 +39,19 @@ export async function makeStudio({ sealed, look, drawRecovery }) {
   // The notice that nobody answers.
   let lost = null;
   let pictures = null;
+  // What chooses and sorts in the gallery, once that was opened.
+  let finder = null;
 
   const form = makeForm(capabilities, { send, explain, sealed });
-  const history = makeHistory({ open, changed: checkOpen, erasure: capabilities.erasure });
+  const { erasure, erase: mayErase } = capabilities;
+  const history = makeHistory({ open, changed: checkOpen, erasure, mayErase });
   const stage = makeStage({
     cancel,
     isCancelled: (job) => cancelled.has(job?.id),
     download,
     example: form.example,
-    use: (image) => form.use({ ...image, ...typedFor(image) }),
+    use,
+    mayErase,
     canRepeat: (image) => !!typedFor(image),
     isDraft: (image) => image.steps < defaults.steps,
     finish: (image) => repeat(image, { steps: defaults.steps }),
@@ -193,6 +200,31 @@ export async function makeStudio({ sealed, look, drawRecovery }) {
     if (!isInSight(stage.element.querySelector(".canvas"))) stage.enlarge();
   }
 
+  /** The studio, or the gallery: the same pictures and the same stage, all of them and the means to find one. */
+  async function view() {
+    const name = location.hash === GALLERY ? "gallery" : "studio";
+    if (element.dataset.view === name) return;
+    element.dataset.view = name;
+    scrollTo(0, 0);
+    history.arrange(null);
+    if (name === "studio") return form.focus();
+    try {
+      const { makeFinder } = await part(() => import("./gallery.js"));
+      finder ??= makeFinder({ textsOf: typedFor, model: capabilities.model, changed: history.show });
+      if (element.dataset.view === name) history.arrange(finder);
+    } catch (problem) {
+      element.dataset.view = "";
+      tellProblem(problem, view);
+    }
+  }
+
+  /** Puts into the form what a picture was made of, or a part of it, where the form is. */
+  function use(image, which) {
+    if (location.hash === GALLERY) location.hash = "";
+    view();
+    form.use({ ...image, ...typedFor(image) }, which);
+  }
+
   async function step(image, by) {
     try {
       const next = await history.beside(image.id, by);
@@ -285,7 +317,7 @@ export async function makeStudio({ sealed, look, drawRecovery }) {
   async function checkOpen() {
     stage.update();
     const id = stage.image()?.id;
-    if (!id || history.has(id)) return;
+    if (!id || history.find(id)) return;
     try {
       await json("GET", `/api/v1/images/${id}`);
     } catch (problem) {
@@ -293,7 +325,7 @@ export async function makeStudio({ sealed, look, drawRecovery }) {
     }
   }
 
-  return { element, take, lose, typed: form.typed, putBack: form.putBack, /** How many requests run or wait. */ active: () => active().length };
+  return { element, take, lose, view, typed: form.typed, putBack: form.putBack, /** How many requests run or wait. */ active: () => active().length };
 }
 
 /** Is the middle of it in the window? */

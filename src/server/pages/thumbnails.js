@@ -1,28 +1,22 @@
-// Thumbnails, read when their cells come into view.
+// Thumbnails, read when they are about to be seen.
 
-import { json } from "./api.js";
+import { json, sessionSignal } from "./api.js";
 import { tellProblem } from "./dialog.js";
 import { hold, refresh } from "./view.js";
 
 const THUMBNAILS_MAX = 60;
 // What comes into view within this time is one look.
 const GATHER_MS = 30;
+// Each is a call to another process of the browser: nobody who scrolls waits longer than this for them.
+const BUSY_MS = 8;
 
 /**
- * Reads the thumbnails of cells that come into view; `loaded()` follows. Those of one look are asked for together: they
- * are one record.
+ * Reads the thumbnails of cells that are wanted; `loaded()` follows. Those of one look are asked for together: they are one
+ * record.
  */
 export function loader(cellOf, loaded) {
   const waiting = new Set();
   let timer;
-
-  const observer = new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) {
-      if (isIntersecting) waiting.add(target.dataset.id);
-      else waiting.delete(target.dataset.id);
-    }
-    plan();
-  }, { rootMargin: "300px" });
 
   function plan() {
     if (waiting.size) timer ??= setTimeout(load, GATHER_MS);
@@ -34,7 +28,6 @@ export function loader(cellOf, loaded) {
       waiting.delete(id);
       const made = cellOf(id);
       if (!made || made.url) continue;
-      observer.unobserve(made.element);
       asked.set(id, made);
     }
     try {
@@ -48,10 +41,18 @@ export function loader(cellOf, loaded) {
   }
 
   async function read(asked) {
+    const session = sessionSignal();
     try {
       const answer = await json("POST", "/api/v1/thumbnails", { ids: [...asked.keys()] });
       const found = new Map(answer.thumbnails.map(({ id, png }) => [id, png]));
+      let since = performance.now();
       for (const [id, made] of asked) {
+        if (performance.now() - since > BUSY_MS) {
+          await new Promise((go) => setTimeout(go));
+          since = performance.now();
+          // Nothing is held beyond the lock.
+          if (session.aborted) return;
+        }
         made.broken = !found.has(id);
         // It may have gone, or come anew, meanwhile.
         if (made.broken || cellOf(id) !== made) continue;
@@ -66,15 +67,11 @@ export function loader(cellOf, loaded) {
   }
 
   return {
-    watch: (element) => observer.observe(element),
-    want(id) {
-      waiting.add(id);
+    want(ids) {
+      ids.forEach((id) => waiting.add(id));
       plan();
     },
-    forget: (element) => {
-      observer.unobserve(element);
-      waiting.delete(element.dataset.id);
-    },
+    forget: (id) => waiting.delete(id),
   };
 }
 

@@ -6,6 +6,8 @@ const NAMES = { en: "English", "zh-CN": "中文" };
 
 let texts = {};
 let language = "en";
+// A format takes long to make, and hundreds of captions use the same one.
+const formats = new Map();
 
 /** The language that was chosen in this tab, else the one of the browser, else English. */
 export function preferredLanguage() {
@@ -25,6 +27,7 @@ export async function speak(code) {
   if (!answer.ok) throw new Error(code);
   texts = await answer.json();
   language = code;
+  formats.clear();
   document.documentElement.lang = code;
 }
 
@@ -68,5 +71,7 @@ export const utcTime = (ms) => (new Date(ms).getTimezoneOffset() === 0 ? ""
   : t("time.utc", { time: new Date(ms).toISOString().slice(0, 19).replace("T", " ") }));
 
 function time(ms, form) {
-  return new Intl.DateTimeFormat(language, form).format(ms);
+  const key = JSON.stringify(form);
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat(language, form));
+  return formats.get(key).format(ms);
 }
