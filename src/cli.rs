@@ -27,7 +27,7 @@ pub struct Cli {
 /// Flags of every verb.
 #[derive(Args)]
 pub struct Global {
-    /// Keep configuration, vault and log below this folder instead of the XDG folders
+    /// Keep configuration, vault, log and evidence below this folder instead of the XDG folders
     #[arg(long, global = true, value_name = "DIR", help_heading = EVERY)]
     pub home: Option<PathBuf>,
     /// Print one JSON object on stdout

@@ -49,7 +49,7 @@ impl Code {
         (Self::Found, "a check finished and found something"),
         (
             Self::NotFound,
-            "there is no such thing: a picture, a record, a log, a model folder or a file that it lacks",
+            "there is no such thing: a picture, a record, a log, a control, a model folder or a file that it lacks",
         ),
         (Self::Refused, "refused by a rule, or a folder cannot be used"),
         (Self::Locked, "locked, no vault, or a wrong passphrase"),
@@ -57,7 +57,7 @@ impl Code {
         (Self::Space, "does not fit on the disk, in memory or within a limit of the process"),
         (
             Self::Integrity,
-            "a hash, chain, tag or model file does not hold, or vault or log is gone or older than the other",
+            "a hash, chain, tag, bundle or model file does not hold, or vault or log is gone or older than the other",
         ),
         (Self::Fence, "a fence could not be built"),
         (Self::Log, "the log cannot be written"),

@@ -53,6 +53,10 @@ fn main() -> ExitCode {
     if let Some(engine) = cli.verb.engine().filter(|_| !clean.has_keeper()) {
         return processes::keeper::run(clean, global, &engine, &out);
     }
+    // Fences of a keeper's making, and the policy that it hands down, are for the engine alone.
+    if clean.is_kept() && !matches!(cli.verb, Verb::Engine(_)) {
+        return out.fail(&sandbox::Error::HandedDown.into());
+    }
     let done = match &cli.verb {
         Verb::Serve(arguments) => verbs::serve::run(clean, global, arguments, &out),
         Verb::Generate(arguments) => verbs::generate::run(clean, global, arguments, &out),

@@ -58,9 +58,10 @@ impl Line {
         Ok(self.number)
     }
 
-    /// How long a read waits for a byte from now on.
+    /// How long a read waits for a byte, and a write for room, from now on.
     pub fn wait(&self, wait: Duration) -> Result<(), Fault> {
-        self.stream.set_read_timeout(Some(wait)).map_err(|_| Fault::Ended)
+        let set = self.stream.set_read_timeout(Some(wait));
+        set.and_then(|()| self.stream.set_write_timeout(Some(wait))).map_err(|_| Fault::Ended)
     }
 
     /// The answer to the question with this number, with at most so many bytes of pixels; number 0 is what comes unasked.

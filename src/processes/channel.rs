@@ -34,6 +34,8 @@ pub struct ServerEnd(OwnedFd);
 pub enum Heard {
     /// An engine was started; its number, and its sockets.
     Engine(u8, Pair),
+    /// An engine was started, and its sockets found no room here.
+    Lost(u8),
     /// How the keeper is fenced.
     Fenced(Fenced),
     /// No engine will be started any more.
@@ -151,6 +153,7 @@ impl ServerEnd {
             ([ENGINE, number], Some(work), Some(checks)) => {
                 Heard::Engine(*number, Pair { work: work.into(), checks: checks.into() })
             }
+            ([ENGINE, number], ..) => Heard::Lost(*number),
             ([FENCED, 0, fields @ ..], ..) => {
                 Fenced::decode(fields).map_or(Heard::End { last: true }, Heard::Fenced)
             }
@@ -197,6 +200,8 @@ mod tests {
             Fenced { plan: [1; 32], report: [2; 32], fences: 3, amber: 4, landlock_abi: 7, uid0: true };
         keeper.fenced(&fenced).unwrap();
         assert!(matches!(server.hear(), Heard::Fenced(found) if found == fenced));
+        say(&keeper.0, &[ENGINE, 8]).unwrap();
+        assert!(matches!(server.hear(), Heard::Lost(8)));
         keeper.gave_up().unwrap();
         keeper.end().unwrap();
         assert!(matches!(server.hear(), Heard::GaveUp));

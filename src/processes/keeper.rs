@@ -24,9 +24,8 @@ use std::time::{Duration, Instant};
 /// This program, as it runs: an upgrade on the disk changes nothing until the next start.
 const ITSELF: &str = "/proc/self/exe";
 /// How long the next engine waits after one that has ended; an engine that ends once more than there are pauses, without a
-/// picture in between, was the last.
-const PAUSES: [Duration; 4] =
-    [Duration::ZERO, Duration::from_millis(200), Duration::from_millis(800), Duration::from_millis(3200)];
+/// picture in between, was the last. The first pause leaves a server that ends, and its engine with it, the time to do so.
+const PAUSES_MS: [u64; 4] = [200, 400, 800, 3200];
 
 /// Its life; gives the exit code of the server.
 pub fn run(clean: Clean, global: &Global, engine: &EngineUse<'_>, out: &Output) -> ExitCode {
@@ -75,10 +74,16 @@ fn keep(
         engine: None,
         number: 0,
         deaths: 0,
+        not_started: None,
         start: Some(Instant::now()),
         server_speaks: true,
     };
-    keeper.life(notes).map_err(broken)
+    let (status, not_started) = keeper.life(notes).map_err(broken)?;
+    match not_started {
+        // The server knows that there is no engine, and only this process why.
+        Some(error) if status.code() == Some(i32::from(Code::Unexpected as u8)) => Err(broken(error)),
+        _ => Ok(status),
+    }
 }
 
 /// With all rights and with everything that this process was started with. It does the rest of the start itself.
@@ -103,6 +108,8 @@ struct Keeper {
     number: u8,
     /// Of engines, since the last picture.
     deaths: usize,
+    /// Why none could be started, if none ever was.
+    not_started: Option<io::Error>,
     /// When the next engine starts, if none is there.
     start: Option<Instant>,
     server_speaks: bool,
@@ -110,12 +117,12 @@ struct Keeper {
 
 impl Keeper {
     /// Waits for one thing after the other, until the server has ended.
-    fn life(mut self, notes: &mut Notes) -> io::Result<ExitStatus> {
+    fn life(mut self, notes: &mut Notes) -> io::Result<(ExitStatus, Option<io::Error>)> {
         loop {
             if let Some(status) = self.server.try_wait()? {
                 self.end_engine();
                 let _ = self.engine.take().map(|mut engine| engine.wait());
-                return Ok(status);
+                return Ok((status, self.not_started));
             }
             self.look_after_engine()?;
             self.wait(notes)?;
@@ -173,15 +180,19 @@ impl Keeper {
         if self.start.is_some_and(|start| start <= Instant::now()) {
             self.start = None;
             match self.start_engine() {
-                Ok(engine) => self.engine = Some(engine),
-                Err(_) => self.after_a_death(),
+                Ok(engine) => (self.engine, self.not_started) = (Some(engine), None),
+                Err(error) => {
+                    tracing::warn!(event = "engine_not_started", error = error.to_string());
+                    self.not_started = Some(error).filter(|_| self.number == 0);
+                    self.after_a_death();
+                }
             }
         }
         Ok(())
     }
 
     fn after_a_death(&mut self) {
-        self.start = PAUSES.get(self.deaths).map(|pause| Instant::now() + *pause);
+        self.start = PAUSES_MS.get(self.deaths).map(|ms| Instant::now() + Duration::from_millis(*ms));
         self.deaths += 1;
         if self.start.is_none() {
             let _ = self.channel.gave_up();

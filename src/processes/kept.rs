@@ -49,6 +49,8 @@ fn hear(channel: &ServerEnd, keeper: &OnceLock<Fenced>, start: Sender<(u8, Pair)
                 // Nobody takes it once the program ends.
                 let _ = start.as_ref().map(|start| start.send((number, pair)));
             }
+            // Too few descriptors are left for now; the next one may find room.
+            Heard::Lost(number) => channel.replace(number),
             Heard::Fenced(fenced) => drop(keeper.set(fenced)),
             Heard::GaveUp => start = None,
             Heard::End { last } => {

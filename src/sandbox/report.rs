@@ -117,7 +117,7 @@ pub(crate) fn describe(
                     .to_owned(),
             ),
             Fence::Descriptors => {
-                (State::Green, "standard streams, and a checked listener if there is one".to_owned())
+                (State::Green, "standard streams, a checked listener, and the socket to the keeper".to_owned())
             }
             Fence::FileModes => (State::Green, "umask 077".to_owned()),
             Fence::CoreLimit => (State::Green, "no core files".to_owned()),

@@ -159,12 +159,14 @@ fn export(clean: Clean, global: &Global, arguments: &cli::Bundle, out: &Output) 
     let asked = Asked::parse(arguments)?;
     let bundle = Some(Bundle::Made(&arguments.output));
     let wants = Wants { evidence: true, bundle, ..Wants::with(&arguments.keys) };
-    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
-    let dir = booted.folders.bundle.clone().unwrap_or_default();
-    let result = hand_over(&mut booted, &mut darkroom, &asked, &dir, out).map_err(|mut failure| {
-        failure.what += &format!("; the folder {} is left empty", dir.display());
+    // The fences grant nothing beside the folder, so that it cannot be removed.
+    let left_empty = |mut failure: Failure| {
+        failure.what += &format!("; the folder {} is left empty", arguments.output.display());
         failure
-    });
+    };
+    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(left_empty)?;
+    let dir = booted.folders.bundle.clone().unwrap_or_default();
+    let result = hand_over(&mut booted, &mut darkroom, &asked, &dir, out).map_err(left_empty);
     boot::leave(darkroom, result)
 }
 

@@ -80,7 +80,7 @@ fn names_no_machine_host_or_person() {
 }
 
 /// Claims that are wrong or too strong, and their neighbours: a product cannot make a processing lawful, an unlinked file is
-/// not gone, and who cannot be told from others by name is still a person. `SECURITY.md` says what holds instead.
+/// not gone, and who cannot be told from others by name is still a person. `SECURITY.md` and `TRUST.md` say what holds instead.
 const NEVER_CLAIMED: [&str; 24] = [
     "gdpr compliant",
     "gdpr-compliant",

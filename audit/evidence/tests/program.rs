@@ -306,7 +306,8 @@ fn json_is_one_object_that_others_can_read() {
 
 /// A log that was tried, and the bundle of it.
 fn bundle(log: &Path, dir: &Path) {
-    let run = Run::new(0, 0, Digest([1; 32]), Digest([2; 32]), Vec::new());
+    let policy = "nothing\n";
+    let run = Run::new(0, 0, Digest([1; 32]), Digest::of(policy.as_bytes()), Vec::new());
     let (log_of_run, clock) = (log.to_owned(), audit::SystemClock::new());
     let log = audit::Log::create(log, clock).unwrap();
     let tried = Event::EvidenceTried { run: run.digest(), not_satisfied: 0 };
@@ -321,7 +322,7 @@ fn bundle(log: &Path, dir: &Path) {
         key_record,
         since_ms: None,
         until_ms: None,
-        policy: "nothing\n",
+        policy,
         posture: &serde_json::Value::Null,
         framework: None,
         language: None,

@@ -28,10 +28,8 @@ impl Shared {
                 drop(table);
                 // One may be on its way. What waits stays where it is meanwhile, and can be cancelled.
                 engine.wait(&|| self.table().waits());
-                if let Some(fenced) = engine.renewed() {
-                    // Where the log cannot take it, it takes no work either.
-                    let _ = self.with(|darkroom| darkroom.record_process(Process::Engine, &fenced));
-                }
+                // Where the log cannot take it, it takes no work either.
+                let _ = self.record_renewed(engine);
                 table = self.table();
                 if table.stopping {
                     break;
@@ -52,6 +50,14 @@ impl Shared {
                 drop(self.wake.wait(table).unwrap_or_else(PoisonError::into_inner));
             }
             table = self.table();
+        }
+    }
+
+    /// Puts an engine on record that took the place of another.
+    fn record_renewed(&self, engine: &mut dyn Engine) -> Result<(), Error> {
+        match engine.renewed() {
+            Some(fenced) => self.with(|darkroom| darkroom.record_process(Process::Engine, &fenced)),
+            None => Ok(()),
         }
     }
 
@@ -141,6 +147,8 @@ impl Run<'_> {
     /// Asks for one piece after the other until all pictures are on record.
     fn draw(&mut self, engine: &mut dyn Engine) -> Result<(), Error> {
         engine.begin(&self.checked.prepared)?;
+        // Another one may have come between the wait and the beginning.
+        self.shared.record_renewed(engine)?;
         let mut cancelled = self.is_cancelled();
         while self.done < self.checked.count() {
             let watched = self.shared.watchers.load(Ordering::Relaxed) > 0;

@@ -5,7 +5,7 @@ use crate::supply::{Expected, NoEngine, Pair, Patience, Supply};
 use crate::wire::{Answer, Ask, Fenced, Greeting};
 use crate::{Cause, Check, Error, Model, Nonsense, Prepared, PromptLength, Recipe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Greatest width and height in pixels that a model is believed to have.
 const SIDE_PX_MAX: u32 = 1 << 14;
@@ -178,7 +178,12 @@ impl State {
                 return Ok(Said::Nothing);
             }
         };
-        advanced.inspect_err(|_| self.supply.replace())
+        let advanced = advanced.inspect_err(|_| self.supply.replace());
+        if matches!(self.now, Now::Never(_)) {
+            // Whatever is still started finds nobody, and ends before it reads a model.
+            self.supply = Box::new(Nothing);
+        }
+        advanced
     }
 
     fn seat(&mut self) -> Result<Said, NoEngine> {
@@ -250,6 +255,19 @@ impl State {
         self.now = now;
         said
     }
+}
+
+/// Where no engine comes from any more.
+struct Nothing;
+
+impl Supply for Nothing {
+    fn next(&mut self, _: Duration) -> Result<Option<Pair>, String> {
+        Ok(None)
+    }
+
+    fn replace(&mut self) {}
+
+    fn worked(&mut self) {}
 }
 
 fn is_plausible(model: &Model) -> bool {

@@ -51,11 +51,12 @@ pub(super) const OPERATION: &[Control] = &[
     Control {
         id: "INT-02",
         claim: Text {
-            en: "Every fence around the program holds.", zh: "围绕程序的每道隔离措施均有效。"
+            en: "Every fence around the process with the keys holds.",
+            zh: "围绕持有密钥的进程的每道隔离措施均有效。",
         },
         measured: Text {
-            en: "Everything that the fences forbid is tried, from two threads.",
-            zh: "从两个线程尝试隔离措施所禁止的一切操作。",
+            en: "Everything that its fences forbid is tried, from two threads; the other processes try theirs at each start, on record.",
+            zh: "从两个线程尝试其隔离措施所禁止的一切操作；其他进程在每次启动时自行尝试并留有记录。",
         },
         clauses: Clauses {
             gdpr: &["25", "32"],
