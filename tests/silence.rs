@@ -14,7 +14,7 @@ fn traced(home: &Home, arguments: &[&str]) -> String {
     let mut strace = behind(&strace, &home.furnished_program(arguments));
     let output = strace.output().unwrap_or_else(|error| panic!("strace: {error}; apt-get install strace"));
     assert!(output.status.success(), "{output:?}");
-    std::fs::read_to_string(&trace).unwrap_or_else(|error| panic!("{trace}: {error}"))
+    whole_lines(&std::fs::read_to_string(&trace).unwrap_or_else(|error| panic!("{trace}: {error}")))
 }
 
 #[test]
@@ -68,4 +68,23 @@ fn the_trace_sees_a_socket() {
     assert!(strace.status().unwrap_or_else(|error| panic!("strace: {error}")).success());
     let calls = std::fs::read_to_string(&trace).unwrap_or_else(|error| panic!("{trace}: {error}"));
     assert!(calls.lines().any(|line| line.contains("AF_INET,") && !line.contains("= -1")), "{calls}");
+}
+
+/// strace's lines, with the end of a call beside its beginning, where another thread's came between.
+pub fn whole_lines(trace: &str) -> String {
+    let mut begun = std::collections::HashMap::new();
+    let mut lines = Vec::new();
+    for line in trace.lines() {
+        let (thread, call) = line.split_once(' ').unwrap_or((line, ""));
+        if let Some((beginning, _)) = call.split_once(" <unfinished ...>") {
+            begun.insert(thread, beginning);
+        } else if let Some((_, end)) = call.split_once(" resumed>") {
+            let beginning = begun.remove(thread).unwrap_or_else(|| panic!("no beginning: {line}"));
+            lines.push(format!("{thread} {}{end}", beginning.trim_start()));
+        } else {
+            lines.push(format!("{thread} {}", call.trim_start()));
+        }
+    }
+    lines.extend(begun.into_iter().map(|(thread, beginning)| format!("{thread} {beginning}")));
+    lines.join("\n")
 }

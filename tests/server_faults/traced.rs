@@ -6,6 +6,7 @@ use crate::browser::studio::Studio;
 use crate::harness::{Home, behind};
 use crate::http::Request;
 use crate::served::Served;
+use crate::silence::whole_lines;
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -111,23 +112,4 @@ fn a_whole_session_listens_and_never_connects() {
         "{calls}"
     );
     home.is_whole(3);
-}
-
-/// With the end of a call beside its beginning, where another thread's came between.
-fn whole_lines(trace: &str) -> String {
-    let mut begun = std::collections::HashMap::new();
-    let mut lines = Vec::new();
-    for line in trace.lines() {
-        let (thread, call) = line.split_once(' ').unwrap_or((line, ""));
-        if let Some((beginning, _)) = call.split_once(" <unfinished ...>") {
-            begun.insert(thread, beginning);
-        } else if let Some((_, end)) = call.split_once(" resumed>") {
-            let beginning = begun.remove(thread).unwrap_or_else(|| panic!("no beginning: {line}"));
-            lines.push(format!("{thread} {}{end}", beginning.trim_start()));
-        } else {
-            lines.push(format!("{thread} {}", call.trim_start()));
-        }
-    }
-    lines.extend(begun.into_iter().map(|(thread, beginning)| format!("{thread} {beginning}")));
-    lines.join("\n")
 }
