@@ -4,6 +4,7 @@ use crate::abuse::{Opened, check, refused, small};
 use crate::harness::{Home, Ran, behind, is_root_for};
 use crate::http::Request;
 use crate::served::{Processes, Served};
+use crate::silence::whole_lines;
 use rustix::process::Signal;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -225,12 +226,12 @@ fn opened_instead(home: &Home, path: &Path) -> String {
         (UnixStream::pair().expect("a pair"), UnixStream::pair().expect("a pair"));
     command.stdin(OwnedFd::from(work)).stdout(OwnedFd::from(checks)).stderr(std::process::Stdio::null());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("strace: {error}; apt-get install strace"));
-    let opens =
-        || std::fs::read_to_string(&trace).unwrap_or_default().lines().any(|line| line.contains("openat("));
+    let text = || whole_lines(&std::fs::read_to_string(&trace).unwrap_or_default());
+    let opens = || text().lines().any(|line| line.contains("openat(") && line.contains(") = "));
     until("it opens it", || opens() || child_ended(&trace));
     let _ = child.kill();
     let _ = child.wait();
-    std::fs::read_to_string(&trace).unwrap_or_default()
+    text()
 }
 
 fn child_ended(trace: &str) -> bool {
