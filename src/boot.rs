@@ -95,7 +95,8 @@ pub struct Booted {
     pub plan: Plan,
     /// The folders, as real paths.
     pub folders: Folders,
-    /// What the policy says, in the words of a plan without any path of this machine: the same ones wherever it holds.
+    /// What the policy says, in the words of a plan without any path of this machine: the same ones wherever it holds. Empty
+    /// where no control is tried.
     pub rules: String,
     /// The socket, if one was wanted.
     pub listener: Option<LoopbackListener>,
@@ -165,8 +166,7 @@ pub fn of_keeper(global: &Global, engine: &EngineUse<'_>) -> Result<Kept, Failur
     let home = Home::new(global)?;
     let file = home.config.join("policy.toml");
     let overlay = overlay::read(&file)?;
-    let policy = Policy::read(overlay.as_deref())
-        .map_err(|error| Failure::new(Code::Usage, format!("{}: {error}", file.display())))?;
+    let policy = policy_of(&file, overlay.as_deref())?;
     let EngineUse { model, device, outputs } = *engine;
     let wants = Wants { folder_use: FolderUse::Read, model, outputs, ..Wants::default() };
     let mut folders = folders_of(&home, &policy, &wants)?;
@@ -197,8 +197,8 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         Err(failure) => (None, Some(failure)),
     };
     // A policy that cannot be read is a refusal, and the refusal is put on record behind the built-in fences.
-    let policy = Policy::read(overlay.as_deref()).or_else(|error| {
-        refusal = Some(Failure::new(Code::Usage, format!("{}: {error}", file.display())));
+    let policy = policy_of(&file, overlay.as_deref()).or_else(|failure| {
+        refusal = Some(failure);
         Policy::read(None).map_err(|error| Failure::new(Code::Unexpected, error))
     })?;
     if wants.plain_copy && !policy.allows_plain_copies() {
@@ -213,7 +213,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     // What the engine must have, if there is one.
     let plan_of_engine = clean.has_keeper().then(|| plan(Process::Engine)).transpose()?;
     let mut plan = plan(wants.process)?;
-    let rules = rules(&policy)?;
+    let rules = if wants.evidence { rules(&policy)? } else { String::new() };
     folders::grant_what_exists(&mut plan, &folders);
     folders::grant_bundle(&mut plan, &folders, wants.bundle)?;
     let passphrase =
@@ -281,6 +281,14 @@ fn folders_of(home: &Home, policy: &Policy, wants: &Wants<'_>) -> Result<Folders
         reference: wants.reference.map(real).transpose()?,
         program: Vec::new(),
     })
+}
+
+/// The built-in profiles, tightened by the text of that file.
+///
+/// # Errors
+/// The text makes no sense.
+fn policy_of(file: &Path, overlay: Option<&str>) -> Result<Policy, Failure> {
+    Policy::read(overlay).map_err(|error| Failure::new(Code::Usage, format!("{}: {error}", file.display())))
 }
 
 /// What the policy lets each process do, on any machine.

@@ -68,11 +68,9 @@ fn of_fences(booted: &Booted, now: &dyn Fn() -> u64) -> [(&'static str, Read); 2
         reading.fact("own_network", booted.report.fences.iter().any(own));
         let of_network = of_all.attempts().iter().filter(|attempt| is_of_network(attempt.operation()));
         of_network.cloned().for_each(|attempt| reading.attempt(attempt));
-        let count =
-            |name| of_all.facts().iter().find(|(known, _)| known == name).map(|(_, fact)| fact.clone());
         reading.fact("attempts", reading.attempts().len() as u64);
-        if let Some(worked) = count("attempts_that_worked") {
-            reading.fact("attempts_that_worked", worked);
+        if let Some(worked) = of_all.get("attempts_that_worked") {
+            reading.fact("attempts_that_worked", worked.clone());
         }
         reading
     });

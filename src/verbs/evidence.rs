@@ -94,10 +94,7 @@ fn tell_run(Tried { who, run, record }: &Tried, out: &Output) -> Code {
 /// `not satisfied   CRY-01  Nothing but sealed pictures ...: plain_files <= 0, and is 1`.
 fn line(verdict: &Verdict) -> String {
     let control = verdict.control();
-    let fact = |name: &str| {
-        let reading = verdict.reading()?;
-        reading.facts().iter().find(|(known, _)| known == name).map(|(_, fact)| fact.to_string())
-    };
+    let fact = |name: &str| verdict.reading()?.get(name);
     let failing = verdict.failing().map(|condition| {
         let facts = condition.facts().filter_map(|name| Some(format!("{name} is {}", fact(name)?)));
         format!("{condition}, and {}", facts.collect::<Vec<_>>().join(", "))

@@ -93,7 +93,8 @@ impl Reading {
         &self.records
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&Fact> {
+    /// The fact with that name.
+    pub fn get(&self, name: &str) -> Option<&Fact> {
         self.facts.iter().find(|(known, _)| known == name).map(|(_, fact)| fact)
     }
 }
