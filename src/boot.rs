@@ -31,7 +31,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use vault::KdfParams;
+use vault::{KdfParams, PersonName};
 
 /// What a process may touch besides the state: read before the fences, and granted by them.
 pub struct Wants<'a> {
@@ -43,6 +43,8 @@ pub struct Wants<'a> {
     pub outputs: Option<&'a Path>,
     /// File or pipe with the passphrase.
     pub passphrase_file: Option<&'a Path>,
+    /// Who it is of, if a flag says so.
+    pub operator: Option<&'a str>,
     /// Folder of a checkpoint.
     pub model: Option<&'a Path>,
     /// Whether a plain copy is to leave, to a file or to standard output.
@@ -66,6 +68,7 @@ impl Default for Wants<'_> {
             folder_use: FolderUse::default(),
             outputs: None,
             passphrase_file: None,
+            operator: None,
             model: None,
             plain_copy: false,
             export: None,
@@ -80,8 +83,12 @@ impl Default for Wants<'_> {
 impl<'a> Wants<'a> {
     /// Of a verb that opens the vault.
     pub fn with(keys: &'a Keys) -> Self {
-        let (outputs, passphrase_file) = (keys.pictures.outputs.as_deref(), keys.passphrase_file.as_deref());
-        Self { outputs, passphrase_file, ..Self::default() }
+        Self {
+            outputs: keys.pictures.outputs.as_deref(),
+            passphrase_file: keys.passphrase_file.as_deref(),
+            operator: keys.operator.as_deref(),
+            ..Self::default()
+        }
     }
 }
 
@@ -113,6 +120,8 @@ pub struct Booted {
     /// How each process is fenced, once the engine is there.
     pub processes: Vec<(Process, wire::Fenced)>,
     passphrase: Option<SecretLine>,
+    /// Who it is of, if somebody said so.
+    operator: Option<PersonName>,
     /// The engines that the keeper starts, and the digest of the plan that they must have.
     engines: Option<(Engines, [u8; 32])>,
 }
@@ -218,6 +227,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     folders::grant_bundle(&mut plan, &folders, wants.bundle)?;
     let passphrase =
         wants.passphrase_file.map(|path| input::read_secret_file(path, &mut clean)).transpose()?;
+    let operator = passphrase::operator(wants.operator)?;
     let terminal = Terminal::open();
     let channel = clean.take_channel();
     let clock = SystemClock::new();
@@ -246,6 +256,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         binary,
         processes: Vec::new(),
         passphrase,
+        operator,
         engines: engines.zip(plan_of_engine.map(|plan| plan.digest())),
     };
     Ok(Fenced { booted, folder_use, refusal })

@@ -58,6 +58,9 @@ pub struct Keys {
     /// Read the passphrase from the first line of this file or pipe instead of the terminal
     #[arg(long, global = true, value_name = "FILE", help_heading = VAULT)]
     pub passphrase_file: Option<PathBuf>,
+    /// Who you are, where several people use the vault; asked for at the terminal without it
+    #[arg(long, global = true, value_name = "NAME", help_heading = VAULT)]
+    pub operator: Option<String>,
 }
 
 /// The verbs.
@@ -75,6 +78,9 @@ pub enum Verb {
     /// Make, look at and check the vault, or change its passphrase
     #[command(subcommand, after_help = examples::VAULT)]
     Vault(Vault),
+    /// List, add or remove the people who use the vault
+    #[command(after_help = examples::OPERATOR)]
+    Operator(Operator),
     /// Read, explain or verify the log
     #[command(subcommand, after_help = examples::AUDIT)]
     Audit(Audit),
@@ -268,6 +274,74 @@ pub enum Vault {
     },
     /// Draw a new recovery code; the old one opens nothing afterwards
     Recovery(Keys),
+}
+
+/// `operator` and its verbs.
+#[derive(Args)]
+pub struct Operator {
+    /// Vault and pictures.
+    #[command(flatten)]
+    pub keys: Keys,
+    /// The verb.
+    #[command(subcommand)]
+    pub verb: OperatorVerb,
+}
+
+/// Verbs of `operator`.
+#[derive(Subcommand)]
+pub enum OperatorVerb {
+    /// Add somebody with a passphrase of their own; your own name goes with --operator, the first time, too
+    Add {
+        /// Their name, for signing in; it is kept sealed, and no log has it
+        name: String,
+        /// operator makes pictures and sees those; admin manages people, too, and sees no others' pictures; auditor proves
+        /// the state and sees none
+        #[arg(long, value_name = "ROLE", default_value = "operator")]
+        role: String,
+        /// Read their passphrase from the first line of this file or pipe
+        #[arg(long, value_name = "FILE")]
+        new_passphrase_file: Option<PathBuf>,
+    },
+    /// List everybody, with what they may do and how many pictures are theirs
+    List,
+    /// Remove somebody: their passphrase opens nothing afterwards
+    Remove {
+        /// Their name
+        name: String,
+        /// Keep their pictures sealed, where nobody sees them
+        #[arg(long, group = "pictures")]
+        keep_pictures: bool,
+        /// Give their pictures to somebody
+        #[arg(long, value_name = "NAME", group = "pictures")]
+        hand_over_to: Option<String>,
+        /// Destroy their pictures for good
+        #[arg(long, group = "pictures")]
+        erase_pictures: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Set a new passphrase of your own, or with the recovery code that of somebody who has lost theirs
+    Passwd {
+        /// Whose; your own without it
+        name: Option<String>,
+        /// Read the new passphrase from the first line of this file or pipe
+        #[arg(long, value_name = "FILE")]
+        new_passphrase_file: Option<PathBuf>,
+    },
+    /// Give yourself another name
+    Rename {
+        /// The new name
+        name: String,
+    },
+    /// Say who is behind a pseudonym of the log; that you asked goes on record
+    Resolve {
+        /// `a:` and 22 characters, as the records have it
+        pseudonym: String,
+        /// incident, order (of a court or an authority), access (the person asks for it) or audit
+        #[arg(long, value_name = "WHY")]
+        reason: String,
+    },
 }
 
 /// Verbs of `audit`.

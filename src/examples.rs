@@ -39,6 +39,14 @@ Examples:
   lightproof vault passwd
   lightproof vault verify --json";
 
+/// Of `operator`.
+pub const OPERATOR: &str = "\
+Examples:
+  lightproof operator add press --operator front-desk  the first time it names you, too
+  lightproof operator add revision --role auditor --operator front-desk
+  lightproof operator remove press --hand-over-to front-desk --operator front-desk
+  lightproof generate \"a boat\" --operator press";
+
 /// Of `audit`.
 pub const AUDIT: &str = "\
 Examples:

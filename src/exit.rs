@@ -113,10 +113,13 @@ fn code_of(error: &darkroom::Error) -> Code {
         | Kind::Seed
         | Kind::Parameter
         | Kind::WeakSecret
+        | Kind::NameNeeded
+        | Kind::Name
         | Kind::KeyReused => Code::Usage,
         Kind::Unfinished => Code::Partial,
         Kind::NotFound => Code::NotFound,
         Kind::Policy
+        | Kind::NotPermitted
         | Kind::Conflict
         | Kind::VaultExists
         | Kind::ExportFile
@@ -155,6 +158,9 @@ fn hint(error: &darkroom::Error) -> String {
     use darkroom::Error as E;
     let mut hint = match error {
         E::NotFound { .. } | E::ShortId { .. } => "; see: lightproof history list",
+        E::Vault(vault::Error::NameNeeded) => ": --operator NAME, or the variable LIGHTPROOF_OPERATOR",
+        E::Vault(vault::Error::UnknownName) => "; see: lightproof operator list",
+        E::PicturesUndecided { .. } => " (--keep-pictures, --hand-over-to NAME or --erase-pictures)",
         E::Vault(vault::Error::DiskFull) | E::Log(audit::Error::DiskFull) => "",
         // The system's own words, which know no remedy.
         E::Vault(_) | E::Log(_) | E::ExportFile { .. } if error.kind() == Kind::Disk => {

@@ -27,7 +27,8 @@ use std::process::ExitCode;
 static ALLOCATOR: sandbox::WipingAllocator = sandbox::WipingAllocator;
 
 /// Variables of ours that a clean environment keeps.
-const OWN_VARIABLES: [&str; 3] = ["LIGHTPROOF_HOME", "LIGHTPROOF_LOG", processes::POLICY_VARIABLE];
+const OWN_VARIABLES: [&str; 4] =
+    ["LIGHTPROOF_HOME", "LIGHTPROOF_LOG", boot::passphrase::OPERATOR_VARIABLE, processes::POLICY_VARIABLE];
 
 fn main() -> ExitCode {
     // First, while one thread exists and nothing was read.
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         Verb::Generate(arguments) => verbs::generate::run(clean, global, arguments, &out),
         Verb::History(verb) => verbs::history::run(clean, global, verb, &out),
         Verb::Vault(verb) => verbs::vault::run(clean, global, verb, &out),
+        Verb::Operator(verb) => verbs::operator::run(clean, global, verb, &out),
         Verb::Audit(verb) => verbs::audit::run(clean, global, verb, &out),
         Verb::Evidence(verb) => verbs::evidence::run(clean, global, verb, &out),
         Verb::Config(verb) => verbs::config::run(global, verb, &out),

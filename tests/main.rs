@@ -27,6 +27,7 @@
 //! - `browser`: the studio in a real browser
 //! - `abuse`: the server asked by somebody who means no good
 //! - `server_faults`: the server when something goes wrong around it, or ends
+//! - `people`: several people with one vault
 //! - `processes`: three processes, and what becomes of the others when one ends
 //! - `selftest`: the engine against reference values
 
@@ -50,6 +51,7 @@ mod http;
 mod input;
 mod life;
 mod looks;
+mod people;
 mod pipes;
 mod processes;
 mod secrecy;

@@ -123,6 +123,11 @@ events! {
         /// Slot number.
         slot: u32,
     }
+    /// Somebody left, and their requests ended with that; others have the vault open still.
+    "session.closed" SessionClosed {
+        /// Slot number.
+        slot: u32,
+    }
     /// A secret opened no slot.
     "vault.unlock_failed" VaultUnlockFailed {}
     /// The vault was locked.
@@ -194,7 +199,7 @@ events! {
         missing: u64,
     }
     /// A new secret for a slot was asked for; written before anything is changed. Closed by `vault.secret_changed`,
-    /// `vault.secret_failed` or `recovery.reconciled` of the same job.
+    /// `slot.added`, `slot.removed`, `vault.secret_failed` or `recovery.reconciled` of the same job.
     "vault.secret_requested" [job] VaultSecretRequested {
         /// What proved the right.
         by: Proof,
@@ -221,6 +226,36 @@ events! {
         vault_seq: u64,
         /// The vault's root.
         vault_root: Digest,
+    }
+    /// A slot is to be added; written together with its request.
+    "slot.add_named" [job] SlotAddNamed {
+        /// Slot number.
+        slot: u32,
+        /// Its role.
+        role: Role,
+    }
+    /// A slot is to be removed; written together with its request.
+    "slot.remove_named" [job] SlotRemoveNamed {
+        /// Slot number.
+        slot: u32,
+        /// Its role.
+        role: Role,
+    }
+    /// What becomes of the pictures of a slot.
+    "slot.pictures" SlotPictures {
+        /// Slot number.
+        slot: u32,
+        /// What becomes of them.
+        left: Left,
+        /// The slot whose they are from here on; 0 for nobody's.
+        to: u32,
+    }
+    /// Somebody asked who is behind a slot, and was told.
+    "slot.resolved" SlotResolved {
+        /// Slot number.
+        slot: u32,
+        /// Why.
+        reason: ResolveReason,
     }
     /// A slot was added.
     "slot.added" SlotAdded {

@@ -2,7 +2,7 @@
 
 use crate::record::Record;
 use crate::token::{Actor, Digest, JobId, Object, id_bytes, unhex};
-use crate::words::{IntentKind, Proof};
+use crate::words::{IntentKind, Proof, Role};
 
 /// A request that is on record without its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,10 @@ pub struct OpenIntent {
     pub proof: Option<Proof>,
     /// The number of the slot that is to have it.
     pub slot: Option<u32>,
+    /// The role of that slot, if it is to be added or removed.
+    pub role: Option<Role>,
+    /// Whether it is to be removed.
+    pub removes: bool,
     /// Where the vault stood at the request, as far as the log knew: by this it is judged what became of it.
     pub vault: Option<VaultState>,
 }
@@ -99,6 +103,8 @@ impl Intents {
                 objects_named: Vec::new(),
                 proof: record.text("by").and_then(Proof::parse),
                 slot: None,
+                role: None,
+                removes: false,
                 vault,
             });
         };
@@ -114,6 +120,11 @@ impl Intents {
                 let slot = record.int("slot").and_then(|slot| slot.try_into().ok());
                 self.of(job, Secret).for_each(|intent| intent.slot = slot);
             }
+            "slot.add_named" | "slot.remove_named" => {
+                let role = record.text("role").and_then(Role::parse);
+                let removes = record.name == "slot.remove_named";
+                self.of(job, Secret).for_each(|intent| (intent.role, intent.removes) = (role, removes));
+            }
             "object.erase_named" => {
                 for intent in self.of(job, Erase) {
                     intent.objects_named.extend(seen);
@@ -125,7 +136,9 @@ impl Intents {
                 self.count(job, Erase, seen);
             }
             "object.exported" | "object.export_failed" => self.close(job, Export),
-            "vault.secret_changed" | "vault.secret_failed" => self.close(job, Secret),
+            "vault.secret_changed" | "vault.secret_failed" | "slot.added" | "slot.removed" => {
+                self.close(job, Secret);
+            }
             "recovery.reconciled" => {
                 for kind in [Generate, Erase, Export, Secret] {
                     if record.text("kind") == Some(kind.word()) {

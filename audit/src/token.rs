@@ -80,6 +80,13 @@ pub enum Actor {
     Person([u8; 16]),
 }
 
+impl Actor {
+    /// A person's pseudonym as the records have it, `a:` and 22 characters; `None` if it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        id_bytes(text.strip_prefix("a:")?).map(Self::Person)
+    }
+}
+
 /// The pseudonym of a stored object, see [`object`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Object(pub [u8; 16]);

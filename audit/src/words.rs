@@ -45,6 +45,28 @@ tokens! {
         Recovery = "recovery",
     }
 
+    /// What becomes of the pictures of somebody who is removed.
+    Left {
+        /// They stay, and nobody sees them.
+        Kept = "kept",
+        /// They are somebody else's.
+        HandedOver = "handed_over",
+        /// Their keys are destroyed.
+        Erased = "erased",
+    }
+
+    /// Why somebody asked who is behind a pseudonym.
+    ResolveReason {
+        /// Something has happened that must be cleared up.
+        Incident = "incident",
+        /// A court or an authority has ordered it.
+        Order = "order",
+        /// The person asks for what is known of them.
+        Access = "access",
+        /// An audit needs it.
+        Audit = "audit",
+    }
+
     /// How well the storage forgets: grades A, B, V and C of the vault's format.
     Grade {
         /// Overwritten in place on local storage.

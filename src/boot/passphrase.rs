@@ -1,14 +1,51 @@
 //! The passphrase dialogue: with a file, or with somebody at a terminal.
 
 use super::Booted;
+use crate::Done;
 use crate::exit::{Code, Failure};
 use crate::input::SecretLine;
 use crate::output::Output;
 use darkroom::{Darkroom, Door, Who};
-use vault::Secret;
+use serde_json::json;
+use vault::{PersonName, Secret, SlotKind};
 use zeroize::Zeroizing;
 
+/// The variable that says who somebody is, where no flag does.
+pub const OPERATOR_VARIABLE: &str = "LIGHTPROOF_OPERATOR";
+
+/// Who somebody says they are, by a flag or the variable.
+///
+/// # Errors
+/// It cannot be a name.
+pub fn operator(flag: Option<&str>) -> Result<Option<PersonName>, Failure> {
+    let variable = std::env::var_os(OPERATOR_VARIABLE).filter(|name| !name.is_empty());
+    let name = match (flag, &variable) {
+        (Some(flag), _) => flag,
+        (None, Some(variable)) => variable.to_str().unwrap_or_default(), // what is no text is no name
+        (None, None) => return Ok(None),
+    };
+    name_of(name).map(Some)
+}
+
+/// A name as it was typed.
+///
+/// # Errors
+/// It cannot be one.
+pub fn name_of(text: &str) -> Result<PersonName, Failure> {
+    PersonName::new(text).map_err(|error| Failure::new(Code::Usage, error))
+}
+
 impl Booted {
+    /// Who is said to sit here.
+    pub fn operator(&self) -> Option<&PersonName> {
+        self.operator.as_ref()
+    }
+
+    /// From here on it is somebody else's secret that is asked for: that of `name`.
+    pub fn speak_of(&mut self, name: PersonName) {
+        self.operator = Some(name);
+    }
+
     /// Whether a passphrase was given.
     pub fn has_passphrase(&self) -> bool {
         self.passphrase.is_some()
@@ -62,7 +99,7 @@ impl Booted {
         let own = if file.is_none() { self.passphrase.take() } else { None };
         if let Some(line) = file.or(own.as_ref()) {
             warn_of_readers(line, out);
-            return of_line(line, new_secret).map_err(|what| Failure::new(Code::Usage, what));
+            return of_line(line, &new_secret).map_err(|what| Failure::new(Code::Usage, what));
         }
         let first = self.terminal.ask_secret(question)?;
         let secret = new_secret(&first).map_err(|error| Failure::new(Code::Usage, error))?;
@@ -83,6 +120,28 @@ impl Booted {
         Ok(proven)
     }
 
+    /// Sets a new passphrase for whoever proves a right to it.
+    ///
+    /// # Errors
+    /// A wrong proof, a weak passphrase, or nobody to ask.
+    pub fn change_passphrase(
+        &mut self,
+        darkroom: &mut Darkroom,
+        new: Option<&SecretLine>,
+        out: &Output,
+    ) -> Done {
+        let (who, proof) = self.prove(darkroom, out)?;
+        if new.is_none() && !self.terminal.is_there() {
+            let what = "the new passphrase is typed at a terminal, and there is none; use --new-passphrase-file FILE";
+            return Err(Failure::new(Code::Locked, what));
+        }
+        let new = self.new_secret(new, "New passphrase (12 characters or more): ", out)?;
+        darkroom.change_secret(&who, &proof, &new)?;
+        out.say("the passphrase was changed; the old one opens nothing any more");
+        out.object(true, &json!({ "changed": true }));
+        Ok(Code::Done)
+    }
+
     /// Unlocks with the passphrase file or the terminal. What opens is given back.
     fn open(
         &mut self,
@@ -93,12 +152,21 @@ impl Booted {
     ) -> Result<(Who, Secret), Failure> {
         let unusable = |what: String| Failure::new(Code::Locked, what);
         let Some(line) = self.passphrase.take() else {
+            self.ask_name(darkroom)?;
             let typed =
                 parse(&self.terminal.ask_secret(question)?).map_err(|error| unusable(error.to_string()))?;
-            return Ok((darkroom.unlock(&typed, Door::Terminal)?, typed));
+            let typed = typed.of(self.operator.clone());
+            return match darkroom.unlock(&typed, Door::Terminal) {
+                Err(darkroom::Error::Vault(vault::Error::WrongSecret)) if self.operator.is_some() => {
+                    Err(unusable("wrong name, passphrase or recovery code; try again".into()))
+                }
+                unlocked => Ok((unlocked?, typed)),
+            };
         };
         warn_of_readers(&line, out);
-        let mut given = of_line(&line, parse).map_err(unusable)?;
+        let operator = self.operator.clone();
+        let parse = |text: &str| parse(text).map(|secret| secret.of(operator.clone()));
+        let mut given = of_line(&line, &parse).map_err(unusable)?;
         let mut opened = darkroom.unlock(&given, Door::Terminal);
         // A byte order mark was a part of the passphrase once. The first try is on record, and the second is, too.
         if let (Err(darkroom::Error::Vault(vault::Error::WrongSecret)), Some(marked)) =
@@ -110,11 +178,24 @@ impl Booted {
         match opened {
             Ok(who) => Ok((who, given)),
             Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => Err(unusable(format!(
-                "wrong passphrase or recovery code in {}; name the file that belongs to this vault",
-                line.path.display()
+                "wrong passphrase or recovery code in {}; name the file that belongs to this vault{}",
+                line.path.display(),
+                if operator.is_some() { ", and to this operator" } else { "" }
             ))),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Asks who somebody is, where several people use the vault and nothing says it.
+    fn ask_name(&mut self, darkroom: &Darkroom) -> Result<(), Failure> {
+        let public = darkroom.public()?;
+        let people = public.slots.iter().filter(|slot| slot.kind == SlotKind::Passphrase).count();
+        if public.named && people > 1 && self.operator.is_none() && self.terminal.is_there() {
+            let typed =
+                self.terminal.ask("Your name (with the recovery code, whose passphrase it is for): ")?;
+            self.operator = Some(name_of(&typed)?);
+        }
+        Ok(())
     }
 
     /// Shows the recovery code on the terminal.
@@ -177,7 +258,10 @@ fn warn_of_readers(line: &SecretLine, out: &Output) {
 }
 
 /// The secret of a passphrase file, or what is wrong with it and in which file.
-fn of_line(line: &SecretLine, parse: fn(&str) -> Result<Secret, vault::Error>) -> Result<Secret, String> {
+fn of_line(
+    line: &SecretLine,
+    parse: &dyn Fn(&str) -> Result<Secret, vault::Error>,
+) -> Result<Secret, String> {
     parse(&line.text).map_err(|error| format!("{}: {error}", line.path.display()))
 }
 

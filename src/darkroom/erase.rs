@@ -3,9 +3,10 @@
 use crate::export::vault_failure;
 use crate::metadata::pseudonym;
 use crate::request::Refusal;
+use crate::rights::Act;
 use crate::room::{Darkroom, grade};
 use crate::step::{After, reach};
-use crate::{Error, Who};
+use crate::{Error, Who, whose};
 use audit::words::{ObjectFailure, RequestRefusal};
 use audit::{Digest, Entry, Event, JobId, Object, Receipt};
 use policy::Erase;
@@ -32,8 +33,17 @@ impl Darkroom {
     /// [`vault::Error::Unfinished`]: the request stays without an outcome, and the next unlock finishes it.
     /// [`Error::Unrecorded`]: the pictures are gone, and the next unlock records it.
     pub fn erase(&mut self, who: &Who, ids: &[ObjectId]) -> Result<Erased, Error> {
+        let vault = self.vault_of(who, Act::OwnPictures)?;
+        for id in ids {
+            whose::picture(vault, who, *id)?;
+        }
+        self.erase_as(who, Act::OwnPictures, ids)
+    }
+
+    /// The same as a part of another act, whosever they are.
+    pub(crate) fn erase_as(&mut self, who: &Who, act: Act, ids: &[ObjectId]) -> Result<Erased, Error> {
         let now_ms = self.now_ms();
-        self.vault_of(who)?;
+        self.vault_of(who, act)?;
         if self.erase == Erase::Never {
             let reason = RequestRefusal::Policy;
             self.refuse(Some(who), reason)?;
@@ -41,7 +51,7 @@ impl Darkroom {
             return Err(Refusal::new(reason, text).into());
         }
         self.end_old_key()?;
-        let (open, random, log) = self.parts(who)?;
+        let (open, random, log) = self.parts(who, act)?;
         let mut objects: Vec<Object> = Vec::new();
         for id in ids {
             objects.push(pseudonym(*id, open.vault.get(*id)?.salt));

@@ -1,6 +1,7 @@
 //! What can go wrong, and which kind of trouble it is.
 
 use crate::request::Refusal;
+use crate::rights::Act;
 use audit::words::RequestRefusal;
 use std::path::PathBuf;
 
@@ -42,6 +43,17 @@ pub enum Error {
     /// There is no vault yet.
     #[error("there is no vault yet")]
     NoVault,
+    /// Their role may not do it; on record.
+    #[error("your role does not let you {}; ask an admin", .0.words())]
+    NotPermitted(Act),
+    /// Somebody with pictures is to go, and nobody said what becomes of the pictures.
+    #[error(
+        "{count} sealed pictures are theirs: say whether they are kept, handed over or erased; nothing was done"
+    )]
+    PicturesUndecided {
+        /// How many.
+        count: usize,
+    },
     /// An auditor's passphrase was given where a picture is needed.
     #[error("this passphrase is an auditor's: it proves the log and the state, and opens no picture")]
     AuditorOnly,
@@ -152,6 +164,12 @@ pub enum Kind {
     Policy,
     /// An auditor's secret opens no picture.
     AuditorOnly,
+    /// Their role may not do it.
+    NotPermitted,
+    /// Several people use the vault, and nobody said which of them.
+    NameNeeded,
+    /// A name that cannot be one, or is taken.
+    Name,
     /// Too many requests wait.
     QueueFull,
     /// A name of a request was used for another one.
@@ -237,6 +255,8 @@ impl Error {
             Self::Locked => Kind::Locked,
             Self::NoVault => Kind::NoVault,
             Self::AuditorOnly => Kind::AuditorOnly,
+            Self::NotPermitted(_) => Kind::NotPermitted,
+            Self::PicturesUndecided { .. } => Kind::Parameter,
             Self::RolledBack { .. } | Self::NoMark | Self::LogMissing { .. } | Self::VaultMissing { .. } => {
                 Kind::Damaged
             }
@@ -328,10 +348,12 @@ fn vault_kind(error: &vault::Error) -> Kind {
         E::NoVault(_) => Kind::NoVault,
         E::WrongSecret | E::RecoveryCodeMistyped => Kind::WrongSecret,
         E::WeakSecret(_) => Kind::WeakSecret,
+        E::NameNeeded => Kind::NameNeeded,
+        E::BadName(_) | E::NameOfAnother => Kind::Name,
         E::Limit(_) | E::Range { .. } => Kind::Parameter,
         E::VaultExists(_) => Kind::VaultExists,
         E::NameTaken | E::IdTaken(_) | E::LastSlot | E::SlotsFull | E::SlotNumbersSpent => Kind::Conflict,
-        E::UnknownObject(_) | E::Erased(_) | E::UnknownSlot(_) => Kind::NotFound,
+        E::UnknownObject(_) | E::Erased(_) | E::UnknownSlot(_) | E::UnknownName => Kind::NotFound,
         E::Busy(_) => Kind::Busy,
         E::DiskFull => Kind::Disk,
         E::OutputsAbsent(_) | E::OutputsNotOurs(_) | E::OutputsForbidden(_) | E::OutputsUnreadable { .. } => {

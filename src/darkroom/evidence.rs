@@ -1,6 +1,6 @@
 //! Evidence on record: that the controls were tried, and what was handed out. What was found is no matter of the darkroom.
 
-use crate::{Darkroom, Error, Who};
+use crate::{Act, Darkroom, Error, Who};
 use audit::{Digest, Entry, Event, JobId, PublicKey, Receipt};
 
 impl Darkroom {
@@ -33,7 +33,7 @@ impl Darkroom {
     /// By whoever opened the vault; while it is shut, by the program, which needs no key for this.
     fn entry(&self, event: Event, who: Option<&Who>) -> Result<Entry, Error> {
         let Some(who) = who else { return Ok(event.by_system()) };
-        self.vault_of(who)?;
+        self.vault_of(who, Act::Leave)?;
         Ok(event.by(who.actor))
     }
 }

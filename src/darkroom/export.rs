@@ -5,7 +5,7 @@ use crate::hold::{Hold, beside};
 use crate::metadata::pseudonym;
 use crate::room::Darkroom;
 use crate::step::{After, reach};
-use crate::{Error, Queue, Who};
+use crate::{Act, Error, Queue, Who, whose};
 use audit::words::ObjectFailure;
 use audit::{Entry, Event, JobId, Object, Receipt};
 use std::cell::Cell;
@@ -57,8 +57,8 @@ impl Darkroom {
 
     /// The intent, and with it the key of the picture, or why there is none. An unlock meanwhile leaves it alone.
     fn intend_export(&mut self, who: &Who, id: ObjectId) -> Result<(Leaving, Result<Opener, Error>), Error> {
-        let (open, random, log) = self.parts(who)?;
-        let object = pseudonym(id, open.vault.get(id)?.salt);
+        let (open, random, log) = self.parts(who, Act::OwnPictures)?;
+        let object = pseudonym(id, whose::picture(&open.vault, who, id)?.salt);
         let leaving = Leaving { job: JobId::random()?, who: *who, id, object };
         log.append(&[leaving.entry(Event::ObjectExportRequested {})])?;
         reach(After::Intent)?;
@@ -77,7 +77,8 @@ impl Darkroom {
     ) -> Result<(Export, T), Error> {
         self.in_work.remove(&leaving.job);
         // Whoever asked may be out by now, and the picture gone: then the copy goes, too.
-        let held = self.vault_of(&leaving.who).and_then(|vault| Ok(vault.get(leaving.id).map(drop)?));
+        let held = self.vault_of(&leaving.who, Act::OwnPictures);
+        let held = held.and_then(|vault| whose::picture(vault, &leaving.who, leaving.id).map(drop));
         let copied = match (held, copied) {
             (Err(gone), Ok(_) | Err(Error::Vault(_))) => Err(gone),
             (_, copied) => copied,

@@ -4,6 +4,7 @@
 
 use crate::checked::Checked;
 use crate::metadata::{Metadata, Summary, ciphertext_mac, pseudonym};
+use crate::rights::Act;
 use crate::room::{Darkroom, device};
 use crate::step::{After, reach};
 use crate::{Error, Who, marks, name};
@@ -83,7 +84,7 @@ impl Darkroom {
     /// Puts on record what was asked for. From here on the request has an outcome, whatever happens.
     pub(crate) fn intend(&mut self, who: &Who, checked: &Checked, model: &Model) -> Result<Intent, Error> {
         let Settings { width, height, steps, guidance_milli, seeds } = &checked.prepared.settings;
-        let (_, _, log) = self.parts(who)?;
+        let (_, _, log) = self.parts(who, Act::MakePictures)?;
         let intent = Intent { job: JobId::random()?, who: *who };
         let requested = Event::GenerateRequested {
             width: *width,
@@ -141,7 +142,7 @@ impl Darkroom {
     pub(crate) fn draft(&mut self, intent: &Intent) -> Result<Draft, Error> {
         reach(After::Picture)?;
         let created_ms = self.now_ms();
-        let (open, random, _) = self.parts(&intent.who)?; // whoever asked may have locked the vault since
+        let (open, random, _) = self.parts(&intent.who, Act::MakePictures)?; // whoever asked may have locked the vault since
         let id = ObjectId::random(random)?;
         let mut salt = [0; 16];
         random.fill(&mut salt).map_err(vault::Error::Random)?;
@@ -158,7 +159,7 @@ impl Darkroom {
     pub(crate) fn keep(&mut self, intent: &Intent, sealed: Sealed) -> Result<Summary, Error> {
         reach(After::Sealed)?;
         let Sealed { staged, pseudonym, salt, width, height, summary } = sealed;
-        let (open, random, log) = match self.parts(&intent.who) {
+        let (open, random, log) = match self.parts(&intent.who, Act::MakePictures) {
             Ok(parts) => parts,
             Err(error) => {
                 let _ = staged.discard(); // noise if this fails

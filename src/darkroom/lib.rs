@@ -16,6 +16,7 @@
 //! | look | decrypt, `object.viewed`, answer | [`Queue::view`] |
 //! | export | `object.export_requested`, decrypt, plain file, `object.exported`, answer | [`Queue::export`] |
 //! | erase | `object.erase_requested` and the names, roll, `object.erased` each, answer | [`Darkroom::erase`] |
+//! | somebody comes or goes | `vault.secret_requested`, the slot and its role, roll, `slot.added` or `slot.removed`, answer | `people.rs` |
 //! | new secret | `vault.secret_requested` and the slot, roll, `vault.secret_changed`, answer | [`Darkroom::change_secret`] |
 
 mod checked;
@@ -29,10 +30,12 @@ mod list;
 mod marks;
 mod metadata;
 mod name;
+mod people;
 mod queue;
 mod reconcile;
 mod remember;
 mod request;
+mod rights;
 mod room;
 mod secret;
 mod step;
@@ -42,13 +45,14 @@ mod unlock;
 mod view;
 mod warning;
 mod who;
+mod whose;
 
 /// What this interface speaks of, so that a door needs to know no other crate.
-pub use audit::words::{RequestRefusal, StartRefusal, StopReason};
-pub use audit::{Clock, JobId, SystemClock};
+pub use audit::words::{RequestRefusal, ResolveReason, StartRefusal, StopReason};
+pub use audit::{Actor, Clock, JobId, SystemClock};
 pub use engine::wire::Fenced;
 pub use engine::{Device, Engine, Model, Pixels, PromptLength};
-pub use vault::{Erasure, Grade, KdfParams, ObjectId, RecoveryCode, Secret};
+pub use vault::{Erasure, Grade, KdfParams, ObjectId, PersonName, RecoveryCode, Secret};
 
 pub use checked::Checked;
 pub use erase::Erased;
@@ -57,8 +61,10 @@ pub use export::Export;
 pub use list::Page;
 pub use metadata::{Metadata, Summary};
 pub use name::is_name;
+pub use people::{Person, Pictures};
 pub use queue::{Job, JobState, Name, Queue, Rules};
 pub use request::{Ask, Defaults, GUIDANCE_MAX, Refusal, SEED_MAX};
+pub use rights::{Act, TABLE as RIGHTS};
 pub use room::{Darkroom, Folders, Start};
 pub use view::Previews;
 pub use warning::Warning;

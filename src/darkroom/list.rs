@@ -2,7 +2,7 @@
 
 use crate::metadata::{Metadata, Summary, pseudonym};
 use crate::room::Darkroom;
-use crate::{Error, Who};
+use crate::{Act, Error, Who, whose};
 use vault::ObjectId;
 
 /// Fewest characters of an identifier that stand for all of it.
@@ -32,8 +32,8 @@ impl Darkroom {
     /// # Errors
     /// [`Error::NotFound`] if there is no picture `after`; [`Error::Locked`] or [`Error::NoVault`].
     pub fn page(&self, who: &Who, after: Option<ObjectId>, count: usize) -> Result<Page, Error> {
-        let vault = self.vault_of(who)?;
-        let mut entries = vault.list().rev();
+        let vault = self.vault_of(who, Act::OwnPictures)?;
+        let mut entries = whose::pictures(vault, who).into_iter().rev();
         let total = entries.len();
         if let Some(after) = after
             && entries.by_ref().all(|entry| entry.id != after)
@@ -53,8 +53,8 @@ impl Darkroom {
     /// # Errors
     /// [`Error::Locked`], or [`vault::Error::UnknownObject`] and [`vault::Error::Erased`].
     pub fn picture(&self, who: &Who, id: ObjectId) -> Result<Summary, Error> {
-        let vault = self.vault_of(who)?;
-        let entry = vault.get(id)?;
+        let vault = self.vault_of(who, Act::OwnPictures)?;
+        let entry = whose::picture(vault, who, id)?;
         Ok(summary(entry, vault.is_missing(entry)?))
     }
 
@@ -65,15 +65,15 @@ impl Darkroom {
     /// an identifier.
     pub fn find(&self, who: &Who, text: &str) -> Result<ObjectId, Error> {
         let lower = text.to_ascii_lowercase();
-        let begins = |entry: &&vault::ObjectInfo| entry.id.to_string().starts_with(&lower);
+        let begins = |entry: &vault::ObjectInfo| entry.id.to_string().starts_with(&lower);
         let means =
-            |entry: &&vault::ObjectInfo| entry.name == text || (text.len() >= ID_CHARS_MIN && begins(entry));
-        let vault = self.vault_of(who)?;
-        let mut found = vault.list().filter(means).map(|entry| entry.id);
+            |entry: &vault::ObjectInfo| entry.name == text || (text.len() >= ID_CHARS_MIN && begins(entry));
+        let entries = whose::pictures(self.vault_of(who, Act::OwnPictures)?, who);
+        let mut found = entries.iter().filter(|entry| means(entry)).map(|entry| entry.id);
         if let (Some(id), None) = (found.next(), found.next()) {
             return Ok(id);
         }
-        let short = (1..ID_CHARS_MIN).contains(&text.len()) && vault.list().any(|entry| begins(&entry));
+        let short = (1..ID_CHARS_MIN).contains(&text.len()) && entries.iter().any(|entry| begins(entry));
         let id = text.chars().take(64).collect();
         Err(if short { Error::ShortId { id, chars_min: ID_CHARS_MIN } } else { Error::NotFound { id } })
     }

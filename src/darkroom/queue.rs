@@ -7,6 +7,7 @@
 //! Whoever needs both locks takes the darkroom's first, then the table's.
 
 mod check;
+mod people;
 mod table;
 mod worker;
 
@@ -17,7 +18,7 @@ use crate::request::Ask;
 use crate::room::Darkroom;
 use crate::unlock::with_secret;
 use crate::who::{Door, Who};
-use crate::{Error, Kind, Warning, marks};
+use crate::{Act, Error, Kind, Warning, marks};
 use audit::words::{GenerateFailure, RequestRefusal, StopReason};
 use engine::{Check, Engine, Model, PromptLength};
 use policy::{KeepPrompts, Limits};
@@ -30,6 +31,9 @@ use zeroize::Zeroizing;
 
 pub use table::{Job, JobState, Name};
 
+/// As many people's requests may wait at a time, each with all that one may have waiting.
+const PEOPLE_WAITING_MAX: usize = 4;
+
 /// What requests are held against.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
@@ -37,7 +41,7 @@ pub struct Rules {
     pub limits: Limits,
     /// May prompts be kept?
     pub keep_prompts: KeepPrompts,
-    /// How many requests may wait.
+    /// How many requests of one person may wait.
     pub waiting_max: usize,
 }
 
@@ -164,21 +168,22 @@ impl Queue {
     pub fn submit(&self, who: &Who, checked: Checked, name: Option<Name>) -> Result<Job, Error> {
         let Shared { rules, model, .. } = &*self.shared;
         self.with(|darkroom| {
-            darkroom.vault_of(who)?;
-            let waiting = {
+            darkroom.vault_of(who, Act::MakePictures)?;
+            let (waiting, of_all) = {
                 let table = self.shared.table();
                 if table.stopping {
                     return Err(Error::Stopping);
                 }
                 if let Some(name) = &name
-                    && let Some(known) = table.named(&name.text)
+                    && let Some(known) = table.named(who.slot, &name.text)
                 {
                     let same = known.name.as_ref() == Some(name);
                     return if same { Ok(table.view(known)) } else { Err(Error::KeyReused) };
                 }
-                table.entries.iter().filter(|e| e.job.state == JobState::Waiting).count()
+                let waiting = || table.entries.iter().filter(|e| e.job.state == JobState::Waiting);
+                (waiting().filter(|e| e.slot == who.slot).count(), waiting().count())
             };
-            if waiting >= rules.waiting_max {
+            if waiting >= rules.waiting_max || of_all >= rules.waiting_max * PEOPLE_WAITING_MAX {
                 darkroom.refuse(Some(who), RequestRefusal::Busy)?;
                 return Err(Error::QueueFull { waiting });
             }
@@ -187,21 +192,23 @@ impl Queue {
             let id = job.id;
             let work = Some((checked, intent));
             let mut table = self.shared.table();
-            let entry = Queued { job, name, work, started: None, cancel: None, preview: None };
+            let entry =
+                Queued { job, slot: who.slot, name, work, started: None, cancel: None, preview: None };
             table.entries.push_back(entry);
             table.forget_old();
             Ok(self.shared.changed(table, id).expect("it was just put there"))
         })
     }
 
-    /// All requests that are known, oldest first. Like the two below it waits for no act.
+    /// All requests of theirs that are known, oldest first. Like the two below it waits for no act.
     ///
     /// # Errors
     /// [`Error::Locked`].
     pub fn jobs(&self, who: &Who) -> Result<Vec<Job>, Error> {
         self.shared.admit(who)?;
         let table = self.shared.table();
-        Ok(table.entries.iter().map(|entry| table.view(entry)).collect())
+        let own = table.entries.iter().filter(|entry| entry.slot == who.slot);
+        Ok(own.map(|entry| table.view(entry)).collect())
     }
 
     /// One of them.
@@ -211,7 +218,7 @@ impl Queue {
     pub fn job(&self, who: &Who, id: audit::JobId) -> Result<Job, Error> {
         self.shared.admit(who)?;
         let table = self.shared.table();
-        table.find(id).map(|entry| table.view(entry))
+        table.find_of(who.slot, id).map(|entry| table.view(entry))
     }
 
     /// The newest preview of a request in work, as PNG.
@@ -221,7 +228,7 @@ impl Queue {
     pub fn preview(&self, who: &Who, id: audit::JobId) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.shared.admit(who)?;
         let table = self.shared.table();
-        let pixels = table.find(id)?.preview.clone().ok_or(Error::NoJob)?;
+        let pixels = table.find_of(who.slot, id)?.preview.clone().ok_or(Error::NoJob)?;
         drop(table);
         Ok(Zeroizing::new(marks::png(&pixels, &id.to_string())?))
     }
@@ -262,9 +269,10 @@ impl Queue {
     /// [`Error::NoJob`], [`Error::JobEnded`], or what the log says.
     pub fn cancel(&self, who: &Who, id: audit::JobId) -> Result<Job, Error> {
         self.with(|darkroom| {
-            darkroom.vault_of(who)?;
+            darkroom.vault_of(who, Act::MakePictures)?;
             let cancel = Cancel { reason: GenerateFailure::Cancelled, by: Some(who.actor) };
             let mut table = self.shared.table();
+            table.find_of(who.slot, id)?;
             let entry = table.find_mut(id)?;
             let work = entry.work.take();
             match entry.job.state {
@@ -311,7 +319,7 @@ impl Queue {
     /// A wrong proof, on record; as there.
     pub fn replace_recovery(&self, who: &Who, proof: &Secret) -> Result<RecoveryCode, Error> {
         with_secret(&mut &*self, proof, |darkroom| {
-            darkroom.vault_of(who)?;
+            darkroom.vault_of(who, Act::NewRecoveryCode)?;
             darkroom.authenticate(proof)?;
             darkroom.replace_recovery(who)
         })
@@ -323,9 +331,9 @@ impl Queue {
     /// What vault and log say; the vault is locked all the same. [`Error::Locked`] if it was.
     pub fn lock(&self, who: &Who) -> Result<(), Error> {
         let locked = self.with(|darkroom| {
-            darkroom.vault_of(who)?;
+            darkroom.vault_of(who, Act::Leave)?;
             let cancel = Cancel { reason: GenerateFailure::Cancelled, by: Some(who.actor) };
-            let waited = self.shared.cancel_all(cancel);
+            let waited = self.shared.cancel_all(None, cancel);
             let failed = fail_all(darkroom, &waited, cancel);
             darkroom.lock(Some(who)).and(failed)
         });
@@ -347,7 +355,7 @@ impl Queue {
         self.shared.table().stopping = true;
         let cancel = Cancel { reason: GenerateFailure::Shutdown, by: None };
         // Whatever became of the darkroom: what is in work must end.
-        let waited = self.shared.cancel_all(cancel);
+        let waited = self.shared.cancel_all(None, cancel);
         let failed = self.with(|darkroom| fail_all(darkroom, &waited, cancel));
         self.shared.wake.notify_all();
         if let Some(worker) = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -414,14 +422,14 @@ impl Shared {
         let _ = self.changed(table, id);
     }
 
-    /// Nothing waits afterwards, and what is in work ends within a step. The requests that waited are to be put on record
-    /// as failed.
-    fn cancel_all(&self, cancel: Cancel) -> Vec<Intent> {
+    /// Nothing of this slot waits afterwards, or nothing at all, and what is in work ends within a step. The requests that
+    /// waited are to be put on record as failed.
+    fn cancel_all(&self, slot: Option<u16>, cancel: Cancel) -> Vec<Intent> {
         let mut intents = Vec::new();
         let mut table = self.table();
         table.version += 1;
         let version = table.version;
-        for entry in &mut table.entries {
+        for entry in table.entries.iter_mut().filter(|entry| slot.is_none_or(|slot| entry.slot == slot)) {
             match entry.job.state {
                 JobState::Waiting => {
                     intents.extend(entry.work.take().map(|(_, intent)| intent));

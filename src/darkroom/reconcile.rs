@@ -5,7 +5,7 @@
 use crate::erase::append_all;
 use crate::metadata::{Metadata, ciphertext_mac, pseudonym};
 use crate::room::{Darkroom, Open, grade};
-use crate::{Error, Who};
+use crate::{Act, Error, Who, whose};
 use audit::words::{Found, IntentKind, RollReason};
 use audit::{Digest, Entry, Event, Log, Object, OpenIntent, Order, VaultState};
 use std::collections::BTreeSet;
@@ -167,16 +167,17 @@ impl Darkroom {
         Ok((entries, Found::Done, intent.objects))
     }
 
-    /// `vault.secret_changed` for a slot that was changed just before a crash; none if its request names no slot, in a log
+    /// `vault.secret_changed` for a slot that was changed just before a crash, or that it was added or removed; none if its request names no slot, in a log
     /// from before they did.
     fn late_change(&self, intent: &OpenIntent) -> Result<Vec<Entry>, Error> {
         let State { epoch, seq, root } = self.open_vault()?.vault.state();
-        let changed = |(slot, by)| Event::VaultSecretChanged {
-            slot,
-            by,
-            vault_epoch: epoch,
-            vault_seq: seq,
-            vault_root: Digest(root),
+        let (vault_epoch, vault_seq, vault_root) = (epoch, seq, Digest(root));
+        let changed = |(slot, by)| match intent.role {
+            Some(role) if intent.removes => {
+                Event::SlotRemoved { slot, role, vault_epoch, vault_seq, vault_root }
+            }
+            Some(role) => Event::SlotAdded { slot, role, vault_epoch, vault_seq, vault_root },
+            None => Event::VaultSecretChanged { slot, by, vault_epoch, vault_seq, vault_root },
         };
         let named = intent.slot.zip(intent.proof).map(changed);
         Ok(named.map(|event| event.by(intent.actor).job(intent.job)).into_iter().collect())
@@ -194,10 +195,10 @@ impl Darkroom {
     /// # Errors
     /// [`Error::Locked`], or what vault and log say.
     pub fn accept_missing(&mut self, who: &Who) -> Result<Vec<ObjectId>, Error> {
-        self.parts(who)?.0.vault.adopt_outputs()?;
+        self.parts(who, Act::CheckPictures)?.0.vault.adopt_outputs()?;
         // First, so that the acceptance is of what is on record before it.
         self.report_missing()?;
-        let (open, _, log) = self.parts(who)?;
+        let (open, _, log) = self.parts(who, Act::CheckPictures)?;
         let missing = open.vault.missing()?;
         log.append(&[Event::OutputsAccepted { missing: missing.len() as u64 }.by(who.actor)])?;
         Ok(missing)
@@ -208,8 +209,9 @@ impl Darkroom {
     /// # Errors
     /// [`Error::Locked`], or what vault and log say.
     pub fn accepted_missing(&self, who: &Who) -> Result<Vec<ObjectId>, Error> {
-        let vault = self.vault_of(who)?;
+        let vault = self.vault_of(who, Act::OwnPictures)?;
         let mut missing = vault.missing()?;
+        missing.retain(|id| whose::picture(vault, who, *id).is_ok());
         if missing.is_empty() {
             return Ok(missing);
         }

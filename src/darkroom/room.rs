@@ -1,7 +1,8 @@
 //! The darkroom itself: opening it, and what is put on record about a start.
 
+use crate::rights::Act;
 use crate::{Error, Who};
-use audit::words::{StartRefusal, StopReason};
+use audit::words::{RequestRefusal, StartRefusal, StopReason};
 use audit::{Clock as _, Digest, Event, Log, SystemClock};
 use engine::wire::Fenced;
 use policy::{Erase, Process};
@@ -75,9 +76,13 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    /// [`Error::Locked`] for somebody who came in at another opening of the vault.
+    /// [`Error::Locked`] for somebody who came in at another opening of the vault, or who was removed since.
     pub(crate) fn admit(&self, who: &Who) -> Result<(), Error> {
-        who.admitted_by(self.number)
+        who.admitted_by(self.number)?;
+        match self.vault.has_slot(vault::SlotId(who.slot)) {
+            true => Ok(()),
+            false => Err(Error::Locked),
+        }
     }
 }
 
@@ -252,9 +257,14 @@ impl Darkroom {
         Ok(u32::from_be_bytes(bytes))
     }
 
-    /// What an act of `who` works with: the open vault, the randomness and the log; or [`Error::Locked`].
-    pub(crate) fn parts(&mut self, who: &Who) -> Result<(&mut Open, &mut (dyn Random + Send), &Log), Error> {
-        self.vault_of(who)?;
+    /// What an act of `who` works with: the open vault, the randomness and the log; or [`Error::Locked`], or
+    /// [`Error::NotPermitted`], on record.
+    pub(crate) fn parts(
+        &mut self,
+        who: &Who,
+        act: Act,
+    ) -> Result<(&mut Open, &mut (dyn Random + Send), &Log), Error> {
+        self.vault_of(who, act)?;
         self.retry_old_key()?;
         self.open_parts()
     }
@@ -268,10 +278,15 @@ impl Darkroom {
         }
     }
 
-    /// The open vault, for `who` to read.
-    pub(crate) fn vault_of(&self, who: &Who) -> Result<&Vault, Error> {
+    /// The open vault, for an act of `who`; or [`Error::Locked`], or [`Error::NotPermitted`], on record.
+    pub(crate) fn vault_of(&self, who: &Who, act: Act) -> Result<&Vault, Error> {
         let open = self.open_vault()?;
         open.admit(who)?;
+        if let Err(error) = who.permitted(act, &open.vault) {
+            let refused = Event::RequestRefused { reason: RequestRefusal::Permission };
+            self.log.append(&[refused.by(who.actor).denied()])?;
+            return Err(error);
+        }
         Ok(&open.vault)
     }
 

@@ -2,12 +2,35 @@
 
 use crate::Error;
 use crate::export::vault_failure;
+use crate::rights::Act;
 use crate::room::Darkroom;
 use crate::step::{After, reach};
-use crate::who::Who;
+use crate::who::{Role, Who};
 use audit::words::Proof;
 use audit::{Digest, Event, JobId};
 use vault::{KdfParams, Random, RecoveryCode, Rolled, Secret, SlotId, SlotKind, State, Vault};
+
+/// What a roll changes about a slot.
+#[derive(Clone, Copy)]
+pub(crate) enum Change {
+    /// Its secret, or what it is called.
+    Secret,
+    /// It is new.
+    Added(Role),
+    /// It goes.
+    Removed(Role),
+}
+
+impl Change {
+    /// What stands beside the intent, so that whoever finds it without an outcome can tell all of it.
+    fn named(self, slot: u32) -> Option<Event> {
+        match self {
+            Self::Secret => None,
+            Self::Added(role) => Some(Event::SlotAddNamed { slot, role }),
+            Self::Removed(role) => Some(Event::SlotRemoveNamed { slot, role }),
+        }
+    }
+}
 
 impl Darkroom {
     /// Sets a new passphrase. `proof` is the old one or the recovery code; an open vault does not spare it.
@@ -15,14 +38,22 @@ impl Darkroom {
     /// # Errors
     /// A wrong proof (put on record), a weak passphrase, or what vault and log say.
     pub fn change_secret(&mut self, who: &Who, proof: &Secret, new: &Secret) -> Result<(), Error> {
-        self.vault_of(who)?;
+        let act = match who.role() {
+            Role::Recovery => Act::AnyPassphrase,
+            _ => Act::OwnPassphrase,
+        };
+        self.vault_of(who, act)?;
         let proven = self.authenticate(proof)?;
         let by = match proven.kind {
             SlotKind::Recovery => Proof::Recovery,
             _ => Proof::Passphrase,
         };
-        let slot = self.vault_of(who)?.slot_to_change(proven).map(|slot| slot.id);
-        self.change(who, by, slot, |vault, kdf, random| {
+        let slot = self.vault_of(who, act)?.slot_to_change(proven, proof).map(|slot| slot.id);
+        // Said before it is asked for, since there is nothing that could be asked for.
+        if let Err(error @ (vault::Error::NameNeeded | vault::Error::UnknownName)) = slot {
+            return Err(error.into());
+        }
+        self.change(who, act, by, slot, Change::Secret, |vault, kdf, random| {
             Ok((vault.change_secret(proof, new, kdf, random)?, ()))
         })
     }
@@ -32,26 +63,35 @@ impl Darkroom {
     /// # Errors
     /// [`Error::Locked`], or what vault and log say.
     pub fn replace_recovery(&mut self, who: &Who) -> Result<RecoveryCode, Error> {
-        let slot = self.vault_of(who)?.recovery_slot();
-        self.change(who, Proof::Passphrase, slot, |vault, kdf, random| vault.replace_recovery(kdf, random))
+        let act = Act::NewRecoveryCode;
+        let slot = self.vault_of(who, act)?.recovery_slot();
+        self.change(who, act, Proof::Passphrase, slot, Change::Secret, |vault, kdf, random| {
+            vault.replace_recovery(kdf, random)
+        })
     }
 
     /// Intent, roll, outcome. The intent names the slot, so that whoever finds it without an outcome can tell all of it;
     /// where there is none, the roll says so.
-    fn change<T>(
+    pub(crate) fn change<T>(
         &mut self,
         who: &Who,
+        act: Act,
         by: Proof,
         slot: Result<SlotId, vault::Error>,
+        change: Change,
         roll: impl FnOnce(&mut Vault, KdfParams, &mut dyn Random) -> Result<(Rolled, T), vault::Error>,
     ) -> Result<T, Error> {
         self.end_old_key()?;
         let kdf = self.kdf;
-        let (open, random, log) = self.parts(who)?;
+        let (open, random, log) = self.parts(who, act)?;
         let job = JobId::random()?;
         let entry = |event: Event| event.by(who.actor).job(job);
         let mut intent = vec![entry(Event::VaultSecretRequested { by })];
-        intent.extend(slot.ok().map(|slot| entry(Event::VaultSecretNamed { slot: slot.0.into() })));
+        if let Ok(slot) = slot {
+            let slot = slot.0.into();
+            intent.push(entry(Event::VaultSecretNamed { slot }));
+            intent.extend(change.named(slot).map(entry));
+        }
         log.append(&intent)?;
         open.cover_with_next(log)?;
         let rolled = roll(&mut open.vault, kdf, random);
@@ -65,18 +105,25 @@ impl Darkroom {
         };
         reach(After::Rolled)?;
         let State { epoch, seq, root } = rolled.state;
-        let changed = Event::VaultSecretChanged {
-            slot: rolled.slot.0.into(),
-            by,
-            vault_epoch: epoch,
-            vault_seq: seq,
-            vault_root: Digest(root),
+        let (slot, vault_epoch, vault_seq, vault_root) = (rolled.slot.0.into(), epoch, seq, Digest(root));
+        let (changed, done) = match change {
+            Change::Secret => (
+                Event::VaultSecretChanged { slot, by, vault_epoch, vault_seq, vault_root },
+                "the new secret is set",
+            ),
+            Change::Added(role) => {
+                (Event::SlotAdded { slot, role, vault_epoch, vault_seq, vault_root }, "this person is added")
+            }
+            Change::Removed(role) => (
+                Event::SlotRemoved { slot, role, vault_epoch, vault_seq, vault_root },
+                "this person is removed",
+            ),
         };
         match log.append(&[entry(changed)]) {
             Ok(_) => Ok(value),
             Err(source) => {
                 open.unsettled = true;
-                Err(Error::Unrecorded { done: "the new secret is set".into(), source })
+                Err(Error::Unrecorded { done: done.into(), source })
             }
         }
     }

@@ -50,7 +50,7 @@ impl Darkroom {
             return Err(vault::Error::VaultExists(self.folders.vault.clone()).into());
         }
         let paths = self.folders.of_vault();
-        let (vault, code) = Vault::create(paths, secret, vault::Role::Operator, self.kdf, &mut *self.random)?;
+        let (vault, code) = Vault::create(paths, secret, vault::Role::Admin, self.kdf, &mut *self.random)?;
         if let Some(address) = &self.address {
             vault.announce(address)?;
         }

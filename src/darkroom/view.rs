@@ -3,10 +3,10 @@
 use crate::hold::{Hold, beside};
 use crate::metadata::pseudonym;
 use crate::room::Darkroom;
-use crate::{Error, Queue, Who};
+use crate::{Act, Error, Queue, Who, whose};
 use audit::Event;
 use audit::words::View;
-use vault::{ObjectId, VerifyReport};
+use vault::{ObjectId, Opener, VerifyReport};
 use zeroize::Zeroizing;
 
 /// Small pictures as PNG, each with its object.
@@ -28,6 +28,12 @@ impl Darkroom {
     /// What the first one says if none can be opened; what the log says.
     pub fn view_previews(&mut self, who: &Who, ids: &[ObjectId]) -> Result<Previews, Error> {
         view_previews(self, who, ids)
+    }
+
+    /// The key of a picture of theirs.
+    fn opener(&self, who: &Who, id: ObjectId) -> Result<Opener, Error> {
+        let vault = self.vault_of(who, Act::OwnPictures)?;
+        Ok(vault.opener(whose::picture(vault, who, id)?.id)?)
     }
 
     /// Opens every picture and checks all of it.
@@ -58,12 +64,12 @@ impl Queue {
 }
 
 fn view(held: &mut impl Hold, who: &Who, id: ObjectId) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let opener = held.with(|darkroom| Ok(darkroom.vault_of(who)?.opener(id)?))?;
+    let opener = held.with(|darkroom| darkroom.opener(who, id))?;
     let opened = beside(move || opener.content());
     held.with(|darkroom| {
         // Whoever asked may be out by now, and the picture gone.
-        let (open, random, log) = darkroom.parts(who)?;
-        let object = pseudonym(id, open.vault.get(id)?.salt);
+        let (open, random, log) = darkroom.parts(who, Act::OwnPictures)?;
+        let object = pseudonym(id, whose::picture(&open.vault, who, id)?.salt);
         let bytes = opened?;
         log.append(&[Event::ObjectViewed { kind: View::Content }.by(who.actor).object(object)])?;
         open.cover(log, random)?;
@@ -75,11 +81,14 @@ fn view_previews(held: &mut impl Hold, who: &Who, ids: &[ObjectId]) -> Result<Pr
     let mut opened = Vec::with_capacity(ids.len());
     for id in ids {
         // One key at a time.
-        let opener = held.with(|darkroom| Ok(darkroom.vault_of(who)?.opener(*id)))?;
+        let opener = held.with(|darkroom| match darkroom.opener(who, *id) {
+            Err(Error::Vault(error)) => Ok(Err(error)),
+            opener => opener.map(Ok),
+        })?;
         opened.push((*id, opener.and_then(|opener| beside(move || opener.preview()))));
     }
     held.with(|darkroom| {
-        let (open, random, log) = darkroom.parts(who)?;
+        let (open, random, log) = darkroom.parts(who, Act::OwnPictures)?;
         let mut previews = Vec::with_capacity(opened.len());
         let mut failed = None;
         for (id, preview) in opened {
@@ -108,14 +117,15 @@ fn view_previews(held: &mut impl Hold, who: &Who, ids: &[ObjectId]) -> Result<Pr
 
 /// Picture by picture: nobody waits for all of them.
 pub(crate) fn verify(held: &mut impl Hold, who: &Who) -> Result<VerifyReport, Error> {
-    let mut check = held.with(|darkroom| Ok(darkroom.vault_of(who)?.begin_verification()?))?;
+    let mut check =
+        held.with(|darkroom| Ok(darkroom.vault_of(who, Act::CheckPictures)?.begin_verification()?))?;
     while let Some(opener) =
-        held.with(|darkroom| Ok(darkroom.vault_of(who)?.next_to_verify(&mut check)?))?
+        held.with(|darkroom| Ok(darkroom.vault_of(who, Act::CheckPictures)?.next_to_verify(&mut check)?))?
     {
         check.add(opener.id(), beside(|| opener.check()));
     }
     held.with(|darkroom| {
-        let (open, _, log) = darkroom.parts(who)?;
+        let (open, _, log) = darkroom.parts(who, Act::CheckPictures)?;
         let report = open.vault.end_verification(check)?;
         let (damaged, missing) = (report.damaged.len() as u64, report.missing.len() as u64);
         let event = Event::VaultVerified { objects: report.sound + damaged + missing, damaged, missing };

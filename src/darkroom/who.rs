@@ -1,6 +1,7 @@
 //! Who does something, and by which door: an argument of every act.
 
 use crate::Error;
+use crate::rights::Act;
 use audit::{Actor, Event};
 use vault::{Random, SlotInfo, SlotKind, Vault};
 
@@ -43,7 +44,17 @@ impl Who {
             }
         };
         let actor = audit::actor(&salt, &slot.id.0.to_be_bytes());
-        Ok(Self { slot: slot.id.0, role: role(slot), actor, door, opening })
+        // Where nobody has a name there is one person, who is the admin, too.
+        let role = match role(slot) {
+            Role::Operator if !vault.has_names() => Role::Admin,
+            role => role,
+        };
+        Ok(Self { slot: slot.id.0, role, actor, door, opening })
+    }
+
+    /// The number of their slot.
+    pub fn slot(&self) -> u16 {
+        self.slot
     }
 
     /// What their slot allows.
@@ -54,6 +65,14 @@ impl Who {
     /// By which door they came.
     pub fn door(&self) -> Door {
         self.door
+    }
+
+    /// [`Error::NotPermitted`] if their role may not do this.
+    pub(crate) fn permitted(&self, act: Act, vault: &Vault) -> Result<(), Error> {
+        match !vault.has_names() || act.is_open_to(self.role) {
+            true => Ok(()),
+            false => Err(Error::NotPermitted(act)),
+        }
     }
 
     /// [`Error::Locked`] unless they came in at the opening with this number.
@@ -88,8 +107,22 @@ pub(crate) fn was_opened(vault: &Vault) -> bool {
 pub(crate) fn role(slot: SlotInfo) -> Role {
     match (slot.kind, slot.role) {
         (SlotKind::Recovery, _) => Role::Recovery,
-        (_, vault::Role::Operator) => Role::Operator,
-        (_, vault::Role::Auditor) => Role::Auditor,
+        (_, role) => word(role),
+    }
+}
+
+/// The log's word for what a slot gives.
+pub(crate) fn word(role: vault::Role) -> Role {
+    match role {
+        vault::Role::Operator => Role::Operator,
+        vault::Role::Auditor => Role::Auditor,
         _ => Role::Admin,
     }
+}
+
+/// The pseudonym of the slot with this number; `None` if nobody has come in by it yet.
+pub(crate) fn pseudonym_of(vault: &Vault, slot: u16) -> Option<Actor> {
+    let tag = u8::try_from(slot).ok()?.checked_add(MARK_ACTOR)?;
+    let salt: [u8; 32] = vault.mark(tag)?.try_into().ok()?;
+    Some(audit::actor(&salt, &slot.to_be_bytes()))
 }

@@ -2,7 +2,7 @@
 //! and an address that is not in the table is answered by nobody.
 
 use crate::problem::Problem;
-use crate::{House, events, guard, headers, images, jobs, pages, posture, vault};
+use crate::{House, events, guard, headers, images, jobs, pages, people, posture, vault};
 use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -33,8 +33,13 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/status", Open, vault::status),
         post("/api/v1/setup", Open, vault::set_up),
         post("/api/v1/session", Open, vault::unlock),
-        delete("/api/v1/session", Session, vault::lock),
+        delete("/api/v1/session", Session, vault::leave),
         post("/api/v1/recovery", Session, vault::replace_recovery),
+        post("/api/v1/passphrase", Session, people::set_passphrase),
+        get("/api/v1/people", Session, people::list),
+        post("/api/v1/people", Session, people::add),
+        post("/api/v1/people:remove", Session, people::remove),
+        post("/api/v1/people:resolve", Session, people::resolve),
         get("/api/v1/state", Watch, events::state),
         get("/api/v1/capabilities", Session, vault::capabilities),
         post("/api/v1/prompts", Session, jobs::prompts),

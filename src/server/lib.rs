@@ -12,7 +12,7 @@
 //! | `headers.rs` | puts the security headers on every answer |
 //! | `guard.rs` | method, Host, Origin, Sec-Fetch-Site, Upgrade, content type: before any route; then the token, as its route says |
 //! | `api.rs` | the table of routes, and who may ask for each |
-//! | `vault.rs`, `jobs.rs`, `events.rs`, `images.rs`, `posture.rs` | one act of the darkroom each, and its answer as JSON |
+//! | `vault.rs`, `people.rs`, `jobs.rs`, `events.rs`, `images.rs`, `posture.rs` | one act of the darkroom each, and its answer as JSON |
 //! | `pages.rs` | the page's files |
 //! | `session.rs` | who may ask: tokens, guesses, the setup code, the idle lock |
 //! | `prompts.rs` | what a session keeps of what was typed in it |
@@ -30,6 +30,7 @@ mod images;
 mod jobs;
 mod pages;
 mod peers;
+mod people;
 mod posture;
 mod problem;
 mod prompts;

@@ -192,6 +192,13 @@ impl Sessions {
         self.state().sessions.get(&key).is_some_and(|session| now_ms < session.ends_ms(self.idle_ms))
     }
 
+    /// Ends the sessions of the person with this slot. Whether others go on.
+    pub fn end_of(&self, slot: u16) -> bool {
+        let mut state = self.state();
+        state.sessions.retain(|_, session| session.who.slot() != slot);
+        !state.sessions.is_empty()
+    }
+
     /// Ends every session.
     pub fn end_all(&self) {
         let mut state = self.state();

@@ -3,12 +3,16 @@
 use crate::House;
 use crate::body::Body;
 use crate::connection::Connection;
+use crate::people;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use base16ct::lower::encode_string as hex;
-use darkroom::{Clock as _, Defaults, Device, Door, GUIDANCE_MAX, Grade, Kind, SEED_MAX, Secret, Who};
+use darkroom::{
+    Clock as _, Darkroom, Defaults, Device, Door, GUIDANCE_MAX, Grade, Kind, PersonName, SEED_MAX, Secret,
+    Who,
+};
 use policy::KeepPrompts;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -22,8 +26,10 @@ pub async fn status(
     Extension(connection): Extension<Arc<Connection>>,
 ) -> Result<Json<Value>, Problem> {
     let user = house.peers.user(connection.peer()).await;
-    let (has_vault, is_open) =
-        house.act(|queue| queue.with(|darkroom| Ok((darkroom.has_vault(), darkroom.is_open())))).await?;
+    let known = |darkroom: &mut Darkroom| {
+        Ok((darkroom.has_vault(), darkroom.is_open(), darkroom.public().is_ok_and(|public| public.named)))
+    };
+    let (has_vault, is_open, named) = house.act(move |queue| queue.with(known)).await?;
     let now_ms = house.now_ms();
     let vault = match (has_vault, is_open) {
         (false, _) => "none",
@@ -37,7 +43,7 @@ pub async fn status(
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"), "vault": vault, "setup": setup,
         "posture": house.fences.state(), "summary": house.fences.summary(),
-        "retry_after_s": house.sessions.wait_s(user),
+        "names": named, "retry_after_s": house.sessions.wait_s(user),
     })))
 }
 
@@ -63,13 +69,21 @@ pub struct SetUp {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unlock {
+    /// Who says that it is theirs.
+    operator: Option<Text>,
+    passphrase: Text,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
     passphrase: Text,
 }
 
 /// A text that is wiped.
 #[derive(Deserialize)]
 #[serde(from = "String")]
-struct Text(Zeroizing<String>);
+pub struct Text(pub Zeroizing<String>);
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
@@ -101,19 +115,21 @@ pub async fn unlock(
     Extension(connection): Extension<Arc<Connection>>,
     Body(ask): Body<Unlock>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
+    let operator = ask.operator.map(|name| PersonName::new(&name.0)).transpose();
+    let operator = operator.map_err(darkroom::Error::from)?;
     let guess = house.sessions.guess(house.peers.user(connection.peer()).await)?;
     let _stay = connection.stay();
     let guess = guess.turn().await;
     let answer = house.beside(move |house| {
         // None is so long or so short.
-        let secret = Secret::passphrase(&ask.passphrase.0).map_err(|_| Problem::PASSPHRASE)?;
+        let secret = Secret::passphrase(&ask.passphrase.0).map_err(|_| Problem::PASSPHRASE)?.of(operator);
         let who = match house.queue.unlock(&secret, Door::Page) {
             Ok(who) => {
                 guess.right();
                 who
             }
             Err(error) => {
-                if matches!(error.kind(), Kind::NoVault | Kind::Stopping) {
+                if matches!(error.kind(), Kind::NoVault | Kind::NameNeeded | Kind::Stopping) {
                     guess.none();
                 }
                 return Err(error.into());
@@ -125,27 +141,53 @@ pub async fn unlock(
     Ok((StatusCode::CREATED, Json(answer.await?)))
 }
 
-/// Draws a new recovery code for somebody who types the passphrase once more. It is a guess like that of an unlock.
+/// Draws a new recovery code for somebody who types the passphrase once more.
 pub async fn replace_recovery(
     State(house): State<Arc<House>>,
     Extension(connection): Extension<Arc<Connection>>,
     Extension(who): Extension<Who>,
-    Body(ask): Body<Unlock>,
+    Body(ask): Body<Proof>,
 ) -> Result<Json<Value>, Problem> {
+    let code = with_proof(house, connection, who, ask.passphrase, move |house, proof| {
+        house.queue.replace_recovery(&who, proof)
+    });
+    Ok(Json(json!({ "recovery_code": *code.await?.text() })))
+}
+
+/// An act for which somebody types their passphrase once more. It is a guess like that of an unlock.
+pub async fn with_proof<T: Send + 'static>(
+    house: Arc<House>,
+    connection: Arc<Connection>,
+    who: Who,
+    typed: Text,
+    act: impl FnOnce(&House, &Secret) -> Result<T, darkroom::Error> + Send + 'static,
+) -> Result<T, Problem> {
     let guess = house.sessions.guess(house.peers.user(connection.peer()).await)?;
     let _stay = connection.stay();
     let guess = guess.turn().await;
     let answer = house.beside(move |house| {
-        let secret = Secret::passphrase(&ask.passphrase.0).map_err(|_| Problem::PASSPHRASE)?;
-        let code = house.queue.replace_recovery(&who, &secret);
-        match code.as_ref().err().map(darkroom::Error::kind) {
+        let secret = Secret::passphrase(&typed.0).map_err(|_| Problem::PASSPHRASE)?;
+        let named = house.queue.with(|darkroom| darkroom.name_of(&who));
+        let done = named.and_then(|name| act(house, &secret.of(name)));
+        match done.as_ref().err().map(darkroom::Error::kind) {
             None => guess.right(),
-            Some(Kind::Locked | Kind::Stopping) => guess.none(),
+            // Said of something else than the passphrase.
+            Some(
+                Kind::Locked
+                | Kind::Stopping
+                | Kind::WeakSecret
+                | Kind::Name
+                | Kind::NameNeeded
+                | Kind::NotPermitted
+                | Kind::NotFound
+                | Kind::Parameter
+                | Kind::Conflict,
+            ) => guess.none(),
             Some(_) => {}
         }
-        Ok(json!({ "recovery_code": *code?.text() }))
+        Ok(done?)
     });
-    Ok(Json(answer.await?))
+    answer.await
 }
 
 fn begin(house: &House, who: Who) -> Result<Zeroizing<String>, Problem> {
@@ -154,21 +196,25 @@ fn begin(house: &House, who: Who) -> Result<Zeroizing<String>, Problem> {
     Ok(token)
 }
 
-/// Ends every session, cancels every request, locks the vault.
-pub async fn lock(
+/// Ends the sessions and requests of who leaves; the last one to leave locks the vault.
+pub async fn leave(
     State(house): State<Arc<House>>,
     Extension(who): Extension<Who>,
 ) -> Result<StatusCode, Problem> {
-    house.sessions.end_all();
+    let others_stay = house.sessions.end_of(who.slot());
     house.changed();
-    house.act(move |queue| queue.lock(&who)).await?;
+    house.act(move |queue| if others_stay { queue.leave(&who) } else { queue.lock(&who) }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Model, defaults and limits.
-pub async fn capabilities(State(house): State<Arc<House>>) -> Result<Json<Value>, Problem> {
-    let (grade, may_erase) =
-        house.act(|queue| queue.with(|darkroom| Ok((darkroom.grade()?, darkroom.may_erase())))).await?;
+pub async fn capabilities(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+) -> Result<Json<Value>, Problem> {
+    let known =
+        move |darkroom: &mut Darkroom| Ok((darkroom.grade()?, darkroom.may_erase(), darkroom.name_of(&who)?));
+    let (grade, may_erase, name) = house.act(move |queue| queue.with(known)).await?;
     let erasure = match grade {
         Grade::InPlace => "in_place",
         Grade::Volatile => "volatile",
@@ -196,6 +242,6 @@ pub async fn capabilities(State(house): State<Arc<House>>) -> Result<Json<Value>
         "keep_prompts": rules.keep_prompts == KeepPrompts::Allow,
         "erase": may_erase, "erasure": erasure,
         "outputs": house.outputs.display().to_string(),
-        "now_ms": house.clock.wall_ms(),
+        "now_ms": house.clock.wall_ms(), "you": people::you(&who, name.as_ref()),
     })))
 }

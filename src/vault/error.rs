@@ -31,6 +31,18 @@ pub enum Error {
     /// No slot opens with this secret. Never says which slot came close.
     #[error("wrong passphrase or recovery code; try again")]
     WrongSecret,
+    /// Several people use this vault, and nobody said which of them.
+    #[error("several people use this vault; say who you are")]
+    NameNeeded,
+    /// A name that cannot be one.
+    #[error("this cannot be a person's name: {0}; choose another")]
+    BadName(&'static str),
+    /// Somebody has, or had, this name.
+    #[error("this name is taken, perhaps by somebody who was removed; choose another")]
+    NameOfAnother,
+    /// Nobody has this name.
+    #[error("nobody in this vault has this name")]
+    UnknownName,
     /// The typed recovery code has a typing error; found without touching the vault.
     #[error("the recovery code has a typing error; compare it with your copy, group by group")]
     RecoveryCodeMistyped,

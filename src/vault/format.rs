@@ -7,8 +7,10 @@ use std::fmt;
 use crate::Error;
 use crate::kdf::KdfParams;
 
-/// The format that this program reads and writes.
-const FORMAT: u16 = 1;
+/// The first format: the only one of objects and folders, and that of a vault file in which nobody has a name.
+pub(crate) const FORMAT: u16 = 1;
+/// The format of a vault file in which everybody with a passphrase has a name.
+pub(crate) const FORMAT_NAMED: u16 = 2;
 /// Cobblestone-256, HKDF-SHA-512, SHA-256 roots, argon2id.
 const SUITE: u16 = 1;
 /// `8A L P type CR LF ^Z LF`: as in PNG, shows text-mode damage at once.
@@ -179,6 +181,8 @@ impl RawSlot {
 /// The public part of a vault file.
 #[derive(Clone)]
 pub(crate) struct Header {
+    /// [`FORMAT`] or [`FORMAT_NAMED`].
+    pub(crate) format: u16,
     pub(crate) vault_id: VaultId,
     pub(crate) epoch: u64,
     pub(crate) file_id: [u8; 16],
@@ -200,7 +204,7 @@ impl Header {
     pub(crate) fn fixed(&self) -> [u8; HEADER_BYTES] {
         let slots = u16::try_from(self.slots.len()).expect("a header has at most 16 slots");
         let mut out = [0; HEADER_BYTES];
-        out[..16].copy_from_slice(&preamble(b'V'));
+        out[..16].copy_from_slice(&preamble(b'V', self.format));
         out[16..32].copy_from_slice(&self.vault_id.0);
         out[32..40].copy_from_slice(&self.epoch.to_be_bytes());
         out[40..56].copy_from_slice(&self.file_id);
@@ -218,7 +222,7 @@ impl Header {
     /// Reads header and slots from the start of a vault file. Nothing is authenticated yet.
     pub(crate) fn parse(file: &[u8]) -> Result<Self, Error> {
         let mut cursor = Cursor(file);
-        check_preamble(&mut cursor, b'V', "the vault file")?;
+        let format = check_preamble(&mut cursor, b'V', FORMAT_NAMED, "the vault file")?;
         let vault_id = VaultId(cursor.array()?);
         let (epoch, file_id, count) = (cursor.u64()?, cursor.array()?, usize::from(cursor.u16()?));
         let zero: [u8; 6] = cursor.array()?;
@@ -229,7 +233,7 @@ impl Header {
         let mut ids: Vec<SlotId> = slots.iter().map(|slot| slot.info.id).collect();
         ids.sort();
         ids.dedup();
-        let header = Self { vault_id, epoch, file_id, slots };
+        let header = Self { format, vault_id, epoch, file_id, slots };
         if ids.len() != count || file.len() < header.size() {
             return Err(Error::HeaderTampered);
         }
@@ -249,7 +253,7 @@ pub(crate) struct ObjectHeader {
 impl ObjectHeader {
     pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut out = [0; HEADER_BYTES];
-        out[..16].copy_from_slice(&preamble(b'O'));
+        out[..16].copy_from_slice(&preamble(b'O', FORMAT));
         out[16..32].copy_from_slice(&self.vault_id.0);
         out[32..48].copy_from_slice(&self.id.0);
         out[48..56].copy_from_slice(&self.sections[0].to_be_bytes());
@@ -260,7 +264,7 @@ impl ObjectHeader {
     /// `None` when these bytes are no object header of this format.
     pub(crate) fn parse(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
         let mut cursor = Cursor(bytes);
-        check_preamble(&mut cursor, b'O', "").ok()?;
+        check_preamble(&mut cursor, b'O', FORMAT, "").ok()?;
         let (vault_id, id) = (VaultId(cursor.array().ok()?), ObjectId(cursor.array().ok()?));
         Some(Self { vault_id, id, sections: [cursor.u64().ok()?, cursor.u64().ok()?] })
     }
@@ -269,7 +273,7 @@ impl ObjectHeader {
 /// Whose an outputs folder is by the bytes of the file that tells; `None` if they do not.
 pub(crate) fn folder_owner(bytes: &[u8; FOLDER_BYTES]) -> Option<VaultId> {
     let (head, id) = bytes.split_first_chunk::<16>()?;
-    (*head == preamble(b'F')).then_some(VaultId(id.try_into().ok()?))
+    (*head == preamble(b'F', FORMAT)).then_some(VaultId(id.try_into().ok()?))
 }
 
 /// Bytes of the file that tells whose an outputs folder is.
@@ -278,27 +282,34 @@ pub(crate) const FOLDER_BYTES: usize = 32;
 /// That file.
 pub(crate) fn folder_bytes(vault_id: VaultId) -> [u8; FOLDER_BYTES] {
     let mut out = [0; FOLDER_BYTES];
-    out[..16].copy_from_slice(&preamble(b'F'));
+    out[..16].copy_from_slice(&preamble(b'F', FORMAT));
     out[16..].copy_from_slice(&vault_id.0);
     out
 }
 
 /// Magic, format, suite and flags.
-fn preamble(letter: u8) -> [u8; 16] {
+fn preamble(letter: u8, format: u16) -> [u8; 16] {
     let mut out = [0; 16];
     out[..8].copy_from_slice(&magic(letter));
-    out[8..10].copy_from_slice(&FORMAT.to_be_bytes());
+    out[8..10].copy_from_slice(&format.to_be_bytes());
     out[10..12].copy_from_slice(&SUITE.to_be_bytes());
     out
 }
 
-fn check_preamble(cursor: &mut Cursor<'_>, letter: u8, what: &'static str) -> Result<(), Error> {
+/// The format that is found there, which is one up to `newest`.
+fn check_preamble(
+    cursor: &mut Cursor<'_>,
+    letter: u8,
+    newest: u16,
+    what: &'static str,
+) -> Result<u16, Error> {
     let found: [u8; 16] = cursor.array()?;
     let format = u16::from_be_bytes([found[8], found[9]]);
-    if found == preamble(letter) {
-        Ok(())
-    } else if found[..8] != magic(letter) || format == FORMAT && found[10..12] == SUITE.to_be_bytes() {
-        Err(Error::HeaderTampered) // the only flag in sight of this format is none
+    let is_known = (FORMAT..=newest).contains(&format);
+    if is_known && found == preamble(letter, format) {
+        Ok(format)
+    } else if found[..8] != magic(letter) || is_known && found[10..12] == SUITE.to_be_bytes() {
+        Err(Error::HeaderTampered) // the only flag in sight of these formats is none
     } else {
         Err(Error::Unsupported { what, format })
     }

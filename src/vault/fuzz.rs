@@ -101,6 +101,8 @@ fn opened_record() {
     let target = seeds.fold(Target::new("record"), |target, (number, item)| {
         target.seed(&format!("item {number}"), encoded(&[item]))
     });
+    let name = crate::PersonName::new("Caf\u{e9}").expect("a name");
+    let target = target.seed("name", encoded(&[Item::Name { slot: SlotId(1), name }]));
     // A mark of one byte is six bytes here, and an item in memory.
     target.seed("all", encoded(&items(&[SlotId(1)]))).memory(64 << 10, 128).run(|record| {
         let Ok(items) = Item::parse_all(record, 0) else { return false };

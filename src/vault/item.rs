@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::cobblestone::Key;
 use crate::format::{Cursor, ObjectId, SlotId};
+use crate::people::PersonName;
 
 /// Bytes of metadata that an object carries at most.
 pub const METADATA_BYTES_MAX: usize = 64 * 1024;
@@ -25,6 +26,7 @@ const PUT: u8 = 1;
 const TOMBSTONE: u8 = 2;
 const SLOT: u8 = 4;
 const MARK: u8 = 6;
+const NAME: u8 = 7;
 
 /// An object as the list shows it. Holds no key.
 #[derive(Clone)]
@@ -75,6 +77,7 @@ pub(crate) enum Item {
     Tombstone(Tombstone),
     Slot { id: SlotId, secret: Key },
     Mark { tag: u8, value: Zeroizing<Vec<u8>> },
+    Name { slot: SlotId, name: PersonName },
 }
 
 impl Item {
@@ -116,6 +119,11 @@ impl Item {
                 out.extend_from_slice(value);
                 MARK
             }
+            Self::Name { slot, name } => {
+                out.extend_from_slice(&slot.0.to_be_bytes());
+                out.extend_from_slice(name.as_str().as_bytes());
+                NAME
+            }
         };
         let bytes = u32::try_from(out.len() - start).expect("every entry is far below 4 GiB");
         out[start - 5] = kind;
@@ -141,6 +149,12 @@ impl Item {
                 SLOT => Self::Slot { id: SlotId(body.u16()?), secret: Zeroizing::new(body.array()?) },
                 MARK => {
                     Self::Mark { tag: body.u8()?, value: Zeroizing::new(body.take(body.0.len())?.to_vec()) }
+                }
+                NAME => {
+                    let slot = SlotId(body.u16()?);
+                    let text = std::str::from_utf8(body.take(body.0.len())?);
+                    let name = text.ok().and_then(PersonName::stored).ok_or(Error::HeaderTampered)?;
+                    Self::Name { slot, name }
                 }
                 _ => {
                     return Err(Error::Unsupported {

@@ -6,7 +6,7 @@
 //! from then on no copy of anything opens it.
 //!
 //! What belongs here: the formats (FORMAT.md), key slots, the order of writes, erasure. What does not: images, prompts,
-//! people, the network, the clock. Times and randomness are arguments.
+//! what people do, the network, the clock. Times and randomness are arguments.
 //!
 //! Reading order: [`Locked::open`] and [`Locked::unlock`] in `open.rs`, [`Vault`] in `vault.rs`, [`Vault::erase`] in
 //! `roll.rs`; `home.rs` names the files and `repair.rs` puts them in order; `cobblestone.rs` has all ciphers,
@@ -27,6 +27,7 @@ mod marks;
 mod object;
 mod open;
 mod outputs;
+mod people;
 mod random;
 mod repair;
 mod roll;
@@ -54,6 +55,7 @@ pub use lock::Holder;
 pub use log::{Public, State};
 pub use object::{NewObject, Opener, SUFFIX, Sealer, Staged};
 pub use open::{AuditorView, Locked, Unlocked};
+pub use people::{PERSON_NAME_BYTES_MAX, Person, PersonName};
 pub use random::{OsRandom, Random};
 pub use roll::{Erasure, Rolled};
 pub use secret::{PASSPHRASE_CHARS_MIN, RecoveryCode, Secret};

@@ -9,8 +9,9 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::cobblestone::{self, Key};
-use crate::format::{Header, ObjectId, SlotId, SlotInfo, VaultId};
+use crate::format::{FORMAT_NAMED, Header, ObjectId, SlotId, SlotInfo, SlotKind, VaultId};
 use crate::item::{Item, ObjectInfo, Tombstone};
+use crate::people::PersonName;
 use crate::random::{self, Random};
 use crate::{Error, KdfParams};
 
@@ -38,6 +39,8 @@ pub struct Public {
     pub vault_id: VaultId,
     /// Epoch, records and root as they lie on disk. A record that a crash cut short inside may still be counted.
     pub state: State,
+    /// Whether everybody with a passphrase has a name, which goes with it when they sign in.
+    pub named: bool,
     /// The key slots.
     pub slots: Vec<SlotInfo>,
     /// What a guess at each of them costs, in their order.
@@ -47,7 +50,8 @@ pub struct Public {
 impl Public {
     pub(crate) fn of(header: &Header, chain: &Chain) -> Self {
         let (slots, costs) = header.slots.iter().map(|slot| (slot.info, slot.kdf)).unzip();
-        Self { vault_id: header.vault_id, state: chain.state(), slots, costs }
+        let named = header.format == FORMAT_NAMED;
+        Self { vault_id: header.vault_id, state: chain.state(), named, slots, costs }
     }
 }
 
@@ -209,6 +213,8 @@ pub(crate) struct Index {
     /// The record with each slot's secret.
     pub(crate) slots: BTreeMap<SlotId, usize>,
     pub(crate) marks: BTreeMap<u8, Zeroizing<Vec<u8>>>,
+    /// The name behind each slot, also of slots that are no more.
+    pub(crate) names: BTreeMap<SlotId, PersonName>,
     /// The record of each mark that counts.
     mark_pages: BTreeMap<u8, usize>,
     /// Records that hold nothing but marks.
@@ -247,6 +253,7 @@ impl Index {
                     self.marks.insert(tag, value);
                     self.mark_pages.insert(tag, page);
                 }
+                Item::Name { slot, name } => drop(self.names.insert(slot, name)),
             }
         }
     }
@@ -267,7 +274,23 @@ pub(crate) fn read(header: &Header, key: &Key, file: &[u8]) -> Result<(Chain, In
     if header.slots.iter().any(|slot| !index.slots.contains_key(&slot.info.id)) {
         return Err(Error::LogDamaged { record: chain.pages.len() as u64 });
     }
+    check_names(header, &index)?;
     Ok((chain, index))
+}
+
+/// In the first format nobody has a name; in the next one everybody has one that belongs to their slot.
+fn check_names(header: &Header, index: &Index) -> Result<(), Error> {
+    if header.format < FORMAT_NAMED {
+        return match index.names.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Unsupported { what: "an entry of the vault file", format: header.format }),
+        };
+    }
+    let people = header.slots.iter().filter(|slot| slot.info.kind == SlotKind::Passphrase);
+    let is_named = |slot: &crate::format::RawSlot| {
+        index.names.get(&slot.info.id).is_some_and(|name| slot.is_of(header.vault_id, name))
+    };
+    if people.into_iter().all(is_named) { Ok(()) } else { Err(Error::HeaderTampered) }
 }
 
 fn page_items(chain: &Chain, key: &Key, file: &[u8], number: usize) -> Result<Vec<Item>, Error> {

@@ -65,7 +65,7 @@ impl Vault {
             return Ok(None);
         }
         let slots = self.open_slots()?;
-        self.roll(slots, &[], random)?;
+        self.roll(slots, None, &[], random)?;
         Ok(Some(self.state()))
     }
 

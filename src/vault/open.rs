@@ -239,7 +239,7 @@ fn try_file(
     typed: &Secret,
 ) -> Result<(Opened, SlotInfo), Error> {
     let header = Header::parse(file)?;
-    let (slot, secret) = slot::find(&header.slots, header.vault_id, typed)?;
+    let (slot, secret) = slot::find(&header.slots, (header.vault_id, header.format), typed)?;
     let info = slot.info;
     let key = slot.key(header.vault_id, &secret)?;
     keys::check_head(file, &header, info.role, &key)?;

@@ -2,7 +2,7 @@
 """An independent reader of vault files and sealed objects, written from FORMAT.md. It shares no code with the program.
 
     pip install 'cryptography>=44'
-    reference_reader.py STATE_FOLDER OUTPUTS_FOLDER --secret-file FILE [--extract FOLDER]
+    reference_reader.py STATE_FOLDER OUTPUTS_FOLDER --secret-file FILE [--operator NAME] [--extract FOLDER]
 
 Prints one JSON line for the vault and one for each object; with --extract also writes every preview and content. The
 secret is a passphrase or a recovery code. Exit 0: everything opened. 1: something did not. 2: wrong secret. 3: the
@@ -64,15 +64,17 @@ def recovery_bytes(text):
 
 
 class Vault:
-    def __init__(self, file, anchor, secret):
+    def __init__(self, file, anchor, secret, operator=None):
         self.file = file
-        need(file[:16] == b"\x8aLPV\r\n\x1a\n\0\1\0\1\0\0\0\0", "not a vault file of format 1")
+        self.format = int.from_bytes(file[8:10], "big")
+        need(self.format in (1, 2), "not a vault file of format 1 or 2")
+        need(file[:8] + file[10:16] == b"\x8aLPV\r\n\x1a\n\0\1\0\0\0\0", "not a vault file of format 1 or 2")
         self.id, self.epoch, count = file[16:32], *struct.unpack(">Q16xH", file[32:58])
         need(1 <= count <= 16 and file[58:64] == bytes(6), "header")
         self.slots = [file[64 + 256 * i : 320 + 256 * i] for i in range(count)]
         self.head = 64 + 256 * count
         need(len(file) >= self.head + 144, "too short")
-        self.role, key = self.find_slot(secret)
+        self.role, key = self.find_slot(secret, operator)
         seals = file[self.head : self.head + 144]
         if self.role == AUDITOR:
             unseal(key, b"lp1/view" + file[: self.head], seals[72:])
@@ -80,8 +82,17 @@ class Vault:
             unseal(key, b"lp1/header" + file[: self.head], seals[:72])
         self.log_key = None if self.role == AUDITOR else self.derive_log_key(key, anchor)
         self.read_log()
+        if self.format == 2 and self.log_key:
+            for slot in self.slots:
+                number = int.from_bytes(slot[2:4], "big")
+                need(slot[0] != PASSPHRASE or self.is_of(slot, self.names.get(number, "")), "a slot without its name")
 
-    def find_slot(self, secret):
+    def is_of(self, slot, name):
+        """Whether a slot of format 2 is that of the person of this name."""
+        folded = unicodedata.normalize("NFC", name).lower().encode()
+        return hashlib.sha256(b"lp1/slot/name" + self.id + slot[2:4] + slot[16:32] + folded).digest()[:16] == slot[32:48]
+
+    def find_slot(self, secret, operator):
         code = recovery_bytes(secret)
         passphrase = unicodedata.normalize("NFC", secret.removesuffix("\n").removesuffix("\r")).encode()
         for slot in self.slots:
@@ -90,6 +101,8 @@ class Vault:
             need(19 * 1024 <= memory <= 4 << 20 and 1 <= passes <= 64 and 1 <= lanes <= 16, "KDF parameters")
             typed = passphrase if kind == PASSPHRASE else code
             if typed is None:
+                continue
+            if self.format == 2 and kind == PASSPHRASE and operator is not None and not self.is_of(slot, operator):
                 continue
             kdf = Argon2id(salt=slot[16:48], length=32, iterations=passes, lanes=lanes, memory_cost=memory)
             try:
@@ -110,7 +123,8 @@ class Vault:
     def read_log(self):
         """Walks the frames; opens the records when there is a key. A torn tail is left out."""
         file, at = self.file, self.head + 144
-        self.root, self.seq, self.objects, self.tombstones, self.marks = hashlib.sha256(file[:at]).digest(), 0, {}, [], {}
+        self.root, self.seq = hashlib.sha256(file[:at]).digest(), 0
+        self.objects, self.tombstones, self.marks, self.names = {}, [], {}, {}
         while len(file) - at >= 8:
             length, check, position = file[at : at + 4], file[at + 4 : at + 8], self.seq.to_bytes(8, "big")
             if hashlib.sha256(b"lp1/length" + position + self.root + length).digest()[:4] != check:
@@ -143,6 +157,8 @@ class Vault:
                 self.tombstones.append({"id": id_.hex(), "erased_ms": erased, "reason": reason, "epoch": epoch})
             elif kind == 6:
                 self.marks[body[0]] = body[1:].hex()
+            elif kind == 7 and self.format == 2:
+                self.names[int.from_bytes(body[:2], "big")] = body[2:].decode()
             else:
                 need(kind == 4, f"unknown entry {kind}")
 
@@ -162,17 +178,18 @@ def main():
     parser.add_argument("state", type=pathlib.Path)
     parser.add_argument("outputs", type=pathlib.Path)
     parser.add_argument("--secret-file", type=pathlib.Path, required=True)
+    parser.add_argument("--operator", help="whose secret it is; without it every slot is tried")
     parser.add_argument("--extract", type=pathlib.Path)
     args = parser.parse_args()
     files = [(args.state / name).read_bytes() for name in ("vault", "anchor")]
     try:
-        vault = Vault(*files, args.secret_file.read_text("utf-8"))
+        vault = Vault(*files, args.secret_file.read_text("utf-8"), args.operator)
     except Refused as why:
         print(why, file=sys.stderr)
         return 2 if str(why) == "wrong secret" else 1
     roles = {1: "operator", 2: "auditor", 3: "admin"}
     public = {"vault": vault.id.hex(), "epoch": vault.epoch, "seq": vault.seq, "root": vault.root.hex()}
-    print(json.dumps(public | {"role": roles[vault.role], "tombstones": vault.tombstones, "marks": vault.marks}))
+    print(json.dumps(public | {"role": roles[vault.role], "tombstones": vault.tombstones, "marks": vault.marks, "names": vault.names}))
     if vault.role == AUDITOR:
         print("an auditor's secret opens no object", file=sys.stderr)
         return 3

@@ -21,12 +21,15 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::anchor::{self, Grade};
 use crate::cobblestone::Key;
 use crate::disk::{Folder, Replace};
-use crate::format::{Header, ObjectId, Role, SLOTS_MAX, SlotId, SlotInfo, SlotKind, VaultId};
+use crate::format::{
+    FORMAT, FORMAT_NAMED, Header, ObjectId, Role, SLOTS_MAX, SlotId, SlotInfo, SlotKind, VaultId,
+};
 use crate::home::{Home, MAIN, NEW, Paths, TORN};
 use crate::item::{ITEM_BYTES_MAX, Item, ObjectInfo, Tombstone};
 use crate::log::{self, Chain, Log};
 use crate::marks::{SLOT_HIGHEST, SLOT_NUMBER_MAX};
 use crate::object;
+use crate::people::PersonName;
 use crate::random::{self, Random};
 use crate::slot::{self, OpenSlot};
 use crate::vault::{RemainingKey, Vault};
@@ -80,10 +83,10 @@ impl Vault {
         let (vault_id, epoch) = (VaultId::random(random)?, 1);
         let code = RecoveryCode::new(random)?;
         let slots = vec![
-            OpenSlot::new(vault_id, (SlotId(1), role), secret, kdf, random)?,
-            OpenSlot::new(vault_id, (SlotId(2), Role::Admin), &code.secret(), kdf, random)?,
+            OpenSlot::new(vault_id, (SlotId(1), role), None, secret, kdf, random)?,
+            OpenSlot::new(vault_id, (SlotId(2), Role::Admin), None, &code.secret(), kdf, random)?,
         ];
-        let built = build(vault_id, epoch, slots, std::iter::empty(), random)?;
+        let built = build((vault_id, FORMAT), epoch, slots, std::iter::empty(), random)?;
         home.anchor().create(epoch, &built.epoch_key, random)?;
         if let Err(error) = home.state.write(NEW, MAIN, &built.file) {
             // Nobody has seen the recovery code: what was refused must not be there later.
@@ -130,7 +133,7 @@ impl Vault {
             let tombstone = |id: &ObjectId| Tombstone { id: *id, erased_ms: now_ms, reason, epoch };
             let tombstones: Vec<_> = doomed.iter().map(tombstone).collect();
             let slots = self.open_slots()?;
-            cleanup_pending |= !self.roll(slots, &tombstones, random)?;
+            cleanup_pending |= !self.roll(slots, None, &tombstones, random)?;
             cleanup_pending |= self.remove_dead(&entries).is_err();
         }
         Ok(Erasure { state: self.state(), grade: self.grade(), erased: doomed.len() as u64, cleanup_pending })
@@ -157,9 +160,9 @@ impl Vault {
         Ok(removed)
     }
 
-    /// Replaces a passphrase. `proof` is the old passphrase, whose slot gets the new one; or the recovery code, and then
-    /// the first passphrase slot that opens objects gets it. The old one opens nothing afterwards, not even old copies of
-    /// the vault file.
+    /// Replaces a passphrase. `proof` is the old passphrase, whose slot gets the new one; or the recovery code of the person
+    /// who is to get it, and where nobody has a name the first passphrase slot that opens objects does. The old one opens
+    /// nothing afterwards, not even old copies of the vault file.
     pub fn change_secret(
         &mut self,
         proof: &Secret,
@@ -168,22 +171,28 @@ impl Vault {
         random: &mut dyn Random,
     ) -> Result<Rolled, Error> {
         new.check_new()?;
-        let (proven, _) = slot::find(&self.header.slots, self.vault_id(), proof)?;
-        let target = self.slot_to_change(proven.info)?;
+        let (proven, _) = self.find_slot(proof)?;
+        let target = self.slot_to_change(proven.info, proof)?;
         self.check_unique(new, Some(target.id))?;
-        let replacement = OpenSlot::new(self.vault_id(), (target.id, target.role), new, kdf, random)?;
-        self.roll_slots(target.id, Some(replacement), random)
+        let (vault_id, name) = (self.vault_id(), self.index.names.get(&target.id));
+        let replacement = OpenSlot::new(vault_id, (target.id, target.role), name, new, kdf, random)?;
+        self.roll_slots(target.id, Some(replacement), None, random)
     }
 
-    /// The slot to which [`Vault::change_secret`] gives the new passphrase if what opens `proven` is the proof.
+    /// The slot to which [`Vault::change_secret`] gives the new passphrase if `proof` opens `proven`.
     ///
     /// # Errors
-    /// [`Error::LastSlot`]: the recovery code is the proof, and no passphrase opens objects.
-    pub fn slot_to_change(&self, proven: SlotInfo) -> Result<SlotInfo, Error> {
+    /// The recovery code is the proof, and no passphrase opens objects ([`Error::LastSlot`]), nobody has the name
+    /// ([`Error::UnknownName`]), or none of several is named ([`Error::NameNeeded`]).
+    pub fn slot_to_change(&self, proven: SlotInfo, proof: &Secret) -> Result<SlotInfo, Error> {
         let opens = |info: &SlotInfo| info.kind == SlotKind::Passphrase && info.role.opens_objects();
-        match proven.kind {
-            SlotKind::Recovery => self.slot_infos().find(opens).ok_or(Error::LastSlot),
-            SlotKind::Passphrase => Ok(proven),
+        match (proven.kind, &proof.person) {
+            (SlotKind::Passphrase, _) => Ok(proven),
+            (SlotKind::Recovery, Some(name)) if self.has_names() => self.slot_of(name),
+            (SlotKind::Recovery, _) if self.has_names() && self.slot_infos().count() > 2 => {
+                Err(Error::NameNeeded)
+            }
+            (SlotKind::Recovery, _) => self.slot_infos().find(opens).ok_or(Error::LastSlot),
         }
     }
 
@@ -204,14 +213,16 @@ impl Vault {
     ) -> Result<(Rolled, RecoveryCode), Error> {
         let id = self.recovery_slot()?;
         let code = RecoveryCode::new(random)?;
-        let slot = OpenSlot::new(self.vault_id(), (id, Role::Admin), &code.secret(), kdf, random)?;
-        Ok((self.roll_slots(id, Some(slot), random)?, code))
+        let slot = OpenSlot::new(self.vault_id(), (id, Role::Admin), None, &code.secret(), kdf, random)?;
+        Ok((self.roll_slots(id, Some(slot), None, random)?, code))
     }
 
-    /// Adds a passphrase. An auditor's wraps no master key. The slot's number is one that no slot ever had.
+    /// Adds a passphrase, of the person that it says it is of. An auditor's wraps no master key. The slot's number is one that
+    /// no slot ever had.
     ///
     /// # Errors
-    /// [`Error::SlotsFull`]; [`Error::SlotNumbersSpent`]; a weak passphrase; those of every roll.
+    /// [`Error::NameNeeded`], [`Error::NameOfAnother`]: the first one where everybody has a name, and [`Error::Limit`] where
+    /// nobody has; [`Error::SlotsFull`]; [`Error::SlotNumbersSpent`]; a weak passphrase; those of every roll.
     pub fn add_slot(
         &mut self,
         role: Role,
@@ -220,10 +231,19 @@ impl Vault {
         random: &mut dyn Random,
     ) -> Result<Rolled, Error> {
         secret.check_new()?;
+        let name = secret.person.as_ref();
+        match name {
+            Some(name) if self.has_names() => self.check_name(name, None)?,
+            None if self.has_names() => return Err(Error::NameNeeded),
+            Some(_) => {
+                return Err(Error::Limit("nobody in this vault has a name yet; the first one comes first"));
+            }
+            None => {}
+        }
         let id = self.free_slot()?;
         self.check_unique(secret, None)?;
-        let slot = OpenSlot::new(self.vault_id(), (id, role), secret, kdf, random)?;
-        self.roll_slots(id, Some(slot), random)
+        let slot = OpenSlot::new(self.vault_id(), (id, role), name, secret, kdf, random)?;
+        self.roll_slots(id, Some(slot), name, random)
     }
 
     /// Removes a slot: its secret opens neither this vault file nor an older copy. The last passphrase that opens objects
@@ -234,7 +254,7 @@ impl Vault {
         if !self.slot_infos().any(|info| info.id != id && opens(&info)) {
             return Err(Error::LastSlot);
         }
-        self.roll_slots(id, None, random)
+        self.roll_slots(id, None, None, random)
     }
 
     /// What overwriting the anchor is worth now.
@@ -243,11 +263,15 @@ impl Vault {
             .unwrap_or(Grade::KeepsHistory("a file system that could not be examined"))
     }
 
-    fn slot_infos(&self) -> impl Iterator<Item = SlotInfo> {
+    pub(crate) fn slot_infos(&self) -> impl Iterator<Item = SlotInfo> {
         self.header.slots.iter().map(|slot| slot.info)
     }
 
-    fn free_slot(&self) -> Result<SlotId, Error> {
+    /// The number of the next slot.
+    ///
+    /// # Errors
+    /// [`Error::SlotsFull`]; [`Error::SlotNumbersSpent`].
+    pub fn free_slot(&self) -> Result<SlotId, Error> {
         match self.highest_slot() {
             _ if self.header.slots.len() >= SLOTS_MAX => Err(Error::SlotsFull),
             // Without a mark of its own nobody behind it could be told from others.
@@ -256,9 +280,12 @@ impl Vault {
         }
     }
 
-    /// Signing in is opening one's slot: two people with one passphrase would be one.
+    /// Signing in is opening one's slot: without names two people with one passphrase would be one.
     fn check_unique(&self, secret: &Secret, but: Option<SlotId>) -> Result<(), Error> {
-        match slot::find(&self.header.slots, self.vault_id(), secret) {
+        if self.has_names() {
+            return Ok(());
+        }
+        match self.find_slot(secret) {
             Err(Error::WrongSecret) => Ok(()),
             Ok((slot, _)) if Some(slot.info.id) == but => Ok(()),
             Ok(_) => Err(Error::WeakSecret("it cannot be told apart from another one in this vault")),
@@ -266,17 +293,24 @@ impl Vault {
         }
     }
 
-    fn roll_slots(
+    /// The slot that a typed secret opens.
+    pub(crate) fn find_slot(&self, typed: &Secret) -> Result<(&crate::format::RawSlot, Key), Error> {
+        slot::find(&self.header.slots, (self.vault_id(), self.header.format), typed)
+    }
+
+    /// A roll with another slot of this number, or without one; `name`: its person gets it.
+    pub(crate) fn roll_slots(
         &mut self,
         id: SlotId,
         replacement: Option<OpenSlot>,
+        name: Option<&PersonName>,
         random: &mut dyn Random,
     ) -> Result<Rolled, Error> {
         let mut slots = self.open_slots()?;
         let place = slots.iter().position(|slot| slot.raw.info.id == id).unwrap_or(slots.len());
         let after = place.saturating_add(1).min(slots.len());
         slots.splice(place..after, replacement);
-        self.roll(slots, &[], random)?;
+        self.roll(slots, name.map(|name| (id, name)), &[], random)?;
         Ok(Rolled { state: self.state(), grade: self.grade(), slot: id })
     }
 
@@ -297,17 +331,18 @@ impl Vault {
         self.header.slots.iter().map(open).collect()
     }
 
-    /// Rolls. The objects of `dead` are left out, and pending marks are in. `false`: done, but something of step 5 is
-    /// missing.
+    /// Rolls. The objects of `dead` are left out, pending marks are in, and somebody may get a name. `false`: done, but
+    /// something of step 5 is missing.
     pub(crate) fn roll(
         &mut self,
         slots: Vec<OpenSlot>,
+        named: Option<(SlotId, &PersonName)>,
         dead: &[Tombstone],
         random: &mut dyn Random,
     ) -> Result<bool, Error> {
         self.make_way()?; // also refuses if poisoned
         self.heal_for_roll()?;
-        let built = self.rebuild(slots, dead, random)?;
+        let built = self.rebuild(slots, named, dead, random)?;
         let old = self.header.epoch;
         self.prepare_new(&built.file).map_err(Error::io("writing the new vault file"))?; // 1
         if let Err(error) = self.anchor().put(old + 1, &built.epoch_key) {
@@ -339,6 +374,7 @@ impl Vault {
     fn rebuild(
         &self,
         slots: Vec<OpenSlot>,
+        named: Option<(SlotId, &PersonName)>,
         dead: &[Tombstone],
         random: &mut dyn Random,
     ) -> Result<Built, Error> {
@@ -349,6 +385,10 @@ impl Vault {
         if slots.iter().all(|slot| slot.raw.info.id.0 < highest) {
             marks.insert(SLOT_HIGHEST, Zeroizing::new(highest.to_be_bytes().to_vec()));
         }
+        let mut names = self.index.names.clone();
+        names.extend(named.map(|(slot, name)| (slot, name.clone())));
+        let format = if names.is_empty() { FORMAT } else { FORMAT_NAMED };
+        let name = |(slot, name): (&SlotId, &PersonName)| Ok(Item::Name { slot: *slot, name: name.clone() });
         let tombstones =
             self.index.tombstones.values().chain(dead).map(|tombstone| Ok(Item::Tombstone(*tombstone)));
         let puts = (0..self.chain.pages.len()).flat_map(|page| match self.items(page) {
@@ -362,8 +402,9 @@ impl Vault {
         };
         let mark =
             |(tag, value): (&u8, &Zeroizing<Vec<u8>>)| Ok(Item::Mark { tag: *tag, value: value.clone() });
-        let items = marks.iter().map(mark).chain(tombstones).chain(puts.filter(kept));
-        let built = build(self.vault_id(), self.header.epoch + 1, slots, items, random)?;
+        let items = marks.iter().map(mark).chain(names.iter().map(name));
+        let items = items.chain(tombstones).chain(puts.filter(kept));
+        let built = build((self.vault_id(), format), self.header.epoch + 1, slots, items, random)?;
         let index = &built.log.index;
         let same = self
             .list()
@@ -371,7 +412,8 @@ impl Vault {
             .filter(|id| !gone.contains(id))
             .eq(index.entries.iter().map(|e| e.id))
             && index.tombstones.len() == self.index.tombstones.len() + dead.len()
-            && index.marks == marks;
+            && index.marks == marks
+            && index.names == names;
         if same { Ok(built) } else { Err(Error::LogDamaged { record: self.chain.pages.len() as u64 }) }
     }
 
@@ -416,7 +458,7 @@ struct Built {
 const RECORD_BYTES: usize = 64 * 1024;
 
 fn build(
-    vault_id: VaultId,
+    (vault_id, format): (VaultId, u16),
     epoch: u64,
     mut slots: Vec<OpenSlot>,
     items: impl Iterator<Item = Result<Item, Error>>,
@@ -427,7 +469,7 @@ fn build(
         slot.wrap(vault_id, (&master, &view), random)?;
     }
     let raw = slots.iter().map(|slot| slot.raw.clone()).collect();
-    let header = Header { vault_id, epoch, file_id: random::bytes(random)?, slots: raw };
+    let header = Header { format, vault_id, epoch, file_id: random::bytes(random)?, slots: raw };
     let mut file = header.encode();
     keys::seal_head(&mut file, &master, &view, random)?;
     let key = keys::log_key(&master, &epoch_key, &header);

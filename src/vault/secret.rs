@@ -9,6 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::cobblestone::Key;
 use crate::format::SlotKind;
+use crate::people::PersonName;
 use crate::random::{self, Random};
 use crate::{Error, KdfParams};
 
@@ -39,6 +40,8 @@ const OBVIOUS: [&str; 16] = [
 /// A typed secret. Wiped when dropped, never printed.
 pub struct Secret {
     pub(crate) kind: SlotKind,
+    /// Who says that it is theirs.
+    pub(crate) person: Option<PersonName>,
     bytes: Zeroizing<Vec<u8>>,
     /// What was derived from it already, wiped with it: deriving takes long on purpose, so it is done once, and before
     /// something is held that others wait for.
@@ -69,7 +72,16 @@ impl Secret {
     }
 
     fn new(kind: SlotKind, bytes: Zeroizing<Vec<u8>>) -> Self {
-        Self { kind, bytes, keys: Mutex::default() }
+        Self { kind, person: None, bytes, keys: Mutex::default() }
+    }
+
+    /// The same secret as that of a person: it is tried on their slot and no other, and a slot that is made with it is
+    /// theirs. With the recovery code: whose passphrase it is to set. In a vault in which nobody has a name it is not looked
+    /// at.
+    #[must_use]
+    pub fn of(mut self, person: Option<PersonName>) -> Self {
+        self.person = person;
+        self
     }
 
     /// argon2id of it, at once if it was derived before.

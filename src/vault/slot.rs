@@ -5,7 +5,10 @@
 //! proves that the public part was written by somebody who had the vault open.
 
 use crate::cobblestone::{self, Broken, Key};
-use crate::format::{Header, RawSlot, Role, SEALED_KEY_BYTES, SlotId, SlotInfo, VaultId};
+use crate::format::{
+    FORMAT_NAMED, Header, RawSlot, Role, SEALED_KEY_BYTES, SlotId, SlotInfo, SlotKind, VaultId,
+};
+use crate::people::PersonName;
 use crate::random::{self, Random};
 use crate::{Error, KdfParams, Secret};
 
@@ -16,16 +19,20 @@ pub(crate) struct OpenSlot {
 }
 
 impl OpenSlot {
-    /// Makes a slot for a typed secret. It wraps nothing until [`OpenSlot::wrap`].
+    /// Makes a slot for a typed secret, with the name of its person. It wraps nothing until [`OpenSlot::wrap`].
     pub(crate) fn new(
         vault_id: VaultId,
         (id, role): (SlotId, Role),
+        name: Option<&PersonName>,
         typed: &Secret,
         kdf: KdfParams,
         random: &mut dyn Random,
     ) -> Result<Self, Error> {
         let info = SlotInfo { id, kind: typed.kind, role };
-        let salt = random::bytes(random)?;
+        let mut salt = random::bytes(random)?;
+        if let Some(name) = name {
+            name.sign_salt(vault_id, id, &mut salt);
+        }
         let (sealed_secret, sealed_key) = ([0; SEALED_KEY_BYTES], [0; SEALED_KEY_BYTES]);
         let mut slot = Self {
             raw: RawSlot { info, kdf, salt, sealed_secret, sealed_key },
@@ -53,6 +60,13 @@ impl OpenSlot {
 }
 
 impl RawSlot {
+    /// Whether this is the slot of the person of this name.
+    pub(crate) fn is_of(&self, vault_id: VaultId, name: &PersonName) -> bool {
+        let mut salt = self.salt;
+        name.sign_salt(vault_id, self.info.id, &mut salt);
+        salt == self.salt
+    }
+
     /// The slot secret, or `None` when the typed secret is another one.
     pub(crate) fn secret(&self, vault_id: VaultId, typed: &Secret) -> Result<Option<Key>, Error> {
         if typed.kind != self.info.kind {
@@ -79,12 +93,13 @@ impl RawSlot {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Slots {
     vault_id: VaultId,
+    format: u16,
     slots: Vec<RawSlot>,
 }
 
 impl Slots {
     pub(crate) fn of(header: &Header) -> Self {
-        Self { vault_id: header.vault_id, slots: header.slots.clone() }
+        Self { vault_id: header.vault_id, format: header.format, slots: header.slots.clone() }
     }
 
     /// Derives the keys that show whether `typed` opens one of these slots. [`crate::Locked::unlock`] and
@@ -93,24 +108,38 @@ impl Slots {
     /// # Errors
     /// [`Error::Io`] of the kind `OutOfMemory` where there is not enough memory for it.
     pub fn derive(&self, typed: &Secret) -> Result<(), Error> {
-        match find(&self.slots, self.vault_id, typed) {
+        match find(&self.slots, (self.vault_id, self.format), typed) {
             Err(error @ Error::Io { .. }) => Err(error),
             _ => Ok(()),
         }
     }
 }
 
-/// The first slot that a typed secret opens, with its slot secret. A wrong secret has been tried on every slot of its
-/// kind when [`Error::WrongSecret`] comes back.
+/// The first slot that a typed secret opens, with its slot secret. A wrong secret has been tried on every slot that it may
+/// belong to when [`Error::WrongSecret`] comes back: on that of its name, or where nobody has a name on all of its kind.
 pub(crate) fn find<'a>(
     slots: &'a [RawSlot],
-    vault_id: VaultId,
+    (vault_id, format): (VaultId, u16),
     typed: &Secret,
 ) -> Result<(&'a RawSlot, Key), Error> {
-    for slot in slots {
+    let of_kind = || slots.iter().filter(|slot| slot.info.kind == typed.kind);
+    let has_names = format >= FORMAT_NAMED && typed.kind == SlotKind::Passphrase;
+    let mut tried = 0;
+    for slot in of_kind() {
+        match &typed.person {
+            Some(name) if has_names && !slot.is_of(vault_id, name) => continue,
+            None if has_names && of_kind().count() > 1 => return Err(Error::NameNeeded),
+            _ => tried += 1,
+        }
         if let Some(secret) = slot.secret(vault_id, typed)? {
             return Ok((slot, secret));
         }
+    }
+    if let (0, Some(name), Some(slot)) = (tried, &typed.person, of_kind().next()) {
+        // Nobody has this name. How long the answer takes does not tell that.
+        let mut salt = slot.salt;
+        name.sign_salt(vault_id, slot.info.id, &mut salt);
+        typed.key(slot.kdf, &salt)?;
     }
     Err(Error::WrongSecret)
 }

@@ -15,7 +15,7 @@ use crate::item::{ITEM_BYTES_MAX, Item, ObjectInfo, Tombstone};
 use crate::log::{Chain, Index, Log, Public, State};
 use crate::object::{self, NewObject, Opener, Part, Sealer, Staged};
 use crate::random::Random;
-use crate::{Error, Secret, Slots, disk, slot};
+use crate::{Error, Secret, Slots, disk};
 
 /// What a committed object is known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +166,11 @@ impl Vault {
         self.header.vault_id
     }
 
+    /// Whether there is a slot of this number.
+    pub fn has_slot(&self, id: crate::SlotId) -> bool {
+        self.slot_infos().any(|slot| slot.id == id)
+    }
+
     /// What should be reported.
     pub fn notices(&self) -> Vec<Notice> {
         let torn = Notice::TornTail { bytes: self.chain.tail_bytes };
@@ -202,7 +207,7 @@ impl Vault {
 
     /// Which slot a secret opens, for somebody who signs in while the vault is open. [`Error::WrongSecret`] if none.
     pub fn authenticate(&self, typed: &Secret) -> Result<SlotInfo, Error> {
-        slot::find(&self.header.slots, self.vault_id(), typed).map(|(slot, _)| slot.info)
+        self.find_slot(typed).map(|(slot, _)| slot.info)
     }
 
     /// What a secret can be made ready for before [`Vault::authenticate`].

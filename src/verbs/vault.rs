@@ -4,7 +4,7 @@ use crate::boot::folders::FolderUse;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Vault};
 use crate::exit::{Code, Failure};
-use crate::input::{self, SecretLine};
+use crate::input;
 use crate::output::{Output, counted};
 use crate::{Done, pictures};
 use darkroom::Darkroom;
@@ -35,7 +35,7 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
             let who = booted.unlock(&mut darkroom, out);
             who.and_then(|who| pictures::verify(&mut darkroom, &who, &booted.folders.outputs, out))
         }
-        Vault::Passwd { .. } => passwd(&mut booted, &mut darkroom, new.as_ref(), out),
+        Vault::Passwd { .. } => booted.change_passphrase(&mut darkroom, new.as_ref(), out),
         Vault::Recovery(_) => recovery(&mut booted, &mut darkroom, out),
     };
     boot::leave(darkroom, result)
@@ -76,20 +76,6 @@ fn status(booted: &Booted, darkroom: &Darkroom, out: &Output) -> Done {
         &json!({ "vault": public.vault_id.to_string(), "epoch": public.state.epoch, "seq": public.state.seq,
             "slots": slots, "grade": grade.to_string() }),
     );
-    Ok(Code::Done)
-}
-
-fn passwd(booted: &mut Booted, darkroom: &mut Darkroom, new: Option<&SecretLine>, out: &Output) -> Done {
-    let (who, proof) = booted.prove(darkroom, out)?;
-    if new.is_none() && !booted.terminal.is_there() {
-        let what =
-            "the new passphrase is typed at a terminal, and there is none; use --new-passphrase-file FILE";
-        return Err(Failure::new(Code::Locked, what));
-    }
-    let new = booted.new_secret(new, "New passphrase (12 characters or more): ", out)?;
-    darkroom.change_secret(&who, &proof, &new)?;
-    out.say("the passphrase was changed; the old one opens nothing any more");
-    out.object(true, &json!({ "changed": true }));
     Ok(Code::Done)
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 23] = [
+const LATER: [&str; 28] = [
     "evidence.exported",
     "evidence.key_drawn",
     "evidence.tried",
@@ -15,7 +15,12 @@ const LATER: [&str; 23] = [
     "objects.viewed",
     "outputs.accepted",
     "posture.process",
+    "session.closed",
     "session.opened",
+    "slot.add_named",
+    "slot.pictures",
+    "slot.remove_named",
+    "slot.resolved",
     "vault.damaged",
     "vault.healed",
     "vault.key_gone",

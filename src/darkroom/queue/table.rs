@@ -6,7 +6,7 @@ use crate::keep::Intent;
 use audit::Actor;
 use audit::words::GenerateFailure;
 use engine::{Pixels, Settings};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vault::ObjectId;
@@ -87,6 +87,8 @@ pub struct Job {
 #[derive(Default)]
 pub(super) struct Table {
     pub entries: VecDeque<Queued>,
+    /// When each slot was served last, counted in requests.
+    served: BTreeMap<u16, u64>,
     pub version: u64,
     pub pictures_version: u64,
     pub lock_when_empty: bool,
@@ -95,6 +97,8 @@ pub(super) struct Table {
 
 pub(super) struct Queued {
     pub job: Job,
+    /// The slot of who asked.
+    pub slot: u16,
     pub name: Option<Name>,
     /// Until it is in work.
     pub work: Option<(Checked, Intent)>,
@@ -121,26 +125,58 @@ impl Table {
         self.entries.iter().find(|e| e.job.id == id).ok_or(Error::NoJob)
     }
 
+    /// The request `id` of the person with this slot: that there is another's is not told.
+    pub fn find_of(&self, slot: u16, id: audit::JobId) -> Result<&Queued, Error> {
+        self.find(id).ok().filter(|entry| entry.slot == slot).ok_or(Error::NoJob)
+    }
+
     /// The same, to change it.
     pub fn find_mut(&mut self, id: audit::JobId) -> Result<&mut Queued, Error> {
         self.entries.iter_mut().find(|e| e.job.id == id).ok_or(Error::NoJob)
     }
 
-    /// The request that an asker named so.
-    pub fn named(&self, name: &str) -> Option<&Queued> {
-        self.entries.iter().find(|e| e.name.as_ref().is_some_and(|known| known.text == name))
+    /// The request that the asker with this slot named so.
+    pub fn named(&self, slot: u16, name: &str) -> Option<&Queued> {
+        let is_named = |e: &&Queued| e.name.as_ref().is_some_and(|known| known.text == name);
+        self.entries.iter().filter(|e| e.slot == slot).find(is_named)
+    }
+
+    /// The request that is to be carried out next.
+    pub fn next(&mut self) -> Option<&mut Queued> {
+        let next = *self.order().first()?;
+        let turn = self.served.values().max().map_or(1, |turn| turn + 1);
+        let entry = self.entries.iter_mut().find(|e| e.job.id == next)?;
+        self.served.insert(entry.slot, turn);
+        Some(entry)
+    }
+
+    /// The requests that wait, in the order in which they will be carried out: of those who wait, the one who was served
+    /// longest ago comes first, so nobody waits for all that another one has asked for.
+    fn order(&self) -> Vec<audit::JobId> {
+        let mut served = self.served.clone();
+        let waits = |e: &&Queued| e.job.state == JobState::Waiting;
+        let mut waiting: Vec<_> = self.entries.iter().filter(waits).map(|e| (e.slot, e.job.id)).collect();
+        let mut order = Vec::with_capacity(waiting.len());
+        let mut turn = served.values().max().copied().unwrap_or_default();
+        let last = |served: &BTreeMap<u16, u64>, slot: u16| served.get(&slot).copied().unwrap_or_default();
+        // The first of equals is taken: the requests of one person stay in their order.
+        while let Some(at) = (0..waiting.len()).min_by_key(|at| last(&served, waiting[*at].0)) {
+            let (slot, id) = waiting.remove(at);
+            turn += 1;
+            served.insert(slot, turn);
+            order.push(id);
+        }
+        order
     }
 
     /// An entry with what depends on the others and on the time.
     pub fn view(&self, entry: &Queued) -> Job {
         let mut job = entry.job.clone();
         job.ahead = match job.state {
-            JobState::Waiting => self
-                .entries
-                .iter()
-                .take_while(|e| e.job.id != job.id)
-                .filter(|e| !e.job.state.is_over())
-                .count(),
+            JobState::Waiting => {
+                let running = self.entries.iter().filter(|e| e.job.state == JobState::Running).count();
+                running + self.order().iter().take_while(|id| **id != job.id).count()
+            }
             _ => 0,
         };
         if let (JobState::Running, Some(started)) = (job.state, entry.started) {

@@ -35,8 +35,7 @@ impl Shared {
                     break;
                 }
             }
-            let next = table.entries.iter_mut().find(|e| e.job.state == JobState::Waiting);
-            if let Some(entry) = next
+            if let Some(entry) = table.next()
                 && let Some((checked, intent)) = entry.work.take()
             {
                 entry.job.state = JobState::Running;

@@ -5,6 +5,7 @@ mod beside;
 mod crash;
 mod generate;
 mod old_key;
+mod people;
 mod queue;
 mod remember;
 mod rollback;

@@ -58,7 +58,8 @@ export function gate(title, { intro, fields, outro, button, check, submit, faile
     h("p", { id: "message", role: "alert", class: "message" }, () => message?.()),
     h("form", { onsubmit: send },
       // Password managers file a passphrase under a name.
-      h("input", { autocomplete: "username", value: "Lightproof", hidden: true, readOnly: true }),
+      fields[0]?.querySelector("[autocomplete=username]") ? null
+        : h("input", { autocomplete: "username", value: "Lightproof", hidden: true, readOnly: true }),
       fields,
       h("button", { id: button.id, class: "primary", disabled: () => busy || left() > 0 }, label)),
     outro);

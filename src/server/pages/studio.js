@@ -71,9 +71,21 @@ export async function makeStudio({ sealed, look, drawRecovery }) {
   const queue = h("ul", { id: "queue", "aria-label": () => t("queue") });
   stage.element.append(queue);
   const warnings = h("ul", { id: "warnings", role: "alert" });
-  const recovery = h("p", { class: "hint" }, () => t("recovery.offer"),
-    h("button", { id: "recovery-new", type: "button", class: "quiet", onclick: drawRecovery }, () => t("recovery.new")));
+  const { you } = capabilities;
+  const recovery = h("p", { class: "hint" },
+    you.role === "admin" && [() => t("recovery.offer"),
+      h("button", { id: "recovery-new", type: "button", class: "quiet", onclick: drawRecovery }, () => t("recovery.new"))],
+    h("button", { id: "people", type: "button", class: "quiet", onclick: openPeople },
+      () => t(you.role === "admin" ? "people.open" : "people.open.own")));
   const element = h("main", { class: "studio" }, warnings, form.element, stage.element, history.element, recovery);
+
+  async function openPeople() {
+    try {
+      (await part(() => import("./people.js"))).openPeople(you);
+    } catch (problem) {
+      tellProblem(problem);
+    }
+  }
 
   for (const typed of session.prompts.reverse()) {
     prompts.set(typed.job, typed);

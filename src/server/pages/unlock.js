@@ -50,12 +50,14 @@ function strength(text) {
   return characters.length >= 20 || new Set(text.trim().split(/\s+/)).size >= 4 ? 3 : 2;
 }
 
-/** Opens the vault. `wait` is the rest of a lock-out in seconds. */
-export function unlockScreen({ wait, done, again }) {
+/** Opens the vault. `wait` is the rest of a lock-out in seconds; with `names`, people say who they are. */
+export function unlockScreen({ wait, names, done, again }) {
+  const name = names
+    ? h("input", { id: "operator", autocomplete: "username", spellcheck: false, autocapitalize: "off" }) : null;
   const passphrase = secret("passphrase", "current-password");
   const screen = gate(() => t("unlock.title"), {
     button: { id: "unlock", text: () => t("unlock.go") },
-    fields: [field(passphrase, () => t("passphrase")), showPassphrase(passphrase)],
+    fields: [name && field(name, () => t("person.name")), field(passphrase, () => t("passphrase")), showPassphrase(passphrase)],
     intro: [() => t("unlock.intro")],
     outro: h("details", {},
       h("summary", {}, () => t("unlock.lost")),
@@ -63,7 +65,7 @@ export function unlockScreen({ wait, done, again }) {
       h("code", {}, "lightproof vault passwd")),
     check: () => (passphrase.value ? null : [passphrase, () => t("unlock.missing")]),
     submit: async () => {
-      begin(await json("POST", "/api/v1/session", { passphrase: passphrase.value }));
+      begin(await json("POST", "/api/v1/session", { operator: name?.value.trim() || undefined, passphrase: passphrase.value }));
       done();
     },
     failed: (problem) => {

@@ -59,7 +59,7 @@ fn bodies() {
         let taken = [
             takes::<Wish>(body, &wish),
             takes::<SetUp>(body, &["code", "passphrase"]),
-            takes::<Unlock>(body, &["passphrase"]),
+            takes::<Unlock>(body, &["passphrase", "operator"]),
             takes::<Delete>(body, &["ids", "all", "confirm"]),
             takes::<Look>(body, &["ids"]),
             takes::<Nothing>(body, &[]),

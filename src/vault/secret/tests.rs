@@ -1,6 +1,6 @@
 use super::*;
 use crate::kdf::DERIVED;
-use crate::{OsRandom, Paths, Role, Unlocked, Vault};
+use crate::{OsRandom, Paths, PersonName, Role, Unlocked, Vault};
 
 #[test]
 fn recovery_code_forgives_style_and_catches_typing_errors() {
@@ -111,4 +111,35 @@ fn a_secret_that_was_made_ready_derives_nothing_more() {
     assert_eq!(derived(|| assert!(vault.authenticate(&typed).is_ok(), "derived anew")), 1);
     drop(vault);
     std::fs::remove_dir_all(path).expect("it was made here");
+}
+
+/// Signing in costs one key, however many people there are, and as much for somebody who does not exist.
+#[test]
+fn a_person_is_tried_on_one_slot() {
+    let path = std::env::temp_dir().join(format!("vault-people-{}", std::process::id()));
+    let paths = Paths { state: path.join("state"), outputs: path.join("outputs") };
+    let kdf = KdfParams::FLOOR;
+    let of = |text: &str, name: &str| {
+        Secret::passphrase(text).expect("text").of(Some(PersonName::new(name).expect("a name")))
+    };
+    let first = of("a test passphrase", "first");
+    let (mut vault, _) = Vault::create(paths, &first, Role::Admin, kdf, &mut OsRandom).expect("a new vault");
+    let name = PersonName::new("first").expect("a name");
+    vault.name_slot(&first, &name, Role::Admin, kdf, &mut OsRandom).expect("named");
+    for number in 2..6 {
+        let new = of(&format!("passphrase {number} of a test"), &format!("person {number}"));
+        vault.add_slot(Role::Operator, &new, kdf, &mut OsRandom).expect("added");
+    }
+    for (text, name, opens) in [
+        ("passphrase 5 of a test", "person 5", true),
+        ("passphrase 5 of a test", "person 2", false),
+        ("passphrase 5 of a test", "nobody", false),
+    ] {
+        let typed = of(text, name);
+        let before = DERIVED.get();
+        assert_eq!(vault.authenticate(&typed).is_ok(), opens);
+        assert_eq!(DERIVED.get() - before, 1, "{name}");
+    }
+    drop(vault);
+    let _ = std::fs::remove_dir_all(path);
 }

@@ -7,6 +7,7 @@ mod full_disk;
 mod life;
 mod marks;
 mod outputs;
+mod people;
 mod pipes;
 mod reader;
 mod residue;

@@ -9,8 +9,8 @@ use vault::{KdfParams, OsRandom, Role, Vault};
 
 use super::{PASSPHRASE, Place, content_of, preview_of, put, secret};
 
-/// Runs the reader; says what to install when it cannot run at all.
-pub(crate) fn read(place: &Place, typed: &str, extract: Option<&Path>) -> Output {
+/// Runs the reader with a secret and whose it is; says what to install when it cannot run at all.
+pub(crate) fn read(place: &Place, (typed, operator): (&str, Option<&str>), extract: Option<&Path>) -> Output {
     let python = env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
     let probe = Command::new(&python)
         .args(["-c", "from cryptography.hazmat.primitives.kdf.argon2 import Argon2id"])
@@ -26,6 +26,7 @@ pub(crate) fn read(place: &Place, typed: &str, extract: Option<&Path>) -> Output
     let mut command = Command::new(&python);
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/reference_reader.py"));
     command.args([place.paths().state, place.paths().outputs]).arg("--secret-file").arg(&secret_file);
+    operator.map(|name| command.arg("--operator").arg(name));
     extract.map(|folder| command.arg("--extract").arg(folder));
     command.output().expect("the reader runs")
 }
@@ -58,18 +59,18 @@ fn python_opens_a_vault_of_ours_byte_for_byte() {
     }
     let folder = place.0.join("extracted");
     fs::create_dir(&folder).expect("made");
-    assert!(read(&place, PASSPHRASE, Some(&folder)).status.success());
+    assert!(read(&place, (PASSPHRASE, None), Some(&folder)).status.success());
     for bytes in sizes {
         let name = format!("o{bytes}");
         assert_eq!(fs::read(folder.join(&name)).expect("extracted"), content_of(&name, bytes));
         assert_eq!(fs::read(folder.join(format!("{name}.preview"))).expect("extracted"), preview_of(&name));
     }
-    assert_eq!(read(&place, "another passphrase", None).status.code(), Some(2));
+    assert_eq!(read(&place, ("another passphrase", None), None).status.code(), Some(2));
 }
 
 /// The reader finds the same state, objects and contents.
 fn check_reader(place: &Place, vault: &Vault, typed: &str) -> String {
-    let output = read(place, typed, None);
+    let output = read(place, (typed, None), None);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     let state = vault.state();
@@ -103,7 +104,7 @@ fn python_opens_nothing_with_an_auditors_passphrase() {
     vault.add_slot(Role::Auditor, &secret(typed), KdfParams::FLOOR, &mut OsRandom).expect("added");
     let folder = place.0.join("extracted");
     fs::create_dir(&folder).expect("made");
-    let output = read(&place, typed, Some(&folder));
+    let output = read(&place, (typed, None), Some(&folder));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(3), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains(&hex(&vault.state().root)) && text.contains("\"role\": \"auditor\""), "{text}");

@@ -1,0 +1,79 @@
+//! Who comes and goes while requests wait.
+
+use super::table::Cancel;
+use super::{Queue, fail_all};
+use crate::room::Darkroom;
+use crate::unlock::with_secret;
+use crate::{Act, Error, Pictures, Role, Who};
+use audit::words::GenerateFailure;
+use vault::{PersonName, Secret};
+
+impl Queue {
+    /// Ends the requests of `who`, who leaves while others stay.
+    ///
+    /// # Errors
+    /// What vault and log say. [`Error::Locked`] if the vault was locked.
+    pub fn leave(&self, who: &Who) -> Result<(), Error> {
+        let left = self.with(|darkroom| {
+            darkroom.vault_of(who, Act::Leave)?;
+            self.end_requests(darkroom, who.slot, who)?;
+            darkroom.record_closed(who)
+        });
+        (self.shared.notify)();
+        left
+    }
+
+    /// Removes somebody, as [`Darkroom::remove_person`], and ends their requests. While the keys of `proof` are derived, others
+    /// have the darkroom.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn remove_person(
+        &self,
+        who: &Who,
+        proof: &Secret,
+        name: &PersonName,
+        pictures: Option<&Pictures>,
+    ) -> Result<u16, Error> {
+        let removed = with_secret(&mut &*self, proof, |darkroom| {
+            let slot = darkroom.remove_person(who, proof, name, pictures)?;
+            self.end_requests(darkroom, slot, who)?;
+            Ok(slot)
+        });
+        self.shared.table().pictures_version += 1;
+        (self.shared.notify)();
+        removed
+    }
+
+    /// Adds somebody, as [`Darkroom::add_person`], after giving who asks a name if they have none. While the keys of `proof`
+    /// are derived, others have the darkroom.
+    ///
+    /// # Errors
+    /// As there, and as [`Darkroom::name_self`].
+    pub fn add_person(
+        &self,
+        who: &Who,
+        proof: &Secret,
+        own_name: Option<&PersonName>,
+        secret: &Secret,
+        role: Role,
+    ) -> Result<u16, Error> {
+        with_secret(&mut &*self, proof, |darkroom| {
+            darkroom.add_person_named(who, proof, own_name, secret, role)
+        })
+    }
+
+    /// Sets a new passphrase, as [`Darkroom::change_secret`]. While the keys of `proof` are derived, others have the darkroom.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn change_secret(&self, who: &Who, proof: &Secret, new: &Secret) -> Result<(), Error> {
+        with_secret(&mut &*self, proof, |darkroom| darkroom.change_secret(who, proof, new))
+    }
+
+    fn end_requests(&self, darkroom: &mut Darkroom, slot: u16, by: &Who) -> Result<(), Error> {
+        let cancel = Cancel { reason: GenerateFailure::Cancelled, by: Some(by.actor) };
+        let waited = self.shared.cancel_all(Some(slot), cancel);
+        fail_all(darkroom, &waited, cancel)
+    }
+}

@@ -1,0 +1,62 @@
+//! Who may do what: one table, which every act is held against, by whichever door it comes. README has it in words.
+
+use crate::who::Role;
+
+/// What a role may or may not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Ask for pictures, and see how far one's own requests are.
+    MakePictures,
+    /// List, look at, export and erase what one has made.
+    OwnPictures,
+    /// Check every picture, or accept that some are lost.
+    CheckPictures,
+    /// List, add and remove people, and say what becomes of the pictures of those who go.
+    ManagePeople,
+    /// Ask who is behind a pseudonym.
+    Resolve,
+    /// Draw a new recovery code.
+    NewRecoveryCode,
+    /// Set a new passphrase of one's own.
+    OwnPassphrase,
+    /// Set a new passphrase of somebody who has lost theirs.
+    AnyPassphrase,
+    /// Leave; who is the last one locks the vault.
+    Leave,
+}
+
+/// An act, the same in words, and who may do it.
+pub(crate) type Row = (Act, &'static str, &'static [Role]);
+
+/// Each act in words, and the roles that may do it.
+pub const TABLE: [Row; 9] = {
+    use Role::{Admin, Operator, Recovery};
+    [
+        (Act::MakePictures, "make pictures", &[Operator, Admin]),
+        (Act::OwnPictures, "list, look at, export and erase one's own pictures", &[Operator, Admin]),
+        (Act::CheckPictures, "check all pictures, or accept that some are lost", &[Admin]),
+        (Act::ManagePeople, "list, add and remove people", &[Admin]),
+        (Act::Resolve, "ask who is behind a pseudonym", &[Admin]),
+        (Act::NewRecoveryCode, "draw a new recovery code", &[Admin]),
+        (Act::OwnPassphrase, "set one's own new passphrase", &[Operator, Admin]),
+        (Act::AnyPassphrase, "set a new passphrase for anybody", &[Recovery]),
+        (Act::Leave, "leave", &[Operator, Admin, Recovery]),
+    ]
+};
+
+impl Act {
+    /// Whether somebody of this role may do it. Where nobody has a name there is one person, who may do everything.
+    pub fn is_open_to(self, role: Role) -> bool {
+        self.row().2.contains(&role)
+    }
+
+    /// The act in words.
+    pub fn words(self) -> &'static str {
+        self.row().1
+    }
+
+    fn row(self) -> &'static Row {
+        let row = TABLE.iter().find(|row| row.0 == self);
+        row.unwrap_or(&TABLE[0]) // every act has its row: a test walks them
+    }
+}

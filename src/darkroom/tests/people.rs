@@ -1,0 +1,309 @@
+//! Several people: what each may do, whose pictures are whose, and who comes and goes.
+
+use super::*;
+use crate::{Act, Kind, PersonName, Pictures, RIGHTS, ResolveReason, Role};
+use audit::words::{Found, IntentKind};
+
+fn name(text: &str) -> PersonName {
+    PersonName::new(text).unwrap()
+}
+
+fn of(person: &str) -> Secret {
+    Secret::passphrase(&format!("the words of {person}")).unwrap().of(Some(name(person)))
+}
+
+fn first() -> Secret {
+    secret().of(Some(name("first")))
+}
+
+/// A darkroom with a named admin and one more person of this role, signed in as the admin.
+fn with_second(home: &Home, role: Role) -> Room {
+    let mut room = home.unlocked();
+    let who = room.who;
+    room.add_person_named(&who, &secret(), Some(&name("first")), &of("second"), role).unwrap();
+    room
+}
+
+fn signed_in(room: &mut Room, secret: &Secret) -> Who {
+    room.unlock(secret, Door::Page).unwrap()
+}
+
+/// One picture of this person.
+fn one_of(room: &mut Room, who: Who) -> Summary {
+    let before = std::mem::replace(&mut room.who, who);
+    let made = generate(room, 1, Mood::Works).unwrap().remove(0);
+    room.who = before;
+    made
+}
+
+/// Does every act as `who`, and says which of them were refused for their role.
+fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<Act> {
+    let mut refused = Vec::new();
+    for (act, _, _) in RIGHTS {
+        let before = home.count("request.refused");
+        let done = match act {
+            Act::MakePictures => {
+                let own = std::mem::replace(&mut room.who, *who);
+                let made = generate(room, 1, Mood::Works).map(drop);
+                room.who = own;
+                made
+            }
+            Act::OwnPictures => room.list(who).map(drop),
+            Act::CheckPictures => room.verify(who).map(drop),
+            Act::ManagePeople => room.people(who).map(drop),
+            Act::Resolve => room.resolve(who, audit::Actor::Person([0; 16]), ResolveReason::Audit).map(drop),
+            Act::NewRecoveryCode => room.replace_recovery(who).map(drop),
+            Act::OwnPassphrase | Act::AnyPassphrase => {
+                // One call, which sets that of whoever the proof is of.
+                match (act == Act::AnyPassphrase) == (who.role() == Role::Recovery) {
+                    true => room.change_secret(who, proof, &Secret::passphrase("yet other words").unwrap()),
+                    false => Err(Error::NotPermitted(act)),
+                }
+            }
+            Act::Leave => room.name_of(who).map(drop),
+        };
+        match done {
+            Err(Error::NotPermitted(said)) => {
+                assert_eq!(said, act);
+                refused.push(act);
+                let recorded = usize::from(!matches!(act, Act::OwnPassphrase | Act::AnyPassphrase));
+                assert_eq!(home.count("request.refused"), before + recorded, "{act:?}");
+            }
+            Err(Error::NotFound { .. }) if act == Act::Resolve => {}
+            other => other.unwrap_or_else(|error| panic!("{act:?}: {error}")),
+        }
+    }
+    refused
+}
+
+#[test]
+fn every_role_is_walked_through_every_act() {
+    let all: Vec<Act> = RIGHTS.iter().map(|row| row.0).collect();
+    for role in [Role::Operator, Role::Admin, Role::Recovery] {
+        let home = Home::in_memory();
+        let mut room = home.unlocked();
+        let who = room.who;
+        let code = room.replace_recovery(&who).unwrap();
+        room.add_person_named(&who, &secret(), Some(&name("first")), &of("second"), Role::Operator).unwrap();
+        let proof = match role {
+            Role::Operator => of("second"),
+            Role::Recovery => code.secret().of(Some(name("second"))),
+            _ => first(),
+        };
+        let who = signed_in(&mut room, &proof);
+        assert_eq!(who.role(), role);
+        let refused = refused_acts(&home, &mut room, &who, &proof);
+        let closed: Vec<Act> = all.iter().copied().filter(|act| !act.is_open_to(role)).collect();
+        assert_eq!(refused, closed, "{role:?}");
+        home.log_verifies();
+    }
+}
+
+#[test]
+fn the_readme_has_the_table() {
+    let cell = |row: &crate::rights::Row, role: Role| if row.0.is_open_to(role) { " yes " } else { " " };
+    let roles = [Role::Operator, Role::Admin, Role::Auditor, Role::Recovery];
+    for row in &RIGHTS {
+        let cells = roles.map(|role| cell(row, role)).join("|");
+        let line = format!("| {} |{cells}|", row.1);
+        assert!(include_str!("../../../README.md").lines().any(|found| found == line), "{line}");
+    }
+    assert_eq!(RIGHTS.iter().filter(|row| row.0 == Act::MakePictures).count(), 1);
+}
+
+/// An auditor comes in by no door of the pictures, whether the vault is open or not; that they came is on record.
+#[test]
+fn an_auditor_opens_no_picture() {
+    let home = Home::new();
+    let mut room = with_second(&home, Role::Auditor);
+    assert!(matches!(room.unlock(&of("second"), Door::Page), Err(Error::AuditorOnly)));
+    drop(room);
+    let mut darkroom = home.open().unwrap();
+    assert!(matches!(darkroom.unlock(&of("second"), Door::Page), Err(Error::AuditorOnly)));
+    assert!(!darkroom.is_open());
+    assert_eq!(home.records().iter().filter(|(_, line)| line.contains("role=auditor")).count(), 4);
+}
+
+#[test]
+fn everybody_sees_what_they_made_and_nothing_else() {
+    let home = Home::new();
+    let mut room = home.unlocked();
+    let alone = generate(&mut room, 1, Mood::Works).unwrap().remove(0);
+    drop(room);
+    let mut room = with_second(&home, Role::Operator);
+    let (admin, second) = (signed_in(&mut room, &first()), signed_in(&mut room, &of("second")));
+    let theirs = one_of(&mut room, second);
+    let ids = |room: &Room, who: &Who| room.list(who).unwrap().iter().map(|p| p.id).collect::<Vec<_>>();
+    assert_eq!(ids(&room, &admin), [alone.id], "what was made before there were two stays theirs");
+    assert_eq!(ids(&room, &second), [theirs.id]);
+    assert_eq!(room.page(&admin, None, 10).unwrap().total, 1);
+    // By no way.
+    let gone = |error: Error| assert_eq!(error.kind(), Kind::NotFound, "{error}");
+    gone(room.picture(&admin, theirs.id).err().unwrap());
+    gone(room.find(&admin, &theirs.name).err().unwrap());
+    gone(room.view(&admin, theirs.id).err().unwrap());
+    gone(room.view_previews(&admin, &[theirs.id]).err().unwrap());
+    gone(room.export(&admin, theirs.id, &home.0.join("plain/a.png")).err().unwrap());
+    gone(room.erase(&admin, &[alone.id, theirs.id]).err().unwrap());
+    assert_eq!(ids(&room, &second), [theirs.id], "nothing was erased");
+    assert_eq!(room.view_previews(&admin, &[theirs.id, alone.id]).unwrap().len(), 1);
+    assert_eq!((home.count("object.erase_requested"), home.count("object.exported")), (0, 0));
+    // The admin counts.
+    let people = room.people(&admin).unwrap();
+    assert_eq!(
+        people.iter().map(|p| (p.slot, p.pictures, p.is_self)).collect::<Vec<_>>(),
+        [(1, 1, true), (3, 1, false)]
+    );
+    home.log_verifies();
+}
+
+#[test]
+fn what_becomes_of_the_pictures_of_who_goes_is_said_and_on_record() {
+    for (pictures, of_admin, left) in
+        [(Pictures::Keep, 0, 1), (Pictures::HandOver(name("FIRST")), 1, 1), (Pictures::Erase, 0, 0)]
+    {
+        let home = Home::new();
+        let mut room = with_second(&home, Role::Operator);
+        let (admin, second) = (signed_in(&mut room, &first()), signed_in(&mut room, &of("second")));
+        let theirs = one_of(&mut room, second);
+        let undecided = room.remove_person(&admin, &first(), &name("second"), None);
+        assert!(matches!(undecided, Err(Error::PicturesUndecided { count: 1 })));
+        assert_eq!(room.list(&second).unwrap().len(), 1, "nothing was done");
+        let slot = room.remove_person(&admin, &first(), &name("second"), Some(&pictures)).unwrap();
+        assert_eq!(slot, 3);
+        assert!(matches!(room.list(&second), Err(Error::Locked)), "who is removed is out at once");
+        assert!(matches!(room.unlock(&of("second"), Door::Page), Err(Error::Vault(_))));
+        assert_eq!(room.list(&admin).unwrap().len(), of_admin);
+        assert_eq!(home.count("slot.pictures"), 1);
+        assert_eq!(home.count("slot.removed"), 1);
+        assert_eq!(home.count("object.erased"), 1 - left);
+        // It holds from one opening to the next, and through a roll.
+        room.replace_recovery(&admin).unwrap();
+        drop(room);
+        let mut darkroom = home.open().unwrap();
+        let admin = darkroom.unlock(&first(), Door::Terminal).unwrap();
+        assert_eq!(darkroom.list(&admin).unwrap().len(), of_admin);
+        assert_eq!(darkroom.people(&admin).unwrap()[1].pictures, left - of_admin);
+        if of_admin == 1 {
+            assert_eq!(darkroom.view(&admin, theirs.id).unwrap()[1..4], *b"PNG");
+        }
+        home.log_verifies();
+    }
+}
+
+#[test]
+fn the_last_admin_stays_and_a_proof_is_ones_own() {
+    let home = Home::new();
+    let mut room = with_second(&home, Role::Operator);
+    let admin = signed_in(&mut room, &first());
+    let gone = room.remove_person(&admin, &first(), &name("first"), Some(&Pictures::Keep));
+    assert!(matches!(gone, Err(Error::Vault(vault::Error::LastSlot))));
+    let before = home.count("vault.unlock_failed");
+    for wrong in [of("first"), of("second")] {
+        let added = room.add_person(&admin, &wrong, &of("third"), Role::Admin);
+        assert!(matches!(added, Err(Error::Vault(vault::Error::WrongSecret))));
+    }
+    assert!(home.count("vault.unlock_failed") > before);
+    room.add_person(&admin, &first(), &of("third"), Role::Admin).unwrap();
+    let third = signed_in(&mut room, &of("third"));
+    room.remove_person(&third, &of("third"), &name("first"), None).unwrap();
+    assert!(matches!(room.people(&admin), Err(Error::Locked)));
+    assert_eq!(room.people(&third).unwrap().iter().filter(|p| p.role.is_some()).count(), 2);
+}
+
+#[test]
+fn what_the_recovery_code_made_is_the_first_persons() {
+    let home = Home::new();
+    let mut room = home.unlocked();
+    let who = room.who;
+    let code = room.replace_recovery(&who).unwrap();
+    let by_code = signed_in(&mut room, &code.secret());
+    let made = one_of(&mut room, by_code);
+    room.add_person_named(&who, &secret(), Some(&name("first")), &of("second"), Role::Operator).unwrap();
+    let admin = signed_in(&mut room, &first());
+    assert_eq!(room.list(&admin).unwrap()[0].id, made.id);
+    assert!(
+        home.records()
+            .iter()
+            .any(|(n, l)| n == "slot.pictures" && l.contains("left=handed_over slot=2 to=1"))
+    );
+}
+
+#[test]
+fn a_pseudonym_is_resolved_on_record() {
+    let home = Home::new();
+    let mut room = with_second(&home, Role::Operator);
+    let (admin, second) = (signed_in(&mut room, &first()), signed_in(&mut room, &of("second")));
+    let found = room.resolve(&admin, second.actor, ResolveReason::Incident).unwrap();
+    assert_eq!(found.name.as_ref().map(PersonName::as_str), Some("second"));
+    assert!(home.records().iter().any(|(n, l)| n == "slot.resolved" && l.contains("reason=incident slot=3")));
+    // Who is gone is still known.
+    room.remove_person(&admin, &first(), &name("second"), None).unwrap();
+    let found = room.resolve(&admin, second.actor, ResolveReason::Order).unwrap();
+    assert_eq!((found.name.as_ref().map(PersonName::as_str), found.role), (Some("second"), None));
+    // No name is in the log.
+    for (_, line) in home.records() {
+        assert!(!line.contains("second") && !line.contains("first"), "{line}");
+    }
+}
+
+#[test]
+fn a_crash_in_the_middle_of_a_coming_or_going_is_told_at_the_next_unlock() {
+    {
+        let (after, found) = (After::Rolled, Found::Done);
+        let home = Home::new();
+        let mut room = with_second(&home, Role::Operator);
+        let admin = signed_in(&mut room, &first());
+        crash_at(after, 1);
+        room.add_person(&admin, &first(), &of("third"), Role::Auditor).err().unwrap();
+        drop(room);
+        let mut darkroom = home.open().unwrap();
+        let admin = darkroom.unlock(&first(), Door::Terminal).unwrap();
+        let word = |name: &str, text: &str| {
+            home.records().iter().filter(|(n, l)| n == name && l.contains(text)).count()
+        };
+        assert_eq!(word("slot.added", "role=auditor slot=4"), 1);
+        crash_at(after, 1);
+        darkroom.remove_person(&admin, &first(), &name("second"), None).err().unwrap();
+        drop(darkroom);
+        let mut darkroom = home.open().unwrap();
+        darkroom.unlock(&first(), Door::Terminal).unwrap();
+        assert_eq!(word("slot.removed", "role=operator slot=3"), 1);
+        let kind = format!("found={} kind={}", found.word(), IntentKind::Secret.word());
+        assert_eq!(word("recovery.reconciled", &kind), 2, "{:?}", home.records());
+        home.log_verifies();
+    }
+}
+
+/// Who asks for much lets others wait for one of their requests, not for all.
+#[test]
+fn requests_are_served_by_turns() {
+    let home = Home::new();
+    let mut room = with_second(&home, Role::Operator);
+    let (admin, second) = (signed_in(&mut room, &first()), signed_in(&mut room, &of("second")));
+    let (go, steps) = std::sync::mpsc::channel();
+    let engine = TestEngine { steps: Some(Mutex::new(steps)), ..TestEngine::new(Mood::Works) };
+    let rules = Rules { waiting_max: 4, ..rules() };
+    let queue = Queue::start(room.darkroom.take().unwrap(), Box::new(engine), rules, || ()).unwrap();
+    let submit = |who: &Who| queue.submit(who, queue.check(Some(who), ask(1)).unwrap(), None).unwrap();
+    let running = submit(&admin);
+    while queue.job(&admin, running.id).unwrap().state != crate::JobState::Running {
+        std::thread::yield_now();
+    }
+    let of_admin: Vec<_> = (0..3).map(|_| submit(&admin)).collect();
+    let of_second: Vec<_> = (0..2).map(|_| submit(&second)).collect();
+    let ahead = |who: &Who, job: &crate::Job| queue.job(who, job.id).unwrap().ahead;
+    assert_eq!(of_second.iter().map(|job| ahead(&second, job)).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(of_admin.iter().map(|job| ahead(&admin, job)).collect::<Vec<_>>(), [2, 4, 5]);
+    // Nobody sees, or ends, what another one asked for.
+    assert_eq!((queue.jobs(&admin).unwrap().len(), queue.jobs(&second).unwrap().len()), (4, 2));
+    assert!(matches!(queue.cancel(&second, of_admin[0].id), Err(Error::NoJob)));
+    assert!(matches!(queue.job(&admin, of_second[0].id), Err(Error::NoJob)));
+    // Who leaves takes their own requests along.
+    queue.leave(&second).unwrap();
+    assert!(queue.jobs(&second).unwrap().iter().all(|job| job.state == crate::JobState::Cancelled));
+    assert!(queue.jobs(&admin).unwrap().iter().all(|job| !job.state.is_over()));
+    assert_eq!(home.count("session.closed"), 1);
+    drop(go);
+    drop(queue.into_darkroom());
+}

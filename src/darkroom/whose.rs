@@ -1,0 +1,81 @@
+//! Whose pictures are whose. Where nobody has a name there is one person, and all are theirs.
+//!
+//! A picture belongs to the slot that its sealed metadata names, or to the one that somebody's pictures were handed over to.
+
+use crate::{Error, Who};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use vault::{ObjectId, ObjectInfo, Vault};
+
+/// The vault's mark that says whose the pictures of a slot are now: pairs of slot numbers, 2 bytes each.
+const MARK_HANDED_OVER: u8 = 3;
+/// Slots whose pictures can be handed over, in one mark.
+const HANDED_OVER_MAX: usize = vault::MARK_BYTES_MAX / 4;
+
+/// Slots whose pictures are another's.
+#[derive(Default)]
+pub(crate) struct HandedOver(BTreeMap<u16, u16>);
+
+impl HandedOver {
+    pub fn of(vault: &Vault) -> Self {
+        let pairs = vault.mark(MARK_HANDED_OVER).unwrap_or_default().chunks_exact(4);
+        Self(pairs.map(|pair| (number([pair[0], pair[1]]), number([pair[2], pair[3]]))).collect())
+    }
+
+    /// From here on what is `from`'s is `to`'s, also what others had handed over to them before.
+    pub fn add(&mut self, from: u16, to: u16) -> Result<(), Error> {
+        self.0.values_mut().filter(|owner| **owner == from).for_each(|owner| *owner = to);
+        self.0.insert(from, to);
+        match self.0.len() > HANDED_OVER_MAX {
+            true => {
+                Err(vault::Error::Limit("the pictures of 64 people were handed over; no more can be").into())
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// With the vault's next record.
+    pub fn remember(&self, vault: &mut Vault) -> Result<(), Error> {
+        let bytes = |(from, to): (&u16, &u16)| [from.to_be_bytes(), to.to_be_bytes()].concat();
+        Ok(vault.remember(MARK_HANDED_OVER, &self.0.iter().flat_map(bytes).collect::<Vec<_>>())?)
+    }
+
+    /// Whose a picture is: the number of their slot, which may be no more; `None` if a later version wrote it.
+    pub fn owner(&self, entry: &ObjectInfo) -> Option<u16> {
+        let Maker { slot } = serde_json::from_slice(&entry.metadata).ok()?;
+        Some(self.0.get(&slot).copied().unwrap_or(slot))
+    }
+}
+
+/// The one thing of a picture's metadata that is needed to tell whose it is.
+#[derive(Deserialize)]
+struct Maker {
+    slot: u16,
+}
+
+/// The pictures that are theirs, oldest first.
+pub(crate) fn pictures<'a>(vault: &'a Vault, who: &Who) -> Vec<&'a ObjectInfo> {
+    if !vault.has_names() {
+        return vault.list().collect();
+    }
+    of_slot(vault, who.slot)
+}
+
+/// The pictures of the person with this slot, oldest first, whoever else may see them.
+pub(crate) fn of_slot(vault: &Vault, slot: u16) -> Vec<&ObjectInfo> {
+    let handed_over = HandedOver::of(vault);
+    vault.list().filter(|entry| handed_over.owner(entry) == Some(slot)).collect()
+}
+
+/// A picture, if it is theirs: that there is another's is not told.
+pub(crate) fn picture<'a>(vault: &'a Vault, who: &Who, id: ObjectId) -> Result<&'a ObjectInfo, Error> {
+    let entry = vault.get(id)?;
+    match !vault.has_names() || HandedOver::of(vault).owner(entry) == Some(who.slot) {
+        true => Ok(entry),
+        false => Err(vault::Error::UnknownObject(id).into()),
+    }
+}
+
+fn number(bytes: [u8; 2]) -> u16 {
+    u16::from_be_bytes(bytes)
+}

@@ -1,0 +1,165 @@
+//! The people who use the vault: who they are, who comes and who goes. Each of these acts takes the passphrase of who asks
+//! once more.
+
+use crate::House;
+use crate::body::Body;
+use crate::connection::Connection;
+use crate::problem::Problem;
+use crate::vault::{Text, with_proof};
+use axum::Json;
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use darkroom::{Actor, Error, Person, PersonName, Pictures, ResolveReason, Role, Secret, Who};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Newcomer {
+    name: Text,
+    role: String,
+    new_passphrase: Text,
+    passphrase: Text,
+    /// What who asks is called, the first time that anybody needs a name.
+    own_name: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leaver {
+    name: Text,
+    passphrase: Text,
+    pictures: Option<Left>,
+    hand_over_to: Option<Text>,
+}
+
+#[derive(Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum Left {
+    Keep,
+    HandOver,
+    Erase,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewPassphrase {
+    passphrase: Text,
+    new_passphrase: Text,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    pseudonym: String,
+    reason: String,
+}
+
+/// Everybody.
+pub async fn list(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+) -> Result<Json<Value>, Problem> {
+    let people = house.act(move |queue| queue.with(|darkroom| darkroom.people(&who))).await?;
+    Ok(Json(json!({ "people": people.iter().map(describe).collect::<Vec<_>>() })))
+}
+
+/// Somebody comes.
+pub async fn add(
+    State(house): State<Arc<House>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    Extension(who): Extension<Who>,
+    Body(ask): Body<Newcomer>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let Newcomer { name, role, new_passphrase, passphrase, own_name } = ask;
+    let role = match &*role {
+        "operator" => Role::Operator,
+        "admin" => Role::Admin,
+        "auditor" => Role::Auditor,
+        _ => return Err(Problem::new(422, "parameter", "a role is one of: operator, admin, auditor")),
+    };
+    let name = name_of(&name)?;
+    let own_name = own_name.as_ref().map(name_of).transpose()?;
+    let new = Secret::passphrase(&new_passphrase.0).map_err(Error::from)?.of(Some(name));
+    let added = with_proof(house, connection, who, passphrase, move |house, proof| {
+        house.queue.add_person(&who, proof, own_name.as_ref(), &new, role)
+    });
+    Ok((StatusCode::CREATED, Json(json!({ "slot": added.await? }))))
+}
+
+/// Somebody goes, with their sessions and requests.
+pub async fn remove(
+    State(house): State<Arc<House>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    Extension(who): Extension<Who>,
+    Body(ask): Body<Leaver>,
+) -> Result<StatusCode, Problem> {
+    let Leaver { name, passphrase, pictures, hand_over_to } = ask;
+    let name = name_of(&name)?;
+    let pictures = match (pictures, hand_over_to) {
+        (None, None) => None,
+        (Some(Left::Keep), None) => Some(Pictures::Keep),
+        (Some(Left::Erase), None) => Some(Pictures::Erase),
+        (Some(Left::HandOver), Some(to)) => Some(Pictures::HandOver(name_of(&to)?)),
+        _ => {
+            let what = "`pictures` is keep, erase, or hand_over together with `hand_over_to`";
+            return Err(Problem::new(422, "parameter", what));
+        }
+    };
+    with_proof(Arc::clone(&house), connection, who, passphrase, move |house, proof| {
+        let slot = house.queue.remove_person(&who, proof, &name, pictures.as_ref())?;
+        house.sessions.end_of(slot);
+        Ok(())
+    })
+    .await?;
+    house.changed(); // their event streams end
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A new passphrase of who asks.
+pub async fn set_passphrase(
+    State(house): State<Arc<House>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    Extension(who): Extension<Who>,
+    Body(ask): Body<NewPassphrase>,
+) -> Result<StatusCode, Problem> {
+    let new = Secret::passphrase(&ask.new_passphrase.0).map_err(Error::from)?;
+    with_proof(house, connection, who, ask.passphrase, move |house, proof| {
+        house.queue.change_secret(&who, proof, &new)
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who is behind a pseudonym of the log.
+pub async fn resolve(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+    Body(ask): Body<Question>,
+) -> Result<Json<Value>, Problem> {
+    let reason = ResolveReason::parse(&ask.reason).ok_or_else(|| {
+        Problem::new(422, "parameter", "a reason is one of: incident, order, access, audit")
+    })?;
+    let pseudonym = Actor::parse(&ask.pseudonym)
+        .ok_or_else(|| Problem::new(422, "parameter", "a pseudonym is `a:` and 22 characters"))?;
+    let resolved = move |darkroom: &mut darkroom::Darkroom| darkroom.resolve(&who, pseudonym, reason);
+    let person = house.act(move |queue| queue.with(resolved)).await?;
+    Ok(Json(describe(&person)))
+}
+
+/// The name of who asks, and what they may do.
+pub fn you(who: &Who, name: Option<&PersonName>) -> Value {
+    json!({ "name": name.map(PersonName::as_str), "role": who.role().word() })
+}
+
+fn name_of(text: &Text) -> Result<PersonName, Problem> {
+    Ok(PersonName::new(&text.0).map_err(Error::from)?)
+}
+
+fn describe(person: &Person) -> Value {
+    json!({
+        "slot": person.slot, "name": person.name.as_ref().map(PersonName::as_str),
+        "role": person.role.map(Role::word), "pictures": person.pictures, "you": person.is_self,
+    })
+}

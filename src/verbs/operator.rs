@@ -1,0 +1,215 @@
+//! `lightproof operator`: the people who use the vault.
+
+use crate::Done;
+use crate::boot::passphrase::name_of;
+use crate::boot::{self, Booted, Wants};
+use crate::cli::{Global, Operator, OperatorVerb};
+use crate::exit::{Code, Failure};
+use crate::input::{self, SecretLine};
+use crate::output::{Output, counted};
+use audit::words::ResolveReason;
+use darkroom::{Actor, Darkroom, Person, PersonName, Pictures, Role, Secret};
+use sandbox::Clean;
+use serde_json::{Value, json};
+
+/// Runs the verb.
+///
+/// # Errors
+/// Why it ended early.
+pub fn run(mut clean: Clean, global: &Global, arguments: &Operator, out: &Output) -> Done {
+    let verb = Asked::new(&arguments.verb, &mut clean)?;
+    let (mut booted, mut darkroom) = boot::boot(clean, global, &Wants::with(&arguments.keys))?.darkroom()?;
+    let result = act(&mut booted, &mut darkroom, verb, out);
+    boot::leave(darkroom, result)
+}
+
+/// A verb whose words make sense.
+enum Asked {
+    Add { name: PersonName, role: Role, new: Option<SecretLine> },
+    List,
+    Remove { name: PersonName, pictures: Option<Pictures>, yes: bool },
+    Passwd { name: Option<PersonName>, new: Option<SecretLine> },
+    Rename { name: PersonName },
+    Resolve { pseudonym: Actor, reason: ResolveReason },
+}
+
+impl Asked {
+    fn new(verb: &OperatorVerb, clean: &mut Clean) -> Result<Self, Failure> {
+        let mut secret = |file: &Option<std::path::PathBuf>| {
+            file.as_deref().map(|path| input::read_secret_file(path, clean)).transpose()
+        };
+        Ok(match verb {
+            OperatorVerb::Add { name, role, new_passphrase_file } => {
+                Self::Add { name: name_of(name)?, role: role_of(role)?, new: secret(new_passphrase_file)? }
+            }
+            OperatorVerb::List => Self::List,
+            OperatorVerb::Remove { name, keep_pictures, hand_over_to, erase_pictures, yes } => Self::Remove {
+                name: name_of(name)?,
+                pictures: match (keep_pictures, hand_over_to, erase_pictures) {
+                    (true, ..) => Some(Pictures::Keep),
+                    (_, Some(to), _) => Some(Pictures::HandOver(name_of(to)?)),
+                    (.., true) => Some(Pictures::Erase),
+                    _ => None,
+                },
+                yes: *yes,
+            },
+            OperatorVerb::Passwd { name, new_passphrase_file } => Self::Passwd {
+                name: name.as_deref().map(name_of).transpose()?,
+                new: secret(new_passphrase_file)?,
+            },
+            OperatorVerb::Rename { name } => Self::Rename { name: name_of(name)? },
+            OperatorVerb::Resolve { pseudonym, reason } => Self::Resolve {
+                pseudonym: Actor::parse(pseudonym).ok_or_else(|| {
+                    usage("a person goes by their pseudonym, `a:` and 22 characters, as the records have it")
+                })?,
+                reason: ResolveReason::parse(reason)
+                    .ok_or_else(|| usage("the reason is one of: incident, order, access, audit"))?,
+            },
+        })
+    }
+}
+
+fn usage(what: &str) -> Failure {
+    Failure::new(Code::Usage, what)
+}
+
+fn role_of(text: &str) -> Result<Role, Failure> {
+    let role = Role::parse(text).filter(|role| *role != Role::Recovery);
+    role.ok_or_else(|| usage("a role is one of: operator, admin, auditor"))
+}
+
+fn act(booted: &mut Booted, darkroom: &mut Darkroom, verb: Asked, out: &Output) -> Done {
+    match verb {
+        Asked::Add { name, role, new } => add(booted, darkroom, name, role, new.as_ref(), out),
+        Asked::List => {
+            let who = booted.unlock(darkroom, out)?;
+            list(&darkroom.people(&who)?, out)
+        }
+        Asked::Remove { name, pictures, yes } => remove(booted, darkroom, &name, pictures.as_ref(), yes, out),
+        Asked::Passwd { name, new } => {
+            if let Some(name) = name {
+                booted.speak_of(name);
+            }
+            booted.change_passphrase(darkroom, new.as_ref(), out)
+        }
+        Asked::Rename { name } => {
+            let (who, proof) = booted.prove(darkroom, out)?;
+            darkroom.name_self(&who, &proof, &name)?;
+            out.say("from now on you sign in with this name");
+            out.object(true, &json!({ "renamed": true }));
+            Ok(Code::Done)
+        }
+        Asked::Resolve { pseudonym, reason } => {
+            let who = booted.unlock(darkroom, out)?;
+            let person = darkroom.resolve(&who, pseudonym, reason)?;
+            out.data(&format!("{}\n", line(&person)));
+            out.object(true, &describe(&person));
+            Ok(Code::Done)
+        }
+    }
+}
+
+fn add(
+    booted: &mut Booted,
+    darkroom: &mut Darkroom,
+    name: PersonName,
+    role: Role,
+    new: Option<&SecretLine>,
+    out: &Output,
+) -> Done {
+    let (who, proof) = booted.prove(darkroom, out)?;
+    let own = match (darkroom.name_of(&who)?, booted.operator()) {
+        (Some(_), _) => None,
+        (None, Some(own)) => Some(own.clone()),
+        (None, None) => {
+            let what = "you have no name in this vault yet, and with a second person you need one; give it with \
+                        --operator NAME";
+            return Err(usage(what));
+        }
+    };
+    if new.is_none() && !booted.terminal.is_there() {
+        let what =
+            "their passphrase is typed at a terminal, and there is none; use --new-passphrase-file FILE";
+        return Err(Failure::new(Code::Locked, what));
+    }
+    let secret = booted.new_secret(new, "Their passphrase (12 characters or more): ", out)?;
+    let secret: Secret = secret.of(Some(name.clone()));
+    let slot = darkroom.add_person_named(&who, &proof, own.as_ref(), &secret, role)?;
+    if let Some(own) = own {
+        out.say(&format!(
+            "from now on you sign in as {}: --operator, or the field in the page",
+            own.as_str()
+        ));
+    }
+    out.say(&format!("{} can sign in, as {}", name.as_str(), role.word()));
+    out.object(true, &json!({ "name": name.as_str(), "role": role.word(), "slot": slot }));
+    Ok(Code::Done)
+}
+
+fn list(people: &[Person], out: &Output) -> Done {
+    for person in people {
+        out.data(&format!("{}\n", line(person)));
+    }
+    out.object(true, &json!({ "people": people.iter().map(describe).collect::<Vec<_>>() }));
+    Ok(Code::Done)
+}
+
+fn remove(
+    booted: &mut Booted,
+    darkroom: &mut Darkroom,
+    name: &PersonName,
+    pictures: Option<&Pictures>,
+    yes: bool,
+    out: &Output,
+) -> Done {
+    let (who, proof) = booted.prove(darkroom, out)?;
+    let is_theirs =
+        |person: &&Person| person.role.is_some() && person.name.as_ref().is_some_and(|n| n.is(name));
+    let count = darkroom.people(&who)?.iter().find(is_theirs).map_or(0, |person| person.pictures);
+    if pictures == Some(&Pictures::Erase) && count > 0 && !yes {
+        confirm(booted, count)?;
+    }
+    darkroom.remove_person(&who, &proof, name, pictures)?;
+    let left = match pictures {
+        _ if count == 0 => String::new(),
+        Some(Pictures::HandOver(to)) => {
+            format!("; {} passed on to {}", counted(count, "picture"), to.as_str())
+        }
+        Some(Pictures::Erase) => format!("; the keys of {} are destroyed", counted(count, "picture")),
+        _ => format!("; {} kept, and nobody sees them", counted(count, "picture")),
+    };
+    out.say(&format!("the passphrase of {} opens nothing any more{left}", name.as_str()));
+    out.object(true, &json!({ "removed": true, "pictures": count }));
+    Ok(Code::Done)
+}
+
+fn confirm(booted: &mut Booted, count: usize) -> Result<(), Failure> {
+    if !booted.terminal.is_there() {
+        let what = format!("this destroys {} for good; say so with --yes", counted(count, "picture"));
+        return Err(Failure::new(Code::Refused, what));
+    }
+    let question =
+        format!("This destroys the key of {}, for good.\nType {count} to go on: ", counted(count, "picture"));
+    match booted.terminal.ask(&question)?.trim() == count.to_string() {
+        true => Ok(()),
+        false => Err(Failure::new(Code::Refused, "nothing was done")),
+    }
+}
+
+fn line(person: &Person) -> String {
+    format!(
+        "slot {:>3}  {:<9}  {:>12}  {}{}",
+        person.slot,
+        person.role.map_or("removed", Role::word),
+        counted(person.pictures, "picture"),
+        person.name.as_ref().map_or("(no name)", PersonName::as_str),
+        if person.is_self { "  (you)" } else { "" }
+    )
+}
+
+fn describe(person: &Person) -> Value {
+    json!({
+        "slot": person.slot, "name": person.name.as_ref().map(PersonName::as_str),
+        "role": person.role.map(Role::word), "pictures": person.pictures, "you": person.is_self,
+    })
+}

@@ -1,0 +1,260 @@
+//! Several people with one vault: at the command line and at the server, each with a passphrase of their own.
+
+use crate::abuse::token_of;
+use crate::harness::{Home, PASSPHRASE, Ran, SMALL};
+use crate::http::{Answer, Request};
+use crate::served::Served;
+use serde_json::{Value, json};
+
+const SECOND: &str = "the words of the second one";
+const THIRD: &str = "the words of the third one";
+
+/// A home in which the first person has a picture, and a name since the second one was added.
+fn two(test: &str) -> Home {
+    let home = Home::with_picture(test);
+    home.write("second", SECOND.as_bytes());
+    home.write("third", THIRD.as_bytes());
+    add(&home, &["add", "Second"], "second")
+        .ends(0, &["from now on you sign in as First", "Second can sign in"]);
+    home
+}
+
+fn add(home: &Home, arguments: &[&str], file: &str) -> Ran {
+    let file = home.at(file);
+    let more = ["--operator", "First", "--new-passphrase-file", &file];
+    home.ask(&[&["operator"], arguments, &more].concat())
+}
+
+/// What somebody asks of the program with the passphrase in this file of theirs.
+fn as_who(home: &Home, (name, file): (&str, &str), arguments: &[&str]) -> Ran {
+    let (state, file) = (home.at("state"), home.at(file));
+    let more = ["--home", &state, "--passphrase-file", &file, "--operator", name];
+    Ran::of(&mut home.program(&[arguments, &more].concat()))
+}
+
+const FIRST: (&str, &str) = ("first", "pass");
+const OTHER: (&str, &str) = ("second", "second");
+
+fn ids(home: &Home, who: (&str, &str)) -> Vec<String> {
+    let listed = as_who(home, who, &["history", "list", "--json"]).ends(0, &[]).data();
+    let pictures = listed["pictures"].as_array().expect("a list").clone();
+    pictures.iter().map(|picture| picture["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+#[test]
+fn two_people_share_a_vault_and_see_their_own_pictures() {
+    let home = two("two-people");
+    as_who(&home, OTHER, &[&["generate", "a yellow star"], &SMALL[..]].concat()).ends(0, &[]);
+    let (own, theirs) = (ids(&home, FIRST), ids(&home, OTHER));
+    assert_eq!((own.len(), theirs.len()), (1, 1));
+    assert_ne!(own, theirs);
+    as_who(&home, FIRST, &["history", "show", &theirs[0]]).ends(5, &["there is no picture"]);
+    as_who(&home, OTHER, &["history", "rm", &own[0], "--yes"]).ends(5, &["there is no picture"]);
+    as_who(&home, OTHER, &["history", "rm", "--all", "--yes"]).ends(0, &[]);
+    assert_eq!((ids(&home, FIRST).len(), ids(&home, OTHER).len()), (1, 0));
+    // Two people are two actors.
+    let actors = |kind: &str| {
+        let records = home.records();
+        let of_kind = records.iter().filter(|record| record.contains(&format!(" {kind} ")));
+        of_kind
+            .map(|record| record.split(' ').find(|word| word.starts_with("a:")).map(str::to_owned))
+            .collect()
+    };
+    let sealed: std::collections::BTreeSet<Option<String>> = actors("object.sealed");
+    assert_eq!(sealed.len(), 2, "{sealed:?}");
+    for record in home.records() {
+        assert!(!record.to_lowercase().contains("second"), "a name is in the log: {record}");
+    }
+}
+
+#[test]
+fn who_signs_in_says_who_they_are() {
+    let home = two("who");
+    let pass = home.at("pass");
+    let state = home.at("state");
+    let nameless = ["history", "list", "--home", &state, "--passphrase-file", &pass];
+    Ran::of(&mut home.program(&nameless)).ends(2, &["several people use this vault", "--operator NAME"]);
+    let mut by_variable = home.program(&nameless);
+    Ran::of(by_variable.env("LIGHTPROOF_OPERATOR", "FIRST")).ends(0, &[]);
+    for wrong in [("second", "pass"), ("nobody", "pass"), ("first", "second")] {
+        as_who(&home, wrong, &["history", "list"]).ends(7, &["wrong passphrase", "this operator"]);
+    }
+    as_who(&home, ("\u{202e}tsrif", "pass"), &["history", "list"]).ends(2, &["cannot be seen"]);
+    assert_eq!(home.count_records(&["vault.unlock_failed"]), 3);
+}
+
+#[test]
+fn roles_hold_at_the_command_line() {
+    let home = two("roles");
+    let refused = ["your role does not let you", "ask an admin"];
+    as_who(&home, OTHER, &["operator", "list"]).ends(6, &refused);
+    as_who(&home, OTHER, &["history", "verify"]).ends(6, &refused);
+    assert_eq!(home.count_records(&["request.refused", "denied", "permission"]), 2);
+    add(&home, &["add", "revision", "--role", "auditor"], "third").ends(0, &[]);
+    as_who(&home, ("revision", "third"), &["history", "list"]).ends(7, &["auditor's"]);
+    let listed = as_who(&home, FIRST, &["operator", "list", "--json"]).ends(0, &[]).data();
+    let told =
+        |field: &str| listed["people"].as_array().expect("a list").iter().map(|p| p[field].clone()).collect();
+    let (names, roles): (Vec<Value>, Vec<Value>) = (told("name"), told("role"));
+    assert_eq!(names, ["First", "Second", "revision"]);
+    assert_eq!(roles, ["admin", "operator", "auditor"]);
+    // The log tells slots and pseudonyms; who is behind one is told to an admin, on record.
+    let records = home.records();
+    let of_second = records.iter().rfind(|record| record.contains(" request.refused ")).expect("a refusal");
+    let pseudonym = of_second.split(' ').find(|word| word.starts_with("a:")).expect("an actor");
+    let ask = ["operator", "resolve", pseudonym, "--reason", "incident"];
+    let told = as_who(&home, FIRST, &ask).ends(0, &[]).stdout;
+    assert!(told.contains("Second"), "{told}");
+    as_who(&home, OTHER, &ask).ends(6, &refused);
+    assert_eq!(home.count_records(&["slot.resolved", "incident"]), 1);
+    for bad in [["a:xyz", "incident"], [pseudonym, "curiosity"]] {
+        as_who(&home, FIRST, &["operator", "resolve", bad[0], "--reason", bad[1]]).ends(2, &[]);
+    }
+}
+
+#[test]
+fn somebody_goes_and_their_pictures_go_where_it_was_said() {
+    let home = two("goes");
+    as_who(&home, OTHER, &[&["generate", "a yellow star"], &SMALL[..]].concat()).ends(0, &[]);
+    let theirs = ids(&home, OTHER);
+    let remove = |more: &[&str]| as_who(&home, FIRST, &[&["operator", "remove", "second"], more].concat());
+    remove(&[]).ends(2, &["1 sealed pictures are theirs", "--hand-over-to NAME"]);
+    remove(&["--erase-pictures"]).ends(6, &["--yes"]);
+    remove(&["--hand-over-to", "second"]).ends(2, &[]);
+    remove(&["--hand-over-to", "nobody"]).ends(5, &["nobody in this vault has this name"]);
+    assert_eq!(ids(&home, OTHER), theirs, "nothing was done");
+    remove(&["--hand-over-to", "first"]).ends(0, &["opens nothing any more", "passed on to first"]);
+    as_who(&home, OTHER, &["history", "list"]).ends(7, &[]);
+    assert_eq!(ids(&home, FIRST).len(), 2);
+    let out = home.at("out/star.png");
+    as_who(&home, FIRST, &["history", "export", &theirs[0], "-o", &out]).ends(0, &[]);
+    // The name stays theirs, and the last admin stays.
+    add(&home, &["add", "Second"], "second").ends(2, &["this name is taken"]);
+    as_who(&home, FIRST, &["operator", "remove", "first", "--keep-pictures"]).ends(6, &["last passphrase"]);
+    for (kind, count) in [("slot.pictures", 1), ("slot.added", 1), ("slot.removed", 1)] {
+        assert_eq!(home.count_records(&[&format!(" {kind} ")]), count, "{kind}");
+    }
+    as_who(&home, FIRST, &["history", "verify"]).ends(0, &[]);
+}
+
+/// Where somebody has no name yet, the first addition asks for it, and makes nothing without.
+#[test]
+fn nothing_is_half_added() {
+    let home = Home::with_picture("half");
+    home.write("second", SECOND.as_bytes());
+    let file = home.at("second");
+    home.ask(&["operator", "add", "Second", "--new-passphrase-file", &file])
+        .ends(2, &["you have no name in this vault yet"]);
+    home.write("weak", b"short");
+    add(&home, &["add", "Second"], "weak").ends(2, &["fewer than 12"]);
+    add(&home, &["add", "Second", "--role", "root"], "second").ends(2, &["operator, admin, auditor"]);
+    add(&home, &["add", "\t"], "second").ends(2, &["cannot be a person's name"]);
+    assert_eq!(home.count_records(&["slot.added"]) + home.count_records(&["vault.secret_requested"]), 0);
+    home.is_whole(1);
+    // The vault as it was: nobody needs a name.
+    assert_eq!(home.pictures().len(), 1);
+}
+
+struct Studio {
+    served: Served,
+}
+
+impl Studio {
+    fn sign_in(&self, operator: Option<&str>, passphrase: &str) -> Answer {
+        let mut body = json!({ "passphrase": passphrase });
+        if let Some(name) = operator {
+            body["operator"] = name.into();
+        }
+        self.served.ask(&Request::post("/api/v1/session", &body))
+    }
+
+    fn ask(&self, token: &str, request: Request) -> Answer {
+        self.served.ask(&request.token(token))
+    }
+
+    fn total(&self, token: &str) -> Value {
+        self.ask(token, Request::get("/api/v1/images")).is(200).json()["total"].clone()
+    }
+
+    /// Makes a picture and waits for its end.
+    fn generate(&self, token: &str) -> String {
+        let wish = json!({ "prompt": "a yellow star", "width": 16, "height": 16, "steps": 1 });
+        let job = self.ask(token, Request::post("/api/v1/jobs", &wish)).is(202).json();
+        let id = job["id"].as_str().expect("an id").to_owned();
+        loop {
+            let job = self.ask(token, Request::get(&format!("/api/v1/jobs/{id}"))).is(200).json();
+            match job["status"].as_str() {
+                Some("done") => return id,
+                Some("waiting" | "running") => std::thread::sleep(std::time::Duration::from_millis(20)),
+                other => panic!("{other:?}: {job}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn two_people_sit_at_the_studio() {
+    let home = Home::with_picture("two-at-once");
+    let studio = Studio { served: Served::start(&home) };
+    let status = |studio: &Studio| studio.served.ask(&Request::get("/api/v1/status")).json();
+    assert_eq!(status(&studio)["names"], false);
+    let first = token_of(&studio.sign_in(None, PASSPHRASE).is(201));
+    let you = studio.ask(&first, Request::get("/api/v1/capabilities")).is(200).json()["you"].clone();
+    assert_eq!(you, json!({ "name": null, "role": "admin" }));
+    let newcomer = json!({
+        "name": "Second", "role": "operator", "new_passphrase": SECOND, "passphrase": PASSPHRASE,
+    });
+    let add = |body: &Value| studio.ask(&first, Request::post("/api/v1/people", body));
+    assert_eq!(add(&newcomer).is(422).json()["code"], "name_needed");
+    let mut named = newcomer.clone();
+    named["own_name"] = "First".into();
+    let mut wrong = named.clone();
+    wrong["passphrase"] = SECOND.into();
+    assert_eq!(add(&wrong).is(401).json()["code"], "passphrase");
+    assert_eq!(add(&named).is(201).json()["slot"], 3);
+    assert_eq!(add(&newcomer).is(422).json()["code"], "name");
+
+    assert_eq!(status(&studio)["names"], true);
+    assert_eq!(studio.sign_in(None, PASSPHRASE).is(422).json()["code"], "name_needed");
+    assert_eq!(studio.sign_in(Some("second"), PASSPHRASE).is(401).json()["code"], "passphrase");
+    let second = token_of(&studio.sign_in(Some(" SECOND"), SECOND).is(201));
+    let job = studio.generate(&second);
+    assert_eq!((studio.total(&first), studio.total(&second)), (json!(1), json!(1)));
+    assert_eq!(studio.ask(&first, Request::get(&format!("/api/v1/jobs/{job}"))).status, 404);
+    let jobs = studio.ask(&first, Request::get("/api/v1/jobs")).is(200).json();
+    assert_eq!(jobs["jobs"], json!([]));
+    for (method, path, body) in [
+        ("GET", "/api/v1/people", None),
+        ("POST", "/api/v1/people:remove", Some(json!({ "name": "first", "passphrase": SECOND }))),
+        ("POST", "/api/v1/recovery", Some(json!({ "passphrase": SECOND }))),
+    ] {
+        let request = body.map_or_else(|| Request::new(method, path), |body| Request::post(path, &body));
+        assert_eq!(studio.ask(&second, request).is(403).json()["code"], "role", "{path}");
+    }
+    let new = json!({ "passphrase": SECOND, "new_passphrase": THIRD });
+    studio.ask(&second, Request::post("/api/v1/passphrase", &new)).is(204);
+
+    // Who leaves leaves alone; the last one locks.
+    studio.ask(&second, Request::new("DELETE", "/api/v1/session")).is(204);
+    assert_eq!(studio.ask(&second, Request::get("/api/v1/jobs")).status, 401);
+    assert_eq!(status(&studio)["vault"], "unlocked");
+    assert_eq!(studio.sign_in(Some("second"), SECOND).status, 401, "the old passphrase");
+    let second = token_of(&studio.sign_in(Some("second"), THIRD).is(201));
+
+    // Who is removed is out at once.
+    let remove = |more: Value| {
+        let mut body = json!({ "name": "Second", "passphrase": PASSPHRASE });
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        studio.ask(&first, Request::post("/api/v1/people:remove", &body))
+    };
+    assert_eq!(remove(json!({})).is(422).json()["code"], "parameter");
+    assert_eq!(studio.total(&second), json!(1), "nothing was done");
+    remove(json!({ "pictures": "hand_over", "hand_over_to": "First" })).is(204);
+    assert_eq!(studio.ask(&second, Request::get("/api/v1/images")).status, 401);
+    assert_eq!(studio.total(&first), json!(2));
+    studio.ask(&first, Request::new("DELETE", "/api/v1/session")).is(204);
+    assert_eq!(status(&studio)["vault"], "locked");
+    drop(studio);
+    assert_eq!(home.files_with(b"Second"), Vec::<std::path::PathBuf>::new());
+    assert_eq!(home.files_with(SECOND.as_bytes()), Vec::<std::path::PathBuf>::new());
+}
