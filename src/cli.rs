@@ -1,10 +1,16 @@
 //! Every verb and flag.
 
+mod people;
+mod proof;
+
 use crate::examples;
 use crate::exit::Code;
 use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+pub use people::{Hold, HoldVerb, Operator, OperatorVerb};
+pub use proof::{Audit, Bundle, Evidence, Show};
 
 /// Heading of the flags that every verb takes.
 const EVERY: &str = "Flags of every verb";
@@ -81,6 +87,9 @@ pub enum Verb {
     /// List, add or remove the people who use the vault
     #[command(after_help = examples::OPERATOR)]
     Operator(Operator),
+    /// Set, list or end legal holds, which keep pictures from every erasure
+    #[command(after_help = examples::HOLD)]
+    Hold(Hold),
     /// Read, explain or verify the log
     #[command(subcommand, after_help = examples::AUDIT)]
     Audit(Audit),
@@ -235,11 +244,14 @@ pub enum HistoryVerb {
     /// Destroy pictures for good: their keys are erased
     Rm {
         /// Identifiers or names of pictures
-        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        #[arg(required_unless_present_any = ["all", "of"], conflicts_with_all = ["all", "of"])]
         ids: Vec<String>,
-        /// Every picture
+        /// Every picture of yours
         #[arg(long)]
         all: bool,
+        /// Every picture of somebody, also of one who was removed; for an admin
+        #[arg(long, value_name = "NAME", conflicts_with = "all")]
+        of: Option<String>,
         /// Do not ask
         #[arg(long)]
         yes: bool,
@@ -274,176 +286,8 @@ pub enum Vault {
     },
     /// Draw a new recovery code; the old one opens nothing afterwards
     Recovery(Keys),
-}
-
-/// `operator` and its verbs.
-#[derive(Args)]
-pub struct Operator {
-    /// Vault and pictures.
-    #[command(flatten)]
-    pub keys: Keys,
-    /// The verb.
-    #[command(subcommand)]
-    pub verb: OperatorVerb,
-}
-
-/// Verbs of `operator`.
-#[derive(Subcommand)]
-pub enum OperatorVerb {
-    /// Add somebody with a passphrase of their own; your own name goes with --operator, the first time, too
-    Add {
-        /// Their name, for signing in; it is kept sealed, and no log has it
-        name: String,
-        /// operator makes pictures and sees those; admin manages people, too, and sees no others' pictures; auditor proves
-        /// the state and sees none
-        #[arg(long, value_name = "ROLE", default_value = "operator")]
-        role: String,
-        /// Read their passphrase from the first line of this file or pipe
-        #[arg(long, value_name = "FILE")]
-        new_passphrase_file: Option<PathBuf>,
-    },
-    /// List everybody, with what they may do and how many pictures are theirs
-    List,
-    /// Remove somebody: their passphrase opens nothing afterwards
-    Remove {
-        /// Their name
-        name: String,
-        /// Keep their pictures sealed, where nobody sees them
-        #[arg(long, group = "pictures")]
-        keep_pictures: bool,
-        /// Give their pictures to somebody
-        #[arg(long, value_name = "NAME", group = "pictures")]
-        hand_over_to: Option<String>,
-        /// Destroy their pictures for good
-        #[arg(long, group = "pictures")]
-        erase_pictures: bool,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-    },
-    /// Set a new passphrase of your own, or with the recovery code that of somebody who has lost theirs
-    Passwd {
-        /// Whose; your own without it
-        name: Option<String>,
-        /// Read the new passphrase from the first line of this file or pipe
-        #[arg(long, value_name = "FILE")]
-        new_passphrase_file: Option<PathBuf>,
-    },
-    /// Give yourself another name
-    Rename {
-        /// The new name
-        name: String,
-    },
-    /// Say who is behind a pseudonym of the log; that you asked goes on record
-    Resolve {
-        /// `a:` and 22 characters, as the records have it
-        pseudonym: String,
-        /// incident, order (of a court or an authority), access (the person asks for it) or audit
-        #[arg(long, value_name = "WHY")]
-        reason: String,
-    },
-}
-
-/// Verbs of `audit`.
-#[derive(Subcommand)]
-pub enum Audit {
-    /// Print the newest records
-    Tail {
-        /// How many
-        #[arg(short = 'n', value_name = "N", default_value_t = 10)]
-        count: u64,
-        /// Go on with each new record, once it is signed, until ^C; with --json each stands on a line of its own
-        #[arg(long, short)]
-        follow: bool,
-    },
-    /// Print one record, or those that match, oldest first
-    Show(Show),
-    /// Say in words what a record means, and each of its fields
-    Explain {
-        /// Its number
-        #[arg(value_name = "N")]
-        record: u64,
-    },
-    /// Check every record, signature and tile
-    Verify {
-        /// A checkpoint that was kept elsewhere; finds a log cut back to an older state
-        #[arg(long, value_name = "FILE")]
-        expect: Option<PathBuf>,
-    },
-}
-
-/// Arguments of `audit show`: what a record must be to be shown.
-#[derive(Args)]
-pub struct Show {
-    /// Its number
-    #[arg(value_name = "N", conflicts_with_all = ["object", "job", "name", "since", "until"])]
-    pub record: Option<u64>,
-    /// The picture that it concerns, as the log calls it: `history show` says how
-    #[arg(long, value_name = "O")]
-    pub object: Option<String>,
-    /// The request that it belongs to
-    #[arg(long, value_name = "J")]
-    pub job: Option<String>,
-    /// Its type, such as object.exported, or the first word of several types, such as vault
-    #[arg(long = "type", value_name = "T")]
-    pub name: Option<String>,
-    /// The first moment in UTC, such as 2026-01-31 or 2026-01-31T07:08
-    #[arg(long, value_name = "T")]
-    pub since: Option<String>,
-    /// The last moment in UTC; a day or a minute counts to its end
-    #[arg(long, value_name = "T")]
-    pub until: Option<String>,
-}
-
-/// Verbs of `evidence`.
-#[derive(Subcommand)]
-pub enum Evidence {
-    /// Try every control that can be tried now, and keep what was found; what needs the vault open is tried with
-    /// --passphrase-file
-    Run(Keys),
-    /// List the controls, each with what was found last
-    List,
-    /// Show one control: what is claimed, how it is measured, and what the last runs found
-    Show {
-        /// Its id, such as NET-02
-        id: String,
-    },
-    /// Try the controls, and make a folder for an auditor, signed, that others' programs can check
-    Export(Bundle),
-    /// Check such a folder: every file, signature, proof and outcome
-    Verify {
-        /// The folder
-        dir: PathBuf,
-        /// A checkpoint that was kept elsewhere; the log of the bundle must go on from it
-        #[arg(long, value_name = "FILE")]
-        expect: Option<PathBuf>,
-        /// The first key of the log, as it was noted when the log was made
-        #[arg(long, value_name = "KEY")]
-        first_key: Option<String>,
-    },
-}
-
-/// Arguments of `evidence export`.
-#[derive(Args)]
-pub struct Bundle {
-    /// Folder that is to be made
-    #[arg(short, value_name = "DIR")]
-    pub output: PathBuf,
-    /// Hand over the records from this moment in UTC on, such as 2026-01-31 or 2026-01-31T07:08; from the first one without it
-    #[arg(long, value_name = "T")]
-    pub since: Option<String>,
-    /// Hand over the records up to this moment in UTC; a day or a minute counts to its end
-    #[arg(long, value_name = "T")]
-    pub until: Option<String>,
-    /// Write the files for people and for OSCAL about the controls of one framework: gdpr, iso27001, nist, ai-act or cn
-    #[arg(long, value_name = "F")]
-    pub framework: Option<String>,
-    /// Write what people read in one language, en or zh; in both without it
-    #[arg(long, value_name = "L")]
-    pub lang: Option<String>,
-    /// Vault and pictures.
-    #[command(flatten)]
-    pub keys: Keys,
+    /// Try whether the recovery code in the safe still opens the vault; nothing changes, and that it was tried goes on record
+    Drill(Keys),
 }
 
 /// Verbs of `config`.

@@ -47,6 +47,13 @@ Examples:
   lightproof operator remove press --hand-over-to front-desk --operator front-desk
   lightproof generate \"a boat\" --operator press";
 
+/// Of `hold`.
+pub const HOLD: &str = "\
+Examples:
+  lightproof hold set --reason litigation              every picture, those that are made later among them
+  lightproof hold set --of press --reason order --operator front-desk
+  lightproof hold list";
+
 /// Of `audit`.
 pub const AUDIT: &str = "\
 Examples:

@@ -120,6 +120,8 @@ fn code_of(error: &darkroom::Error) -> Code {
         Kind::NotFound => Code::NotFound,
         Kind::Policy
         | Kind::NotPermitted
+        | Kind::Held
+        | Kind::HoldStands
         | Kind::Conflict
         | Kind::VaultExists
         | Kind::ExportFile
@@ -160,6 +162,7 @@ fn hint(error: &darkroom::Error) -> String {
         E::NotFound { .. } | E::ShortId { .. } => "; see: lightproof history list",
         E::Vault(vault::Error::NameNeeded) => ": --operator NAME, or the variable LIGHTPROOF_OPERATOR",
         E::Vault(vault::Error::UnknownName) => "; see: lightproof operator list",
+        E::Refused(_) if error.kind() == Kind::Held => "; see: lightproof hold list",
         E::PicturesUndecided { .. } => " (--keep-pictures, --hand-over-to NAME or --erase-pictures)",
         E::Vault(vault::Error::DiskFull) | E::Log(audit::Error::DiskFull) => "",
         // The system's own words, which know no remedy.

@@ -3,6 +3,7 @@
 use crate::Done;
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted, one_line};
+use crate::terminal::Terminal;
 use audit::Receipt;
 use darkroom::{Darkroom, Export, Summary, Who};
 use serde_json::{Value, json};
@@ -153,4 +154,23 @@ pub fn verify(darkroom: &mut Darkroom, who: &Who, outputs: &Path, out: &Output) 
     } else {
         Code::Done
     })
+}
+
+/// Asks at the terminal whether so many pictures are to be destroyed.
+///
+/// # Errors
+/// They are not, or there is nobody to ask.
+pub fn confirm_erasure(terminal: &mut Terminal, count: usize) -> Result<(), Failure> {
+    let pictures = counted(count, "picture");
+    if !terminal.is_there() {
+        let what = format!("this destroys {pictures} for good; say so with --yes");
+        return Err(Failure::new(Code::Refused, what));
+    }
+    let question = format!(
+        "This destroys the key of {pictures}, for good: no backup of sealed files opens again.\nType {count} to go on: "
+    );
+    match terminal.ask(&question)?.trim() == count.to_string() {
+        true => Ok(()),
+        false => Err(Failure::new(Code::Refused, "nothing was erased")),
+    }
 }

@@ -5,6 +5,7 @@ pub mod config;
 pub mod evidence;
 pub mod generate;
 pub mod history;
+pub mod hold;
 pub mod operator;
 pub mod selftest;
 pub mod serve;

@@ -27,6 +27,7 @@ mod jobs;
 mod many;
 mod network;
 mod newcomer;
+mod people;
 mod posture;
 mod reach;
 mod recovery;

@@ -192,7 +192,8 @@ impl Home {
 pub fn opens_vault(arguments: &[&str]) -> bool {
     let opens = matches!(
         arguments,
-        ["serve" | "generate" | "history" | "vault" | "operator", ..] | ["evidence", "run" | "export", ..]
+        ["serve" | "generate" | "history" | "vault" | "operator" | "hold", ..]
+            | ["evidence", "run" | "export", ..]
     );
     opens && !arguments.starts_with(&["vault", "status"])
 }

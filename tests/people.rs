@@ -128,6 +128,9 @@ fn somebody_goes_and_their_pictures_go_where_it_was_said() {
     assert_eq!(ids(&home, FIRST).len(), 2);
     let out = home.at("out/star.png");
     as_who(&home, FIRST, &["history", "export", &theirs[0], "-o", &out]).ends(0, &[]);
+    as_who(&home, FIRST, &["history", "rm", "--of", "nobody", "--yes"]).ends(5, &["nobody in this vault"]);
+    as_who(&home, FIRST, &["history", "rm", "--of", "second", "--yes"]).ends(0, &["nothing to erase"]);
+    as_who(&home, FIRST, &["history", "rm", "--of", "first"]).ends(6, &["--yes"]);
     // The name stays theirs, and the last admin stays.
     add(&home, &["add", "Second"], "second").ends(2, &["this name is taken"]);
     as_who(&home, FIRST, &["operator", "remove", "first", "--keep-pictures"]).ends(6, &["last passphrase"]);
@@ -153,6 +156,72 @@ fn nothing_is_half_added() {
     home.is_whole(1);
     // The vault as it was: nobody needs a name.
     assert_eq!(home.pictures().len(), 1);
+}
+
+#[test]
+fn a_hold_is_set_listed_and_ended() {
+    let home = Home::with_picture("hold");
+    home.ask(&["hold", "set", "--reason", "because"]).ends(2, &["litigation, investigation, order, audit"]);
+    home.ask(&["hold", "set", "--of", "nobody", "--reason", "order"]).ends(5, &["nobody in this vault"]);
+    home.ask(&["hold", "list"]).ends(0, &["no hold stands"]);
+    home.ask(&["hold", "set", "--reason", "litigation"]).ends(0, &["until the hold is ended"]);
+    home.ask(&["hold", "set", "--reason", "audit"]).ends(6, &["stands already"]);
+    let held = home.ask(&["hold", "list", "--json"]).ends(0, &[]).data();
+    assert_eq!(
+        (&held["holds"][0]["reason"], &held["holds"][0]["pictures"]),
+        (&json!("litigation"), &json!(1))
+    );
+    home.ask(&["history", "rm", "--all", "--yes"]).ends(6, &["a legal hold keeps 1", "lightproof hold list"]);
+    let served = Served::start(&home);
+    let token = token_of(
+        &served.ask(&Request::post("/api/v1/session", &json!({ "passphrase": PASSPHRASE }))).is(201),
+    );
+    let ask = |request: Request| served.ask(&request.token(&token));
+    let delete = || ask(Request::post("/api/v1/images:delete", &json!({ "all": true, "confirm": 1 })));
+    assert_eq!(delete().is(403).json()["code"], "held");
+    assert_eq!(ask(Request::get("/api/v1/holds")).is(200).json()["holds"][0]["pictures"], 1);
+    assert_eq!(
+        ask(Request::post("/api/v1/holds", &json!({ "reason": "order" }))).is(409).json()["code"],
+        "held"
+    );
+    ask(Request::post("/api/v1/holds:end", &json!({}))).is(204);
+    assert_eq!(ask(Request::post("/api/v1/holds:end", &json!({}))).status, 404);
+    ask(Request::post("/api/v1/holds", &json!({ "reason": "order" }))).is(201);
+    drop(served);
+    home.ask(&["hold", "end"]).ends(0, &["the hold has ended"]);
+    home.ask(&["history", "rm", "--all", "--yes"]).ends(0, &[]);
+    home.is_whole(0);
+}
+
+/// The code in the safe is tried without a change, and gives somebody who has lost theirs a new passphrase.
+#[test]
+fn the_recovery_code_in_the_safe_is_tried_and_used() {
+    let home = Home::furnished("drill");
+    let served = Served::start(&home);
+    let wish = json!({ "code": served.setup_code(), "passphrase": PASSPHRASE });
+    let made = served.ask(&Request::post("/api/v1/setup", &wish)).is(201).json();
+    drop(served);
+    home.write("code", made["recovery_code"].as_str().expect("a code").as_bytes());
+    home.write("second", SECOND.as_bytes());
+    home.write("third", THIRD.as_bytes());
+    add(&home, &["add", "Second"], "second").ends(0, &[]);
+    let (state, code) = (home.at("state"), home.at("code"));
+    let with_code = ["--home", &state, "--passphrase-file", &code];
+    let run = |words: &[&str]| Ran::of(&mut home.program(&[words, &with_code].concat()));
+    let rolled = home.count_records(&["vault.secret_requested"]);
+    run(&["vault", "drill"]).ends(0, &["the recovery code opens this vault"]);
+    assert_eq!(home.count_records(&["vault.unlocked", "role=recovery"]), 1);
+    assert_eq!(home.count_records(&["vault.secret_requested"]), rolled, "nothing changed");
+    home.ask(&["vault", "drill"]).ends(7, &["typing error"]);
+    run(&["history", "list"]).ends(2, &["several people"]);
+
+    let new = home.at("third");
+    let words = ["operator", "passwd", "second", "--new-passphrase-file", &new];
+    run(&words).ends(0, &["the passphrase was changed"]);
+    run(&["operator", "passwd", "nobody", "--new-passphrase-file", &new]).ends(5, &["nobody in this vault"]);
+    as_who(&home, OTHER, &["history", "list"]).ends(7, &[]);
+    as_who(&home, ("second", "third"), &["history", "list"]).ends(0, &[]);
+    as_who(&home, FIRST, &["history", "list"]).ends(0, &[]);
 }
 
 struct Studio {

@@ -257,6 +257,20 @@ events! {
         /// Why.
         reason: ResolveReason,
     }
+    /// From here on no picture that a slot has made or has is erased: a legal hold.
+    "hold.set" HoldSet {
+        /// Slot number; 0 for the pictures of everybody.
+        slot: u32,
+        /// Why.
+        reason: HoldReason,
+    }
+    /// A legal hold ends.
+    "hold.ended" HoldEnded {
+        /// Slot number; 0 for the pictures of everybody.
+        slot: u32,
+        /// Why it stood.
+        reason: HoldReason,
+    }
     /// A slot was added.
     "slot.added" SlotAdded {
         /// Slot number.

@@ -55,6 +55,18 @@ tokens! {
         Erased = "erased",
     }
 
+    /// Why pictures are to be kept.
+    HoldReason {
+        /// A lawsuit, or one that is expected.
+        Litigation = "litigation",
+        /// An investigation of one's own.
+        Investigation = "investigation",
+        /// A court or an authority has ordered it.
+        Order = "order",
+        /// An audit needs them.
+        Audit = "audit",
+    }
+
     /// Why somebody asked who is behind a pseudonym.
     ResolveReason {
         /// Something has happened that must be cleared up.
@@ -165,6 +177,8 @@ tokens! {
         Permission = "permission",
         /// The policy forbids it.
         Policy = "policy",
+        /// A legal hold forbids it.
+        Hold = "hold",
         /// There is no such object.
         NotFound = "not_found",
         /// Does not fit in memory.

@@ -59,6 +59,7 @@ impl Booted {
         if !darkroom.has_vault() {
             return self.first_start(darkroom, out);
         }
+        self.ask_name(darkroom)?;
         let (who, _) = self.open(darkroom, "Passphrase: ", Secret::passphrase, out)?;
         warn(darkroom, out);
         Ok(who)
@@ -115,9 +116,20 @@ impl Booted {
     /// # Errors
     /// A wrong secret, or nobody to ask.
     pub fn prove(&mut self, darkroom: &mut Darkroom, out: &Output) -> Result<(Who, Secret), Failure> {
+        self.ask_name(darkroom)?;
         let proven = self.open(darkroom, "Passphrase or recovery code: ", Secret::any, out)?;
         warn(darkroom, out);
         Ok(proven)
+    }
+
+    /// Unlocks with the recovery code and nothing else.
+    ///
+    /// # Errors
+    /// A wrong code, or nobody to ask.
+    pub fn try_recovery(&mut self, darkroom: &mut Darkroom, out: &Output) -> Result<Who, Failure> {
+        let (who, _) = self.open(darkroom, "Recovery code: ", Secret::recovery, out)?;
+        warn(darkroom, out);
+        Ok(who)
     }
 
     /// Sets a new passphrase for whoever proves a right to it.
@@ -152,7 +164,6 @@ impl Booted {
     ) -> Result<(Who, Secret), Failure> {
         let unusable = |what: String| Failure::new(Code::Locked, what);
         let Some(line) = self.passphrase.take() else {
-            self.ask_name(darkroom)?;
             let typed =
                 parse(&self.terminal.ask_secret(question)?).map_err(|error| unusable(error.to_string()))?;
             let typed = typed.of(self.operator.clone());
@@ -190,7 +201,8 @@ impl Booted {
     fn ask_name(&mut self, darkroom: &Darkroom) -> Result<(), Failure> {
         let public = darkroom.public()?;
         let people = public.slots.iter().filter(|slot| slot.kind == SlotKind::Passphrase).count();
-        if public.named && people > 1 && self.operator.is_none() && self.terminal.is_there() {
+        let is_asked = self.passphrase.is_none() && self.operator.is_none() && self.terminal.is_there();
+        if public.named && people > 1 && is_asked {
             let typed =
                 self.terminal.ask("Your name (with the recovery code, whose passphrase it is for): ")?;
             self.operator = Some(name_of(&typed)?);

@@ -6,7 +6,7 @@ use crate::request::Refusal;
 use crate::rights::Act;
 use crate::room::{Darkroom, grade};
 use crate::step::{After, reach};
-use crate::{Error, Who, whose};
+use crate::{Error, Who, holds, whose};
 use audit::words::{ObjectFailure, RequestRefusal};
 use audit::{Digest, Entry, Event, JobId, Object, Receipt};
 use policy::Erase;
@@ -49,6 +49,11 @@ impl Darkroom {
             self.refuse(Some(who), reason)?;
             let text = "the policy of this machine forbids erasing pictures; nothing was done";
             return Err(Refusal::new(reason, text).into());
+        }
+        let vault = self.vault_of(who, act)?;
+        if let Err(held) = holds::check(vault, ids.iter().filter_map(|id| vault.get(*id).ok())) {
+            self.refuse(Some(who), held.reason)?;
+            return Err(held.into());
         }
         self.end_old_key()?;
         let (open, random, log) = self.parts(who, act)?;

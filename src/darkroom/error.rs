@@ -54,6 +54,12 @@ pub enum Error {
         /// How many.
         count: usize,
     },
+    /// These pictures are under a hold already.
+    #[error("a hold on these pictures stands already; end it first to set another")]
+    HoldStands,
+    /// There is no such hold.
+    #[error("no hold on these pictures stands")]
+    NoHold,
     /// An auditor's passphrase was given where a picture is needed.
     #[error("this passphrase is an auditor's: it proves the log and the state, and opens no picture")]
     AuditorOnly,
@@ -166,6 +172,10 @@ pub enum Kind {
     AuditorOnly,
     /// Their role may not do it.
     NotPermitted,
+    /// A legal hold keeps the pictures.
+    Held,
+    /// There is such a hold already.
+    HoldStands,
     /// Several people use the vault, and nobody said which of them.
     NameNeeded,
     /// A name that cannot be one, or is taken.
@@ -257,6 +267,8 @@ impl Error {
             Self::AuditorOnly => Kind::AuditorOnly,
             Self::NotPermitted(_) => Kind::NotPermitted,
             Self::PicturesUndecided { .. } => Kind::Parameter,
+            Self::HoldStands => Kind::HoldStands,
+            Self::NoHold => Kind::NotFound,
             Self::RolledBack { .. } | Self::NoMark | Self::LogMissing { .. } | Self::VaultMissing { .. } => {
                 Kind::Damaged
             }
@@ -320,6 +332,7 @@ fn refusal_kind(reason: RequestRefusal) -> Kind {
         R::Steps => Kind::Steps,
         R::Seed => Kind::Seed,
         R::Policy | R::Permission => Kind::Policy,
+        R::Hold => Kind::Held,
         R::Locked => Kind::Locked,
         R::Busy => Kind::QueueFull,
         R::DiskFull => Kind::Disk,

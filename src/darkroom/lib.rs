@@ -25,6 +25,7 @@ mod error;
 mod evidence;
 mod export;
 mod hold;
+mod holds;
 mod keep;
 mod list;
 mod marks;
@@ -48,7 +49,7 @@ mod who;
 mod whose;
 
 /// What this interface speaks of, so that a door needs to know no other crate.
-pub use audit::words::{RequestRefusal, ResolveReason, StartRefusal, StopReason};
+pub use audit::words::{HoldReason, RequestRefusal, ResolveReason, StartRefusal, StopReason};
 pub use audit::{Actor, Clock, JobId, SystemClock};
 pub use engine::wire::Fenced;
 pub use engine::{Device, Engine, Model, Pixels, PromptLength};
@@ -58,6 +59,7 @@ pub use checked::Checked;
 pub use erase::Erased;
 pub use error::{Error, Kind};
 pub use export::Export;
+pub use holds::Held;
 pub use list::Page;
 pub use metadata::{Metadata, Summary};
 pub use name::is_name;

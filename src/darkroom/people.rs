@@ -4,10 +4,10 @@ use crate::rights::Act;
 use crate::room::Darkroom;
 use crate::secret::Change;
 use crate::whose::{self, HandedOver};
-use crate::{Error, Role, Who};
+use crate::{Erased, Error, Role, Who};
 use audit::words::{Left, Proof, ResolveReason};
 use audit::{Actor, Event};
-use vault::{PersonName, Secret, SlotId, SlotInfo};
+use vault::{ObjectId, PersonName, Secret, SlotId, SlotInfo};
 
 /// Somebody who has a passphrase of this vault, or had one.
 #[derive(Clone, Debug)]
@@ -175,6 +175,35 @@ impl Darkroom {
             Ok((vault.remove_slot(slot.id, random)?, ()))
         })?;
         Ok(slot.id.0)
+    }
+
+    /// Destroys the keys of all pictures of somebody, who may be gone.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`], on record; [`vault::Error::UnknownName`]; those of [`Darkroom::erase`].
+    pub fn erase_of(&mut self, who: &Who, name: &PersonName) -> Result<Erased, Error> {
+        let (slot, ids) = self.pictures_of(who, name)?;
+        let erased = self.erase_as(who, Act::ErasePictures, &ids)?;
+        self.record_left(who, slot, Left::Erased, 0)?;
+        Ok(erased)
+    }
+
+    /// The names of all pictures of somebody, who may be gone.
+    ///
+    /// # Errors
+    /// As [`Darkroom::erase_of`].
+    pub fn names_of(&self, who: &Who, name: &PersonName) -> Result<Vec<String>, Error> {
+        let (_, ids) = self.pictures_of(who, name)?;
+        let vault = self.vault_of(who, Act::ErasePictures)?;
+        ids.into_iter().map(|id| Ok(vault.get(id)?.name.clone())).collect()
+    }
+
+    fn pictures_of(&self, who: &Who, name: &PersonName) -> Result<(SlotId, Vec<ObjectId>), Error> {
+        let vault = self.vault_of(who, Act::ErasePictures)?;
+        let is_theirs = |person: &vault::Person| person.name.as_ref().is_some_and(|known| known.is(name));
+        let person = vault.people().into_iter().find(is_theirs).ok_or(vault::Error::UnknownName)?;
+        let ids = whose::of_slot(vault, person.slot.0).into_iter().map(|entry| entry.id).collect();
+        Ok((person.slot, ids))
     }
 
     /// Who is behind a pseudonym of the log. The answer is on record before it is given.

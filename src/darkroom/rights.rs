@@ -13,6 +13,10 @@ pub enum Act {
     CheckPictures,
     /// List, add and remove people, and say what becomes of the pictures of those who go.
     ManagePeople,
+    /// Erase all pictures of somebody, also of one who was removed.
+    ErasePictures,
+    /// Set and end legal holds.
+    Holds,
     /// Ask who is behind a pseudonym.
     Resolve,
     /// Draw a new recovery code.
@@ -29,13 +33,15 @@ pub enum Act {
 pub(crate) type Row = (Act, &'static str, &'static [Role]);
 
 /// Each act in words, and the roles that may do it.
-pub const TABLE: [Row; 9] = {
+pub const TABLE: [Row; 11] = {
     use Role::{Admin, Operator, Recovery};
     [
         (Act::MakePictures, "make pictures", &[Operator, Admin]),
         (Act::OwnPictures, "list, look at, export and erase one's own pictures", &[Operator, Admin]),
         (Act::CheckPictures, "check all pictures, or accept that some are lost", &[Admin]),
         (Act::ManagePeople, "list, add and remove people", &[Admin]),
+        (Act::ErasePictures, "erase all pictures of somebody", &[Admin]),
+        (Act::Holds, "set and end legal holds", &[Admin]),
         (Act::Resolve, "ask who is behind a pseudonym", &[Admin]),
         (Act::NewRecoveryCode, "draw a new recovery code", &[Admin]),
         (Act::OwnPassphrase, "set one's own new passphrase", &[Operator, Admin]),

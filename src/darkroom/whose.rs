@@ -42,9 +42,14 @@ impl HandedOver {
 
     /// Whose a picture is: the number of their slot, which may be no more; `None` if a later version wrote it.
     pub fn owner(&self, entry: &ObjectInfo) -> Option<u16> {
-        let Maker { slot } = serde_json::from_slice(&entry.metadata).ok()?;
+        let slot = maker(entry)?;
         Some(self.0.get(&slot).copied().unwrap_or(slot))
     }
+}
+
+/// Who made a picture, whosever it is now; `None` if a later version wrote it.
+pub(crate) fn maker(entry: &ObjectInfo) -> Option<u16> {
+    serde_json::from_slice(&entry.metadata).ok().map(|Maker { slot }| slot)
 }
 
 /// The one thing of a picture's metadata that is needed to tell whose it is.

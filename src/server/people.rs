@@ -9,7 +9,9 @@ use crate::vault::{Text, with_proof};
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
-use darkroom::{Actor, Error, Person, PersonName, Pictures, ResolveReason, Role, Secret, Who};
+use darkroom::{
+    Actor, Error, Held, HoldReason, Person, PersonName, Pictures, ResolveReason, Role, Secret, Who,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -54,6 +56,61 @@ pub struct NewPassphrase {
 pub struct Question {
     pseudonym: String,
     reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewHold {
+    of: Option<Text>,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OldHold {
+    of: Option<Text>,
+}
+
+/// The legal holds that stand.
+pub async fn holds(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+) -> Result<Json<Value>, Problem> {
+    let holds = house.act(move |queue| queue.with(|darkroom| darkroom.holds(&who))).await?;
+    let describe = |held: &Held| {
+        json!({
+            "of": held.name.as_ref().map(PersonName::as_str), "slot": held.slot, "reason": held.reason.word(),
+            "since_ms": held.since_ms, "pictures": held.pictures,
+        })
+    };
+    Ok(Json(json!({ "holds": holds.iter().map(describe).collect::<Vec<_>>() })))
+}
+
+/// Sets one.
+pub async fn hold(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+    Body(ask): Body<NewHold>,
+) -> Result<StatusCode, Problem> {
+    let reason = HoldReason::parse(&ask.reason).ok_or_else(|| {
+        Problem::new(422, "parameter", "a reason is one of: litigation, investigation, order, audit")
+    })?;
+    let of = ask.of.as_ref().map(name_of).transpose()?;
+    let set = move |darkroom: &mut darkroom::Darkroom| darkroom.hold(&who, of.as_ref(), reason);
+    house.act(move |queue| queue.with(set)).await?;
+    Ok(StatusCode::CREATED)
+}
+
+/// Ends one.
+pub async fn end_hold(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+    Body(ask): Body<OldHold>,
+) -> Result<StatusCode, Problem> {
+    let of = ask.of.as_ref().map(name_of).transpose()?;
+    let end = move |darkroom: &mut darkroom::Darkroom| darkroom.end_hold(&who, of.as_ref());
+    house.act(move |queue| queue.with(end)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Everybody.

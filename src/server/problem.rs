@@ -132,6 +132,8 @@ impl From<&darkroom::Error> for Problem {
             Kind::KeyReused => Self::KEY_REUSED,
             Kind::Policy | Kind::AuditorOnly => said(403, "policy"),
             Kind::NotPermitted => said(403, "role"),
+            Kind::Held => said(403, "held"),
+            Kind::HoldStands => said(409, "held"),
             Kind::NameNeeded => said(422, "name_needed"),
             Kind::Name => said(422, "name"),
             Kind::QueueFull => said(429, "queue_full").after(5),

@@ -1,12 +1,13 @@
 //! `lightproof history`: what has been made, plain copies of it, and its end.
 
+use crate::boot::passphrase::name_of;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, History, HistoryVerb};
-use crate::exit::{Code, Failure};
+use crate::exit::Code;
 use crate::output::{Output, counted};
 use crate::paths::Exporting;
 use crate::{Done, pictures};
-use darkroom::{Darkroom, Erased, Summary, Who};
+use darkroom::{Darkroom, Erased, PersonName, Summary, Who};
 use sandbox::Clean;
 use serde_json::json;
 use std::path::Path;
@@ -49,7 +50,10 @@ fn act(
             Some(exporting) => export(darkroom, who, ids, exporting, outputs, out),
             None => Ok(Code::Usage),
         },
-        HistoryVerb::Rm { ids, all, yes } => erase(booted, darkroom, who, ids, *all, *yes, out),
+        HistoryVerb::Rm { of: Some(name), yes, .. } => {
+            erase_of(booted, darkroom, who, &name_of(name)?, *yes, out)
+        }
+        HistoryVerb::Rm { ids, all, yes, .. } => erase(booted, darkroom, who, ids, *all, *yes, out),
         HistoryVerb::Verify => pictures::verify(darkroom, who, outputs, out),
         HistoryVerb::Missing { accept } => missing(darkroom, who, *accept, out),
     }
@@ -170,40 +174,59 @@ fn erase(
     ids.sort_unstable();
     ids.dedup();
     if ids.is_empty() {
-        out.say("there is nothing to erase");
-        out.object(true, &json!({ "erased": 0 }));
-        // What was erased before is not done while its key remains.
-        let remains = darkroom.warnings().contains(&darkroom::Warning::OldKeyRemains);
-        return Ok(if remains { Code::Partial } else { Code::Done });
+        return nothing_to_erase(darkroom, out);
     }
     if !yes {
-        let count = ids.len();
-        if !booted.terminal.is_there() {
-            let what = format!("this destroys {} for good; say so with --yes", counted(count, "picture"));
-            return Err(Failure::new(Code::Refused, what));
-        }
-        let question = format!(
-            "This destroys the key of {}, for good: no backup of sealed files opens again.\nType {count} to go on: ",
-            counted(count, "picture")
-        );
-        if booted.terminal.ask(&question)?.trim() != count.to_string() {
-            return Err(Failure::new(Code::Refused, "nothing was erased"));
-        }
+        pictures::confirm_erasure(&mut booted.terminal, ids.len())?;
     }
     let names: Vec<String> =
         ids.iter().filter_map(|id| Some(darkroom.picture(who, *id).ok()?.name)).collect();
-    let Erased { erasure, records, receipt } = darkroom.erase(who, &ids)?;
+    let erased = darkroom.erase(who, &ids)?;
+    report_erasure(&erased, &names, &booted.folders.outputs, out)
+}
+
+/// Everything of somebody: an admin does it, and sees none of it.
+fn erase_of(
+    booted: &mut Booted,
+    darkroom: &mut Darkroom,
+    who: &Who,
+    name: &PersonName,
+    yes: bool,
+    out: &Output,
+) -> Done {
+    let names = darkroom.names_of(who, name)?;
+    if names.is_empty() {
+        return nothing_to_erase(darkroom, out);
+    }
+    if !yes {
+        pictures::confirm_erasure(&mut booted.terminal, names.len())?;
+    }
+    let erased = darkroom.erase_of(who, name)?;
+    report_erasure(&erased, &names, &booted.folders.outputs, out)
+}
+
+fn nothing_to_erase(darkroom: &Darkroom, out: &Output) -> Done {
+    out.say("there is nothing to erase");
+    out.object(true, &json!({ "erased": 0 }));
+    // What was erased before is not done while its key remains.
+    let remains = darkroom.warnings().contains(&darkroom::Warning::OldKeyRemains);
+    Ok(if remains { Code::Partial } else { Code::Done })
+}
+
+/// What was erased, and the files of these names that are still there.
+fn report_erasure(erased: &Erased, names: &[String], outputs: &Path, out: &Output) -> Done {
+    let Erased { erasure, records, receipt } = erased;
     let grade = erasure.grade.letter();
     let erased = counted(erasure.erased as usize, "picture");
     out.data(&format!("erased {erased}, grade {grade}{}\n", words(grade)));
-    for (object, record) in &records {
+    for (object, record) in records {
         out.data(&format!("  {object}, record {record}\n"));
     }
-    if let Some(receipt) = &receipt {
+    if let Some(receipt) = receipt {
         out.data(&format!("  {}\n", pictures::checkpoint(receipt)));
     }
     if erasure.cleanup_pending {
-        let files = names.iter().map(|name| pictures::sealed_file(&booted.folders.outputs, name));
+        let files = names.iter().map(|name| pictures::sealed_file(outputs, name));
         let left: Vec<String> = files
             .filter(|file| file.symlink_metadata().is_ok())
             .map(|file| file.display().to_string())

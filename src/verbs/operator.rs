@@ -1,12 +1,12 @@
 //! `lightproof operator`: the people who use the vault.
 
-use crate::Done;
 use crate::boot::passphrase::name_of;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Operator, OperatorVerb};
 use crate::exit::{Code, Failure};
 use crate::input::{self, SecretLine};
 use crate::output::{Output, counted};
+use crate::{Done, pictures};
 use audit::words::ResolveReason;
 use darkroom::{Actor, Darkroom, Person, PersonName, Pictures, Role, Secret};
 use sandbox::Clean;
@@ -167,7 +167,7 @@ fn remove(
         |person: &&Person| person.role.is_some() && person.name.as_ref().is_some_and(|n| n.is(name));
     let count = darkroom.people(&who)?.iter().find(is_theirs).map_or(0, |person| person.pictures);
     if pictures == Some(&Pictures::Erase) && count > 0 && !yes {
-        confirm(booted, count)?;
+        pictures::confirm_erasure(&mut booted.terminal, count)?;
     }
     darkroom.remove_person(&who, &proof, name, pictures)?;
     let left = match pictures {
@@ -181,19 +181,6 @@ fn remove(
     out.say(&format!("the passphrase of {} opens nothing any more{left}", name.as_str()));
     out.object(true, &json!({ "removed": true, "pictures": count }));
     Ok(Code::Done)
-}
-
-fn confirm(booted: &mut Booted, count: usize) -> Result<(), Failure> {
-    if !booted.terminal.is_there() {
-        let what = format!("this destroys {} for good; say so with --yes", counted(count, "picture"));
-        return Err(Failure::new(Code::Refused, what));
-    }
-    let question =
-        format!("This destroys the key of {}, for good.\nType {count} to go on: ", counted(count, "picture"));
-    match booted.terminal.ask(&question)?.trim() == count.to_string() {
-        true => Ok(()),
-        false => Err(Failure::new(Code::Refused, "nothing was done")),
-    }
 }
 
 fn line(person: &Person) -> String {

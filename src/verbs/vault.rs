@@ -25,7 +25,9 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
     let wants = match verb {
         Vault::Init(keys) => Wants { folder_use: FolderUse::Made, ..Wants::with(keys) },
         Vault::Status(pictures) => Wants { outputs: pictures.outputs.as_deref(), ..Wants::default() },
-        Vault::Verify(keys) | Vault::Recovery(keys) | Vault::Passwd { keys, .. } => Wants::with(keys),
+        Vault::Verify(keys) | Vault::Recovery(keys) | Vault::Drill(keys) | Vault::Passwd { keys, .. } => {
+            Wants::with(keys)
+        }
     };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
     let result = match verb {
@@ -37,6 +39,7 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
         }
         Vault::Passwd { .. } => booted.change_passphrase(&mut darkroom, new.as_ref(), out),
         Vault::Recovery(_) => recovery(&mut booted, &mut darkroom, out),
+        Vault::Drill(_) => drill(&mut booted, &mut darkroom, out),
     };
     boot::leave(darkroom, result)
 }
@@ -88,5 +91,13 @@ fn recovery(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Done 
     let code = darkroom.replace_recovery(&who)?;
     booted.show_recovery(&code.text())?;
     out.object(true, &json!({ "changed": true }));
+    Ok(Code::Done)
+}
+
+/// Whether the recovery code opens the vault. The unlock is on record, with its role.
+fn drill(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Done {
+    booted.try_recovery(darkroom, out)?;
+    out.say("the recovery code opens this vault; put it back where it was");
+    out.object(true, &json!({ "opens": true }));
     Ok(Code::Done)
 }

@@ -98,6 +98,11 @@ fn every_screen_fits_and_has_names() {
     fits(browser, "viewer", "#viewer");
     browser.press("", keys::ESCAPE);
     browser.see_no("#viewer");
+    browser.click("#people");
+    browser.see("#people-list li");
+    fits(browser, "people", "#people-dialog");
+    browser.press("", keys::ESCAPE);
+    browser.see_no("#people-dialog");
     browser.click("#language");
     browser.until("speak Chinese", SOON, || (browser.attribute("html", "lang")? == "zh-CN").then_some(()));
     fits(browser, "studio in Chinese", "body");

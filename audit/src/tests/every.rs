@@ -59,6 +59,8 @@ pub fn every_event() -> Vec<Entry> {
         Event::SlotRemoveNamed { slot: n32, role: Role::Admin },
         Event::SlotPictures { slot: n32, left: Left::HandedOver, to: n32 },
         Event::SlotResolved { slot: n32, reason: ResolveReason::Incident },
+        Event::HoldSet { slot: n32, reason: HoldReason::Investigation },
+        Event::HoldEnded { slot: n32, reason: HoldReason::Litigation },
         Event::SlotAdded { slot: n32, role: Role::Auditor, vault_epoch, vault_seq, vault_root },
         Event::SlotRemoved { slot: n32, role: Role::Recovery, vault_epoch, vault_seq, vault_root },
         Event::VaultRolled { reason: RollReason::Recovery, vault_epoch, vault_seq, vault_root },

@@ -3,11 +3,13 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 28] = [
+const LATER: [&str; 30] = [
     "evidence.exported",
     "evidence.key_drawn",
     "evidence.tried",
     "fence.found_open",
+    "hold.ended",
+    "hold.set",
     "log.mark_missed",
     "model.may_change",
     "object.erase_named",

@@ -1,7 +1,7 @@
 //! Several people: what each may do, whose pictures are whose, and who comes and goes.
 
 use super::*;
-use crate::{Act, Kind, PersonName, Pictures, RIGHTS, ResolveReason, Role};
+use crate::{Act, HoldReason, Kind, PersonName, Pictures, RIGHTS, ResolveReason, Role};
 use audit::words::{Found, IntentKind};
 
 fn name(text: &str) -> PersonName {
@@ -51,6 +51,8 @@ fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<
             Act::OwnPictures => room.list(who).map(drop),
             Act::CheckPictures => room.verify(who).map(drop),
             Act::ManagePeople => room.people(who).map(drop),
+            Act::ErasePictures => room.names_of(who, &name("second")).map(drop),
+            Act::Holds => room.holds(who).map(drop),
             Act::Resolve => room.resolve(who, audit::Actor::Person([0; 16]), ResolveReason::Audit).map(drop),
             Act::NewRecoveryCode => room.replace_recovery(who).map(drop),
             Act::OwnPassphrase | Act::AnyPassphrase => {
@@ -227,6 +229,58 @@ fn what_the_recovery_code_made_is_the_first_persons() {
             .iter()
             .any(|(n, l)| n == "slot.pictures" && l.contains("left=handed_over slot=2 to=1"))
     );
+}
+
+/// What was kept of somebody who is gone can be destroyed later, unseen.
+#[test]
+fn an_admin_erases_all_of_somebody_without_seeing_any() {
+    let home = Home::new();
+    let mut room = with_second(&home, Role::Operator);
+    let (admin, second) = (signed_in(&mut room, &first()), signed_in(&mut room, &of("second")));
+    let (own, theirs) = (one_of(&mut room, admin), one_of(&mut room, second));
+    assert!(matches!(room.erase_of(&second, &name("first")), Err(Error::NotPermitted(Act::ErasePictures))));
+    room.remove_person(&admin, &first(), &name("second"), Some(&Pictures::Keep)).unwrap();
+    assert_eq!(room.names_of(&admin, &name("Second")).unwrap().join(" "), theirs.name);
+    assert_eq!(room.erase_of(&admin, &name("Second")).unwrap().erasure.erased, 1);
+    assert_eq!(room.list(&admin).unwrap().iter().map(|p| p.id).collect::<Vec<_>>(), [own.id]);
+    assert!(matches!(room.erase_of(&admin, &name("third")), Err(Error::Vault(vault::Error::UnknownName))));
+    assert_eq!((home.count("slot.pictures"), home.count("object.erased")), (2, 1));
+    home.log_verifies();
+}
+
+#[test]
+fn a_hold_keeps_pictures_from_every_erasure() {
+    let home = Home::new();
+    let mut room = with_second(&home, Role::Operator);
+    let (admin, second) = (signed_in(&mut room, &first()), signed_in(&mut room, &of("second")));
+    let (own, theirs) = (one_of(&mut room, admin), one_of(&mut room, second));
+    room.hold(&admin, Some(&name("Second")), HoldReason::Order).unwrap();
+    assert!(matches!(room.hold(&admin, Some(&name("second")), HoldReason::Audit), Err(Error::HoldStands)));
+    let held = |error: Error| assert_eq!(error.kind(), Kind::Held, "{error}");
+    held(room.erase(&second, &[theirs.id]).err().unwrap());
+    held(room.erase_of(&admin, &name("second")).err().unwrap());
+    held(room.remove_person(&admin, &first(), &name("second"), Some(&Pictures::Erase)).err().unwrap());
+    assert_eq!(room.list(&second).unwrap().len(), 1, "who could not be removed so is there");
+    // Whosever they are then: the hold is about who made them, too; and it outlives the vault's opening and a roll.
+    let to = Pictures::HandOver(name("first"));
+    room.remove_person(&admin, &first(), &name("second"), Some(&to)).unwrap();
+    drop(room);
+    let mut darkroom = home.open().unwrap();
+    let admin = darkroom.unlock(&first(), Door::Terminal).unwrap();
+    held(darkroom.erase(&admin, &[own.id, theirs.id]).err().unwrap());
+    assert_eq!(darkroom.erase(&admin, &[own.id]).unwrap().erasure.erased, 1, "that one is under no hold");
+    let stands = darkroom.holds(&admin).unwrap();
+    assert_eq!((stands.len(), stands[0].pictures, stands[0].slot), (1, 1, 3));
+    darkroom.hold(&admin, None, HoldReason::Litigation).unwrap();
+    darkroom.end_hold(&admin, Some(&name("second"))).unwrap();
+    held(darkroom.erase(&admin, &[theirs.id]).err().unwrap());
+    darkroom.end_hold(&admin, None).unwrap();
+    assert!(matches!(darkroom.end_hold(&admin, None), Err(Error::NoHold)));
+    assert_eq!(darkroom.erase(&admin, &[theirs.id]).unwrap().erasure.erased, 1);
+    let refusals =
+        home.records().iter().filter(|(n, l)| n == "request.refused" && l.contains("reason=hold")).count();
+    assert_eq!((refusals, home.count("hold.set"), home.count("hold.ended")), (5, 2, 2));
+    home.log_verifies();
 }
 
 #[test]

@@ -1,0 +1,106 @@
+//! Verbs about the people who use the vault, and about what of theirs is kept.
+
+use super::Keys;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// `operator` and its verbs.
+#[derive(Args)]
+pub struct Operator {
+    /// Vault and pictures.
+    #[command(flatten)]
+    pub keys: Keys,
+    /// The verb.
+    #[command(subcommand)]
+    pub verb: OperatorVerb,
+}
+
+/// Verbs of `operator`.
+#[derive(Subcommand)]
+pub enum OperatorVerb {
+    /// Add somebody with a passphrase of their own; your own name goes with --operator, the first time, too
+    Add {
+        /// Their name, for signing in; it is kept sealed, and no log has it
+        name: String,
+        /// operator makes pictures and sees those; admin manages people, too, and sees no others' pictures; auditor proves
+        /// the state and sees none
+        #[arg(long, value_name = "ROLE", default_value = "operator")]
+        role: String,
+        /// Read their passphrase from the first line of this file or pipe
+        #[arg(long, value_name = "FILE")]
+        new_passphrase_file: Option<PathBuf>,
+    },
+    /// List everybody, with what they may do and how many pictures are theirs
+    List,
+    /// Remove somebody: their passphrase opens nothing afterwards
+    Remove {
+        /// Their name
+        name: String,
+        /// Keep their pictures sealed, where nobody sees them
+        #[arg(long, group = "pictures")]
+        keep_pictures: bool,
+        /// Give their pictures to somebody
+        #[arg(long, value_name = "NAME", group = "pictures")]
+        hand_over_to: Option<String>,
+        /// Destroy their pictures for good
+        #[arg(long, group = "pictures")]
+        erase_pictures: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Set a new passphrase of your own, or with the recovery code that of somebody who has lost theirs
+    Passwd {
+        /// Whose; your own without it
+        name: Option<String>,
+        /// Read the new passphrase from the first line of this file or pipe
+        #[arg(long, value_name = "FILE")]
+        new_passphrase_file: Option<PathBuf>,
+    },
+    /// Give yourself another name
+    Rename {
+        /// The new name
+        name: String,
+    },
+    /// Say who is behind a pseudonym of the log; that you asked goes on record
+    Resolve {
+        /// `a:` and 22 characters, as the records have it
+        pseudonym: String,
+        /// incident, order (of a court or an authority), access (the person asks for it) or audit
+        #[arg(long, value_name = "WHY")]
+        reason: String,
+    },
+}
+
+/// `hold` and its verbs.
+#[derive(Args)]
+pub struct Hold {
+    /// Vault and pictures.
+    #[command(flatten)]
+    pub keys: Keys,
+    /// The verb.
+    #[command(subcommand)]
+    pub verb: HoldVerb,
+}
+
+/// Verbs of `hold`.
+#[derive(Subcommand)]
+pub enum HoldVerb {
+    /// From here on none of these pictures can be erased, those that are made later among them
+    Set {
+        /// Whose; everybody's without it
+        #[arg(long, value_name = "NAME")]
+        of: Option<String>,
+        /// litigation, investigation, order (of a court or an authority) or audit
+        #[arg(long, value_name = "WHY")]
+        reason: String,
+    },
+    /// List the holds that stand
+    List,
+    /// End a hold
+    End {
+        /// Whose; everybody's without it
+        #[arg(long, value_name = "NAME")]
+        of: Option<String>,
+    },
+}

@@ -1,0 +1,107 @@
+//! Verbs about what can be proved: the log and the evidence.
+
+use super::Keys;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// Verbs of `audit`.
+#[derive(Subcommand)]
+pub enum Audit {
+    /// Print the newest records
+    Tail {
+        /// How many
+        #[arg(short = 'n', value_name = "N", default_value_t = 10)]
+        count: u64,
+        /// Go on with each new record, once it is signed, until ^C; with --json each stands on a line of its own
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Print one record, or those that match, oldest first
+    Show(Show),
+    /// Say in words what a record means, and each of its fields
+    Explain {
+        /// Its number
+        #[arg(value_name = "N")]
+        record: u64,
+    },
+    /// Check every record, signature and tile
+    Verify {
+        /// A checkpoint that was kept elsewhere; finds a log cut back to an older state
+        #[arg(long, value_name = "FILE")]
+        expect: Option<PathBuf>,
+    },
+}
+
+/// Arguments of `audit show`: what a record must be to be shown.
+#[derive(Args)]
+pub struct Show {
+    /// Its number
+    #[arg(value_name = "N", conflicts_with_all = ["object", "job", "name", "since", "until"])]
+    pub record: Option<u64>,
+    /// The picture that it concerns, as the log calls it: `history show` says how
+    #[arg(long, value_name = "O")]
+    pub object: Option<String>,
+    /// The request that it belongs to
+    #[arg(long, value_name = "J")]
+    pub job: Option<String>,
+    /// Its type, such as object.exported, or the first word of several types, such as vault
+    #[arg(long = "type", value_name = "T")]
+    pub name: Option<String>,
+    /// The first moment in UTC, such as 2026-01-31 or 2026-01-31T07:08
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// The last moment in UTC; a day or a minute counts to its end
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+}
+
+/// Verbs of `evidence`.
+#[derive(Subcommand)]
+pub enum Evidence {
+    /// Try every control that can be tried now, and keep what was found; what needs the vault open is tried with
+    /// --passphrase-file
+    Run(Keys),
+    /// List the controls, each with what was found last
+    List,
+    /// Show one control: what is claimed, how it is measured, and what the last runs found
+    Show {
+        /// Its id, such as NET-02
+        id: String,
+    },
+    /// Try the controls, and make a folder for an auditor, signed, that others' programs can check
+    Export(Bundle),
+    /// Check such a folder: every file, signature, proof and outcome
+    Verify {
+        /// The folder
+        dir: PathBuf,
+        /// A checkpoint that was kept elsewhere; the log of the bundle must go on from it
+        #[arg(long, value_name = "FILE")]
+        expect: Option<PathBuf>,
+        /// The first key of the log, as it was noted when the log was made
+        #[arg(long, value_name = "KEY")]
+        first_key: Option<String>,
+    },
+}
+
+/// Arguments of `evidence export`.
+#[derive(Args)]
+pub struct Bundle {
+    /// Folder that is to be made
+    #[arg(short, value_name = "DIR")]
+    pub output: PathBuf,
+    /// Hand over the records from this moment in UTC on, such as 2026-01-31 or 2026-01-31T07:08; from the first one without it
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Hand over the records up to this moment in UTC; a day or a minute counts to its end
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// Write the files for people and for OSCAL about the controls of one framework: gdpr, iso27001, nist, ai-act or cn
+    #[arg(long, value_name = "F")]
+    pub framework: Option<String>,
+    /// Write what people read in one language, en or zh; in both without it
+    #[arg(long, value_name = "L")]
+    pub lang: Option<String>,
+    /// Vault and pictures.
+    #[command(flatten)]
+    pub keys: Keys,
+}

@@ -1,0 +1,167 @@
+//! Legal holds: while one stands, no picture that it is about is erased, by whomever it was asked for.
+
+use crate::request::Refusal;
+use crate::rights::Act;
+use crate::room::Darkroom;
+use crate::whose::{self, HandedOver};
+use crate::{Error, Who};
+use audit::Event;
+use audit::words::{HoldReason, RequestRefusal};
+use vault::{ObjectInfo, PersonName, Vault};
+
+/// The vault's mark with the holds that stand: slot 2 (0 for everybody's pictures), reason 1, since 8 (ms since 1970) each.
+const MARK_HOLDS: u8 = 4;
+/// Bytes of one.
+const HOLD_BYTES: usize = 11;
+/// Holds that stand at a time, in one mark.
+const HOLDS_MAX: usize = vault::MARK_BYTES_MAX / HOLD_BYTES;
+/// The reasons as they are stored.
+const REASONS: [HoldReason; 4] =
+    [HoldReason::Litigation, HoldReason::Investigation, HoldReason::Order, HoldReason::Audit];
+
+/// A hold that stands.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The slot whose pictures it keeps, made by it or its own now; 0 for everybody's.
+    pub slot: u16,
+    /// Who that is; `None` for everybody.
+    pub name: Option<PersonName>,
+    /// Why.
+    pub reason: HoldReason,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: u64,
+    /// How many pictures it keeps now.
+    pub pictures: usize,
+}
+
+/// One as it is stored.
+#[derive(Clone, Copy)]
+struct Hold {
+    slot: u16,
+    reason: HoldReason,
+    since_ms: u64,
+}
+
+/// Those that stand.
+struct Holds(Vec<Hold>);
+
+impl Holds {
+    fn of(vault: &Vault) -> Self {
+        let one = |bytes: &[u8]| {
+            let (slot, rest) = bytes.split_first_chunk()?;
+            let (reason, since) = rest.split_first()?;
+            Some(Hold {
+                slot: u16::from_be_bytes(*slot),
+                reason: *REASONS.get(usize::from(*reason))?,
+                since_ms: u64::from_be_bytes(since.try_into().ok()?),
+            })
+        };
+        Self(vault.mark(MARK_HOLDS).unwrap_or_default().chunks(HOLD_BYTES).filter_map(one).collect())
+    }
+
+    fn remember(&self, vault: &mut Vault) -> Result<(), Error> {
+        let bytes = |hold: &Hold| {
+            let reason = REASONS.iter().position(|reason| *reason == hold.reason).unwrap_or_default() as u8;
+            [&hold.slot.to_be_bytes()[..], &[reason], &hold.since_ms.to_be_bytes()].concat()
+        };
+        Ok(vault.remember(MARK_HOLDS, &self.0.iter().flat_map(bytes).collect::<Vec<_>>())?)
+    }
+}
+
+impl Hold {
+    /// Whether it keeps this picture: by who made it and by whose it is now.
+    fn keeps(&self, entry: &ObjectInfo, handed_over: &HandedOver) -> bool {
+        self.slot == 0
+            || whose::maker(entry) == Some(self.slot)
+            || handed_over.owner(entry) == Some(self.slot)
+    }
+}
+
+/// Refuses an erasure of pictures that a hold keeps.
+pub(crate) fn check<'a>(
+    vault: &Vault,
+    entries: impl IntoIterator<Item = &'a ObjectInfo>,
+) -> Result<(), Refusal> {
+    let holds = Holds::of(vault);
+    if holds.0.is_empty() {
+        return Ok(());
+    }
+    let handed_over = HandedOver::of(vault);
+    let is_kept = |entry: &&ObjectInfo| holds.0.iter().any(|hold| hold.keeps(entry, &handed_over));
+    match entries.into_iter().filter(is_kept).count() {
+        0 => Ok(()),
+        kept => {
+            let text = format!("a legal hold keeps {kept} of these pictures; nothing was done");
+            Err(Refusal::new(RequestRefusal::Hold, text))
+        }
+    }
+}
+
+impl Darkroom {
+    /// The holds that stand.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`], on record; [`Error::Locked`].
+    pub fn holds(&self, who: &Who) -> Result<Vec<Held>, Error> {
+        let vault = self.vault_of(who, Act::Holds)?;
+        let (people, handed_over) = (vault.people(), HandedOver::of(vault));
+        let held = |hold: Hold| Held {
+            slot: hold.slot,
+            name: people.iter().find(|person| person.slot.0 == hold.slot).and_then(|p| p.name.clone()),
+            reason: hold.reason,
+            since_ms: hold.since_ms,
+            pictures: vault.list().filter(|entry| hold.keeps(entry, &handed_over)).count(),
+        };
+        Ok(Holds::of(vault).0.into_iter().map(held).collect())
+    }
+
+    /// From here on no picture of somebody is erased, or of anybody without a name. It stands before it is on record.
+    ///
+    /// # Errors
+    /// [`vault::Error::UnknownName`]; [`Error::Held`] if there is one already; [`Error::Unrecorded`]: it stands; what vault
+    /// and log say.
+    pub fn hold(&mut self, who: &Who, of: Option<&PersonName>, reason: HoldReason) -> Result<(), Error> {
+        let since_ms = self.now_ms();
+        let vault = self.vault_of(who, Act::Holds)?;
+        let (slot, mut holds) = (slot_of(vault, of)?, Holds::of(vault));
+        if holds.0.iter().any(|hold| hold.slot == slot) {
+            return Err(Error::HoldStands);
+        }
+        if holds.0.len() >= HOLDS_MAX {
+            return Err(vault::Error::Limit("no more holds can stand at a time; end one first").into());
+        }
+        holds.0.push(Hold { slot, reason, since_ms });
+        let (open, random, log) = self.parts(who, Act::Holds)?;
+        holds.remember(&mut open.vault)?;
+        open.cover(log, random)?;
+        let event = Event::HoldSet { slot: slot.into(), reason };
+        let done = |source| Error::Unrecorded { done: "the hold stands".into(), source };
+        log.append(&[event.by(who.actor)]).map_err(done)?;
+        Ok(())
+    }
+
+    /// Ends a hold. It is on record before it ends.
+    ///
+    /// # Errors
+    /// [`vault::Error::UnknownName`]; [`Error::NotFound`]: there is none; what vault and log say, after which it stands.
+    pub fn end_hold(&mut self, who: &Who, of: Option<&PersonName>) -> Result<(), Error> {
+        let vault = self.vault_of(who, Act::Holds)?;
+        let (slot, mut holds) = (slot_of(vault, of)?, Holds::of(vault));
+        let Some(at) = holds.0.iter().position(|hold| hold.slot == slot) else {
+            return Err(Error::NoHold);
+        };
+        let Hold { reason, .. } = holds.0.remove(at);
+        let (open, random, log) = self.parts(who, Act::Holds)?;
+        log.append(&[Event::HoldEnded { slot: slot.into(), reason }.by(who.actor)])?;
+        holds.remember(&mut open.vault)?;
+        open.cover(log, random)
+    }
+}
+
+/// The slot that a hold is about: of somebody who may be gone, or 0 for everybody.
+fn slot_of(vault: &Vault, of: Option<&PersonName>) -> Result<u16, Error> {
+    let Some(name) = of else { return Ok(0) };
+    let is_theirs = |person: &vault::Person| person.name.as_ref().is_some_and(|known| known.is(name));
+    let person = vault.people().into_iter().find(is_theirs).ok_or(vault::Error::UnknownName)?;
+    Ok(person.slot.0)
+}

@@ -1,0 +1,81 @@
+//! Several people in the studio: the first one adds a second, who signs in with a name and sees their own pictures.
+
+use crate::browser::driver::SOON;
+use crate::browser::studio::Studio;
+use crate::harness::PASSPHRASE;
+use crate::http::Request;
+
+const SECOND: &str = "the words of the second one";
+
+#[test]
+fn a_second_person_is_added_and_removed_in_the_studio() {
+    let studio = Studio::ready("people");
+    let browser = &studio.browser;
+    studio.make_small(2);
+    studio.shows(2);
+    let says = |words: &str| {
+        browser.until(&format!("say {words:?}"), SOON, || {
+            browser.text("#people-message").contains(words).then_some(())
+        });
+    };
+    browser.click("#people");
+    browser.see("#people-list li");
+    browser.fill("#own-name", "First");
+    browser.fill("#person-name", "Second");
+    browser.fill("#person-passphrase", SECOND);
+    browser.click("#add-person");
+    says("Type your own passphrase first");
+    browser.fill("#proof", "not what opens it");
+    browser.click("#add-person");
+    says("does not open");
+    browser.fill("#proof", PASSPHRASE);
+    browser.click("#add-person");
+    says("They can sign in");
+    assert_eq!(browser.count("#people-list li"), 2);
+    let typed =
+        "return [...document.querySelectorAll('#people-dialog input')].map((input) => input.value).join('')";
+    assert_eq!(browser.script(typed, &[]), "First", "no passphrase stays in a field");
+    browser.press("", crate::browser::driver::keys::ESCAPE);
+    browser.see_no("#people-dialog");
+
+    // The second one sees nothing of the first, and manages nobody.
+    browser.click("#lock");
+    browser.see("#operator");
+    browser.fill("#operator", "second");
+    browser.fill("#passphrase", SECOND);
+    browser.click("#unlock");
+    browser.see("#prompt");
+    studio.shows(0);
+    assert_eq!(browser.count("#recovery-new"), 0);
+    studio.describe("a yellow star", (128, 128), 2, 1);
+    browser.click("#generate");
+    studio.finished();
+    studio.shows(1);
+    browser.click("#people");
+    browser.see("#renew");
+    assert_eq!(browser.count("#people-list"), 0);
+    browser.press("", crate::browser::driver::keys::ESCAPE);
+
+    // The first one removes them; nobody loses a picture by not saying what becomes of it.
+    browser.click("#lock");
+    browser.see("#operator");
+    browser.fill("#operator", "FIRST");
+    browser.fill("#passphrase", PASSPHRASE);
+    browser.click("#unlock");
+    browser.see("#prompt");
+    studio.shows(2);
+    browser.click("#people");
+    let row = "#people-list li[data-slot='3']";
+    browser.see(&format!("{row} select"));
+    assert_eq!(browser.property(&format!("{row} button"), "disabled"), true);
+    browser.choose(&format!("{row} select"), "hand_over:First");
+    browser.fill("#proof", PASSPHRASE);
+    browser.click(&format!("{row} button"));
+    browser.see("#dialog-yes");
+    browser.click("#dialog-yes");
+    says("opens nothing any more");
+    browser.press("", crate::browser::driver::keys::ESCAPE);
+    studio.shows(3);
+    assert_eq!(studio.served.ask(&Request::get("/api/v1/status")).json()["names"], true);
+    studio.close();
+}
