@@ -241,6 +241,11 @@ pub enum HistoryVerb {
         #[arg(short, value_name = "PATH")]
         output: PathBuf,
     },
+    /// Say which exports on record a plain copy is, byte for byte; once its picture is erased nobody can
+    Prove {
+        /// The plain copy
+        file: PathBuf,
+    },
     /// Destroy pictures for good: their keys are erased
     Rm {
         /// Identifiers or names of pictures

@@ -30,6 +30,7 @@ Examples:
   lightproof history list
   lightproof history export 705ae56a -o apple.png
   lightproof history export 705ae56a -o - | feh -
+  lightproof history prove apple.png                  which exports on record that file is
   lightproof history rm 705ae56a";
 
 /// Of `vault`.

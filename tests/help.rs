@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-const VERBS: [(&[&str], &[&str]); 26] = [
+const VERBS: [(&[&str], &[&str]); 27] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -12,6 +12,7 @@ const VERBS: [(&[&str], &[&str]); 26] = [
     (&["history", "list"], &["--outputs", "--passphrase-file"]),
     (&["history", "show"], &["--outputs", "--passphrase-file"]),
     (&["history", "export"], &["-o", "--outputs", "--passphrase-file"]),
+    (&["history", "prove"], &["--outputs", "--passphrase-file"]),
     (&["history", "rm"], &["--all", "--yes", "--outputs", "--passphrase-file"]),
     (&["history", "verify"], &["--outputs", "--passphrase-file"]),
     (&["history", "missing"], &["--accept", "--outputs", "--passphrase-file"]),

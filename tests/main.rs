@@ -7,6 +7,7 @@
 //! - `streams`: nobody reads what is said, and limits on files, memory and threads
 //! - `terminal`: prompts at a terminal, and how it is left
 //! - `help`: the help of every verb
+//! - `copies`: a plain copy that left, and what shows that it did
 //! - `pipes`: a passphrase from a pipe, and a picture to one
 //! - `settings`: the settings in force, and a policy file before it is one
 //! - `start`: what works without a vault, a model or a picture
@@ -39,6 +40,7 @@ mod browser;
 mod bundles;
 mod checkpoint;
 mod controls;
+mod copies;
 mod crash;
 mod deploy;
 mod evidence;

@@ -404,6 +404,12 @@ events! {
         /// Its size.
         bytes: u64,
     }
+    /// What a plain copy was, written together with `object.exported` of the same job: whoever holds the copy and the vault can
+    /// show that the two belong together, and nobody once the picture is erased.
+    "object.export_digest" [object job] ObjectExportDigest {
+        /// HMAC-SHA-256 of the copy under the object's salt, which is destroyed with its key.
+        content_mac: Digest,
+    }
     /// No plain copy left.
     "object.export_failed" [object job] ObjectExportFailed {
         /// Why.

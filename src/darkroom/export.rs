@@ -2,12 +2,12 @@
 
 use crate::error::is_full;
 use crate::hold::{Hold, beside};
-use crate::metadata::pseudonym;
+use crate::metadata::{content_mac, pseudonym};
 use crate::room::Darkroom;
 use crate::step::{After, reach};
 use crate::{Act, Error, Queue, Who, whose};
 use audit::words::ObjectFailure;
-use audit::{Entry, Event, JobId, Object, Receipt};
+use audit::{Digest, Entry, Event, JobId, Object, Receipt};
 use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -72,21 +72,23 @@ impl Darkroom {
     fn end_export<T>(
         &mut self,
         leaving: &Leaving,
-        copied: Result<T, Error>,
-        size: impl FnOnce(&T) -> u64,
+        copied: Result<(T, Left), Error>,
     ) -> Result<(Export, T), Error> {
         self.in_work.remove(&leaving.job);
         // Whoever asked may be out by now, and the picture gone: then the copy goes, too.
         let held = self.vault_of(&leaving.who, Act::OwnPictures);
-        let held = held.and_then(|vault| whose::picture(vault, &leaving.who, leaving.id).map(drop));
+        let held = held.and_then(|vault| Ok(whose::picture(vault, &leaving.who, leaving.id)?.salt));
         let copied = match (held, copied) {
             (Err(gone), Ok(_) | Err(Error::Vault(_))) => Err(gone),
-            (_, copied) => copied,
+            (Ok(salt), Ok(copied)) => Ok((copied, salt)),
+            (_, Err(error)) => Err(error),
         };
         match copied {
-            Ok(copied) => {
-                let (id, object, bytes) = (leaving.id, leaving.object, size(&copied));
-                let receipt = self.log.append(&[leaving.entry(Event::ObjectExported { bytes })])?;
+            Ok(((copied, Left { bytes, sha256 }), salt)) => {
+                let (id, object) = (leaving.id, leaving.object);
+                let exported = Event::ObjectExported { bytes };
+                let digest = Event::ObjectExportDigest { content_mac: content_mac(salt, &sha256) };
+                let receipt = self.log.append(&[exported, digest].map(|event| leaving.entry(event)))?;
                 Ok((Export { id, object, bytes, receipt }, copied))
             }
             Err(error) => {
@@ -127,20 +129,19 @@ impl Queue {
 fn export(held: &mut impl Hold, who: &Who, id: ObjectId, path: &Path) -> Result<Export, Error> {
     let stays = Cell::new(None);
     let write = |content: Zeroizing<Vec<u8>>| match write_new(path, &content) {
-        Ok(()) => Ok(Written { path, bytes: content.len() as u64, is_recorded: false, stays: &stays }),
+        Ok(()) => Ok(Written { path, is_recorded: false, stays: &stays }),
         Err((source, remains)) => Err(Error::ExportFile { path: path.into(), source, remains }),
     };
-    let (export, mut written) =
-        leave_plain(held, who, id, write, |written| written.bytes).map_err(|error| match stays.take() {
-            Some(source) => Error::ExportFile { path: path.into(), source, remains: true },
-            None => error,
-        })?;
+    let (export, mut written) = leave_plain(held, who, id, write).map_err(|error| match stays.take() {
+        Some(source) => Error::ExportFile { path: path.into(), source, remains: true },
+        None => error,
+    })?;
     written.is_recorded = true;
     Ok(export)
 }
 
 fn hand_over(held: &mut impl Hold, who: &Who, id: ObjectId) -> Result<(Export, Zeroizing<Vec<u8>>), Error> {
-    leave_plain(held, who, id, Ok, |content| content.len() as u64)
+    leave_plain(held, who, id, Ok)
 }
 
 /// Intent, plain bytes to `copy`, outcome.
@@ -149,12 +150,23 @@ fn leave_plain<T>(
     who: &Who,
     id: ObjectId,
     copy: impl FnOnce(Zeroizing<Vec<u8>>) -> Result<T, Error>,
-    size: impl FnOnce(&T) -> u64,
 ) -> Result<(Export, T), Error> {
     let (leaving, opener) = held.with(|darkroom| darkroom.intend_export(who, id))?;
-    let copied = opener.and_then(|opener| beside(move || copy(opener.content()?)));
+    let copied = opener.and_then(|opener| {
+        beside(move || {
+            let content = opener.content()?;
+            let left = Left { bytes: content.len() as u64, sha256: Digest::of(&content) };
+            Ok((copy(content)?, left))
+        })
+    });
     reach(After::Copied)?;
-    held.with(|darkroom| darkroom.end_export(&leaving, copied, size))
+    held.with(|darkroom| darkroom.end_export(&leaving, copied))
+}
+
+/// What a plain copy was.
+struct Left {
+    bytes: u64,
+    sha256: Digest,
 }
 
 /// A request for a plain copy that is on record.
@@ -174,7 +186,6 @@ impl Leaving {
 /// A plain copy that is written. An answer without a record does not leave, and neither does a copy: it is taken back.
 struct Written<'a> {
     path: &'a Path,
-    bytes: u64,
     is_recorded: bool,
     /// Why it could not be taken back.
     stays: &'a Cell<Option<std::io::Error>>,

@@ -14,12 +14,14 @@
 //! | ask | parse, limits, the model's own check; `request.refused`, or `generate.requested`, answer | [`Queue::check`], [`Queue::submit`] |
 //! | generate | engine, per picture (sealed file, vault record, `object.sealed`), `generate.finished` | `queue/worker.rs`, `keep.rs` |
 //! | look | decrypt, `object.viewed`, answer | [`Queue::view`] |
-//! | export | `object.export_requested`, decrypt, plain file, `object.exported`, answer | [`Queue::export`] |
+//! | export | `object.export_requested`, decrypt, plain file, `object.exported` and its digest, answer | [`Queue::export`] |
+//! | prove | compare with every `object.export_digest`, answer | [`Darkroom::departures`] |
 //! | erase | `object.erase_requested` and the names, roll, `object.erased` each, answer | [`Darkroom::erase`] |
 //! | somebody comes or goes | `vault.secret_requested`, the slot and its role, roll, `slot.added` or `slot.removed`, answer | `people.rs` |
 //! | new secret | `vault.secret_requested` and the slot, roll, `vault.secret_changed`, answer | [`Darkroom::change_secret`] |
 
 mod checked;
+mod departure;
 mod erase;
 mod error;
 mod evidence;
@@ -56,6 +58,7 @@ pub use engine::{Device, Engine, Model, Pixels, PromptLength};
 pub use vault::{Erasure, Grade, KdfParams, ObjectId, PersonName, RecoveryCode, Secret};
 
 pub use checked::Checked;
+pub use departure::Departure;
 pub use erase::Erased;
 pub use error::{Error, Kind};
 pub use export::Export;

@@ -5,13 +5,20 @@ use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, History, HistoryVerb};
 use crate::exit::Code;
 use crate::output::{Output, counted};
-use crate::paths::Exporting;
+use crate::paths::{Exporting, open_regular};
 use crate::{Done, pictures};
+use audit::Digest;
 use darkroom::{Darkroom, Erased, PersonName, Summary, Who};
+use rustix::fs::OFlags;
 use sandbox::Clean;
 use serde_json::json;
+use std::io::Read as _;
 use std::path::Path;
 use vault::ObjectId;
+use zeroize::Zeroizing;
+
+/// No plain copy is larger.
+const COPY_BYTES_MAX: u64 = 64 << 20;
 
 /// Runs the verb.
 ///
@@ -27,18 +34,30 @@ pub fn run(clean: Clean, global: &Global, arguments: &History, out: &Output) -> 
         }
         _ => None,
     };
+    let sought = match verb {
+        HistoryVerb::Prove { file } => Some(digest(file)?),
+        _ => None,
+    };
     let folder = exporting.as_ref().and_then(Exporting::folder);
     let wants = Wants { plain_copy: exporting.is_some(), export: folder, ..Wants::with(&arguments.keys) };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
-    let result = act(&mut booted, &mut darkroom, verb, exporting.as_ref(), out);
+    let named = Named { exporting: exporting.as_ref(), sought };
+    let result = act(&mut booted, &mut darkroom, verb, named, out);
     boot::leave(darkroom, result)
+}
+
+/// What became of the paths that a person named, before the fences.
+struct Named<'a> {
+    exporting: Option<&'a Exporting>,
+    /// Of the file whose export is sought.
+    sought: Option<Digest>,
 }
 
 fn act(
     booted: &mut Booted,
     darkroom: &mut Darkroom,
     verb: &HistoryVerb,
-    exporting: Option<&Exporting>,
+    named: Named<'_>,
     out: &Output,
 ) -> Done {
     let who = &booted.unlock(darkroom, out)?;
@@ -46,7 +65,7 @@ fn act(
     match verb {
         HistoryVerb::List => list(darkroom, who, out),
         HistoryVerb::Show { id } => show(darkroom, who, id, outputs, out),
-        HistoryVerb::Export { ids, .. } => match exporting {
+        HistoryVerb::Export { ids, .. } => match named.exporting {
             Some(exporting) => export(darkroom, who, ids, exporting, outputs, out),
             None => Ok(Code::Usage),
         },
@@ -54,6 +73,10 @@ fn act(
             erase_of(booted, darkroom, who, &name_of(name)?, *yes, out)
         }
         HistoryVerb::Rm { ids, all, yes, .. } => erase(booted, darkroom, who, ids, *all, *yes, out),
+        HistoryVerb::Prove { .. } => match named.sought {
+            Some(sha256) => prove(darkroom, who, &sha256, out),
+            None => Ok(Code::Usage),
+        },
         HistoryVerb::Verify => pictures::verify(darkroom, who, outputs, out),
         HistoryVerb::Missing { accept } => missing(darkroom, who, *accept, out),
     }
@@ -156,6 +179,42 @@ fn export(
     }
     out.object(failed == 0, &json!({ "exported": done, "failed": failed }));
     Ok(if failed == 0 { Code::Done } else { Code::Partial })
+}
+
+fn prove(darkroom: &Darkroom, who: &Who, sha256: &Digest, out: &Output) -> Done {
+    let found = darkroom.departures(who, sha256)?;
+    if found.is_empty() {
+        let what = "no export on record is this file, byte for byte: it was changed since, or it did not leave from here, or \
+                    its picture is erased, after which nobody can tell";
+        return Err(Failure::new(Code::NotFound, what));
+    }
+    let mut exports = Vec::new();
+    for left in &found {
+        let name = darkroom.picture(who, left.id)?.name;
+        let (object, record, actor) = (left.object, left.record, left.actor);
+        let ts = audit::timestamp(left.ts_ms);
+        out.data(&format!("{}  {name}\n  {object}, record {record}, {ts}, by {actor}\n", left.id));
+        exports.push(json!({ "id": left.id.to_string(), "name": name, "pseudonym": object.to_string(),
+            "record": record, "ts": ts, "actor": actor.to_string() }));
+    }
+    out.object(true, &json!({ "exports": exports }));
+    Ok(Code::Done)
+}
+
+/// SHA-256 of a file; nothing is parsed.
+fn digest(path: &Path) -> Result<Digest, Failure> {
+    let failed =
+        |what: String| Failure::new(Code::NotFound, format!("{} cannot be compared: {what}", path.display()));
+    let read = || {
+        let mut content = Zeroizing::new(Vec::new());
+        open_regular(path, OFlags::empty())?.take(COPY_BYTES_MAX + 1).read_to_end(&mut content)?;
+        std::io::Result::Ok(content)
+    };
+    let content = read().map_err(|error| failed(error.to_string()))?;
+    match content.len() as u64 <= COPY_BYTES_MAX {
+        true => Ok(Digest::of(&content)),
+        false => Err(failed("it is larger than any plain copy".into())),
+    }
 }
 
 fn erase(

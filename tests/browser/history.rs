@@ -101,6 +101,7 @@ fn as_many_pictures_arrive_as_page_and_log_say() {
     assert_eq!(names, listed.filter_map(|image| image["name"].as_str().map(str::to_owned)).collect());
     let home = studio.close();
     assert_eq!(home.count_records(&["object.exported ok"]), PICTURES);
+    assert_eq!(home.count_records(&["object.export_digest ok"]), PICTURES);
     home.is_whole(PICTURES as u64);
 }
 

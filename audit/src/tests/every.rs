@@ -98,6 +98,7 @@ pub fn every_event() -> Vec<Entry> {
         Event::ObjectsViewed { kind: View::Preview, count: n32 },
         Event::ObjectExportRequested {},
         Event::ObjectExported { bytes: n64 },
+        Event::ObjectExportDigest { content_mac: digest },
         Event::ObjectExportFailed { reason: ObjectFailure::Permission },
         Event::ObjectEraseRequested { count: n64 },
         Event::ObjectEraseNamed {},

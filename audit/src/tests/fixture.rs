@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 30] = [
+const LATER: [&str; 31] = [
     "evidence.exported",
     "evidence.key_drawn",
     "evidence.tried",
@@ -13,6 +13,7 @@ const LATER: [&str; 30] = [
     "log.mark_missed",
     "model.may_change",
     "object.erase_named",
+    "object.export_digest",
     "object.sealed",
     "objects.viewed",
     "outputs.accepted",

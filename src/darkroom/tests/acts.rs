@@ -52,7 +52,10 @@ fn a_copy_that_is_handed_over_is_on_record_as_one() {
     assert_eq!(*content, *darkroom.view(&who, id).unwrap());
     let names: Vec<_> = home.records().into_iter().map(|(name, _)| name).collect();
     assert!(
-        names.ends_with(&["object.export_requested", "object.exported", "object.viewed"].map(str::to_owned))
+        names.ends_with(
+            &["object.export_requested", "object.exported", "object.export_digest", "object.viewed"]
+                .map(str::to_owned)
+        )
     );
     std::fs::remove_dir_all(home.places().outputs).unwrap();
     darkroom.export_content(&who, id).err().unwrap();
@@ -360,4 +363,41 @@ fn whoever_has_the_last_number_can_come_in() {
     let mut darkroom = home.open().unwrap();
     let who = darkroom.unlock(&last, Door::Terminal).unwrap();
     assert_eq!((who.slot, darkroom.list(&who).unwrap().len()), (239, 0));
+}
+
+/// Whoever holds a copy and the vault can show that it left; the log alone shows nothing, and nobody once the picture is erased.
+#[test]
+fn a_copy_that_left_is_proved_with_the_vault_and_never_after_the_erasure() {
+    let home = Home::new();
+    let mut darkroom = home.unlocked();
+    let who = darkroom.who;
+    let ids: Vec<_> = generate(&mut darkroom, 2, Mood::Works).unwrap().iter().map(|p| p.id).collect();
+    let target = home.0.join("plain/a.png");
+    let first = darkroom.export(&who, ids[0], &target).unwrap();
+    let (second, png) = darkroom.hand_over(&who, ids[0]).unwrap();
+    let (other, another) = darkroom.hand_over(&who, ids[1]).unwrap();
+    let sha256 = audit::Digest::of(&std::fs::read(&target).unwrap());
+    assert_eq!(sha256, audit::Digest::of(&png));
+    let seqs = |darkroom: &Darkroom, bytes: &[u8]| -> Vec<u64> {
+        let found = darkroom.departures(&who, &audit::Digest::of(bytes)).unwrap();
+        found.iter().map(|left| left.record).collect()
+    };
+    let found = darkroom.departures(&who, &sha256).unwrap();
+    assert!(found.iter().all(|left| (left.id, left.object) == (ids[0], first.object)), "{found:?}");
+    assert!(found.iter().all(|left| left.actor == who.actor), "{found:?}");
+    assert_eq!(seqs(&darkroom, &png), [first.receipt.seq_first, second.receipt.seq_first]);
+    assert_eq!(seqs(&darkroom, &another), [other.receipt.seq_first]);
+    assert_eq!(seqs(&darkroom, &png[1..]), [0; 0]);
+
+    // Two copies of one picture, and no record holds a plain digest of either.
+    let hex = sha256.to_string();
+    let macs: Vec<_> = home.records().into_iter().filter(|(n, _)| n == "object.export_digest").collect();
+    assert!(macs.len() == 3 && home.records().iter().all(|(_, line)| !line.contains(&hex)), "{macs:?}");
+
+    darkroom.erase(&who, &ids[..1]).unwrap();
+    assert_eq!(seqs(&darkroom, &png), [0; 0]);
+    assert_eq!(seqs(&darkroom, &another), [other.receipt.seq_first]);
+    darkroom.lock(None).unwrap();
+    assert!(matches!(darkroom.departures(&who, &sha256), Err(Error::Locked)));
+    home.log_verifies();
 }
