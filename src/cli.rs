@@ -2,6 +2,7 @@
 
 mod people;
 mod proof;
+mod settings;
 
 use crate::examples;
 use crate::exit::Code;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 pub use people::{Hold, HoldVerb, Operator, OperatorVerb};
 pub use proof::{Audit, Bundle, Evidence, Show};
+pub use settings::{Format, Settings};
 
 /// Heading of the flags that every verb takes.
 const EVERY: &str = "Flags of every verb";
@@ -78,6 +80,9 @@ pub enum Verb {
     /// Make pictures from a prompt, seal them, and record it
     #[command(after_help = examples::GENERATE)]
     Generate(Generate),
+    /// Make the pictures of a file, line by line, and go on where it was interrupted
+    #[command(after_help = examples::BATCH)]
+    Batch(Batch),
     /// Look at, export, erase or check sealed pictures
     #[command(after_help = examples::HISTORY)]
     History(History),
@@ -112,7 +117,8 @@ impl Verb {
     pub fn engine(&self) -> Option<EngineUse<'_>> {
         let (model, device, keys) = match self {
             Self::Serve(Serve { model, device, keys, .. })
-            | Self::Generate(Generate { model, device, keys, .. }) => (model, device, keys),
+            | Self::Generate(Generate { model, device, keys, .. })
+            | Self::Batch(Batch { model, device, keys, .. }) => (model, device, keys),
             _ => return None,
         };
         Some(EngineUse { model: model.as_deref(), device, outputs: keys.pictures.outputs.as_deref() })
@@ -174,26 +180,9 @@ pub struct Generate {
     /// Read the prompt from this file
     #[arg(long, value_name = "FILE")]
     pub prompt_file: Option<PathBuf>,
-    /// What guidance leads away from; at guidance 0 it has no effect
-    #[arg(long, value_name = "TEXT")]
-    pub negative: Option<OsString>,
-    /// Guidance scale, 0 to 100 with at most three decimals; 0 is off, as Turbo models want it. What other programs call CFG 1
-    /// is 0 here
-    #[arg(long, value_name = "G", allow_negative_numbers = true)]
-    pub guidance: Option<f64>,
-    /// Width and height in pixels, multiples of 16 from 16 to 2048 at most; model and policy may have a smaller bound
-    #[arg(long, value_name = "WxH", value_parser = size, allow_hyphen_values = true)]
-    pub size: Option<(i64, i64)>,
-    /// Transformer evaluations per picture, 1 to 100; 8 without it, or what the policy allows. What other programs call 9 steps
-    /// of Turbo is 8 here: their last one computes nothing
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub steps: Option<i64>,
-    /// Seed of the first picture, 0 to 4294967295; drawn at random without it
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub seed: Option<i64>,
-    /// Number of pictures, 1 to 16; picture i has seed + i
-    #[arg(short = 'n', value_name = "N", allow_negative_numbers = true)]
-    pub count: Option<i64>,
+    /// How it is made.
+    #[command(flatten)]
+    pub settings: Settings,
     /// Checkpoint folder; the embedded demo model without it
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
@@ -203,9 +192,38 @@ pub struct Generate {
     /// Also write the plain picture there, a PNG file or a folder, as a second, recorded act; `-` is standard output
     #[arg(long, value_name = "PATH")]
     pub export: Option<PathBuf>,
-    /// Keep the prompt in the sealed metadata
-    #[arg(long)]
-    pub remember_prompt: bool,
+    /// Vault and pictures.
+    #[command(flatten)]
+    pub keys: Keys,
+}
+
+/// Arguments of `batch`.
+#[derive(Args)]
+pub struct Batch {
+    /// One request a line: a prompt in .txt, where a line that begins with # is none; an object in .jsonl; in .csv a row below
+    /// one that names the columns. An object and a row have prompt and, each optional, negative_prompt, width, height, steps,
+    /// guidance, seed, count, remember_prompt. `-` is standard input, and cannot be gone on with
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// What FILE holds, where its name does not say
+    #[arg(long, value_name = "F")]
+    pub format: Option<Format>,
+    /// Where it is kept how far the work has come, by numbers of lines alone; FILE.progress without it. Who starts the same
+    /// batch again goes on there, and what had failed is tried again
+    #[arg(long, value_name = "FILE")]
+    pub progress: Option<PathBuf>,
+    /// What holds where a line says nothing else.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Checkpoint folder; the embedded demo model without it
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Where to compute: cpu or cuda:0
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: String,
+    /// Also write each plain picture to this folder, as a second, recorded act
+    #[arg(long, value_name = "DIR")]
+    pub export: Option<PathBuf>,
     /// Vault and pictures.
     #[command(flatten)]
     pub keys: Keys,
@@ -353,12 +371,4 @@ fn with_exit_codes(command: Command) -> Command {
         None => codes,
     };
     command.after_long_help(text).mut_subcommands(with_exit_codes)
-}
-
-/// `1280x720`, numbers unchecked: the limits belong to the darkroom.
-fn size(text: &str) -> Result<(i64, i64), String> {
-    let number = |part: &str| part.trim().parse().ok();
-    let (width, height) =
-        text.split_once(['x', 'X', '×']).ok_or("write it as WIDTHxHEIGHT, such as 128x128")?;
-    number(width).zip(number(height)).ok_or_else(|| "width and height must be whole numbers".into())
 }

@@ -24,6 +24,14 @@ Examples:
   lightproof generate \"a boat\" -n 4 --seed 7 --export pictures/
   lightproof generate \"a boat\" --export - --passphrase-file <(pass show vault) > boat.png";
 
+/// Of `batch`.
+pub const BATCH: &str = "\
+Examples:
+  lightproof batch prompts.txt -n 2
+  lightproof batch requests.jsonl --export pictures/
+  lightproof batch table.csv --progress /var/lib/studio/table.progress --json
+  generate-prompts | lightproof batch - --format jsonl --passphrase-file pass";
+
 /// Of `history`.
 pub const HISTORY: &str = "\
 Examples:

@@ -2,6 +2,7 @@
 
 use darkroom::Kind;
 use rustix::process::{Resource, getrlimit};
+use serde_json::Value;
 use std::fmt;
 use std::io::ErrorKind;
 
@@ -72,12 +73,19 @@ pub struct Failure {
     pub code: Code,
     /// What happened, and what to do if the sentence knows it.
     pub what: String,
+    /// What was done before, for the JSON object.
+    pub done: Option<Value>,
 }
 
 impl Failure {
     /// A failure with its sentence.
     pub fn new(code: Code, what: impl fmt::Display) -> Self {
-        Self { code, what: what.to_string() }
+        Self { code, what: what.to_string(), done: None }
+    }
+
+    /// The same, after something was done.
+    pub fn with(self, done: Value) -> Self {
+        Self { done: Some(done), ..self }
     }
 }
 

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use sandbox::Clean;
 use std::fs::{File, Metadata};
 use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -42,6 +43,14 @@ pub fn tidy(bytes: &mut Vec<u8>) {
             bytes.pop();
         }
     }
+}
+
+/// Standard input, without the buffer of the standard library, which would keep to the end what a person handed over.
+///
+/// # Errors
+/// What the system says.
+pub fn stdin() -> io::Result<File> {
+    io::stdin().as_fd().try_clone_to_owned().map(File::from)
 }
 
 /// The first line of a file or pipe that holds a secret; nothing is parsed, and nothing behind the line is read: what follows

@@ -1,12 +1,14 @@
 //! `lightproof`: arguments, boot order, and one function per verb.
 
 mod adapter;
+mod batch;
 mod boot;
 mod cli;
 mod controls;
 mod examples;
 mod exit;
 mod input;
+mod making;
 mod operational_log;
 mod output;
 mod paths;
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
     let done = match &cli.verb {
         Verb::Serve(arguments) => verbs::serve::run(clean, global, arguments, &out),
         Verb::Generate(arguments) => verbs::generate::run(clean, global, arguments, &out),
+        Verb::Batch(arguments) => verbs::batch::run(clean, global, arguments, &out),
         Verb::History(verb) => verbs::history::run(clean, global, verb, &out),
         Verb::Vault(verb) => verbs::vault::run(clean, global, verb, &out),
         Verb::Operator(verb) => verbs::operator::run(clean, global, verb, &out),

@@ -161,7 +161,11 @@ impl Output {
     pub fn fail(&self, failure: &Failure) -> ExitCode {
         if self.json {
             let error = json!({ "code": failure.code as u8, "message": failure.what });
-            self.json_line(&json!({ "schema": SCHEMA, "ok": false, "error": error }).to_string());
+            let mut object = json!({ "schema": SCHEMA, "ok": false, "error": error });
+            if let Some(done) = &failure.done {
+                object["data"] = done.clone();
+            }
+            self.json_line(&object.to_string());
         }
         self.complain(&failure.what);
         ExitCode::from(failure.code as u8)

@@ -30,6 +30,17 @@ pub fn open_regular(path: &Path, flags: OFlags) -> std::io::Result<File> {
     }
 }
 
+/// Opens a file of ours to read and to go on with, or makes it, for its owner alone; anything else than a file is an error.
+pub fn open_kept(path: &Path) -> std::io::Result<File> {
+    let flags =
+        OFlags::RDWR | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(std::io::Error::other("it is no regular file")),
+    }
+}
+
 /// Opens a file or a pipe to read: by its name, or as a descriptor that this process was started with (`/dev/stdin`, a
 /// shell's `<(...)`). Whoever reads it waits no longer than they mean to.
 pub fn open_file_or_pipe(path: &Path, clean: &mut Clean) -> std::io::Result<File> {

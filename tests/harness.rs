@@ -192,7 +192,7 @@ impl Home {
 pub fn opens_vault(arguments: &[&str]) -> bool {
     let opens = matches!(
         arguments,
-        ["serve" | "generate" | "history" | "vault" | "operator" | "hold", ..]
+        ["serve" | "generate" | "batch" | "history" | "vault" | "operator" | "hold", ..]
             | ["evidence", "run" | "export", ..]
     );
     opens && !arguments.starts_with(&["vault", "status"])

@@ -3,11 +3,15 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-const VERBS: [(&[&str], &[&str]); 27] = [
+const VERBS: [(&[&str], &[&str]); 28] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
         &["--model", "--negative", "--guidance", "--steps", "--export", "--outputs", "--passphrase-file"],
+    ),
+    (
+        &["batch"],
+        &["--format", "--progress", "--model", "--steps", "--export", "--outputs", "--passphrase-file"],
     ),
     (&["history", "list"], &["--outputs", "--passphrase-file"]),
     (&["history", "show"], &["--outputs", "--passphrase-file"]),
@@ -65,7 +69,8 @@ fn every_verb_has_its_own_flags_exit_codes_and_examples() {
             text.split("Exit codes:").nth(1).unwrap_or_else(|| panic!("{verb:?} has no codes:\n{text}"));
         assert_eq!(codes.lines().filter(|line| line.trim_start().starts_with(char::is_numeric)).count(), 14);
     }
-    for group in ["history", "vault", "audit", "evidence", "config", "serve", "generate", "selftest"] {
+    for group in ["history", "vault", "audit", "evidence", "config", "serve", "generate", "batch", "selftest"]
+    {
         assert!(help(&home, &[group, "-h"]).contains("Examples:"), "{group}");
     }
     assert!(help(&home, &["help", "generate"]).contains("What other programs call 9 steps"));

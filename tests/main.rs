@@ -7,6 +7,7 @@
 //! - `streams`: nobody reads what is said, and limits on files, memory and threads
 //! - `terminal`: prompts at a terminal, and how it is left
 //! - `help`: the help of every verb
+//! - `batch`: requests from a file, line by line
 //! - `copies`: a plain copy that left, and what shows that it did
 //! - `pipes`: a passphrase from a pipe, and a picture to one
 //! - `settings`: the settings in force, and a policy file before it is one
@@ -36,6 +37,7 @@
 #![allow(clippy::panic)]
 
 mod abuse;
+mod batch;
 mod browser;
 mod bundles;
 mod checkpoint;

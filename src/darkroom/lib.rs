@@ -29,6 +29,7 @@ mod export;
 mod hold;
 mod holds;
 mod keep;
+mod keyed;
 mod list;
 mod marks;
 mod metadata;

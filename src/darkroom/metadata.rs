@@ -110,16 +110,17 @@ pub(crate) fn pseudonym(id: ObjectId, salt: [u8; 16]) -> audit::Object {
 
 /// What stands in the log for a sealed file with this SHA-256: whoever lacks the salt cannot tie the file to it.
 pub(crate) fn ciphertext_mac(salt: [u8; 16], sha256: [u8; 32]) -> Digest {
-    salted(salt, b"sealed/v1\0", &sha256)
+    salted(&salt, b"sealed/v1\0", &sha256)
 }
 
 /// What stands in the log for a plain copy with this SHA-256, likewise.
 pub(crate) fn content_mac(salt: [u8; 16], sha256: &Digest) -> Digest {
-    salted(salt, b"exported/v1\0", &sha256.0)
+    salted(&salt, b"exported/v1\0", &sha256.0)
 }
 
-fn salted(salt: [u8; 16], domain: &[u8], sha256: &[u8; 32]) -> Digest {
-    let mut mac = Hmac::<Sha256>::new_from_slice(&salt).expect("HMAC takes a key of any length");
+/// HMAC-SHA-256 of a digest under a salt, for one use of it.
+pub(crate) fn salted(salt: &[u8], domain: &[u8], sha256: &[u8; 32]) -> Digest {
+    let mut mac = Hmac::<Sha256>::new_from_slice(salt).expect("HMAC takes a key of any length");
     mac.update(domain);
     mac.update(sha256);
     Digest(mac.finalize().into_bytes().into())

@@ -80,6 +80,12 @@ impl Who {
         if opening > 0 && self.opening == opening { Ok(()) } else { Err(Error::Locked) }
     }
 
+    /// Their salt, once the vault holds it.
+    pub(crate) fn salt(&self, vault: &Vault) -> Option<[u8; 32]> {
+        let tag = u8::try_from(self.slot).ok()?.checked_add(MARK_ACTOR)?;
+        vault.mark(tag)?.try_into().ok()
+    }
+
     /// The record of their coming in.
     pub(crate) fn opened(&self) -> audit::Entry {
         Event::SessionOpened { door: self.door, slot: self.slot.into() }.by(self.actor)
