@@ -42,6 +42,7 @@ mod request;
 mod rights;
 mod room;
 mod secret;
+mod shrink;
 mod step;
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,8 @@
 //! (cv.iptc.org/newscodes/digitalsourcetype) and the TC260 `AIGC` label (GB 45438-2025). The packet is constant
 //! but for the object's pseudonym. No prompt, no parameter, no user.
 
+use crate::shrink::shrunk;
 use engine::Pixels;
-
 use std::io::{self, Write};
 
 /// Longest side of a sealed preview, in pixels.
@@ -60,15 +60,7 @@ pub fn preview(pixels: Pixels) -> Pixels {
         return pixels;
     }
     let scaled = |side_px: u32| (side_px * PREVIEW_SIDE_PX_MAX / side).max(1);
-    let (width, height) = (scaled(pixels.width), scaled(pixels.height));
-    match image::RgbImage::from_raw(pixels.width, pixels.height, pixels.rgb) {
-        Some(full) => {
-            let rgb = image::imageops::thumbnail(&full, width, height).into_raw();
-            Pixels { width, height, rgb }
-        }
-        // Only pixels that do not match their own size end here; they have no preview.
-        None => Pixels { width: 1, height: 1, rgb: vec![0; 3] },
-    }
+    shrunk(&pixels, scaled(pixels.width), scaled(pixels.height))
 }
 
 fn xmp(produce_id: &str) -> String {
