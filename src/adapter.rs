@@ -31,14 +31,20 @@ struct Work {
 /// Counts the memory of the work in hand as free for the work after it, for as long as it lives.
 struct Claim(Arc<Checkpoint>);
 
+/// Memory of the work in hand, in bytes: what was left before it began, and what it was said to take. Zero without work.
+#[derive(Default)]
+struct InWork {
+    left_before: AtomicU64,
+    needed: AtomicU64,
+}
+
 /// A loaded checkpoint, and what it may take.
 struct Checkpoint {
     pipeline: Pipeline,
     /// Where it was loaded from; none for the embedded model.
     folder: Option<PathBuf>,
     memory: Arc<Memory>,
-    /// Bytes that the picture in work takes: they are free again when the next one begins.
-    in_work_bytes: AtomicU64,
+    in_work: InWork,
 }
 
 impl Diffusion {
@@ -75,21 +81,36 @@ impl Diffusion {
             ModelFolder::Disk(path) => Some(path.clone()),
             ModelFolder::Embedded(_) => None,
         };
-        let checkpoint = Checkpoint { pipeline, folder, memory, in_work_bytes: AtomicU64::new(0) };
+        let checkpoint = Checkpoint { pipeline, folder, memory, in_work: InWork::default() };
         Ok(Self { checkpoint: Arc::new(checkpoint), model, work: None })
     }
 }
 
+impl InWork {
+    /// Bytes that will be left after the work in hand if `now` are left: it gives back what it took, and how much of its own
+    /// that is so far nobody knows, so no more than was there when it began.
+    fn left_after(&self, now: u64) -> u64 {
+        let [left_before, needed] =
+            [&self.left_before, &self.needed].map(|bytes| bytes.load(Ordering::Relaxed));
+        now.max(left_before.min(now.saturating_add(needed)))
+    }
+}
+
 impl Claim {
-    fn new(checkpoint: &Arc<Checkpoint>, bytes: u64) -> Self {
-        checkpoint.in_work_bytes.store(bytes, Ordering::Relaxed);
+    fn new(checkpoint: &Arc<Checkpoint>, needed_bytes: u64) -> Self {
+        let InWork { left_before, needed } = &checkpoint.in_work;
+        left_before.store(checkpoint.memory.left_bytes(), Ordering::Relaxed);
+        needed.store(needed_bytes, Ordering::Relaxed);
         Self(Arc::clone(checkpoint))
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.0.in_work_bytes.store(0, Ordering::Relaxed);
+        let InWork { left_before, needed } = &self.0.in_work;
+        for bytes in [left_before, needed] {
+            bytes.store(0, Ordering::Relaxed);
+        }
     }
 }
 
@@ -100,6 +121,27 @@ impl Checkpoint {
             None => error,
         })
     }
+
+    /// Refuses what does not fit in memory, with what it needs, what there is, and what would fit.
+    fn check_memory(&self, drawn: &diffusion::Recipe, tokens: &Tokens) -> Result<(), engine::Error> {
+        let (needed, left) =
+            (self.pipeline.bytes_needed(drawn, tokens), self.in_work.left_after(self.memory.left_bytes()));
+        if needed <= left {
+            return Ok(());
+        }
+        let instead = match self.pipeline.size_that_fits(drawn, tokens, left) {
+            Some([width, height]) => format!("{width}x{height} fits"),
+            None => "none of this shape fits, so end other programs".to_owned(),
+        };
+        let text = format!(
+            "a picture of {}x{} needs {} MiB of memory, and {} MiB are left; {instead}",
+            drawn.width,
+            drawn.height,
+            needed.div_ceil(1 << 20),
+            left >> 20
+        );
+        Err(engine::Error::Refused { rule: Rule::Memory, text })
+    }
 }
 
 impl Check for Checkpoint {
@@ -107,25 +149,16 @@ impl Check for Checkpoint {
         let settings = recipe.settings.clone();
         let mut drawn = of_settings(&settings);
         self.pipeline.check(&drawn).map_err(|error| self.told(error))?;
-        let needed = self.pipeline.bytes_needed(&drawn);
-        let left = self.memory.left_bytes().saturating_add(self.in_work_bytes.load(Ordering::Relaxed));
-        if needed > left {
-            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-            let (width, height) = (settings.width, settings.height);
-            let text = format!(
-                "a picture of {width}x{height} takes up to {} MiB of memory, and {} MiB are left; ask for a smaller one",
-                mib(needed),
-                mib(left)
-            );
-            return Err(engine::Error::Refused { rule: Rule::Memory, text });
-        }
         drawn.prompt = recipe.prompt.to_string();
         drawn.negative_prompt = recipe.negative_prompt.to_string();
         let tokens = self.pipeline.tokens(&drawn);
         drop((Zeroizing::new(drawn.prompt), Zeroizing::new(drawn.negative_prompt)));
-        let Tokens { prompt, negative_prompt } = tokens.map_err(|error| self.told(error))?;
-        let negative_tokens = negative_prompt.map(Zeroizing::new);
-        Ok(Prepared { tokens: Zeroizing::new(prompt), negative_tokens, settings })
+        let tokens = tokens.map_err(|error| self.told(error))?;
+        let fits = self.check_memory(&of_settings(&settings), &tokens);
+        let Tokens { prompt, negative_prompt } = tokens;
+        let (tokens, negative_tokens) = (Zeroizing::new(prompt), negative_prompt.map(Zeroizing::new));
+        fits?;
+        Ok(Prepared { tokens, negative_tokens, settings })
     }
 
     fn measure(&self, prompt: &str) -> Result<PromptLength, engine::Error> {
@@ -151,7 +184,7 @@ impl Engine for Diffusion {
             prompt: prepared.tokens.to_vec(),
             negative_prompt: prepared.negative_tokens.as_ref().map(|tokens| tokens.to_vec()),
         };
-        let claim = Claim::new(&self.checkpoint, pipeline.bytes_needed(&recipe));
+        let claim = Claim::new(&self.checkpoint, pipeline.bytes_needed(&recipe, &tokens));
         let drawing = pipeline.begin(&recipe, tokens).map_err(|error| self.checkpoint.told(error))?;
         self.work = Some(Work { drawing, _claim: claim });
         Ok(())
@@ -230,6 +263,15 @@ fn engine_error(error: Error) -> engine::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_gives_back_no_more_than_there_was() {
+        assert_eq!(InWork::default().left_after(900), 900);
+        let in_work = InWork { left_before: AtomicU64::new(1000), needed: AtomicU64::new(800) };
+        // At its begin, with all that it needs, when others took some meanwhile, and when others gave some back.
+        let left = [1000, 200, 100, 1300].map(|now| in_work.left_after(now));
+        assert_eq!(left, [1000, 1000, 900, 1300]);
+    }
 
     #[test]
     fn no_answer_says_where_the_model_lies() {

@@ -5,6 +5,7 @@
 //! - `family`: the processes of a program or a browser, and their end
 //! - `looks`: verbs that only look, where there is nothing
 //! - `streams`: nobody reads what is said, and limits on files, memory and threads
+//! - `memory`: what a picture takes, and one that does not fit
 //! - `terminal`: prompts at a terminal, and how it is left
 //! - `help`: the help of every verb
 //! - `batch`: requests from a file, line by line
@@ -55,6 +56,7 @@ mod http;
 mod input;
 mod life;
 mod looks;
+mod memory;
 mod people;
 mod pipes;
 mod processes;

@@ -108,7 +108,7 @@ impl Precision {
 
     /// Bytes that a matrix of so many elements takes for the time of its use: one that was not converted at load is
     /// converted then, and copied once more into one piece.
-    pub(crate) fn bytes_to_convert(self, elements: u64) -> u64 {
+    pub(crate) fn bytes_to_convert(self, elements: usize) -> usize {
         if self.widen { 0 } else { 8 * elements }
     }
 

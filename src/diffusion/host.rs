@@ -57,6 +57,20 @@ pub(crate) fn channels_first(values: Vec<f32>, shape: [usize; 4]) -> Tensor<4> {
     tensor(values, shape).permute([0, 3, 1, 2])
 }
 
+/// Each value of a picture `[b, c, y, x]` turned into another, in the order of the axes.
+pub(crate) fn in_order(x: Tensor<4>, turn: impl Fn(f32) -> f32) -> Tensor<4> {
+    let shape @ [b, c, y, x_len] = x.dims();
+    let places = y * x_len;
+    let values = channels_last(x);
+    let mut out = vec![0.0; b * c * places];
+    for (from, to) in values.chunks_exact(c * places).zip(out.chunks_exact_mut(c * places)) {
+        for (channel, plane) in to.chunks_exact_mut(places).enumerate() {
+            plane.iter_mut().zip(from.chunks_exact(c)).for_each(|(to, from)| *to = turn(from[channel]));
+        }
+    }
+    tensor(out, shape)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +82,14 @@ mod tests {
         assert_eq!(*Values::of(x.clone().transpose()), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
         assert_eq!(*Values::of(x.clone().narrow(0, 1, 1)), [3.0, 4.0, 5.0]);
         assert_eq!(*Values::of(cast(x.clone(), DType::BF16)), *Values::of(x));
+    }
+
+    #[test]
+    fn a_picture_of_channels_that_lie_together_is_put_in_order() {
+        let picture = channels_first((0..12).map(|i| i as f32).collect(), [1, 2, 2, 3]);
+        let planes = [0.0, 3.0, 6.0, 9.0, 1.0, 4.0, 7.0, 10.0, 2.0, 5.0, 8.0, 11.0].map(|value| value + 0.5);
+        let ordered = in_order(picture, |value| value + 0.5);
+        assert_eq!((ordered.dims(), owned(ordered)), ([1, 3, 2, 2], planes.to_vec()));
     }
 
     #[test]

@@ -14,4 +14,4 @@ mod norms;
 pub(crate) use attention::{Attend, Turns};
 pub(crate) use convolution::{Conv2d, Filter, HalvingConv2d, PointConv2d};
 pub(crate) use linear::{Linear, Matrix, swiglu};
-pub(crate) use norms::{GroupNorm, RmsNorm};
+pub(crate) use norms::{GroupNorm, RmsNorm, layer_norm, sum};

@@ -10,7 +10,7 @@
 //! | autoencoder (`AutoencoderKL`) | [`vae`] |
 //! | `FlowMatchEulerDiscreteScheduler` | [`schedule`] |
 //! | `torch.randn` | [`noise`] |
-//! | `ZImagePipeline` | [`pipeline`], and its loop [`Drawing`] |
+//! | `ZImagePipeline` | [`pipeline`], its loop [`Drawing`], and what a picture takes, `plan` |
 //! | the layers that they share, by Burn or by our kernels | `layers`, `host`, `threads` |
 //! | the checkpoint's folder and what it may hold | [`folder`], `checkpoint`, `part`, `asked` |
 //! | its files and tensors, checked, hashed and used | `file`, `header`, `loading`, `weights` |
@@ -38,6 +38,7 @@ mod mmap;
 pub mod noise;
 mod part;
 pub mod pipeline;
+mod plan;
 pub mod qwen3;
 mod recipe;
 pub mod reference;

@@ -17,11 +17,7 @@ pub const SIDE_PX_MAX: u32 = 2048;
 /// Most steps of a run.
 pub const STEPS_MAX: u32 = 100;
 /// Pixels a latent place stands for, in each direction.
-const PIXELS_PER_LATENT: u32 = 8;
-/// Memory for what does not grow with the picture: what the allocator keeps for later...
-const SCRATCH_BYTES: u64 = 32 << 20;
-/// ...and tiles of matrix products in each thread.
-const SCRATCH_BYTES_PER_THREAD: u64 = 1 << 20;
+pub(crate) const PIXELS_PER_LATENT: u32 = 8;
 
 /// A loaded checkpoint, ready to make pictures.
 pub struct Pipeline {
@@ -202,28 +198,6 @@ impl Pipeline {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Bytes of memory that [`Pipeline::generate`] takes at its fullest beside the weights, for a recipe that passed
-    /// [`Pipeline::check`]; on a GPU, of the GPU's memory. An estimate that is never too low, from the checkpoint's
-    /// sizes: the greatest of text encoder, transformer and decoder, each counted in activations of f32, and what
-    /// stays through all of them.
-    pub fn bytes_needed(&self, recipe: &Recipe) -> u64 {
-        let [width, height] = [recipe.width, recipe.height].map(|side| u64::from(side.min(SIDE_PX_MAX)));
-        let pixels = width * height;
-        let image_tokens = pixels.div_ceil(u64::from(PIXELS_PER_TOKEN).pow(2)) as usize;
-        let caption_tokens = self.tokens_max();
-        let threads = self.threads.as_ref().map_or(1, Threads::count);
-        let latents = [height, width].map(|side| (side / u64::from(PIXELS_PER_LATENT)) as usize);
-        let fullest = [
-            self.text_encoder.bytes_to_compute(TOKENS_MAX),
-            self.transformer.bytes_to_compute(image_tokens, caption_tokens, threads),
-            self.vae.bytes_to_decode(latents, threads),
-        ];
-        // Latents, noise, velocity and estimate in several copies; the picture in f32 and in bytes.
-        let latents = 4 * self.transformer.config().in_channels as u64 * pixels / 64;
-        let scratch = SCRATCH_BYTES + threads as u64 * SCRATCH_BYTES_PER_THREAD;
-        scratch + 12 * latents + 15 * pixels + fullest.into_iter().max().unwrap_or_default()
     }
 
     /// `[n, c, y, x]` of the latents of `n` pictures.

@@ -6,23 +6,23 @@
 use crate::Error;
 use crate::asked::Asked;
 use crate::device::{Precision, cast};
-use crate::layers::{Linear, RmsNorm, swiglu};
+use crate::host::{Values, owned, tensor};
+use crate::layers::{Attend, Linear, RmsNorm, sum, swiglu};
 use crate::part::{Configuration, Loaded};
 use crate::weights::Weights;
-use burn_tensor::module::attention;
-use burn_tensor::ops::AttentionModuleOptions;
 use burn_tensor::{Device, Int, Tensor, TensorData, bf16};
+use kernels::attention::Form;
 use serde::Deserialize;
 
 /// What `text_encoder/config.json` says. Unknown keys are ignored.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Config {
-    hidden_size: usize,
+    pub(crate) hidden_size: usize,
     num_hidden_layers: usize,
     num_attention_heads: usize,
     num_key_value_heads: usize,
     head_dim: usize,
-    intermediate_size: usize,
+    pub(crate) intermediate_size: usize,
     vocab_size: usize,
     #[serde(default = "rms_norm_eps")]
     rms_norm_eps: f64,
@@ -97,6 +97,16 @@ impl Configuration for Config {
 }
 
 impl Config {
+    /// The heads of a layer: several share their keys, and a token sees those before it.
+    pub(crate) fn form(&self) -> Form {
+        Form {
+            heads: self.num_attention_heads,
+            key_heads: self.num_key_value_heads,
+            e: self.head_dim,
+            causal: true,
+        }
+    }
+
     fn rope_theta(&self) -> f64 {
         let newer = self.rope_parameters.as_ref().and_then(|p| p.rope_theta);
         self.rope_theta.or(newer).unwrap_or(1e6)
@@ -140,15 +150,14 @@ impl TextEncoder {
         Ok(Self { embed_tokens, layers, config, precision, device })
     }
 
-    /// Bytes that [`TextEncoder::forward`] holds at its fullest for `tokens` ids: in attention the stream, its norm,
-    /// and queries, keys and values, each turned and repeated for all heads; in the feed-forward layer the stream,
-    /// its norm, the sum, and three hidden layers. Each in f32.
-    pub(crate) fn bytes_to_compute(&self, tokens: usize) -> u64 {
-        let c = &self.config;
-        let (d, q, inner) = (c.hidden_size, c.num_attention_heads * c.head_dim, c.intermediate_size);
-        let widths = (3 * d + 10 * q).max(3 * d + 3 * inner) as u64;
-        let matrix = (d * inner.max(q)) as u64;
-        4 * tokens as u64 * widths + self.precision.bytes_to_convert(matrix)
+    /// Its sizes.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How it computes.
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Prompt embeddings of the given token ids.
@@ -189,8 +198,7 @@ struct Layer {
     gate_proj: Linear,
     up_proj: Linear,
     down_proj: Linear,
-    heads: usize,
-    kv_heads: usize,
+    attend: Attend,
 }
 
 impl Layer {
@@ -209,8 +217,7 @@ impl Layer {
             gate_proj: weights.linear(&key("mlp.gate_proj"))?,
             up_proj: weights.linear(&key("mlp.up_proj"))?,
             down_proj: weights.linear(&key("mlp.down_proj"))?,
-            heads: config.num_attention_heads,
-            kv_heads: config.num_key_value_heads,
+            attend: weights.attend(config.form()),
         })
     }
 
@@ -218,47 +225,34 @@ impl Layer {
     /// `[1, s, d]` to the same
     fn forward(&self, x: Tensor<3>, rope: &Rope) -> Tensor<3> {
         let h = self.input_layernorm.forward(x.clone());
-        let q = rope.apply(self.q_norm.forward(split_heads(self.q_proj.forward(h.clone()), self.heads)));
-        let k = rope.apply(self.k_norm.forward(split_heads(self.k_proj.forward(h.clone()), self.kv_heads)));
-        let v = split_heads(self.v_proj.forward(h), self.kv_heads);
-        let groups = self.heads / self.kv_heads;
-        let (k, v) = (repeat_heads(k, groups), repeat_heads(v, groups)); // [1, h, s, e]
-        let options = AttentionModuleOptions { is_causal: true, ..Default::default() };
-        let a = attention(q, k, v, None, None, options); // [1, h, s, e]
-        let x = x + self.o_proj.forward(merge_heads(a));
+        let q = self.turned(self.q_proj.forward(h.clone()), &self.q_norm, rope);
+        let k = self.turned(self.k_proj.forward(h.clone()), &self.k_norm, rope);
+        let v = self.v_proj.forward(h);
+        let kernels = self.attend.kernels;
+        let x = sum(x, self.o_proj.forward(self.attend.forward(q, k, v, None)), kernels);
 
         let h = self.post_attention_layernorm.forward(x.clone());
-        x + self.down_proj.forward(swiglu(h, &self.gate_proj, &self.up_proj))
+        sum(x, self.down_proj.forward(swiglu(h, &self.gate_proj, &self.up_proj)), kernels)
     }
-}
 
-/// `[b, s, h e]` to `[b, h, s, e]`
-fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
-    let [b, s, width] = x.dims();
-    x.reshape([b, s, heads, width / heads]).swap_dims(1, 2)
-}
-
-/// `[b, h, s, e]` to `[b, s, h e]`
-fn merge_heads(x: Tensor<4>) -> Tensor<3> {
-    let [b, h, s, e] = x.dims();
-    x.swap_dims(1, 2).reshape([b, s, h * e])
-}
-
-/// `[b, kv, s, e]` to `[b, kv times, s, e]`: each key head serves `times` neighbouring query heads.
-fn repeat_heads(x: Tensor<4>, times: usize) -> Tensor<4> {
-    if times == 1 {
-        return x;
+    /// Each head by itself: its norm, and its rotation.
+    ///
+    /// # Shapes
+    /// `[1, s, h e]` to the same
+    fn turned(&self, x: Tensor<3>, norm: &RmsNorm, rope: &Rope) -> Tensor<3> {
+        let [b, s, width] = x.dims();
+        let e = self.attend.form.e;
+        rope.apply(norm.forward(x.reshape([b, s, width / e, e]))).reshape([b, s, width])
     }
-    let [b, kv, s, e] = x.dims();
-    x.unsqueeze_dim::<5>(2).expand([b, kv, times, s, e]).reshape([b, kv * times, s, e])
 }
 
 /// Rotary positions that pair value j with value j + e/2.
 struct Rope {
-    /// `[1, 1, s, e]`
+    /// `[1, s, 1, e]`
     cos: Tensor<4>,
-    /// `[1, 1, s, e]`
+    /// `[1, s, 1, e]`
     sin: Tensor<4>,
+    kernels: bool,
 }
 
 impl Rope {
@@ -271,15 +265,29 @@ impl Rope {
                 .flat_map(|p| (0..2 * half).map(move |j| (p, j)))
                 .map(|(p, j)| f(angle(p, j)))
                 .collect();
-            Tensor::from_data(TensorData::new(values, [1, 1, s, 2 * half]), (device, precision.compute))
+            Tensor::from_data(TensorData::new(values, [1, s, 1, 2 * half]), (device, precision.compute))
         };
-        Self { cos: table(f32::cos), sin: table(f32::sin) }
+        Self { cos: table(f32::cos), sin: table(f32::sin), kernels: precision.kernels }
     }
 
     /// # Shapes
-    /// `[b, h, s, e]` to the same
+    /// `[b, s, h, e]` to the same
     fn apply(&self, x: Tensor<4>) -> Tensor<4> {
-        let half = x.dims()[3] / 2;
+        let shape @ [_, _, heads, e] = x.dims();
+        let half = e / 2;
+        if self.kernels {
+            let (mut values, cos, sin) =
+                (owned(x), Values::of(self.cos.clone()), Values::of(self.sin.clone()));
+            for (i, head) in values.chunks_exact_mut(e).enumerate() {
+                let at = i / heads * e;
+                let (cos, sin) = (&cos[at..][..half], &sin[at..][..half]); // the halves have the same angles
+                let (low, high) = head.split_at_mut(half);
+                for (((low, high), cos), sin) in low.iter_mut().zip(high).zip(cos).zip(sin) {
+                    (*low, *high) = (*low * cos - *high * sin, *high * cos + *low * sin);
+                }
+            }
+            return tensor(values, shape);
+        }
         let (low, high) = (x.clone().narrow(3, 0, half), x.clone().narrow(3, half, half));
         let rotated = Tensor::cat(vec![-high, low], 3);
         x * self.cos.clone() + rotated * self.sin.clone()

@@ -13,6 +13,7 @@ use crate::layers::{Attend, Conv2d, Filter, GroupNorm, HalvingConv2d, Linear, Ma
 use crate::loading::Loading;
 use crate::room::room;
 use burn_tensor::{AllocationProperty, Bytes, DType, Device, Tensor, TensorData, f16};
+use kernels::attention::Form;
 use kernels::conv;
 use kernels::gemm::Packed;
 use safetensors::Dtype;
@@ -311,8 +312,8 @@ impl Weights {
     }
 
     /// Attention, which has no weights of its own.
-    pub fn attend(&self, heads: usize) -> Attend {
-        Attend { heads, kernels: self.precision.kernels }
+    pub fn attend(&self, form: Form) -> Attend {
+        Attend { form, kernels: self.precision.kernels }
     }
 
     /// `{key}.weight` of an RMS norm.

@@ -35,10 +35,25 @@ pub fn rms_add(x: &mut [f32], y: &[f32], factor: &[f32], eps: f32) {
     parts.for_each(|(y, x)| run(RmsRows { x: y, factor, eps, out: x, add: true }));
 }
 
+/// `out = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * factor` for each row of `factor.len()` values.
+///
+/// Allocates nothing.
+///
+/// # Shapes
+/// `x` and `out` `[rows, d]`, `factor` `[d]`
+///
+/// # Panics
+/// If a length is not that of its shape.
+pub fn layer(x: &[f32], factor: &[f32], eps: f32, out: &mut [f32]) {
+    let part = part(x.len(), factor.len(), out.len());
+    let parts = x.par_chunks(part).zip(out.par_chunks_mut(part));
+    parts.for_each(|(x, out)| run(LayerRows { x, factor, eps, out }));
+}
+
 /// What a group norm does to each channel of a picture, as `(scale, shift)`, `[c]` each: to be given to
 /// [`crate::picture::Before::NormSilu`] or [`scale_shift`]. The variance is the biased one.
 ///
-/// Allocates `2 c` values per 16,384 of the picture: a 16th of it for 512 channels.
+/// Allocates [`scratch_bytes`]: two values of each channel per part of the picture, a 16th of it for 512 channels.
 ///
 /// # Shapes
 /// `x` `[places, c]`, `weight` and `bias` `[c]`
@@ -46,12 +61,10 @@ pub fn rms_add(x: &mut [f32], y: &[f32], factor: &[f32], eps: f32) {
 /// # Panics
 /// If a length is not that of its shape, there are no places, or the groups do not divide the channels.
 pub fn group_norm(x: &[f32], groups: usize, weight: &[f32], bias: &[f32], eps: f64) -> (Vec<f32>, Vec<f32>) {
-    /// Values of a part: it is read twice, so it stays in the second cache.
-    const PART: usize = 1 << 14;
     let c = weight.len();
     assert!(bias.len() == c && groups > 0 && c.is_multiple_of(groups), "{groups} groups of {c} channels");
     assert!(c > 0 && !x.is_empty() && x.len().is_multiple_of(c), "{} values of {c} channels", x.len());
-    let places = (PART / c).max(1);
+    let places = part_places(c);
     let parts: Vec<(usize, Vec<f32>)> = x
         .par_chunks(places * c)
         .map(|x| {
@@ -81,6 +94,19 @@ pub fn group_norm(x: &[f32], groups: usize, weight: &[f32], bias: &[f32], eps: f
         }
     }
     (scale, shift)
+}
+
+/// Bytes that [`group_norm`] allocates for so many places of `c` channels.
+pub fn scratch_bytes(places: usize, c: usize) -> usize {
+    let part = size_of::<(usize, Vec<f32>)>() + 8 * c;
+    // The list of parts is collected from several that grow.
+    let list = 3 * size_of::<(usize, Vec<f32>)>();
+    places.div_ceil(part_places(c)) * (part + list) + 8 * c
+}
+
+/// Places of a part of a group norm: it is read twice, so it stays in the second cache.
+fn part_places(c: usize) -> usize {
+    ((1 << 14) / c).max(1)
 }
 
 /// `out = x * scale + shift`, channel by channel.
@@ -153,6 +179,34 @@ fn sum_of_squares<S: Simd>(simd: S, x: &[f32]) -> f32 {
     }
     let [a, b, c, d] = acc;
     simd.reduce_sum_f32s(simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d)))
+}
+
+struct LayerRows<'a> {
+    x: &'a [f32],
+    factor: &'a [f32],
+    eps: f32,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for LayerRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { x, factor, eps, out } = self;
+        let d = factor.len();
+        for (x, out) in x.chunks_exact(d).zip(out.chunks_exact_mut(d)) {
+            let (eights, rest) = x.as_chunks::<8>();
+            let mut acc = [0.0_f32; 8];
+            for eight in eights {
+                acc.iter_mut().zip(eight).for_each(|(acc, x)| *acc += x);
+            }
+            let mean = (acc.iter().sum::<f32>() + rest.iter().sum::<f32>()) / d as f32;
+            out.iter_mut().zip(x).for_each(|(out, x)| *out = x - mean);
+            let scale = 1.0 / (sum_of_squares(simd, out) / d as f32 + eps).sqrt();
+            out.iter_mut().zip(factor).for_each(|(out, factor)| *out *= scale * factor);
+        }
+    }
 }
 
 struct Moments<'a> {

@@ -79,7 +79,7 @@ impl Attention {
             (square("to_q")?, square("to_k")?, square("to_v")?, square("to_out.0")?);
         let mut norm = |name: &str| weights.rms_norm(&format!("{at}.{name}"), config.norm_eps);
         let (norm_q, norm_k) = (norm("norm_q")?, norm("norm_k")?);
-        Ok(Self { to_q, to_k, to_v, to_out, norm_q, norm_k, attend: weights.attend(config.n_heads) })
+        Ok(Self { to_q, to_k, to_v, to_out, norm_q, norm_k, attend: weights.attend(config.form()) })
     }
 
     /// Every token sees every token, pads included.

@@ -2,15 +2,20 @@
 
 use crate::asked::Asked;
 use crate::part::Configuration;
-use kernels::attention;
+use kernels::attention::Form;
 use serde::Deserialize;
 
 /// Side of a patch, in latent places.
-pub(super) const PATCH: usize = 2;
+pub(crate) const PATCH: usize = 2;
 /// Pixels that an image token stands for, in each direction: a patch of latents, each of 8 pixels.
 pub const PIXELS_PER_TOKEN: u32 = 16;
 /// Image and caption tokens are each padded to a multiple of this.
 pub(super) const SEQUENCE_MULTIPLE: usize = 32;
+/// Tokens of image or caption with their pads.
+pub(crate) fn padded(tokens: usize) -> usize {
+    tokens.next_multiple_of(SEQUENCE_MULTIPLE)
+}
+
 /// Width of the sinusoids that encode the time.
 pub(super) const TIME_SINUSOIDS: usize = 256;
 /// Hidden width of the time embedder.
@@ -157,30 +162,18 @@ impl Config {
         }
     }
 
-    /// Bytes that one call holds at its fullest, beside the weights, for `tokens` tokens of image and caption.
-    ///
-    /// With Burn. Attention: the stream, its norm, and queries, keys and values, each turned and copied into one piece.
-    /// The feed-forward layer: the stream, its norm, the sum, and three hidden layers. Each in f32.
-    pub(super) fn bytes_with_burn(&self, tokens: u64) -> u64 {
-        let (d, f) = (self.dim as u64, self.ffn_dim() as u64);
-        4 * tokens * (12 * d).max(3 * d + 3 * f)
-    }
-
-    /// The same with the kernels. Attention: the stream, its norm, queries, keys, values and what comes of them. The
-    /// feed-forward layer: the stream, its norm, the sum, and one hidden layer.
-    pub(super) fn bytes_with_kernels(&self, tokens: u64, threads: usize) -> u64 {
-        let (d, f, s) = (self.dim as u64, self.ffn_dim() as u64, tokens as usize);
-        let scratch = attention::scratch_bytes(self.n_heads, self.head_dim(), s, s, threads) as u64;
-        (4 * tokens * 6 * d + scratch).max(4 * tokens * (3 * d + f))
+    /// The heads of a block.
+    pub(crate) fn form(&self) -> Form {
+        Form::full(self.n_heads, self.head_dim())
     }
 
     /// Width of one head.
-    pub(super) fn head_dim(&self) -> usize {
+    pub(crate) fn head_dim(&self) -> usize {
         self.dim / self.n_heads
     }
 
     /// Hidden width of the feed-forward layer. Source: `int(dim / 3 * 8)`.
-    pub(super) fn ffn_dim(&self) -> usize {
+    pub(crate) fn ffn_dim(&self) -> usize {
         (self.dim as f64 / 3.0 * 8.0) as usize
     }
 

@@ -10,4 +10,5 @@ mod patchify;
 mod rope;
 
 pub use config::{Config, PIXELS_PER_TOKEN};
+pub(crate) use config::{PATCH, padded};
 pub use model::{Caption, Transformer};

@@ -6,7 +6,7 @@ use super::patchify::{caption_positions, image_positions, padding, patchify, unp
 use super::rope::Rope;
 use crate::Error;
 use crate::device::{Precision, cast};
-use crate::layers::{Linear, RmsNorm};
+use crate::layers::{Linear, RmsNorm, layer_norm};
 use crate::part::Loaded;
 use crate::weights::Weights;
 use burn_tensor::activation::silu;
@@ -80,16 +80,9 @@ impl Transformer {
         &self.config
     }
 
-    /// Bytes that a call holds at its fullest for a picture of `image_tokens` tokens and a caption of `caption_tokens`.
-    pub(crate) fn bytes_to_compute(&self, image_tokens: usize, caption_tokens: usize, threads: usize) -> u64 {
-        let padded = |tokens: usize| tokens.next_multiple_of(SEQUENCE_MULTIPLE) as u64;
-        let tokens = padded(image_tokens) + padded(caption_tokens);
-        let matrix = (self.config.dim * self.config.ffn_dim()) as u64;
-        let activations = match self.precision.kernels {
-            true => self.config.bytes_with_kernels(tokens, threads),
-            false => self.config.bytes_with_burn(tokens),
-        };
-        activations + self.precision.bytes_to_convert(matrix)
+    /// How it computes.
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Most tokens of a caption: padded, they and the image behind them must find positions on the first axis.
@@ -123,7 +116,8 @@ impl Transformer {
         let positions = image_positions(caption.len(), rows / PATCH, columns / PATCH);
         let image_rope = Rope::new(&self.config, &positions, &self.device);
 
-        let x = self.x_embedder.forward(cast(patchify(latents), self.precision.compute)); // [b, s, d]
+        let tokens = patchify(latents, self.precision.kernels);
+        let x = self.x_embedder.forward(cast(tokens, self.precision.compute)); // [b, s, d]
         let image_tokens = x.dims()[1];
         let mut x = self.padded(x, &self.x_pad_token);
         for block in &self.noise_refiner {
@@ -139,8 +133,9 @@ impl Transformer {
 
         let x = x.narrow(1, 0, image_tokens);
         let scale = self.final_modulation.forward(silu(time)).unsqueeze_dim::<3>(1) + 1.0; // [1, 1, d]
-        let x = self.final_linear.forward(layer_norm(x) * scale); // [b, s, 4 c]
-        unpatchify(cast(x, DType::F32), rows, columns)
+        let x = layer_norm(x, scale, self.precision.kernels);
+        let x = self.final_linear.forward(x); // [b, s, 4 c]
+        unpatchify(cast(x, DType::F32), rows, columns, self.precision.kernels)
     }
 
     /// Appends the pad token up to the next multiple of 32. Pads take part in attention.
@@ -169,13 +164,4 @@ impl Transformer {
         let x = Tensor::from_data(data, (&self.device, self.precision.compute));
         self.t_embedder[1].forward(silu(self.t_embedder[0].forward(x)))
     }
-}
-
-/// Layer norm without parameters, eps 1e-6, in f32.
-fn layer_norm(x: Tensor<3>) -> Tensor<3> {
-    let dtype = x.dtype();
-    let x = cast(x, DType::F32);
-    let centred = x.clone() - x.mean_dim(2);
-    let scale = (centred.clone().square().mean_dim(2) + 1e-6).sqrt().recip();
-    cast(centred * scale, dtype)
 }

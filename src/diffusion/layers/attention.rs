@@ -1,4 +1,4 @@
-//! Attention of every token to every token.
+//! Attention among tokens.
 
 use super::norms::RmsNorm;
 use crate::device::cast;
@@ -6,11 +6,11 @@ use crate::host::{Values, tensor};
 use burn_tensor::module::attention;
 use burn_tensor::ops::AttentionModuleOptions;
 use burn_tensor::{DType, Tensor};
-use kernels::attention::{self as kernel, Heads, Turn};
+use kernels::attention::{self as kernel, Form, Heads, Turn};
 
 /// `softmax(q k^T / sqrt(e)) v` in each of some heads.
 pub(crate) struct Attend {
-    pub heads: usize,
+    pub form: Form,
     pub kernels: bool,
 }
 
@@ -27,15 +27,16 @@ pub(crate) struct Turns<'a> {
 
 impl Attend {
     /// # Shapes
-    /// `[b, s, h e]` each, to the same
+    /// `[b, s, h e]`, and `[b, s, kv e]` each for keys and values, to `[b, s, h e]`
     pub fn forward(&self, q: Tensor<3>, k: Tensor<3>, v: Tensor<3>, turns: Option<Turns<'_>>) -> Tensor<3> {
         if self.kernels {
             return self.run(q, k, v, turns);
         }
+        let Form { heads, key_heads, e, causal } = self.form;
         let [b, s, d] = q.dims();
         let dtype = q.dtype();
-        let split = |x: Tensor<3>| x.reshape([b, s, self.heads, d / self.heads]); // [b, s, h, e]
-        let (mut q, mut k, v) = (split(q), split(k), split(v));
+        let split = |x: Tensor<3>, heads: usize| x.reshape([b, s, heads, e]); // [b, s, h, e]
+        let (mut q, mut k, v) = (split(q, heads), split(k, key_heads), split(v, key_heads));
         if let Some(turns) = turns {
             // Norm and rotation run in f32; the products run in the part's own type.
             let turned =
@@ -43,13 +44,16 @@ impl Attend {
             (q, k) = (turned(q, turns.norm_q), turned(k, turns.norm_k));
         }
         let [q, k, v] = [q, k, v].map(|x| x.swap_dims(1, 2)); // [b, h, s, e]
+        let [k, v] = [k, v].map(|x| repeat_heads(x, heads / key_heads));
         // An explicit scale, even the default one, would keep a GPU off its fused kernel.
-        let a = attention(q, k, v, None, None, AttentionModuleOptions::default()); // [b, h, s, e]
+        let options = AttentionModuleOptions { is_causal: causal, ..Default::default() };
+        let a = attention(q, k, v, None, None, options); // [b, h, s, e]
         a.swap_dims(1, 2).reshape([b, s, d])
     }
 
     fn run(&self, q: Tensor<3>, k: Tensor<3>, v: Tensor<3>, turns: Option<Turns<'_>>) -> Tensor<3> {
         let shape @ [_, s, d] = q.dims();
+        let width = k.dims()[2];
         let [q, k, v] = [q, k, v].map(Values::of);
         let turns = turns.map(|turns| {
             let tables = [turns.cos, turns.sin].map(|table| Values::of(table.clone()));
@@ -61,12 +65,24 @@ impl Attend {
         });
         let mut out = vec![0.0; q.len()];
         for (i, out) in out.chunks_exact_mut(s * d).enumerate() {
-            let [q, k, v] =
-                [&q, &k, &v].map(|x| Heads { data: &x[i * s * d..][..s * d], stride: d, offset: 0 });
-            kernel::attention(self.heads, d / self.heads, q, k, v, turns, out);
+            let [q, k, v] = [(&q, d), (&k, width), (&v, width)].map(|(x, stride)| Heads {
+                data: &x[i * s * stride..][..s * stride],
+                stride,
+                offset: 0,
+            });
+            kernel::attention(self.form, q, k, v, turns, out);
         }
         tensor(out, shape)
     }
+}
+
+/// `[b, kv, s, e]` to `[b, kv times, s, e]`: each head of keys serves `times` neighbouring heads of queries.
+fn repeat_heads(x: Tensor<4>, times: usize) -> Tensor<4> {
+    if times == 1 {
+        return x;
+    }
+    let [b, kv, s, e] = x.dims();
+    x.unsqueeze_dim::<5>(2).expand([b, kv, times, s, e]).reshape([b, kv * times, s, e])
 }
 
 impl Turns<'_> {

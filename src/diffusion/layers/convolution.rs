@@ -78,14 +78,6 @@ impl Conv2d {
         }
     }
 
-    /// Bytes that the kernel takes for itself while it makes a picture of so many rows and columns; none if Burn does.
-    pub fn scratch_bytes(&self, size: [usize; 2], threads: usize) -> Option<usize> {
-        match &self.weight {
-            Filter::Packed(packed) => Some(packed.scratch_bytes(size, threads)),
-            Filter::Tensor(_) => None,
-        }
-    }
-
     /// Picture by picture.
     fn run(
         &self,

@@ -72,6 +72,36 @@ impl RmsNorm {
     }
 }
 
+/// Layer norm over the last axis, eps 1e-6, in f32, times `scale`. It has no weights, and computes as its caller does.
+///
+/// # Shapes
+/// `[b, s, d]`, and `[1, 1, d]` for the scale, to `[b, s, d]`
+pub(crate) fn layer_norm(x: Tensor<3>, scale: Tensor<3>, kernels: bool) -> Tensor<3> {
+    const EPS: f32 = 1e-6;
+    if kernels {
+        let shape = x.dims();
+        let mut out = vec![0.0; shape.iter().product()];
+        norm::layer(&Values::of(x), &Values::of(scale), EPS, &mut out);
+        return tensor(out, shape);
+    }
+    let dtype = x.dtype();
+    let x = cast(x, DType::F32);
+    let centred = x.clone() - x.mean_dim(2);
+    let factor = (centred.clone().square().mean_dim(2) + EPS).sqrt().recip();
+    cast(centred * factor, dtype) * scale
+}
+
+/// `x + y`
+pub(crate) fn sum<const D: usize>(x: Tensor<D>, y: Tensor<D>, kernels: bool) -> Tensor<D> {
+    if !kernels {
+        return x + y;
+    }
+    let shape = x.dims();
+    let mut sum = owned(x);
+    sum.iter_mut().zip(&*Values::of(y)).for_each(|(sum, y)| *sum += y);
+    tensor(sum, shape)
+}
+
 /// Normalisation over groups of channels of a picture.
 pub(crate) struct GroupNorm {
     /// `[1, c, 1, 1]`

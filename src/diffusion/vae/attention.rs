@@ -1,9 +1,10 @@
 //! Attention over the places of a picture, with one head.
 
 use crate::Error;
-use crate::layers::{Attend, GroupNorm, Linear};
+use crate::layers::{Attend, GroupNorm, Linear, sum};
 use crate::weights::Weights;
 use burn_tensor::Tensor;
+use kernels::attention::Form;
 
 /// Source: `Attention` with `AttnProcessor2_0`, residual, one head.
 pub(super) struct Attention {
@@ -21,7 +22,9 @@ impl Attention {
         let mut square = |name: &str| weights.linear(&format!("{at}.{name}"));
         let (to_q, to_k, to_v, to_out) =
             (square("to_q")?, square("to_k")?, square("to_v")?, square("to_out.0")?);
-        Ok(Self { group_norm, to_q, to_k, to_v, to_out, attend: weights.attend(1) })
+        let [_, channels, ..] = group_norm.weight.dims();
+        let attend = weights.attend(Form::full(1, channels));
+        Ok(Self { group_norm, to_q, to_k, to_v, to_out, attend })
     }
 
     /// # Shapes
@@ -32,6 +35,6 @@ impl Attention {
         let h = h.permute([0, 2, 3, 1]).reshape([b, height * width, c]); // [b, y x, c]
         let (q, k, v) = (self.to_q.forward(h.clone()), self.to_k.forward(h.clone()), self.to_v.forward(h));
         let a = self.to_out.forward(self.attend.forward(q, k, v, None)).reshape([b, height, width, c]);
-        (x.permute([0, 2, 3, 1]) + a).permute([0, 3, 1, 2])
+        sum(x.permute([0, 2, 3, 1]), a, self.attend.kernels).permute([0, 3, 1, 2])
     }
 }

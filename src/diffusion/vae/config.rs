@@ -104,31 +104,6 @@ impl Configuration for Config {
 }
 
 impl Config {
-    /// Bytes that decoding holds at its fullest for a picture of `pixels` pixels. With Burn: at the widest level, its
-    /// input, and what a norm or a convolution makes of it, four times as large in all; one more for what is on its way.
-    pub(super) fn bytes_with_burn(&self, pixels: u64) -> u64 {
-        let levels = self
-            .levels()
-            .map(|(level, channels, below)| 5 * 4 * channels.max(below) * (pixels >> (2 * level)));
-        levels.max().unwrap_or_default()
-    }
-
-    /// The same with the kernels, beside their scratch: the input of a block, the result of its first convolution, and
-    /// what the second one adds and makes; in the middle, eight for attention.
-    pub(super) fn bytes_with_kernels(&self, pixels: u64) -> u64 {
-        let levels = self.levels().map(|(level, channels, below)| {
-            4 * (below.max(channels) + 2 * channels) * (pixels >> (2 * level))
-        });
-        let middle = 8 * 4 * self.block_out_channels[3] as u64 * (pixels >> 6);
-        levels.max().unwrap_or_default().max(middle)
-    }
-
-    /// Each level, its channels, and those of the one below, which its first block still has.
-    fn levels(&self) -> impl Iterator<Item = (usize, u64, u64)> {
-        let channels = |level: usize| self.block_out_channels[level.min(3)] as u64;
-        (0..4).map(move |level| (level, channels(level), channels(level + 1)))
-    }
-
     /// What both halves have around their levels: `[inputs, first level, last level, outputs]` in channels.
     fn ask_half(&self, asked: &mut Asked, half: &str, [inputs, first, last, outputs]: [usize; 4]) {
         asked.conv(&format!("{half}.conv_in"), inputs, first, 3);

@@ -51,22 +51,6 @@ impl Decoder {
         })
     }
 
-    /// Bytes that the kernels take for themselves at their fullest, for latents of so many rows and columns; none if they
-    /// are not used.
-    pub(super) fn scratch_bytes(&self, mut size: [usize; 2], threads: usize) -> Option<usize> {
-        let mut most = self.conv_in.scratch_bytes(size, threads)?;
-        for block in &self.up_blocks {
-            for resnet in &block.resnets {
-                most = most.max(resnet.scratch_bytes(size, threads)?);
-            }
-            if let Some(conv) = &block.upsampler {
-                size = size.map(|side| 2 * side);
-                most = most.max(conv.scratch_bytes(size, threads)?);
-            }
-        }
-        Some(most.max(self.conv_out.scratch_bytes(size, threads)?))
-    }
-
     /// # Shapes
     /// `[b, latent_channels, y, x]` to `[b, 3, 8 y, 8 x]`, values about -1 to 1
     pub fn forward(&self, z: Tensor<4>) -> Tensor<4> {

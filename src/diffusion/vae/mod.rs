@@ -14,6 +14,7 @@ pub use decoder::Decoder;
 pub use encoder::Encoder;
 
 use crate::Error;
+use crate::host::in_order;
 use crate::part::Loaded;
 use burn_tensor::Tensor;
 
@@ -22,6 +23,7 @@ pub struct Vae {
     decoder: Decoder,
     encoder: Encoder,
     config: Config,
+    kernels: bool,
 }
 
 impl Vae {
@@ -30,10 +32,10 @@ impl Vae {
     /// # Errors
     /// [`Error::Memory`].
     pub(crate) fn load(from: Loaded<Config>) -> Result<Self, Error> {
-        let Loaded { config, mut weights, .. } = from;
+        let Loaded { config, mut weights, precision, .. } = from;
         let decoder = Decoder::load(&mut weights, &config)?;
         let encoder = Encoder::load(&mut weights, &config)?;
-        Ok(Self { decoder, encoder, config })
+        Ok(Self { decoder, encoder, config, kernels: precision.kernels })
     }
 
     /// The picture of latents as the sampler holds them, values about 0 to 1, not yet clamped.
@@ -42,16 +44,16 @@ impl Vae {
     /// `[b, latent_channels, y, x]` to `[b, 3, 8 y, 8 x]`
     pub fn decode(&self, latents: Tensor<4>) -> Tensor<4> {
         let z = latents / self.config.scaling_factor + self.config.shift_factor;
-        self.decoder.forward(z) / 2.0 + 0.5
+        let x = self.decoder.forward(z);
+        match self.kernels {
+            true => in_order(x, |value| value / 2.0 + 0.5),
+            false => x / 2.0 + 0.5,
+        }
     }
 
-    /// Bytes that [`Vae::decode`] holds at its fullest for latents of so many rows and columns.
-    pub(crate) fn bytes_to_decode(&self, [rows, columns]: [usize; 2], threads: usize) -> u64 {
-        let pixels = 64 * (rows * columns) as u64;
-        match self.decoder.scratch_bytes([rows, columns], threads) {
-            Some(scratch) => self.config.bytes_with_kernels(pixels) + scratch as u64,
-            None => self.config.bytes_with_burn(pixels),
-        }
+    /// Sizes of this autoencoder.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
     }
 
     /// The mean of the encoder's distribution for a picture with values 0 to 1, neither shifted nor scaled.

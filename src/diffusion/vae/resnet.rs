@@ -32,12 +32,6 @@ impl Resnet {
         })
     }
 
-    /// See [`Conv2d::scratch_bytes`].
-    pub fn scratch_bytes(&self, size: [usize; 2], threads: usize) -> Option<usize> {
-        let each = [&self.conv1, &self.conv2].map(|conv| conv.scratch_bytes(size, threads));
-        each.into_iter().max().flatten()
-    }
-
     /// # Shapes
     /// `[b, inputs, y, x]` to `[b, outputs, y, x]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {

@@ -1,5 +1,5 @@
 use super::{Near, ROUND, assert_near, assert_same, each_level, plain, random};
-use crate::attention::{Heads, Turn, attention};
+use crate::attention::{Form, Heads, Turn, attention};
 use crate::level::Level;
 
 /// Heads, values of each, queries and keys.
@@ -19,6 +19,9 @@ const SHAPES: [[usize; 4]; 10] = [
 /// Queries, keys and values as one matrix holds them, side by side and with something before and behind.
 struct Case {
     shape: [usize; 4],
+    /// Heads of keys and values.
+    key_heads: usize,
+    causal: bool,
     data: [Vec<f32>; 3],
     stride: usize,
     /// Factors of both norms, cosines and sines.
@@ -39,7 +42,7 @@ impl Case {
                 [f32::sin, f32::cos].map(|f| angles.iter().map(|angle| f(3.0 * angle)).collect());
             [random(seed + 100, e), random(seed + 200, e), cos, sin]
         });
-        Self { shape, data, stride, turns }
+        Self { shape, key_heads: heads, causal: false, data, stride, turns }
     }
 
     fn heads(&self, of: usize) -> Heads<'_> {
@@ -49,6 +52,7 @@ impl Case {
 
     fn run(&self) -> Vec<f32> {
         let [heads, e, s_q, s_k] = self.shape;
+        let form = Form { heads, key_heads: self.key_heads, e, causal: self.causal };
         let turns = self.turns.as_ref().map(|[q, k, cos, sin]| {
             [(q, s_q), (k, s_k)].map(|(weight, s)| Turn {
                 weight,
@@ -58,7 +62,7 @@ impl Case {
             })
         });
         let mut out = vec![f32::NAN; s_q * heads * e];
-        attention(heads, e, self.heads(0), self.heads(1), self.heads(2), turns, &mut out);
+        attention(form, self.heads(0), self.heads(1), self.heads(2), turns, &mut out);
         out
     }
 
@@ -87,10 +91,14 @@ impl Case {
         let scale = 1.0 / (e as f64).sqrt();
         let mut out = vec![Near::default(); s_q * heads * e];
         for h in 0..heads {
-            let [keys, values] = [1, 2].map(|of| (0..s_k).map(|s| self.row(of, h, s)).collect::<Vec<_>>());
+            let shared = h / (heads / self.key_heads);
+            let [keys, values] =
+                [1, 2].map(|of| (0..s_k).map(|s| self.row(of, shared, s)).collect::<Vec<_>>());
             let longest = keys.iter().map(|key| norm(key)).fold(0.0, f64::max);
             for s in 0..s_q {
                 let query = self.row(0, h, s);
+                let seen = if self.causal { s + 1 } else { s_k };
+                let (keys, values) = (&keys[..seen], &values[..seen]);
                 let score = |key: &Vec<f64>| query.iter().zip(key).map(|(q, k)| q * k).sum::<f64>() * scale;
                 let scores: Vec<f64> = keys.iter().map(score).collect();
                 let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -101,8 +109,8 @@ impl Case {
                 let score_off = (2 * e + 32) as f64 * ROUND * norm(&query) * longest * scale;
                 let off = (2.0 * score_off).exp_m1() + (s_k + 16) as f64 * ROUND + 1e-6;
                 for i in 0..e {
-                    let sum: f64 = weights.iter().zip(&values).map(|(w, value)| w * value[i]).sum();
-                    let size = weights.iter().zip(&values).map(|(w, value)| w * value[i].abs()).sum::<f64>();
+                    let sum: f64 = weights.iter().zip(values).map(|(w, value)| w * value[i]).sum();
+                    let size = weights.iter().zip(values).map(|(w, value)| w * value[i].abs()).sum::<f64>();
                     out[(s * heads + h) * e + i] = plain::near(sum / total, 2.0 * off * size / total + 1e-30);
                 }
             }
@@ -117,6 +125,20 @@ fn attention_is_the_plain_one() {
         for (seed, shape) in (1..).zip(SHAPES) {
             let case = Case::new(seed, shape, 1.0, false);
             assert_near(&format!("{shape:?}"), &case.run(), &case.plain());
+        }
+    });
+}
+
+/// As a language model reads: a token sees itself and those before it, and several heads share their keys.
+#[test]
+fn attention_to_what_came_before_is_the_plain_one() {
+    each_level(|| {
+        let shapes = [[1, 1, 1, 1], [2, 8, 5, 5], [4, 32, 97, 97], [6, 64, 300, 300], [1, 16, 1025, 1025]];
+        for (seed, shape) in (1..).zip(shapes) {
+            for key_heads in (1..=shape[0]).filter(|count| shape[0] % count == 0) {
+                let case = Case { key_heads, causal: true, ..Case::new(seed, shape, 1.0, shape[1] > 8) };
+                assert_near(&format!("{shape:?}, {key_heads}"), &case.run(), &case.plain());
+            }
         }
     });
 }

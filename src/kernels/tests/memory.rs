@@ -1,10 +1,11 @@
 //! What a function allocates is no more than what it says.
 
 use super::random;
-use crate::attention::{self, Heads, attention};
-use crate::conv::{Before, Picture, Weights, conv3x3};
+use crate::attention::{self, Form, Heads, attention};
+use crate::conv::{self, Before, Picture, Weights, conv3x3};
 use crate::gemm::{self, Packed, Start, matmul, swiglu};
 use crate::level::Level;
+use crate::norm;
 
 /// On one thread, which then does everything itself.
 #[track_caller]
@@ -44,11 +45,20 @@ fn of_pictures() {
         let input = Picture { values: &values, shape: [rows, columns, inputs], before: Before::Nothing };
         assert_within(
             "convolution",
-            || weights.scratch_bytes([rows, columns], 1),
+            || conv::scratch_bytes([inputs, outputs], [rows, columns], 1),
             || {
                 conv3x3(input, &weights, &bias, None, &mut out.lock().expect("nobody panicked"));
             },
         );
+    }
+}
+
+#[test]
+fn of_norms() {
+    for [places, c] in [[1, 1], [70_000, 16], [5000, 512], [3, 20_000]] {
+        let (x, factors) = (random(1, places * c), random(2, c));
+        let said = || norm::scratch_bytes(places, c);
+        assert_within("group norm", said, || drop(norm::group_norm(&x, 1, &factors, &factors, 1e-6)));
     }
 }
 
@@ -60,9 +70,9 @@ fn of_heads() {
         let out = std::sync::Mutex::new(vec![0.0; s_q * heads * e]);
         assert_within(
             "attention",
-            || attention::scratch_bytes(heads, e, s_q, s_k, 1),
+            || attention::scratch_bytes(Form::full(heads, e), s_q, s_k, 1),
             || {
-                attention(heads, e, q, k, k, None, &mut out.lock().expect("nobody panicked"));
+                attention(Form::full(heads, e), q, k, k, None, &mut out.lock().expect("nobody panicked"));
             },
         );
     }

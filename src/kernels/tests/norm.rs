@@ -1,5 +1,5 @@
 use super::{Near, ROUND, assert_near, each_level, plain, random};
-use crate::norm::{group_norm, rms, rms_add, scale_shift};
+use crate::norm::{group_norm, layer, rms, rms_add, scale_shift};
 
 /// Rows and values of each.
 const ROWS: [[usize; 2]; 8] = [[0, 5], [1, 1], [3, 7], [2, 8], [5, 33], [97, 192], [311, 131], [3, 20_011]];
@@ -35,6 +35,34 @@ fn the_norms_of_rows_are_the_plain_ones() {
             rms_add(&mut out, &y, &factor, 1e-5);
             let sum = |(x, y): (&f32, &Near)| plain::plus(plain::near(f64::from(*x), 0.0), *y);
             assert_near(&what, &out, &x.iter().zip(&expected).map(sum).collect::<Vec<_>>());
+        }
+    });
+}
+
+#[test]
+fn a_layer_norm_is_the_plain_one() {
+    let row = |x: &[f32], factor: &[f32]| -> Vec<Near> {
+        let d = x.len() as f64;
+        let mean = x.iter().map(|x| f64::from(*x)).sum::<f64>() / d;
+        let far = x.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / d;
+        let scale = 1.0 / (far + f64::from(1e-6_f32)).sqrt();
+        // The mean is off by as much as each term of its sum; so is each distance from it, and with it the scale.
+        let off = (d + 2.0) * ROUND * x.iter().fold(0.0, |most, x| f64::from(x.abs()).max(most)) * scale;
+        let value = |(x, factor): (&f32, &f32)| {
+            let value = (f64::from(*x) - mean) * scale * f64::from(*factor);
+            let rest = (d / 2.0 + 8.0) * ROUND + 2.0 * off;
+            plain::near(value, off * f64::from(factor.abs()) + rest * value.abs())
+        };
+        x.iter().zip(factor).map(value).collect()
+    };
+    each_level(|| {
+        for (seed, [rows, d]) in (1..).zip(ROWS) {
+            let x: Vec<f32> = random(seed, rows * d).iter().map(|x| x + 2.0).collect();
+            let factor = random(seed + 100, d);
+            let mut out = vec![f32::NAN; rows * d];
+            layer(&x, &factor, 1e-6, &mut out);
+            let expected: Vec<Near> = x.chunks(d).flat_map(|x| row(x, &factor)).collect();
+            assert_near(&format!("{rows} rows of {d}"), &out, &expected);
         }
     });
 }

@@ -1,7 +1,7 @@
 //! The same to the last bit, however many threads there are, and run after run.
 
 use super::{assert_same, levels, random};
-use crate::attention::{Heads, Turn, attention};
+use crate::attention::{Form, Heads, Turn, attention};
 use crate::conv::{Before, Picture, Weights, conv3x3};
 use crate::gemm::{Packed, Start, matmul, swiglu};
 use crate::norm::{group_norm, rms};
@@ -60,7 +60,7 @@ fn rows_and_heads() {
         let all = Heads { data: &normed, stride: heads * e, offset: 0 };
         let turn = Turn { weight: &factor[..e], eps: 1e-6, cos: &cos, sin: &sin };
         let mut out = vec![0.0; x.len()];
-        attention(heads, e, all, all, all, Some([turn; 2]), &mut out);
+        attention(Form::full(heads, e), all, all, all, Some([turn; 2]), &mut out);
         out
     });
 }

@@ -1,10 +1,10 @@
 //! A wrong length is told before anything is computed.
 
-use crate::attention::{Heads, Turn, attention};
+use crate::attention::{Form, Heads, Turn, attention};
 use crate::conv::{Before, Picture, Weights, conv3x3};
 use crate::gemm::{Packed, Start, matmul, swiglu};
 use crate::level::Level;
-use crate::norm::{group_norm, rms, rms_add, scale_shift};
+use crate::norm::{group_norm, layer, rms, rms_add, scale_shift};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[track_caller]
@@ -73,6 +73,7 @@ fn of_pictures() {
 fn of_rows() {
     assert_told("6 values to 5 in rows of 3", || rms(&[0.0; 6], &[0.0; 3], 0.0, &mut [0.0; 5]));
     assert_told("7 values to 7 in rows of 3", || rms_add(&mut [0.0; 7], &[0.0; 7], &[0.0; 3], 0.0));
+    assert_told("7 values to 7 in rows of 3", || layer(&[0.0; 7], &[0.0; 3], 0.0, &mut [0.0; 7]));
     assert_told("2 scales and 3 shifts", || scale_shift(&[0.0; 6], &[0.0; 2], &[0.0; 3], &mut [0.0; 6]));
     assert_told("2 groups of 3 channels", || drop(group_norm(&[0.0; 6], 2, &[0.0; 3], &[0.0; 3], 0.0)));
     assert_told("0 values of 3 channels", || drop(group_norm(&[], 1, &[0.0; 3], &[0.0; 3], 0.0)));
@@ -85,7 +86,7 @@ fn of_heads() {
         let [q, k, v] = [0, 1, 2].map(|of| Heads { data: &data[of], stride: 9, offset: 1 });
         let angles = vec![0.0; turn.unwrap_or(0)];
         let turns = turn.map(|_| [Turn { weight: &[1.0; 4], eps: 0.0, cos: &angles, sin: &angles }; 2]);
-        attention(2, 4, q, k, v, turns, &mut vec![0.0; out]);
+        attention(Form::full(2, 4), q, k, v, turns, &mut vec![0.0; out]);
     };
     attend(27, 27, 27, Some(6), 24);
     assert_told("28 values in rows of 9", || attend(28, 27, 27, None, 24));
@@ -96,6 +97,15 @@ fn of_heads() {
     assert_told("2 heads of 4 behind 1 in rows of 8", || {
         let data = [0.0; 8];
         let heads = Heads { data: &data, stride: 8, offset: 1 };
-        attention(2, 4, heads, heads, heads, None, &mut [0.0; 8]);
+        attention(Form::full(2, 4), heads, heads, heads, None, &mut [0.0; 8]);
     });
+    let form = |heads: usize, key_heads: usize, keys: usize| {
+        let data = vec![0.0; 3 * 9];
+        let rows = |count: usize| Heads { data: &data[..count * 9], stride: 9, offset: 0 };
+        let form = Form { heads, key_heads, e: 3, causal: true };
+        attention(form, rows(3), rows(keys), rows(keys), None, &mut vec![0.0; 3 * heads * 3]);
+    };
+    form(3, 1, 3);
+    assert_told("2 heads of keys for 3", || form(3, 2, 3));
+    assert_told("3 queries, 2 keys", || form(3, 3, 2));
 }
