@@ -2,7 +2,7 @@
 
 use crate::metadata::{content_mac, pseudonym};
 use crate::room::Darkroom;
-use crate::{Error, Who};
+use crate::{Act, Error, Who, whose};
 use audit::{Actor, Digest, Object, Order};
 use std::collections::HashMap;
 use vault::ObjectId;
@@ -24,14 +24,19 @@ pub struct Departure {
 
 impl Darkroom {
     /// The exports on record whose copy had this SHA-256, oldest first. A picture that is copied twice leaves twice the same.
+    /// Of whoever may ask who is behind a pseudonym, any picture's; of others, their own ones'.
     /// What was erased since is not among them: its salt is gone, and nobody can tell any more.
     ///
     /// # Errors
     /// [`Error::Locked`]; what the log says.
     pub fn departures(&self, who: &Who, sha256: &Digest) -> Result<Vec<Departure>, Error> {
-        let vault = self.vault_of(who)?;
-        let sought: HashMap<Object, (ObjectId, Digest)> = vault
-            .list()
+        let vault = self.vault_of(who, Act::OwnPictures)?;
+        let pictures = match who.permitted(Act::Resolve, vault) {
+            Ok(()) => vault.list().collect(),
+            Err(_) => whose::pictures(vault, who),
+        };
+        let sought: HashMap<Object, (ObjectId, Digest)> = pictures
+            .into_iter()
             .map(|entry| (pseudonym(entry.id, entry.salt), (entry.id, content_mac(entry.salt, sha256))))
             .collect();
         let (mut found, mut exported) = (Vec::new(), None);

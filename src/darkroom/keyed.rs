@@ -2,7 +2,7 @@
 
 use crate::metadata::salted;
 use crate::room::Darkroom;
-use crate::{Error, Who};
+use crate::{Act, Error, Who};
 use audit::Digest;
 
 impl Darkroom {
@@ -12,7 +12,7 @@ impl Darkroom {
     /// # Errors
     /// [`Error::Locked`]; [`vault::Error::DiskFull`] if the salt could not be kept yet.
     pub fn keyed_digest(&self, who: &Who, sha256: &Digest) -> Result<Digest, Error> {
-        let salt = who.salt(self.vault_of(who)?).ok_or(vault::Error::DiskFull)?;
+        let salt = who.salt(self.vault_of(who, Act::MakePictures)?).ok_or(vault::Error::DiskFull)?;
         Ok(salted(&salt, b"file/v1\0", &sha256.0))
     }
 }

@@ -17,7 +17,7 @@ pub enum Act {
     ErasePictures,
     /// Set and end legal holds.
     Holds,
-    /// Ask who is behind a pseudonym.
+    /// Ask who is behind a pseudonym, and which exports of any picture a file is a copy of.
     Resolve,
     /// Draw a new recovery code.
     NewRecoveryCode,
@@ -42,7 +42,7 @@ pub const TABLE: [Row; 11] = {
         (Act::ManagePeople, "list, add and remove people", &[Admin]),
         (Act::ErasePictures, "erase all pictures of somebody", &[Admin]),
         (Act::Holds, "set and end legal holds", &[Admin]),
-        (Act::Resolve, "ask who is behind a pseudonym", &[Admin]),
+        (Act::Resolve, "ask who is behind a pseudonym, or took a copy of any picture", &[Admin]),
         (Act::NewRecoveryCode, "draw a new recovery code", &[Admin]),
         (Act::OwnPassphrase, "set one's own new passphrase", &[Operator, Admin]),
         (Act::AnyPassphrase, "set a new passphrase for anybody", &[Recovery]),

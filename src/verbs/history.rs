@@ -3,7 +3,7 @@
 use crate::boot::passphrase::name_of;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, History, HistoryVerb};
-use crate::exit::Code;
+use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use crate::paths::{Exporting, open_regular};
 use crate::{Done, pictures};

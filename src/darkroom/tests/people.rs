@@ -231,6 +231,25 @@ fn what_the_recovery_code_made_is_the_first_persons() {
     );
 }
 
+/// An admin who holds a file learns who took it out; an operator learns it of their own pictures.
+#[test]
+fn who_took_a_copy_is_told_to_an_admin() {
+    let home = Home::new();
+    let mut room = with_second(&home, Role::Operator);
+    let (admin, second) = (signed_in(&mut room, &first()), signed_in(&mut room, &of("second")));
+    let (own, theirs) = (one_of(&mut room, admin), one_of(&mut room, second));
+    let mut copy = |who: &Who, id, name: &str| {
+        let path = home.0.join("plain").join(name);
+        room.export(who, id, &path).unwrap();
+        audit::Digest::of(&std::fs::read(path).unwrap())
+    };
+    let (of_own, of_theirs) = (copy(&admin, own.id, "a.png"), copy(&second, theirs.id, "b.png"));
+    let found =
+        |who: &Who, digest| room.departures(who, digest).unwrap().iter().map(|d| d.actor).collect::<Vec<_>>();
+    assert_eq!((found(&admin, &of_own), found(&admin, &of_theirs)), (vec![admin.actor], vec![second.actor]));
+    assert_eq!((found(&second, &of_own), found(&second, &of_theirs)), (vec![], vec![second.actor]));
+}
+
 /// What was kept of somebody who is gone can be destroyed later, unseen.
 #[test]
 fn an_admin_erases_all_of_somebody_without_seeing_any() {

@@ -100,7 +100,7 @@ fn of_heads() {
         attention(Form::full(2, 4), heads, heads, heads, None, &mut [0.0; 8]);
     });
     let form = |heads: usize, key_heads: usize, keys: usize| {
-        let data = vec![0.0; 3 * 9];
+        let data = [0.0; 3 * 9];
         let rows = |count: usize| Heads { data: &data[..count * 9], stride: 9, offset: 0 };
         let form = Form { heads, key_heads, e: 3, causal: true };
         attention(form, rows(3), rows(keys), rows(keys), None, &mut vec![0.0; 3 * heads * 3]);
