@@ -98,6 +98,9 @@ pub enum Verb {
     /// Read, explain or verify the log
     #[command(subcommand, after_help = examples::AUDIT)]
     Audit(Audit),
+    /// Say on one screen how the appliance is, without a passphrase
+    #[command(after_help = examples::STATUS)]
+    Status(Outputs),
     /// Try the controls, and hand over what was found
     #[command(subcommand, after_help = examples::EVIDENCE)]
     Evidence(Evidence),

@@ -71,6 +71,12 @@ Examples:
   lightproof audit explain 41
   lightproof audit verify --expect checkpoint-of-last-month";
 
+/// Of `status`.
+pub const STATUS: &str = "\
+Examples:
+  lightproof status
+  lightproof status --json --quiet                     for a monitor: exit code 4 if something needs a person";
+
 /// Of `evidence`.
 pub const EVIDENCE: &str = "\
 Examples:

@@ -10,4 +10,5 @@ pub mod hold;
 pub mod operator;
 pub mod selftest;
 pub mod serve;
+pub mod status;
 pub mod vault;

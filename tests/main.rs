@@ -12,6 +12,7 @@
 //! - `copies`: a plain copy that left, and what shows that it did
 //! - `pipes`: a passphrase from a pipe, and a picture to one
 //! - `settings`: the settings in force, and a policy file before it is one
+//! - `status`: how the appliance is, by its files
 //! - `start`: what works without a vault, a model or a picture
 //! - `input`: prompts, numbers and flags that make no sense
 //! - `checkpoint`: model folders that are not what they seem
@@ -67,6 +68,7 @@ mod server_faults;
 mod settings;
 mod silence;
 mod start;
+mod status;
 mod streams;
 mod terminal;
 mod trouble;

@@ -57,7 +57,7 @@ fn keep(
         Err(failure) => {
             // Without an engine the server ends, too, unless the same keeps it from starting: then it has been said.
             let _ = channel.gave_up();
-            let status = server.wait().map_err(broken)?;
+            let status = wait_out(&mut server, &channel, notes).map_err(broken)?;
             let said = status.code() == Some(i32::from(failure.code as u8));
             return if said { Ok(status) } else { Err(failure) };
         }
@@ -84,6 +84,41 @@ fn keep(
         Some(error) if status.code() == Some(i32::from(Code::Unexpected as u8)) => Err(broken(error)),
         _ => Ok(status),
     }
+}
+
+/// Waits for the end of a server that has no keeper to speak of, which what is asked of this process reaches all the same.
+fn wait_out(server: &mut Child, channel: &KeeperEnd, notes: &mut Notes) -> io::Result<ExitStatus> {
+    notes.of_children()?;
+    loop {
+        if let Some(status) = server.try_wait()? {
+            return Ok(status);
+        }
+        let mut all = [&notes.ends, &notes.children]
+            .map(|notes| PollFd::from_borrowed_fd(notes.as_fd(), PollFlags::IN));
+        match poll(&mut all, None) {
+            Err(rustix::io::Errno::INTR) => {}
+            polled => {
+                polled?;
+            }
+        }
+        let [ends, children] = all.map(|one| !one.revents().is_empty());
+        pass_on(channel, notes, ends, children)?;
+    }
+}
+
+/// Takes in what has come, and tells the server of each wish that it end.
+fn pass_on(channel: &KeeperEnd, notes: &mut Notes, ends: bool, children: bool) -> io::Result<()> {
+    let mut bytes = [0; 64];
+    if ends {
+        for _ in 0..notes.ends.read(&mut bytes)? {
+            // Where nobody hears it, the server ends already.
+            let _ = channel.end();
+        }
+    }
+    if children {
+        let _ = notes.children.read(&mut bytes)?;
+    }
+    Ok(())
 }
 
 /// With all rights and with everything that this process was started with. It does the rest of the start itself.
@@ -146,16 +181,7 @@ impl Keeper {
             }
         }
         let [ends, children, speaks] = all.map(|one| !one.revents().is_empty());
-        let mut bytes = [0; 64];
-        if ends {
-            for _ in 0..notes.ends.read(&mut bytes)? {
-                // Where nobody hears it, the server ends already.
-                let _ = self.channel.end();
-            }
-        }
-        if children {
-            let _ = notes.children.read(&mut bytes)?;
-        }
+        pass_on(&self.channel, notes, ends, children)?;
         if speaks {
             match self.channel.hear() {
                 Asked::Worked => self.deaths = 0,

@@ -1,0 +1,239 @@
+//! `lightproof status`: one screen on the appliance, from what its files say. Nothing is asked of a running server, and no
+//! passphrase is needed.
+
+use crate::Done;
+use crate::boot::folders::FolderUse;
+use crate::boot::{self, Booted, Wants};
+use crate::cli::{Global, Outputs};
+use crate::exit::{Code, Failure};
+use crate::output::Output;
+use audit::{Clock as _, Order, Stored, timestamp};
+use rustix::fs::statvfs;
+use sandbox::Clean;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Less room than this needs a person.
+const ROOM_BYTES_MIN: u64 = 256 << 20;
+/// So many records are looked at, from the newest on: what lies before is not told.
+const RECORDS_MAX: usize = 200_000;
+
+/// Runs the verb.
+///
+/// # Errors
+/// The log or the vault's folder cannot be read.
+pub fn run(clean: Clean, global: &Global, pictures: &Outputs, out: &Output) -> Done {
+    let wants =
+        Wants { folder_use: FolderUse::Read, outputs: pictures.outputs.as_deref(), ..Wants::default() };
+    let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
+    let paths = vault::Paths { state: booted.folders.vault.clone(), outputs: booted.folders.outputs.clone() };
+    let has_vault = paths.vault_exists();
+    let holder = if has_vault { paths.holder().map_err(darkroom::Error::from)? } else { None };
+    let told = Told::by(&booted.folders.audit)?;
+    let status = Status { has_vault, holder, told, room: room(&booted), now_ms: booted.clock.wall_ms() };
+    let needs = status.needs();
+    for (key, text) in status.lines() {
+        out.data(&format!("{key:<10}{text}\n"));
+    }
+    for need in &needs {
+        out.warn(need);
+    }
+    out.object(needs.is_empty(), &status.describe(&needs));
+    Ok(if needs.is_empty() { Code::Done } else { Code::Found })
+}
+
+/// What the newest records tell, each the newest of its kind.
+#[derive(Default)]
+struct Told {
+    /// Number of records.
+    records: u64,
+    last_ms: Option<u64>,
+    /// The start of the program that wrote last, if it has not ended.
+    started_ms: Option<u64>,
+    is_open: bool,
+    /// Of that start; `None` before its fences were tried.
+    amber: Option<i64>,
+    fence_open: bool,
+    /// Secrets that opened nothing since somebody was let in last.
+    wrong: u64,
+    /// The last run of the controls, and how many did not hold.
+    tried: Option<(u64, i64)>,
+}
+
+impl Told {
+    fn by(dir: &Path) -> Result<Self, Failure> {
+        let mut told = Self::default();
+        let records = match audit::records(dir, Order::NewestFirst) {
+            Err(audit::Error::Absent { .. }) => return Ok(told),
+            records => records.map_err(darkroom::Error::from)?,
+        };
+        let (mut state_known, mut start_known, mut let_in) = (false, false, false);
+        for record in records.take(RECORDS_MAX) {
+            // What is no record is for `audit verify` to say.
+            let Ok(record) = record else { continue };
+            told.records = told.records.max(record.seq + 1);
+            told.last_ms = told.last_ms.or(Some(record.ts_ms));
+            match &*record.name {
+                "vault.unlocked" | "vault.created" => {
+                    told.is_open |= !state_known && !is_auditors(&record);
+                    state_known |= !is_auditors(&record);
+                    let_in = true;
+                }
+                "vault.locked" => state_known = true,
+                "vault.unlock_failed" if !let_in => told.wrong += 1,
+                "fence.found_open" if !start_known => told.fence_open = true,
+                "posture.recorded" if !start_known => told.amber = told.amber.or(record.int("amber")),
+                "boot.stopped" if !start_known => (start_known, state_known) = (true, true),
+                "boot.started" if !start_known => {
+                    told.started_ms = Some(record.ts_ms);
+                    (start_known, state_known) = (true, true);
+                }
+                "evidence.tried" => {
+                    let of_run = || Some((record.ts_ms, record.int("not_satisfied")?));
+                    told.tried = told.tried.or_else(of_run);
+                }
+                _ => {}
+            }
+            if start_known && let_in && told.tried.is_some() {
+                break;
+            }
+        }
+        Ok(told)
+    }
+}
+
+/// An auditor's secret opens nothing.
+fn is_auditors(record: &Stored) -> bool {
+    record.word("role") == Some("auditor")
+}
+
+/// Where, and how many bytes are left there; `None` if nobody can tell.
+type Room = [(&'static str, Option<u64>); 3];
+
+fn room(booted: &Booted) -> Room {
+    let folders = &booted.folders;
+    let left = |path: &Path| statvfs(path).ok().map(|found| found.f_bavail * found.f_frsize);
+    [("vault", left(&folders.vault)), ("log", left(&folders.audit)), ("pictures", left(&folders.outputs))]
+}
+
+struct Status {
+    has_vault: bool,
+    holder: Option<vault::Holder>,
+    told: Told,
+    room: Room,
+    now_ms: u64,
+}
+
+impl Status {
+    /// Whether somebody runs, or ended without a word.
+    fn server(&self) -> &'static str {
+        match (&self.holder, self.told.started_ms) {
+            (Some(_), _) => "running",
+            (None, Some(_)) => "ended without a word",
+            (None, None) => "not running",
+        }
+    }
+
+    fn vault(&self) -> &'static str {
+        match (self.has_vault, &self.holder, self.told.is_open) {
+            (false, ..) => "none",
+            (true, Some(_), true) => "unlocked",
+            _ => "locked",
+        }
+    }
+
+    /// Of the program that runs: nobody else has fences.
+    fn posture(&self) -> &'static str {
+        match (&self.holder, self.told.fence_open, self.told.amber) {
+            (None, ..) | (_, false, None) => "none",
+            (Some(_), true, _) => "red",
+            (Some(_), false, Some(0)) => "green",
+            (Some(_), false, Some(_)) => "amber",
+        }
+    }
+
+    /// What needs a person, each with what to do.
+    fn needs(&self) -> Vec<String> {
+        let mut needs = Vec::new();
+        if self.posture() == "red" {
+            needs.push(
+                "a fence does not hold: stop the program, and find out why with: lightproof selftest".into(),
+            );
+        }
+        if let (None, Some(started_ms)) = (&self.holder, self.told.started_ms) {
+            needs.push(format!(
+                "the program that started at {} ended without a word (a kill, a crash or a power cut); the next unlock looks \
+                 into what it left",
+                timestamp(started_ms)
+            ));
+        }
+        if let Some((_, count)) = self.told.tried.filter(|(_, count)| *count > 0) {
+            needs.push(format!("{count} controls do not hold; see: lightproof evidence list"));
+        }
+        for (name, left) in &self.room {
+            match left {
+                Some(left) if *left < ROOM_BYTES_MIN => {
+                    needs.push(format!("{} MiB are left for the {name}; make room", left >> 20));
+                }
+                _ => {}
+            }
+        }
+        needs
+    }
+
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        let told = &self.told;
+        let server = match &self.holder {
+            Some(holder) => format!("running, {holder}"),
+            None => self.server().to_owned(),
+        };
+        let log = match told.last_ms {
+            Some(last_ms) => format!("{} records, the last one {}", told.records, ago(self.now_ms, last_ms)),
+            None => "none yet".to_owned(),
+        };
+        let evidence = match told.tried {
+            Some((at_ms, count)) => format!("tried {}, {count} not satisfied", ago(self.now_ms, at_ms)),
+            None => "never tried; see: lightproof evidence run".to_owned(),
+        };
+        let room = self.room.map(|(name, left)| match left {
+            Some(left) => format!("{name} {:.1} GiB", left as f64 / f64::from(1 << 30)),
+            None => format!("{name} unknown"),
+        });
+        vec![
+            ("server", server),
+            ("vault", self.vault().to_owned()),
+            ("posture", self.posture().to_owned()),
+            ("guesses", format!("{} wrong since the last right one", told.wrong)),
+            ("log", log),
+            ("evidence", evidence),
+            ("room left", room.join(", ")),
+        ]
+    }
+
+    fn describe(&self, needs: &[String]) -> Value {
+        let holder = self.holder.as_ref();
+        json!({
+            "server": self.server(), "pid": holder.map(|holder| holder.pid),
+            "address": holder.and_then(|holder| holder.address.as_deref()),
+            "vault": self.vault(), "posture": self.posture(), "wrong_guesses": self.told.wrong,
+            "records": self.told.records, "last_record_ms": self.told.last_ms,
+            "evidence_ms": self.told.tried.map(|(at_ms, _)| at_ms),
+            "not_satisfied": self.told.tried.map(|(_, count)| count),
+            "room_bytes": self.room.iter().map(|(name, left)| ((*name).to_owned(), json!(left)))
+                .collect::<serde_json::Map<_, _>>(),
+            "needs": needs,
+        })
+    }
+}
+
+/// `3 h ago`.
+fn ago(now_ms: u64, then_ms: u64) -> String {
+    let seconds = now_ms.saturating_sub(then_ms) / 1000;
+    let (count, unit) = match seconds {
+        0..60 => (seconds, "s"),
+        60..3600 => (seconds / 60, "min"),
+        3600..172_800 => (seconds / 3600, "h"),
+        _ => (seconds / 86_400, "days"),
+    };
+    format!("{count} {unit} ago")
+}

@@ -1,0 +1,51 @@
+//! `status`: what the files say of the appliance, beside a running server and after its end.
+
+use crate::harness::{Home, PASSPHRASE};
+use crate::http::Request;
+use crate::served::Served;
+use serde_json::{Value, json};
+
+#[track_caller]
+fn status(home: &Home, code: i32) -> Value {
+    home.ask(&["status", "--json"]).ends(code, &[]).data()
+}
+
+#[test]
+fn the_status_is_what_happens() {
+    let home = Home::furnished("status");
+    let none = status(&home, 0);
+    assert_eq!(
+        (&none["server"], &none["vault"], &none["records"]),
+        (&json!("not running"), &json!("none"), &json!(0))
+    );
+    assert!(!home.path().join("state").join("audit").exists(), "a verb that looks makes nothing");
+    home.generate(&["a red apple"]).ends(0, &[]);
+    let made = status(&home, 0);
+    assert_eq!((&made["vault"], &made["posture"]), (&json!("locked"), &json!("none")), "{made}");
+    let served = Served::start(&home);
+    let running = status(&home, 0);
+    assert_eq!((&running["server"], &running["vault"]), (&json!("running"), &json!("locked")), "{running}");
+    assert!(running["posture"] == "green" || running["posture"] == "amber", "{running}");
+    assert_eq!(running["address"], served.origin());
+    let unlock = |passphrase: &str| Request::post("/api/v1/session", &json!({ "passphrase": passphrase }));
+    served.ask(&unlock("not what opens it")).is(401);
+    assert_eq!(status(&home, 0)["wrong_guesses"], 1);
+    served.ask(&unlock(PASSPHRASE)).is(201);
+    let open = status(&home, 0);
+    assert_eq!((&open["vault"], &open["wrong_guesses"]), (&json!("unlocked"), &json!(0)), "{open}");
+    assert!(home.ask(&["status"]).ends(0, &[]).stdout.contains("running, process"));
+
+    // A kill leaves no word, and that needs a person.
+    served.kill();
+    drop(served);
+    let killed = status(&home, 4);
+    assert_eq!(
+        (&killed["server"], &killed["vault"]),
+        (&json!("ended without a word"), &json!("locked")),
+        "{killed}"
+    );
+    home.ask(&["status"]).ends(4, &["ended without a word"]);
+    home.ask(&["evidence", "run"]);
+    let tried = home.ask(&["status", "--json"]).data();
+    assert!(tried["evidence_ms"].is_u64() && tried["server"] == "not running", "{tried}");
+}
