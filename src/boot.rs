@@ -3,6 +3,7 @@
 pub mod folders;
 mod listen;
 pub mod memory;
+pub mod operator;
 pub mod overlay;
 pub mod passphrase;
 
@@ -43,7 +44,9 @@ pub struct Wants<'a> {
     pub outputs: Option<&'a Path>,
     /// File or pipe with the passphrase.
     pub passphrase_file: Option<&'a Path>,
-    /// Who it is of, if a flag says so.
+    /// Whether somebody signs in.
+    pub signs_in: bool,
+    /// Who it is, if a flag says so.
     pub operator: Option<&'a str>,
     /// Folder of a checkpoint.
     pub model: Option<&'a Path>,
@@ -68,6 +71,7 @@ impl Default for Wants<'_> {
             folder_use: FolderUse::default(),
             outputs: None,
             passphrase_file: None,
+            signs_in: false,
             operator: None,
             model: None,
             plain_copy: false,
@@ -86,6 +90,7 @@ impl<'a> Wants<'a> {
         Self {
             outputs: keys.pictures.outputs.as_deref(),
             passphrase_file: keys.passphrase_file.as_deref(),
+            signs_in: true,
             operator: keys.operator.as_deref(),
             ..Self::default()
         }
@@ -227,7 +232,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     folders::grant_bundle(&mut plan, &folders, wants.bundle)?;
     let passphrase =
         wants.passphrase_file.map(|path| input::read_secret_file(path, &mut clean)).transpose()?;
-    let operator = passphrase::operator(wants.operator)?;
+    let operator = if wants.signs_in { operator::named(wants.operator)? } else { None };
     let terminal = Terminal::open();
     let channel = clean.take_channel();
     let clock = SystemClock::new();

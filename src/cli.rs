@@ -1,5 +1,6 @@
 //! Every verb and flag.
 
+mod keys;
 mod people;
 mod proof;
 mod settings;
@@ -10,15 +11,13 @@ use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subc
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+pub use keys::{Keys, Outputs};
 pub use people::{Hold, HoldVerb, Operator, OperatorVerb};
 pub use proof::{Audit, Bundle, Evidence, Show};
 pub use settings::{Format, Settings};
 
 /// Heading of the flags that every verb takes.
 const EVERY: &str = "Flags of every verb";
-/// Heading of the flags of those that have to do with the vault.
-const VAULT: &str = "Vault and pictures";
-
 /// A sealed darkroom for AI images.
 #[derive(Parser)]
 #[command(name = "lightproof", version, subcommand_required = true, arg_required_else_help = true)]
@@ -47,28 +46,6 @@ pub struct Global {
     /// Use no colours
     #[arg(long, global = true, help_heading = EVERY)]
     pub no_color: bool,
-}
-
-/// The flag of the verbs that have to do with pictures.
-#[derive(Args)]
-pub struct Outputs {
-    /// Folder of the sealed pictures
-    #[arg(long, global = true, value_name = "DIR", help_heading = VAULT)]
-    pub outputs: Option<PathBuf>,
-}
-
-/// Flags of the verbs that open the vault.
-#[derive(Args)]
-pub struct Keys {
-    /// Where the pictures are.
-    #[command(flatten)]
-    pub pictures: Outputs,
-    /// Read the passphrase from the first line of this file or pipe instead of the terminal
-    #[arg(long, global = true, value_name = "FILE", help_heading = VAULT)]
-    pub passphrase_file: Option<PathBuf>,
-    /// Who you are, where several people use the vault; asked for at the terminal without it
-    #[arg(long, global = true, value_name = "NAME", help_heading = VAULT)]
-    pub operator: Option<String>,
 }
 
 /// The verbs.

@@ -30,7 +30,7 @@ static ALLOCATOR: sandbox::WipingAllocator = sandbox::WipingAllocator;
 
 /// Variables of ours that a clean environment keeps.
 const OWN_VARIABLES: [&str; 4] =
-    ["LIGHTPROOF_HOME", "LIGHTPROOF_LOG", boot::passphrase::OPERATOR_VARIABLE, processes::POLICY_VARIABLE];
+    ["LIGHTPROOF_HOME", "LIGHTPROOF_LOG", boot::operator::VARIABLE, processes::POLICY_VARIABLE];
 
 fn main() -> ExitCode {
     // First, while one thread exists and nothing was read.

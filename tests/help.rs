@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-const VERBS: [(&[&str], &[&str]); 28] = [
+const VERBS: [(&[&str], &[&str]); 38] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -17,7 +17,7 @@ const VERBS: [(&[&str], &[&str]); 28] = [
     (&["history", "show"], &["--outputs", "--passphrase-file"]),
     (&["history", "export"], &["-o", "--outputs", "--passphrase-file"]),
     (&["history", "prove"], &["--outputs", "--passphrase-file"]),
-    (&["history", "rm"], &["--all", "--yes", "--outputs", "--passphrase-file"]),
+    (&["history", "rm"], &["--all", "--of", "--yes", "--operator", "--outputs", "--passphrase-file"]),
     (&["history", "verify"], &["--outputs", "--passphrase-file"]),
     (&["history", "missing"], &["--accept", "--outputs", "--passphrase-file"]),
     (&["vault", "init"], &["--outputs", "--passphrase-file"]),
@@ -25,6 +25,22 @@ const VERBS: [(&[&str], &[&str]); 28] = [
     (&["vault", "verify"], &["--outputs", "--passphrase-file"]),
     (&["vault", "passwd"], &["--new-passphrase-file", "--outputs", "--passphrase-file"]),
     (&["vault", "recovery"], &["--outputs", "--passphrase-file"]),
+    (&["vault", "drill"], &["--outputs", "--passphrase-file"]),
+    (
+        &["operator", "add"],
+        &["--role", "--new-passphrase-file", "--operator", "--outputs", "--passphrase-file"],
+    ),
+    (&["operator", "list"], &["--outputs", "--passphrase-file"]),
+    (
+        &["operator", "remove"],
+        &["--keep-pictures", "--hand-over-to", "--erase-pictures", "--yes", "--outputs", "--passphrase-file"],
+    ),
+    (&["operator", "passwd"], &["--new-passphrase-file", "--outputs", "--passphrase-file"]),
+    (&["operator", "resolve"], &["--reason", "--outputs", "--passphrase-file"]),
+    (&["hold", "set"], &["--of", "--reason", "--outputs", "--passphrase-file"]),
+    (&["hold", "list"], &["--outputs", "--passphrase-file"]),
+    (&["hold", "end"], &["--of", "--outputs", "--passphrase-file"]),
+    (&["status"], &["--outputs"]),
     (&["audit", "tail"], &["-n", "--follow"]),
     (&["audit", "show"], &["--object", "--job", "--type", "--since", "--until"]),
     (&["audit", "explain"], &[]),
@@ -69,8 +85,10 @@ fn every_verb_has_its_own_flags_exit_codes_and_examples() {
             text.split("Exit codes:").nth(1).unwrap_or_else(|| panic!("{verb:?} has no codes:\n{text}"));
         assert_eq!(codes.lines().filter(|line| line.trim_start().starts_with(char::is_numeric)).count(), 14);
     }
-    for group in ["history", "vault", "audit", "evidence", "config", "serve", "generate", "batch", "selftest"]
-    {
+    for group in [
+        "history", "vault", "operator", "hold", "status", "audit", "evidence", "config", "serve", "generate",
+        "batch", "selftest",
+    ] {
         assert!(help(&home, &[group, "-h"]).contains("Examples:"), "{group}");
     }
     assert!(help(&home, &["help", "generate"]).contains("What other programs call 9 steps"));

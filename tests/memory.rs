@@ -1,7 +1,7 @@
 //! Memory before work: what a picture takes is said before it is begun, and what does not fit is not begun.
 
 use crate::abuse::{Opened, refused};
-use crate::harness::{Home, Ran, behind, is_root_for};
+use crate::harness::is_root_for;
 use crate::http::Request;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
@@ -81,24 +81,4 @@ fn what_is_said_of_a_picture_is_what_the_engine_takes() {
     assert_eq!(home.count_records(&["request.refused", "reason=memory"]), 6);
     assert_eq!(home.count_records(&["generate.requested"]), 6);
     assert_eq!(home.count_records(&["generate.finished ok"]), 6);
-}
-
-#[test]
-fn a_picture_that_does_not_fit_is_refused_with_one_that_does() {
-    let home = Home::with_picture("memory-fit");
-    // In KiB: enough for the program, its passphrase and its model, too little for the largest picture.
-    let limited = |size: &str| {
-        let verb = ["generate", "x", "--size", size, "--steps", "1"];
-        // On one processor, since each thread has room for more than it takes.
-        let shell = ["bash", "-c", "ulimit -v 500000 && exec taskset -c 0 \"$@\"", "bash"];
-        Ran::of(&mut behind(&shell, &home.furnished_program(&verb)))
-    };
-    let ran =
-        limited("1024x1024").ends(10, &["1024x1024 needs ", " MiB of memory", " MiB are left", " fits"]);
-    let side = number(&ran.stderr, " fits").0;
-    assert!(side.is_multiple_of(16) && side < 1024, "{ran:#?}");
-    limited(&format!("{side}x{side}")).ends(0, &[]);
-    assert_eq!(home.count_records(&["request.refused", "reason=memory"]), 1);
-    assert_eq!(home.count_records(&["generate.requested"]), 2);
-    home.is_whole(2);
 }

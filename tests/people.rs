@@ -133,7 +133,8 @@ fn somebody_goes_and_their_pictures_go_where_it_was_said() {
     as_who(&home, FIRST, &["history", "rm", "--of", "first"]).ends(6, &["--yes"]);
     // The name stays theirs, and the last admin stays.
     add(&home, &["add", "Second"], "second").ends(2, &["this name is taken"]);
-    as_who(&home, FIRST, &["operator", "remove", "first", "--keep-pictures"]).ends(6, &["last passphrase"]);
+    as_who(&home, FIRST, &["operator", "remove", "first", "--keep-pictures"])
+        .ends(6, &["this is the last admin"]);
     for (kind, count) in [("slot.pictures", 1), ("slot.added", 1), ("slot.removed", 1)] {
         assert_eq!(home.count_records(&[&format!(" {kind} ")]), count, "{kind}");
     }
@@ -152,6 +153,13 @@ fn nothing_is_half_added() {
     add(&home, &["add", "Second"], "weak").ends(2, &["fewer than 12"]);
     add(&home, &["add", "Second", "--role", "root"], "second").ends(2, &["operator, admin, auditor"]);
     add(&home, &["add", "\t"], "second").ends(2, &["cannot be a person's name"]);
+    add(&home, &["add", "FIRST"], "second").ends(2, &["this name is taken"]);
+    let mut by_variable =
+        home.furnished_program(&["operator", "add", "Second", "--new-passphrase-file", &file]);
+    Ran::of(by_variable.env("LIGHTPROOF_OPERATOR", "left over"))
+        .ends(2, &["you have no name in this vault yet"]);
+    let mut looks = home.program(&["vault", "status", "--home", &home.at("state")]);
+    Ran::of(looks.env("LIGHTPROOF_OPERATOR", "\u{202e}")).ends(0, &[]);
     assert_eq!(home.count_records(&["slot.added"]) + home.count_records(&["vault.secret_requested"]), 0);
     home.is_whole(1);
     // The vault as it was: nobody needs a name.
@@ -268,6 +276,15 @@ fn two_people_sit_at_the_studio() {
     let status = |studio: &Studio| studio.served.ask(&Request::get("/api/v1/status")).json();
     assert_eq!(status(&studio)["names"], false);
     let first = token_of(&studio.sign_in(None, PASSPHRASE).is(201));
+    assert_eq!(
+        studio
+            .ask(
+                &first,
+                Request::post("/api/v1/people:remove", &json!({ "name": "x", "passphrase": PASSPHRASE }))
+            )
+            .status,
+        404
+    );
     let you = studio.ask(&first, Request::get("/api/v1/capabilities")).is(200).json()["you"].clone();
     assert_eq!(you, json!({ "name": null, "role": "admin" }));
     let newcomer = json!({
@@ -303,6 +320,11 @@ fn two_people_sit_at_the_studio() {
     let new = json!({ "passphrase": SECOND, "new_passphrase": THIRD });
     studio.ask(&second, Request::post("/api/v1/passphrase", &new)).is(204);
 
+    let alone = json!({ "name": "First", "passphrase": PASSPHRASE });
+    assert_eq!(
+        studio.ask(&first, Request::post("/api/v1/people:remove", &alone)).is(409).json()["code"],
+        "state"
+    );
     // Who leaves leaves alone; the last one locks.
     studio.ask(&second, Request::new("DELETE", "/api/v1/session")).is(204);
     assert_eq!(studio.ask(&second, Request::get("/api/v1/jobs")).status, 401);

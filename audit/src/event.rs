@@ -241,7 +241,7 @@ events! {
         /// Its role.
         role: Role,
     }
-    /// What becomes of the pictures of a slot.
+    /// What becomes of the pictures of a slot: with a job, once that is done.
     "slot.pictures" SlotPictures {
         /// Slot number.
         slot: u32,

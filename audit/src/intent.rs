@@ -74,7 +74,12 @@ impl Intents {
         if let Some(root) = record.text("vault_root").and_then(unhex) {
             let int = |key| record.int(key).unwrap_or(0);
             let (epoch, seq) = (int("vault_epoch"), int("vault_seq"));
-            self.0.vault = Some(VaultState { epoch, seq, root: Digest(root) });
+            // A vault never goes back; and what an auditor opened, without the keys, is no proof that it has gone on.
+            let is_auditors = record.text("role") == Some("auditor") && record.name == "vault.unlocked";
+            let is_older = self.0.vault.is_some_and(|known| (epoch, seq) < (known.epoch, known.seq));
+            if !is_auditors && !is_older {
+                self.0.vault = Some(VaultState { epoch, seq, root: Digest(root) });
+            }
         }
         match record.name {
             // Before the first epoch there was none: older programs wrote 0 where it was an unused key.

@@ -1,6 +1,7 @@
 //! The passphrase dialogue: with a file, or with somebody at a terminal.
 
 use super::Booted;
+use super::operator::name_of;
 use crate::Done;
 use crate::exit::{Code, Failure};
 use crate::input::SecretLine;
@@ -10,37 +11,7 @@ use serde_json::json;
 use vault::{PersonName, Secret, SlotKind};
 use zeroize::Zeroizing;
 
-/// The variable that says who somebody is, where no flag does.
-pub const OPERATOR_VARIABLE: &str = "LIGHTPROOF_OPERATOR";
-
-/// Who somebody says they are, by a flag or the variable.
-///
-/// # Errors
-/// It cannot be a name.
-pub fn operator(flag: Option<&str>) -> Result<Option<PersonName>, Failure> {
-    let variable = std::env::var_os(OPERATOR_VARIABLE).filter(|name| !name.is_empty());
-    let name = match (flag, &variable) {
-        (Some(flag), _) => flag,
-        (None, Some(variable)) => variable.to_str().unwrap_or_default(), // what is no text is no name
-        (None, None) => return Ok(None),
-    };
-    name_of(name).map(Some)
-}
-
-/// A name as it was typed.
-///
-/// # Errors
-/// It cannot be one.
-pub fn name_of(text: &str) -> Result<PersonName, Failure> {
-    PersonName::new(text).map_err(|error| Failure::new(Code::Usage, error))
-}
-
 impl Booted {
-    /// Who is said to sit here.
-    pub fn operator(&self) -> Option<&PersonName> {
-        self.operator.as_ref()
-    }
-
     /// From here on it is somebody else's secret that is asked for: that of `name`.
     pub fn speak_of(&mut self, name: PersonName) {
         self.operator = Some(name);

@@ -1,6 +1,6 @@
 //! Verbs about the people who use the vault, and about what of theirs is kept.
 
-use super::Keys;
+use super::keys::Keys;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -56,11 +56,6 @@ pub enum OperatorVerb {
         /// Read the new passphrase from the first line of this file or pipe
         #[arg(long, value_name = "FILE")]
         new_passphrase_file: Option<PathBuf>,
-    },
-    /// Give yourself another name
-    Rename {
-        /// The new name
-        name: String,
     },
     /// Say who is behind a pseudonym of the log; that you asked goes on record
     Resolve {

@@ -1,6 +1,6 @@
 //! Verbs about what can be proved: the log and the evidence.
 
-use super::Keys;
+use super::keys::Keys;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 

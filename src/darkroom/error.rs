@@ -54,6 +54,12 @@ pub enum Error {
         /// How many.
         count: usize,
     },
+    /// Somebody must be able to manage people.
+    #[error("this is the last admin, who stays; make somebody else an admin first")]
+    LastAdmin,
+    /// Nobody has this pseudonym; on record.
+    #[error("nobody of this vault has this pseudonym")]
+    UnknownPseudonym,
     /// These pictures are under a hold already.
     #[error("a hold on these pictures stands already; end it first to set another")]
     HoldStands,
@@ -61,7 +67,9 @@ pub enum Error {
     #[error("no hold on these pictures stands")]
     NoHold,
     /// An auditor's passphrase was given where a picture is needed.
-    #[error("this passphrase is an auditor's: it proves the log and the state, and opens no picture")]
+    #[error(
+        "this passphrase is an auditor's: the vault is the one that the log tells of; it opens no picture"
+    )]
     AuditorOnly,
     /// The vault is older than the state that the log names.
     #[error(
@@ -268,7 +276,8 @@ impl Error {
             Self::NotPermitted(_) => Kind::NotPermitted,
             Self::PicturesUndecided { .. } => Kind::Parameter,
             Self::HoldStands => Kind::HoldStands,
-            Self::NoHold => Kind::NotFound,
+            Self::NoHold | Self::UnknownPseudonym => Kind::NotFound,
+            Self::LastAdmin => Kind::Conflict,
             Self::RolledBack { .. } | Self::NoMark | Self::LogMissing { .. } | Self::VaultMissing { .. } => {
                 Kind::Damaged
             }

@@ -7,7 +7,7 @@ use crate::whose::{self, HandedOver};
 use crate::{Erased, Error, Role, Who};
 use audit::words::{Left, Proof, ResolveReason};
 use audit::{Actor, Event};
-use vault::{ObjectId, PersonName, Secret, SlotId, SlotInfo};
+use vault::{ObjectId, PersonName, Secret, SlotId, SlotInfo, Vault};
 
 /// Somebody who has a passphrase of this vault, or had one.
 #[derive(Clone, Debug)]
@@ -67,16 +67,10 @@ impl Darkroom {
         Ok(people.into_iter().find(|person| person.slot.0 == who.slot).and_then(|person| person.name))
     }
 
-    /// Gives who asks a name, or another one. The first one of a vault to have a name is an admin, and what was made with the
-    /// recovery code before is theirs. `proof` is their passphrase, which stays.
-    ///
-    /// # Errors
-    /// A wrong proof, on record; [`vault::Error::NameOfAnother`]; what vault and log say.
-    pub fn name_self(&mut self, who: &Who, proof: &Secret, name: &PersonName) -> Result<(), Error> {
+    /// Gives who asks a name, in a vault in which nobody has one. They are its first admin. `proof` is their passphrase, which
+    /// stays, and so does the name.
+    fn name_self(&mut self, who: &Who, proof: &Secret, name: &PersonName) -> Result<(), Error> {
         let slot = self.prove(who, proof, Act::ManagePeople)?;
-        if !self.vault_of(who, Act::ManagePeople)?.has_names() {
-            self.hand_over_from_recovery(who)?;
-        }
         self.change(
             who,
             Act::ManagePeople,
@@ -101,10 +95,11 @@ impl Darkroom {
     ) -> Result<u16, Error> {
         self.prove(who, proof, Act::ManagePeople)?;
         secret.check_new()?;
-        let (of_vault, word) = match role {
-            Role::Admin => (vault::Role::Admin, role),
-            Role::Auditor => (vault::Role::Auditor, role),
-            _ => (vault::Role::Operator, Role::Operator),
+        let of_vault = match role {
+            Role::Admin => vault::Role::Admin,
+            Role::Auditor => vault::Role::Auditor,
+            Role::Operator => vault::Role::Operator,
+            _ => return Err(vault::Error::Limit("nobody can be given this role").into()),
         };
         let slot = self.vault_of(who, Act::ManagePeople)?.free_slot();
         let number = slot.as_ref().map_or(0, |slot| slot.0);
@@ -113,7 +108,7 @@ impl Darkroom {
             Act::ManagePeople,
             Proof::Passphrase,
             slot,
-            Change::Added(word),
+            Change::Added(role),
             |vault, kdf, random| Ok((vault.add_slot(of_vault, secret, kdf, random)?, ())),
         )?;
         Ok(number)
@@ -122,7 +117,7 @@ impl Darkroom {
     /// The same, after giving who asks a name if nobody has one yet.
     ///
     /// # Errors
-    /// As there, and as [`Darkroom::name_self`]; [`vault::Error::NameNeeded`] if there is no name to give.
+    /// As there; [`vault::Error::NameNeeded`] if there is no name to give.
     pub fn add_person_named(
         &mut self,
         who: &Who,
@@ -132,8 +127,14 @@ impl Darkroom {
         role: Role,
     ) -> Result<u16, Error> {
         if !self.vault_of(who, Act::ManagePeople)?.has_names() {
+            // A vault with names is of another format: it is not made one for an addition that cannot be.
             secret.check_new()?;
-            self.name_self(who, proof, own_name.ok_or(vault::Error::NameNeeded)?)?;
+            let own_name = own_name.ok_or(vault::Error::NameNeeded)?;
+            if secret.is_of(own_name) {
+                return Err(vault::Error::NameOfAnother.into());
+            }
+            self.vault_of(who, Act::ManagePeople)?.free_slot()?;
+            self.name_self(who, proof, own_name)?;
         }
         self.add_person(who, proof, secret, role)
     }
@@ -148,12 +149,13 @@ impl Darkroom {
         Ok(())
     }
 
-    /// Removes somebody: their passphrase opens nothing afterwards, neither this vault nor an older copy of it. First their
-    /// pictures become what `pictures` says, on record; it must say something if there are any. The slot of who was removed, whose sessions and requests are to end.
+    /// Removes somebody: their passphrase opens nothing afterwards, neither this vault nor an older copy of it, and their
+    /// pictures become what `pictures` says, together with that; it must say something if there are any. Of somebody who is
+    /// gone already, only the pictures that were kept. The slot of who was removed, whose sessions and requests are to end.
     ///
     /// # Errors
-    /// A wrong proof, on record; [`vault::Error::UnknownName`]; [`vault::Error::LastSlot`] for the last admin;
-    /// [`Error::PicturesUndecided`]; what vault and log say. What had become of the pictures by then stays so.
+    /// A wrong proof, on record; [`vault::Error::UnknownName`]; [`Error::LastAdmin`]; [`Error::PicturesUndecided`]; what vault
+    /// and log say. Pictures that were to be erased are then gone or not, as their own records say.
     pub fn remove_person(
         &mut self,
         who: &Who,
@@ -162,19 +164,75 @@ impl Darkroom {
         pictures: Option<&Pictures>,
     ) -> Result<u16, Error> {
         self.prove(who, proof, Act::ManagePeople)?;
+        self.end_old_key()?;
         let vault = self.vault_of(who, Act::ManagePeople)?;
-        let slot = vault.slot_of(name)?;
+        let person = person_of(vault, name)?;
         let is_other_admin =
-            |person: vault::Person| person.slot != slot.id && person.role == Some(vault::Role::Admin);
-        if !vault.people().into_iter().any(is_other_admin) {
-            return Err(vault::Error::LastSlot.into());
+            |other: vault::Person| other.slot != person.slot && other.role == Some(vault::Role::Admin);
+        if person.role.is_some() && !vault.people().into_iter().any(is_other_admin) {
+            return Err(Error::LastAdmin);
         }
-        self.settle_pictures(who, slot, pictures)?;
-        let removed = Change::Removed(crate::who::word(slot.role));
-        self.change(who, Act::ManagePeople, Proof::Passphrase, Ok(slot.id), removed, |vault, _, random| {
-            Ok((vault.remove_slot(slot.id, random)?, ()))
-        })?;
-        Ok(slot.id.0)
+        let to = match pictures {
+            Some(Pictures::HandOver(name)) => Some(heir(vault, person.slot, name)?),
+            _ => None,
+        };
+        let ids = ids_of(vault, person.slot);
+        let left = match (pictures, to) {
+            _ if ids.is_empty() => None,
+            (None, _) => return Err(Error::PicturesUndecided { count: ids.len() }),
+            (Some(Pictures::Erase), _) => {
+                self.erase_as(who, Act::ManagePeople, &ids)?;
+                Some((Left::Erased, 0))
+            }
+            (_, Some(to)) => Some((Left::HandedOver, to.0)),
+            (Some(_), None) => Some((Left::Kept, 0)),
+        };
+        match person.role {
+            Some(role) => self.remove(who, person.slot, role, left)?,
+            None => self.settle_kept(who, person.slot, left)?,
+        }
+        Ok(person.slot.0)
+    }
+
+    /// The removal, and whose the pictures are from then on, in one record of the vault.
+    fn remove(
+        &mut self,
+        who: &Who,
+        slot: SlotId,
+        role: vault::Role,
+        left: Option<(Left, u16)>,
+    ) -> Result<(), Error> {
+        let act = Act::ManagePeople;
+        let before = HandedOver::of(self.vault_of(who, act)?);
+        self.pass_on_with_next(who, slot, left)?;
+        let removed = Change::Removed { role: crate::who::word(role), left };
+        let done = self.change(who, act, Proof::Passphrase, Ok(slot), removed, |vault, _, random| {
+            Ok((vault.remove_slot(slot, random)?, ()))
+        });
+        // Who stays keeps their pictures.
+        if let Ok((open, ..)) = self.open_parts()
+            && open.vault.has_slot(slot)
+        {
+            before.remember(&mut open.vault)?;
+        }
+        done
+    }
+
+    /// What becomes of pictures that were kept when their person went.
+    fn settle_kept(&mut self, who: &Who, slot: SlotId, left: Option<(Left, u16)>) -> Result<(), Error> {
+        let Some(said) = left else { return Ok(()) };
+        self.pass_on_with_next(who, slot, left)?;
+        let (open, random, log) = self.parts(who, Act::ManagePeople)?;
+        open.cover(log, random)?;
+        self.record_left(who, slot, said)
+    }
+
+    fn pass_on_with_next(&mut self, who: &Who, from: SlotId, left: Option<(Left, u16)>) -> Result<(), Error> {
+        let Some((Left::HandedOver, to)) = left else { return Ok(()) };
+        let mut handed_over = HandedOver::of(self.vault_of(who, Act::ManagePeople)?);
+        handed_over.add(from.0, to)?;
+        let (open, ..) = self.parts(who, Act::ManagePeople)?;
+        handed_over.remember(&mut open.vault)
     }
 
     /// Destroys the keys of all pictures of somebody, who may be gone.
@@ -184,7 +242,7 @@ impl Darkroom {
     pub fn erase_of(&mut self, who: &Who, name: &PersonName) -> Result<Erased, Error> {
         let (slot, ids) = self.pictures_of(who, name)?;
         let erased = self.erase_as(who, Act::ErasePictures, &ids)?;
-        self.record_left(who, slot, Left::Erased, 0)?;
+        self.record_left(who, slot, (Left::Erased, 0))?;
         Ok(erased)
     }
 
@@ -200,25 +258,23 @@ impl Darkroom {
 
     fn pictures_of(&self, who: &Who, name: &PersonName) -> Result<(SlotId, Vec<ObjectId>), Error> {
         let vault = self.vault_of(who, Act::ErasePictures)?;
-        let is_theirs = |person: &vault::Person| person.name.as_ref().is_some_and(|known| known.is(name));
-        let person = vault.people().into_iter().find(is_theirs).ok_or(vault::Error::UnknownName)?;
-        let ids = whose::of_slot(vault, person.slot.0).into_iter().map(|entry| entry.id).collect();
-        Ok((person.slot, ids))
+        let slot = person_of(vault, name)?.slot;
+        Ok((slot, ids_of(vault, slot)))
     }
 
     /// Who is behind a pseudonym of the log. The answer is on record before it is given.
     ///
     /// # Errors
-    /// [`Error::NotPermitted`], on record; [`Error::NotFound`]: nobody of this vault, or one who had no name.
+    /// [`Error::NotPermitted`], on record; [`Error::UnknownPseudonym`], on record: nobody of this vault.
     pub fn resolve(&mut self, who: &Who, pseudonym: Actor, reason: ResolveReason) -> Result<Person, Error> {
         let people = self.people_with_pseudonyms(who)?;
         let found = people.into_iter().find(|(_, actor)| *actor == Some(pseudonym));
-        let (person, _) = found.ok_or_else(|| Error::NotFound { id: "of this pseudonym".into() })?;
         let (open, random, log) = self.parts(who, Act::Resolve)?;
-        let resolved = Event::SlotResolved { slot: person.slot.into(), reason };
-        log.append(&[resolved.by(who.actor)])?;
+        let slot = found.as_ref().map_or(0, |(person, _)| person.slot.into());
+        let asked = Event::SlotResolved { slot, reason }.by(who.actor);
+        log.append(&[if found.is_some() { asked } else { asked.failed() }])?;
         open.cover(log, random)?;
-        Ok(person)
+        found.map(|(person, _)| person).ok_or(Error::UnknownPseudonym)
     }
 
     fn people_with_pseudonyms(&self, who: &Who) -> Result<Vec<(Person, Option<Actor>)>, Error> {
@@ -231,7 +287,7 @@ impl Darkroom {
     }
 
     /// Somebody proves once more who they are: an open session does not spare it.
-    fn prove(&mut self, who: &Who, proof: &Secret, act: Act) -> Result<SlotInfo, Error> {
+    pub(crate) fn prove(&mut self, who: &Who, proof: &Secret, act: Act) -> Result<SlotInfo, Error> {
         self.vault_of(who, act)?;
         let slot = self.authenticate(proof)?;
         match slot.id.0 == who.slot {
@@ -240,59 +296,32 @@ impl Darkroom {
         }
     }
 
-    /// What was made with the recovery code while there was one person is that person's.
-    fn hand_over_from_recovery(&mut self, who: &Who) -> Result<(), Error> {
-        let vault = self.vault_of(who, Act::ManagePeople)?;
-        let code = vault.public().slots.into_iter().find(|slot| slot.kind == vault::SlotKind::Recovery);
-        match code {
-            Some(code) if !whose::of_slot(vault, code.id.0).is_empty() => {
-                self.pass_on(who, code.id, who.slot)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn settle_pictures(
-        &mut self,
-        who: &Who,
-        slot: SlotInfo,
-        pictures: Option<&Pictures>,
-    ) -> Result<(), Error> {
-        let vault = self.vault_of(who, Act::ManagePeople)?;
-        let ids: Vec<_> = whose::of_slot(vault, slot.id.0).into_iter().map(|entry| entry.id).collect();
-        match pictures {
-            _ if ids.is_empty() => Ok(()),
-            None => Err(Error::PicturesUndecided { count: ids.len() }),
-            Some(Pictures::Keep) => self.record_left(who, slot.id, Left::Kept, 0),
-            Some(Pictures::HandOver(name)) => {
-                let to = vault.slot_of(name)?;
-                if to.id == slot.id || !to.role.opens_objects() {
-                    let what = "pictures are handed over to somebody else who may see pictures";
-                    return Err(vault::Error::Limit(what).into());
-                }
-                self.pass_on(who, slot.id, to.id.0)
-            }
-            Some(Pictures::Erase) => {
-                self.erase_as(who, Act::ManagePeople, &ids)?;
-                self.record_left(who, slot.id, Left::Erased, 0)
-            }
-        }
-    }
-
-    /// On record first: a crash behind it leaves the pictures whose they were, and the act can be done again.
-    fn pass_on(&mut self, who: &Who, from: SlotId, to: u16) -> Result<(), Error> {
-        let mut handed_over = HandedOver::of(self.vault_of(who, Act::ManagePeople)?);
-        handed_over.add(from.0, to)?;
-        self.record_left(who, from, Left::HandedOver, to)?;
-        let (open, random, log) = self.parts(who, Act::ManagePeople)?;
-        handed_over.remember(&mut open.vault)?;
-        open.cover(log, random)
-    }
-
-    fn record_left(&mut self, who: &Who, slot: SlotId, left: Left, to: u16) -> Result<(), Error> {
+    fn record_left(&mut self, who: &Who, slot: SlotId, (left, to): (Left, u16)) -> Result<(), Error> {
         let (_, _, log) = self.parts(who, Act::ManagePeople)?;
         let event = Event::SlotPictures { slot: slot.0.into(), left, to: to.into() };
         log.append(&[event.by(who.actor)])?;
         Ok(())
     }
+}
+
+/// Somebody of this name, who may be gone.
+fn person_of(vault: &Vault, name: &PersonName) -> Result<vault::Person, Error> {
+    let is_theirs = |person: &vault::Person| person.name.as_ref().is_some_and(|known| known.is(name));
+    Ok(vault.people().into_iter().find(is_theirs).ok_or(vault::Error::UnknownName)?)
+}
+
+/// Whose the pictures of a slot can be: somebody else's, who may see pictures.
+fn heir(vault: &Vault, from: SlotId, name: &PersonName) -> Result<SlotId, Error> {
+    let to = vault.slot_of(name)?;
+    match to.id != from && to.role.opens_objects() {
+        true => Ok(to.id),
+        false => {
+            let what = "pictures are handed over to somebody else who may see pictures";
+            Err(vault::Error::Limit(what).into())
+        }
+    }
+}
+
+fn ids_of(vault: &Vault, slot: SlotId) -> Vec<ObjectId> {
+    whose::of_slot(vault, slot.0).into_iter().map(|entry| entry.id).collect()
 }

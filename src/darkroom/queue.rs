@@ -31,9 +31,6 @@ use zeroize::Zeroizing;
 
 pub use table::{Job, JobState, Name};
 
-/// As many people's requests may wait at a time, each with all that one may have waiting.
-const PEOPLE_WAITING_MAX: usize = 4;
-
 /// What requests are held against.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
@@ -169,7 +166,7 @@ impl Queue {
         let Shared { rules, model, .. } = &*self.shared;
         self.with(|darkroom| {
             darkroom.vault_of(who, Act::MakePictures)?;
-            let (waiting, of_all) = {
+            let waiting = {
                 let table = self.shared.table();
                 if table.stopping {
                     return Err(Error::Stopping);
@@ -180,10 +177,10 @@ impl Queue {
                     let same = known.name.as_ref() == Some(name);
                     return if same { Ok(table.view(known)) } else { Err(Error::KeyReused) };
                 }
-                let waiting = || table.entries.iter().filter(|e| e.job.state == JobState::Waiting);
-                (waiting().filter(|e| e.slot == who.slot).count(), waiting().count())
+                let waits = |e: &&Queued| e.slot == who.slot && e.job.state == JobState::Waiting;
+                table.entries.iter().filter(waits).count()
             };
-            if waiting >= rules.waiting_max || of_all >= rules.waiting_max * PEOPLE_WAITING_MAX {
+            if waiting >= rules.waiting_max {
                 darkroom.refuse(Some(who), RequestRefusal::Busy)?;
                 return Err(Error::QueueFull { waiting });
             }
@@ -246,9 +243,9 @@ impl Queue {
         Watch(Arc::clone(&self.shared))
     }
 
-    /// Grows whenever a picture came or went.
-    pub fn pictures_version(&self) -> u64 {
-        self.shared.table().pictures_version
+    /// Grows whenever a picture of theirs came or went.
+    pub fn pictures_version(&self, who: &Who) -> u64 {
+        self.shared.table().pictures_version(who.slot)
     }
 
     /// [`Darkroom::warnings`], or while an act goes on those from before it: whoever asks again and again waits for
@@ -294,7 +291,7 @@ impl Queue {
     /// As there.
     pub fn erase(&self, who: &Who, ids: &[ObjectId]) -> Result<Erasure, Error> {
         let erased = self.with(|darkroom| darkroom.erase(who, ids)).map(|erased| erased.erasure);
-        self.shared.table().pictures_version += 1;
+        self.shared.table().pictures_changed(Some(who.slot));
         (self.shared.notify)();
         erased
     }
@@ -318,9 +315,9 @@ impl Queue {
     /// # Errors
     /// A wrong proof, on record; as there.
     pub fn replace_recovery(&self, who: &Who, proof: &Secret) -> Result<RecoveryCode, Error> {
+        self.with(|darkroom| darkroom.vault_of(who, Act::NewRecoveryCode).map(drop))?;
         with_secret(&mut &*self, proof, |darkroom| {
-            darkroom.vault_of(who, Act::NewRecoveryCode)?;
-            darkroom.authenticate(proof)?;
+            darkroom.prove(who, proof, Act::NewRecoveryCode)?;
             darkroom.replace_recovery(who)
         })
     }

@@ -48,8 +48,20 @@ impl Darkroom {
             None if who::was_opened(vault) => return Err(Error::NoMark),
             None => {}
         }
+        self.compare_state(vault.state().epoch, |seq| vault.root_at(seq))
+    }
+
+    /// The same as far as it shows without the keys of the pictures: the vault must hold every state that the log names.
+    /// `root_at` is the root after so many records of `epoch`.
+    ///
+    /// # Errors
+    /// [`Error::RolledBack`].
+    pub(crate) fn compare_state(
+        &self,
+        epoch: u64,
+        root_at: impl Fn(u64) -> Option<[u8; 32]>,
+    ) -> Result<(), Error> {
         let unfinished = self.log.unfinished()?;
-        let epoch = vault.state().epoch;
         // The key of an epoch remains only where the next one had begun.
         if let Some(key_epoch) = unfinished.key_remains
             && epoch <= key_epoch
@@ -59,7 +71,7 @@ impl Darkroom {
         let Some(known) = unfinished.vault else { return Ok(()) };
         let holds = match epoch.cmp(&known.epoch) {
             std::cmp::Ordering::Less => false,
-            std::cmp::Ordering::Equal => vault.root_at(known.seq) == Some(known.root.0),
+            std::cmp::Ordering::Equal => root_at(known.seq) == Some(known.root.0),
             // A roll that a crash kept off the record: only somebody with the keys could have made it.
             std::cmp::Ordering::Greater => true,
         };

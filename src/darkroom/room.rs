@@ -222,6 +222,11 @@ impl Darkroom {
         matches!(self.room, Room::Open(_))
     }
 
+    /// Whether somebody has the slot of this number, in the open vault.
+    pub fn has_slot(&self, slot: u16) -> bool {
+        self.open_vault().is_ok_and(|open| open.vault.has_slot(vault::SlotId(slot)))
+    }
+
     /// What anybody can know of the vault without a secret.
     ///
     /// # Errors

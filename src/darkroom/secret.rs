@@ -6,7 +6,7 @@ use crate::rights::Act;
 use crate::room::Darkroom;
 use crate::step::{After, reach};
 use crate::who::{Role, Who};
-use audit::words::Proof;
+use audit::words::{Left, Proof};
 use audit::{Digest, Event, JobId};
 use vault::{KdfParams, Random, RecoveryCode, Rolled, Secret, SlotId, SlotKind, State, Vault};
 
@@ -18,16 +18,24 @@ pub(crate) enum Change {
     /// It is new.
     Added(Role),
     /// It goes.
-    Removed(Role),
+    Removed {
+        /// What it gave.
+        role: Role,
+        /// What becomes of the pictures, and whose they are then; 0 for nobody's.
+        left: Option<(Left, u16)>,
+    },
 }
 
 impl Change {
     /// What stands beside the intent, so that whoever finds it without an outcome can tell all of it.
-    fn named(self, slot: u32) -> Option<Event> {
+    fn named(self, slot: u32) -> Vec<Event> {
         match self {
-            Self::Secret => None,
-            Self::Added(role) => Some(Event::SlotAddNamed { slot, role }),
-            Self::Removed(role) => Some(Event::SlotRemoveNamed { slot, role }),
+            Self::Secret => vec![],
+            Self::Added(role) => vec![Event::SlotAddNamed { slot, role }],
+            Self::Removed { role, left } => {
+                let left = left.map(|(left, to)| Event::SlotPictures { slot, left, to: to.into() });
+                [Event::SlotRemoveNamed { slot, role }].into_iter().chain(left).collect()
+            }
         }
     }
 }
@@ -43,7 +51,11 @@ impl Darkroom {
             _ => Act::OwnPassphrase,
         };
         self.vault_of(who, act)?;
-        let proven = self.authenticate(proof)?;
+        let proven = match who.role() {
+            Role::Recovery => self.authenticate(proof)?,
+            _ if !self.vault_of(who, act)?.has_names() => self.authenticate(proof)?,
+            _ => self.prove(who, proof, act)?,
+        };
         let by = match proven.kind {
             SlotKind::Recovery => Proof::Recovery,
             _ => Proof::Passphrase,
@@ -90,7 +102,7 @@ impl Darkroom {
         if let Ok(slot) = slot {
             let slot = slot.0.into();
             intent.push(entry(Event::VaultSecretNamed { slot }));
-            intent.extend(change.named(slot).map(entry));
+            intent.extend(change.named(slot).into_iter().map(entry));
         }
         log.append(&intent)?;
         open.cover_with_next(log)?;
@@ -114,7 +126,7 @@ impl Darkroom {
             Change::Added(role) => {
                 (Event::SlotAdded { slot, role, vault_epoch, vault_seq, vault_root }, "this person is added")
             }
-            Change::Removed(role) => (
+            Change::Removed { role, .. } => (
                 Event::SlotRemoved { slot, role, vault_epoch, vault_seq, vault_root },
                 "this person is removed",
             ),

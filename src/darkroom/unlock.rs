@@ -104,10 +104,15 @@ impl Darkroom {
                 }
             },
             Ok(Unlocked::Auditor(view)) => {
-                let event = unlocked(view.slot(), view.public().state);
+                let state = view.public().state;
+                let compared = self.compare_state(state.epoch, |seq| view.root_at(seq));
+                let entry = match &compared {
+                    Ok(()) => unlocked(view.slot(), state).by_system(),
+                    Err(_) => rolled_back(state).by_system().failed(),
+                };
                 self.room = Room::Locked(Box::new(view.lock()));
-                self.log.append(&[event.by_system()])?;
-                Err(Error::AuditorOnly)
+                self.log.append(&[entry])?;
+                compared.and(Err(Error::AuditorOnly))
             }
             Ok(_) => Err(Error::Locked),
             Err((locked, error)) => {
@@ -149,10 +154,7 @@ impl Darkroom {
                 let Mark { size, root, epoch, .. } = self.remembered(vault);
                 Event::LogMarkMissed { mark_size: size, mark_root: root, mark_epoch: epoch }
             }
-            _ => {
-                let State { epoch, seq, root } = vault.state();
-                Event::VaultRolledBack { found_epoch: epoch, found_seq: seq, found_root: Digest(root) }
-            }
+            _ => rolled_back(vault.state()),
         };
         event.by_system().failed()
     }
@@ -163,12 +165,12 @@ impl Darkroom {
         self.retry_old_key()?;
         let (open, random, log) = self.open_parts()?;
         let who = Who::behind(slot, door, open.number, &mut open.vault, random)?;
-        log.append(&[unlocked(slot, open.vault.state()).by(who.actor), who.opened()])?;
+        let came = [unlocked(slot, open.vault.state()).by(who.actor), who.opened()];
+        // An auditor has shown who they are, and comes in by no door.
+        let is_auditor = who.role() == Role::Auditor;
+        log.append(if is_auditor { &came[..1] } else { &came })?;
         self.remember_log()?;
-        match who.role() {
-            Role::Auditor => Err(Error::AuditorOnly),
-            _ => Ok(who),
-        }
+        if is_auditor { Err(Error::AuditorOnly) } else { Ok(who) }
     }
 
     /// Whose secret this is, while the vault is open. A wrong one is put on record before it is answered, and the vault
@@ -278,6 +280,10 @@ impl Darkroom {
         self.log.append(&[entry]).map_err(locked)?;
         self.remember_log()
     }
+}
+
+fn rolled_back(State { epoch, seq, root }: State) -> Event {
+    Event::VaultRolledBack { found_epoch: epoch, found_seq: seq, found_root: Digest(root) }
 }
 
 fn unlocked(slot: SlotInfo, state: State) -> Event {

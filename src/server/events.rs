@@ -47,7 +47,7 @@ pub async fn state(
     });
     let warnings = house.queue.warnings();
     Ok(Json(json!({
-        "jobs": jobs, "pictures": house.queue.pictures_version(), "posture": house.fences.state(),
+        "jobs": jobs, "pictures": house.queue.pictures_version(&who), "posture": house.fences.state(),
         "warnings": warnings.iter().map(|warning| warning.word()).collect::<Vec<_>>(),
     })))
 }
@@ -115,7 +115,7 @@ async fn tell(
         if only.is_some() && ended {
             return Some(());
         }
-        let version = house.queue.pictures_version();
+        let version = house.queue.pictures_version(&who);
         if only.is_none() && pictures != Some(version) {
             let count = move |darkroom: &mut Darkroom| Ok(darkroom.page(&who, None, 0)?.total);
             if let Ok(total) = house.act(move |queue| queue.with(count)).await {

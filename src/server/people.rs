@@ -165,12 +165,14 @@ pub async fn remove(
         }
     };
     with_proof(Arc::clone(&house), connection, who, passphrase, move |house, proof| {
-        let slot = house.queue.remove_person(&who, proof, &name, pictures.as_ref())?;
-        house.sessions.end_of(slot);
-        Ok(())
+        let removed = house.queue.remove_person(&who, proof, &name, pictures.as_ref());
+        // Whatever else became of it: who has no slot has no session.
+        let there = |slot| house.queue.with(|darkroom| Ok(darkroom.has_slot(slot))).unwrap_or(true);
+        house.sessions.end_unless(there);
+        house.changed(); // their event streams end
+        removed.map(drop)
     })
     .await?;
-    house.changed(); // their event streams end
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -203,11 +205,6 @@ pub async fn resolve(
     let resolved = move |darkroom: &mut darkroom::Darkroom| darkroom.resolve(&who, pseudonym, reason);
     let person = house.act(move |queue| queue.with(resolved)).await?;
     Ok(Json(describe(&person)))
-}
-
-/// The name of who asks, and what they may do.
-pub fn you(who: &Who, name: Option<&PersonName>) -> Value {
-    json!({ "name": name.map(PersonName::as_str), "role": who.role().word() })
 }
 
 fn name_of(text: &Text) -> Result<PersonName, Problem> {

@@ -155,7 +155,8 @@ impl From<&darkroom::Error> for Problem {
             Kind::Unfinished => Self::UNFINISHED,
             Kind::OldKeyRemains => Self::OLD_KEY_REMAINS,
             Kind::Uncertain => Self::UNCERTAIN,
-            Kind::Conflict | Kind::Busy | Kind::ExportFile | Kind::Internal => Self::INTERNAL,
+            Kind::Conflict => said(409, "state"),
+            Kind::Busy | Kind::ExportFile | Kind::Internal => Self::INTERNAL,
         };
         Self { kind: Some(error.kind()), ..problem }
     }

@@ -6,10 +6,10 @@
 use crate::House;
 use crate::problem::Problem;
 use crate::prompts::{Prompts, Typed};
-use darkroom::{Clock as _, SystemClock, Who};
+use darkroom::{Clock as _, PersonName, SystemClock, Who};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 /// A session ends this long after its begin, however much is asked.
 const SESSION_MS_MAX: u64 = 8 * 60 * 60 * 1000;
-/// Sessions at a time; the one that was used least recently makes room.
+/// Sessions of one person at a time; their one that was used least recently makes room.
 const SESSIONS_MAX: usize = 32;
 /// Wrong guesses that cost no waiting.
 const GUESSES_FREE: u32 = 3;
@@ -69,8 +69,10 @@ pub type User = Option<u32>;
 
 struct State {
     sessions: HashMap<Key, Session>,
-    /// Each user pays for their own mistakes.
-    guesses: HashMap<User, Guesses>,
+    /// Each user pays for their own mistakes, and a right guess at one name forgives none at another.
+    guesses: HashMap<(User, Name), Guesses>,
+    /// Those of whom a guess waits for its turn, or is checked.
+    pending: HashSet<User>,
     setup: Option<SetupCode>,
     /// The vault was opened by no session: until then it waits for one.
     open_until_ms: Option<u64>,
@@ -89,13 +91,24 @@ impl Session {
     }
 }
 
-/// What one user has guessed.
+/// Whose passphrase is guessed: two bytes of a digest, so that names without end take no memory without end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Name([u8; 2]);
+
+impl Name {
+    /// Of somebody by name, or of the one person who needs none.
+    pub fn of(name: Option<&PersonName>) -> Self {
+        let folded = name.map_or_else(String::new, PersonName::folded);
+        let digest: [u8; 32] = Sha256::digest(folded).into();
+        Self([digest[0], digest[1]])
+    }
+}
+
+/// What one user has guessed of one name.
 #[derive(Default)]
 struct Guesses {
     wrong: u32,
     not_before_ms: u64,
-    /// One waits for its turn, or is checked.
-    pending: bool,
 }
 
 impl Guesses {
@@ -118,6 +131,7 @@ impl Guesses {
 pub struct Guess {
     sessions: Arc<Sessions>,
     user: User,
+    name: Name,
     verdict: Verdict,
     turn: Option<OwnedMutexGuard<()>>,
 }
@@ -134,7 +148,8 @@ impl Sessions {
     /// `open`: the vault is open although there is no session yet.
     pub fn new(idle_ms: u64, setup: Option<SetupCode>, open: bool, clock: &SystemClock) -> Self {
         let open_until_ms = open.then(|| clock.mono_ms() + idle_ms);
-        let state = State { sessions: HashMap::new(), guesses: HashMap::new(), setup, open_until_ms };
+        let (sessions, guesses, pending) = (HashMap::new(), HashMap::new(), HashSet::new());
+        let state = State { sessions, guesses, pending, setup, open_until_ms };
         Self { idle_ms, clock: *clock, state: Mutex::new(state), turn: Arc::default() }
     }
 
@@ -145,9 +160,9 @@ impl Sessions {
     pub fn begin(&self, who: Who, now_ms: u64) -> std::io::Result<Zeroizing<String>> {
         let token = random_hex::<32>()?;
         let mut state = self.state();
-        if state.sessions.len() >= SESSIONS_MAX {
-            let oldest =
-                state.sessions.iter().min_by_key(|(_, session)| session.used_ms).map(|(key, _)| *key);
+        let own = || state.sessions.iter().filter(|(_, session)| session.who.slot() == who.slot());
+        if own().count() >= SESSIONS_MAX {
+            let oldest = own().min_by_key(|(_, session)| session.used_ms).map(|(key, _)| *key);
             oldest.and_then(|key| state.sessions.remove(&key));
         }
         state.open_until_ms = None;
@@ -199,6 +214,13 @@ impl Sessions {
         !state.sessions.is_empty()
     }
 
+    /// Ends the sessions of those whose slot is not `there` any more.
+    pub fn end_unless(&self, there: impl Fn(u16) -> bool) {
+        let slots: HashSet<u16> = self.state().sessions.values().map(|session| session.who.slot()).collect();
+        let gone: HashSet<u16> = slots.into_iter().filter(|slot| !there(*slot)).collect();
+        self.state().sessions.retain(|_, session| !gone.contains(&session.who.slot()));
+    }
+
     /// Ends every session.
     pub fn end_all(&self) {
         let mut state = self.state();
@@ -222,29 +244,26 @@ impl Sessions {
         Ok(ends.chain(state.open_until_ms).min())
     }
 
-    /// Leave for one guess at the passphrase, once its [`Guess::turn`] has come.
+    /// Leave for one guess at the passphrase of somebody, once its [`Guess::turn`] has come.
     ///
     /// # Errors
-    /// 429 while another one of this user waits or is checked, or while their wrong guesses are paid for. What other
-    /// users guess costs this one no more than a turn each.
-    pub fn guess(self: &Arc<Self>, user: User) -> Result<Guess, Problem> {
+    /// 429 while another one of this user waits or is checked, or while their wrong guesses at this name are paid for. What
+    /// other users guess costs this one no more than a turn each.
+    pub fn guess(self: &Arc<Self>, user: User, name: Name) -> Result<Guess, Problem> {
         let mut state = self.state();
-        // Who has made no mistake is not remembered.
-        state.guesses.retain(|_, guesses| guesses.pending || guesses.wrong > 0);
-        let guesses = state.guesses.entry(user).or_default();
-        let wait_ms = guesses.wait_ms(self.clock.mono_ms());
-        if wait_ms > 0 || guesses.pending {
+        let wait_ms = state.guesses.get(&(user, name)).map_or(0, |known| known.wait_ms(self.clock.mono_ms()));
+        if wait_ms > 0 || !state.pending.insert(user) {
             return Err(Problem::locked_out(wait_ms.div_ceil(1000).max(1)));
         }
-        guesses.pending = true;
         drop(state);
-        Ok(Guess { sessions: Arc::clone(self), user, verdict: Verdict::Wrong, turn: None })
+        Ok(Guess { sessions: Arc::clone(self), user, name, verdict: Verdict::Wrong, turn: None })
     }
 
-    /// Seconds until the next guess of this user is looked at.
+    /// Seconds until the next guess of this user is looked at, where nobody needs a name.
     pub fn wait_s(&self, user: User) -> u64 {
         let now_ms = self.clock.mono_ms();
-        self.state().guesses.get(&user).map_or(0, |guesses| guesses.wait_ms(now_ms).div_ceil(1000))
+        let known = self.state();
+        known.guesses.get(&(user, Name::of(None))).map_or(0, |known| known.wait_ms(now_ms).div_ceil(1000))
     }
 
     /// Whether a setup code can be used: `None` if there is none, or no more.
@@ -304,12 +323,13 @@ impl Drop for Guess {
     fn drop(&mut self) {
         let now_ms = self.sessions.clock.mono_ms();
         let mut state = self.sessions.state();
-        let guesses = state.guesses.entry(self.user).or_default();
-        guesses.pending = false;
+        state.pending.remove(&self.user);
+        let key = (self.user, self.name);
         match self.verdict {
             Verdict::None => {}
-            Verdict::Right => *guesses = Guesses::default(),
-            Verdict::Wrong => guesses.was_wrong(now_ms),
+            // Who has made no mistake is not remembered.
+            Verdict::Right => drop(state.guesses.remove(&key)),
+            Verdict::Wrong => state.guesses.entry(key).or_default().was_wrong(now_ms),
         }
         drop(state);
         // It is entered: now the next one may be checked.

@@ -3,8 +3,8 @@
 use crate::House;
 use crate::body::Body;
 use crate::connection::Connection;
-use crate::people;
 use crate::problem::Problem;
+use crate::session::Name;
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
@@ -117,7 +117,11 @@ pub async fn unlock(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let operator = ask.operator.map(|name| PersonName::new(&name.0)).transpose();
     let operator = operator.map_err(darkroom::Error::from)?;
-    let guess = house.sessions.guess(house.peers.user(connection.peer()).await)?;
+    let user = house.peers.user(connection.peer()).await;
+    let has_names = |darkroom: &mut Darkroom| Ok(darkroom.public().is_ok_and(|public| public.named));
+    // Where nobody has a name, a guess with one is a guess like any other.
+    let named = house.act(move |queue| queue.with(has_names)).await?;
+    let guess = house.sessions.guess(user, Name::of(operator.as_ref().filter(|_| named)))?;
     let _stay = connection.stay();
     let guess = guess.turn().await;
     let answer = house.beside(move |house| {
@@ -127,6 +131,11 @@ pub async fn unlock(
             Ok(who) => {
                 guess.right();
                 who
+            }
+            // It is an auditor's, and right.
+            Err(error @ darkroom::Error::AuditorOnly) => {
+                guess.right();
+                return Err(error.into());
             }
             Err(error) => {
                 if matches!(error.kind(), Kind::NoVault | Kind::NameNeeded | Kind::Stopping) {
@@ -162,13 +171,14 @@ pub async fn with_proof<T: Send + 'static>(
     typed: Text,
     act: impl FnOnce(&House, &Secret) -> Result<T, darkroom::Error> + Send + 'static,
 ) -> Result<T, Problem> {
-    let guess = house.sessions.guess(house.peers.user(connection.peer()).await)?;
+    let name = house.act(move |queue| queue.with(|darkroom| darkroom.name_of(&who))).await?;
+    let user = house.peers.user(connection.peer()).await;
+    let guess = house.sessions.guess(user, Name::of(name.as_ref()))?;
     let _stay = connection.stay();
     let guess = guess.turn().await;
     let answer = house.beside(move |house| {
         let secret = Secret::passphrase(&typed.0).map_err(|_| Problem::PASSPHRASE)?;
-        let named = house.queue.with(|darkroom| darkroom.name_of(&who));
-        let done = named.and_then(|name| act(house, &secret.of(name)));
+        let done = act(house, &secret.of(name));
         match done.as_ref().err().map(darkroom::Error::kind) {
             None => guess.right(),
             // Said of something else than the passphrase.
@@ -242,6 +252,11 @@ pub async fn capabilities(
         "keep_prompts": rules.keep_prompts == KeepPrompts::Allow,
         "erase": may_erase, "erasure": erasure,
         "outputs": house.outputs.display().to_string(),
-        "now_ms": house.clock.wall_ms(), "you": people::you(&who, name.as_ref()),
+        "now_ms": house.clock.wall_ms(), "you": you(&who, name.as_ref()),
     })))
+}
+
+/// The name of who asks, and what they may do.
+fn you(who: &Who, name: Option<&PersonName>) -> Value {
+    json!({ "name": name.map(PersonName::as_str), "role": who.role().word() })
 }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::cobblestone::Key;
 use crate::format::{Cursor, ObjectId, SlotId};
-use crate::people::PersonName;
+use crate::name::PersonName;
 
 /// Bytes of metadata that an object carries at most.
 pub const METADATA_BYTES_MAX: usize = 64 * 1024;

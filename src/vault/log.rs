@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::cobblestone::{self, Key};
 use crate::format::{FORMAT_NAMED, Header, ObjectId, SlotId, SlotInfo, SlotKind, VaultId};
 use crate::item::{Item, ObjectInfo, Tombstone};
-use crate::people::PersonName;
+use crate::name::PersonName;
 use crate::random::{self, Random};
 use crate::{Error, KdfParams};
 

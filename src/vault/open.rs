@@ -47,6 +47,7 @@ impl Unlocked {
 pub struct AuditorView {
     home: Home,
     public: Public,
+    chain: Chain,
     slots: Slots,
     slot: SlotInfo,
 }
@@ -61,6 +62,11 @@ impl AuditorView {
     /// The public part as proven by the auditors' seal; the records behind it are bound by the root only.
     pub fn public(&self) -> &Public {
         &self.public
+    }
+
+    /// The root after record `seq` of this epoch, as [`Vault::root_at`]; it needs no key.
+    pub fn root_at(&self, seq: u64) -> Option<[u8; 32]> {
+        self.chain.root_at(seq)
     }
 
     /// The slot that was opened.
@@ -133,15 +139,10 @@ impl Locked {
                 }
                 Ok(Unlocked::Vault(vault, slot))
             }
-            Ok(Loaded { opened: Opened::Auditor(public, name), slot, file, .. }) => {
-                // Best effort: an auditor's state goes on record too.
-                let _ = self.home.renew(name, &file);
-                Ok(Unlocked::Auditor(Box::new(AuditorView {
-                    home: self.home,
-                    public,
-                    slots: self.slots,
-                    slot,
-                })))
+            // An auditor writes nothing: which copy it is that they opened is for the caller to hold against the log.
+            Ok(Loaded { opened: Opened::Auditor(public, chain), slot, .. }) => {
+                let Self { home, slots, .. } = self;
+                Ok(Unlocked::Auditor(Box::new(AuditorView { home, public, chain, slots, slot })))
             }
             Err(error) => Err((Box::new(self), error)),
         }
@@ -179,8 +180,7 @@ impl Loaded {
 
 enum Opened {
     Objects(Box<Log>),
-    /// And the name of the copy.
-    Auditor(Public, &'static str),
+    Auditor(Public, Chain),
 }
 
 fn load(home: &Home, typed: &Secret) -> Result<Loaded, Error> {
@@ -246,7 +246,7 @@ fn try_file(
     let epoch_key = home.anchor().key(header.epoch)?;
     if !info.role.opens_objects() {
         let chain = Chain::walk(&header, file)?;
-        return Ok((Opened::Auditor(Public::of(&header, &chain), name), info));
+        return Ok((Opened::Auditor(Public::of(&header, &chain), chain), info));
     }
     let key = keys::log_key(&key, &epoch_key, &header);
     let (chain, index) = log::read(&header, &key, file)?;

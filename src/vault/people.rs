@@ -1,23 +1,8 @@
-//! Who the people behind the slots are: a name for each passphrase, kept sealed, and shown by the slot only to whoever
-//! guesses it.
+//! Who the people behind the slots are.
 
-use std::fmt;
-
-use sha2::{Digest, Sha256};
-use unicode_normalization::UnicodeNormalization;
-
-use crate::format::{FORMAT, SlotId, SlotInfo, SlotKind, VaultId};
+use crate::format::{FORMAT, SlotId, SlotInfo, SlotKind};
 use crate::slot::OpenSlot;
-use crate::{Error, KdfParams, Random, Role, Rolled, Secret, Vault};
-
-/// Bytes of a person's name at most.
-pub const PERSON_NAME_BYTES_MAX: usize = 64;
-/// Bytes of a salt that stay random beside a name.
-const NONCE_BYTES: usize = 16;
-
-/// What a person is called when they sign in. Two names that differ in case alone are one.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PersonName(String);
+use crate::{Error, KdfParams, PersonName, Random, Role, Rolled, Secret, Vault};
 
 /// Somebody with a passphrase of their own, or who had one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,65 +14,6 @@ pub struct Person {
     pub name: Option<PersonName>,
     /// What their slot gives; `None` if they were removed.
     pub role: Option<Role>,
-}
-
-impl PersonName {
-    /// A name as it was typed: spaces around it are dropped, and it is normalized (Unicode NFC).
-    ///
-    /// # Errors
-    /// [`Error::BadName`]: it is empty or longer than 64 bytes, or holds a character that cannot be seen.
-    pub fn new(text: &str) -> Result<Self, Error> {
-        let name: String = text.trim().nfc().collect();
-        if name.is_empty() || name.len() > PERSON_NAME_BYTES_MAX {
-            return Err(Error::BadName("it is empty or longer than 64 bytes"));
-        }
-        if name.chars().any(is_unseen) {
-            return Err(Error::BadName("it holds a character that cannot be seen"));
-        }
-        Ok(Self(name))
-    }
-
-    /// The name that somebody stored; `None` if [`PersonName::new`] makes none like it.
-    pub(crate) fn stored(text: &str) -> Option<Self> {
-        Self::new(text).ok().filter(|name| name.0 == text)
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether they are one.
-    pub fn is(&self, other: &Self) -> bool {
-        self.0.to_lowercase() == other.0.to_lowercase()
-    }
-
-    /// Puts into the second half of a slot's salt what shows the name to whoever guesses it:
-    /// SHA-256("lp1/slot/name" ‖ vault id ‖ slot id ‖ first half ‖ name in lower case), 16 bytes.
-    pub(crate) fn sign_salt(&self, vault_id: VaultId, slot: SlotId, salt: &mut [u8; 32]) {
-        let (nonce, tag) = salt.split_at_mut(NONCE_BYTES);
-        let digest = Sha256::new()
-            .chain_update(b"lp1/slot/name")
-            .chain_update(vault_id.0)
-            .chain_update(slot.0.to_be_bytes())
-            .chain_update(nonce)
-            .chain_update(self.0.to_lowercase())
-            .finalize();
-        tag.copy_from_slice(&digest[..NONCE_BYTES]);
-    }
-}
-
-/// A name stays where somebody asked for it: not in a debug print.
-impl fmt::Debug for PersonName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PersonName(..)")
-    }
-}
-
-/// Control characters, and those that change how others are shown.
-fn is_unseen(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 impl Vault {
@@ -124,12 +50,12 @@ impl Vault {
         self.slot_infos().find(is_theirs).ok_or(Error::UnknownName)
     }
 
-    /// Gives the slot that `proof` opens a name and a role; its passphrase stays. Where nobody has a name yet, that one
-    /// passphrase must be the only one.
+    /// Gives the slot that `proof` opens, that of the only passphrase, a name and a role; its passphrase stays. A name stays
+    /// for ever, since nobody else may inherit what was done under it.
     ///
     /// # Errors
-    /// [`Error::WrongSecret`]; [`Error::NameOfAnother`]; [`Error::Limit`]: other passphrases lack a name, or the slot is
-    /// no person's, or the role would give it other keys; those of every roll.
+    /// [`Error::WrongSecret`]; [`Error::Limit`]: somebody has a name already, other passphrases lack one, or the slot is no
+    /// person's, or the role would give it other keys; those of every roll.
     pub fn name_slot(
         &mut self,
         proof: &Secret,
@@ -143,18 +69,19 @@ impl Vault {
         if info.kind != SlotKind::Passphrase || info.role.opens_objects() != role.opens_objects() {
             return Err(Error::Limit("a name goes to the passphrase of a person, who keeps their keys"));
         }
-        let others = self.people().iter().any(|person| person.slot != info.id && person.name.is_none());
-        if others {
+        if self.has_names() {
+            return Err(Error::Limit("a name stays for ever"));
+        }
+        if self.people().len() > 1 {
             return Err(Error::Limit("other passphrases of this vault have no name; remove them first"));
         }
-        self.check_name(name, Some(info.id))?;
         let slot = OpenSlot::new(self.vault_id(), (info.id, role), Some(name), proof, kdf, random)?;
         self.roll_slots(info.id, Some(slot), Some(name), random)
     }
 
     /// Nobody inherits a name: what was done under it is theirs who had it.
-    pub(crate) fn check_name(&self, name: &PersonName, but: Option<SlotId>) -> Result<(), Error> {
-        let taken = self.index.names.iter().any(|(slot, known)| Some(*slot) != but && known.is(name));
+    pub(crate) fn check_name(&self, name: &PersonName) -> Result<(), Error> {
+        let taken = self.index.names.values().any(|known| known.is(name));
         if taken { Err(Error::NameOfAnother) } else { Ok(()) }
     }
 }

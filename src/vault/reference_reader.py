@@ -89,7 +89,7 @@ class Vault:
 
     def is_of(self, slot, name):
         """Whether a slot of format 2 is that of the person of this name."""
-        folded = unicodedata.normalize("NFC", name).lower().encode()
+        folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).lower()).encode()
         return hashlib.sha256(b"lp1/slot/name" + self.id + slot[2:4] + slot[16:32] + folded).digest()[:16] == slot[32:48]
 
     def find_slot(self, secret, operator):

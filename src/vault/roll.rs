@@ -28,8 +28,8 @@ use crate::home::{Home, MAIN, NEW, Paths, TORN};
 use crate::item::{ITEM_BYTES_MAX, Item, ObjectInfo, Tombstone};
 use crate::log::{self, Chain, Log};
 use crate::marks::{SLOT_HIGHEST, SLOT_NUMBER_MAX};
+use crate::name::PersonName;
 use crate::object;
-use crate::people::PersonName;
 use crate::random::{self, Random};
 use crate::slot::{self, OpenSlot};
 use crate::vault::{RemainingKey, Vault};
@@ -233,7 +233,7 @@ impl Vault {
         secret.check_new()?;
         let name = secret.person.as_ref();
         match name {
-            Some(name) if self.has_names() => self.check_name(name, None)?,
+            Some(name) if self.has_names() => self.check_name(name)?,
             None if self.has_names() => return Err(Error::NameNeeded),
             Some(_) => {
                 return Err(Error::Limit("nobody in this vault has a name yet; the first one comes first"));

@@ -9,7 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::cobblestone::Key;
 use crate::format::SlotKind;
-use crate::people::PersonName;
+use crate::name::PersonName;
 use crate::random::{self, Random};
 use crate::{Error, KdfParams};
 
@@ -73,6 +73,11 @@ impl Secret {
 
     fn new(kind: SlotKind, bytes: Zeroizing<Vec<u8>>) -> Self {
         Self { kind, person: None, bytes, keys: Mutex::default() }
+    }
+
+    /// Whether it is said to be theirs.
+    pub fn is_of(&self, person: &PersonName) -> bool {
+        self.person.as_ref().is_some_and(|known| known.is(person))
     }
 
     /// The same secret as that of a person: it is tried on their slot and no other, and a slot that is made with it is

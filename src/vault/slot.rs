@@ -8,7 +8,7 @@ use crate::cobblestone::{self, Broken, Key};
 use crate::format::{
     FORMAT_NAMED, Header, RawSlot, Role, SEALED_KEY_BYTES, SlotId, SlotInfo, SlotKind, VaultId,
 };
-use crate::people::PersonName;
+use crate::name::PersonName;
 use crate::random::{self, Random};
 use crate::{Error, KdfParams, Secret};
 

@@ -1,6 +1,6 @@
 //! `lightproof history`: what has been made, plain copies of it, and its end.
 
-use crate::boot::passphrase::name_of;
+use crate::boot::operator::name_of;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, History, HistoryVerb};
 use crate::exit::{Code, Failure};

@@ -1,7 +1,7 @@
 //! `lightproof hold`: legal holds, which keep pictures from every erasure.
 
 use crate::Done;
-use crate::boot::passphrase::name_of;
+use crate::boot::operator::name_of;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Hold, HoldVerb};
 use crate::exit::{Code, Failure};

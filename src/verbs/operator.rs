@@ -1,6 +1,6 @@
 //! `lightproof operator`: the people who use the vault.
 
-use crate::boot::passphrase::name_of;
+use crate::boot::operator::name_of;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Operator, OperatorVerb};
 use crate::exit::{Code, Failure};
@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 /// # Errors
 /// Why it ended early.
 pub fn run(mut clean: Clean, global: &Global, arguments: &Operator, out: &Output) -> Done {
-    let verb = Asked::new(&arguments.verb, &mut clean)?;
+    let own = arguments.keys.operator.as_deref().map(name_of).transpose()?;
+    let verb = Asked::new(&arguments.verb, own, &mut clean)?;
     let (mut booted, mut darkroom) = boot::boot(clean, global, &Wants::with(&arguments.keys))?.darkroom()?;
     let result = act(&mut booted, &mut darkroom, verb, out);
     boot::leave(darkroom, result)
@@ -25,22 +26,22 @@ pub fn run(mut clean: Clean, global: &Global, arguments: &Operator, out: &Output
 
 /// A verb whose words make sense.
 enum Asked {
-    Add { name: PersonName, role: Role, new: Option<SecretLine> },
+    Add { name: PersonName, role: Role, own: Option<PersonName>, new: Option<SecretLine> },
     List,
     Remove { name: PersonName, pictures: Option<Pictures>, yes: bool },
     Passwd { name: Option<PersonName>, new: Option<SecretLine> },
-    Rename { name: PersonName },
     Resolve { pseudonym: Actor, reason: ResolveReason },
 }
 
 impl Asked {
-    fn new(verb: &OperatorVerb, clean: &mut Clean) -> Result<Self, Failure> {
+    fn new(verb: &OperatorVerb, own: Option<PersonName>, clean: &mut Clean) -> Result<Self, Failure> {
         let mut secret = |file: &Option<std::path::PathBuf>| {
             file.as_deref().map(|path| input::read_secret_file(path, clean)).transpose()
         };
         Ok(match verb {
             OperatorVerb::Add { name, role, new_passphrase_file } => {
-                Self::Add { name: name_of(name)?, role: role_of(role)?, new: secret(new_passphrase_file)? }
+                let (name, role) = (name_of(name)?, role_of(role)?);
+                Self::Add { name, role, own, new: secret(new_passphrase_file)? }
             }
             OperatorVerb::List => Self::List,
             OperatorVerb::Remove { name, keep_pictures, hand_over_to, erase_pictures, yes } => Self::Remove {
@@ -57,7 +58,6 @@ impl Asked {
                 name: name.as_deref().map(name_of).transpose()?,
                 new: secret(new_passphrase_file)?,
             },
-            OperatorVerb::Rename { name } => Self::Rename { name: name_of(name)? },
             OperatorVerb::Resolve { pseudonym, reason } => Self::Resolve {
                 pseudonym: Actor::parse(pseudonym).ok_or_else(|| {
                     usage("a person goes by their pseudonym, `a:` and 22 characters, as the records have it")
@@ -80,7 +80,7 @@ fn role_of(text: &str) -> Result<Role, Failure> {
 
 fn act(booted: &mut Booted, darkroom: &mut Darkroom, verb: Asked, out: &Output) -> Done {
     match verb {
-        Asked::Add { name, role, new } => add(booted, darkroom, name, role, new.as_ref(), out),
+        Asked::Add { name, role, own, new } => add(booted, darkroom, (name, role), own, new.as_ref(), out),
         Asked::List => {
             let who = booted.unlock(darkroom, out)?;
             list(&darkroom.people(&who)?, out)
@@ -91,13 +91,6 @@ fn act(booted: &mut Booted, darkroom: &mut Darkroom, verb: Asked, out: &Output) 
                 booted.speak_of(name);
             }
             booted.change_passphrase(darkroom, new.as_ref(), out)
-        }
-        Asked::Rename { name } => {
-            let (who, proof) = booted.prove(darkroom, out)?;
-            darkroom.name_self(&who, &proof, &name)?;
-            out.say("from now on you sign in with this name");
-            out.object(true, &json!({ "renamed": true }));
-            Ok(Code::Done)
         }
         Asked::Resolve { pseudonym, reason } => {
             let who = booted.unlock(darkroom, out)?;
@@ -112,15 +105,16 @@ fn act(booted: &mut Booted, darkroom: &mut Darkroom, verb: Asked, out: &Output) 
 fn add(
     booted: &mut Booted,
     darkroom: &mut Darkroom,
-    name: PersonName,
-    role: Role,
+    (name, role): (PersonName, Role),
+    own: Option<PersonName>,
     new: Option<&SecretLine>,
     out: &Output,
 ) -> Done {
     let (who, proof) = booted.prove(darkroom, out)?;
-    let own = match (darkroom.name_of(&who)?, booted.operator()) {
+    // By the flag alone: a variable that was left over names nobody for ever.
+    let own = match (darkroom.name_of(&who)?, own) {
         (Some(_), _) => None,
-        (None, Some(own)) => Some(own.clone()),
+        (None, Some(own)) => Some(own),
         (None, None) => {
             let what = "you have no name in this vault yet, and with a second person you need one; give it with \
                         --operator NAME";

@@ -35,12 +35,17 @@ impl Queue {
         name: &PersonName,
         pictures: Option<&Pictures>,
     ) -> Result<u16, Error> {
+        self.with(|darkroom| darkroom.vault_of(who, Act::ManagePeople).map(drop))?;
         let removed = with_secret(&mut &*self, proof, |darkroom| {
-            let slot = darkroom.remove_person(who, proof, name, pictures)?;
-            self.end_requests(darkroom, slot, who)?;
-            Ok(slot)
+            let removed = darkroom.remove_person(who, proof, name, pictures);
+            // Whatever else became of it: who has no slot has no requests.
+            let gone: Vec<u16> =
+                self.shared.table().slots().filter(|slot| !darkroom.has_slot(*slot)).collect();
+            let ended = gone.into_iter().map(|slot| self.end_requests(darkroom, slot, who));
+            let ended = ended.fold(Ok(()), Result::and);
+            removed.and_then(|slot| ended.map(|()| slot))
         });
-        self.shared.table().pictures_version += 1;
+        self.shared.table().pictures_changed(None);
         (self.shared.notify)();
         removed
     }
@@ -58,6 +63,7 @@ impl Queue {
         secret: &Secret,
         role: Role,
     ) -> Result<u16, Error> {
+        self.with(|darkroom| darkroom.vault_of(who, Act::ManagePeople).map(drop))?;
         with_secret(&mut &*self, proof, |darkroom| {
             darkroom.add_person_named(who, proof, own_name, secret, role)
         })

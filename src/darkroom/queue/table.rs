@@ -6,12 +6,12 @@ use crate::keep::Intent;
 use audit::Actor;
 use audit::words::GenerateFailure;
 use engine::{Pixels, Settings};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vault::ObjectId;
 
-/// Requests that have ended and can still be asked for.
+/// Requests of one person that have ended and can still be asked for.
 const ENDED_MAX: usize = 32;
 
 /// An asker's own name for a request, so that asking twice makes it once.
@@ -90,7 +90,9 @@ pub(super) struct Table {
     /// When each slot was served last, counted in requests.
     served: BTreeMap<u16, u64>,
     pub version: u64,
-    pub pictures_version: u64,
+    /// Changes of the pictures of each slot, and of those of everybody.
+    pictures: BTreeMap<u16, u64>,
+    pictures_of_all: u64,
     pub lock_when_empty: bool,
     pub stopping: bool,
 }
@@ -169,6 +171,24 @@ impl Table {
         order
     }
 
+    /// The slots that requests are of.
+    pub fn slots(&self) -> impl Iterator<Item = u16> {
+        self.entries.iter().map(|entry| entry.slot).collect::<BTreeSet<_>>().into_iter()
+    }
+
+    /// A picture of this slot came or went, or pictures of anybody.
+    pub fn pictures_changed(&mut self, slot: Option<u16>) {
+        match slot {
+            Some(slot) => *self.pictures.entry(slot).or_default() += 1,
+            None => self.pictures_of_all += 1,
+        }
+    }
+
+    /// Grows with each change of the pictures of this slot.
+    pub fn pictures_version(&self, slot: u16) -> u64 {
+        self.pictures_of_all + self.pictures.get(&slot).copied().unwrap_or_default()
+    }
+
     /// An entry with what depends on the others and on the time.
     pub fn view(&self, entry: &Queued) -> Job {
         let mut job = entry.job.clone();
@@ -186,9 +206,12 @@ impl Table {
     }
 
     pub fn forget_old(&mut self) {
-        while self.entries.iter().filter(|e| e.job.state.is_over()).count() > ENDED_MAX {
-            let oldest = self.entries.iter().position(|e| e.job.state.is_over());
-            oldest.and_then(|at| self.entries.remove(at));
+        for slot in self.slots().collect::<Vec<_>>() {
+            let is_ended = |e: &Queued| e.slot == slot && e.job.state.is_over();
+            while self.entries.iter().filter(|e| is_ended(e)).count() > ENDED_MAX {
+                let oldest = self.entries.iter().position(is_ended);
+                oldest.and_then(|at| self.entries.remove(at));
+            }
         }
     }
 }

@@ -198,7 +198,7 @@ impl Run<'_> {
         let sealed = draft.seal(pixels, metadata)?;
         let summary = shared.with(|darkroom| darkroom.keep(intent, sealed))?;
         (self.done, self.step) = (self.done + 1, 0);
-        shared.table().pictures_version += 1;
+        shared.table().pictures_changed(Some(slot));
         let mut cancelled = false;
         shared.update(intent.job, |entry| {
             entry.job.images.push(summary.id);

@@ -117,8 +117,8 @@ export function openPeople(you) {
       ownName, field(name, () => t("person.name"), () => t("person.name.hint")),
       field(role, () => t("people.role"), () => t(`role.${role.value}.what`)), field(first, () => t("people.first")),
       h("div", { class: "actions end" }, button("add-person", "people.add"))),
+    showPassphrase(proof, renewed, again, first),
     h("div", { class: "actions end" },
-      showPassphrase(proof, renewed, again, first),
       h("button", { type: "button", onclick: () => dialog.close() }, () => t("close"))));
   role.onchange = () => refresh(dialog);
 

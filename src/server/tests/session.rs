@@ -1,6 +1,7 @@
 //! Sessions, guesses and the setup code, with a clock of the test's own.
 
 use super::*;
+use darkroom::PersonName;
 
 const IDLE_MS: u64 = 900_000;
 
@@ -81,6 +82,11 @@ fn three_guesses_are_free_and_a_wait_is_never_long() {
     assert_eq!(waits[19], 30);
 }
 
+/// Where nobody needs a name.
+fn alone() -> Name {
+    Name::of(None)
+}
+
 const OWNER: User = Some(1000);
 const OTHER: User = Some(1001);
 
@@ -88,30 +94,45 @@ const OTHER: User = Some(1001);
 fn each_user_pays_for_their_own_guesses() {
     let sessions = Arc::new(sessions());
     for _ in 0..GUESSES_FREE {
-        drop(sessions.guess(OTHER).unwrap());
+        drop(sessions.guess(OTHER, alone()).unwrap());
     }
     for user in [None, OWNER] {
         assert_eq!((sessions.wait_s(OTHER), sessions.wait_s(user)), (1, 0));
-        assert!(sessions.guess(OTHER).is_err());
-        sessions.guess(user).unwrap().right();
+        assert!(sessions.guess(OTHER, alone()).is_err());
+        sessions.guess(user, alone()).unwrap().right();
     }
-    assert!(sessions.guess(OTHER).is_err(), "who else is right forgives them nothing");
+    assert!(sessions.guess(OTHER, alone()).is_err(), "who else is right forgives them nothing");
     for _ in 1..GUESSES_FREE {
-        drop(sessions.guess(OWNER).unwrap());
+        drop(sessions.guess(OWNER, alone()).unwrap());
     }
-    sessions.guess(OWNER).unwrap().right();
-    drop(sessions.guess(OWNER).unwrap());
+    sessions.guess(OWNER, alone()).unwrap().right();
+    drop(sessions.guess(OWNER, alone()).unwrap());
     assert_eq!(sessions.wait_s(OWNER), 0, "who knows the passphrase begins anew");
+}
+
+/// Several people at one desk are one user of the machine: a right passphrase of one's own buys no guess at another's.
+#[test]
+fn who_is_right_about_one_name_is_forgiven_nothing_at_another() {
+    let sessions = Arc::new(sessions());
+    let [own, others] = ["second", "first"].map(|name| Name::of(Some(&PersonName::new(name).unwrap())));
+    for _ in 0..GUESSES_FREE {
+        drop(sessions.guess(OWNER, others).unwrap());
+        sessions.guess(OWNER, own).unwrap().right();
+    }
+    assert!(sessions.guess(OWNER, others).is_err());
+    sessions.guess(OWNER, own).unwrap().right();
+    let folded = Name::of(Some(&PersonName::new(" FIRST").unwrap()));
+    assert!(sessions.guess(OWNER, folded).is_err(), "another spelling is the same name");
 }
 
 #[test]
 fn guesses_do_not_run_side_by_side() {
     let sessions = Arc::new(sessions());
-    let guess = sessions.guess(OWNER).unwrap();
-    assert!(sessions.guess(OWNER).is_err());
+    let guess = sessions.guess(OWNER, alone()).unwrap();
+    assert!(sessions.guess(OWNER, alone()).is_err());
     guess.none();
-    (0..10).for_each(|_| sessions.guess(OWNER).unwrap().none());
-    assert!(sessions.guess(OWNER).is_ok(), "what was no guess costs nothing");
+    (0..10).for_each(|_| sessions.guess(OWNER, alone()).unwrap().none());
+    assert!(sessions.guess(OWNER, alone()).is_ok(), "what was no guess costs nothing");
 }
 
 /// Fifty others guess without end; the owner comes last, and waits for one turn of each.
@@ -119,11 +140,11 @@ fn guesses_do_not_run_side_by_side() {
 async fn users_take_turns_and_nobody_waits_for_two_of_another() {
     let sessions = Arc::new(sessions());
     let checked = Arc::new(Mutex::new(Vec::new()));
-    let first = sessions.guess(Some(1)).unwrap().turn().await;
+    let first = sessions.guess(Some(1), alone()).unwrap().turn().await;
     let mut waiting = Vec::new();
     for user in (2..=50).map(Some).chain([OWNER]) {
-        let guess = sessions.guess(user).unwrap();
-        assert!(sessions.guess(user).is_err(), "one of each waits");
+        let guess = sessions.guess(user, alone()).unwrap();
+        assert!(sessions.guess(user, alone()).is_err(), "one of each waits");
         let (sessions, checked) = (Arc::clone(&sessions), Arc::clone(&checked));
         waiting.push(tokio::spawn(async move {
             let guess = guess.turn().await;
@@ -131,7 +152,7 @@ async fn users_take_turns_and_nobody_waits_for_two_of_another() {
             checked.lock().unwrap().push(user);
             // Whoever had a turn wants the next one at once.
             guess.none();
-            let again = sessions.guess(user).unwrap().turn().await;
+            let again = sessions.guess(user, alone()).unwrap().turn().await;
             checked.lock().unwrap().push(user);
             again.none();
         }));

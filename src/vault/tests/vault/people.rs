@@ -108,19 +108,25 @@ fn the_recovery_code_sets_the_passphrase_of_whoever_is_named_with_it() {
 }
 
 #[test]
-fn a_name_is_changed_and_a_passphrase_keeps_it() {
+fn a_new_passphrase_keeps_the_name_and_a_name_stays() {
     let place = Place::new();
     let (mut vault, _) = two(&place);
-    let (old, new) = (of(SECOND, "Second"), of("a second one's new words", "Second"));
-    vault.name_slot(&old, &name("Other"), Role::Operator, FLOOR, &mut OsRandom).expect("renamed");
-    vault.change_secret(&of(SECOND, "Other"), &new, FLOOR, &mut OsRandom).expect("changed");
+    let renamed =
+        vault.name_slot(&of(SECOND, "Second"), &name("Other"), Role::Operator, FLOOR, &mut OsRandom);
+    assert!(matches!(renamed, Err(Error::Limit(_))), "{renamed:?}");
+    let new = secret("a second one's new words");
+    vault.change_secret(&of(SECOND, "Second"), &new, FLOOR, &mut OsRandom).expect("changed");
     drop(vault);
-    drop(place.unlock_with(&of("a second one's new words", "Other")).expect("opens"));
+    drop(place.unlock_with(&of("a second one's new words", "Second")).expect("opens"));
 }
 
 #[test]
 fn names_are_read_as_people_type_them() {
     assert!(name("  Caf\u{e9}\n").is(&name("CAFE\u{301}")));
+    assert!(name("J\u{30c}an").is(&name("\u{1f0}an")), "lower case makes one character of two");
+    for bad in ["a\u{ad}da", "\u{61c}ada", "a\u{34f}da", "ada\u{fe0f}", "\u{3164}", "a\u{e0041}"] {
+        assert!(matches!(PersonName::new(bad), Err(Error::BadName(_))), "{bad:?}");
+    }
     for bad in ["", "  ", "a\u{0}b", "a\tb", "\u{202e}nimda", "a\u{200b}", &"x".repeat(65)] {
         assert!(matches!(PersonName::new(bad), Err(Error::BadName(_))), "{bad:?}");
     }

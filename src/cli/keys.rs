@@ -1,0 +1,29 @@
+//! Flags of the verbs that open the vault.
+
+use clap::Args;
+use std::path::PathBuf;
+
+/// Heading of the flags of those that have to do with the vault.
+const VAULT: &str = "Vault and pictures";
+
+/// The flag of the verbs that have to do with pictures.
+#[derive(Args)]
+pub struct Outputs {
+    /// Folder of the sealed pictures
+    #[arg(long, global = true, value_name = "DIR", help_heading = VAULT)]
+    pub outputs: Option<PathBuf>,
+}
+
+/// Flags of the verbs that open the vault.
+#[derive(Args)]
+pub struct Keys {
+    /// Where the pictures are.
+    #[command(flatten)]
+    pub pictures: Outputs,
+    /// Read the passphrase from the first line of this file or pipe instead of the terminal
+    #[arg(long, global = true, value_name = "FILE", help_heading = VAULT)]
+    pub passphrase_file: Option<PathBuf>,
+    /// Who you are, where several people use the vault; asked for at the terminal without it
+    #[arg(long, global = true, value_name = "NAME", help_heading = VAULT)]
+    pub operator: Option<String>,
+}
