@@ -76,12 +76,13 @@ export function openPeople(you) {
 
   function row(person, people) {
     const fate = h("select", { "aria-label": () => t("people.fate", { name: person.name }) },
-      h("option", { value: "" }, () => t("people.fate.choose")),
+      h("option", {}, () => t("people.fate.choose")),
       h("option", { value: "keep" }, () => t("people.fate.keep")),
       people.filter(({ slot, role: can }) => slot !== person.slot && (can === "operator" || can === "admin")).map((to) =>
         h("option", { value: `hand_over:${to.name}` }, () => t("people.fate.hand_over", { name: to.name }))),
       h("option", { value: "erase" }, () => t("people.fate.erase")));
-    const decided = () => !person.pictures || fate.value;
+    // The first choice is none.
+    const decided = () => !person.pictures || fate.selectedIndex > 0;
     fate.onchange = () => refresh(dialog);
     return h("li", { "data-slot": person.slot },
       h("strong", {}, () => person.name ?? t("people.nameless")),
@@ -89,7 +90,7 @@ export function openPeople(you) {
         t("people.pictures", { n: person.pictures }), person.you && t("people.you")].filter(Boolean).join(" · ")),
       person.role && !person.you && h("div", { class: "actions" },
         person.pictures > 0 && fate,
-        h("button", { type: "button", disabled: () => busy || !decided(), onclick: () => remove(person, fate.value) },
+        h("button", { type: "button", disabled: () => busy || !decided(), onclick: () => remove(person, person.pictures ? fate.value : "") },
           () => t("people.remove"))));
   }
 
@@ -110,7 +111,7 @@ export function openPeople(you) {
     h("form", { onsubmit: renew },
       h("h3", {}, () => t("people.renew")),
       field(renewed, () => t("people.renewed.field")), field(again, () => t("setup.again")),
-      h("div", { class: "actions end" }, button("renew", "people.renew"))),
+      h("div", { class: "actions end" }, button("renew", "people.renew.go"))),
     isAdmin && h("h3", {}, () => t("people.list")), isAdmin && list,
     isAdmin && h("form", { onsubmit: add },
       h("h3", {}, () => t("people.add")),
