@@ -117,6 +117,11 @@ fn somebody_goes_and_their_pictures_go_where_it_was_said() {
     let home = two("goes");
     as_who(&home, OTHER, &[&["generate", "a yellow star"], &SMALL[..]].concat()).ends(0, &[]);
     let theirs = ids(&home, OTHER);
+    // An admin who holds a copy learns who took it, and whose pictures they are told nothing else of.
+    let copy = home.at("out/theirs.png");
+    as_who(&home, OTHER, &["history", "export", &theirs[0], "-o", &copy]).ends(0, &[]);
+    let told = as_who(&home, FIRST, &["history", "prove", &copy, "--json"]).ends(0, &[]).data();
+    assert_eq!(told["exports"][0]["id"], theirs[0].as_str(), "{told}");
     let remove = |more: &[&str]| as_who(&home, FIRST, &[&["operator", "remove", "second"], more].concat());
     remove(&[]).ends(2, &["1 sealed pictures are theirs", "--hand-over-to NAME"]);
     remove(&["--erase-pictures"]).ends(6, &["--yes"]);

@@ -19,6 +19,11 @@ fn the_status_is_what_happens() {
         (&json!("not running"), &json!("none"), &json!(0))
     );
     assert!(!home.path().join("state").join("audit").exists(), "a verb that looks makes nothing");
+    // A server that waits for its setup has no vault whose lock would tell of it: nothing is said to be wrong.
+    let served = Served::start(&home);
+    let waits = status(&home, 0);
+    assert!(waits["server"].as_str().is_some_and(|server| server.starts_with("unknown")), "{waits}");
+    drop(served);
     home.generate(&["a red apple"]).ends(0, &[]);
     let made = status(&home, 0);
     assert_eq!((&made["vault"], &made["posture"]), (&json!("locked"), &json!("none")), "{made}");
@@ -48,4 +53,13 @@ fn the_status_is_what_happens() {
     home.ask(&["evidence", "run"]);
     let tried = home.ask(&["status", "--json"]).data();
     assert!(tried["evidence_ms"].is_u64() && tried["server"] == "not running", "{tried}");
+
+    // What is gone needs a person.
+    let (audit, vault) = (home.path().join("state/audit"), home.path().join("state/vault"));
+    for (folder, says) in [(&audit, "the log that belongs"), (&vault, "the vault that the log tells of")] {
+        let aside = home.path().join("aside");
+        std::fs::rename(folder, &aside).expect("moved away");
+        home.ask(&["status"]).ends(4, &[says]);
+        std::fs::rename(&aside, folder).expect("moved back");
+    }
 }

@@ -40,7 +40,7 @@ fn data_that_nobody_got_is_no_success() {
     let full = || Stdio::from(File::options().write(true).open("/dev/full").expect("Linux has it"));
     let unwritable = || Stdio::from(File::open("/dev/null").expect("Linux has it"));
     let id = home.pictures()[0]["id"].as_str().expect("a picture has an id").to_owned();
-    let verbs: [&[&str]; 23] = [
+    let verbs: [&[&str]; 27] = [
         &["--help"],
         &["--version"],
         &["--version", "--json"],
@@ -51,6 +51,10 @@ fn data_that_nobody_got_is_no_success() {
         &["history", "show", &id],
         &["history", "export", &id, "-o", "-"],
         &["history", "verify"],
+        &["operator", "list"],
+        &["operator", "list", "--json"],
+        &["status"],
+        &["status", "--json"],
         &["audit", "tail"],
         &["audit", "tail", "--json"],
         &["audit", "tail", "--follow"],

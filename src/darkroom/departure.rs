@@ -5,13 +5,15 @@ use crate::room::Darkroom;
 use crate::{Act, Error, Who, whose};
 use audit::{Actor, Digest, Object, Order};
 use std::collections::HashMap;
-use vault::ObjectId;
+use vault::{ObjectId, ObjectInfo};
 
 /// A plain copy that left, as the log has it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Departure {
     /// The picture.
     pub id: ObjectId,
+    /// Its name.
+    pub name: String,
     /// Its pseudonym in the log.
     pub object: Object,
     /// The record `object.exported`.
@@ -35,9 +37,9 @@ impl Darkroom {
             Ok(()) => vault.list().collect(),
             Err(_) => whose::pictures(vault, who),
         };
-        let sought: HashMap<Object, (ObjectId, Digest)> = pictures
+        let sought: HashMap<Object, (&ObjectInfo, Digest)> = pictures
             .into_iter()
-            .map(|entry| (pseudonym(entry.id, entry.salt), (entry.id, content_mac(entry.salt, sha256))))
+            .map(|entry| (pseudonym(entry.id, entry.salt), (entry, content_mac(entry.salt, sha256))))
             .collect();
         let (mut found, mut exported) = (Vec::new(), None);
         for record in audit::records(&self.folders.audit, Order::OldestFirst)? {
@@ -47,11 +49,12 @@ impl Darkroom {
                 "object.export_digest" => {
                     let left = record.object.and_then(|object| Some((object, sought.get(&object)?)));
                     let of_job = exported.filter(|(job, _)| *job == record.job);
-                    if let (Some((object, (id, mac))), Some((_, seq))) = (left, of_job)
+                    if let (Some((object, (entry, mac))), Some((_, seq))) = (left, of_job)
                         && record.digest("content_mac").as_ref() == Some(mac)
                     {
                         let (ts_ms, actor) = (record.ts_ms, record.actor);
-                        found.push(Departure { id: *id, object, record: seq, ts_ms, actor });
+                        let (id, name) = (entry.id, entry.name.clone());
+                        found.push(Departure { id, name, object, record: seq, ts_ms, actor });
                     }
                 }
                 _ => {}

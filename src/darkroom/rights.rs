@@ -46,7 +46,7 @@ pub const TABLE: [Row; 11] = {
         (Act::NewRecoveryCode, "draw a new recovery code", &[Admin]),
         (Act::OwnPassphrase, "set one's own new passphrase", &[Operator, Admin]),
         (Act::AnyPassphrase, "set a new passphrase for anybody", &[Recovery]),
-        (Act::Leave, "leave", &[Operator, Admin, Recovery]),
+        (Act::Leave, "sign out, which locks the vault behind the last one", &[Operator, Admin, Recovery]),
     ]
 };
 

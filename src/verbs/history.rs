@@ -185,12 +185,12 @@ fn prove(darkroom: &Darkroom, who: &Who, sha256: &Digest, out: &Output) -> Done 
     let found = darkroom.departures(who, sha256)?;
     if found.is_empty() {
         let what = "no export on record is this file, byte for byte: it was changed since, or it did not leave from here, or \
-                    its picture is erased, after which nobody can tell";
+                    is of somebody else's picture, or of one that is erased, after which nobody can tell";
         return Err(Failure::new(Code::NotFound, what));
     }
     let mut exports = Vec::new();
     for left in &found {
-        let name = darkroom.picture(who, left.id)?.name;
+        let name = &left.name;
         let (object, record, actor) = (left.object, left.record, left.actor);
         let ts = audit::timestamp(left.ts_ms);
         out.data(&format!("{}  {name}\n  {object}, record {record}, {ts}, by {actor}\n", left.id));

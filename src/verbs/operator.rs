@@ -157,8 +157,7 @@ fn remove(
     out: &Output,
 ) -> Done {
     let (who, proof) = booted.prove(darkroom, out)?;
-    let is_theirs =
-        |person: &&Person| person.role.is_some() && person.name.as_ref().is_some_and(|n| n.is(name));
+    let is_theirs = |person: &&Person| person.name.as_ref().is_some_and(|known| known.is(name));
     let count = darkroom.people(&who)?.iter().find(is_theirs).map_or(0, |person| person.pictures);
     if pictures == Some(&Pictures::Erase) && count > 0 && !yes {
         pictures::confirm_erasure(&mut booted.terminal, count)?;

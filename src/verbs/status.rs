@@ -1,5 +1,5 @@
-//! `lightproof status`: one screen on the appliance, from what its files say. Nothing is asked of a running server, and no
-//! passphrase is needed.
+//! `lightproof status`: one screen on the appliance, from what its files say. Nothing is asked of a running server, no
+//! passphrase is needed, and nothing is verified: for that there is `audit verify`.
 
 use crate::Done;
 use crate::boot::folders::FolderUse;
@@ -51,6 +51,8 @@ struct Told {
     /// The start of the program that wrote last, if it has not ended.
     started_ms: Option<u64>,
     is_open: bool,
+    /// A record tells of a vault.
+    tells_of_vault: bool,
     /// Of that start; `None` before its fences were tried.
     amber: Option<i64>,
     fence_open: bool,
@@ -73,6 +75,7 @@ impl Told {
             let Ok(record) = record else { continue };
             told.records = told.records.max(record.seq + 1);
             told.last_ms = told.last_ms.or(Some(record.ts_ms));
+            told.tells_of_vault |= record.name.starts_with("vault.");
             match &*record.name {
                 "vault.unlocked" | "vault.created" => {
                     told.is_open |= !state_known && !is_auditors(&record);
@@ -129,6 +132,8 @@ impl Status {
     fn server(&self) -> &'static str {
         match (&self.holder, self.told.started_ms) {
             (Some(_), _) => "running",
+            // Without a vault there is no lock that would tell.
+            (None, Some(_)) if !self.has_vault => "unknown; perhaps it waits for its setup",
             (None, Some(_)) => "ended without a word",
             (None, None) => "not running",
         }
@@ -160,7 +165,15 @@ impl Status {
                 "a fence does not hold: stop the program, and find out why with: lightproof selftest".into(),
             );
         }
-        if let (None, Some(started_ms)) = (&self.holder, self.told.started_ms) {
+        match (self.has_vault, self.told.last_ms.is_some(), self.told.tells_of_vault) {
+            (true, false, _) => needs.push("the log that belongs to this vault is gone; bring its folder back".into()),
+            (false, _, true) => needs.push(
+                "the vault that the log tells of is gone; bring its folder back, with its file `anchor`, and make none anew"
+                    .into(),
+            ),
+            _ => {}
+        }
+        if let (true, None, Some(started_ms)) = (self.has_vault, &self.holder, self.told.started_ms) {
             needs.push(format!(
                 "the program that started at {} ended without a word (a kill, a crash or a power cut); the next unlock looks \
                  into what it left",
@@ -168,7 +181,8 @@ impl Status {
             ));
         }
         if let Some((_, count)) = self.told.tried.filter(|(_, count)| *count > 0) {
-            needs.push(format!("{count} controls do not hold; see: lightproof evidence list"));
+            let are = if count == 1 { "1 control does" } else { &format!("{count} controls do") };
+            needs.push(format!("{are} not hold; see: lightproof evidence list"));
         }
         for (name, left) in &self.room {
             match left {

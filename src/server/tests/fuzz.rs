@@ -5,6 +5,7 @@ use crate::body::{parse, unhex};
 use crate::guard::Guard;
 use crate::images::{Delete, Look, Nothing, Paging};
 use crate::jobs::{Measured, Wish};
+use crate::people::{Leaver, NewHold, NewPassphrase, Newcomer, Question};
 use crate::vault::{SetUp, Unlock};
 use axum::body::Body;
 use axum::extract::{Query, Request};
@@ -48,6 +49,8 @@ fn bodies() {
         "\"prompt\":",
         "\"text\":",
         "\"passphrase\":",
+        "\"name\":",
+        "\"reason\":",
         "\"code\":",
         "\"ids\":[",
         "\"all\":",
@@ -64,6 +67,11 @@ fn bodies() {
             takes::<Look>(body, &["ids"]),
             takes::<Nothing>(body, &[]),
             takes::<Measured>(body, &["text"]),
+            takes::<Newcomer>(body, &["name", "role", "new_passphrase", "passphrase", "own_name"]),
+            takes::<Leaver>(body, &["name", "passphrase", "pictures", "hand_over_to"]),
+            takes::<NewPassphrase>(body, &["passphrase", "new_passphrase"]),
+            takes::<Question>(body, &["pseudonym", "reason"]),
+            takes::<NewHold>(body, &["of", "reason"]),
         ];
         let routes = taken.into_iter().filter(|taken| *taken).count();
         assert!(routes <= 1, "a body for two routes: {taken:?}");

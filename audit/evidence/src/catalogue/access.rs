@@ -123,7 +123,7 @@ pub(super) const ACCESS: &[Control] = &[
             nist: &["AC-6", "AC-5"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NotBuilt),
+        trial: Trial::None(Reason::NotBreakable),
     },
     Control {
         id: "ACC-03",

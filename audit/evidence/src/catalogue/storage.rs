@@ -170,7 +170,7 @@ pub(super) const STORAGE: &[Control] = &[
             nist: &["SC-12(1)", "CP-9"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NotBuilt),
+        trial: Trial::None(Reason::NoProbeYet),
     },
     Control {
         id: "ERA-01",
