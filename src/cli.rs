@@ -95,10 +95,10 @@ pub enum Verb {
 impl Verb {
     /// What it needs an engine with, if it makes pictures.
     pub fn engine(&self) -> Option<EngineUse<'_>> {
-        let (model, device, keys) = match self {
-            Self::Serve(Serve { model, device, keys, .. })
-            | Self::Generate(Generate { model, device, keys, .. })
-            | Self::Batch(Batch { model, device, keys, .. }) => (model, device, keys),
+        let (Computing { model, device }, keys) = match self {
+            Self::Serve(Serve { computing, keys, .. })
+            | Self::Generate(Generate { computing, keys, .. })
+            | Self::Batch(Batch { computing, keys, .. }) => (computing, keys),
             _ => return None,
         };
         Some(EngineUse { model: model.as_deref(), device, outputs: keys.pictures.outputs.as_deref() })
@@ -130,18 +130,26 @@ pub struct EngineProcess {
     pub pictures: Outputs,
 }
 
-/// Arguments of `serve`.
+/// Flags of the verbs that make pictures.
 #[derive(Args)]
-pub struct Serve {
-    /// Port on 127.0.0.1, 0 for any free one; the policy's, which is 7860 unless it says otherwise, without it
-    #[arg(long, value_name = "PORT")]
-    pub port: Option<u16>,
+pub struct Computing {
     /// Checkpoint folder; the embedded demo model without it
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
     /// Where to compute: cpu or cuda:0
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: String,
+}
+
+/// Arguments of `serve`.
+#[derive(Args)]
+pub struct Serve {
+    /// Port on 127.0.0.1, 0 for any free one; the policy's, which is 7860 unless it says otherwise, without it
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// What computes.
+    #[command(flatten)]
+    pub computing: Computing,
     /// Vault and pictures.
     #[command(flatten)]
     pub keys: Keys,
@@ -163,12 +171,9 @@ pub struct Generate {
     /// How it is made.
     #[command(flatten)]
     pub settings: Settings,
-    /// Checkpoint folder; the embedded demo model without it
-    #[arg(long, value_name = "DIR")]
-    pub model: Option<PathBuf>,
-    /// Where to compute: cpu or cuda:0
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    pub device: String,
+    /// What computes.
+    #[command(flatten)]
+    pub computing: Computing,
     /// Also write the plain picture there, a PNG file or a folder, as a second, recorded act; `-` is standard output
     #[arg(long, value_name = "PATH")]
     pub export: Option<PathBuf>,
@@ -195,12 +200,9 @@ pub struct Batch {
     /// What holds where a line says nothing else.
     #[command(flatten)]
     pub settings: Settings,
-    /// Checkpoint folder; the embedded demo model without it
-    #[arg(long, value_name = "DIR")]
-    pub model: Option<PathBuf>,
-    /// Where to compute: cpu or cuda:0
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    pub device: String,
+    /// What computes.
+    #[command(flatten)]
+    pub computing: Computing,
     /// Also write each plain picture to this folder, as a second, recorded act
     #[arg(long, value_name = "DIR")]
     pub export: Option<PathBuf>,

@@ -250,9 +250,9 @@ events! {
         /// The slot whose they are from here on; 0 for nobody's.
         to: u32,
     }
-    /// Somebody asked who is behind a slot, and was told.
+    /// Somebody asked who is behind a pseudonym, and was told; or nobody is, and it failed.
     "slot.resolved" SlotResolved {
-        /// Slot number.
+        /// Slot number; 0 for nobody's.
         slot: u32,
         /// Why.
         reason: ResolveReason,

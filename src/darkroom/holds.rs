@@ -3,11 +3,11 @@
 use crate::request::Refusal;
 use crate::rights::Act;
 use crate::room::Darkroom;
-use crate::whose::{self, HandedOver};
+use crate::whose::{self, HandedOver, person_of};
 use crate::{Error, Who};
 use audit::Event;
 use audit::words::{HoldReason, RequestRefusal};
-use vault::{ObjectInfo, PersonName, Vault};
+use vault::{ObjectInfo, PersonName, Random, Vault};
 
 /// The vault's mark with the holds that stand: slot 2 (0 for everybody's pictures), reason 1, since 8 (ms since 1970) each.
 const MARK_HOLDS: u8 = 4;
@@ -59,12 +59,14 @@ impl Holds {
         Self(vault.mark(MARK_HOLDS).unwrap_or_default().chunks(HOLD_BYTES).filter_map(one).collect())
     }
 
-    fn remember(&self, vault: &mut Vault) -> Result<(), Error> {
+    /// Now, durably, or not at all.
+    fn set(&self, vault: &mut Vault, random: &mut dyn Random) -> Result<(), Error> {
         let bytes = |hold: &Hold| {
             let reason = REASONS.iter().position(|reason| *reason == hold.reason).unwrap_or_default() as u8;
             [&hold.slot.to_be_bytes()[..], &[reason], &hold.since_ms.to_be_bytes()].concat()
         };
-        Ok(vault.remember(MARK_HOLDS, &self.0.iter().flat_map(bytes).collect::<Vec<_>>())?)
+        let bytes: Vec<u8> = self.0.iter().flat_map(bytes).collect();
+        Ok(vault.set_mark(MARK_HOLDS, &bytes, random).map(drop)?)
     }
 }
 
@@ -118,7 +120,7 @@ impl Darkroom {
     /// From here on no picture of somebody is erased, or of anybody without a name. It stands before it is on record.
     ///
     /// # Errors
-    /// [`vault::Error::UnknownName`]; [`Error::Held`] if there is one already; [`Error::Unrecorded`]: it stands; what vault
+    /// [`vault::Error::UnknownName`]; [`Error::HoldStands`]; [`Error::Unrecorded`]: it stands; what vault
     /// and log say.
     pub fn hold(&mut self, who: &Who, of: Option<&PersonName>, reason: HoldReason) -> Result<(), Error> {
         let since_ms = self.now_ms();
@@ -132,8 +134,8 @@ impl Darkroom {
         }
         holds.0.push(Hold { slot, reason, since_ms });
         let (open, random, log) = self.parts(who, Act::Holds)?;
-        holds.remember(&mut open.vault)?;
-        open.cover(log, random)?;
+        open.cover_with_next(log)?;
+        holds.set(&mut open.vault, random)?;
         let event = Event::HoldSet { slot: slot.into(), reason };
         let done = |source| Error::Unrecorded { done: "the hold stands".into(), source };
         log.append(&[event.by(who.actor)]).map_err(done)?;
@@ -143,7 +145,7 @@ impl Darkroom {
     /// Ends a hold. It is on record before it ends.
     ///
     /// # Errors
-    /// [`vault::Error::UnknownName`]; [`Error::NotFound`]: there is none; what vault and log say, after which it stands.
+    /// [`vault::Error::UnknownName`]; [`Error::NoHold`]; what vault and log say, after which it stands.
     pub fn end_hold(&mut self, who: &Who, of: Option<&PersonName>) -> Result<(), Error> {
         let vault = self.vault_of(who, Act::Holds)?;
         let (slot, mut holds) = (slot_of(vault, of)?, Holds::of(vault));
@@ -153,15 +155,13 @@ impl Darkroom {
         let Hold { reason, .. } = holds.0.remove(at);
         let (open, random, log) = self.parts(who, Act::Holds)?;
         log.append(&[Event::HoldEnded { slot: slot.into(), reason }.by(who.actor)])?;
-        holds.remember(&mut open.vault)?;
-        open.cover(log, random)
+        open.cover_with_next(log)?;
+        holds.set(&mut open.vault, random)
     }
 }
 
 /// The slot that a hold is about: of somebody who may be gone, or 0 for everybody.
 fn slot_of(vault: &Vault, of: Option<&PersonName>) -> Result<u16, Error> {
     let Some(name) = of else { return Ok(0) };
-    let is_theirs = |person: &vault::Person| person.name.as_ref().is_some_and(|known| known.is(name));
-    let person = vault.people().into_iter().find(is_theirs).ok_or(vault::Error::UnknownName)?;
-    Ok(person.slot.0)
+    Ok(person_of(vault, name)?.slot.0)
 }

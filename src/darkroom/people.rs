@@ -3,7 +3,7 @@
 use crate::rights::Act;
 use crate::room::Darkroom;
 use crate::secret::Change;
-use crate::whose::{self, HandedOver};
+use crate::whose::{self, HandedOver, person_of};
 use crate::{Erased, Error, Role, Who};
 use audit::words::{Left, Proof, ResolveReason};
 use audit::{Actor, Event};
@@ -42,9 +42,10 @@ impl Darkroom {
     /// [`Error::NotPermitted`], on record; [`Error::Locked`].
     pub fn people(&self, who: &Who) -> Result<Vec<Person>, Error> {
         let vault = self.vault_of(who, Act::ManagePeople)?;
+        let counts = whose::counts(vault);
         let person = |person: vault::Person| Person {
             pictures: match person.name {
-                Some(_) => whose::of_slot(vault, person.slot.0).len(),
+                Some(_) => counts.get(&person.slot.0).copied().unwrap_or_default(),
                 None => vault.list().len(),
             },
             is_self: person.slot.0 == who.slot,
@@ -203,8 +204,13 @@ impl Darkroom {
         left: Option<(Left, u16)>,
     ) -> Result<(), Error> {
         let act = Act::ManagePeople;
-        let before = HandedOver::of(self.vault_of(who, act)?);
-        self.pass_on_with_next(who, slot, left)?;
+        let (open, ..) = self.parts(who, act)?;
+        let before = HandedOver::of(&open.vault);
+        if let Some((Left::HandedOver, to)) = left {
+            let mut handed_over = HandedOver::of(&open.vault);
+            handed_over.add(slot.0, to)?;
+            handed_over.remember(&mut open.vault)?; // with the roll that removes the slot
+        }
         let removed = Change::Removed { role: crate::who::word(role), left };
         let done = self.change(who, act, Proof::Passphrase, Ok(slot), removed, |vault, _, random| {
             Ok((vault.remove_slot(slot, random)?, ()))
@@ -221,18 +227,14 @@ impl Darkroom {
     /// What becomes of pictures that were kept when their person went.
     fn settle_kept(&mut self, who: &Who, slot: SlotId, left: Option<(Left, u16)>) -> Result<(), Error> {
         let Some(said) = left else { return Ok(()) };
-        self.pass_on_with_next(who, slot, left)?;
         let (open, random, log) = self.parts(who, Act::ManagePeople)?;
-        open.cover(log, random)?;
+        if let (Left::HandedOver, to) = said {
+            let mut handed_over = HandedOver::of(&open.vault);
+            handed_over.add(slot.0, to)?;
+            open.cover_with_next(log)?;
+            handed_over.set(&mut open.vault, random)?;
+        }
         self.record_left(who, slot, said)
-    }
-
-    fn pass_on_with_next(&mut self, who: &Who, from: SlotId, left: Option<(Left, u16)>) -> Result<(), Error> {
-        let Some((Left::HandedOver, to)) = left else { return Ok(()) };
-        let mut handed_over = HandedOver::of(self.vault_of(who, Act::ManagePeople)?);
-        handed_over.add(from.0, to)?;
-        let (open, ..) = self.parts(who, Act::ManagePeople)?;
-        handed_over.remember(&mut open.vault)
     }
 
     /// Destroys the keys of all pictures of somebody, who may be gone.
@@ -267,23 +269,15 @@ impl Darkroom {
     /// # Errors
     /// [`Error::NotPermitted`], on record; [`Error::UnknownPseudonym`], on record: nobody of this vault.
     pub fn resolve(&mut self, who: &Who, pseudonym: Actor, reason: ResolveReason) -> Result<Person, Error> {
-        let people = self.people_with_pseudonyms(who)?;
-        let found = people.into_iter().find(|(_, actor)| *actor == Some(pseudonym));
+        let vault = self.vault_of(who, Act::Resolve)?;
+        let is_theirs = |person: &Person| crate::who::pseudonym_of(vault, person.slot) == Some(pseudonym);
+        let found = self.people(who)?.into_iter().find(is_theirs);
         let (open, random, log) = self.parts(who, Act::Resolve)?;
-        let slot = found.as_ref().map_or(0, |(person, _)| person.slot.into());
+        let slot = found.as_ref().map_or(0, |person| person.slot.into());
         let asked = Event::SlotResolved { slot, reason }.by(who.actor);
         log.append(&[if found.is_some() { asked } else { asked.failed() }])?;
         open.cover(log, random)?;
-        found.map(|(person, _)| person).ok_or(Error::UnknownPseudonym)
-    }
-
-    fn people_with_pseudonyms(&self, who: &Who) -> Result<Vec<(Person, Option<Actor>)>, Error> {
-        let vault = self.vault_of(who, Act::Resolve)?;
-        let with_actor = |person: Person| {
-            let actor = crate::who::pseudonym_of(vault, person.slot);
-            (person, actor)
-        };
-        Ok(self.people(who)?.into_iter().map(with_actor).collect())
+        found.ok_or(Error::UnknownPseudonym)
     }
 
     /// Somebody proves once more who they are: an open session does not spare it.
@@ -302,12 +296,6 @@ impl Darkroom {
         log.append(&[event.by(who.actor)])?;
         Ok(())
     }
-}
-
-/// Somebody of this name, who may be gone.
-fn person_of(vault: &Vault, name: &PersonName) -> Result<vault::Person, Error> {
-    let is_theirs = |person: &vault::Person| person.name.as_ref().is_some_and(|known| known.is(name));
-    Ok(vault.people().into_iter().find(is_theirs).ok_or(vault::Error::UnknownName)?)
 }
 
 /// Whose the pictures of a slot can be: somebody else's, who may see pictures.

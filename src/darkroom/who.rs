@@ -34,12 +34,14 @@ impl Who {
         vault: &mut Vault,
         random: &mut dyn Random,
     ) -> Result<Self, Error> {
-        let salt = match salt_of(vault, slot)? {
+        let salt = match salt_of(vault, slot.id.0) {
             Some(salt) => salt,
             None => {
                 let mut salt = [0; 32];
                 random.fill(&mut salt).map_err(vault::Error::Random)?;
-                vault.remember(tag(slot)?, &salt)?;
+                // The vault gives no number without a mark.
+                let tag = tag(slot.id.0).ok_or(vault::Error::SlotNumbersSpent)?;
+                vault.remember(tag, &salt)?;
                 salt
             }
         };
@@ -82,8 +84,7 @@ impl Who {
 
     /// Their salt, once the vault holds it.
     pub(crate) fn salt(&self, vault: &Vault) -> Option<[u8; 32]> {
-        let tag = u8::try_from(self.slot).ok()?.checked_add(MARK_ACTOR)?;
-        vault.mark(tag)?.try_into().ok()
+        salt_of(vault, self.slot)
     }
 
     /// The record of their coming in.
@@ -95,13 +96,12 @@ impl Who {
 /// The vault's marks that hold the salts of actors: this plus the slot's number.
 const MARK_ACTOR: u8 = 16;
 
-fn tag(slot: SlotInfo) -> Result<u8, Error> {
-    let tag = u8::try_from(slot.id.0).ok().and_then(|id| id.checked_add(MARK_ACTOR));
-    tag.ok_or_else(|| vault::Error::SlotNumbersSpent.into()) // the vault gives no such number
+fn tag(slot: u16) -> Option<u8> {
+    u8::try_from(slot).ok()?.checked_add(MARK_ACTOR)
 }
 
-fn salt_of(vault: &Vault, slot: SlotInfo) -> Result<Option<[u8; 32]>, Error> {
-    Ok(vault.mark(tag(slot)?).and_then(|mark| mark.try_into().ok()))
+fn salt_of(vault: &Vault, slot: u16) -> Option<[u8; 32]> {
+    vault.mark(tag(slot)?)?.try_into().ok()
 }
 
 /// Whether anybody was ever in.
@@ -128,7 +128,5 @@ pub(crate) fn word(role: vault::Role) -> Role {
 
 /// The pseudonym of the slot with this number; `None` if nobody has come in by it yet.
 pub(crate) fn pseudonym_of(vault: &Vault, slot: u16) -> Option<Actor> {
-    let tag = u8::try_from(slot).ok()?.checked_add(MARK_ACTOR)?;
-    let salt: [u8; 32] = vault.mark(tag)?.try_into().ok()?;
-    Some(audit::actor(&salt, &slot.to_be_bytes()))
+    Some(audit::actor(&salt_of(vault, slot)?, &slot.to_be_bytes()))
 }

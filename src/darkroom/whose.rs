@@ -5,7 +5,7 @@
 use crate::{Error, Who};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use vault::{ObjectId, ObjectInfo, Vault};
+use vault::{ObjectId, ObjectInfo, PersonName, Random, Vault};
 
 /// The vault's mark that says whose the pictures of a slot are now: pairs of slot numbers, 2 bytes each.
 const MARK_HANDED_OVER: u8 = 3;
@@ -19,7 +19,8 @@ pub(crate) struct HandedOver(BTreeMap<u16, u16>);
 impl HandedOver {
     pub fn of(vault: &Vault) -> Self {
         let pairs = vault.mark(MARK_HANDED_OVER).unwrap_or_default().chunks_exact(4);
-        Self(pairs.map(|pair| (number([pair[0], pair[1]]), number([pair[2], pair[3]]))).collect())
+        let number = |high, low| u16::from_be_bytes([high, low]);
+        Self(pairs.map(|pair| (number(pair[0], pair[1]), number(pair[2], pair[3]))).collect())
     }
 
     /// From here on what is `from`'s is `to`'s, also what others had handed over to them before.
@@ -36,8 +37,17 @@ impl HandedOver {
 
     /// With the vault's next record.
     pub fn remember(&self, vault: &mut Vault) -> Result<(), Error> {
+        Ok(vault.remember(MARK_HANDED_OVER, &self.encode())?)
+    }
+
+    /// Now, durably, or not at all.
+    pub fn set(&self, vault: &mut Vault, random: &mut dyn Random) -> Result<(), Error> {
+        Ok(vault.set_mark(MARK_HANDED_OVER, &self.encode(), random).map(drop)?)
+    }
+
+    fn encode(&self) -> Vec<u8> {
         let bytes = |(from, to): (&u16, &u16)| [from.to_be_bytes(), to.to_be_bytes()].concat();
-        Ok(vault.remember(MARK_HANDED_OVER, &self.0.iter().flat_map(bytes).collect::<Vec<_>>())?)
+        self.0.iter().flat_map(bytes).collect()
     }
 
     /// Whose a picture is: the number of their slot, which may be no more; `None` if a later version wrote it.
@@ -72,6 +82,16 @@ pub(crate) fn of_slot(vault: &Vault, slot: u16) -> Vec<&ObjectInfo> {
     vault.list().filter(|entry| handed_over.owner(entry) == Some(slot)).collect()
 }
 
+/// How many pictures each slot has.
+pub(crate) fn counts(vault: &Vault) -> BTreeMap<u16, usize> {
+    let handed_over = HandedOver::of(vault);
+    let mut counts = BTreeMap::new();
+    for owner in vault.list().filter_map(|entry| handed_over.owner(entry)) {
+        *counts.entry(owner).or_default() += 1;
+    }
+    counts
+}
+
 /// A picture, if it is theirs: that there is another's is not told.
 pub(crate) fn picture<'a>(vault: &'a Vault, who: &Who, id: ObjectId) -> Result<&'a ObjectInfo, Error> {
     let entry = vault.get(id)?;
@@ -81,6 +101,8 @@ pub(crate) fn picture<'a>(vault: &'a Vault, who: &Who, id: ObjectId) -> Result<&
     }
 }
 
-fn number(bytes: [u8; 2]) -> u16 {
-    u16::from_be_bytes(bytes)
+/// Somebody of this name, who may be gone.
+pub(crate) fn person_of(vault: &Vault, name: &PersonName) -> Result<vault::Person, Error> {
+    let is_theirs = |person: &vault::Person| person.name.as_ref().is_some_and(|known| known.is(name));
+    Ok(vault.people().into_iter().find(is_theirs).ok_or(vault::Error::UnknownName)?)
 }

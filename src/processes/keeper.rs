@@ -95,14 +95,17 @@ fn wait_out(server: &mut Child, channel: &KeeperEnd, notes: &mut Notes) -> io::R
         }
         let mut all = [&notes.ends, &notes.children]
             .map(|notes| PollFd::from_borrowed_fd(notes.as_fd(), PollFlags::IN));
-        match poll(&mut all, None) {
-            Err(rustix::io::Errno::INTR) => {}
-            polled => {
-                polled?;
-            }
-        }
+        wait_for(&mut all, None)?;
         let [ends, children] = all.map(|one| !one.revents().is_empty());
         pass_on(channel, notes, ends, children)?;
+    }
+}
+
+/// Until one of them speaks, the pause is over, or a signal comes.
+fn wait_for(all: &mut [PollFd<'_>], pause: Option<&Timespec>) -> io::Result<()> {
+    match poll(all, pause) {
+        Err(rustix::io::Errno::INTR) => Ok(()),
+        polled => Ok(polled.map(drop)?),
     }
 }
 
@@ -174,12 +177,7 @@ impl Keeper {
         let wanted = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
         let mut all = [notes.ends.as_fd(), notes.children.as_fd(), self.channel.as_fd()].map(wanted);
         let watched = if self.server_speaks { &mut all[..] } else { &mut all[..2] };
-        match poll(watched, pause.as_ref()) {
-            Err(rustix::io::Errno::INTR) => {}
-            polled => {
-                polled?;
-            }
-        }
+        wait_for(watched, pause.as_ref())?;
         let [ends, children, speaks] = all.map(|one| !one.revents().is_empty());
         pass_on(&self.channel, notes, ends, children)?;
         if speaks {

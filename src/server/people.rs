@@ -1,5 +1,5 @@
-//! The people who use the vault: who they are, who comes and who goes. Each of these acts takes the passphrase of who asks
-//! once more.
+//! The people who use the vault: who they are, who comes and who goes, which takes the passphrase of who asks once more; who is
+//! behind a pseudonym; and legal holds.
 
 use crate::House;
 use crate::body::Body;
@@ -130,12 +130,9 @@ pub async fn add(
     Body(ask): Body<Newcomer>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let Newcomer { name, role, new_passphrase, passphrase, own_name } = ask;
-    let role = match &*role {
-        "operator" => Role::Operator,
-        "admin" => Role::Admin,
-        "auditor" => Role::Auditor,
-        _ => return Err(Problem::new(422, "parameter", "a role is one of: operator, admin, auditor")),
-    };
+    let role = Role::parse(&role)
+        .filter(|role| *role != Role::Recovery)
+        .ok_or_else(|| Problem::new(422, "parameter", "a role is one of: operator, admin, auditor"))?;
     let name = name_of(&name)?;
     let own_name = own_name.as_ref().map(name_of).transpose()?;
     let new = Secret::passphrase(&new_passphrase.0).map_err(Error::from)?.of(Some(name));

@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 /// # Errors
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, arguments: &Batch, out: &Output) -> Done {
-    arguments.device.parse::<DeviceName>().map_err(|e| Failure::new(Code::Usage, e))?;
+    arguments.computing.device.parse::<DeviceName>().map_err(|e| Failure::new(Code::Usage, e))?;
     let format = format(arguments)?;
     let exporting = arguments.export.as_deref().map(|path| folder(path, out)).transpose()?;
     let file = (arguments.file.as_os_str() != "-").then_some(arguments.file.as_path());
@@ -40,7 +40,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Batch, out: &Output) -> Do
     let mut progress = file.map(|file| Progress::open(&progress_file(arguments, file))).transpose()?;
     let wants = Wants {
         folder_use: FolderUse::Made,
-        model: arguments.model.as_deref(),
+        model: arguments.computing.model.as_deref(),
         plain_copy: exporting.is_some(),
         export: exporting.as_ref().and_then(Exporting::folder),
         ..Wants::with(&arguments.keys)

@@ -22,10 +22,10 @@ use signal_hook::iterator::Signals;
 /// # Errors
 /// Why it did not start, or did not end in order.
 pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Done {
-    arguments.device.parse::<DeviceName>().map_err(|e| Failure::new(Code::Usage, e))?;
+    arguments.computing.device.parse::<DeviceName>().map_err(|e| Failure::new(Code::Usage, e))?;
     let wants = Wants {
         folder_use: FolderUse::Made,
-        model: arguments.model.as_deref(),
+        model: arguments.computing.model.as_deref(),
         listen: Some(arguments.port),
         ..Wants::with(&arguments.keys)
     };

@@ -54,7 +54,7 @@ impl Queue {
     /// are derived, others have the darkroom.
     ///
     /// # Errors
-    /// As there, and as [`Darkroom::name_self`].
+    /// As [`Darkroom::add_person_named`].
     pub fn add_person(
         &self,
         who: &Who,

@@ -393,6 +393,25 @@ fn a_hold_keeps_pictures_from_every_erasure() {
     home.log_verifies();
 }
 
+/// What failed does not come with the vault's next record, which another act writes.
+#[test]
+fn a_hold_that_could_not_be_set_or_ended_is_as_it_was() {
+    let home = Home::new();
+    let mut room = home.unlocked();
+    let who = room.who;
+    let id = generate(&mut room, 1, Mood::Works).unwrap()[0].id;
+    let fails = |room: &mut Room, act: fn(&mut Darkroom, &Who) -> Result<(), Error>| {
+        room.random = Box::new(super::remember::Failing { at: 1, drawn: Arc::default() });
+        act(room.darkroom.as_mut().unwrap(), &who).expect_err("it could not be written");
+        room.random = Box::new(vault::OsRandom);
+        room.view(&who, id).unwrap();
+        room.holds(&who).unwrap().len()
+    };
+    assert_eq!(fails(&mut room, |darkroom, who| darkroom.hold(who, None, HoldReason::Order)), 0);
+    room.hold(&who, None, HoldReason::Order).unwrap();
+    assert_eq!(fails(&mut room, |darkroom, who| darkroom.end_hold(who, None)), 1);
+}
+
 #[test]
 fn a_pseudonym_is_resolved_on_record() {
     let home = Home::new();
