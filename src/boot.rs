@@ -1,13 +1,15 @@
 //! The boot order of every verb: clean environment, folders, policy, fences, and only then vault and log.
 
+pub mod backup;
 pub mod folders;
+pub mod keeper;
 mod listen;
 pub mod memory;
 pub mod operator;
 pub mod overlay;
 pub mod passphrase;
 
-use crate::cli::{EngineUse, Global, Keys};
+use crate::cli::{Global, Keys};
 use crate::exit::{Code, Failure};
 use crate::input::{self, SecretLine};
 use crate::output::Output;
@@ -16,6 +18,7 @@ use crate::processes::kept::{self, Engines};
 use crate::terminal::Terminal;
 use audit::SystemClock;
 use audit::words::{StartRefusal, StopReason};
+use backup::BackupFile;
 use darkroom::{Darkroom, Queue, Start};
 use engine::far::Far;
 use engine::supply::{Expected, NoEngine, Patience};
@@ -27,7 +30,6 @@ use rustix::fs::{Access, access};
 use rustix::process::{Resource, getrlimit};
 use sandbox::{Clean, LoopbackListener, Report, Sandboxed, State};
 use sha2::{Digest as _, Sha256};
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -60,6 +62,8 @@ pub struct Wants<'a> {
     pub evidence: bool,
     /// Folder of a bundle of evidence.
     pub bundle: Option<Bundle<'a>>,
+    /// File of a backup.
+    pub backup: Option<BackupFile<'a>>,
     /// To listen, at the policy's port or at this one.
     pub listen: Option<Option<u16>>,
 }
@@ -79,6 +83,7 @@ impl Default for Wants<'_> {
             reference: None,
             evidence: false,
             bundle: None,
+            backup: None,
             listen: None,
         }
     }
@@ -110,6 +115,8 @@ pub struct Booted {
     /// What the policy says, in the words of a plan without any path of this machine: the same ones wherever it holds. Empty
     /// where no control is tried.
     pub rules: String,
+    /// The file of a backup, if one was named, opened before the fences.
+    pub backup: Option<File>,
     /// The socket, if one was wanted.
     pub listener: Option<LoopbackListener>,
     /// The kernel's table of sockets, `/proc/net/tcp`, of the network that the socket is in.
@@ -162,43 +169,6 @@ pub fn check_limits() -> Result<(), Failure> {
     }
 }
 
-/// What the keeper needs to know.
-pub struct Kept {
-    /// What it may do.
-    pub plan: Plan,
-    /// Text of the policy file.
-    pub overlay: Option<String>,
-    /// The arguments of an engine's process, which stands in another working folder.
-    pub arguments: Vec<OsString>,
-}
-
-/// Looks at policy and folders as the server does, and makes nothing.
-///
-/// # Errors
-/// What the server refuses, too.
-pub fn of_keeper(global: &Global, engine: &EngineUse<'_>) -> Result<Kept, Failure> {
-    let home = Home::new(global)?;
-    let file = home.config.join("policy.toml");
-    let overlay = overlay::read(&file)?;
-    let policy = policy_of(&file, overlay.as_deref())?;
-    let EngineUse { model, device, outputs } = *engine;
-    let wants = Wants { folder_use: FolderUse::Read, model, outputs, ..Wants::default() };
-    let mut folders = folders_of(&home, &policy, &wants)?;
-    folders.program = sandbox::program_files()?;
-    let mut plan =
-        policy.plan(Process::Keeper, &folders).map_err(|error| Failure::new(Code::Usage, error))?;
-    folders::grant_what_exists(&mut plan, &folders);
-    let mut arguments: Vec<OsString> = vec!["engine".into(), "--device".into(), device.into()];
-    let home = global.home.clone().or_else(|| std::env::var_os("LIGHTPROOF_HOME").map(PathBuf::from));
-    let outputs = outputs.map(Path::to_path_buf);
-    for (flag, path) in [("--home", home), ("--outputs", outputs), ("--model", folders.model)] {
-        if let Some(path) = path.filter(|path| !path.as_os_str().is_empty()) {
-            arguments.extend([flag.into(), absolute(&path)?.into()]);
-        }
-    }
-    Ok(Kept { plan, overlay, arguments })
-}
-
 /// Puts up the fences. Nothing of vault, log, model or prompt has been parsed when this returns.
 ///
 /// # Errors
@@ -241,6 +211,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     let listener = wants.listen.map(|port| listen::listen(&mut clean, &mut plan, port)).transpose()?;
     // Behind the fences it could not be opened, and would be the table of an empty network.
     let sockets = listener.as_ref().and_then(|_| File::open("/proc/net/tcp").ok());
+    let backup = wants.backup.map(|file| file.open(&folders)).transpose()?.flatten();
     let (sandboxed, report) = sandbox::enter(clean, &plan, listener.as_ref())?;
     let state = if report.overall() == State::Green { "green" } else { "amber" };
     tracing::info!(event = "fenced", pid = std::process::id(), state);
@@ -253,6 +224,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         plan,
         folders,
         rules,
+        backup,
         listener,
         sockets,
         memory,
@@ -340,18 +312,8 @@ impl Fenced {
             let none = format!("there is no vault in {}; {what}", booted.folders.vault.display());
             return Err(refusal.unwrap_or_else(|| Failure::new(Code::Locked, none)));
         }
-        let folders = darkroom::Folders {
-            vault: paths.state,
-            audit: booted.folders.audit.clone(),
-            outputs: paths.outputs,
-        };
-        let start = Start {
-            binary: booted.binary,
-            policy: booted.plan.digest(),
-            landlock_abi: u32::try_from(booted.report.landlock_abi).unwrap_or(0),
-            erase: booted.plan.erase,
-        };
-        let darkroom = Darkroom::open(folders, booted.clock, KdfParams::DEFAULT, start)?;
+        let darkroom =
+            Darkroom::open(booted.of_darkroom(), booted.clock, KdfParams::DEFAULT, booted.start())?;
         if let Some(failure) = refusal {
             darkroom.refuse_start(StartRefusal::Policy)?;
             return Err(failure);
@@ -367,6 +329,22 @@ impl Fenced {
 }
 
 impl Booted {
+    /// The folders of a darkroom.
+    pub fn of_darkroom(&self) -> darkroom::Folders {
+        let Folders { vault, audit, outputs, .. } = self.folders.clone();
+        darkroom::Folders { vault, audit, outputs }
+    }
+
+    /// What this start is, for its record.
+    pub fn start(&self) -> Start {
+        Start {
+            binary: self.binary,
+            policy: self.plan.digest(),
+            landlock_abi: u32::try_from(self.report.landlock_abi).unwrap_or(0),
+            erase: self.plan.erase,
+        }
+    }
+
     /// Refuses, on record, a start that could not keep a picture.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Every verb and flag.
 
+mod backup;
 mod keys;
 mod people;
 mod proof;
@@ -11,6 +12,7 @@ use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subc
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+pub use backup::Backup;
 pub use keys::{Keys, Outputs};
 pub use people::{Hold, HoldVerb, Operator, OperatorVerb};
 pub use proof::{Audit, Bundle, Evidence, Show};
@@ -72,6 +74,9 @@ pub enum Verb {
     /// Set, list or end legal holds, which keep pictures from every erasure
     #[command(after_help = examples::HOLD)]
     Hold(Hold),
+    /// Make, check, list or put back backups of everything
+    #[command(subcommand, after_help = examples::BACKUP)]
+    Backup(Backup),
     /// Read, explain or verify the log
     #[command(subcommand, after_help = examples::AUDIT)]
     Audit(Audit),

@@ -48,6 +48,15 @@ Examples:
   lightproof vault passwd
   lightproof vault verify --json";
 
+/// Of `backup`.
+pub const BACKUP: &str = "\
+Examples:
+  lightproof backup create -o /media/stick/lightproof-1.backup
+  lightproof backup create -o - --passphrase-file pass | ssh HOST 'cat > lightproof-1.backup'
+  lightproof backup verify /media/stick/lightproof-1.backup
+  lightproof backup restore /media/stick/lightproof-1.backup --home DIR --outputs DIR/pictures
+  lightproof backup list";
+
 /// Of `operator`.
 pub const OPERATOR: &str = "\
 Examples:

@@ -69,6 +69,7 @@ fn main() -> ExitCode {
         Verb::Operator(verb) => verbs::operator::run(clean, global, verb, &out),
         Verb::Hold(verb) => verbs::hold::run(clean, global, verb, &out),
         Verb::Status(pictures) => verbs::status::run(clean, global, pictures, &out),
+        Verb::Backup(verb) => verbs::backup::run(clean, global, verb, &out),
         Verb::Audit(verb) => verbs::audit::run(clean, global, verb, &out),
         Verb::Evidence(verb) => verbs::evidence::run(clean, global, verb, &out),
         Verb::Config(verb) => verbs::config::run(global, verb, &out),

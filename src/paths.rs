@@ -41,6 +41,12 @@ pub fn open_kept(path: &Path) -> std::io::Result<File> {
     }
 }
 
+/// Makes a file that must not be there, for its owner alone.
+pub fn make_new(path: &Path) -> std::io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    Ok(File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?))
+}
+
 /// Opens a file or a pipe to read: by its name, or as a descriptor that this process was started with (`/dev/stdin`, a
 /// shell's `<(...)`). Whoever reads it waits no longer than they mean to.
 pub fn open_file_or_pipe(path: &Path, clean: &mut Clean) -> std::io::Result<File> {

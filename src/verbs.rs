@@ -1,6 +1,7 @@
 //! One function per verb, one file each. None knows another; what two of them need stands beside this folder.
 
 pub mod audit;
+pub mod backup;
 pub mod batch;
 pub mod config;
 pub mod evidence;

@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-const VERBS: [(&[&str], &[&str]); 38] = [
+const VERBS: [(&[&str], &[&str]); 44] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -41,6 +41,12 @@ const VERBS: [(&[&str], &[&str]); 38] = [
     (&["hold", "list"], &["--outputs", "--passphrase-file"]),
     (&["hold", "end"], &["--of", "--outputs", "--passphrase-file"]),
     (&["status"], &["--outputs"]),
+    (&["backup", "create"], &["-o", "--operator", "--outputs", "--passphrase-file"]),
+    (&["backup", "verify"], &["--outputs", "--passphrase-file"]),
+    (&["backup", "restore"], &["--without-log", "--outputs", "--passphrase-file"]),
+    (&["backup", "policy"], &["--outputs", "--passphrase-file"]),
+    (&["backup", "list"], &[]),
+    (&["backup", "destroyed"], &["--operator", "--outputs", "--passphrase-file"]),
     (&["audit", "tail"], &["-n", "--follow"]),
     (&["audit", "show"], &["--object", "--job", "--type", "--since", "--until"]),
     (&["audit", "explain"], &[]),
@@ -86,8 +92,8 @@ fn every_verb_has_its_own_flags_exit_codes_and_examples() {
         assert_eq!(codes.lines().filter(|line| line.trim_start().starts_with(char::is_numeric)).count(), 14);
     }
     for group in [
-        "history", "vault", "operator", "hold", "status", "audit", "evidence", "config", "serve", "generate",
-        "batch", "selftest",
+        "history", "vault", "operator", "hold", "backup", "status", "audit", "evidence", "config", "serve",
+        "generate", "batch", "selftest",
     ] {
         assert!(help(&home, &[group, "-h"]).contains("Examples:"), "{group}");
     }

@@ -9,6 +9,7 @@
 //! - `terminal`: prompts at a terminal, and how it is left
 //! - `help`: the help of every verb
 //! - `batch`: requests from a file, line by line
+//! - `backup`: everything in one file, lost, and back
 //! - `copies`: a plain copy that left, and what shows that it did
 //! - `pipes`: a passphrase from a pipe, and a picture to one
 //! - `settings`: the settings in force, and a policy file before it is one
@@ -39,6 +40,7 @@
 #![allow(clippy::panic)]
 
 mod abuse;
+mod backup;
 mod batch;
 mod browser;
 mod bundles;

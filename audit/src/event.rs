@@ -478,6 +478,45 @@ events! {
         /// Number of that epoch.
         destroyed: u32,
     }
+    /// A backup is about to be written: from here on it may hold the keys of every picture that there is now. What became of
+    /// it is in `backup.written` or `backup.failed` of the same job, which is its name.
+    "backup.begun" [job] BackupBegun {
+        /// How many pictures there are.
+        objects: u64,
+    }
+    /// A backup is whole and durable.
+    "backup.written" [job] BackupWritten {
+        /// Its size.
+        bytes: u64,
+        /// Its digest.
+        sha256: Digest,
+    }
+    /// A backup was given up; what was written of it cannot be put back.
+    "backup.failed" [job] BackupFailed {
+        /// Why.
+        reason: ObjectFailure,
+    }
+    /// Somebody says that every copy of a backup is destroyed.
+    "backup.destroyed" [job] BackupDestroyed {}
+    /// A backup is about to be put back, where there is no vault.
+    "backup.restore_begun" [job] BackupRestoreBegun {
+        /// How many pictures it holds.
+        objects: u64,
+        /// How many of them are left out, since they were erased after it was made.
+        erased: u64,
+        /// This log has outlived the vault, and says what was erased; otherwise it is the log of the backup, and ends where the
+        /// backup was made.
+        log_survived: bool,
+    }
+    /// A backup was put back; its vault is the vault.
+    "backup.restored" [job] BackupRestored {
+        /// The vault's epoch.
+        vault_epoch: u64,
+        /// The vault's entry count.
+        vault_seq: u64,
+        /// The vault's root.
+        vault_root: Digest,
+    }
     /// The controls were tried.
     "evidence.tried" EvidenceTried {
         /// SHA-256 of the file with what was found.

@@ -1,8 +1,11 @@
 //! Requests without an outcome: what a crash leaves, and what the next start has to look into.
 
+use crate::error::Error;
 use crate::record::Record;
+use crate::stored::{Order, records};
 use crate::token::{Actor, Digest, JobId, Object, id_bytes, unhex};
 use crate::words::{IntentKind, Proof, Role};
+use std::path::Path;
 
 /// A request that is on record without its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,12 +54,63 @@ pub struct VaultState {
     pub root: Digest,
 }
 
+/// A backup that may exist: it was begun, and nobody says that it failed or is destroyed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KnownBackup {
+    /// Its name: the job of its records.
+    pub job: JobId,
+    /// The record of its beginning.
+    pub seq: u64,
+    /// When, in milliseconds since 1970.
+    pub ts_ms: u64,
+    /// How many pictures there were.
+    pub objects: u64,
+    /// Its size and digest, once it was whole.
+    pub written: Option<(u64, Digest)>,
+}
+
+impl KnownBackup {
+    /// What a record of this type, with what it says of a backup, makes of those that may exist.
+    fn follow(self, name: &str, backups: &mut Vec<Self>) {
+        match name {
+            "backup.begun" => backups.push(self),
+            "backup.written" => {
+                let same = backups.iter_mut().filter(|backup| backup.job == self.job);
+                same.for_each(|backup| backup.written = self.written);
+            }
+            "backup.failed" | "backup.destroyed" => backups.retain(|backup| backup.job != self.job),
+            _ => {}
+        }
+    }
+}
+
+/// Backups that may exist by the log in `dir`, oldest first. Not verified, and beside a running writer.
+///
+/// # Errors
+/// As [`crate::records`], and the first record that cannot be read.
+pub fn backups(dir: &Path) -> Result<Vec<KnownBackup>, Error> {
+    let mut backups = Vec::new();
+    for stored in records(dir, Order::OldestFirst)? {
+        let stored = stored?;
+        let Some(job) = stored.job.filter(|_| stored.name.starts_with("backup.")) else { continue };
+        let int = |field| stored.int(field).and_then(|n| n.try_into().ok());
+        let objects = int("objects").unwrap_or(0);
+        let written = int("bytes").zip(stored.digest("sha256"));
+        let this = KnownBackup { job, seq: stored.seq, ts_ms: stored.ts_ms, objects, written };
+        this.follow(&stored.name, &mut backups);
+    }
+    Ok(backups)
+}
+
 /// What the records leave open at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unfinished {
     /// Requests without an outcome, oldest first.
     pub open_intents: Vec<OpenIntent>,
+    /// Backups that may exist, oldest first.
+    pub backups: Vec<KnownBackup>,
     /// The newest state of the vault that a record names.
     pub vault: Option<VaultState>,
     /// The epoch of the vault whose key could not be wiped, as far as no later record says that it is.
@@ -143,6 +197,12 @@ impl Intents {
             "object.exported" | "object.export_failed" => self.close(job, Export),
             "vault.secret_changed" | "vault.secret_failed" | "slot.added" | "slot.removed" => {
                 self.close(job, Secret);
+            }
+            name if name.starts_with("backup.") => {
+                let objects = record.int("objects").unwrap_or(0);
+                let written = record.int("bytes").zip(record.text("sha256").and_then(unhex).map(Digest));
+                let this = KnownBackup { job, seq: record.seq, ts_ms: record.ts_ms, objects, written };
+                this.follow(name, &mut self.0.backups);
             }
             "recovery.reconciled" => {
                 for kind in [Generate, Erase, Export, Secret] {

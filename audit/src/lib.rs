@@ -20,6 +20,7 @@
 
 mod clock;
 mod commit;
+mod copy;
 mod durable;
 mod entry;
 mod error;
@@ -53,11 +54,12 @@ pub mod words;
 mod writer;
 
 pub use clock::{Clock, SystemClock, timestamp};
+pub use copy::{copied_files, is_there, put_file, read_file};
 pub use entry::Entry;
 pub use error::Error;
 pub use event::{Event, SCHEMA, VERSION, schema};
 pub use explain::{Explanation, Fact};
-pub use intent::{OpenIntent, Unfinished, VaultState};
+pub use intent::{KnownBackup, OpenIntent, Unfinished, VaultState, backups};
 pub use log::{ENTRIES_MAX, Log};
 pub use note::{Checkpoint, VerifyKey};
 pub use open::{Recovery, Truncated};

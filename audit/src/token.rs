@@ -105,6 +105,11 @@ impl JobId {
         getrandom::fill(&mut bytes).map_err(|_| crate::Error::Randomness)?;
         Ok(Self(bytes))
     }
+
+    /// As the records have it, `j:` and 22 characters; `None` if it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        id_bytes(text.strip_prefix("j:")?).map(Self)
+    }
 }
 
 /// The pseudonym of a person: HMAC-SHA256 (RFC 2104) under the person's salt over `"actor/v1"`, a zero byte and the

@@ -133,32 +133,68 @@ impl Booted {
         parse: fn(&str) -> Result<Secret, vault::Error>,
         out: &Output,
     ) -> Result<(Who, Secret), Failure> {
+        self.given(question, parse, out, |secret| darkroom.unlock(secret, Door::Terminal))
+    }
+
+    /// Opens something with a passphrase or the recovery code, from the passphrase file or the terminal. What was used is
+    /// given back.
+    ///
+    /// # Errors
+    /// It is wrong, or nobody is there to ask; what `opens` says.
+    pub fn opened<T>(
+        &mut self,
+        out: &Output,
+        mut opens: impl FnMut(&Secret) -> Result<T, darkroom::Error>,
+    ) -> Result<T, Failure> {
+        let (question, mut name) = ("Passphrase or recovery code: ", None);
+        if self.passphrase.is_some() || self.operator.is_some() {
+            return Ok(self.given(question, Secret::any, out, opens)?.0);
+        }
+        let typed = self.terminal.ask_secret(question)?;
+        loop {
+            let secret = Secret::any(&typed).map_err(|error| Failure::new(Code::Locked, error))?;
+            match opens(&secret.of(name.take())) {
+                Err(darkroom::Error::Vault(vault::Error::NameNeeded)) => {
+                    name = Some(name_of(&self.terminal.ask("Your name: ")?)?);
+                }
+                opened => return Ok(opened?),
+            }
+        }
+    }
+
+    fn given<T>(
+        &mut self,
+        question: &str,
+        parse: fn(&str) -> Result<Secret, vault::Error>,
+        out: &Output,
+        mut opens: impl FnMut(&Secret) -> Result<T, darkroom::Error>,
+    ) -> Result<(T, Secret), Failure> {
         let unusable = |what: String| Failure::new(Code::Locked, what);
         let Some(line) = self.passphrase.take() else {
             let typed =
                 parse(&self.terminal.ask_secret(question)?).map_err(|error| unusable(error.to_string()))?;
             let typed = typed.of(self.operator.clone());
-            return match darkroom.unlock(&typed, Door::Terminal) {
+            return match opens(&typed) {
                 Err(darkroom::Error::Vault(vault::Error::WrongSecret)) if self.operator.is_some() => {
                     Err(unusable("wrong name, passphrase or recovery code; try again".into()))
                 }
-                unlocked => Ok((unlocked?, typed)),
+                opened => Ok((opened?, typed)),
             };
         };
         warn_of_readers(&line, out);
         let operator = self.operator.clone();
         let parse = |text: &str| parse(text).map(|secret| secret.of(operator.clone()));
         let mut given = of_line(&line, &parse).map_err(unusable)?;
-        let mut opened = darkroom.unlock(&given, Door::Terminal);
+        let mut opened = opens(&given);
         // A byte order mark was a part of the passphrase once. The first try is on record, and the second is, too.
         if let (Err(darkroom::Error::Vault(vault::Error::WrongSecret)), Some(marked)) =
             (&opened, &line.marked)
         {
             given = parse(marked).map_err(|error| unusable(error.to_string()))?;
-            opened = darkroom.unlock(&given, Door::Terminal);
+            opened = opens(&given);
         }
         match opened {
-            Ok(who) => Ok((who, given)),
+            Ok(opened) => Ok((opened, given)),
             Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => Err(unusable(format!(
                 "wrong passphrase or recovery code in {}; name the file that belongs to this vault{}",
                 line.path.display(),

@@ -21,6 +21,8 @@ pub struct Erased {
     pub erasure: Erasure,
     /// The pseudonym of each picture, and the number of its record `object.erased`.
     pub records: Vec<(Object, u64)>,
+    /// Backups that may exist, each of which may still hold them.
+    pub backups: usize,
     /// The last of these records, and the checkpoint that signs all of them; `None` if nothing was to be erased.
     pub receipt: Option<Receipt>,
 }
@@ -98,7 +100,8 @@ impl Darkroom {
                     objects.iter().copied().zip(receipt.seq_first..).collect::<Vec<_>>()
                 };
                 let records = chunks.flat_map(numbered).collect();
-                Ok(Erased { erasure, records, receipt: receipts.last().copied() })
+                let backups = log.unfinished()?.backups.len();
+                Ok(Erased { erasure, records, backups, receipt: receipts.last().copied() })
             }
             Err(Error::Log(source)) => {
                 open.unsettled = true;

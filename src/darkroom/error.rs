@@ -94,6 +94,19 @@ pub enum Error {
         /// The log's folder.
         dir: PathBuf,
     },
+    /// A log is there that is not the one that a backup belongs to, or ends before it.
+    #[error(
+        "the log in {} is not the one of this backup, or ends before the backup was made; move it away, or put the right \
+         one there; nothing was done",
+        dir.display()
+    )]
+    ForeignLog {
+        /// The log's folder.
+        dir: PathBuf,
+    },
+    /// No backup that may exist has this name.
+    #[error("no backup that may exist has this name")]
+    NoBackup,
     /// There is a log, and the vault that it tells of is gone.
     #[error(
         "the vault that this log tells of is gone from {}; bring the folder back, with its file `anchor`. If it is lost for \
@@ -278,12 +291,14 @@ impl Error {
             Self::HoldStands => Kind::HoldStands,
             Self::NoHold | Self::UnknownPseudonym => Kind::NotFound,
             Self::LastAdmin => Kind::Conflict,
-            Self::RolledBack { .. } | Self::NoMark | Self::LogMissing { .. } | Self::VaultMissing { .. } => {
-                Kind::Damaged
-            }
+            Self::RolledBack { .. }
+            | Self::NoMark
+            | Self::LogMissing { .. }
+            | Self::ForeignLog { .. }
+            | Self::VaultMissing { .. } => Kind::Damaged,
             Self::QueueFull { .. } => Kind::QueueFull,
             Self::KeyReused => Kind::KeyReused,
-            Self::NotFound { .. } | Self::ShortId { .. } | Self::NoJob => Kind::NotFound,
+            Self::NotFound { .. } | Self::ShortId { .. } | Self::NoJob | Self::NoBackup => Kind::NotFound,
             Self::JobEnded => Kind::JobEnded,
             Self::Stopping => Kind::Stopping,
             Self::Broken => Kind::Internal,
@@ -368,7 +383,8 @@ fn vault_kind(error: &vault::Error) -> Kind {
     use vault::Error as E;
     match error {
         E::NoVault(_) => Kind::NoVault,
-        E::WrongSecret | E::RecoveryCodeMistyped => Kind::WrongSecret,
+        E::WrongSecret | E::RecoveryCodeMistyped | E::SlotRemoved => Kind::WrongSecret,
+        E::AuditorsSlot => Kind::AuditorOnly,
         E::WeakSecret(_) => Kind::WeakSecret,
         E::NameNeeded => Kind::NameNeeded,
         E::BadName(_) | E::NameOfAnother => Kind::Name,
@@ -385,7 +401,9 @@ fn vault_kind(error: &vault::Error) -> Kind {
         E::Unfinished(_) => Kind::Unfinished,
         E::OldKeyRemains(_) => Kind::OldKeyRemains,
         E::Poisoned | E::Unsettled(_) => Kind::Uncertain,
-        E::KdfOutOfRange
+        E::NotABackup
+        | E::BackupDamaged { .. }
+        | E::KdfOutOfRange
         | E::Unsupported { .. }
         | E::HeaderTampered
         | E::EpochKeyGone { .. }

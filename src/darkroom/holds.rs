@@ -9,8 +9,6 @@ use audit::Event;
 use audit::words::{HoldReason, RequestRefusal};
 use vault::{ObjectInfo, PersonName, Random, Vault};
 
-/// The vault's mark with the holds that stand: slot 2 (0 for everybody's pictures), reason 1, since 8 (ms since 1970) each.
-const MARK_HOLDS: u8 = 4;
 /// Bytes of one.
 const HOLD_BYTES: usize = 11;
 /// Holds that stand at a time, in one mark.
@@ -43,10 +41,18 @@ struct Hold {
 }
 
 /// Those that stand.
-struct Holds(Vec<Hold>);
+pub(crate) struct Holds(Vec<Hold>);
 
 impl Holds {
+    /// The vault's mark with them: slot 2 (0 for everybody's pictures), reason 1, since 8 (ms since 1970) each.
+    pub const MARK: u8 = 4;
+
     fn of(vault: &Vault) -> Self {
+        Self::parse(vault.mark(Self::MARK))
+    }
+
+    /// Those of a mark.
+    pub fn parse(mark: Option<&[u8]>) -> Self {
         let one = |bytes: &[u8]| {
             let (slot, rest) = bytes.split_first_chunk()?;
             let (reason, since) = rest.split_first()?;
@@ -56,17 +62,27 @@ impl Holds {
                 since_ms: u64::from_be_bytes(since.try_into().ok()?),
             })
         };
-        Self(vault.mark(MARK_HOLDS).unwrap_or_default().chunks(HOLD_BYTES).filter_map(one).collect())
+        Self(mark.unwrap_or_default().chunks(HOLD_BYTES).filter_map(one).collect())
     }
 
     /// Now, durably, or not at all.
     fn set(&self, vault: &mut Vault, random: &mut dyn Random) -> Result<(), Error> {
+        Ok(vault.set_mark(Self::MARK, &self.encode(), random).map(drop)?)
+    }
+
+    /// One that is on record as set, or as ended.
+    pub fn replay(&mut self, slot: u16, hold: Option<(HoldReason, u64)>) {
+        self.0.retain(|known| known.slot != slot);
+        self.0.extend(hold.map(|(reason, since_ms)| Hold { slot, reason, since_ms }));
+    }
+
+    /// The bytes of the mark.
+    pub fn encode(&self) -> Vec<u8> {
         let bytes = |hold: &Hold| {
             let reason = REASONS.iter().position(|reason| *reason == hold.reason).unwrap_or_default() as u8;
             [&hold.slot.to_be_bytes()[..], &[reason], &hold.since_ms.to_be_bytes()].concat()
         };
-        let bytes: Vec<u8> = self.0.iter().flat_map(bytes).collect();
-        Ok(vault.set_mark(MARK_HOLDS, &bytes, random).map(drop)?)
+        self.0.iter().flat_map(bytes).collect()
     }
 }
 

@@ -18,8 +18,11 @@
 //! | prove | compare with every `object.export_digest`, answer | [`Darkroom::departures`] |
 //! | erase | `object.erase_requested` and the names, roll, `object.erased` each, answer | [`Darkroom::erase`] |
 //! | somebody comes or goes | `vault.secret_requested`, the slot and its role, roll, `slot.added` or `slot.removed`, answer | `people.rs` |
+//! | back up | `backup.begun`, the vault remembers the log, the file, `backup.written`, answer | [`Darkroom::back_up`] |
+//! | put a backup back | all of it is opened, `backup.restore_begun`, sealed files, the vault without what was erased since, `backup.restored`, answer | [`restore`] |
 //! | new secret | `vault.secret_requested` and the slot, roll, `vault.secret_changed`, answer | [`Darkroom::change_secret`] |
 
+mod backup;
 mod checked;
 mod departure;
 mod erase;
@@ -43,6 +46,7 @@ mod rights;
 mod room;
 mod secret;
 mod shrink;
+mod since;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -54,11 +58,12 @@ mod whose;
 
 /// What this interface speaks of, so that a door needs to know no other crate.
 pub use audit::words::{HoldReason, RequestRefusal, ResolveReason, StartRefusal, StopReason};
-pub use audit::{Actor, Clock, JobId, SystemClock};
+pub use audit::{Actor, Clock, JobId, KnownBackup, SystemClock};
 pub use engine::wire::Fenced;
 pub use engine::{Device, Engine, Model, Pixels, PromptLength};
 pub use vault::{Erasure, Grade, KdfParams, ObjectId, PersonName, RecoveryCode, Secret};
 
+pub use backup::{BackedUp, Looked, Restored, look_into_backup, restore};
 pub use checked::Checked;
 pub use departure::Departure;
 pub use erase::Erased;

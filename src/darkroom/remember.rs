@@ -123,7 +123,7 @@ fn encode(mark: &Mark) -> [u8; 60] {
 }
 
 /// A mark of the first form has no origin; its log is taken to be the one that is there.
-fn decode(bytes: &[u8], origin: [u8; 16]) -> Option<Mark> {
+pub(crate) fn decode(bytes: &[u8], origin: [u8; 16]) -> Option<Mark> {
     let (size, rest) = bytes.split_first_chunk()?;
     let (root, rest) = rest.split_first_chunk()?;
     let (epoch, rest) = rest.split_first_chunk()?;

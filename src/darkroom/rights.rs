@@ -25,6 +25,10 @@ pub enum Act {
     OwnPassphrase,
     /// Set a new passphrase of somebody who has lost theirs.
     AnyPassphrase,
+    /// Make backups, and say that one is destroyed.
+    Backups,
+    /// Put a backup back where there is no vault.
+    Restore,
     /// Leave; who is the last one locks the vault.
     Leave,
 }
@@ -33,7 +37,7 @@ pub enum Act {
 pub(crate) type Row = (Act, &'static str, &'static [Role]);
 
 /// Each act in words, and the roles that may do it.
-pub const TABLE: [Row; 11] = {
+pub const TABLE: [Row; 13] = {
     use Role::{Admin, Operator, Recovery};
     [
         (Act::MakePictures, "make pictures", &[Operator, Admin]),
@@ -46,6 +50,8 @@ pub const TABLE: [Row; 11] = {
         (Act::NewRecoveryCode, "draw a new recovery code", &[Admin]),
         (Act::OwnPassphrase, "set one's own new passphrase", &[Operator, Admin]),
         (Act::AnyPassphrase, "set a new passphrase for anybody", &[Recovery]),
+        (Act::Backups, "make backups, and say that one is destroyed", &[Admin]),
+        (Act::Restore, "put a backup back where there is no vault", &[Admin, Recovery]),
         (Act::Leave, "sign out, which locks the vault behind the last one", &[Operator, Admin, Recovery]),
     ]
 };

@@ -108,13 +108,7 @@ impl Darkroom {
             Err(audit::Error::Absent { dir }) => return Err(Error::LogMissing { dir }),
             opened => opened.map(|(log, _)| log)?,
         };
-        let started = Event::BootStarted {
-            pid: std::process::id(),
-            binary: Digest(start.binary),
-            policy: Digest(start.policy),
-            landlock_abi: start.landlock_abi,
-        };
-        log.append(&[started.by_system()])?;
+        log.append(&[started(start).by_system()])?;
         let refused = || {
             let stopped = Event::BootStopped { reason: StopReason::Error };
             [Event::BootRefused { reason: StartRefusal::Vault }.by_system().denied(), stopped.by_system()]
@@ -306,6 +300,16 @@ impl Darkroom {
     /// Milliseconds since 1970.
     pub(crate) fn now_ms(&self) -> u64 {
         self.clock.wall_ms()
+    }
+}
+
+/// The record of a start.
+pub(crate) fn started(start: Start) -> Event {
+    Event::BootStarted {
+        pid: std::process::id(),
+        binary: Digest(start.binary),
+        policy: Digest(start.policy),
+        landlock_abi: start.landlock_abi,
     }
 }
 

@@ -7,8 +7,6 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use vault::{ObjectId, ObjectInfo, PersonName, Random, Vault};
 
-/// The vault's mark that says whose the pictures of a slot are now: pairs of slot numbers, 2 bytes each.
-const MARK_HANDED_OVER: u8 = 3;
 /// Slots whose pictures can be handed over, in one mark.
 const HANDED_OVER_MAX: usize = vault::MARK_BYTES_MAX / 4;
 
@@ -17,8 +15,16 @@ const HANDED_OVER_MAX: usize = vault::MARK_BYTES_MAX / 4;
 pub(crate) struct HandedOver(BTreeMap<u16, u16>);
 
 impl HandedOver {
+    /// The vault's mark with them: pairs of slot numbers, 2 bytes each.
+    pub const MARK: u8 = 3;
+
     pub fn of(vault: &Vault) -> Self {
-        let pairs = vault.mark(MARK_HANDED_OVER).unwrap_or_default().chunks_exact(4);
+        Self::parse(vault.mark(Self::MARK))
+    }
+
+    /// Those of a mark.
+    pub fn parse(mark: Option<&[u8]>) -> Self {
+        let pairs = mark.unwrap_or_default().chunks_exact(4);
         let number = |high, low| u16::from_be_bytes([high, low]);
         Self(pairs.map(|pair| (number(pair[0], pair[1]), number(pair[2], pair[3]))).collect())
     }
@@ -37,15 +43,16 @@ impl HandedOver {
 
     /// With the vault's next record.
     pub fn remember(&self, vault: &mut Vault) -> Result<(), Error> {
-        Ok(vault.remember(MARK_HANDED_OVER, &self.encode())?)
+        Ok(vault.remember(Self::MARK, &self.encode())?)
     }
 
     /// Now, durably, or not at all.
     pub fn set(&self, vault: &mut Vault, random: &mut dyn Random) -> Result<(), Error> {
-        Ok(vault.set_mark(MARK_HANDED_OVER, &self.encode(), random).map(drop)?)
+        Ok(vault.set_mark(Self::MARK, &self.encode(), random).map(drop)?)
     }
 
-    fn encode(&self) -> Vec<u8> {
+    /// The bytes of the mark.
+    pub fn encode(&self) -> Vec<u8> {
         let bytes = |(from, to): (&u16, &u16)| [from.to_be_bytes(), to.to_be_bytes()].concat();
         self.0.iter().flat_map(bytes).collect()
     }

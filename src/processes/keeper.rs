@@ -47,7 +47,7 @@ fn keep(
 ) -> Result<ExitStatus, Failure> {
     let (channel, of_server) = channel::pair().map_err(broken)?;
     let mut server = start_server(&mut clean, of_server).map_err(broken)?;
-    let fenced = boot::of_keeper(global, engine).and_then(|kept| {
+    let fenced = boot::keeper::of_keeper(global, engine).and_then(|kept| {
         let (sandboxed, report) = sandbox::enter(clean, &kept.plan, None)?;
         sandbox::probe(&sandboxed)?;
         Ok((kept, sandboxed, report))

@@ -14,6 +14,7 @@ use crate::{
 
 mod afterwards;
 mod power;
+mod restored;
 
 const PASSPHRASE: &str = "a test passphrase";
 const CHANGED: &str = "a changed passphrase";

@@ -182,6 +182,23 @@ pub enum Error {
     /// The disk, a quota or a limit on file sizes is full; nothing changed.
     #[error("the disk or your quota is full; nothing was changed; free some space and try again")]
     DiskFull,
+    /// A file that is no backup.
+    #[error("this is no backup of a vault; name a file that `lightproof backup create` has written")]
+    NotABackup,
+    /// A backup that was changed, or that ends before its end.
+    #[error(
+        "the backup is damaged or was cut off, at its record {record}; nothing was taken from it; use another copy of it"
+    )]
+    BackupDamaged {
+        /// The first record that does not hold.
+        record: u64,
+    },
+    /// An auditor's secret, where one is needed that opens objects.
+    #[error("an auditor's passphrase opens no picture, and no backup; use another one")]
+    AuditorsSlot,
+    /// The secret belongs to a slot that was removed since.
+    #[error("this passphrase was removed from the vault after the backup was made; use another one")]
+    SlotRemoved,
     /// The random generator failed.
     #[error("the system's random generator failed ({0}); nothing was changed")]
     Random(#[source] io::Error),
@@ -232,6 +249,11 @@ impl Error {
     /// Whether the operating system refused for want of a permission.
     pub(crate) fn is_forbidden(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+
+    /// The system refused what a backup needs.
+    pub fn of_backup(source: io::Error) -> Self {
+        Self::io("writing or reading the backup")(source)
     }
 
     /// Turns an I/O error into one that says what was being done; a full disk gets its own variant.

@@ -270,6 +270,51 @@ impl ObjectHeader {
     }
 }
 
+/// What a backup begins with, before the head of the vault file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BackupHead {
+    pub(crate) vault_id: VaultId,
+    /// Of the backup.
+    pub(crate) id: [u8; 16],
+    /// When it was made, in milliseconds since 1970.
+    pub(crate) made_ms: u64,
+    /// Bytes of the head of the vault file that follows.
+    pub(crate) head_bytes: u32,
+}
+
+/// Bytes of that.
+pub(crate) const BACKUP_HEAD_BYTES: usize = HEADER_BYTES;
+/// Bytes of the head of a vault file with all of its slots.
+const VAULT_HEAD_BYTES_MAX: u32 = (HEADER_BYTES + SLOT_BYTES * SLOTS_MAX + HEADER_SEALS_BYTES) as u32;
+
+impl BackupHead {
+    pub(crate) fn encode(&self) -> [u8; BACKUP_HEAD_BYTES] {
+        let mut out = [0; BACKUP_HEAD_BYTES];
+        out[..16].copy_from_slice(&preamble(b'B', FORMAT));
+        out[16..32].copy_from_slice(&self.vault_id.0);
+        out[32..48].copy_from_slice(&self.id);
+        out[48..56].copy_from_slice(&self.made_ms.to_be_bytes());
+        out[56..60].copy_from_slice(&self.head_bytes.to_be_bytes());
+        out
+    }
+
+    /// [`Error::NotABackup`], or [`Error::Unsupported`] for one of a later format.
+    pub(crate) fn parse(bytes: &[u8; BACKUP_HEAD_BYTES]) -> Result<Self, Error> {
+        let mut cursor = Cursor(bytes);
+        let mut parse = || {
+            check_preamble(&mut cursor, b'B', FORMAT, "the backup")?;
+            let (vault_id, id) = (VaultId(cursor.array()?), cursor.array()?);
+            let head = Self { vault_id, id, made_ms: cursor.u64()?, head_bytes: cursor.u32()? };
+            let is_known = head.encode() == *bytes && head.head_bytes <= VAULT_HEAD_BYTES_MAX;
+            if is_known { Ok(head) } else { Err(Error::HeaderTampered) }
+        };
+        parse().map_err(|error| match error {
+            Error::HeaderTampered => Error::NotABackup,
+            other => other,
+        })
+    }
+}
+
 /// Whose an outputs folder is by the bytes of the file that tells; `None` if they do not.
 pub(crate) fn folder_owner(bytes: &[u8; FOLDER_BYTES]) -> Option<VaultId> {
     let (head, id) = bytes.split_first_chunk::<16>()?;

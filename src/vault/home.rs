@@ -29,7 +29,7 @@ pub(crate) const DAMAGED: &str = "vault.damaged";
 pub(crate) const MIRROR_DAMAGED: &str = "vault.mirror.damaged";
 pub(crate) const TORN_NEW: &str = "vault.torn.new";
 /// A vault file is read whole; this is 15 million objects.
-const FILE_BYTES_MAX: u64 = 8 << 30;
+pub(crate) const FILE_BYTES_MAX: u64 = 8 << 30;
 
 /// The two folders of a vault.
 #[derive(Debug, Clone)]

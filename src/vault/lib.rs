@@ -13,6 +13,7 @@
 //! `disk.rs` all writes.
 
 mod anchor;
+mod backup;
 mod cobblestone;
 mod disk;
 mod error;
@@ -30,7 +31,9 @@ mod open;
 mod outputs;
 mod people;
 mod random;
+mod rebuild;
 mod repair;
+mod restore;
 mod roll;
 mod secret;
 mod slot;
@@ -44,6 +47,7 @@ mod crash;
 mod fuzz;
 
 pub use anchor::{Grade, grade};
+pub use backup::{Backup, Kept, Place, Snapshot, Written};
 pub use error::{Damage, Error};
 pub use format::{ObjectId, Role, SlotId, SlotInfo, SlotKind, VaultId};
 pub use home::Paths;
@@ -59,6 +63,7 @@ pub use object::{NewObject, Opener, SUFFIX, Sealer, Staged};
 pub use open::{AuditorView, Locked, Unlocked};
 pub use people::Person;
 pub use random::{OsRandom, Random};
+pub use restore::{Changes, Restoring};
 pub use roll::{Erasure, Rolled};
 pub use secret::{PASSPHRASE_CHARS_MIN, RecoveryCode, Secret};
 pub use slot::Slots;

@@ -18,7 +18,7 @@ use crate::{Error, KdfParams};
 /// Sealed bytes of a record at most. Ours stay below 140 KiB.
 const RECORD_BYTES_MAX: u32 = 1 << 20;
 /// Length and check.
-const FRAME_BYTES: usize = 8;
+pub(crate) const FRAME_BYTES: usize = 8;
 
 /// Where the sealed log stands. Anybody can compute it from the vault file; the audit log binds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,16 +102,14 @@ impl Chain {
         let mut chain = Self::new(header, head);
         while !rest.is_empty() {
             let Some((frame, body)) = rest.split_first_chunk::<FRAME_BYTES>() else { break };
-            let [l0, l1, l2, l3, check @ ..] = *frame;
-            let bytes = u32::from_be_bytes([l0, l1, l2, l3]);
-            if check != chain.check(bytes) || bytes > RECORD_BYTES_MAX {
+            let Some(bytes) = chain.record_bytes(frame) else {
                 if rest.iter().all(|byte| *byte == 0) {
                     break;
                 }
                 // The first check also binds the head, which is likelier to be what was changed.
                 let record = chain.pages.len() as u64;
                 return Err(if record == 0 { Error::HeaderTampered } else { Error::LogDamaged { record } });
-            }
+            };
             let Some((body, after)) = body.split_at_checked(bytes as usize) else { break };
             chain.push(frame, body);
             rest = after;
@@ -162,6 +160,24 @@ impl Chain {
             Some(page) => cobblestone::open(key, &[&context(index, &page.root)], sealed).map_err(|_| damaged),
             None => Err(damaged),
         }
+    }
+
+    /// Sealed bytes of the next record by its length and check; `None` if they do not belong there.
+    pub(crate) fn record_bytes(&self, frame: &[u8; FRAME_BYTES]) -> Option<u32> {
+        let [l0, l1, l2, l3, check @ ..] = *frame;
+        let bytes = u32::from_be_bytes([l0, l1, l2, l3]);
+        (check == self.check(bytes) && bytes <= RECORD_BYTES_MAX).then_some(bytes)
+    }
+
+    /// Adds the next record, and opens it.
+    pub(crate) fn open_next(
+        &mut self,
+        key: &Key,
+        frame: &[u8; FRAME_BYTES],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.push(frame, sealed);
+        self.open(key, self.pages.len() - 1, sealed)
     }
 
     /// Takes back the last record, which becomes the tail.
@@ -293,7 +309,8 @@ fn check_names(header: &Header, index: &Index) -> Result<(), Error> {
     if people.into_iter().all(is_named) { Ok(()) } else { Err(Error::HeaderTampered) }
 }
 
-fn page_items(chain: &Chain, key: &Key, file: &[u8], number: usize) -> Result<Vec<Item>, Error> {
+/// The entries of one record of a vault file.
+pub(crate) fn page_items(chain: &Chain, key: &Key, file: &[u8], number: usize) -> Result<Vec<Item>, Error> {
     let damaged = || Error::LogDamaged { record: number as u64 };
     let page = chain.pages.get(number).ok_or_else(damaged)?;
     let sealed = file.get(page.at as usize..page.at as usize + page.bytes as usize).ok_or_else(damaged)?;

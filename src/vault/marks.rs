@@ -2,7 +2,9 @@
 
 use zeroize::Zeroizing;
 
+use crate::format::Header;
 use crate::item::{Item, MARK_BYTES_MAX};
+use crate::log::Index;
 use crate::random::Random;
 use crate::vault::Vault;
 use crate::{Error, State};
@@ -19,11 +21,7 @@ impl Vault {
     /// The highest number that any slot is known to have had. Vaults that were made before it was remembered know it by the
     /// slots there are and by the marks of those that were.
     pub(crate) fn highest_slot(&self) -> u16 {
-        let remembered =
-            self.mark(SLOT_HIGHEST).and_then(|value| value.try_into().ok()).map_or(0, u16::from_be_bytes);
-        let marked = self.index.marks.keys().filter_map(|tag| tag.checked_sub(SLOT_MARKS)).max().unwrap_or(0);
-        let slots = self.header.slots.iter().map(|slot| slot.info.id.0);
-        slots.chain([remembered, marked.into()]).max().unwrap_or(0)
+        highest_slot(&self.header, &self.index)
     }
 
     /// A small sealed value of the caller's as it is durable, if it was set.
@@ -76,6 +74,15 @@ impl Vault {
         let pending = self.pending.iter().filter(|(tag, _)| !set(**tag));
         pending.map(|(tag, value)| Item::Mark { tag: *tag, value: value.clone() }).collect()
     }
+}
+
+/// See [`Vault::highest_slot`].
+pub(crate) fn highest_slot(header: &Header, index: &Index) -> u16 {
+    let remembered = index.marks.get(&SLOT_HIGHEST).and_then(|value| value[..].try_into().ok());
+    let remembered = remembered.map_or(0, u16::from_be_bytes);
+    let marked = index.marks.keys().filter_map(|tag| tag.checked_sub(SLOT_MARKS)).max().unwrap_or(0);
+    let slots = header.slots.iter().map(|slot| slot.info.id.0);
+    slots.chain([remembered, marked.into()]).max().unwrap_or(0)
 }
 
 fn check(tag: u8, value: &[u8]) -> Result<(), Error> {

@@ -198,42 +198,84 @@ impl Opener {
 
     /// Opens `bytes` bytes from `from` of a section, or all of it.
     pub(crate) fn read(&self, part: Part, range: Option<(u64, u64)>) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let Self { outputs, vault_id, entry, key } = self;
-        let id = entry.id;
-        let damaged = |why| Error::ObjectDamaged { id, why };
-        let (file, size) = open(outputs, entry)?;
-        let want = header_of(*vault_id, entry);
-        let mut header = [0; HEADER_BYTES];
-        if size < HEADER_BYTES as u64 {
-            return Err(damaged(Damage::Length));
-        }
-        file.read_exact_at(&mut header, 0).map_err(Error::io("reading a sealed file"))?;
-        if header != want.encode() {
-            return Err(damaged(Damage::Header));
-        }
-        let [preview, content] = want.sections;
-        if size != HEADER_BYTES as u64 + preview + content {
-            return Err(damaged(Damage::Length));
-        }
-        let (at, size, total) = match part {
-            Part::Preview => (HEADER_BYTES as u64, preview, entry.preview_bytes),
-            Part::Content => (HEADER_BYTES as u64 + preview, content, entry.content_bytes),
-        };
-        let (from, bytes) = range.unwrap_or((0, total));
-        if from.checked_add(bytes).is_none_or(|until| until > total) {
-            return Err(Error::Range { content_bytes: total });
-        }
-        let number = part as u8;
-        let context: [&[u8]; 3] = [b"lp1/object", &header, &[number]];
-        cobblestone::open_range(key, &context, &Section { file, at, size }, from, bytes).map_err(|why| {
-            match why {
-                Broken::Length => damaged(Damage::Length),
-                Broken::Commitment => damaged(Damage::Commitment { section: number }),
-                Broken::Chunk(chunk) => damaged(Damage::Chunk { section: number, chunk }),
-                Broken::Io(error) => Error::io("reading a sealed file")(error),
-            }
-        })
+        let (file, size) = open(&self.outputs, &self.entry)?;
+        open_part(&Whole { file, size }, (self.vault_id, &self.entry, &self.key), part, range)
     }
+}
+
+/// Whether these bytes are the whole sealed file of an object, and open to its end.
+pub(crate) fn check(bytes: &[u8], vault_id: VaultId, entry: &ObjectInfo, key: &Key) -> Result<(), Error> {
+    for part in [Part::Preview, Part::Content] {
+        open_part(bytes, (vault_id, entry, key), part, None)?;
+    }
+    Ok(())
+}
+
+/// The sealed file of an object, all of it, if by header and length it is that.
+pub(crate) fn whole(outputs: &Folder, vault_id: VaultId, entry: &ObjectInfo) -> Result<Vec<u8>, Error> {
+    let (mut file, size) = open(outputs, entry)?;
+    check_head(
+        &Whole { file: file.try_clone().map_err(Error::io("opening a sealed file"))?, size },
+        vault_id,
+        entry,
+    )?;
+    let mut bytes = Vec::new();
+    let no_memory = |_| Error::io("reading a sealed file")(io::ErrorKind::OutOfMemory.into());
+    bytes.try_reserve_exact(size as usize).map_err(no_memory)?;
+    io::Read::read_to_end(&mut file, &mut bytes).map_err(Error::io("reading a sealed file"))?;
+    Ok(bytes)
+}
+
+/// The header of an object's file, which must be the one that follows from its entry, as must its length.
+fn check_head<S: Source + ?Sized>(
+    source: &S,
+    vault_id: VaultId,
+    entry: &ObjectInfo,
+) -> Result<ObjectHeader, Error> {
+    let damaged = |why| Error::ObjectDamaged { id: entry.id, why };
+    let want = header_of(vault_id, entry);
+    let mut header = [0; HEADER_BYTES];
+    if source.size() < HEADER_BYTES as u64 {
+        return Err(damaged(Damage::Length));
+    }
+    source.read_at(0, &mut header).map_err(Error::io("reading a sealed file"))?;
+    if header != want.encode() {
+        return Err(damaged(Damage::Header));
+    }
+    match source.size() == HEADER_BYTES as u64 + want.sections.iter().sum::<u64>() {
+        true => Ok(want),
+        false => Err(damaged(Damage::Length)),
+    }
+}
+
+/// Opens a part of a section of an object's file, or all of it.
+fn open_part<S: Source + ?Sized>(
+    source: &S,
+    (vault_id, entry, key): (VaultId, &ObjectInfo, &Key),
+    part: Part,
+    range: Option<(u64, u64)>,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let damaged = |why| Error::ObjectDamaged { id: entry.id, why };
+    let want = check_head(source, vault_id, entry)?;
+    let [preview, content] = want.sections;
+    let (at, size, total) = match part {
+        Part::Preview => (HEADER_BYTES as u64, preview, entry.preview_bytes),
+        Part::Content => (HEADER_BYTES as u64 + preview, content, entry.content_bytes),
+    };
+    let (from, bytes) = range.unwrap_or((0, total));
+    if from.checked_add(bytes).is_none_or(|until| until > total) {
+        return Err(Error::Range { content_bytes: total });
+    }
+    let number = part as u8;
+    let context: [&[u8]; 3] = [b"lp1/object", &want.encode(), &[number]];
+    cobblestone::open_range(key, &context, &Section { source, at, size }, from, bytes).map_err(
+        |why| match why {
+            Broken::Length => damaged(Damage::Length),
+            Broken::Commitment => damaged(Damage::Commitment { section: number }),
+            Broken::Chunk(chunk) => damaged(Damage::Chunk { section: number, chunk }),
+            Broken::Io(error) => Error::io("reading a sealed file")(error),
+        },
+    )
 }
 
 /// The object that a file's header names, if it is an object file of this vault.
@@ -281,18 +323,35 @@ fn header_of(vault_id: VaultId, entry: &ObjectInfo) -> ObjectHeader {
     ObjectHeader { vault_id, id: entry.id, sections }
 }
 
-struct Section {
+/// A file of an object.
+struct Whole {
     file: File,
-    at: u64,
     size: u64,
 }
 
-impl Source for Section {
+impl Source for Whole {
     fn size(&self) -> u64 {
         self.size
     }
 
     fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read_exact_at(out, self.at + at)
+        self.file.read_exact_at(out, at)
+    }
+}
+
+/// A section of it.
+struct Section<'a, S: ?Sized> {
+    source: &'a S,
+    at: u64,
+    size: u64,
+}
+
+impl<S: Source + ?Sized> Source for Section<'_, S> {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
+        self.source.read_at(self.at + at, out)
     }
 }

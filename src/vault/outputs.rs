@@ -19,6 +19,8 @@ use crate::vault::Vault;
 
 /// Under which the file is written.
 const NEW: &str = ".lightproof.part";
+/// What the name of the file begins with; the vault's id follows.
+const MARK_PREFIX: &str = ".lightproof-";
 
 impl Vault {
     /// Whether sealed files can be put, read and looked for now. A few system calls, each time it is asked.
@@ -68,6 +70,12 @@ pub(crate) fn mark(folder: &Folder, vault_id: VaultId) -> io::Result<()> {
     folder.write(NEW, &mark_name(vault_id), &folder_bytes(vault_id))
 }
 
+/// Whether a folder carries the file of another vault.
+pub(crate) fn is_of_another(folder: &Folder, vault_id: VaultId) -> io::Result<bool> {
+    let ours = mark_name(vault_id);
+    Ok(folder.names()?.iter().any(|name| name.starts_with(MARK_PREFIX) && *name != ours))
+}
+
 fn is_marked(folder: &Folder, vault_id: VaultId) -> io::Result<bool> {
     let mut found = [0; FOLDER_BYTES];
     match folder.file(&mark_name(vault_id), false).and_then(|file| file.read_exact_at(&mut found, 0)) {
@@ -78,10 +86,10 @@ fn is_marked(folder: &Folder, vault_id: VaultId) -> io::Result<bool> {
 }
 
 fn mark_name(vault_id: VaultId) -> String {
-    format!(".lightproof-{vault_id}")
+    format!("{MARK_PREFIX}{vault_id}")
 }
 
-fn unusable(path: PathBuf, source: io::Error) -> Error {
+pub(crate) fn unusable(path: PathBuf, source: io::Error) -> Error {
     match source.kind() {
         io::ErrorKind::NotFound => Error::OutputsAbsent(path),
         io::ErrorKind::PermissionDenied => Error::OutputsForbidden(path),

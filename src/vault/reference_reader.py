@@ -3,9 +3,11 @@
 
     pip install 'cryptography>=44'
     reference_reader.py STATE_FOLDER OUTPUTS_FOLDER --secret-file FILE [--operator NAME] [--extract FOLDER]
+    reference_reader.py --unpack BACKUP FOLDER --secret-file FILE [--operator NAME]
 
-Prints one JSON line for the vault and one for each object; with --extract also writes every preview and content. The
-secret is a passphrase or a recovery code. Exit 0: everything opened. 1: something did not. 2: wrong secret. 3: the
+Prints one JSON line for the vault and one for each object; with --extract also writes every preview and content. With
+--unpack it takes a backup apart into FOLDER, as `state` and `outputs`, which it reads then like any others, and what the
+caller of the vault had put beside them. The secret is a passphrase or a recovery code. Exit 0: everything opened. 1: something did not. 2: wrong secret. 3: the
 secret is an auditor's, which opens the public part and no object.
 """
 import argparse, hashlib, hmac, json, pathlib, struct, sys, unicodedata
@@ -66,14 +68,7 @@ def recovery_bytes(text):
 class Vault:
     def __init__(self, file, anchor, secret, operator=None):
         self.file = file
-        self.format = int.from_bytes(file[8:10], "big")
-        need(self.format in (1, 2), "not a vault file of format 1 or 2")
-        need(file[:8] + file[10:16] == b"\x8aLPV\r\n\x1a\n\0\1\0\0\0\0", "not a vault file of format 1 or 2")
-        self.id, self.epoch, count = file[16:32], *struct.unpack(">Q16xH", file[32:58])
-        need(1 <= count <= 16 and file[58:64] == bytes(6), "header")
-        self.slots = [file[64 + 256 * i : 320 + 256 * i] for i in range(count)]
-        self.head = 64 + 256 * count
-        need(len(file) >= self.head + 144, "too short")
+        self.read_head(file)
         self.role, key = self.find_slot(secret, operator)
         seals = file[self.head : self.head + 144]
         if self.role == AUDITOR:
@@ -86,6 +81,16 @@ class Vault:
             for slot in self.slots:
                 number = int.from_bytes(slot[2:4], "big")
                 need(slot[0] != PASSPHRASE or self.is_of(slot, self.names.get(number, "")), "a slot without its name")
+
+    def read_head(self, file):
+        self.format = int.from_bytes(file[8:10], "big")
+        need(self.format in (1, 2), "not a vault file of format 1 or 2")
+        need(file[:8] + file[10:16] == b"\x8aLPV\r\n\x1a\n\0\1\0\0\0\0", "not a vault file of format 1 or 2")
+        self.id, self.epoch, count = file[16:32], *struct.unpack(">Q16xH", file[32:58])
+        need(1 <= count <= 16 and file[58:64] == bytes(6), "header")
+        self.slots = [file[64 + 256 * i : 320 + 256 * i] for i in range(count)]
+        self.head = 64 + 256 * count
+        need(len(file) >= self.head + 144, "too short")
 
     def is_of(self, slot, name):
         """Whether a slot of format 2 is that of the person of this name."""
@@ -173,16 +178,63 @@ class Vault:
         return unseal(key, context + b"\1", file[64:at]), unseal(key, context + b"\2", file[at:])
 
 
+def unpack(data, secret, operator, folder):
+    """Takes a backup apart: its vault file, an anchor with its epoch key, its sealed files, and what else is in it."""
+    need(data[:16] == b"\x8aLPB\r\n\x1a\n\0\1\0\1\0\0\0\0", "not a backup of format 1")
+    at = 64 + int.from_bytes(data[56:60], "big")
+    head = data[64:at]
+    vault = Vault.__new__(Vault)
+    vault.read_head(head)
+    need(vault.id == data[16:32], "the head of another vault")
+    role, master = vault.find_slot(secret, operator)
+    need(role != AUDITOR, "an auditor's secret opens no backup")
+    key = mac(mac(data[:64], master), b"lp1/backup\1")[:32]
+    root, seq, files, current = hashlib.sha256(data[:at]).digest(), 0, [], None
+    while True:
+        length, check, position = data[at : at + 4], data[at + 4 : at + 8], seq.to_bytes(8, "big")
+        expected = hashlib.sha256(b"lp1/length" + position + root + length).digest()[:4]
+        end = at + 8 + int.from_bytes(length, "big")
+        need(expected == check and end <= len(data), f"damaged or cut off at record {seq}")
+        plain = unseal(key, b"lp1/record" + position + root, data[at + 8 : end])
+        root, seq, at = hashlib.sha256(root + data[at:end]).digest(), seq + 1, end
+        need(current is None or len(current[3]) == current[1] or plain[0] == 2, "a file without its end")
+        if plain[0] == 1:
+            current = [plain[1], int.from_bytes(plain[2:10], "big"), plain[10:].decode(), b""]
+            files.append(current)
+        elif plain[0] == 2:
+            current[3] += plain[1:]
+        else:
+            need(plain == b"\3" + len(files).to_bytes(8, "big") and at == len(data), "the end")
+            break
+    need([file[0] for file in files[:2]] == [1, 2] and len(files[1][3]) == 32, "vault file and epoch key")
+    need(files[0][3].startswith(head), "the head of another vault file")
+    live = vault.epoch.to_bytes(8, "big") + files[1][3]
+    live += hashlib.sha256(live).digest()[:24]
+    cells = [live + bytes(1984), bytes(2048)]
+    files[1][3] = b"".join(cells if vault.epoch % 2 == 0 else reversed(cells))
+    folders = {1: "state", 2: "state", 3: "outputs", 4: "first", 5: "second"}
+    for place, _, name, content in files:
+        path = folder / folders[place] / (name or {1: "vault", 2: "anchor"}.get(place, "file"))
+        need(folder.resolve() in path.resolve().parents, "a name that leads elsewhere")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    print(json.dumps({"backup": data[32:48].hex(), "made_ms": int.from_bytes(data[48:56], "big"), "files": len(files)}))
+
+
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--unpack", action="store_true", help="STATE is a backup, and OUTPUTS the folder to unpack it into")
     parser.add_argument("state", type=pathlib.Path)
     parser.add_argument("outputs", type=pathlib.Path)
     parser.add_argument("--secret-file", type=pathlib.Path, required=True)
     parser.add_argument("--operator", help="whose secret it is; without it every slot is tried")
     parser.add_argument("--extract", type=pathlib.Path)
     args = parser.parse_args()
-    files = [(args.state / name).read_bytes() for name in ("vault", "anchor")]
     try:
+        if args.unpack:
+            unpack(args.state.read_bytes(), args.secret_file.read_text("utf-8"), args.operator, args.outputs)
+            return 0
+        files = [(args.state / name).read_bytes() for name in ("vault", "anchor")]
         vault = Vault(*files, args.secret_file.read_text("utf-8"), args.operator)
     except Refused as why:
         print(why, file=sys.stderr)

@@ -16,24 +16,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use zeroize::{Zeroize, Zeroizing};
-
 use crate::anchor::{self, Grade};
 use crate::cobblestone::Key;
 use crate::disk::{Folder, Replace};
-use crate::format::{
-    FORMAT, FORMAT_NAMED, Header, ObjectId, Role, SLOTS_MAX, SlotId, SlotInfo, SlotKind, VaultId,
-};
+use crate::format::{FORMAT, ObjectId, Role, SLOTS_MAX, SlotId, SlotInfo, SlotKind, VaultId};
 use crate::home::{Home, MAIN, NEW, Paths, TORN};
-use crate::item::{ITEM_BYTES_MAX, Item, ObjectInfo, Tombstone};
-use crate::log::{self, Chain, Log};
-use crate::marks::{SLOT_HIGHEST, SLOT_NUMBER_MAX};
+use crate::item::{Item, ObjectInfo, Tombstone};
+use crate::log::Log;
+use crate::marks::SLOT_NUMBER_MAX;
 use crate::name::PersonName;
 use crate::object;
-use crate::random::{self, Random};
+use crate::random::Random;
+use crate::rebuild::{Built, Old, build};
 use crate::slot::{self, OpenSlot};
 use crate::vault::{RemainingKey, Vault};
-use crate::{Error, KdfParams, RecoveryCode, Secret, State, keys};
+use crate::{Error, KdfParams, RecoveryCode, Secret, State};
 
 /// What an erasure achieved. Everything in it is true already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -378,43 +375,24 @@ impl Vault {
         dead: &[Tombstone],
         random: &mut dyn Random,
     ) -> Result<Built, Error> {
-        let gone: BTreeSet<ObjectId> = dead.iter().map(|tombstone| tombstone.id).collect();
-        let mut marks = self.index.marks.clone();
-        marks.extend(self.pending.clone());
-        let highest = self.highest_slot();
-        if slots.iter().all(|slot| slot.raw.info.id.0 < highest) {
-            marks.insert(SLOT_HIGHEST, Zeroizing::new(highest.to_be_bytes().to_vec()));
-        }
-        let mut names = self.index.names.clone();
-        names.extend(named.map(|(slot, name)| (slot, name.clone())));
-        let format = if names.is_empty() { FORMAT } else { FORMAT_NAMED };
-        let name = |(slot, name): (&SlotId, &PersonName)| Ok(Item::Name { slot: *slot, name: name.clone() });
-        let tombstones =
-            self.index.tombstones.values().chain(dead).map(|tombstone| Ok(Item::Tombstone(*tombstone)));
-        let puts = (0..self.chain.pages.len()).flat_map(|page| match self.items(page) {
+        let items = (0..self.chain.pages.len()).flat_map(|page| match self.items(page) {
             Ok(items) => items.into_iter().map(Ok).collect(),
             Err(error) => vec![Err(error)],
         });
-        let kept = |item: &Result<Item, Error>| match item {
-            Ok(Item::Put { entry, .. }) => !gone.contains(&entry.id),
-            Ok(_) => false,
-            Err(_) => true,
+        let mut marks = self.index.marks.clone();
+        marks.extend(self.pending.clone());
+        let mut names = self.index.names.clone();
+        names.extend(named.map(|(slot, name)| (slot, name.clone())));
+        let old = Old {
+            vault_id: self.vault_id(),
+            index: &self.index,
+            items,
+            slots,
+            highest_slot: self.highest_slot(),
+            marks,
+            names,
         };
-        let mark =
-            |(tag, value): (&u8, &Zeroizing<Vec<u8>>)| Ok(Item::Mark { tag: *tag, value: value.clone() });
-        let items = marks.iter().map(mark).chain(names.iter().map(name));
-        let items = items.chain(tombstones).chain(puts.filter(kept));
-        let built = build((self.vault_id(), format), self.header.epoch + 1, slots, items, random)?;
-        let index = &built.log.index;
-        let same = self
-            .list()
-            .map(|entry| entry.id)
-            .filter(|id| !gone.contains(id))
-            .eq(index.entries.iter().map(|e| e.id))
-            && index.tombstones.len() == self.index.tombstones.len() + dead.len()
-            && index.marks == marks
-            && index.names == names;
-        if same { Ok(built) } else { Err(Error::LogDamaged { record: self.chain.pages.len() as u64 }) }
+        old.rebuilt(self.header.epoch + 1, dead, random)
     }
 
     /// Unlinks every file that a header of an erased object names.
@@ -445,47 +423,4 @@ impl Vault {
         }
         result.and(outputs.sync()).map_err(Error::io("removing dead files"))
     }
-}
-
-/// A complete vault file and what its reader finds in it.
-struct Built {
-    file: Vec<u8>,
-    epoch_key: Key,
-    log: Log,
-}
-
-/// Entries are packed into records of about this many bytes: one key derivation for some hundred entries.
-const RECORD_BYTES: usize = 64 * 1024;
-
-fn build(
-    (vault_id, format): (VaultId, u16),
-    epoch: u64,
-    mut slots: Vec<OpenSlot>,
-    items: impl Iterator<Item = Result<Item, Error>>,
-    random: &mut dyn Random,
-) -> Result<Built, Error> {
-    let (master, view, epoch_key) = (random::key(random)?, random::key(random)?, random::key(random)?);
-    for slot in &mut slots {
-        slot.wrap(vault_id, (&master, &view), random)?;
-    }
-    let raw = slots.iter().map(|slot| slot.raw.clone()).collect();
-    let header = Header { format, vault_id, epoch, file_id: random::bytes(random)?, slots: raw };
-    let mut file = header.encode();
-    keys::seal_head(&mut file, &master, &view, random)?;
-    let key = keys::log_key(&master, &epoch_key, &header);
-    let mut chain = Chain::new(&header, &file);
-    let secrets = slots.into_iter().map(|slot| Ok(Item::Slot { id: slot.raw.info.id, secret: slot.secret }));
-    let mut page = Zeroizing::new(Vec::with_capacity(RECORD_BYTES + ITEM_BYTES_MAX));
-    for item in secrets.chain(items) {
-        item?.encode(&mut page);
-        if page.len() >= RECORD_BYTES {
-            chain.append(&key, &page, &mut file, random)?;
-            page.zeroize();
-        }
-    }
-    if !page.is_empty() {
-        chain.append(&key, &page, &mut file, random)?;
-    }
-    let (chain, index) = log::read(&header, &key, &file)?;
-    Ok(Built { file, epoch_key, log: Log { header, key, chain, index, name: MAIN } })
 }

@@ -274,7 +274,7 @@ fn nothing_to_erase(darkroom: &Darkroom, out: &Output) -> Done {
 
 /// What was erased, and the files of these names that are still there.
 fn report_erasure(erased: &Erased, names: &[String], outputs: &Path, out: &Output) -> Done {
-    let Erased { erasure, records, receipt } = erased;
+    let Erased { erasure, records, receipt, backups } = erased;
     let grade = erasure.grade.letter();
     let erased = counted(erasure.erased as usize, "picture");
     out.data(&format!("erased {erased}, grade {grade}{}\n", words(grade)));
@@ -283,6 +283,13 @@ fn report_erasure(erased: &Erased, names: &[String], outputs: &Path, out: &Outpu
     }
     if let Some(receipt) = receipt {
         out.data(&format!("  {}\n", pictures::checkpoint(receipt)));
+    }
+    if *backups > 0 {
+        out.warn(&format!(
+            "{} on record may still hold what was erased: make a new one, destroy the old ones, and say so; see: lightproof \
+             backup list",
+            counted(*backups, "backup")
+        ));
     }
     if erasure.cleanup_pending {
         let files = names.iter().map(|name| pictures::sealed_file(outputs, name));
@@ -298,7 +305,7 @@ fn report_erasure(erased: &Erased, names: &[String], outputs: &Path, out: &Outpu
     out.object(
         true,
         &json!({ "erased": erasure.erased, "grade": grade.to_string(), "cleanup_pending": erasure.cleanup_pending,
-            "epoch": erasure.state.epoch,
+            "epoch": erasure.state.epoch, "backups": backups,
             "records": records.iter().map(|(object, record)| json!({ "pseudonym": object.to_string(), "record": record }))
                 .collect::<Vec<_>>(),
             "checkpoint": receipt.as_ref().map(pictures::describe_checkpoint) }),

@@ -60,6 +60,8 @@ struct Told {
     wrong: u64,
     /// The last run of the controls, and how many did not hold.
     tried: Option<(u64, i64)>,
+    /// When the last backup was whole.
+    backed_up_ms: Option<u64>,
 }
 
 impl Told {
@@ -91,13 +93,14 @@ impl Told {
                     told.started_ms = Some(record.ts_ms);
                     (start_known, state_known) = (true, true);
                 }
+                "backup.written" => told.backed_up_ms = told.backed_up_ms.or(Some(record.ts_ms)),
                 "evidence.tried" => {
                     let of_run = || Some((record.ts_ms, record.int("not_satisfied")?));
                     told.tried = told.tried.or_else(of_run);
                 }
                 _ => {}
             }
-            if start_known && let_in && told.tried.is_some() {
+            if start_known && let_in && told.tried.is_some() && told.backed_up_ms.is_some() {
                 break;
             }
         }
@@ -209,6 +212,10 @@ impl Status {
             Some((at_ms, count)) => format!("tried {}, {count} not satisfied", ago(self.now_ms, at_ms)),
             None => "never tried; see: lightproof evidence run".to_owned(),
         };
+        let backup = match told.backed_up_ms {
+            Some(at_ms) => ago(self.now_ms, at_ms),
+            None => "never; see: lightproof backup create".to_owned(),
+        };
         let room = self.room.map(|(name, left)| match left {
             Some(left) => format!("{name} {:.1} GiB", left as f64 / f64::from(1 << 30)),
             None => format!("{name} unknown"),
@@ -220,6 +227,7 @@ impl Status {
             ("guesses", format!("{} wrong since the last right one", told.wrong)),
             ("log", log),
             ("evidence", evidence),
+            ("backup", backup),
             ("room left", room.join(", ")),
         ]
     }
@@ -232,7 +240,7 @@ impl Status {
             "vault": self.vault(), "posture": self.posture(), "wrong_guesses": self.told.wrong,
             "records": self.told.records, "last_record_ms": self.told.last_ms,
             "evidence_ms": self.told.tried.map(|(at_ms, _)| at_ms),
-            "not_satisfied": self.told.tried.map(|(_, count)| count),
+            "not_satisfied": self.told.tried.map(|(_, count)| count), "backup_ms": self.told.backed_up_ms,
             "room_bytes": self.room.iter().map(|(name, left)| ((*name).to_owned(), json!(left)))
                 .collect::<serde_json::Map<_, _>>(),
             "needs": needs,

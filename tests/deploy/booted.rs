@@ -47,6 +47,10 @@ fn a_machine_from_its_installation_to_its_end() {
     let log = machine.type_in(&page.take("Verify the log"));
     assert!(log.contains("verified"), "{log}");
 
+    let backup = machine.type_in(&page.take("Back up, and put a backup back"));
+    assert!(backup.contains("1 picture, each of which opens"), "{backup}");
+    assert_eq!(vault(), "unlocked");
+
     machine.type_in(&page.take("Upgrade"));
     assert_eq!(vault(), "unlocked");
     let second = picture();

@@ -3,7 +3,13 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 31] = [
+const LATER: [&str; 37] = [
+    "backup.begun",
+    "backup.destroyed",
+    "backup.failed",
+    "backup.restore_begun",
+    "backup.restored",
+    "backup.written",
     "evidence.exported",
     "evidence.key_drawn",
     "evidence.tried",

@@ -2,6 +2,7 @@
 
 mod altered;
 mod append;
+mod copy;
 mod crash;
 mod disturbed;
 mod every;

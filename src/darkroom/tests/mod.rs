@@ -1,6 +1,7 @@
 //! Tests of the transactions against a real vault and a real log, with a test engine in the place of the model.
 
 mod acts;
+mod backup;
 mod beside;
 mod crash;
 mod generate;

@@ -4,32 +4,32 @@ use super::*;
 use crate::{Act, HoldReason, Kind, PersonName, Pictures, RIGHTS, ResolveReason, Role};
 use audit::words::{Found, IntentKind};
 
-fn name(text: &str) -> PersonName {
+pub(super) fn name(text: &str) -> PersonName {
     PersonName::new(text).unwrap()
 }
 
-fn of(person: &str) -> Secret {
+pub(super) fn of(person: &str) -> Secret {
     Secret::passphrase(&format!("the words of {person}")).unwrap().of(Some(name(person)))
 }
 
-fn first() -> Secret {
+pub(super) fn first() -> Secret {
     secret().of(Some(name("first")))
 }
 
 /// A darkroom with a named admin and one more person of this role, signed in as the admin.
-fn with_second(home: &Home, role: Role) -> Room {
+pub(super) fn with_second(home: &Home, role: Role) -> Room {
     let mut room = home.unlocked();
     let who = room.who;
     room.add_person_named(&who, &secret(), Some(&name("first")), &of("second"), role).unwrap();
     room
 }
 
-fn signed_in(room: &mut Room, secret: &Secret) -> Who {
+pub(super) fn signed_in(room: &mut Room, secret: &Secret) -> Who {
     room.unlock(secret, Door::Page).unwrap()
 }
 
 /// One picture of this person.
-fn one_of(room: &mut Room, who: Who) -> Summary {
+pub(super) fn one_of(room: &mut Room, who: Who) -> Summary {
     let before = std::mem::replace(&mut room.who, who);
     let made = generate(room, 1, Mood::Works).unwrap().remove(0);
     room.who = before;
@@ -38,7 +38,9 @@ fn one_of(room: &mut Room, who: Who) -> Summary {
 
 /// Does every act as `who`, and says which of them were refused for their role.
 fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<Act> {
-    let mut refused = Vec::new();
+    let (mut refused, mut backup) = (Vec::new(), Vec::new());
+    let admin = room.who;
+    room.back_up(&admin, None, &mut backup, || Ok(())).unwrap();
     for (act, _, _) in RIGHTS {
         let before = home.count("request.refused");
         let done = match act {
@@ -62,13 +64,16 @@ fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<
                     false => Err(Error::NotPermitted(act)),
                 }
             }
+            Act::Backups => room.back_up(who, None, &mut Vec::new(), || Ok(())).map(drop),
+            Act::Restore => super::backup::restore(&Home::in_memory(), &backup, proof, true).map(drop),
             Act::Leave => room.name_of(who).map(drop),
         };
         match done {
             Err(Error::NotPermitted(said)) => {
                 assert_eq!(said, act);
                 refused.push(act);
-                let recorded = usize::from(!matches!(act, Act::OwnPassphrase | Act::AnyPassphrase));
+                let unrecorded = [Act::OwnPassphrase, Act::AnyPassphrase, Act::Restore];
+                let recorded = usize::from(!unrecorded.contains(&act));
                 assert_eq!(home.count("request.refused"), before + recorded, "{act:?}");
             }
             Err(Error::UnknownPseudonym) if act == Act::Resolve => {}

@@ -1,6 +1,7 @@
 //! The vault as its callers use it, and as attackers and accidents treat it.
 
 mod abuse;
+mod backup;
 mod erase;
 mod fixture;
 mod full_disk;

@@ -11,6 +11,15 @@ use super::{PASSPHRASE, Place, content_of, preview_of, put, secret};
 
 /// Runs the reader with a secret and whose it is; says what to install when it cannot run at all.
 pub(crate) fn read(place: &Place, (typed, operator): (&str, Option<&str>), extract: Option<&Path>) -> Output {
+    let mut command = reader(place, typed);
+    command.args([place.paths().state, place.paths().outputs]);
+    operator.map(|name| command.arg("--operator").arg(name));
+    extract.map(|folder| command.arg("--extract").arg(folder));
+    command.output().expect("the reader runs")
+}
+
+/// The reader with a secret.
+fn reader(place: &Place, typed: &str) -> Command {
     let python = env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
     let probe = Command::new(&python)
         .args(["-c", "from cryptography.hazmat.primitives.kdf.argon2 import Argon2id"])
@@ -25,10 +34,49 @@ pub(crate) fn read(place: &Place, (typed, operator): (&str, Option<&str>), extra
     fs::write(&secret_file, typed).expect("written");
     let mut command = Command::new(&python);
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/reference_reader.py"));
-    command.args([place.paths().state, place.paths().outputs]).arg("--secret-file").arg(&secret_file);
-    operator.map(|name| command.arg("--operator").arg(name));
-    extract.map(|folder| command.arg("--extract").arg(folder));
-    command.output().expect("the reader runs")
+    command.arg("--secret-file").arg(&secret_file);
+    command
+}
+
+/// Takes a backup apart without any of our code; the parts are a vault that both open.
+#[test]
+fn python_unpacks_a_backup_and_refuses_a_changed_one() {
+    let place = Place::new();
+    let (mut vault, code) = place.create();
+    let sizes = [0, 700_000];
+    let ids: Vec<_> = sizes.iter().map(|bytes| put(&mut vault, &format!("o{bytes}"), *bytes)).collect();
+    let mut bytes = Vec::new();
+    let other = vault::Kept {
+        place: vault::Place::First,
+        name: "seg/0".into(),
+        bytes: zeroize::Zeroizing::new(b"a log".to_vec()),
+    };
+    let snapshot = vault.snapshot([5; 16], 7).expect("taken");
+    snapshot.write([Ok(other)].into_iter(), &mut bytes, &mut OsRandom).expect("written");
+    let file = place.0.join("backup");
+    let unpack = |bytes: &[u8], typed: &str, folder: &Path| {
+        fs::write(&file, bytes).expect("written");
+        reader(&place, typed).arg("--unpack").arg(&file).arg(folder).output().expect("the reader runs")
+    };
+    let elsewhere = Place::new();
+    let output = unpack(&bytes, &code.text(), &elsewhere.0);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains(&hex(&[5; 16])) && text.contains("\"made_ms\": 7, \"files\": 5"), "{text}");
+    assert_eq!(fs::read(elsewhere.0.join("first/seg/0")).expect("unpacked"), b"a log");
+    check_reader(&elsewhere, &vault, PASSPHRASE);
+    drop(vault);
+    let unpacked = elsewhere.unlock().expect("opens");
+    for (id, bytes) in ids.iter().zip(sizes) {
+        super::check_object(&unpacked, *id, bytes);
+    }
+    for at in [20, 50, 100, bytes.len() / 2, bytes.len() - 1] {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        assert!(!unpack(&changed, PASSPHRASE, &elsewhere.0).status.success(), "byte {at}");
+    }
+    assert!(!unpack(&bytes[..bytes.len() - 90], PASSPHRASE, &elsewhere.0).status.success());
+    assert_eq!(unpack(&bytes, "some other words", &elsewhere.0).status.code(), Some(2));
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -1,0 +1,72 @@
+//! A log as files that are carried elsewhere and put down again: for backups.
+
+use crate::durable::Disk;
+use crate::error::{Error, io_error};
+use crate::paths::{Paths, SEGMENT_BYTES_MAX, files_below, read_limited};
+use std::io;
+use std::path::Path;
+
+/// The files of the log in `dir` that a copy of it needs to be gone on with, by their names below it, the private key of the
+/// current epoch among them. What is derived, and what is noise, is left out. `origin` is the last one: without it there is
+/// no log.
+///
+/// # Errors
+/// `Absent`; `Io`.
+pub fn copied_files(dir: &Path) -> Result<Vec<String>, Error> {
+    let paths = Paths(dir.to_owned());
+    if !is_there(dir) {
+        return Err(Error::Absent { dir: dir.to_owned() });
+    }
+    let mut names = Vec::new();
+    for file in files_below(dir).map_err(io_error("read", dir))? {
+        let is_left_out =
+            file.starts_with(paths.tiles()) || file == paths.reserve() || file == paths.origin();
+        if let Some(name) = file.strip_prefix(dir).ok().and_then(Path::to_str).filter(|name| is_name(name))
+            && !is_left_out
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.push("origin".to_owned());
+    Ok(names)
+}
+
+/// One of these files, whole.
+///
+/// # Errors
+/// `Io`.
+pub fn read_file(dir: &Path, name: &str) -> Result<Vec<u8>, Error> {
+    let path = dir.join(name);
+    read_limited(&path, SEGMENT_BYTES_MAX).map_err(io_error("read", &path))
+}
+
+/// Puts one of them into `dir`, durably.
+///
+/// # Errors
+/// `Io`, `DiskFull`; a name that none of them has.
+pub fn put_file(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    let (path, disk) = (dir.join(name), Disk::default());
+    let write = || {
+        if !is_name(name) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file of a log"));
+        }
+        // The log's own folder is there, and what lies above it is not for this program to touch.
+        if let Some(folder) = path.parent().filter(|folder| *folder != dir) {
+            disk.folder(folder)?;
+        }
+        disk.replace(&path, bytes)
+    };
+    write().map_err(io_error("write", &path))
+}
+
+/// Whether there is a log in `dir`, or what is left of one.
+pub fn is_there(dir: &Path) -> bool {
+    Paths(dir.to_owned()).origin().symlink_metadata().is_ok()
+}
+
+/// A file of a log, or one in a folder of it; nothing above, nothing hidden, nothing half-written.
+fn is_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    let part = |part: &str| !part.is_empty() && !part.starts_with('.') && part.bytes().all(plain);
+    name.split('/').count() <= 2 && name.split('/').all(part) && !name.ends_with(".new")
+}

@@ -1,0 +1,69 @@
+//! The file of a backup: opened before the fences, which grant nothing around it.
+
+use crate::exit::{Code, Failure};
+use crate::paths::{absolute, make_new, open_regular};
+use policy::Folders;
+use rustix::fs::OFlags;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// What becomes of it.
+#[derive(Clone, Copy)]
+pub enum BackupFile<'a> {
+    /// It is made; `-` is standard output.
+    Made(&'a Path),
+    /// It is there, and is read.
+    Read(&'a Path),
+}
+
+impl BackupFile<'_> {
+    /// Opens it; `None` is standard output.
+    ///
+    /// # Errors
+    /// It is there already, lies among what it is a backup of, cannot be made, or is not there.
+    pub fn open(self, folders: &Folders) -> Result<Option<File>, Failure> {
+        match self {
+            Self::Made(path) if path.as_os_str() == "-" => Ok(None),
+            Self::Made(path) => make(path, folders).map(Some),
+            Self::Read(path) => {
+                let failed =
+                    |e| Failure::new(Code::NotFound, format!("{} cannot be read: {e}", path.display()));
+                open_regular(path, OFlags::empty()).map(Some).map_err(failed)
+            }
+        }
+    }
+}
+
+fn make(path: &Path, folders: &Folders) -> Result<File, Failure> {
+    let place = place_of(path)?;
+    let own = [&folders.vault, &folders.audit, &folders.outputs].into_iter().chain(&folders.evidence);
+    if let Some(own) = own.into_iter().find(|own| place.starts_with(own)) {
+        let what = format!(
+            "{} lies in {}, which it is a backup of; name a file elsewhere, on another disk",
+            path.display(),
+            own.display()
+        );
+        return Err(Failure::new(Code::Refused, what));
+    }
+    match make_new(&place) {
+        Ok(file) => Ok(file),
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+            let what = format!("{} is there already; choose another name for the backup", path.display());
+            Err(Failure::new(Code::Refused, what))
+        }
+        Err(e) => Err(Failure::new(Code::Refused, format!("cannot make {}: {e}", path.display()))),
+    }
+}
+
+/// Where the file is to lie, without links.
+fn place_of(path: &Path) -> Result<PathBuf, Failure> {
+    let path = absolute(path)?;
+    match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) => match folder.canonicalize() {
+            Ok(folder) => Ok(folder.join(name)),
+            Err(e) => Err(Failure::new(Code::NotFound, format!("cannot make {}: {e}", path.display()))),
+        },
+        _ => Err(Failure::new(Code::Usage, format!("{} is no name of a file", path.display()))),
+    }
+}

@@ -1,0 +1,323 @@
+//! Backups: the whole of vault, pictures and log in one sealed file, and a vault that comes from one.
+//!
+//! A backup keeps the keys of pictures that are erased later. So that it is begun is on record before a key leaves, an erasure
+//! says how many backups there may be, and who puts one back erases again what the log says was erased, before there is a
+//! vault that could open it.
+
+use crate::export::vault_failure;
+use crate::remember::{MARK_LOG, decode};
+use crate::rights::Act;
+use crate::room::{Darkroom, Folders, Start, started};
+use crate::since::Since;
+use crate::who::{pseudonym_of, role};
+use crate::{Error, Who};
+use audit::words::{Found, IntentKind, StopReason};
+use audit::{Clock as _, Digest, Event, JobId, KnownBackup, Log, Mark, Receipt, SystemClock};
+use std::io::{Read, Seek, SeekFrom, Write};
+use vault::{Backup, Kept, OsRandom, Place, Restoring, Secret, SlotInfo, SlotKind, State, Written};
+use zeroize::Zeroizing;
+
+/// A backup that is whole and durable.
+pub struct BackedUp {
+    /// Its name in the log.
+    pub id: JobId,
+    /// What it came to.
+    pub written: Written,
+    /// The record `backup.written`, and the checkpoint that signs it.
+    pub receipt: Receipt,
+}
+
+/// A vault that came from a backup.
+#[derive(Debug)]
+pub struct Restored {
+    /// The backup's name in the log.
+    pub id: JobId,
+    /// When it was made, in milliseconds since 1970.
+    pub made_ms: u64,
+    /// Pictures that are back.
+    pub objects: u64,
+    /// Pictures that were erased since, and stay so.
+    pub erased: u64,
+    /// Pictures whose sealed files were not in the backup.
+    pub lacking: u64,
+    /// Whether a log was there that goes on behind the backup.
+    pub log_survived: bool,
+    /// Names or slots of people who were removed since, and stay so.
+    pub removed: Vec<String>,
+    /// Names or slots of people whose passphrase was changed since: the one from before opens the vault again.
+    pub changed: Vec<String>,
+    /// How many people came since, who are not in it.
+    pub added: usize,
+}
+
+/// What is known of a backup that was read to its end.
+pub struct Looked {
+    /// Its name in the log.
+    pub id: JobId,
+    /// When it was made, in milliseconds since 1970.
+    pub made_ms: u64,
+    /// The vault that it is of.
+    pub vault: vault::VaultId,
+    /// Pictures whose sealed files are in it, each of which opens.
+    pub objects: u64,
+    /// Pictures whose sealed files were missing when it was made.
+    pub lacking: u64,
+    /// Text of the policy in force then, if there was one.
+    pub policy: Option<Vec<u8>>,
+}
+
+impl Darkroom {
+    /// Writes a backup of everything to `out`, with the text of the policy; `settle` makes it durable.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`]; what vault, log and `out` say, on record. What was written is no backup then.
+    pub fn back_up(
+        &mut self,
+        who: &Who,
+        policy: Option<&[u8]>,
+        out: &mut dyn Write,
+        settle: impl FnOnce() -> std::io::Result<()>,
+    ) -> Result<BackedUp, Error> {
+        let (id, made_ms) = (JobId::random()?, self.now_ms());
+        let dir = self.folders.audit.clone();
+        let (open, random, log) = self.parts(who, Act::Backups)?;
+        open.vault.outputs()?;
+        let objects = open.vault.list().len() as u64;
+        log.append(&[Event::BackupBegun { objects }.by(who.actor).job(id)])?;
+        // What is in the backup is remembered by the vault that is in it.
+        open.cover(log, random)?;
+        let done = open.vault.snapshot(id.0, made_ms).and_then(|snapshot| {
+            let of_log = audit::copied_files(&dir).map_err(|error| unreadable(&error))?;
+            let of_log = of_log.into_iter().map(|name| match audit::read_file(&dir, &name) {
+                Ok(bytes) => Ok(Kept { place: Place::First, name, bytes: Zeroizing::new(bytes) }),
+                Err(error) => Err(unreadable(&error)),
+            });
+            let policy = policy.map(|text| {
+                Ok(Kept { place: Place::Second, name: String::new(), bytes: Zeroizing::new(text.to_vec()) })
+            });
+            let written = snapshot.write(of_log.chain(policy), out, random)?;
+            settle().map_err(vault::Error::of_backup)?;
+            Ok(written)
+        });
+        let written = match done {
+            Ok(written) => written,
+            Err(error) => {
+                let failed = Event::BackupFailed { reason: vault_failure(&error) };
+                log.append(&[failed.by(who.actor).job(id).failed()])?;
+                return Err(error.into());
+            }
+        };
+        let event = Event::BackupWritten { bytes: written.bytes, sha256: Digest(written.sha256) };
+        let unrecorded = |source| Error::Unrecorded { done: "the backup is whole".into(), source };
+        let receipt = log.append(&[event.by(who.actor).job(id)]).map_err(unrecorded)?;
+        Ok(BackedUp { id, written, receipt })
+    }
+
+    /// Backups that may exist.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub fn backups(&self) -> Result<Vec<KnownBackup>, Error> {
+        Ok(self.log.unfinished()?.backups)
+    }
+
+    /// Puts on record that somebody says that every copy of a backup is destroyed.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`]; [`Error::NoBackup`]; what the log says.
+    pub fn backup_destroyed(&mut self, who: &Who, id: JobId) -> Result<Receipt, Error> {
+        let (_, _, log) = self.parts(who, Act::Backups)?;
+        if !log.unfinished()?.backups.iter().any(|backup| backup.job == id) {
+            return Err(Error::NoBackup);
+        }
+        Ok(log.append(&[Event::BackupDestroyed {}.by(who.actor).job(id)])?)
+    }
+}
+
+/// Reads a backup to its end and opens every picture in it. Nothing is written.
+///
+/// # Errors
+/// What [`Backup::open`] and the files in it say.
+pub fn look_into_backup(input: impl Read, secret: &Secret) -> Result<Looked, Error> {
+    look(&mut Backup::open(input, secret)?)
+}
+
+fn look(backup: &mut Backup<impl Read>) -> Result<Looked, Error> {
+    let (mut objects, mut policy, mut has_log) = (0, None, false);
+    while let Some(file) = backup.next_file()? {
+        match file.place {
+            Place::Object => {
+                backup.check_object(&file)?;
+                objects += 1;
+            }
+            Place::First => has_log |= file.name == "origin",
+            Place::Second => policy = Some(file.bytes.to_vec()),
+            _ => {}
+        }
+    }
+    if !has_log {
+        return Err(vault::Error::BackupDamaged { record: 0 }.into());
+    }
+    Ok(Looked {
+        id: JobId(backup.id()),
+        made_ms: backup.made_ms(),
+        vault: backup.vault_id(),
+        objects,
+        lacking: (backup.list().count() as u64).saturating_sub(objects),
+        policy,
+    })
+}
+
+/// Makes a vault, its pictures and its log from a backup, where there is no vault. If a log is there, it goes on, and what it
+/// says was erased since stays erased; otherwise `without_log` says that nobody has it, and that of the backup goes on.
+///
+/// The backup is read twice: nothing is written before all of it has been opened.
+///
+/// # Errors
+/// [`vault::Error::VaultExists`]; [`Error::LogMissing`]; [`Error::ForeignLog`]; [`Error::NotPermitted`]; what the backup, vault
+/// and log say. There is no vault then, and the same can be tried again.
+pub fn restore(
+    folders: &Folders,
+    (clock, start): (SystemClock, Start),
+    input: &mut (impl Read + Seek),
+    secret: &Secret,
+    without_log: bool,
+) -> Result<Restored, Error> {
+    let mut backup = Backup::open(&mut *input, secret)?;
+    check_right(&backup)?;
+    let looked = look(&mut backup)?;
+    let is_there = audit::is_there(&folders.audit);
+    let missing = || Error::LogMissing { dir: folders.audit.clone() };
+    if !is_there && !without_log {
+        return Err(missing());
+    }
+    let restoring = Restoring::begin(folders.of_vault(), looked.vault)?;
+    let (mut log, mut since) = (None, Since::default());
+    if is_there {
+        let opened = Log::open(&folders.audit, clock)?.0;
+        let mark = mark_of(&backup, &opened)?;
+        opened.check_mark(&mark).map_err(|_| Error::ForeignLog { dir: folders.audit.clone() })?;
+        since = Since::read(&opened, &folders.audit, mark.size)?;
+        if !since.goes_on && !without_log {
+            return Err(missing());
+        }
+        log = Some(opened);
+    }
+    let log_survived = since.goes_on;
+    let changes = since.changes(&backup, clock.wall_ms())?;
+    let erased = changes.erased.len() as u64;
+    let begun = Event::BackupRestoreBegun { objects: looked.objects, erased, log_survived };
+    let entries = [started(start).by_system(), begun.by_system().job(looked.id)];
+    if let Some(log) = &log {
+        log.append(&entries)?;
+    }
+    let done = write_back(folders, input, secret, &restoring, &changes, is_there);
+    let log = match (log, &done) {
+        (Some(log), _) => log,
+        (None, Err(_)) => return Err(done.err().unwrap_or(Error::Broken)),
+        (None, Ok(_)) => {
+            let log = Log::open(&folders.audit, clock)?.0;
+            log.append(&entries)?;
+            log
+        }
+    };
+    let restored = done.and_then(|backup| {
+        let vault = restoring.commit(&backup, &changes, &mut OsRandom)?;
+        let State { epoch, seq, root } = vault.state();
+        let event = Event::BackupRestored { vault_epoch: epoch, vault_seq: seq, vault_root: Digest(root) };
+        let event = match pseudonym_of(&vault, backup.slot().id.0) {
+            Some(actor) => event.by(actor),
+            None => event.by_system(),
+        };
+        let unrecorded = |source| Error::Unrecorded { done: "the backup is put back".into(), source };
+        log.append(&[event.job(looked.id)]).map_err(unrecorded)?;
+        close_changes(&log)?;
+        Ok(told(&backup, &looked, &since, (erased, log_survived)))
+    });
+    let reason = if restored.is_ok() { StopReason::Done } else { StopReason::Error };
+    log.append(&[Event::BootStopped { reason }.by_system()])?;
+    restored
+}
+
+/// Reads the backup once more, and writes the sealed files, and those of the log if there is none.
+fn write_back<'a, R: Read + Seek>(
+    folders: &Folders,
+    input: &'a mut R,
+    secret: &Secret,
+    restoring: &Restoring,
+    changes: &vault::Changes,
+    is_there: bool,
+) -> Result<Backup<&'a mut R>, Error> {
+    input.seek(SeekFrom::Start(0)).map_err(vault::Error::of_backup)?;
+    let mut backup = Backup::open(input, secret)?;
+    while let Some(file) = backup.next_file()? {
+        match file.place {
+            Place::Object => {
+                let entry = backup.check_object(&file)?;
+                if !changes.erased.contains(&entry.id) {
+                    restoring.put(&file)?;
+                }
+            }
+            Place::First if !is_there => audit::put_file(&folders.audit, &file.name, &file.bytes)?,
+            _ => {}
+        }
+    }
+    Ok(backup)
+}
+
+/// An admin puts a backup back, or whoever has the recovery code; where nobody had a name, the one person.
+fn check_right<R>(backup: &Backup<R>) -> Result<(), Error> {
+    let is_open = backup.names().is_empty() || Act::Restore.is_open_to(role(backup.slot()));
+    if is_open { Ok(()) } else { Err(Error::NotPermitted(Act::Restore)) }
+}
+
+/// What the vault in a backup remembers of its log.
+fn mark_of<R>(backup: &Backup<R>, log: &Log) -> Result<Mark, Error> {
+    let mark = backup.mark(MARK_LOG).and_then(|bytes| decode(bytes, log.mark().origin));
+    mark.ok_or(Error::NoMark)
+}
+
+/// A change of a secret without an outcome is none in a vault from before.
+fn close_changes(log: &Log) -> Result<(), Error> {
+    for intent in log.unfinished()?.open_intents {
+        if intent.kind == IntentKind::Secret {
+            let found = Event::RecoveryReconciled { kind: intent.kind, found: Found::Nothing, objects: 0 };
+            log.append(&[found.by_system().job(intent.job)])?;
+        }
+    }
+    Ok(())
+}
+
+fn told<R>(
+    backup: &Backup<R>,
+    looked: &Looked,
+    since: &Since,
+    (erased, log_survived): (u64, bool),
+) -> Restored {
+    let slots: Vec<SlotInfo> = backup.slots().collect();
+    let in_it = |slot: &&u16| slots.iter().any(|info| info.id.0 == **slot);
+    let words = |slot: &u16| match backup.names().get(&vault::SlotId(*slot)) {
+        Some(name) => name.as_str().to_owned(),
+        None if slots.iter().any(|info| info.id.0 == *slot && info.kind == SlotKind::Recovery) => {
+            "the recovery code".to_owned()
+        }
+        None => format!("key slot {slot}"),
+    };
+    let changed = since.changed.iter().filter(|slot| !since.removed.contains(slot));
+    Restored {
+        id: looked.id,
+        made_ms: looked.made_ms,
+        objects: looked.objects.saturating_sub(erased),
+        erased,
+        lacking: looked.lacking,
+        log_survived,
+        removed: since.removed.iter().filter(in_it).map(words).collect(),
+        changed: changed.filter(in_it).map(words).collect(),
+        added: since.added.iter().filter(|slot| !in_it(slot) && !since.removed.contains(slot)).count(),
+    }
+}
+
+/// A file of the log could not be read for a backup.
+fn unreadable(error: &audit::Error) -> vault::Error {
+    vault::Error::of_backup(std::io::Error::other(error.to_string()))
+}

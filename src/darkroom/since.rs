@@ -1,0 +1,116 @@
+//! What has changed since a moment that a vault remembers, told by a log that goes on behind it: for a vault that comes from
+//! a backup.
+
+use crate::Error;
+use crate::holds::Holds;
+use crate::metadata::pseudonym;
+use crate::whose::HandedOver;
+use audit::words::{HoldReason, IntentKind, Left};
+use audit::{Log, Stored};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use vault::{Backup, Changes, SlotId};
+
+/// Reason code in tombstones: erased on record, and again when a backup was put back.
+const REASON_RECORD: u16 = 2;
+
+/// What the records behind a moment say.
+#[derive(Default)]
+pub(crate) struct Since {
+    /// Pseudonyms of pictures that were erased, or are to be by a request that has no outcome.
+    erased: BTreeSet<[u8; 16]>,
+    /// Slots that were removed, or are to be.
+    pub removed: BTreeSet<u16>,
+    /// Slots that were added.
+    pub added: BTreeSet<u16>,
+    /// Slots that have a new secret.
+    pub changed: BTreeSet<u16>,
+    /// Holds that were set, with their reason and since when, and `None` for those that ended.
+    holds: Vec<(u16, Option<(HoldReason, u64)>)>,
+    /// Whose pictures were given to whom.
+    handed_over: Vec<(u16, u16)>,
+    /// Whether the vault was used since: otherwise the log is perhaps the backup's own, from an attempt that failed.
+    pub goes_on: bool,
+    /// The highest epoch of the vault.
+    epoch_highest: u64,
+}
+
+impl Since {
+    /// Reads the records from number `first` on.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub fn read(log: &Log, dir: &Path, first: u64) -> Result<Self, Error> {
+        let mut since = Self::default();
+        for stored in audit::records_from(dir, first)? {
+            since.record(&stored?);
+        }
+        let unfinished = log.unfinished()?;
+        since.epoch_highest = unfinished.vault.map_or(0, |state| state.epoch);
+        for intent in &unfinished.open_intents {
+            match intent.kind {
+                IntentKind::Erase => since.erased.extend(intent.objects_named.iter().map(|object| object.0)),
+                IntentKind::Secret if intent.removes => since.removed.extend(intent.slot.and_then(number)),
+                _ => {}
+            }
+        }
+        Ok(since)
+    }
+
+    fn record(&mut self, stored: &Stored) {
+        let slot = |field| stored.int(field).and_then(number);
+        let name = stored.name.as_str();
+        let is_of_backup = matches!(name, "backup.written" | "backup.failed" | "backup.restored");
+        self.goes_on |= is_of_backup || name.starts_with("vault.") || name.starts_with("object.");
+        match name {
+            "object.erased" => self.erased.extend(stored.object.map(|object| object.0)),
+            "slot.removed" => self.removed.extend(slot("slot")),
+            "slot.added" | "slot.add_named" => self.added.extend(slot("slot")),
+            "vault.secret_changed" => self.changed.extend(slot("slot")),
+            "hold.set" => {
+                let reason = stored.word("reason").and_then(HoldReason::parse);
+                let set = slot("slot").zip(reason);
+                self.holds.extend(set.map(|(slot, reason)| (slot, Some((reason, stored.ts_ms)))));
+            }
+            "hold.ended" => self.holds.extend(slot("slot").map(|slot| (slot, None))),
+            "slot.pictures" if stored.word("left").and_then(Left::parse) == Some(Left::HandedOver) => {
+                self.handed_over.extend(slot("slot").zip(slot("to")));
+            }
+            _ => {}
+        }
+    }
+
+    /// What is to hold again in the vault of this backup.
+    ///
+    /// # Errors
+    /// More is on record than a vault can remember.
+    pub fn changes<R>(&self, backup: &Backup<R>, now_ms: u64) -> Result<Changes, Error> {
+        let erased = backup.list().filter(|entry| self.erased.contains(&pseudonym(entry.id, entry.salt).0));
+        let mut holds = Holds::parse(backup.mark(Holds::MARK));
+        self.holds.iter().for_each(|(slot, hold)| holds.replay(*slot, *hold));
+        let mut handed_over = HandedOver::parse(backup.mark(HandedOver::MARK));
+        for (from, to) in &self.handed_over {
+            handed_over.add(*from, *to)?;
+        }
+        let mut marks = BTreeMap::new();
+        if !self.holds.is_empty() {
+            marks.insert(Holds::MARK, holds.encode());
+        }
+        if !self.handed_over.is_empty() {
+            marks.insert(HandedOver::MARK, handed_over.encode());
+        }
+        Ok(Changes {
+            erased: erased.map(|entry| entry.id).collect(),
+            reason: REASON_RECORD,
+            now_ms,
+            removed: self.removed.iter().map(|slot| SlotId(*slot)).collect(),
+            slot_highest: self.added.iter().chain(&self.removed).copied().max().unwrap_or(0),
+            epoch_highest: self.epoch_highest,
+            marks,
+        })
+    }
+}
+
+fn number(slot: impl TryInto<u16>) -> Option<u16> {
+    slot.try_into().ok()
+}

@@ -1,0 +1,196 @@
+//! Everything in one file, lost, and back; and what does not come back.
+
+use crate::harness::{Home, PASSPHRASE, Ran, SMALL, behind};
+use crate::served::Served;
+use std::fs;
+use std::path::Path;
+
+fn create(home: &Home, name: &str) -> String {
+    let file = home.at(name);
+    home.ask(&["backup", "create", "-o", &file]).ends(0, &["destroy it when it is out of date"]);
+    file
+}
+
+/// The disk with the vault is lost, that with the pictures too; the log has survived.
+fn lose_all_but_the_log(home: &Home) {
+    for part in ["state/vault", "workspace"] {
+        fs::remove_dir_all(home.path().join(part)).expect("it was there");
+    }
+}
+
+fn ids(home: &Home) -> Vec<String> {
+    home.pictures().iter().map(|picture| picture["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+#[test]
+fn everything_is_lost_and_comes_back_but_for_what_was_erased() {
+    let home = Home::furnished("backup");
+    home.policy(b"schema = 1\nkeep_prompts = \"allow\"\n");
+    for prompt in ["a red apple", "a blue boat"] {
+        home.generate(&[prompt, "--remember-prompt"]).ends(0, &[]);
+    }
+    let file = create(&home, "out/first.backup");
+    let [kept, doomed] = <[String; 2]>::try_from(ids(&home)).expect("two pictures");
+    let bytes = fs::read(&file).expect("it is there");
+    for canary in ["red apple", "boat", PASSPHRASE, "origin", "keep_prompts"] {
+        assert!(!bytes.windows(canary.len()).any(|window| window == canary.as_bytes()), "{canary}");
+    }
+    let looked = home.ask(&["backup", "verify", &file, "--json"]).ends(0, &[]).data();
+    assert_eq!((&looked["pictures"], &looked["lacking"]), (&2.into(), &0.into()));
+    let policy = home.ask(&["backup", "policy", &file]).ends(0, &[]).stdout;
+    assert_eq!(policy, "schema = 1\nkeep_prompts = \"allow\"\n");
+
+    let erased =
+        home.ask(&["history", "rm", &doomed, "--yes"]).ends(0, &["1 backup on record may still hold"]);
+    assert!(erased.stdout.contains("erased 1 picture"), "{erased:#?}");
+    home.generate(&["a later one"]).ends(0, &[]);
+    lose_all_but_the_log(&home);
+    home.ask(&["history", "list"]).ends(7, &[]);
+    let back = home.ask(&["backup", "restore", &file]).ends(0, &["stay erased", "make a new backup"]);
+    assert!(back.stdout.contains("1 picture"), "{back:#?}");
+    assert_eq!(ids(&home), [&kept[..]]);
+    home.ask(&["history", "show", &doomed]).ends(5, &[]);
+    home.ask(&["history", "show", &kept]).ends(0, &[]);
+    home.ask(&["history", "verify"]).ends(0, &[]);
+    home.ask(&["audit", "verify"]).ends(0, &[]);
+    home.generate(&["work goes on"]).ends(0, &[]);
+    assert_eq!(home.count_records(&["backup.restored ok"]), 1);
+    assert_eq!(home.count_records(&["backup.restore_begun ok", "erased=1", "log_survived=true"]), 1);
+    // Where there is a vault none is put back.
+    home.ask(&["backup", "restore", &file]).ends(6, &["there is a vault", "--home"]);
+    home.is_whole(2);
+}
+
+#[test]
+fn without_any_log_it_says_what_nobody_knows() {
+    let home = Home::with_picture("backup-without-log");
+    let file = create(&home, "out/a.backup");
+    let [id] = <[String; 1]>::try_from(ids(&home)).expect("one picture");
+    home.ask(&["history", "rm", &id, "--yes"]).ends(0, &[]);
+    let checkpoint = home.at("checkpoint");
+    fs::copy(home.path().join("state/audit/checkpoint"), &checkpoint).expect("kept elsewhere");
+    lose_all_but_the_log(&home);
+    fs::remove_dir_all(home.path().join("state/audit")).expect("lost, too");
+    home.ask(&["backup", "restore", &file]).ends(6, &["no log is in", "--without-log", "comes back"]);
+    home.ask(&["backup", "restore", &file, "--without-log"]).ends(0, &["no log has survived", "is back"]);
+    assert_eq!(ids(&home), [id]);
+    home.ask(&["audit", "verify"]).ends(0, &[]);
+    // Whoever kept a later checkpoint sees that this is not the log that it was.
+    home.ask(&["audit", "verify", "--expect", &checkpoint]).ends(11, &[]);
+    home.is_whole(1);
+}
+
+#[test]
+fn a_place_that_makes_no_sense_is_refused_before_anything_is_on_record() {
+    let home = Home::with_picture("backup-places");
+    let before = home.records().len();
+    home.write("out/there", b"somebody's");
+    for (place, words) in [
+        (home.at("out/there"), "is there already"),
+        (home.at("state/vault/x.backup"), "which it is a backup of"),
+        (home.at("state/audit/x.backup"), "which it is a backup of"),
+        (home.at("workspace/output_image/x.backup"), "which it is a backup of"),
+        (home.at("out"), "is there already"),
+    ] {
+        home.ask(&["backup", "create", "-o", &place]).ends(6, &[words]);
+    }
+    home.ask(&["backup", "create", "-o", &home.at("nowhere/x.backup")]).ends(5, &["nowhere"]);
+    home.ask(&["backup", "create", "-o", "-", "--json"]).ends(2, &["standard output"]);
+    assert_eq!(home.records().len(), before);
+    assert_eq!(fs::read(home.path().join("out/there")).expect("still there"), b"somebody's");
+}
+
+#[test]
+fn what_is_no_backup_or_was_changed_is_told_and_nothing_is_made_of_it() {
+    let home = Home::with_picture("backup-damaged");
+    let file = create(&home, "out/a.backup");
+    let bytes = fs::read(&file).expect("it is there");
+    let mut changed = bytes.clone();
+    changed[bytes.len() / 2] ^= 1;
+    home.write("out/changed", &changed);
+    home.write("out/cut", &bytes[..bytes.len() - 20]);
+    home.write("out/empty", b"");
+    let other = Home::furnished("backup-damaged-elsewhere");
+    for (name, words) in [("changed", "damaged or was cut off"), ("cut", "cut off"), ("empty", "no backup")] {
+        let name = home.at(&format!("out/{name}"));
+        home.ask(&["backup", "verify", &name]).ends(11, &[words]);
+        other.ask(&["backup", "restore", &name, "--without-log"]).ends(11, &[words]);
+        assert!(!other.path().join("state/vault/vault").exists());
+        assert!(!other.path().join("state/audit/origin").exists());
+    }
+    home.ask(&["backup", "verify", &home.at("out")]).ends(5, &["no regular file"]);
+    home.ask(&["backup", "verify", &home.at("out/nothing")]).ends(5, &["nothing"]);
+    home.write("pass", b"some other words here\n");
+    home.ask(&["backup", "verify", &file]).ends(7, &["wrong passphrase"]);
+    home.ask(&["backup", "destroyed", "j:nothing"]).ends(2, &["backup list"]);
+}
+
+#[test]
+fn a_backup_goes_through_a_pipe_and_a_full_disk_leaves_none() {
+    let home = Home::with_picture("backup-pipe");
+    let output = home.furnished_program(&["backup", "create", "-o", "-"]).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    home.write("out/piped", &output.stdout);
+    home.ask(&["backup", "verify", &home.at("out/piped")]).ends(0, &[]);
+    let full = fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let ran = Ran::of(home.furnished_program(&["backup", "create", "-o", "-"]).stdout(full));
+    ran.ends(10, &["the disk or your quota is full"]);
+    // A limit on the length of files is a full disk, too.
+    let file = home.at("out/limited");
+    let program = home.furnished_program(&["backup", "create", "-o", &file]);
+    let mut limited = behind(&["bash", "-c", "ulimit -f 8 && exec \"$@\"", "bash"], &program);
+    Ran::of(&mut limited).ends(10, &["is left empty"]);
+    assert_eq!(fs::metadata(&file).expect("left").len(), 0);
+    assert!(home.count_records(&["backup.failed failed", "reason=disk_full"]) >= 1);
+    let listed = home.ask(&["backup", "list", "--json"]).ends(0, &[]).data();
+    let listed = listed["backups"].as_array().expect("a list");
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    let id = listed[0]["backup"].as_str().expect("a name");
+    home.ask(&["backup", "destroyed", id]).ends(0, &[]);
+    home.ask(&["backup", "destroyed", id]).ends(5, &["no backup"]);
+    home.ask(&["backup", "list"]).ends(0, &["no backup is on record"]);
+    home.is_whole(1);
+}
+
+#[test]
+fn beside_a_server_it_is_listed_and_checked_and_not_made() {
+    let home = Home::with_picture("backup-served");
+    let file = create(&home, "out/a.backup");
+    let served = Served::start(&home);
+    home.ask(&["backup", "create", "-o", &home.at("out/b.backup")]).ends(9, &["in use", "is left empty"]);
+    home.ask(&["backup", "list"]).ends(0, &[]);
+    home.ask(&["backup", "verify", &file]).ends(0, &[]);
+    served.stop();
+    let status = home.ask(&["status", "--json"]).ends(0, &[]).data();
+    assert!(status["backup_ms"].is_u64(), "{status}");
+}
+
+#[test]
+fn an_operator_makes_none_and_puts_none_back() {
+    let home = Home::with_picture("backup-roles");
+    home.write("second", b"the words of the second one\n");
+    let second = home.at("second");
+    home.ask(&["operator", "add", "Second", "--operator", "First", "--new-passphrase-file", &second])
+        .ends(0, &[]);
+    let state = home.at("state");
+    let ask = |home: &Home, state: &str, arguments: &[&str]| {
+        let more = ["--home", state, "--passphrase-file", &second, "--operator", "second"];
+        Ran::of(&mut home.program(&[arguments, &more].concat()))
+    };
+    ask(&home, &state, &["backup", "create", "-o", &home.at("out/no.backup")])
+        .ends(6, &["your role does not let you"]);
+    ask(&home, &state, &[&["generate", "a boat"], &SMALL[..]].concat()).ends(0, &[]);
+    let file = home.at("out/yes.backup");
+    home.ask(&["backup", "create", "-o", &file, "--operator", "First"]).ends(0, &[]);
+    let other = home.at("other");
+    let outputs = home.at("other-pictures");
+    let restore = ["backup", "restore", &file, "--without-log", "--outputs", &outputs];
+    ask(&home, &other, &restore).ends(6, &["your role does not let you", "put a backup back"]);
+    assert!(!Path::new(&other).join("vault/vault").exists());
+    let more = ["--home", &other, "--passphrase-file", &home.at("pass"), "--operator", "First"];
+    Ran::of(&mut home.program(&[&restore[..], &more].concat())).ends(0, &[]);
+    // Everybody is back, with what is theirs.
+    let list = ["history", "list", "--json", "--outputs", &outputs];
+    let theirs = ask(&home, &other, &list).ends(0, &[]).data();
+    assert_eq!(theirs["pictures"].as_array().map(Vec::len), Some(1));
+}
