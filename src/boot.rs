@@ -32,7 +32,7 @@ use sandbox::{Clean, LoopbackListener, Report, Sandboxed, State};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use vault::{KdfParams, PersonName};
 
@@ -342,6 +342,7 @@ impl Booted {
             policy: self.plan.digest(),
             landlock_abi: u32::try_from(self.report.landlock_abi).unwrap_or(0),
             erase: self.plan.erase,
+            picture_days_max: self.plan.picture_days_max,
         }
     }
 

@@ -296,6 +296,29 @@ pub enum Vault {
     },
     /// Draw a new recovery code; the old one opens nothing afterwards
     Recovery(Keys),
+    /// Erase the pictures that are past the period of the policy (`picture_days_max`), as the server does by itself
+    Retain {
+        /// Say what is due, and erase nothing
+        #[arg(long, conflicts_with = "yes")]
+        dry_run: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Vault and pictures.
+        #[command(flatten)]
+        keys: Keys,
+    },
+    /// Draw new keys for the vault: what older copies of its file say opens no more; passphrases and pictures stay
+    Rotate(Keys),
+    /// Destroy every picture, and the vault with all of its keys; the log stays
+    Destroy {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Vault and pictures.
+        #[command(flatten)]
+        keys: Keys,
+    },
     /// Try whether the recovery code in the safe still opens the vault; nothing changes, and that it was tried goes on record
     Drill(Keys),
 }

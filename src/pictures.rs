@@ -22,6 +22,9 @@ pub fn line(picture: &Summary) -> String {
 pub fn facts(picture: &Summary, outputs: &Path) -> Vec<(&'static str, String)> {
     let mut facts = vec![("picture", picture.id.to_string()), ("name", picture.name.clone())];
     facts.push(("made", audit::timestamp(picture.created_ms)));
+    facts.extend(
+        picture.expires_ms.map(|at_ms| ("erased", format!("by itself after {}", audit::timestamp(at_ms)))),
+    );
     if let Some(metadata) = &picture.metadata {
         let guidance = match metadata.guidance_milli {
             0 => "off".into(),
@@ -70,6 +73,7 @@ pub fn describe(picture: &Summary) -> Value {
         "bytes": picture.content_bytes,
         "pseudonym": picture.pseudonym.to_string(),
         "missing": picture.missing,
+        "expires_ms": picture.expires_ms,
     });
     if let Some(metadata) = &picture.metadata {
         value["width"] = metadata.width.into();

@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-const VERBS: [(&[&str], &[&str]); 44] = [
+const VERBS: [(&[&str], &[&str]); 47] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -25,6 +25,9 @@ const VERBS: [(&[&str], &[&str]); 44] = [
     (&["vault", "verify"], &["--outputs", "--passphrase-file"]),
     (&["vault", "passwd"], &["--new-passphrase-file", "--outputs", "--passphrase-file"]),
     (&["vault", "recovery"], &["--outputs", "--passphrase-file"]),
+    (&["vault", "retain"], &["--dry-run", "--yes", "--outputs", "--passphrase-file"]),
+    (&["vault", "rotate"], &["--outputs", "--passphrase-file"]),
+    (&["vault", "destroy"], &["--yes", "--outputs", "--passphrase-file"]),
     (&["vault", "drill"], &["--outputs", "--passphrase-file"]),
     (
         &["operator", "add"],

@@ -10,6 +10,8 @@
 //! - `help`: the help of every verb
 //! - `batch`: requests from a file, line by line
 //! - `backup`: everything in one file, lost, and back
+//! - `retention`: pictures that go by themselves
+//! - `destroy`: new keys, and the end of a vault
 //! - `copies`: a plain copy that left, and what shows that it did
 //! - `pipes`: a passphrase from a pipe, and a picture to one
 //! - `settings`: the settings in force, and a policy file before it is one
@@ -49,6 +51,7 @@ mod controls;
 mod copies;
 mod crash;
 mod deploy;
+mod destroy;
 mod evidence;
 mod family;
 mod faults;
@@ -63,6 +66,7 @@ mod memory;
 mod people;
 mod pipes;
 mod processes;
+mod retention;
 mod secrecy;
 mod selftest;
 mod served;

@@ -308,6 +308,21 @@ events! {
         /// The vault's new root.
         vault_root: Digest,
     }
+    /// The end of the vault was asked for: of all keys, whatever they open; written before any is overwritten. Closed by
+    /// `vault.destroyed` or `vault.destroy_failed` of the same job.
+    "vault.destroy_requested" [job] VaultDestroyRequested {}
+    /// The vault is no more: its keys are overwritten.
+    "vault.destroyed" [job] VaultDestroyed {
+        /// How well its storage forgets.
+        grade: Grade,
+        /// A file could not be removed; it opens for nobody.
+        cleanup_pending: bool,
+    }
+    /// The vault was not destroyed.
+    "vault.destroy_failed" [job] VaultDestroyFailed {
+        /// Why.
+        reason: ObjectFailure,
+    }
     /// Every object was checked.
     "vault.verified" VaultVerified {
         /// How many there are.
@@ -414,6 +429,14 @@ events! {
     "object.export_failed" [object job] ObjectExportFailed {
         /// Why.
         reason: ObjectFailure,
+    }
+    /// The period of the policy is over for some pictures, which are about to be erased: the erasure that follows has the same
+    /// job.
+    "retention.begun" [job] RetentionBegun {
+        /// The period, in days.
+        days: u32,
+        /// How many pictures.
+        count: u64,
     }
     /// An erasure was asked for; written before any key is destroyed. Closed when `object.erased`, `object.missing`
     /// and `object.erase_failed` of the same job reach `count`, or by `recovery.reconciled`.

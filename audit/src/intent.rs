@@ -111,7 +111,9 @@ pub struct Unfinished {
     pub open_intents: Vec<OpenIntent>,
     /// Backups that may exist, oldest first.
     pub backups: Vec<KnownBackup>,
-    /// The newest state of the vault that a record names.
+    /// The end of the vault, if it was asked for and has no outcome.
+    pub destruction: Option<JobId>,
+    /// The newest state of the vault that a record names; `None` once it is destroyed.
     pub vault: Option<VaultState>,
     /// The epoch of the vault whose key could not be wiped, as far as no later record says that it is.
     pub key_remains: Option<u64>,
@@ -197,6 +199,13 @@ impl Intents {
             "object.exported" | "object.export_failed" => self.close(job, Export),
             "vault.secret_changed" | "vault.secret_failed" | "slot.added" | "slot.removed" => {
                 self.close(job, Secret);
+            }
+            "vault.destroy_requested" => self.0.destruction = Some(job),
+            "vault.destroy_failed" => self.0.destruction = None,
+            // What was open is over with it; a backup may still be there.
+            "vault.destroyed" => {
+                let backups = std::mem::take(&mut self.0.backups);
+                self.0 = Unfinished { backups, ..Unfinished::default() };
             }
             name if name.starts_with("backup.") => {
                 let objects = record.int("objects").unwrap_or(0);

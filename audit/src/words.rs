@@ -241,6 +241,8 @@ tokens! {
         Secret = "secret",
         /// A slot was removed.
         Slot = "slot",
+        /// Somebody asked for new keys.
+        Rotate = "rotate",
         /// Marks that no longer count were dropped.
         Routine = "routine",
         /// Completed after a crash.

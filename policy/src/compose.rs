@@ -2,7 +2,7 @@
 
 use crate::document::{Deny, Overlay};
 use crate::limits::{OPEN_FILES_MIN, SIDE_PIXELS_MIN};
-use crate::{Erase, Error, KeepPrompts, LoopbackAddr, Policy, paths};
+use crate::{Erase, Error, KeepPrompts, LoopbackAddr, PICTURE_DAYS_MAX, Policy, paths};
 
 /// Applies an overlay to a profile.
 pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Error> {
@@ -23,6 +23,18 @@ pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Er
             return Err(Error::Loosens { key: "erase".to_owned() });
         }
         policy.erase = erase;
+    }
+    if let Some(days) = overlay.picture_days_max {
+        if policy.picture_days_max.is_some_and(|base| days > base) {
+            return Err(Error::Loosens { key: "picture_days_max".to_owned() });
+        }
+        if !(1..=PICTURE_DAYS_MAX).contains(&days) {
+            return Err(Error::Days { value: days, days_max: PICTURE_DAYS_MAX });
+        }
+        policy.picture_days_max = Some(days);
+    }
+    if policy.picture_days_max.is_some() && policy.erase == Erase::Never {
+        return Err(Error::Contradiction);
     }
     if let Some(word) = overlay.missing_network_namespace {
         // The one line that may loosen; it shows amber wherever it holds.

@@ -31,6 +31,7 @@ pub(crate) fn settings_and_grants(text: &str) -> Result<Policy, Error> {
         outputs: None,
         keep_prompts,
         erase,
+        picture_days_max: None,
         network_namespace: missing_network_namespace.into(),
         limits,
         grants: [(Process::Server, granted(Process::Server, path, call, absent)?)].into(),
@@ -151,6 +152,7 @@ pub(crate) struct Overlay {
     pub outputs: Option<PathBuf>,
     pub keep_prompts: Option<KeepPrompts>,
     pub erase: Option<Erase>,
+    pub picture_days_max: Option<u32>,
     pub missing_network_namespace: Option<Missing>,
     #[serde(default)]
     pub limits: LowerLimits,

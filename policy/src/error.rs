@@ -69,6 +69,19 @@ pub enum Error {
         /// Its key.
         key: String,
     },
+    /// A period that makes no sense.
+    #[error("picture_days_max is {value}; it is a number of days from 1 to {days_max}")]
+    Days {
+        /// What was asked for.
+        value: u32,
+        /// The longest there is.
+        days_max: u32,
+    },
+    /// Pictures are to go by themselves, and none may be erased.
+    #[error(
+        "picture_days_max erases pictures, and erase = \"never\" keeps all of them; leave one of the two lines out"
+    )]
+    Contradiction,
     /// A limit with which nothing could run.
     #[error("limits.{key} = {value} leaves nothing that could run; raise it")]
     LimitTooLow {

@@ -88,6 +88,9 @@ pub const BUILT_IN: Profiles<'static> = Profiles {
     keeper: include_str!("../profiles/keeper.toml"),
 };
 
+/// The longest period after which pictures can be said to go by themselves, in days.
+pub const PICTURE_DAYS_MAX: u32 = 36_500;
+
 /// Largest overlay that is parsed, in bytes.
 pub const OVERLAY_BYTES_MAX: usize = 64 << 10;
 
@@ -98,6 +101,7 @@ pub struct Policy {
     outputs: Option<PathBuf>,
     keep_prompts: KeepPrompts,
     erase: Erase,
+    picture_days_max: Option<u32>,
     network_namespace: NetworkNamespace,
     limits: Limits,
     grants: BTreeMap<Process, Grants>,

@@ -21,6 +21,8 @@ pub struct Plan {
     pub keep_prompts: KeepPrompts,
     /// May pictures be erased at all?
     pub erase: Erase,
+    /// After how many days a picture is erased by itself; `None`: never.
+    pub picture_days_max: Option<u32>,
     /// May the network namespace be missing?
     pub network_namespace: NetworkNamespace,
     /// Bounds on requests and on the process.
@@ -42,6 +44,7 @@ impl Plan {
     pub fn is_within(&self, other: &Self) -> bool {
         let keeps = |plan: &Self| plan.keep_prompts == KeepPrompts::Allow;
         let erases = |plan: &Self| plan.erase == Erase::Allow;
+        let days = |plan: &Self| plan.picture_days_max.unwrap_or(u32::MAX);
         let bare = |plan: &Self| plan.network_namespace == NetworkNamespace::MayBeMissing;
         let rights = |path: &Path, grant: &PathGrant| {
             other.paths.get(path).is_some_and(|theirs| grant.rights.is_subset(&theirs.rights))
@@ -51,6 +54,7 @@ impl Plan {
         self.process == other.process
             && (!keeps(self) || keeps(other))
             && (!erases(self) || erases(other))
+            && days(self) <= days(other)
             && (!bare(self) || bare(other))
             && self.limits.is_within(&other.limits)
             && self.paths.iter().all(|(path, grant)| rights(path, grant))
@@ -70,6 +74,9 @@ impl Plan {
         line(format_args!("listen {}", self.listen));
         line(format_args!("keep_prompts {}", self.keep_prompts.word()));
         line(format_args!("erase {}", self.erase.word()));
+        if let Some(days) = self.picture_days_max {
+            line(format_args!("picture_days_max {days}"));
+        }
         line(format_args!("missing_network_namespace {}", self.network_namespace.word()));
         for (key, value) in self.limits.entries() {
             line(format_args!("limit {key} {value}"));
@@ -133,6 +140,7 @@ pub(crate) fn resolve(policy: &Policy, process: Process, places: &Folders) -> Re
         listen: policy.listen,
         keep_prompts: policy.keep_prompts,
         erase: policy.erase,
+        picture_days_max: policy.picture_days_max,
         network_namespace: policy.network_namespace,
         limits: policy.limits,
         paths,

@@ -41,14 +41,16 @@ impl Policy {
 fn list(policy: &Policy, keys: &[String], denied: &[String]) -> Vec<Setting> {
     let limits = policy.limits.entries();
     let outputs = policy.outputs.as_ref().map(|outputs| ("outputs".into(), outputs.display().to_string()));
+    let days = policy.picture_days_max.map(|days| ("picture_days_max".into(), days.to_string()));
     let settings = [("listen".to_owned(), policy.listen.to_string())]
         .into_iter()
         .chain(outputs)
         .chain([
             ("keep_prompts".into(), policy.keep_prompts.word().into()),
             ("erase".into(), policy.erase.word().into()),
-            ("missing_network_namespace".into(), policy.network_namespace.word().into()),
         ])
+        .chain(days)
+        .chain([("missing_network_namespace".into(), policy.network_namespace.word().into())])
         .chain(limits.map(|(key, value)| (format!("limits.{key}"), value.to_string())));
     let origin = |key: &String| if keys.contains(key) { Origin::Overlay } else { Origin::BuiltIn };
     let settings = settings.map(|(key, value)| Setting { origin: origin(&key), key, value });
@@ -66,6 +68,7 @@ fn keys(overlay: &Overlay) -> Vec<String> {
         ("outputs", overlay.outputs.is_some()),
         ("keep_prompts", overlay.keep_prompts.is_some()),
         ("erase", overlay.erase.is_some()),
+        ("picture_days_max", overlay.picture_days_max.is_some()),
         ("missing_network_namespace", overlay.missing_network_namespace.is_some()),
     ];
     let there = there.into_iter().filter(|(_, is_there)| *is_there).map(|(key, _)| key.to_owned());

@@ -211,6 +211,28 @@ fn a_site_can_forbid_every_erasure() {
     assert_eq!(Plan { erase: Erase::Allow, ..kept }, base());
 }
 
+/// A period only gets shorter, and does not stand beside a line that keeps everything.
+#[test]
+fn a_site_can_say_when_pictures_go() {
+    assert_eq!(base().picture_days_max, None);
+    let month = with("picture_days_max = 30");
+    assert_eq!(month.picture_days_max, Some(30));
+    assert!(
+        month.explain().contains("\npicture_days_max 30\n"),
+        "what is in force is in the digest of a start"
+    );
+    assert!(month.is_within(&base()) && !base().is_within(&month));
+    assert_eq!(Plan { picture_days_max: None, ..month }, base());
+    for wrong in ["picture_days_max = 0", "picture_days_max = 36501"] {
+        refused(wrong, "from 1 to 36500");
+    }
+    refused("picture_days_max = -1", "invalid value");
+    refused("picture_days_max = 30\nerase = \"never\"", "leave one of the two lines out");
+    let base = Policy::read(Some("schema = 1\npicture_days_max = 30")).unwrap();
+    let error = base.tighten("schema = 1\npicture_days_max = 31").unwrap_err().to_string();
+    assert!(error.contains("picture_days_max would allow more"), "{error}");
+}
+
 #[test]
 fn unknown_keys_are_errors() {
     refused("colour = \"red\"", "unknown field");

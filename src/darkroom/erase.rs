@@ -8,7 +8,7 @@ use crate::room::{Darkroom, grade};
 use crate::step::{After, reach};
 use crate::{Error, Who, holds, whose};
 use audit::words::{ObjectFailure, RequestRefusal};
-use audit::{Digest, Entry, Event, JobId, Object, Receipt};
+use audit::{Actor, Digest, Entry, Event, JobId, Object, Receipt};
 use policy::Erase;
 use vault::{Erasure, ObjectId, State};
 
@@ -44,7 +44,6 @@ impl Darkroom {
 
     /// The same as a part of another act, whosever they are.
     pub(crate) fn erase_as(&mut self, who: &Who, act: Act, ids: &[ObjectId]) -> Result<Erased, Error> {
-        let now_ms = self.now_ms();
         self.vault_of(who, act)?;
         if self.erase == Erase::Never {
             let reason = RequestRefusal::Policy;
@@ -58,19 +57,34 @@ impl Darkroom {
             return Err(held.into());
         }
         self.end_old_key()?;
-        let (open, random, log) = self.parts(who, act)?;
+        self.parts(who, act)?;
+        self.destroy(who.actor, ids, REASON_REQUEST, None)
+    }
+
+    /// Destroys keys, once it is known that they may be. `why` goes on record before the request; `reason` into the tombstones.
+    pub(crate) fn destroy(
+        &mut self,
+        actor: Actor,
+        ids: &[ObjectId],
+        reason: u16,
+        why: Option<Event>,
+    ) -> Result<Erased, Error> {
+        let now_ms = self.now_ms();
+        let (open, random, log) = self.open_parts()?;
         let mut objects: Vec<Object> = Vec::new();
         for id in ids {
             objects.push(pseudonym(*id, open.vault.get(*id)?.salt));
         }
         let job = JobId::random()?;
-        let entry = |event: Event, object: &Object| event.by(who.actor).object(*object).job(job);
-        let mut intent = vec![Event::ObjectEraseRequested { count: ids.len() as u64 }.by(who.actor).job(job)];
+        let entry = |event: Event, object: &Object| event.by(actor).object(*object).job(job);
+        let requested = Event::ObjectEraseRequested { count: ids.len() as u64 };
+        let mut intent: Vec<Entry> =
+            why.into_iter().chain([requested]).map(|event| event.by(actor).job(job)).collect();
         intent.extend(objects.iter().map(|object| entry(Event::ObjectEraseNamed {}, object)));
         append_all(log, &intent)?;
         reach(After::Intent)?;
         open.cover_with_next(log)?;
-        let erased = open.vault.erase(ids, REASON_REQUEST, now_ms, random);
+        let erased = open.vault.erase(ids, reason, now_ms, random);
         let erased = open.rolled(erased, log)?;
         reach(After::Erased)?;
         let failed = |reason: ObjectFailure| {

@@ -104,6 +104,12 @@ pub enum Error {
         /// The log's folder.
         dir: PathBuf,
     },
+    /// The wall clock was set while the program ran, and a period depends on it.
+    #[error(
+        "the clock was set since the program started, so nothing is erased by its period; see that the clock is right, and start \
+         the program again"
+    )]
+    ClockMoved,
     /// No backup that may exist has this name.
     #[error("no backup that may exist has this name")]
     NoBackup,
@@ -290,7 +296,7 @@ impl Error {
             Self::PicturesUndecided { .. } => Kind::Parameter,
             Self::HoldStands => Kind::HoldStands,
             Self::NoHold | Self::UnknownPseudonym => Kind::NotFound,
-            Self::LastAdmin => Kind::Conflict,
+            Self::LastAdmin | Self::ClockMoved => Kind::Conflict,
             Self::RolledBack { .. }
             | Self::NoMark
             | Self::LogMissing { .. }

@@ -47,7 +47,7 @@ impl Holds {
     /// The vault's mark with them: slot 2 (0 for everybody's pictures), reason 1, since 8 (ms since 1970) each.
     pub const MARK: u8 = 4;
 
-    fn of(vault: &Vault) -> Self {
+    pub fn of(vault: &Vault) -> Self {
         Self::parse(vault.mark(Self::MARK))
     }
 
@@ -68,6 +68,16 @@ impl Holds {
     /// Now, durably, or not at all.
     fn set(&self, vault: &mut Vault, random: &mut dyn Random) -> Result<(), Error> {
         Ok(vault.set_mark(Self::MARK, &self.encode(), random).map(drop)?)
+    }
+
+    /// Whether any stands.
+    pub fn stand(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Whether one of them keeps this picture.
+    pub fn keep(&self, entry: &ObjectInfo, handed_over: &HandedOver) -> bool {
+        self.0.iter().any(|hold| hold.keeps(entry, handed_over))
     }
 
     /// One that is on record as set, or as ended.
@@ -105,7 +115,7 @@ pub(crate) fn check<'a>(
         return Ok(());
     }
     let handed_over = HandedOver::of(vault);
-    let is_kept = |entry: &&ObjectInfo| holds.0.iter().any(|hold| hold.keeps(entry, &handed_over));
+    let is_kept = |entry: &&ObjectInfo| holds.keep(entry, &handed_over);
     match entries.into_iter().filter(is_kept).count() {
         0 => Ok(()),
         kept => {

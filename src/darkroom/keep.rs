@@ -4,6 +4,7 @@
 
 use crate::checked::Checked;
 use crate::metadata::{Metadata, Summary, ciphertext_mac, pseudonym};
+use crate::period::end_ms;
 use crate::rights::Act;
 use crate::room::{Darkroom, device};
 use crate::step::{After, reach};
@@ -29,6 +30,8 @@ pub(crate) struct Draft {
     name: String,
     created_ms: u64,
     pseudonym: Object,
+    /// When it goes by itself, as far as no hold keeps it.
+    expires_ms: Option<u64>,
     sealer: Sealer,
 }
 
@@ -48,7 +51,7 @@ impl Draft {
     /// # Errors
     /// What the encoder or the vault says; nothing is kept.
     pub fn seal(self, pixels: Pixels, metadata: Metadata) -> Result<Sealed, Error> {
-        let Self { id, salt, name, created_ms, pseudonym, sealer } = self;
+        let Self { id, salt, name, created_ms, pseudonym, expires_ms, sealer } = self;
         let (width, height) = (pixels.width, pixels.height);
         let produce_id = pseudonym.to_string();
         let content = Zeroizing::new(marks::png(&pixels, &produce_id)?);
@@ -64,7 +67,9 @@ impl Draft {
         })?;
         let content_bytes = content.len() as u64;
         let metadata = Some(metadata);
-        let summary = Summary { id, name, created_ms, content_bytes, pseudonym, metadata, missing: false };
+        let missing = false;
+        let summary =
+            Summary { id, name, created_ms, content_bytes, pseudonym, metadata, missing, expires_ms };
         Ok(Sealed { staged, pseudonym, salt, width, height, summary })
     }
 }
@@ -141,14 +146,16 @@ impl Darkroom {
     /// Draws the numbers and the key of one picture.
     pub(crate) fn draft(&mut self, intent: &Intent) -> Result<Draft, Error> {
         reach(After::Picture)?;
-        let created_ms = self.now_ms();
+        let (created_ms, days) = (self.now_ms(), self.picture_days_max);
         let (open, random, _) = self.parts(&intent.who, Act::MakePictures)?; // whoever asked may have locked the vault since
         let id = ObjectId::random(random)?;
         let mut salt = [0; 16];
         random.fill(&mut salt).map_err(vault::Error::Random)?;
         let name = name::name(created_ms, random).map_err(vault::Error::Random)?;
         let sealer = open.vault.sealer(random)?;
-        Ok(Draft { id, salt, name, created_ms, pseudonym: pseudonym(id, salt), sealer })
+        let expires_ms = days.map(|days| end_ms(created_ms, days));
+        let pseudonym = pseudonym(id, salt);
+        Ok(Draft { id, salt, name, created_ms, pseudonym, expires_ms, sealer })
     }
 
     /// Gives a sealed picture to the vault, and records it.

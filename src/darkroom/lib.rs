@@ -17,6 +17,8 @@
 //! | export | `object.export_requested`, decrypt, plain file, `object.exported` and its digest, answer | [`Queue::export`] |
 //! | prove | compare with every `object.export_digest`, answer | [`Darkroom::departures`] |
 //! | erase | `object.erase_requested` and the names, roll, `object.erased` each, answer | [`Darkroom::erase`] |
+//! | a period is over | `retention.begun`, and as erase, by the program or an admin | `retention.rs` |
+//! | destroy the vault | as erase, all of it; `vault.destroy_requested`, both keys, `vault.destroyed`, answer | [`Darkroom::destroy_vault`] |
 //! | somebody comes or goes | `vault.secret_requested`, the slot and its role, roll, `slot.added` or `slot.removed`, answer | `people.rs` |
 //! | back up | `backup.begun`, the vault remembers the log, the file, `backup.written`, answer | [`Darkroom::back_up`] |
 //! | put a backup back | all of it is opened, `backup.restore_begun`, sealed files, the vault without what was erased since, `backup.restored`, answer | [`restore`] |
@@ -25,6 +27,7 @@
 mod backup;
 mod checked;
 mod departure;
+mod destroy;
 mod erase;
 mod error;
 mod evidence;
@@ -36,12 +39,15 @@ mod keyed;
 mod list;
 mod marks;
 mod metadata;
+mod moment;
 mod name;
 mod people;
+mod period;
 mod queue;
 mod reconcile;
 mod remember;
 mod request;
+mod retention;
 mod rights;
 mod room;
 mod secret;
@@ -66,6 +72,7 @@ pub use vault::{Erasure, Grade, KdfParams, ObjectId, PersonName, RecoveryCode, S
 pub use backup::{BackedUp, Looked, Restored, look_into_backup, restore};
 pub use checked::Checked;
 pub use departure::Departure;
+pub use destroy::Destroyed;
 pub use erase::Erased;
 pub use error::{Error, Kind};
 pub use export::Export;
@@ -76,6 +83,7 @@ pub use name::is_name;
 pub use people::{Person, Pictures};
 pub use queue::{Job, JobState, Name, Queue, Rules};
 pub use request::{Ask, Defaults, GUIDANCE_MAX, Refusal, SEED_MAX};
+pub use retention::Due;
 pub use rights::{Act, TABLE as RIGHTS};
 pub use room::{Darkroom, Folders, Start};
 pub use view::Previews;

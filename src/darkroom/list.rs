@@ -1,9 +1,10 @@
 //! What is known of the pictures, without opening any.
 
 use crate::metadata::{Metadata, Summary, pseudonym};
+use crate::period::Periods;
 use crate::room::Darkroom;
 use crate::{Act, Error, Who, whose};
-use vault::ObjectId;
+use vault::{ObjectId, Vault};
 
 /// Fewest characters of an identifier that stand for all of it.
 const ID_CHARS_MIN: usize = 8;
@@ -40,9 +41,10 @@ impl Darkroom {
         {
             return Err(Error::NotFound { id: after.to_string() });
         }
+        let periods = Periods::of(vault, self.picture_days_max);
         let some = entries.by_ref().take(count);
         let pictures: Vec<Summary> =
-            some.map(|entry| Ok(summary(entry, vault.is_missing(entry)?))).collect::<Result<_, Error>>()?;
+            some.map(|entry| summary(vault, &periods, entry)).collect::<Result<_, Error>>()?;
         let more = entries.len() > 0;
         let next = pictures.last().filter(|_| more).map(|last| last.id);
         Ok(Page { pictures, next, total })
@@ -55,7 +57,7 @@ impl Darkroom {
     pub fn picture(&self, who: &Who, id: ObjectId) -> Result<Summary, Error> {
         let vault = self.vault_of(who, Act::OwnPictures)?;
         let entry = whose::picture(vault, who, id)?;
-        Ok(summary(entry, vault.is_missing(entry)?))
+        summary(vault, &Periods::of(vault, self.picture_days_max), entry)
     }
 
     /// The picture that a person means by `text`: an identifier, its first characters (8 or more), or a name.
@@ -79,14 +81,15 @@ impl Darkroom {
     }
 }
 
-pub(crate) fn summary(entry: &vault::ObjectInfo, missing: bool) -> Summary {
-    Summary {
+fn summary(vault: &Vault, periods: &Periods, entry: &vault::ObjectInfo) -> Result<Summary, Error> {
+    Ok(Summary {
         id: entry.id,
         name: entry.name.clone(),
         created_ms: entry.created_ms,
         content_bytes: entry.content_bytes,
         pseudonym: pseudonym(entry.id, entry.salt),
         metadata: Metadata::of(entry),
-        missing,
-    }
+        missing: vault.is_missing(entry)?,
+        expires_ms: periods.end_ms(entry),
+    })
 }

@@ -99,6 +99,8 @@ pub struct Summary {
     pub metadata: Option<Metadata>,
     /// Its sealed file is gone; the key still exists.
     pub missing: bool,
+    /// When it is erased by itself, in milliseconds since 1970, if ever and no hold keeps it.
+    pub expires_ms: Option<u64>,
 }
 
 /// An entry's pseudonym in the log. The salt lies beside the object's key and goes with it.

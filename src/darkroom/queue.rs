@@ -296,6 +296,18 @@ impl Queue {
         erased
     }
 
+    /// Erases what is past its period.
+    ///
+    /// # Errors
+    /// As [`Darkroom::retain_by_itself`].
+    pub fn retain(&self) -> Result<(), Error> {
+        if self.with(Darkroom::retain_by_itself)?.is_some() {
+            self.shared.table().pictures_changed(None);
+            (self.shared.notify)();
+        }
+        Ok(())
+    }
+
     /// Opens the vault, or proves a right to the open one. While the keys of the secret are derived, others have the
     /// darkroom.
     ///

@@ -15,6 +15,12 @@ pub enum Act {
     ManagePeople,
     /// Erase all pictures of somebody, also of one who was removed.
     ErasePictures,
+    /// Erase what is past its period.
+    Retain,
+    /// Draw new keys for the vault.
+    Rotate,
+    /// Destroy the vault with everything in it.
+    DestroyVault,
     /// Set and end legal holds.
     Holds,
     /// Ask who is behind a pseudonym, and which exports of any picture a file is a copy of.
@@ -37,7 +43,7 @@ pub enum Act {
 pub(crate) type Row = (Act, &'static str, &'static [Role]);
 
 /// Each act in words, and the roles that may do it.
-pub const TABLE: [Row; 13] = {
+pub const TABLE: [Row; 16] = {
     use Role::{Admin, Operator, Recovery};
     [
         (Act::MakePictures, "make pictures", &[Operator, Admin]),
@@ -45,6 +51,9 @@ pub const TABLE: [Row; 13] = {
         (Act::CheckPictures, "check all pictures, or accept that some are lost", &[Admin]),
         (Act::ManagePeople, "list, add and remove people", &[Admin]),
         (Act::ErasePictures, "erase all pictures of somebody", &[Admin]),
+        (Act::Retain, "erase what is past the period of the policy", &[Admin]),
+        (Act::Rotate, "draw new keys for the vault", &[Admin]),
+        (Act::DestroyVault, "destroy the vault with everything in it", &[Admin]),
         (Act::Holds, "set and end legal holds", &[Admin]),
         (Act::Resolve, "ask who is behind a pseudonym, or took a copy of any picture", &[Admin]),
         (Act::NewRecoveryCode, "draw a new recovery code", &[Admin]),

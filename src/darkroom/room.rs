@@ -1,8 +1,9 @@
 //! The darkroom itself: opening it, and what is put on record about a start.
 
+use crate::moment::Moment;
 use crate::rights::Act;
 use crate::{Error, Who};
-use audit::words::{RequestRefusal, StartRefusal, StopReason};
+use audit::words::{ObjectFailure, RequestRefusal, StartRefusal, StopReason};
 use audit::{Clock as _, Digest, Event, Log, SystemClock};
 use engine::wire::Fenced;
 use policy::{Erase, Process};
@@ -40,6 +41,8 @@ pub struct Start {
     pub landlock_abi: u32,
     /// Whether pictures may be erased at all.
     pub erase: Erase,
+    /// After how many days a picture is erased by itself, if ever.
+    pub picture_days_max: Option<u32>,
 }
 
 /// The darkroom: a vault and its log, held by this process alone.
@@ -50,6 +53,9 @@ pub struct Darkroom {
     pub(crate) clock: SystemClock,
     pub(crate) kdf: KdfParams,
     pub(crate) erase: Erase,
+    pub(crate) picture_days_max: Option<u32>,
+    /// When the program began.
+    pub(crate) began: Moment,
     pub(crate) room: Room,
     /// Number of the opening that goes on, 0 while there is none: for whoever does not wait for the darkroom.
     pub(crate) opening: Arc<AtomicU64>,
@@ -113,6 +119,7 @@ impl Darkroom {
             let stopped = Event::BootStopped { reason: StopReason::Error };
             [Event::BootRefused { reason: StartRefusal::Vault }.by_system().denied(), stopped.by_system()]
         };
+        let locked = finish_destruction(&log, &folders, locked)?;
         let room = match locked {
             Ok(Some(locked)) => Room::Locked(Box::new(locked)),
             // A new vault here would overwrite the anchor, without which the old one does not open again.
@@ -128,9 +135,20 @@ impl Darkroom {
                 return Err(error.into());
             }
         };
-        let (random, in_work, erase) = (Box::new(OsRandom), HashSet::new(), start.erase);
-        let opening = Arc::default();
-        Ok(Self { log, folders, random, clock, kdf, erase, room, opening, in_work, address: None })
+        Ok(Self {
+            log,
+            folders,
+            random: Box::new(OsRandom),
+            clock,
+            kdf,
+            erase: start.erase,
+            picture_days_max: start.picture_days_max,
+            began: Moment::now(&clock),
+            room,
+            opening: Arc::default(),
+            in_work: HashSet::new(),
+            address: None,
+        })
     }
 
     /// From now on a process that finds the vault taken is told that this one answers at `address`.
@@ -301,6 +319,30 @@ impl Darkroom {
     pub(crate) fn now_ms(&self) -> u64 {
         self.clock.wall_ms()
     }
+}
+
+/// At a start: a destruction without an outcome is either not done, or comes to its end.
+fn finish_destruction(
+    log: &Log,
+    folders: &Folders,
+    locked: Result<Option<Locked>, vault::Error>,
+) -> Result<Result<Option<Locked>, vault::Error>, Error> {
+    let Some(job) = log.unfinished()?.destruction else { return Ok(locked) };
+    drop(locked); // its lock is asked for again
+    let paths = folders.of_vault();
+    let event = match vault::finish_destruction(paths.clone()) {
+        // What is not there says nothing.
+        Err(_) if !paths.vault_exists() => return Ok(Ok(None)),
+        Ok(None) if !paths.vault_exists() => return Ok(Ok(None)),
+        Err(error) => return Err(error.into()),
+        Ok(Some(vault::Destroyed { grade: worth, cleanup_pending, .. })) => {
+            Event::VaultDestroyed { grade: grade(worth), cleanup_pending }.by_system()
+        }
+        Ok(None) => Event::VaultDestroyFailed { reason: ObjectFailure::Io }.by_system().failed(),
+    };
+    log.append(&[event.job(job)])?;
+    let exists = paths.vault_exists();
+    Ok(exists.then(|| Locked::open(paths)).transpose())
 }
 
 /// The record of a start.

@@ -19,6 +19,8 @@ pub(crate) enum After {
     Erased,
     /// A key slot was changed, the log does not know it.
     Rolled,
+    /// The vault is destroyed, the log does not know it.
+    Destroyed,
     /// The past is on record, the unlock is not.
     Reconciled,
     /// The vault has dropped superseded marks, the log does not know it.

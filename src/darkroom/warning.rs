@@ -15,6 +15,8 @@ pub enum Warning {
     Unproven,
     /// On a full disk an erasure might not fit.
     NoReserve,
+    /// The clock was set since the start: nothing is erased by its period.
+    ClockMoved,
     /// The vault file or its mirror was damaged, and the other one took its place.
     Healed,
 }
@@ -27,6 +29,7 @@ impl Warning {
             Self::UnusedKeyRemains => "unused_key_remains",
             Self::Unproven => "unproven",
             Self::NoReserve => "no_reserve",
+            Self::ClockMoved => "clock_moved",
             Self::Healed => "healed",
         }
     }
@@ -49,6 +52,10 @@ impl fmt::Display for Warning {
             }
             Self::NoReserve => {
                 "no space could be set aside for erasing on a full disk; make room on the vault's disk"
+            }
+            Self::ClockMoved => {
+                "the clock was set since the program started, so nothing is erased by its period; see that the clock is right, and \
+                 start the program again"
             }
             Self::Healed => {
                 "the vault file or its mirror was damaged and was made whole from the other; this is on record: find out \
@@ -75,6 +82,7 @@ impl Darkroom {
             Notice::NoReserve => Some(Warning::NoReserve),
             _ => None,
         });
-        healed.into_iter().chain(noticed).collect()
+        let moved = self.clock_moved().then_some(Warning::ClockMoved);
+        healed.into_iter().chain(noticed).chain(moved).collect()
     }
 }

@@ -206,7 +206,7 @@ fn describe(picture: &Summary) -> Value {
     let known = picture.metadata.as_ref();
     json!({
         "id": picture.id.to_string(), "name": picture.name, "created_ms": picture.created_ms,
-        "bytes": picture.content_bytes, "missing": picture.missing,
+        "bytes": picture.content_bytes, "missing": picture.missing, "expires_ms": picture.expires_ms,
         "width": known.map(|m| m.width), "height": known.map(|m| m.height), "steps": known.map(|m| m.steps),
         "guidance": known.map(|m| f64::from(m.guidance_milli) / 1000.0), "seed": known.map(|m| m.seed),
         "model": known.map(|m| m.model.as_str()),

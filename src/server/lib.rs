@@ -15,6 +15,7 @@
 //! | `vault.rs`, `people.rs`, `jobs.rs`, `events.rs`, `images.rs`, `posture.rs` | one act of the darkroom each, and its answer as JSON |
 //! | `pages.rs` | the page's files |
 //! | `session.rs` | who may ask: tokens, guesses, the setup code, the idle lock |
+//! | `retention.rs` | pictures whose period is over |
 //! | `prompts.rs` | what a session keeps of what was typed in it |
 //! | `problem.rs` | every error that is answered |
 //!
@@ -34,6 +35,7 @@ mod people;
 mod posture;
 mod problem;
 mod prompts;
+mod retention;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -210,6 +212,7 @@ impl Server {
             listener.set_nonblocking(true)?;
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let idle = tokio::spawn(session::watch_idle(Arc::clone(house)));
+            let retention = tokio::spawn(retention::watch(Arc::clone(house)));
             ready();
             let connections =
                 connection::accept(&listener, house, api::router(Arc::clone(house)), stop.notified()).await;
@@ -217,6 +220,7 @@ impl Server {
             house.sessions.end_all();
             house.changed();
             idle.abort();
+            retention.abort();
             let closing = Arc::clone(house);
             let closed = tokio::task::spawn_blocking(move || closing.queue.close(StopReason::Signal)).await;
             connection::drain(&connections).await;

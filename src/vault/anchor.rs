@@ -145,6 +145,16 @@ impl<'a> Anchor<'a> {
         self.overwrite(&[(epoch, wiped(random)?)])
     }
 
+    /// Whether there is the file.
+    pub(crate) fn is_there(&self) -> bool {
+        self.state.bytes(NAME) == FILE_BYTES as u64
+    }
+
+    /// Overwrites both cells, durably: the end of everything that was sealed under any key of this vault.
+    pub(crate) fn destroy(&self, epoch: u64, random: &mut dyn Random) -> io::Result<()> {
+        self.overwrite(&[(epoch, wiped(random)?), (epoch + 1, wiped(random)?)])
+    }
+
     /// Writes the key of `epoch` anew as it was read, and overwrites the other cell, whatever it seems to hold: a wipe
     /// whose sync failed looks like one that succeeded.
     pub(crate) fn settle(&self, epoch: u64, random: &mut dyn Random) -> io::Result<()> {

@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod afterwards;
+mod destroyed;
 mod power;
 mod restored;
 

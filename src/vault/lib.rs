@@ -15,6 +15,7 @@
 mod anchor;
 mod backup;
 mod cobblestone;
+mod destroy;
 mod disk;
 mod error;
 mod format;
@@ -48,6 +49,7 @@ mod fuzz;
 
 pub use anchor::{Grade, grade};
 pub use backup::{Backup, Kept, Place, Snapshot, Written};
+pub use destroy::{Destroyed, finish_destruction};
 pub use error::{Damage, Error};
 pub use format::{ObjectId, Role, SlotId, SlotInfo, SlotKind, VaultId};
 pub use home::Paths;

@@ -70,6 +70,11 @@ pub(crate) fn mark(folder: &Folder, vault_id: VaultId) -> io::Result<()> {
     folder.write(NEW, &mark_name(vault_id), &folder_bytes(vault_id))
 }
 
+/// Takes the vault's file out of a folder.
+pub(crate) fn unmark(folder: &Folder, vault_id: VaultId) -> io::Result<()> {
+    folder.remove(&mark_name(vault_id))
+}
+
 /// Whether a folder carries the file of another vault.
 pub(crate) fn is_of_another(folder: &Folder, vault_id: VaultId) -> io::Result<bool> {
     let ours = mark_name(vault_id);

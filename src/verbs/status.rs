@@ -72,12 +72,15 @@ impl Told {
             records => records.map_err(darkroom::Error::from)?,
         };
         let (mut state_known, mut start_known, mut let_in) = (false, false, false);
+        // Of a vault that was destroyed nothing older tells.
+        let mut destroyed = false;
         for record in records.take(RECORDS_MAX) {
             // What is no record is for `audit verify` to say.
             let Ok(record) = record else { continue };
             told.records = told.records.max(record.seq + 1);
             told.last_ms = told.last_ms.or(Some(record.ts_ms));
-            told.tells_of_vault |= record.name.starts_with("vault.");
+            destroyed |= record.name == "vault.destroyed";
+            told.tells_of_vault |= !destroyed && record.name.starts_with("vault.");
             match &*record.name {
                 "vault.unlocked" | "vault.created" => {
                     told.is_open |= !state_known && !is_auditors(&record);

@@ -25,9 +25,13 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
     let wants = match verb {
         Vault::Init(keys) => Wants { folder_use: FolderUse::Made, ..Wants::with(keys) },
         Vault::Status(pictures) => Wants { outputs: pictures.outputs.as_deref(), ..Wants::default() },
-        Vault::Verify(keys) | Vault::Recovery(keys) | Vault::Drill(keys) | Vault::Passwd { keys, .. } => {
-            Wants::with(keys)
-        }
+        Vault::Verify(keys)
+        | Vault::Recovery(keys)
+        | Vault::Drill(keys)
+        | Vault::Passwd { keys, .. }
+        | Vault::Rotate(keys)
+        | Vault::Destroy { keys, .. }
+        | Vault::Retain { keys, .. } => Wants::with(keys),
     };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
     let result = match verb {
@@ -38,6 +42,9 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
             who.and_then(|who| pictures::verify(&mut darkroom, &who, &booted.folders.outputs, out))
         }
         Vault::Passwd { .. } => booted.change_passphrase(&mut darkroom, new.as_ref(), out),
+        Vault::Retain { dry_run, yes, .. } => retain(&mut booted, &mut darkroom, (*dry_run, *yes), out),
+        Vault::Rotate(_) => rotate(&mut booted, &mut darkroom, out),
+        Vault::Destroy { yes, .. } => destroy(&mut booted, &mut darkroom, *yes, out),
         Vault::Recovery(_) => recovery(&mut booted, &mut darkroom, out),
         Vault::Drill(_) => drill(&mut booted, &mut darkroom, out),
     };
@@ -91,6 +98,76 @@ fn recovery(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Done 
     let code = darkroom.replace_recovery(&who)?;
     booted.show_recovery(&code.text())?;
     out.object(true, &json!({ "changed": true }));
+    Ok(Code::Done)
+}
+
+fn rotate(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Done {
+    let who = booted.unlock(darkroom, out)?;
+    let receipt = darkroom.rotate(&who)?;
+    out.data(&format!("new keys: record {}, {}\n", receipt.seq_first, pictures::checkpoint(&receipt)));
+    out.object(true, &json!({ "record": receipt.seq_first }));
+    Ok(Code::Done)
+}
+
+fn destroy(booted: &mut Booted, darkroom: &mut Darkroom, yes: bool, out: &Output) -> Done {
+    let who = booted.unlock(darkroom, out)?;
+    if !yes {
+        let refused = |what| Err(Failure::new(Code::Refused, what));
+        if !booted.terminal.is_there() {
+            return refused("this destroys the vault and every picture in it for good; say so with --yes");
+        }
+        let question = "This destroys the vault and every picture in it, whosever they are, for good.\nType destroy to go on: ";
+        if booted.terminal.ask(question)?.trim() != "destroy" {
+            return refused("nothing was destroyed");
+        }
+    }
+    let done = darkroom.destroy_vault(&who)?;
+    let grade = done.grade.letter();
+    let count = counted(usize::try_from(done.pictures).unwrap_or(usize::MAX), "picture");
+    out.data(&format!(
+        "destroyed the vault and {count}, grade {grade}\n  record {}, {}\n",
+        done.receipt.seq_first,
+        pictures::checkpoint(&done.receipt)
+    ));
+    if done.backups > 0 {
+        let backups = counted(done.backups, "backup");
+        out.warn(&format!(
+            "{backups} on record may still open; destroy every copy, and see: lightproof backup list"
+        ));
+    }
+    if done.cleanup_pending {
+        let (vault, outputs) = (booted.folders.vault.display(), booted.folders.outputs.display());
+        out.warn(&format!(
+            "what could not be removed from {vault} and {outputs} opens for nobody; remove it by hand"
+        ));
+    }
+    out.say("the log stays, and verifies without the vault: lightproof audit verify");
+    out.object(
+        true,
+        &json!({ "pictures": done.pictures, "grade": grade.to_string(), "record": done.receipt.seq_first,
+            "cleanup_pending": done.cleanup_pending, "backups": done.backups }),
+    );
+    Ok(Code::Done)
+}
+
+/// What is past its period goes, once somebody has seen how much that is.
+fn retain(booted: &mut Booted, darkroom: &mut Darkroom, (dry_run, yes): (bool, bool), out: &Output) -> Done {
+    let who = booted.unlock(darkroom, out)?;
+    let Some(due) = darkroom.due(&who)? else {
+        let what = "the policy sets no period after which pictures go (picture_days_max); nothing was done";
+        return Err(Failure::new(Code::Refused, what));
+    };
+    let held = if due.held == 0 { String::new() } else { format!("; a hold keeps {} more", due.held) };
+    out.data(&format!("{} older than {} days{held}\n", counted(due.pictures, "picture"), due.days));
+    let mut erased = 0;
+    if due.pictures > 0 && !dry_run {
+        if !yes {
+            pictures::confirm_erasure(&mut booted.terminal, due.pictures)?;
+        }
+        erased = darkroom.retain(&who)?.map_or(0, |erased| erased.erasure.erased);
+        out.data(&format!("erased {}\n", counted(usize::try_from(erased).unwrap_or(usize::MAX), "picture")));
+    }
+    out.object(true, &json!({ "days": due.days, "due": due.pictures, "held": due.held, "erased": erased }));
     Ok(Code::Done)
 }
 

@@ -94,7 +94,7 @@ fn a_machine_from_its_installation_to_its_end() {
     machine.type_in("systemctl start lightproof.service");
 
     let said = machine.type_in(&page.take("End of life: the keys"));
-    assert!(said.contains("erased 2 pictures"), "{said}");
+    assert!(said.contains("destroyed the vault and 2 pictures"), "{said}");
     machine.type_in(&page.take("End of life: the files"));
     let left = machine.type_in(
         "find /etc /var/lib /usr/bin /run -xdev -name '*lightproof*'; getent passwd lightproof || true",

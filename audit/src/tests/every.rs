@@ -64,6 +64,9 @@ pub fn every_event() -> Vec<Entry> {
         Event::SlotAdded { slot: n32, role: Role::Auditor, vault_epoch, vault_seq, vault_root },
         Event::SlotRemoved { slot: n32, role: Role::Recovery, vault_epoch, vault_seq, vault_root },
         Event::VaultRolled { reason: RollReason::Recovery, vault_epoch, vault_seq, vault_root },
+        Event::VaultDestroyRequested {},
+        Event::VaultDestroyed { grade: Grade::B, cleanup_pending: false },
+        Event::VaultDestroyFailed { reason: ObjectFailure::Permission },
         Event::VaultVerified { objects: n64, damaged: n64, missing: n64 },
         Event::GenerateRequested {
             width: n32,
@@ -100,6 +103,7 @@ pub fn every_event() -> Vec<Entry> {
         Event::ObjectExported { bytes: n64 },
         Event::ObjectExportDigest { content_mac: digest },
         Event::ObjectExportFailed { reason: ObjectFailure::Permission },
+        Event::RetentionBegun { days: n32, count: n64 },
         Event::ObjectEraseRequested { count: n64 },
         Event::ObjectEraseNamed {},
         Event::ObjectErased { grade: Grade::C, vault_epoch, vault_seq, vault_root, cleanup_pending: false },

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 37] = [
+const LATER: [&str; 41] = [
     "backup.begun",
     "backup.destroyed",
     "backup.failed",
@@ -26,11 +26,15 @@ const LATER: [&str; 37] = [
     "posture.process",
     "session.closed",
     "session.opened",
+    "retention.begun",
     "slot.add_named",
     "slot.pictures",
     "slot.remove_named",
     "slot.resolved",
     "vault.damaged",
+    "vault.destroy_failed",
+    "vault.destroy_requested",
+    "vault.destroyed",
     "vault.healed",
     "vault.key_gone",
     "vault.key_remains",

@@ -14,7 +14,7 @@ fn backed_up(room: &mut Room) -> Vec<u8> {
 }
 
 fn start() -> Start {
-    Start { binary: [1; 32], policy: [2; 32], landlock_abi: 7, erase: Erase::Allow }
+    Start { binary: [1; 32], policy: [2; 32], landlock_abi: 7, erase: Erase::Allow, picture_days_max: None }
 }
 
 pub(super) fn restore(
@@ -24,6 +24,15 @@ pub(super) fn restore(
     without_log: bool,
 ) -> Result<Restored, Error> {
     restore_from(home, &mut Cursor::new(bytes), secret, without_log)
+}
+
+/// Destroys the vault of a backup, put back in a home of its own.
+pub(super) fn destroy(bytes: &[u8], secret: &Secret) -> Result<(), Error> {
+    let home = Home::in_memory();
+    restore(&home, bytes, &first(), true)?;
+    let mut darkroom = home.open()?;
+    let who = darkroom.unlock(secret, Door::Terminal)?;
+    darkroom.destroy_vault(&who).map(drop)
 }
 
 fn restore_from(

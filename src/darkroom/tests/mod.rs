@@ -4,11 +4,14 @@ mod acts;
 mod backup;
 mod beside;
 mod crash;
+mod destroy;
 mod generate;
 mod old_key;
 mod people;
 mod queue;
 mod remember;
+mod retention;
+mod rights;
 mod rollback;
 
 use crate::request::Request;
@@ -57,7 +60,8 @@ impl Home {
     }
 
     fn open_with(&self, erase: Erase) -> Result<Darkroom, Error> {
-        let start = Start { binary: [1; 32], policy: [2; 32], landlock_abi: 7, erase };
+        let start =
+            Start { binary: [1; 32], policy: [2; 32], landlock_abi: 7, erase, picture_days_max: None };
         Darkroom::open(self.places(), SystemClock::new(), KdfParams::FLOOR, start)
     }
 

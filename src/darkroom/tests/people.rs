@@ -1,7 +1,7 @@
 //! Several people: what each may do, whose pictures are whose, and who comes and goes.
 
 use super::*;
-use crate::{Act, HoldReason, Kind, PersonName, Pictures, RIGHTS, ResolveReason, Role};
+use crate::{Act, HoldReason, Kind, PersonName, Pictures, ResolveReason, Role};
 use audit::words::{Found, IntentKind};
 
 pub(super) fn name(text: &str) -> PersonName {
@@ -34,88 +34,6 @@ pub(super) fn one_of(room: &mut Room, who: Who) -> Summary {
     let made = generate(room, 1, Mood::Works).unwrap().remove(0);
     room.who = before;
     made
-}
-
-/// Does every act as `who`, and says which of them were refused for their role.
-fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<Act> {
-    let (mut refused, mut backup) = (Vec::new(), Vec::new());
-    let admin = room.who;
-    room.back_up(&admin, None, &mut backup, || Ok(())).unwrap();
-    for (act, _, _) in RIGHTS {
-        let before = home.count("request.refused");
-        let done = match act {
-            Act::MakePictures => {
-                let own = std::mem::replace(&mut room.who, *who);
-                let made = generate(room, 1, Mood::Works).map(drop);
-                room.who = own;
-                made
-            }
-            Act::OwnPictures => room.list(who).map(drop),
-            Act::CheckPictures => room.verify(who).map(drop),
-            Act::ManagePeople => room.people(who).map(drop),
-            Act::ErasePictures => room.names_of(who, &name("second")).map(drop),
-            Act::Holds => room.holds(who).map(drop),
-            Act::Resolve => room.resolve(who, audit::Actor::Person([0; 16]), ResolveReason::Audit).map(drop),
-            Act::NewRecoveryCode => room.replace_recovery(who).map(drop),
-            Act::OwnPassphrase | Act::AnyPassphrase => {
-                // One call, which sets that of whoever the proof is of.
-                match (act == Act::AnyPassphrase) == (who.role() == Role::Recovery) {
-                    true => room.change_secret(who, proof, &Secret::passphrase("yet other words").unwrap()),
-                    false => Err(Error::NotPermitted(act)),
-                }
-            }
-            Act::Backups => room.back_up(who, None, &mut Vec::new(), || Ok(())).map(drop),
-            Act::Restore => super::backup::restore(&Home::in_memory(), &backup, proof, true).map(drop),
-            Act::Leave => room.name_of(who).map(drop),
-        };
-        match done {
-            Err(Error::NotPermitted(said)) => {
-                assert_eq!(said, act);
-                refused.push(act);
-                let unrecorded = [Act::OwnPassphrase, Act::AnyPassphrase, Act::Restore];
-                let recorded = usize::from(!unrecorded.contains(&act));
-                assert_eq!(home.count("request.refused"), before + recorded, "{act:?}");
-            }
-            Err(Error::UnknownPseudonym) if act == Act::Resolve => {}
-            other => other.unwrap_or_else(|error| panic!("{act:?}: {error}")),
-        }
-    }
-    refused
-}
-
-#[test]
-fn every_role_is_walked_through_every_act() {
-    let all: Vec<Act> = RIGHTS.iter().map(|row| row.0).collect();
-    for role in [Role::Operator, Role::Admin, Role::Recovery] {
-        let home = Home::in_memory();
-        let mut room = home.unlocked();
-        let who = room.who;
-        let code = room.replace_recovery(&who).unwrap();
-        room.add_person_named(&who, &secret(), Some(&name("first")), &of("second"), Role::Operator).unwrap();
-        let proof = match role {
-            Role::Operator => of("second"),
-            Role::Recovery => code.secret().of(Some(name("second"))),
-            _ => first(),
-        };
-        let who = signed_in(&mut room, &proof);
-        assert_eq!(who.role(), role);
-        let refused = refused_acts(&home, &mut room, &who, &proof);
-        let closed: Vec<Act> = all.iter().copied().filter(|act| !act.is_open_to(role)).collect();
-        assert_eq!(refused, closed, "{role:?}");
-        home.log_verifies();
-    }
-}
-
-#[test]
-fn the_readme_has_the_table() {
-    let cell = |row: &crate::rights::Row, role: Role| if row.0.is_open_to(role) { " yes " } else { " " };
-    let roles = [Role::Operator, Role::Admin, Role::Auditor, Role::Recovery];
-    for row in &RIGHTS {
-        let cells = roles.map(|role| cell(row, role)).join("|");
-        let line = format!("| {} |{cells}|", row.1);
-        assert!(include_str!("../../../README.md").lines().any(|found| found == line), "{line}");
-    }
-    assert_eq!(RIGHTS.iter().filter(|row| row.0 == Act::MakePictures).count(), 1);
 }
 
 /// An auditor comes in by no door of the pictures, whether the vault is open or not; that they came is on record.

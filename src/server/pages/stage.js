@@ -71,7 +71,8 @@ export function makeStage({
         fact("facts.seed", () => String(image.seed)),
         fact("facts.steps", () => String(image.steps)),
         fact("facts.guidance", () => String(image.guidance)),
-        fact("facts.made", () => fullTime(image.created_ms) + utcTime(image.created_ms))),
+        fact("facts.made", () => fullTime(image.created_ms) + utcTime(image.created_ms)),
+        fact("facts.expires", () => fullTime(image.expires_ms), () => image?.expires_ms != null)),
       h("div", { class: "actions" },
         stepButton("previous", "‹", -1),
         stepButton("next", "›", 1),
@@ -106,8 +107,8 @@ export function makeStage({
     }, sign);
   }
 
-  function fact(key, text) {
-    return h("div", {}, h("dt", {}, () => t(key)), h("dd", {}, () => (image ? text() : "")));
+  function fact(key, text, isThere = () => true) {
+    return h("div", { hidden: () => !isThere() }, h("dt", {}, () => t(key)), h("dd", {}, () => (image && isThere() ? text() : "")));
   }
 
   function status() {

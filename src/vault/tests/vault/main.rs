@@ -2,6 +2,7 @@
 
 mod abuse;
 mod backup;
+mod destroy;
 mod erase;
 mod fixture;
 mod full_disk;

@@ -1,0 +1,91 @@
+//! The end of the vault, and new keys for it.
+
+use crate::holds::Holds;
+use crate::request::Refusal;
+use crate::rights::Act;
+use crate::room::{Darkroom, Room, grade};
+use crate::step::{After, reach};
+use crate::{Error, Who};
+use audit::words::{RequestRefusal, RollReason};
+use audit::{Digest, Event, JobId, Receipt};
+use policy::Erase;
+use vault::{Grade, ObjectId, State};
+
+/// A vault that is no more.
+pub struct Destroyed {
+    /// Pictures that were destroyed with it, each on record.
+    pub pictures: u64,
+    /// What overwriting its keys is worth.
+    pub grade: Grade,
+    /// A file could not be removed; it opens for nobody.
+    pub cleanup_pending: bool,
+    /// Backups that may exist, each of which still opens.
+    pub backups: usize,
+    /// The record `vault.destroyed`, and the checkpoint that signs it.
+    pub receipt: Receipt,
+}
+
+impl Darkroom {
+    /// Destroys every picture, each on record, and then the vault with all of its keys. The log stays, and a new vault can be made
+    /// beside it.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`]; a hold or the policy keeps pictures: refused, on record; what vault and log say.
+    /// [`vault::Error::Unfinished`]: whether the keys are gone is not known, and the next start looks.
+    pub fn destroy_vault(&mut self, who: &Who) -> Result<Destroyed, Error> {
+        let vault = self.vault_of(who, Act::DestroyVault)?;
+        let refusal = match (self.erase, Holds::of(vault).stand()) {
+            (Erase::Never, _) => {
+                Some((RequestRefusal::Policy, "the policy of this machine forbids erasing pictures"))
+            }
+            (_, true) => Some((RequestRefusal::Hold, "a legal hold stands")),
+            _ => None,
+        };
+        if let Some((reason, why)) = refusal {
+            self.refuse(Some(who), reason)?;
+            return Err(Refusal::new(reason, format!("{why}; nothing was done")).into());
+        }
+        let ids: Vec<ObjectId> = vault.list().map(|entry| entry.id).collect();
+        let pictures = match ids.is_empty() {
+            true => 0,
+            false => self.erase_as(who, Act::DestroyVault, &ids)?.erasure.erased,
+        };
+        self.end_old_key()?;
+        let (job, backups) = (JobId::random()?, self.log.unfinished()?.backups.len());
+        self.log.append(&[Event::VaultDestroyRequested {}.by(who.actor).job(job)])?;
+        reach(After::Intent)?;
+        let Room::Open(open) = std::mem::replace(&mut self.room, Room::NoVault) else {
+            return Err(Error::Locked);
+        };
+        self.opening.store(0, std::sync::atomic::Ordering::Relaxed);
+        let vault::Destroyed { grade: worth, cleanup_pending, .. } = open.vault.destroy(&mut *self.random)?;
+        reach(After::Destroyed)?;
+        let event = Event::VaultDestroyed { grade: grade(worth), cleanup_pending };
+        let unrecorded = |source| Error::Unrecorded { done: "the vault is destroyed".into(), source };
+        let receipt = self.log.append(&[event.by(who.actor).job(job)]).map_err(unrecorded)?;
+        Ok(Destroyed { pictures, grade: worth, cleanup_pending, backups, receipt })
+    }
+
+    /// New master key and epoch key; the passphrases stay, and what older copies of the vault file say opens no more.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`]; what vault and log say.
+    pub fn rotate(&mut self, who: &Who) -> Result<Receipt, Error> {
+        self.vault_of(who, Act::Rotate)?;
+        self.end_old_key()?;
+        let (open, random, log) = self.parts(who, Act::Rotate)?;
+        open.cover_with_next(log)?;
+        let rolled = open.vault.rotate(random);
+        let State { epoch, seq, root } = open.rolled(rolled, log)??;
+        reach(After::Rolled)?;
+        let (reason, vault_root) = (RollReason::Rotate, Digest(root));
+        let event = Event::VaultRolled { reason, vault_epoch: epoch, vault_seq: seq, vault_root };
+        match log.append(&[event.by(who.actor)]) {
+            Ok(receipt) => Ok(receipt),
+            Err(source) => {
+                open.unsettled = true;
+                Err(Error::Unrecorded { done: "the keys are new".into(), source })
+            }
+        }
+    }
+}

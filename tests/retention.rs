@@ -1,0 +1,58 @@
+//! A period after which pictures go.
+
+use crate::abuse::token_of;
+use crate::harness::{Home, PASSPHRASE, Ran, SMALL};
+use crate::http::Request;
+use crate::served::Served;
+
+#[test]
+fn a_period_of_the_policy_is_told_and_kept() {
+    let home = Home::with_picture("retention");
+    home.ask(&["vault", "retain"]).ends(6, &["sets no period", "picture_days_max"]);
+    home.policy(b"schema = 1\npicture_days_max = 30\n");
+    let shown = home.ask(&["history", "list", "--json"]).ends(0, &[]).data()["pictures"][0].clone();
+    let days = |ms: u64| ms / (24 * 3600 * 1000);
+    let (made, goes) = (shown["created_ms"].as_u64(), shown["expires_ms"].as_u64());
+    assert_eq!(made.zip(goes).map(|(made, goes)| days(goes - made)), Some(30), "{shown}");
+    let id = shown["id"].as_str().expect("an id");
+    let facts = home.ask(&["history", "show", id]).ends(0, &[]).stdout;
+    assert!(facts.contains("by itself after"), "{facts}");
+    for arguments in [&["vault", "retain", "--dry-run"][..], &["vault", "retain", "--yes"]] {
+        let ran = home.ask(arguments).ends(0, &[]);
+        assert!(ran.stdout.contains("0 pictures older than 30 days"), "{ran:#?}");
+    }
+    assert_eq!(home.count_records(&["retention.begun"]), 0);
+    // A hold keeps it, and that is told, too.
+    home.ask(&["hold", "set", "--reason", "audit"]).ends(0, &[]);
+    let shown = home.ask(&["history", "list", "--json"]).ends(0, &[]).data()["pictures"][0].clone();
+    assert!(shown["expires_ms"].is_null(), "{shown}");
+    home.ask(&["hold", "end"]).ends(0, &[]);
+    let setting = home.ask(&["config", "show", "--origin"]).ends(0, &[]).stdout;
+    assert!(setting.contains("picture_days_max"), "{setting}");
+    home.policy(b"schema = 1\npicture_days_max = 30\nerase = \"never\"\n");
+    home.ask(&["history", "list"]).ends(2, &["leave one of the two lines out"]);
+    home.policy(b"schema = 1\npicture_days_max = 0\n");
+    home.ask(&["history", "list"]).ends(2, &["from 1 to 36500"]);
+    home.is_whole(1);
+}
+
+#[test]
+fn the_server_says_when_a_picture_goes_and_an_operator_erases_none() {
+    let home = Home::with_picture("retention-served");
+    home.policy(b"schema = 1\npicture_days_max = 2\n");
+    let served = Served::start(&home);
+    let wish = serde_json::json!({ "passphrase": PASSPHRASE });
+    let token = token_of(&served.ask(&Request::post("/api/v1/session", &wish)).is(201));
+    let images = served.ask(&Request::get("/api/v1/images").token(&token)).is(200).json();
+    let image = &images["images"][0];
+    assert!(image["expires_ms"].as_u64() > image["created_ms"].as_u64(), "{image}");
+    served.stop();
+    home.write("second", b"the words of the second one\n");
+    let second = home.at("second");
+    home.ask(&["operator", "add", "Second", "--operator", "First", "--new-passphrase-file", &second])
+        .ends(0, &[]);
+    let state = home.at("state");
+    let retain = ["vault", "retain", "--home", &state, "--passphrase-file", &second, "--operator", "second"];
+    Ran::of(&mut home.program(&retain)).ends(6, &["your role does not let you"]);
+    home.ask(&[&["generate", "a boat", "--operator", "First"], &SMALL[..]].concat()).ends(0, &[]);
+}
