@@ -78,6 +78,9 @@ pub enum Verb {
     /// Say on one screen how the appliance is, without a passphrase
     #[command(after_help = examples::STATUS)]
     Status(Outputs),
+    /// Say whether this machine is fit, and what to change where it is not, without a passphrase
+    #[command(after_help = examples::DOCTOR)]
+    Doctor(Doctor),
     /// Try the controls, and hand over what was found
     #[command(subcommand, after_help = examples::EVIDENCE)]
     Evidence(Evidence),
@@ -312,6 +315,20 @@ pub enum Config {
         /// The file
         file: PathBuf,
     },
+}
+
+/// Arguments of `doctor`: those with which `serve` is to be started.
+#[derive(Args)]
+pub struct Doctor {
+    /// Port to look at; the policy's, which is 7860 unless it says otherwise, without it
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// What is to compute.
+    #[command(flatten)]
+    pub computing: Computing,
+    /// Where the pictures are.
+    #[command(flatten)]
+    pub pictures: Outputs,
 }
 
 /// Arguments of `selftest`.

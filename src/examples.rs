@@ -77,6 +77,14 @@ Examples:
   lightproof status
   lightproof status --json --quiet                     for a monitor: exit code 4 if something needs a person";
 
+/// Of `doctor`.
+pub const DOCTOR: &str = "\
+Examples:
+  lightproof doctor                                    before the first start, and when something is wrong
+  lightproof doctor --model /srv/models/z-image-turbo --device cuda:0
+  lightproof doctor --json                             exit code 4 if something needs a person, 3 if something
+                                                       could not be asked";
+
 /// Of `evidence`.
 pub const EVIDENCE: &str = "\
 Examples:

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod batch;
 pub mod config;
+pub mod doctor;
 pub mod evidence;
 pub mod generate;
 pub mod history;

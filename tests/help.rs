@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-const VERBS: [(&[&str], &[&str]); 38] = [
+const VERBS: [(&[&str], &[&str]); 39] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -41,6 +41,7 @@ const VERBS: [(&[&str], &[&str]); 38] = [
     (&["hold", "list"], &["--outputs", "--passphrase-file"]),
     (&["hold", "end"], &["--of", "--outputs", "--passphrase-file"]),
     (&["status"], &["--outputs"]),
+    (&["doctor"], &["--port", "--model", "--device", "--outputs"]),
     (&["audit", "tail"], &["-n", "--follow"]),
     (&["audit", "show"], &["--object", "--job", "--type", "--since", "--until"]),
     (&["audit", "explain"], &[]),
@@ -86,8 +87,8 @@ fn every_verb_has_its_own_flags_exit_codes_and_examples() {
         assert_eq!(codes.lines().filter(|line| line.trim_start().starts_with(char::is_numeric)).count(), 14);
     }
     for group in [
-        "history", "vault", "operator", "hold", "status", "audit", "evidence", "config", "serve", "generate",
-        "batch", "selftest",
+        "history", "vault", "operator", "hold", "status", "doctor", "audit", "evidence", "config", "serve",
+        "generate", "batch", "selftest",
     ] {
         assert!(help(&home, &[group, "-h"]).contains("Examples:"), "{group}");
     }

@@ -12,6 +12,7 @@
 //! - `copies`: a plain copy that left, and what shows that it did
 //! - `pipes`: a passphrase from a pipe, and a picture to one
 //! - `settings`: the settings in force, and a policy file before it is one
+//! - `doctor`: whether the machine is fit, and what it says when something is broken from outside
 //! - `status`: how the appliance is, by its files
 //! - `start`: what works without a vault, a model or a picture
 //! - `input`: prompts, numbers and flags that make no sense
@@ -47,6 +48,7 @@ mod controls;
 mod copies;
 mod crash;
 mod deploy;
+mod doctor;
 mod evidence;
 mod family;
 mod faults;
