@@ -99,6 +99,19 @@ Examples:
   lightproof config show --origin
   lightproof config check policy.toml";
 
+/// Of `completions`.
+pub const COMPLETIONS: &str = "\
+Examples:
+  lightproof completions bash > ~/.local/share/bash-completion/completions/lightproof
+  lightproof completions zsh > ~/.zfunc/_lightproof    with fpath+=~/.zfunc before compinit in .zshrc
+  lightproof completions fish > ~/.config/fish/completions/lightproof.fish";
+
+/// Of `man`.
+pub const MAN: &str = "\
+Examples:
+  lightproof man -o ~/.local/share/man/man1
+  lightproof man history export | man -l -";
+
 /// Of `selftest`.
 pub const SELFTEST: &str = "\
 Examples:

@@ -73,6 +73,8 @@ fn main() -> ExitCode {
         Verb::Audit(verb) => verbs::audit::run(clean, global, verb, &out),
         Verb::Evidence(verb) => verbs::evidence::run(clean, global, verb, &out),
         Verb::Config(verb) => verbs::config::run(global, verb, &out),
+        Verb::Completions(arguments) => verbs::completions::run(arguments, &out),
+        Verb::Man(arguments) => verbs::man::run(arguments, &out),
         Verb::Selftest(arguments) => verbs::selftest::run(clean, global, arguments, &out),
         Verb::Engine(arguments) => processes::engine::run(clean, global, arguments),
     };

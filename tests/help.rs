@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-const VERBS: [(&[&str], &[&str]); 39] = [
+pub const VERBS: [(&[&str], &[&str]); 41] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -56,6 +56,8 @@ const VERBS: [(&[&str], &[&str]); 39] = [
     (&["evidence", "verify"], &["--expect", "--first-key"]),
     (&["config", "show"], &["--origin", "--outputs"]),
     (&["config", "check"], &[]),
+    (&["completions"], &[]),
+    (&["man"], &["-o"]),
     (&["selftest"], &["--reference", "--model"]),
     (&[], &[]),
 ];
@@ -87,8 +89,21 @@ fn every_verb_has_its_own_flags_exit_codes_and_examples() {
         assert_eq!(codes.lines().filter(|line| line.trim_start().starts_with(char::is_numeric)).count(), 14);
     }
     for group in [
-        "history", "vault", "operator", "hold", "status", "doctor", "audit", "evidence", "config", "serve",
-        "generate", "batch", "selftest",
+        "history",
+        "vault",
+        "operator",
+        "hold",
+        "status",
+        "doctor",
+        "audit",
+        "evidence",
+        "config",
+        "serve",
+        "generate",
+        "batch",
+        "completions",
+        "man",
+        "selftest",
     ] {
         assert!(help(&home, &[group, "-h"]).contains("Examples:"), "{group}");
     }

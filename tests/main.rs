@@ -8,6 +8,7 @@
 //! - `memory`: what a picture takes, and one that does not fit
 //! - `terminal`: prompts at a terminal, and how it is left
 //! - `help`: the help of every verb
+//! - `manual`: completions of shells, and manual pages
 //! - `batch`: requests from a file, line by line
 //! - `copies`: a plain copy that left, and what shows that it did
 //! - `pipes`: a passphrase from a pipe, and a picture to one
@@ -59,6 +60,7 @@ mod http;
 mod input;
 mod life;
 mod looks;
+mod manual;
 mod memory;
 mod people;
 mod pipes;
