@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod folders;
 pub mod keeper;
+pub mod limits;
 mod listen;
 pub mod memory;
 pub mod operator;
@@ -27,7 +28,6 @@ use folders::{Bundle, FolderUse, Home};
 use memory::Memory;
 use policy::{Folders, Plan, Policy, Process};
 use rustix::fs::{Access, access};
-use rustix::process::{Resource, getrlimit};
 use sandbox::{Clean, LoopbackListener, Report, Sandboxed, State};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
@@ -146,27 +146,6 @@ pub struct Fenced {
     folder_use: FolderUse,
     /// Why the start must be refused although the fences are up.
     refusal: Option<Failure>,
-}
-
-/// Descriptors that a process may need at once, as many as the policy leaves it at least: some 20 for a verb, and one for each
-/// connection of the server.
-const DESCRIPTORS_MIN: u64 = 64;
-
-/// Before anything is opened: later, too few descriptors would look like a fault of whatever could not be opened.
-///
-/// # Errors
-/// This process may open too few files at once.
-pub fn check_limits() -> Result<(), Failure> {
-    match getrlimit(Resource::Nofile).current {
-        Some(limit) if limit < DESCRIPTORS_MIN => {
-            let what = format!(
-                "this process may open no more than {limit} files at once, and {DESCRIPTORS_MIN} are needed; raise that \
-                 limit (ulimit -n, or LimitNOFILE= of a service)"
-            );
-            Err(Failure::new(Code::Space, what))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Puts up the fences. Nothing of vault, log, model or prompt has been parsed when this returns.
@@ -296,6 +275,12 @@ impl Fenced {
     /// What is wrong with the policy. It is not on record: no log is open.
     pub fn without_darkroom(self) -> Result<Booted, Failure> {
         self.refusal.map_or(Ok(self.booted), Err)
+    }
+
+    /// For a verb that looks at more than the policy: what is wrong with that one is told beside the rest, which the fences of
+    /// the built-in policy are around then.
+    pub fn looking(self) -> (Booted, Option<Failure>) {
+        (self.booted, self.refusal)
     }
 
     /// Opens vault and log, and puts start and tested posture on record.

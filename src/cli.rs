@@ -8,7 +8,7 @@ mod settings;
 
 use crate::examples;
 use crate::exit::Code;
-use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -83,6 +83,9 @@ pub enum Verb {
     /// Say on one screen how the appliance is, without a passphrase
     #[command(after_help = examples::STATUS)]
     Status(Outputs),
+    /// Say whether this machine is fit, and what to change where it is not, without a passphrase
+    #[command(after_help = examples::DOCTOR)]
+    Doctor(Doctor),
     /// Try the controls, and hand over what was found
     #[command(subcommand, after_help = examples::EVIDENCE)]
     Evidence(Evidence),
@@ -92,6 +95,12 @@ pub enum Verb {
     /// Try the fences and the demo model, or compare the engine with reference values
     #[command(after_help = examples::SELFTEST)]
     Selftest(Selftest),
+    /// Print the script with which a shell completes verbs and flags
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(Completions),
+    /// Print a manual page, or write those of all verbs
+    #[command(after_help = examples::MAN)]
+    Man(Man),
     /// A part of the program that it starts itself
     #[command(hide = true)]
     Engine(EngineProcess),
@@ -342,6 +351,20 @@ pub enum Config {
     },
 }
 
+/// Arguments of `doctor`: those with which `serve` is to be started.
+#[derive(Args)]
+pub struct Doctor {
+    /// Port to look at; the policy's, which is 7860 unless it says otherwise, without it
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// What is to compute.
+    #[command(flatten)]
+    pub computing: Computing,
+    /// Where the pictures are.
+    #[command(flatten)]
+    pub pictures: Outputs,
+}
+
 /// Arguments of `selftest`.
 #[derive(Args)]
 pub struct Selftest {
@@ -353,7 +376,41 @@ pub struct Selftest {
     pub model: Option<PathBuf>,
 }
 
+/// Shells that complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU Bash.
+    Bash,
+    /// The Z shell.
+    Zsh,
+    /// fish.
+    Fish,
+}
+
+/// Arguments of `completions`.
+#[derive(Args)]
+pub struct Completions {
+    /// Which shell
+    pub shell: Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Args)]
+pub struct Man {
+    /// The verb that the page is about, such as `history export`; the whole program without it
+    #[arg(value_name = "VERB")]
+    pub verb: Vec<String>,
+    /// Write the pages of all verbs to this folder, which is there
+    #[arg(short, value_name = "DIR", conflicts_with = "verb")]
+    pub output: Option<PathBuf>,
+}
+
 impl Cli {
+    /// Every verb and flag, with what the help says.
+    pub fn definitions() -> Command {
+        with_exit_codes(Self::command())
+    }
+
     /// The arguments of this process.
     ///
     /// # Errors
@@ -366,7 +423,7 @@ impl Cli {
     pub fn parse_words(
         words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let mut command = with_exit_codes(Self::command());
+        let mut command = Self::definitions();
         let mut matches = command.try_get_matches_from_mut(words)?;
         Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
     }

@@ -86,6 +86,14 @@ Examples:
   lightproof status
   lightproof status --json --quiet                     for a monitor: exit code 4 if something needs a person";
 
+/// Of `doctor`.
+pub const DOCTOR: &str = "\
+Examples:
+  lightproof doctor                                    before the first start, and when something is wrong
+  lightproof doctor --model /srv/models/z-image-turbo --device cuda:0
+  lightproof doctor --json                             exit code 4 if something needs a person, 3 if something
+                                                       could not be asked";
+
 /// Of `evidence`.
 pub const EVIDENCE: &str = "\
 Examples:
@@ -99,6 +107,19 @@ pub const CONFIG: &str = "\
 Examples:
   lightproof config show --origin
   lightproof config check policy.toml";
+
+/// Of `completions`.
+pub const COMPLETIONS: &str = "\
+Examples:
+  lightproof completions bash > ~/.local/share/bash-completion/completions/lightproof
+  lightproof completions zsh > ~/.zfunc/_lightproof    with fpath+=~/.zfunc before compinit in .zshrc
+  lightproof completions fish > ~/.config/fish/completions/lightproof.fish";
+
+/// Of `man`.
+pub const MAN: &str = "\
+Examples:
+  lightproof man -o ~/.local/share/man/man1
+  lightproof man history export | man -l -";
 
 /// Of `selftest`.
 pub const SELFTEST: &str = "\

@@ -34,7 +34,7 @@ const OWN_VARIABLES: [&str; 4] =
 
 fn main() -> ExitCode {
     // First, while one thread exists and nothing was read.
-    let limits = boot::check_limits();
+    let limits = boot::limits::check();
     let handed = paths::descriptors(std::env::args_os());
     let clean =
         limits.and_then(|()| sandbox::clean_environment(&OWN_VARIABLES, &handed).map_err(Failure::from));
@@ -70,9 +70,12 @@ fn main() -> ExitCode {
         Verb::Hold(verb) => verbs::hold::run(clean, global, verb, &out),
         Verb::Status(pictures) => verbs::status::run(clean, global, pictures, &out),
         Verb::Backup(verb) => verbs::backup::run(clean, global, verb, &out),
+        Verb::Doctor(arguments) => verbs::doctor::run(clean, global, arguments, &out),
         Verb::Audit(verb) => verbs::audit::run(clean, global, verb, &out),
         Verb::Evidence(verb) => verbs::evidence::run(clean, global, verb, &out),
         Verb::Config(verb) => verbs::config::run(global, verb, &out),
+        Verb::Completions(arguments) => verbs::completions::run(arguments, &out),
+        Verb::Man(arguments) => verbs::man::run(arguments, &out),
         Verb::Selftest(arguments) => verbs::selftest::run(clean, global, arguments, &out),
         Verb::Engine(arguments) => processes::engine::run(clean, global, arguments),
     };

@@ -12,7 +12,8 @@ use std::process::ExitCode;
 /// Longest word that is repeated, in bytes.
 const WORD_BYTES_MAX: usize = 24;
 /// Verbs that take no prompt.
-const WITHOUT_PROMPT: [&str; 7] = ["serve", "history", "vault", "audit", "evidence", "config", "selftest"];
+const WITHOUT_PROMPT: [&str; 9] =
+    ["serve", "history", "vault", "doctor", "audit", "evidence", "config", "completions", "selftest"];
 
 /// Help and version go to stdout, mistakes to stderr with exit code 2.
 pub fn answer(error: &clap::Error) -> ExitCode {

@@ -3,11 +3,14 @@
 pub mod audit;
 pub mod backup;
 pub mod batch;
+pub mod completions;
 pub mod config;
+pub mod doctor;
 pub mod evidence;
 pub mod generate;
 pub mod history;
 pub mod hold;
+pub mod man;
 pub mod operator;
 pub mod selftest;
 pub mod serve;

@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-const VERBS: [(&[&str], &[&str]); 47] = [
+pub const VERBS: [(&[&str], &[&str]); 50] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -44,6 +44,7 @@ const VERBS: [(&[&str], &[&str]); 47] = [
     (&["hold", "list"], &["--outputs", "--passphrase-file"]),
     (&["hold", "end"], &["--of", "--outputs", "--passphrase-file"]),
     (&["status"], &["--outputs"]),
+    (&["doctor"], &["--port", "--model", "--device", "--outputs"]),
     (&["backup", "create"], &["-o", "--operator", "--outputs", "--passphrase-file"]),
     (&["backup", "verify"], &["--outputs", "--passphrase-file"]),
     (&["backup", "restore"], &["--without-log", "--outputs", "--passphrase-file"]),
@@ -64,6 +65,8 @@ const VERBS: [(&[&str], &[&str]); 47] = [
     (&["evidence", "verify"], &["--expect", "--first-key"]),
     (&["config", "show"], &["--origin", "--outputs"]),
     (&["config", "check"], &[]),
+    (&["completions"], &[]),
+    (&["man"], &["-o"]),
     (&["selftest"], &["--reference", "--model"]),
     (&[], &[]),
 ];
@@ -95,8 +98,22 @@ fn every_verb_has_its_own_flags_exit_codes_and_examples() {
         assert_eq!(codes.lines().filter(|line| line.trim_start().starts_with(char::is_numeric)).count(), 14);
     }
     for group in [
-        "history", "vault", "operator", "hold", "backup", "status", "audit", "evidence", "config", "serve",
-        "generate", "batch", "selftest",
+        "history",
+        "vault",
+        "operator",
+        "hold",
+        "backup",
+        "status",
+        "doctor",
+        "audit",
+        "evidence",
+        "config",
+        "serve",
+        "generate",
+        "batch",
+        "completions",
+        "man",
+        "selftest",
     ] {
         assert!(help(&home, &[group, "-h"]).contains("Examples:"), "{group}");
     }

@@ -21,7 +21,7 @@ const LOOKS: [(&[&str], i32); 10] = [
 ];
 
 /// Everything beneath a folder, with its owner.
-fn beneath(folder: &Path) -> BTreeMap<PathBuf, u32> {
+pub fn beneath(folder: &Path) -> BTreeMap<PathBuf, u32> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
         let path = entry.expect("a folder can be listed").path();

@@ -8,6 +8,7 @@
 //! - `memory`: what a picture takes, and one that does not fit
 //! - `terminal`: prompts at a terminal, and how it is left
 //! - `help`: the help of every verb
+//! - `manual`: completions of shells, and manual pages
 //! - `batch`: requests from a file, line by line
 //! - `backup`: everything in one file, lost, and back
 //! - `retention`: pictures that go by themselves
@@ -15,6 +16,7 @@
 //! - `copies`: a plain copy that left, and what shows that it did
 //! - `pipes`: a passphrase from a pipe, and a picture to one
 //! - `settings`: the settings in force, and a policy file before it is one
+//! - `doctor`: whether the machine is fit, and what it says when something is broken from outside
 //! - `status`: how the appliance is, by its files
 //! - `start`: what works without a vault, a model or a picture
 //! - `input`: prompts, numbers and flags that make no sense
@@ -52,6 +54,7 @@ mod copies;
 mod crash;
 mod deploy;
 mod destroy;
+mod doctor;
 mod evidence;
 mod family;
 mod faults;
@@ -62,6 +65,7 @@ mod http;
 mod input;
 mod life;
 mod looks;
+mod manual;
 mod memory;
 mod people;
 mod pipes;

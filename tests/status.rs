@@ -54,6 +54,17 @@ fn the_status_is_what_happens() {
     let tried = home.ask(&["status", "--json"]).data();
     assert!(tried["evidence_ms"].is_u64() && tried["server"] == "not running", "{tried}");
 
+    // A policy that makes no sense is one thing that does, and not the only thing that is told.
+    home.policy(b"nonsense = 1\n");
+    let refused = status(&home, 4);
+    assert_eq!(refused["records"], status(&home, 4)["records"], "{refused}");
+    assert!(
+        refused["vault"] == "locked" && refused["needs"].to_string().contains("policy.toml"),
+        "{refused}"
+    );
+    home.ask(&["status"]).ends(4, &["policy.toml", "nonsense"]);
+    std::fs::remove_file(home.path().join("state/config/policy.toml")).expect("it was just written");
+
     // What is gone needs a person.
     let (audit, vault) = (home.path().join("state/audit"), home.path().join("state/vault"));
     for (folder, says) in [(&audit, "the log that belongs"), (&vault, "the vault that the log tells of")] {

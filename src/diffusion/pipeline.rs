@@ -69,6 +69,16 @@ impl Pipeline {
         Self::load_with(folder, device_name, choose, bytes_max, threads, tell)
     }
 
+    /// Checks everything that the files of a checkpoint claim, as [`Pipeline::load`] does, and reads no weight: the most bytes
+    /// of memory that loading it would take at one time.
+    ///
+    /// # Errors
+    /// Any that says what is wrong with the folder.
+    pub fn bytes_to_load(folder: &ModelFolder, device_name: DeviceName) -> Result<u64, Error> {
+        let choose = |parameters| Precision::choose(device_name, parameters);
+        Ok(Checkpoint::open(folder, choose)?.bytes_to_load())
+    }
+
     /// Loads text encoder and transformer with the precision that `choose` gives for a number of parameters, to compute
     /// on these threads.
     pub(crate) fn load_with(

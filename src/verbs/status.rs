@@ -25,13 +25,14 @@ const RECORDS_MAX: usize = 200_000;
 pub fn run(clean: Clean, global: &Global, pictures: &Outputs, out: &Output) -> Done {
     let wants =
         Wants { folder_use: FolderUse::Read, outputs: pictures.outputs.as_deref(), ..Wants::default() };
-    let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
+    let (booted, refusal) = boot::boot(clean, global, &wants)?.looking();
     let paths = vault::Paths { state: booted.folders.vault.clone(), outputs: booted.folders.outputs.clone() };
     let has_vault = paths.vault_exists();
     let holder = if has_vault { paths.holder().map_err(darkroom::Error::from)? } else { None };
     let told = Told::by(&booted.folders.audit)?;
     let status = Status { has_vault, holder, told, room: room(&booted), now_ms: booted.clock.wall_ms() };
-    let needs = status.needs();
+    let mut needs = status.needs();
+    needs.extend(refusal.map(|failure| format!("no start would be allowed: {}", failure.what)));
     for (key, text) in status.lines() {
         out.data(&format!("{key:<10}{text}\n"));
     }
