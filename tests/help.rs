@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-const VERBS: [(&[&str], &[&str]); 38] = [
+const VERBS: [(&[&str], &[&str]); 39] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -18,6 +18,10 @@ const VERBS: [(&[&str], &[&str]); 38] = [
     (&["history", "export"], &["-o", "--outputs", "--passphrase-file"]),
     (&["history", "prove"], &["--outputs", "--passphrase-file"]),
     (&["history", "rm"], &["--all", "--of", "--yes", "--operator", "--outputs", "--passphrase-file"]),
+    (
+        &["history", "certificate"],
+        &["-o", "--all", "--of-everybody", "--since", "--until", "--outputs", "--passphrase-file"],
+    ),
     (&["history", "verify"], &["--outputs", "--passphrase-file"]),
     (&["history", "missing"], &["--accept", "--outputs", "--passphrase-file"]),
     (&["vault", "init"], &["--outputs", "--passphrase-file"]),

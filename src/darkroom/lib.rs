@@ -17,9 +17,11 @@
 //! | export | `object.export_requested`, decrypt, plain file, `object.exported` and its digest, answer | [`Queue::export`] |
 //! | prove | compare with every `object.export_digest`, answer | [`Darkroom::departures`] |
 //! | erase | `object.erase_requested` and the names, roll, `object.erased` each, answer | [`Darkroom::erase`] |
+//! | certify | `certificate.key_drawn`, the signed folder, its own check, `certificate.issued`, answer | `certificate.rs` |
 //! | somebody comes or goes | `vault.secret_requested`, the slot and its role, roll, `slot.added` or `slot.removed`, answer | `people.rs` |
 //! | new secret | `vault.secret_requested` and the slot, roll, `vault.secret_changed`, answer | [`Darkroom::change_secret`] |
 
+mod certificate;
 mod checked;
 mod departure;
 mod erase;
@@ -59,6 +61,7 @@ pub use engine::wire::Fenced;
 pub use engine::{Device, Engine, Model, Pixels, PromptLength};
 pub use vault::{Erasure, Grade, KdfParams, ObjectId, PersonName, RecoveryCode, Secret};
 
+pub use certificate::{Asked, Erasures};
 pub use checked::Checked;
 pub use departure::Departure;
 pub use erase::Erased;

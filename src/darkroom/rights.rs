@@ -15,6 +15,10 @@ pub enum Act {
     ManagePeople,
     /// Erase all pictures of somebody, also of one who was removed.
     ErasePictures,
+    /// Have a certificate of what one has erased, or made and somebody erased.
+    OwnCertificates,
+    /// Have a certificate of any erasure.
+    AnyCertificate,
     /// Set and end legal holds.
     Holds,
     /// Ask who is behind a pseudonym, and which exports of any picture a file is a copy of.
@@ -33,7 +37,7 @@ pub enum Act {
 pub(crate) type Row = (Act, &'static str, &'static [Role]);
 
 /// Each act in words, and the roles that may do it.
-pub const TABLE: [Row; 11] = {
+pub const TABLE: [Row; 13] = {
     use Role::{Admin, Operator, Recovery};
     [
         (Act::MakePictures, "make pictures", &[Operator, Admin]),
@@ -41,6 +45,8 @@ pub const TABLE: [Row; 11] = {
         (Act::CheckPictures, "check all pictures, or accept that some are lost", &[Admin]),
         (Act::ManagePeople, "list, add and remove people", &[Admin]),
         (Act::ErasePictures, "erase all pictures of somebody", &[Admin]),
+        (Act::OwnCertificates, "have certificates of what one erased, or made", &[Operator, Admin]),
+        (Act::AnyCertificate, "have certificates of any erasure", &[Admin]),
         (Act::Holds, "set and end legal holds", &[Admin]),
         (Act::Resolve, "ask who is behind a pseudonym, or took a copy of any picture", &[Admin]),
         (Act::NewRecoveryCode, "draw a new recovery code", &[Admin]),

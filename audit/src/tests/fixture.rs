@@ -3,7 +3,9 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 31] = [
+const LATER: [&str; 33] = [
+    "certificate.issued",
+    "certificate.key_drawn",
     "evidence.exported",
     "evidence.key_drawn",
     "evidence.tried",

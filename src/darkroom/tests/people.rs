@@ -1,7 +1,7 @@
 //! Several people: what each may do, whose pictures are whose, and who comes and goes.
 
 use super::*;
-use crate::{Act, HoldReason, Kind, PersonName, Pictures, RIGHTS, ResolveReason, Role};
+use crate::{Act, Asked, HoldReason, Kind, PersonName, Pictures, RIGHTS, ResolveReason, Role};
 use audit::words::{Found, IntentKind};
 
 fn name(text: &str) -> PersonName {
@@ -52,6 +52,10 @@ fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<
             Act::CheckPictures => room.verify(who).map(drop),
             Act::ManagePeople => room.people(who).map(drop),
             Act::ErasePictures => room.names_of(who, &name("second")).map(drop),
+            Act::OwnCertificates => room.erasures(who, &Asked::default()).map(drop),
+            Act::AnyCertificate => {
+                room.erasures(who, &Asked { of_everybody: true, ..Asked::default() }).map(drop)
+            }
             Act::Holds => room.holds(who).map(drop),
             Act::Resolve => room.resolve(who, audit::Actor::Person([0; 16]), ResolveReason::Audit).map(drop),
             Act::NewRecoveryCode => room.replace_recovery(who).map(drop),
