@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 pub use backup::Backup;
 pub use keys::{Keys, Outputs};
 pub use people::{Hold, HoldVerb, Operator, OperatorVerb};
-pub use proof::{Audit, Bundle, Evidence, Show};
+pub use proof::{Audit, Bundle, Certificate, Evidence, Show};
 pub use settings::{Format, Settings};
 
 /// Heading of the flags that every verb takes.
@@ -275,6 +275,8 @@ pub enum HistoryVerb {
         #[arg(long)]
         yes: bool,
     },
+    /// Make a signed folder for the person who asked for an erasure: what was destroyed, how well, and what was not
+    Certificate(Certificate),
     /// Open every sealed picture and check all of it
     Verify,
     /// List the pictures whose sealed files are gone

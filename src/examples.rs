@@ -39,7 +39,8 @@ Examples:
   lightproof history export 705ae56a -o apple.png
   lightproof history export 705ae56a -o - | feh -
   lightproof history prove apple.png                  which exports on record that file is
-  lightproof history rm 705ae56a";
+  lightproof history rm 705ae56a
+  lightproof history certificate o:4YhBPbS1n5HiO4T0mGd6_w -o for-the-person";
 
 /// Of `vault`.
 pub const VAULT: &str = "\

@@ -107,6 +107,26 @@ impl From<diffusion::Error> for Failure {
     }
 }
 
+impl From<evidence::Error> for Failure {
+    fn from(error: evidence::Error) -> Self {
+        use evidence::Error as E;
+        let code = match error {
+            E::Log(error) => return darkroom::Error::from(error).into(),
+            E::Exists { .. } => Code::Refused,
+            E::Absent { .. } | E::NoCertificate { .. } => Code::NotFound,
+            E::TooMany { .. } => Code::Usage,
+            E::Record { .. } | E::Run { .. } => Code::Integrity,
+            E::Io { ref source, .. } => match source.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Code::Space,
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Code::Refused,
+                _ => Code::Unexpected,
+            },
+            _ => Code::Unexpected,
+        };
+        Self::new(code, error)
+    }
+}
+
 impl From<sandbox::Error> for Failure {
     fn from(error: sandbox::Error) -> Self {
         Self::new(Code::Fence, error)
@@ -168,6 +188,7 @@ fn hint(error: &darkroom::Error) -> String {
     use darkroom::Error as E;
     let mut hint = match error {
         E::NotFound { .. } | E::ShortId { .. } => "; see: lightproof history list",
+        E::NotErased { .. } => "; erase it first: lightproof history rm",
         E::Vault(vault::Error::NameNeeded) => ": --operator NAME, or the variable LIGHTPROOF_OPERATOR",
         E::Vault(vault::Error::UnknownName) => "; see: lightproof operator list",
         E::Refused(_) if error.kind() == Kind::Held => "; see: lightproof hold list",

@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-pub const VERBS: [(&[&str], &[&str]); 50] = [
+pub const VERBS: [(&[&str], &[&str]); 51] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -18,6 +18,10 @@ pub const VERBS: [(&[&str], &[&str]); 50] = [
     (&["history", "export"], &["-o", "--outputs", "--passphrase-file"]),
     (&["history", "prove"], &["--outputs", "--passphrase-file"]),
     (&["history", "rm"], &["--all", "--of", "--yes", "--operator", "--outputs", "--passphrase-file"]),
+    (
+        &["history", "certificate"],
+        &["-o", "--all", "--of-everybody", "--since", "--until", "--outputs", "--passphrase-file"],
+    ),
     (&["history", "verify"], &["--outputs", "--passphrase-file"]),
     (&["history", "missing"], &["--accept", "--outputs", "--passphrase-file"]),
     (&["vault", "init"], &["--outputs", "--passphrase-file"]),

@@ -27,6 +27,7 @@
 //! - `life`: a picture from its making to its erasure, and the marks it carries
 //! - `evidence`: what the log shows, and finds
 //! - `controls`, `bundles`: the controls as they are tried, on a sound appliance and on a broken one, and the bundle of them
+//! - `certificate`: what somebody gets who asked for an erasure
 //! - `secrecy`: where a prompt, a passphrase and a picture must not be found
 //! - `silence`: no network
 //! - `crash`: killed at any moment, and a full disk
@@ -48,6 +49,7 @@ mod backup;
 mod batch;
 mod browser;
 mod bundles;
+mod certificate;
 mod checkpoint;
 mod controls;
 mod copies;

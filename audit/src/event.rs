@@ -557,6 +557,18 @@ events! {
         /// SHA-256 of the manifest, the list of its files.
         manifest: Digest,
     }
+    /// A key was drawn that signs one certificate of erasure, and is gone afterwards.
+    "certificate.key_drawn" [job] CertificateKeyDrawn {
+        /// Its public half.
+        key: PublicKey,
+    }
+    /// A certificate of erasure is about to be handed out.
+    "certificate.issued" [job] CertificateIssued {
+        /// SHA-256 of its signed statement, the file `certificate.json`.
+        statement: Digest,
+        /// How many erased objects it is about.
+        objects: u32,
+    }
     /// The wall clock jumped: backwards against the last record, or against the boot clock.
     "clock.anomaly" ClockAnomaly {
         /// How far; negative is backwards.

@@ -91,6 +91,13 @@ impl Actor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Object(pub [u8; 16]);
 
+impl Object {
+    /// An object's pseudonym as the records have it, `o:` and 22 characters; `None` if it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        id_bytes(text.strip_prefix("o:")?).map(Self)
+    }
+}
+
 /// Ties a request to its outcome. Random, and without any meaning outside the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct JobId(pub [u8; 16]);

@@ -70,17 +70,41 @@ pub enum Evidence {
     },
     /// Try the controls, and make a folder for an auditor, signed, that others' programs can check
     Export(Bundle),
-    /// Check such a folder: every file, signature, proof and outcome
+    /// Check such a folder, or a certificate of erasure: every file, signature, proof and outcome
     Verify {
         /// The folder
         dir: PathBuf,
-        /// A checkpoint that was kept elsewhere; the log of the bundle must go on from it
+        /// A checkpoint that was kept elsewhere; the log of the bundle must go on from it, and a certificate rest on it
         #[arg(long, value_name = "FILE")]
         expect: Option<PathBuf>,
         /// The first key of the log, as it was noted when the log was made
         #[arg(long, value_name = "KEY")]
         first_key: Option<String>,
     },
+}
+
+/// Arguments of `history certificate`.
+#[derive(Args)]
+pub struct Certificate {
+    /// Pseudonyms of erased pictures, as `history rm` answered them (o: and 22 characters); or the id that one had, which stands
+    /// for all that was erased with it at once
+    #[arg(required_unless_present_any = ["all", "of_everybody", "since", "until"], conflicts_with_all = ["all", "of_everybody"])]
+    pub objects: Vec<String>,
+    /// Every picture that you erased, or made and somebody erased
+    #[arg(long)]
+    pub all: bool,
+    /// Every erasure, whoever asked for it; for an admin
+    #[arg(long, conflicts_with = "all")]
+    pub of_everybody: bool,
+    /// Those from this moment in UTC on, such as 2026-01-31 or 2026-01-31T07:08
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Those up to this moment in UTC; a day or a minute counts to its end
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// Folder that is to be made
+    #[arg(short, value_name = "DIR")]
+    pub output: PathBuf,
 }
 
 /// Arguments of `evidence export`.

@@ -150,6 +150,25 @@ pub enum Error {
         /// What was asked for.
         id: String,
     },
+    /// A certificate is asked for of a picture whose key still exists.
+    #[error(
+        "{id} is not erased: {}its key still exists",
+        if *missing { "its sealed file was removed by hand, and " } else { "" }
+    )]
+    NotErased {
+        /// What was asked for.
+        id: String,
+        /// Whether its sealed file is gone.
+        missing: bool,
+    },
+    /// Nothing on record is such an erasure, or it is somebody else's.
+    #[error(
+        "no erasure on record is of {id}: name the pseudonym that its erasure was answered with, o: and 22 characters, or its id"
+    )]
+    NoErasure {
+        /// What was asked for.
+        id: String,
+    },
     /// Too few characters to tell one picture from another by.
     #[error("an id can be shortened to its first {chars_min} characters, and {id} has fewer")]
     ShortId {
@@ -304,7 +323,12 @@ impl Error {
             | Self::VaultMissing { .. } => Kind::Damaged,
             Self::QueueFull { .. } => Kind::QueueFull,
             Self::KeyReused => Kind::KeyReused,
-            Self::NotFound { .. } | Self::ShortId { .. } | Self::NoJob | Self::NoBackup => Kind::NotFound,
+            Self::NotFound { .. }
+            | Self::NoErasure { .. }
+            | Self::ShortId { .. }
+            | Self::NoJob
+            | Self::NoBackup => Kind::NotFound,
+            Self::NotErased { .. } => Kind::Conflict,
             Self::JobEnded => Kind::JobEnded,
             Self::Stopping => Kind::Stopping,
             Self::Broken => Kind::Internal,

@@ -19,12 +19,14 @@
 //! | erase | `object.erase_requested` and the names, roll, `object.erased` each, answer | [`Darkroom::erase`] |
 //! | a period is over | `retention.begun`, and as erase, by the program or an admin | `retention.rs` |
 //! | destroy the vault | as erase, all of it; `vault.destroy_requested`, both keys, `vault.destroyed`, answer | [`Darkroom::destroy_vault`] |
+//! | certify | `certificate.key_drawn`, the signed folder, its own check, `certificate.issued`, answer | `certificate.rs` |
 //! | somebody comes or goes | `vault.secret_requested`, the slot and its role, roll, `slot.added` or `slot.removed`, answer | `people.rs` |
 //! | back up | `backup.begun`, the vault remembers the log, the file, `backup.written`, answer | [`Darkroom::back_up`] |
 //! | put a backup back | all of it is opened, `backup.restore_begun`, sealed files, the vault without what was erased since, `backup.restored`, answer | [`restore`] |
 //! | new secret | `vault.secret_requested` and the slot, roll, `vault.secret_changed`, answer | [`Darkroom::change_secret`] |
 
 mod backup;
+mod certificate;
 mod checked;
 mod departure;
 mod destroy;
@@ -70,6 +72,7 @@ pub use engine::{Device, Engine, Model, Pixels, PromptLength};
 pub use vault::{Erasure, Grade, KdfParams, ObjectId, PersonName, RecoveryCode, Secret};
 
 pub use backup::{BackedUp, Looked, Restored, look_into_backup, restore};
+pub use certificate::{Asked, Erasures};
 pub use checked::Checked;
 pub use departure::Departure;
 pub use destroy::Destroyed;

@@ -21,6 +21,10 @@ pub enum Act {
     Rotate,
     /// Destroy the vault with everything in it.
     DestroyVault,
+    /// Have a certificate of what one has erased, or made and somebody erased.
+    OwnCertificates,
+    /// Have a certificate of any erasure.
+    AnyCertificate,
     /// Set and end legal holds.
     Holds,
     /// Ask who is behind a pseudonym, and which exports of any picture a file is a copy of.
@@ -43,7 +47,7 @@ pub enum Act {
 pub(crate) type Row = (Act, &'static str, &'static [Role]);
 
 /// Each act in words, and the roles that may do it.
-pub const TABLE: [Row; 16] = {
+pub const TABLE: [Row; 18] = {
     use Role::{Admin, Operator, Recovery};
     [
         (Act::MakePictures, "make pictures", &[Operator, Admin]),
@@ -54,6 +58,8 @@ pub const TABLE: [Row; 16] = {
         (Act::Retain, "erase what is past the period of the policy", &[Admin]),
         (Act::Rotate, "draw new keys for the vault", &[Admin]),
         (Act::DestroyVault, "destroy the vault with everything in it", &[Admin]),
+        (Act::OwnCertificates, "have certificates of what one erased, or made", &[Operator, Admin]),
+        (Act::AnyCertificate, "have certificates of any erasure", &[Admin]),
         (Act::Holds, "set and end legal holds", &[Admin]),
         (Act::Resolve, "ask who is behind a pseudonym, or took a copy of any picture", &[Admin]),
         (Act::NewRecoveryCode, "draw a new recovery code", &[Admin]),

@@ -275,6 +275,11 @@ impl Vault {
         self.index.tombstones.get(&id)
     }
 
+    /// What is left of all erased objects, by id.
+    pub fn tombstones(&self) -> impl Iterator<Item = &Tombstone> {
+        self.index.tombstones.values()
+    }
+
     /// Whether a write failed in this opening so that only the next one can tell what is on the disk.
     pub fn is_poisoned(&self) -> bool {
         self.poisoned

@@ -13,7 +13,6 @@ use evidence::{
 };
 use sandbox::Clean;
 use serde_json::{Map, Value, json};
-use std::io::ErrorKind;
 use std::path::Path;
 
 /// Runs the verb.
@@ -238,11 +237,21 @@ fn verify(
     let wants = Wants { folder_use: FolderUse::Read, bundle: Some(Bundle::Read(dir)), ..Wants::default() };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     let dir = booted.folders.bundle.unwrap_or_default();
-    let checked = evidence::check(&dir, &Expected { first_key, checkpoint }).map_err(failed)?;
-    out.data(&format!("{checked}\n"));
-    let object: Value = serde_json::from_str(&checked.to_json()).unwrap_or_default();
-    out.object(checked.is_ok(), &object["data"]);
-    Ok(if checked.is_ok() { Code::Done } else { Code::Integrity })
+    let expected = Expected { first_key, checkpoint };
+    let (is_ok, text, object) = match evidence::is_certificate(&dir) {
+        true => {
+            let checked = evidence::check_certificate(&dir, &expected, None).map_err(failed)?;
+            (checked.is_ok(), checked.to_string(), checked.to_json())
+        }
+        false => {
+            let checked = evidence::check(&dir, &expected).map_err(failed)?;
+            (checked.is_ok(), checked.to_string(), checked.to_json())
+        }
+    };
+    out.data(&format!("{text}\n"));
+    let object: Value = serde_json::from_str(&object).unwrap_or_default();
+    out.object(is_ok, &object["data"]);
+    Ok(if is_ok { Code::Done } else { Code::Integrity })
 }
 
 /// The kept runs that the log names, with the number of the record, the newest first. A file that no record names may be
@@ -344,22 +353,5 @@ fn show(booted: &Booted, id: &str, out: &Output) -> Done {
 }
 
 fn failed(error: Error) -> Failure {
-    let code = match &error {
-        Error::Log(_) => {
-            return match error {
-                Error::Log(error) => Failure::from(darkroom::Error::from(error)),
-                other => Failure::new(Code::Unexpected, other),
-            };
-        }
-        Error::Exists { .. } => Code::Refused,
-        Error::Absent { .. } => Code::NotFound,
-        Error::Record { .. } | Error::Run { .. } => Code::Integrity,
-        Error::Io { source, .. } => match source.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Code::Space,
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Code::Refused,
-            _ => Code::Unexpected,
-        },
-        _ => Code::Unexpected,
-    };
-    Failure::new(code, error)
+    error.into()
 }

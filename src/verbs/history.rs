@@ -1,5 +1,7 @@
 //! `lightproof history`: what has been made, plain copies of it, and its end.
 
+mod certificate;
+
 use crate::boot::operator::name_of;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, History, HistoryVerb};
@@ -26,6 +28,9 @@ const COPY_BYTES_MAX: u64 = 64 << 20;
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, arguments: &History, out: &Output) -> Done {
     let verb = &arguments.verb;
+    if let HistoryVerb::Certificate(asked) = verb {
+        return certificate::run(clean, global, &arguments.keys, asked, out);
+    }
     let exporting = match verb {
         HistoryVerb::Export { output, ids } => {
             let exporting = Exporting::new(output, out)?;
@@ -77,6 +82,8 @@ fn act(
             Some(sha256) => prove(darkroom, who, &sha256, out),
             None => Ok(Code::Usage),
         },
+        // It goes its own way, with a folder that is granted.
+        HistoryVerb::Certificate(_) => Ok(Code::Usage),
         HistoryVerb::Verify => pictures::verify(darkroom, who, outputs, out),
         HistoryVerb::Missing { accept } => missing(darkroom, who, *accept, out),
     }
@@ -283,6 +290,7 @@ fn report_erasure(erased: &Erased, names: &[String], outputs: &Path, out: &Outpu
     }
     if let Some(receipt) = receipt {
         out.data(&format!("  {}\n", pictures::checkpoint(receipt)));
+        out.say("for the person who asked for this: lightproof history certificate O... -o DIR, with what begins with o: above");
     }
     if *backups > 0 {
         out.warn(&format!(
@@ -308,9 +316,16 @@ fn report_erasure(erased: &Erased, names: &[String], outputs: &Path, out: &Outpu
             "epoch": erasure.state.epoch, "backups": backups,
             "records": records.iter().map(|(object, record)| json!({ "pseudonym": object.to_string(), "record": record }))
                 .collect::<Vec<_>>(),
-            "checkpoint": receipt.as_ref().map(pictures::describe_checkpoint) }),
+            "checkpoint": receipt.as_ref().map(pictures::describe_checkpoint),
+            "certificate": receipt.as_ref().map(|_| command_of_certificate(records)) }),
     );
     Ok(Code::Done)
+}
+
+/// What makes the certificate of an erasure.
+fn command_of_certificate(records: &[(audit::Object, u64)]) -> String {
+    let objects: Vec<String> = records.iter().map(|(object, _)| object.to_string()).collect();
+    format!("lightproof history certificate {} -o DIR", objects.join(" "))
 }
 
 /// What a grade lets us say.

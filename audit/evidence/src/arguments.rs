@@ -11,6 +11,7 @@ lightproof-audit tail DIR [--last N] [--follow] [--json]
 lightproof-audit show DIR [N] [--object O] [--job J] [--type T] [--since T] [--until T] [--last N] [--json]
 lightproof-audit explain DIR N [--json]
 lightproof-audit bundle verify DIR [--expect CHECKPOINT-FILE] [--first-key KEY] [--json]
+lightproof-audit certificate verify DIR [--log DIR] [--expect CHECKPOINT-FILE] [--first-key KEY] [--json]
 
 verify   checks every record, checkpoint, key and tile in DIR against the signatures
          --expect FILE  the log must continue this checkpoint, saved earlier and kept elsewhere
@@ -32,30 +33,67 @@ bundle   checks a bundle of evidence in DIR: every file, signature, proof and ou
          --expect FILE  its log must continue this checkpoint; the bundle must hold the records from the first on
          --first-key K  its log must begin with this key, as it was noted when the log was made
          --json         one JSON object instead of text
+certificate  checks a certificate of erasure in DIR: every file, signature, proof and statement
+         --log DIR      this log must go on from it, and have no other export of its pictures
+         --expect FILE  it must rest on this checkpoint; with --log, the log must continue it
+         --first-key K  its log must begin with this key
+         --json         one JSON object instead of text
 
 exit codes: 0 done or verified, 1 could not be read or printed, 2 usage, 4 something is not in order,
-5 there is no log, no such record or no bundle, 11 a hash, link or signature does not hold, or something signed is gone
+5 there is no log, no such record, no bundle or no certificate, 11 a hash, link or signature does not hold, or something signed is gone
 ";
 
 const NO_KEY: &str = "--first-key takes a key as `verify` prints it";
 
 /// What is asked for.
 pub enum Command {
-    Verify { dir: PathBuf, expect: Option<PathBuf>, json: bool },
-    Tail { dir: PathBuf, last: u64, follow: bool, json: bool },
-    Show { dir: PathBuf, record: Option<u64>, selection: Selection, last: Option<u64>, json: bool },
-    Explain { dir: PathBuf, record: u64, json: bool },
-    Bundle { dir: PathBuf, expect: Option<PathBuf>, first_key: Option<VerifyKey>, json: bool },
+    Verify {
+        dir: PathBuf,
+        expect: Option<PathBuf>,
+        json: bool,
+    },
+    Tail {
+        dir: PathBuf,
+        last: u64,
+        follow: bool,
+        json: bool,
+    },
+    Show {
+        dir: PathBuf,
+        record: Option<u64>,
+        selection: Selection,
+        last: Option<u64>,
+        json: bool,
+    },
+    Explain {
+        dir: PathBuf,
+        record: u64,
+        json: bool,
+    },
+    Bundle {
+        dir: PathBuf,
+        expect: Option<PathBuf>,
+        first_key: Option<VerifyKey>,
+        json: bool,
+    },
+    Certificate {
+        dir: PathBuf,
+        log: Option<PathBuf>,
+        expect: Option<PathBuf>,
+        first_key: Option<VerifyKey>,
+        json: bool,
+    },
     Help,
     Version,
 }
 
-const VERBS: [&str; 5] = ["verify", "tail", "show", "explain", "bundle verify"];
+const VERBS: [&str; 6] = ["verify", "tail", "show", "explain", "bundle verify", "certificate verify"];
 
 /// Flags and the verbs that take them.
-const FLAGS: [(&str, &[&str]); 9] = [
-    ("expect", &["verify", "bundle verify"]),
-    ("first-key", &["bundle verify"]),
+const FLAGS: [(&str, &[&str]); 10] = [
+    ("expect", &["verify", "bundle verify", "certificate verify"]),
+    ("first-key", &["bundle verify", "certificate verify"]),
+    ("log", &["certificate verify"]),
     ("last", &["tail", "show"]),
     ("follow", &["tail"]),
     ("object", &["show"]),
@@ -85,14 +123,16 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, lexopt::Er
         }
     }
     let mut words = words.into_iter();
-    let mut verb = words.next().ok_or("a verb is missing: verify, tail, show, explain or bundle verify")?;
-    if verb == "bundle" {
+    let named = "verify, tail, show, explain, bundle verify or certificate verify";
+    let mut verb = words.next().ok_or_else(|| format!("a verb is missing: {named}"))?;
+    if verb == "bundle" || verb == "certificate" {
         verb.push(" ");
         verb.push(words.next().unwrap_or_default());
     }
     let verb = verb.to_str().filter(|verb| VERBS.contains(verb));
-    let verb = verb.ok_or("the verb must be verify, tail, show, explain or bundle verify")?.to_owned();
-    let dir = PathBuf::from(words.next().ok_or("the folder of the log, or of the bundle, is missing")?);
+    let verb = verb.ok_or_else(|| format!("the verb must be {named}"))?.to_owned();
+    let dir = words.next().ok_or("the folder of the log, the bundle or the certificate is missing")?;
+    let dir = PathBuf::from(dir);
     let given = values.iter().map(|(flag, _)| *flag).chain(follow.then_some("follow"));
     for flag in given {
         let takes = FLAGS.iter().find(|(known, _)| *known == flag).map_or(&[][..], |(_, verbs)| verbs);
@@ -111,10 +151,14 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, lexopt::Er
     }
     match verb.as_str() {
         "verify" => Ok(Command::Verify { dir, expect: value("expect").map(PathBuf::from), json }),
-        "bundle verify" => {
+        "bundle verify" | "certificate verify" => {
             let key = |text: &OsString| text.to_str().and_then(VerifyKey::parse).ok_or(NO_KEY);
             let first_key = value("first-key").map(key).transpose()?;
-            Ok(Command::Bundle { dir, expect: value("expect").map(PathBuf::from), first_key, json })
+            let (expect, log) = (value("expect").map(PathBuf::from), value("log").map(PathBuf::from));
+            Ok(match verb.as_str() {
+                "bundle verify" => Command::Bundle { dir, expect, first_key, json },
+                _ => Command::Certificate { dir, log, expect, first_key, json },
+            })
         }
         "tail" => Ok(Command::Tail { dir, last: last.unwrap_or(20), follow, json }),
         "explain" => match record {

@@ -68,7 +68,10 @@ impl Export<'_> {
             "key_record": self.key_record, "run_record": self.run_record, "run": self.run.digest().to_string(),
         });
         folder.write(bundle::MANIFEST, &manifest)?;
-        folder.write(bundle::ENVELOPE, &key.sign(bundle::MANIFEST, digest, &predicate))?;
+        folder.write(
+            bundle::ENVELOPE,
+            &key.sign(bundle::PREDICATE, &[(bundle::MANIFEST, digest)], &predicate),
+        )?;
         folder.seal()?;
         Ok(Exported { manifest: digest, files, records })
     }

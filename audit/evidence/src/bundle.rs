@@ -34,6 +34,9 @@ pub(crate) const RECORDS: &str = "audit/records.jsonl";
 pub(crate) const POLICY: &str = "policy.txt";
 pub(crate) const KEY: &str = "keys/export.pem";
 
+/// What the signed statement says: whose evidence it is, and where its key is on record.
+pub(crate) const PREDICATE: &str = "urn:lightproof:evidence:v1";
+
 const SCHEMA: &str = "lightproof/evidence-bundle/v1";
 
 /// Where the reading of a control lies.

@@ -72,7 +72,7 @@ fn files(dir: &Path, manifest: &Manifest, checked: &mut Checked) -> Result<(), E
 fn envelope(reading: &Reading<'_>, checked: &mut Checked) -> Option<Envelope> {
     let path = reading.dir.join(bundle::ENVELOPE);
     let envelope = match folder::read(&path, FILE_BYTES_MAX) {
-        Ok(bytes) => Envelope::parse(&bytes),
+        Ok(bytes) => Envelope::parse(&bytes, bundle::PREDICATE),
         Err(e) if e.kind() == ErrorKind::NotFound => {
             checked.find(bundle::ENVELOPE, "is missing: nobody signed this bundle");
             return None;
@@ -87,7 +87,7 @@ fn envelope(reading: &Reading<'_>, checked: &mut Checked) -> Option<Envelope> {
 
 /// The signature is over this manifest, and by the key that the log names.
 fn signature(reading: &Reading<'_>, envelope: &Envelope, trusted: &log::Trusted, checked: &mut Checked) {
-    if envelope.subject != (bundle::MANIFEST.to_owned(), reading.digest) {
+    if envelope.subjects != [(bundle::MANIFEST.to_owned(), reading.digest)] {
         checked.find(bundle::MANIFEST, "is not the list of files that was signed");
     }
     let what = match trusted.export_key {

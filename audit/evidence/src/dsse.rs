@@ -1,8 +1,8 @@
-//! The signature of a bundle: a statement (in-toto.io/Statement/v1) in an envelope (DSSE, version 1), signed by a key that
+//! The signature of a bundle or of a certificate: a statement (in-toto.io/Statement/v1) in an envelope (DSSE, version 1), signed by a key that
 //! is drawn for it, and gone afterwards.
 
 use crate::error::Error;
-use crate::json::{canonical, has_only, parse, text};
+use crate::json::{canonical, has_only, parse, text, unhex};
 use audit::{Digest, PublicKey, Stored};
 use base64ct::{Base64, Encoding as _};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
@@ -12,12 +12,10 @@ use zeroize::Zeroizing;
 /// What the payload is.
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
-/// What the predicate says: whose evidence it is, and where its key is on record.
-const PREDICATE: &str = "urn:lightproof:evidence:v1";
 /// An Ed25519 public key as SubjectPublicKeyInfo (RFC 8410), without the key itself.
 const SPKI_HEAD: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// A key that signs one bundle. It has no other use, no file, and no copy.
+/// A key that signs one bundle, or one certificate. It has no other use, no file, and no copy.
 #[derive(Debug)]
 pub struct ExportKey(SigningKey);
 
@@ -43,11 +41,12 @@ impl ExportKey {
         Self(self.0.clone())
     }
 
-    /// The envelope over a statement on one file. The key ends here.
-    pub(crate) fn sign(self, name: &str, sha256: Digest, predicate: &Value) -> Vec<u8> {
-        let subject = json!([{ "name": name, "digest": { "sha256": sha256.to_string() } }]);
+    /// The envelope over a statement on these files. The key ends here.
+    pub(crate) fn sign(self, kind: &str, files: &[(&str, Digest)], predicate: &Value) -> Vec<u8> {
+        let subject = |(name, sha256): &(&str, Digest)| json!({ "name": name, "digest": { "sha256": sha256.to_string() } });
+        let subjects: Vec<Value> = files.iter().map(subject).collect();
         let statement = json!({
-            "_type": STATEMENT, "subject": subject, "predicateType": PREDICATE, "predicate": predicate,
+            "_type": STATEMENT, "subject": subjects, "predicateType": kind, "predicate": predicate,
         });
         let payload = canonical(&statement);
         let signature = self.0.sign(&signed_bytes(&payload)).to_bytes();
@@ -64,14 +63,14 @@ pub(crate) struct Envelope {
     payload: Vec<u8>,
     key_id: String,
     signature: [u8; 64],
-    /// The digest of the one file that the statement is about, and its name.
-    pub subject: (String, Digest),
+    /// The files that the statement is about, with their digests.
+    pub subjects: Vec<(String, Digest)>,
     pub predicate: Value,
 }
 
 impl Envelope {
-    /// Reads what [`ExportKey::sign`] writes, and nothing else.
-    pub fn parse(bytes: &[u8]) -> Option<Self> {
+    /// Reads what [`ExportKey::sign`] writes about a predicate of this kind, and nothing else.
+    pub fn parse(bytes: &[u8], kind: &str) -> Option<Self> {
         let envelope = parse(bytes).filter(|e| has_only(e, &["payload", "payloadType", "signatures"]))?;
         text(&envelope, "payloadType").filter(|kind| *kind == PAYLOAD_TYPE)?;
         let payload = unbase64(text(&envelope, "payload")?)?;
@@ -81,14 +80,15 @@ impl Envelope {
         let statement =
             parse(&payload).filter(|s| has_only(s, &["_type", "subject", "predicateType", "predicate"]))?;
         text(&statement, "_type").filter(|kind| *kind == STATEMENT)?;
-        text(&statement, "predicateType").filter(|kind| *kind == PREDICATE)?;
-        let subjects = statement.get("subject")?.as_array()?;
-        let [subject] = &subjects[..] else { return None };
-        let digest = text(subject.get("digest")?, "sha256").and_then(crate::json::unhex).map(Digest)?;
+        text(&statement, "predicateType").filter(|found| *found == kind)?;
+        let subject = |subject: &Value| {
+            let digest = text(subject.get("digest")?, "sha256").and_then(unhex).map(Digest)?;
+            Some((text(subject, "name")?.to_owned(), digest))
+        };
         Some(Self {
             key_id: text(signature, "keyid")?.to_owned(),
             signature: unbase64(text(signature, "sig")?)?.try_into().ok()?,
-            subject: (text(subject, "name")?.to_owned(), digest),
+            subjects: statement.get("subject")?.as_array()?.iter().map(subject).collect::<Option<_>>()?,
             predicate: statement.get("predicate")?.clone(),
             payload,
         })
@@ -119,7 +119,7 @@ pub(crate) fn pem(key: PublicKey) -> String {
     format!("-----BEGIN PUBLIC KEY-----\n{encoded}\n-----END PUBLIC KEY-----\n")
 }
 
-/// The key that a record `evidence.key_drawn` names.
+/// The key that a record `evidence.key_drawn` or `certificate.key_drawn` names.
 pub(crate) fn key_on_record(record: &Stored) -> Option<PublicKey> {
     let bytes = Base64::decode_vec(record.word("key")?).ok()?;
     bytes.try_into().ok().map(PublicKey)
@@ -139,18 +139,20 @@ mod tests {
     fn no_changed_byte_of_an_envelope_goes_unseen() {
         let key = ExportKey::draw().unwrap();
         let public = key.public();
-        let bytes = key.sign("manifest.json", Digest([7; 32]), &json!({ "size": 12 }));
-        let whole = Envelope::parse(&bytes).unwrap();
+        let bytes = key.sign("urn:x", &[("manifest.json", Digest([7; 32]))], &json!({ "size": 12 }));
+        let whole = Envelope::parse(&bytes, "urn:x").unwrap();
+        assert!(Envelope::parse(&bytes, "urn:y").is_none());
         assert!(whole.is_signed_by(public) && !whole.is_signed_by(ExportKey::draw().unwrap().public()));
         assert_eq!(
-            (whole.subject, whole.predicate),
-            (("manifest.json".into(), Digest([7; 32])), json!({ "size": 12 }))
+            (whole.subjects, whole.predicate),
+            (vec![("manifest.json".into(), Digest([7; 32]))], json!({ "size": 12 }))
         );
         for at in 0..bytes.len() {
             for bit in [1, 4, 32] {
                 let mut changed = bytes.clone();
                 changed[at] ^= bit;
-                let holds = Envelope::parse(&changed).is_some_and(|envelope| envelope.is_signed_by(public));
+                let holds =
+                    Envelope::parse(&changed, "urn:x").is_some_and(|envelope| envelope.is_signed_by(public));
                 assert!(!holds, "byte {at} ^ {bit}");
             }
         }

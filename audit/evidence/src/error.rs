@@ -25,6 +25,22 @@ pub enum Error {
         /// The folder.
         dir: PathBuf,
     },
+    /// There is no certificate.
+    #[error("there is no certificate in {dir}; name the folder that holds certificate.json")]
+    NoCertificate {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// More pictures than one certificate is about.
+    #[error(
+        "{count} erasures are too many for one certificate, which takes {count_max}; name a period with --since and --until"
+    )]
+    TooMany {
+        /// How many.
+        count: usize,
+        /// How many may be.
+        count_max: usize,
+    },
     /// A record that the evidence rests on is not in the log.
     #[error("record {seq} is not what the evidence rests on: {what}; verify the log")]
     Record {

@@ -6,11 +6,15 @@
 //!
 //! A probe brings facts. Whether a control is satisfied follows from them and from the conditions in the catalogue, which
 //! are in every bundle, so that anybody can judge again. No fact can hold free text.
+//!
+//! A certificate of erasure is the smaller folder, for somebody who asked that a picture be destroyed: what the log has of its end, with
+//! proofs.
 
 mod articles;
 mod assemble;
 mod bundle;
 mod catalogue;
+mod certificate;
 mod check;
 mod control;
 mod describe;
@@ -30,6 +34,10 @@ mod verdict;
 
 pub use articles::{ARTICLES, Article};
 pub use catalogue::{control, controls};
+pub use certificate::{
+    CERTIFIED_MAX, Certificate, Certified, CheckedCertificate, ErasedPicture, check_certificate,
+    is_certificate,
+};
 pub use check::check;
 pub use control::{Clauses, Condition, Control, Framework, Language, Must, Reason, Text, Trial};
 pub use describe::{control as describe_control, controls as describe_controls};

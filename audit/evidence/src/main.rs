@@ -1,5 +1,5 @@
-//! `lightproof-audit`: the auditor's program. It reads the folder of a log, or a bundle of evidence, and says whether it is what
-//! was signed.
+//! `lightproof-audit`: the auditor's program. It reads the folder of a log, a bundle of evidence or a certificate of erasure, and
+//! says whether it is what was signed.
 
 mod arguments;
 mod streams;
@@ -42,6 +42,9 @@ fn main() -> ExitCode {
         }),
         Ok(Command::Bundle { dir, expect, first_key, json }) => {
             bundle(&dir, expect.as_deref(), first_key, json)
+        }
+        Ok(Command::Certificate { dir, log, expect, first_key, json }) => {
+            certificate(&dir, log.as_deref(), expect.as_deref(), first_key, json)
         }
         Ok(Command::Tail { dir, last, follow: true, json }) => follow(&dir, last, json),
         Ok(Command::Tail { dir, last, follow: false, json }) => {
@@ -151,6 +154,30 @@ fn bundle(dir: &Path, expect: Option<&Path>, first_key: Option<VerifyKey>, json:
             print(&if json { checked.to_json() + "\n" } else { format!("{checked}\n") }, exit)
         }
         Err(error @ evidence::Error::Absent { .. }) => fail(SCHEMA, &error, Exit::NotFound, json),
+        Err(error) => fail(SCHEMA, &error, Exit::Failed, json),
+    }
+}
+
+fn certificate(
+    dir: &Path,
+    log: Option<&Path>,
+    expect: Option<&Path>,
+    first_key: Option<VerifyKey>,
+    json: bool,
+) -> Exit {
+    const SCHEMA: &str = "lightproof/certificate-verify/v1";
+    let checkpoint = match expected(expect) {
+        Ok(bytes) => bytes,
+        Err(error) => return fail(SCHEMA, &error, Exit::Failed, json),
+    };
+    match evidence::check_certificate(dir, &Expected { first_key, checkpoint }, log) {
+        Ok(checked) => {
+            let exit = if checked.is_ok() { Exit::Ok } else { Exit::Integrity };
+            print(&if json { checked.to_json() + "\n" } else { format!("{checked}\n") }, exit)
+        }
+        Err(error @ (evidence::Error::NoCertificate { .. } | evidence::Error::Log(Error::Absent { .. }))) => {
+            fail(SCHEMA, &error, Exit::NotFound, json)
+        }
         Err(error) => fail(SCHEMA, &error, Exit::Failed, json),
     }
 }

@@ -69,9 +69,15 @@ impl Checked {
     }
 
     pub(crate) fn find(&mut self, file: &str, text: impl fmt::Display) {
+        self.findings.push(Finding::new(file, text));
+    }
+}
+
+impl Finding {
+    pub(crate) fn new(file: &str, text: impl fmt::Display) -> Self {
         // What could control a terminal is shown as an escape.
         let file = file.chars().flat_map(char::escape_default).collect();
-        self.findings.push(Finding { file, text: text.to_string() });
+        Self { file, text: text.to_string() }
     }
 }
 

@@ -6,7 +6,7 @@
 mod folder;
 
 use audit::{Digest, Event};
-use evidence::{Export, ExportKey, Run};
+use evidence::{Certificate, Export, ExportKey, Run};
 use folder::copy_folder;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -139,6 +139,11 @@ fn usage_absence_and_unreadable_files_have_codes_of_their_own() {
         &["bundle", "verify"],
         &["bundle", "verify", dir, "--last", "3"],
         &["bundle", "verify", dir, "--first-key", "x"],
+        &["bundle", "verify", dir, "--log", dir],
+        &["certificate", dir],
+        &["certificate", "verify"],
+        &["certificate", "verify", dir, "--last", "3"],
+        &["certificate", "verify", dir, "--first-key", "x"],
     ] {
         assert_exit(&program(wrong), 2, "lightproof-audit verify DIR");
     }
@@ -154,6 +159,12 @@ fn usage_absence_and_unreadable_files_have_codes_of_their_own() {
     assert_exit(&program(&["verify", nowhere, "--json"]), 5, "\"not_found\"");
     assert_exit(&program(&["bundle", "verify", nowhere]), 5, "there is no bundle");
     assert_exit(&program(&["bundle", "verify", dir, "--json"]), 5, "bundle-verify/v1\",\"ok\":false");
+    assert_exit(&program(&["certificate", "verify", nowhere]), 5, "there is no certificate");
+    assert_exit(
+        &program(&["certificate", "verify", dir, "--json"]),
+        5,
+        "certificate-verify/v1\",\"ok\":false",
+    );
     assert_exit(&log.verify(&["--expect", nowhere]), 1, "cannot read");
     std::fs::write(log.0.join("epoch.key"), "x").unwrap();
     assert_exit(
@@ -361,4 +372,53 @@ fn a_bundle_is_checked_by_its_log_and_by_what_was_kept() {
     std::fs::write(dir.join("\u{1b}[2J\n"), "").unwrap();
     let output = program(&["bundle", "verify", name]);
     assert!(text(&output).chars().all(|c| c == '\n' || !c.is_control()), "{output:?}");
+}
+
+/// A log in which the keys of two objects were destroyed, and the certificate of that.
+fn certificate(log: &Path, dir: &Path) {
+    let by = |event: Event, number| {
+        event.by_system().object(audit::Object([number; 16])).job(audit::JobId([number; 16]))
+    };
+    let (of_log, clock) = (log.to_owned(), audit::SystemClock::new());
+    let log = audit::Log::create(log, clock).unwrap();
+    log.append(&[by(Event::ObjectExported { bytes: 7 }, 1)]).unwrap();
+    let (grade, vault_root) = (audit::words::Grade::C, Digest([1; 32]));
+    let erased =
+        Event::ObjectErased { grade, vault_epoch: 2, vault_seq: 1, vault_root, cleanup_pending: false };
+    log.append(&[by(erased, 1), by(erased, 2)]).unwrap();
+    let key = ExportKey::draw().unwrap();
+    let drawn = Event::CertificateKeyDrawn { key: key.public() }.by_system().job(audit::JobId([7; 16]));
+    let key_record = log.append(&[drawn]).unwrap().seq_first;
+    let certificate = Certificate {
+        log: &of_log,
+        objects: &[audit::Object([1; 16]), audit::Object([2; 16])],
+        ids: &[],
+        key_record,
+        version: "0.1.0",
+        made_ms: 0,
+    };
+    certificate.make(dir, key).unwrap();
+}
+
+#[test]
+fn a_certificate_is_checked_alone_and_by_its_log() {
+    let home = Copy::new("certificate");
+    let (log, dir) = (home.0.join("of-certificate"), home.0.join("certificate"));
+    certificate(&log, &dir);
+    let (name, log) = (dir.to_str().unwrap(), log.to_str().unwrap());
+    let verify = |more: &[&str]| program(&[&["certificate", "verify", name], more].concat());
+    let object = audit::Object([1; 16]).to_string();
+    assert_exit(&verify(&[]), 0, "that no export was left out is told by the log");
+    assert_exit(&verify(&[]), 0, &format!("{object}  key destroyed "));
+    assert_exit(&verify(&["--log", log]), 0, "verified, with the log");
+    let (kept, first) =
+        (format!("{log}/checkpoint"), std::fs::read_to_string(format!("{log}/vkeys")).unwrap());
+    assert_exit(&verify(&["--expect", &kept, "--first-key", first.trim_end(), "--log", log]), 0, "verified");
+    let other = std::fs::read_to_string(frozen().join("vkeys")).unwrap();
+    assert_exit(&verify(&["--first-key", other.lines().next().unwrap()]), 11, "certificate.json: ");
+    assert_exit(&verify(&["--log", frozen().to_str().unwrap()]), 11, "--log: expected checkpoint");
+    assert_exit(&verify(&["--log", name]), 5, "there is no log");
+    assert_exit(&verify(&["--json"]), 0, &format!("\"object\":\"{object}\""));
+    std::fs::write(dir.join("certificate.html"), "x").unwrap();
+    assert_exit(&verify(&["--json"]), 11, "\"file\":\"certificate.html\"");
 }

@@ -119,6 +119,8 @@ pub fn every_event() -> Vec<Entry> {
         Event::EvidenceTried { run: digest, not_satisfied: n32 },
         Event::EvidenceKeyDrawn { key: crate::PublicKey([0xff; 32]) },
         Event::EvidenceExported { manifest: digest },
+        Event::CertificateKeyDrawn { key: crate::PublicKey([0xff; 32]) },
+        Event::CertificateIssued { statement: digest, objects: n32 },
         Event::RecoveryReconciled { kind: IntentKind::Generate, found: Found::Unknown, objects: n64 },
     ];
     let ids = |event: Event| {

@@ -3,13 +3,15 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 41] = [
+const LATER: [&str; 43] = [
     "backup.begun",
     "backup.destroyed",
     "backup.failed",
     "backup.restore_begun",
     "backup.restored",
     "backup.written",
+    "certificate.issued",
+    "certificate.key_drawn",
     "evidence.exported",
     "evidence.key_drawn",
     "evidence.tried",

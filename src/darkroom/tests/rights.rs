@@ -2,7 +2,7 @@
 
 use super::people::{first, name, of, signed_in};
 use super::*;
-use crate::{Act, RIGHTS, ResolveReason, Role};
+use crate::{Act, Asked, RIGHTS, ResolveReason, Role};
 
 /// Does every act as `who`, and says which of them were refused for their role.
 fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<Act> {
@@ -25,6 +25,10 @@ fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<
             Act::Rotate => room.rotate(who).map(drop),
             // Of another home, which is made of the backup.
             Act::DestroyVault => backup::destroy(&backup, proof),
+            Act::OwnCertificates => room.erasures(who, &Asked::default()).map(drop),
+            Act::AnyCertificate => {
+                room.erasures(who, &Asked { of_everybody: true, ..Asked::default() }).map(drop)
+            }
             Act::Holds => room.holds(who).map(drop),
             Act::Resolve => room.resolve(who, audit::Actor::Person([0; 16]), ResolveReason::Audit).map(drop),
             Act::NewRecoveryCode => room.replace_recovery(who).map(drop),

@@ -2,14 +2,15 @@
 //! of the export before it was gone.
 
 use super::*;
-use crate::bundle::Manifest;
+use crate::bundle::{Manifest, PREDICATE};
 use crate::dsse::Envelope;
 use crate::folder::{Listed, measure};
 
 /// Lists the files as they are now, and signs that. The statement says what it said before.
 fn sign_anew(dir: &Path, key: &ExportKey) {
     let before = Manifest::parse(&std::fs::read(dir.join("manifest.json")).unwrap()).unwrap();
-    let envelope = Envelope::parse(&std::fs::read(dir.join("manifest.dsse.json")).unwrap()).unwrap();
+    let envelope =
+        Envelope::parse(&std::fs::read(dir.join("manifest.dsse.json")).unwrap(), PREDICATE).unwrap();
     let is_listed = |name: &String| !name.starts_with("manifest.");
     let listed = |path: String| {
         let (bytes, sha256) = measure(&dir.join(&path), u64::MAX).unwrap();
@@ -17,7 +18,7 @@ fn sign_anew(dir: &Path, key: &ExportKey) {
     };
     let files = Dir::files(dir).into_iter().filter(is_listed).map(listed).collect();
     let manifest = Manifest { files, ..before }.to_json();
-    let signed = key.copy().sign("manifest.json", Digest::of(&manifest), &envelope.predicate);
+    let signed = key.copy().sign(PREDICATE, &[("manifest.json", Digest::of(&manifest))], &envelope.predicate);
     std::fs::write(dir.join("manifest.json"), manifest).unwrap();
     std::fs::write(dir.join("manifest.dsse.json"), signed).unwrap();
 }

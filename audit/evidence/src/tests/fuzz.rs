@@ -2,7 +2,7 @@
 //! for, and what is accepted has one spelling.
 
 use super::{Tried, run_of, satisfied};
-use crate::bundle::Manifest;
+use crate::bundle::{Manifest, PREDICATE};
 use crate::dsse::Envelope;
 use crate::run::{Run, reading_from_json, reading_to_json};
 use crate::{controls, json};
@@ -51,7 +51,7 @@ fn list_of_files() {
 fn signature() {
     target("envelope")
         .seed("whole", of_bundle("manifest.dsse.json"))
-        .run(|input| Envelope::parse(input).is_some());
+        .run(|input| Envelope::parse(input, PREDICATE).is_some());
 }
 
 #[test]
