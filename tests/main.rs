@@ -22,6 +22,7 @@
 //! - `life`: a picture from its making to its erasure, and the marks it carries
 //! - `evidence`: what the log shows, and finds
 //! - `controls`, `bundles`: the controls as they are tried, on a sound appliance and on a broken one, and the bundle of them
+//! - `compliance`: the same by a running server, for its page
 //! - `secrecy`: where a prompt, a passphrase and a picture must not be found
 //! - `silence`: no network
 //! - `crash`: killed at any moment, and a full disk
@@ -43,6 +44,7 @@ mod batch;
 mod browser;
 mod bundles;
 mod checkpoint;
+mod compliance;
 mod controls;
 mod copies;
 mod crash;

@@ -90,6 +90,14 @@ impl Problem {
         "uncertain",
         "a write to the vault failed, and only a new opening can tell what is on the disk; lock and unlock",
     );
+    pub const TRYING: Self =
+        Self::fixed(409, "trying", "the controls are being tried already; see what was found in a moment");
+    pub const EVIDENCE: Self = Self::fixed(
+        503,
+        "evidence",
+        "the folder of what was found, evidence, beside the log, cannot be used; make it readable and writable for the \
+         program's user",
+    );
     pub const LOG: Self = Self::fixed(503, "log", "the log cannot be written, so nothing is done");
     pub const INTERNAL: Self = Self::fixed(500, "internal", "a part of the program failed");
 

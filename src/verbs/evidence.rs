@@ -3,10 +3,11 @@
 use crate::boot::folders::{Bundle, FolderUse};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{self, Evidence, Global};
+use crate::controls::{Room, Site, Tried};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use crate::{Done, controls, input};
-use audit::{Clock as _, Digest, Order, Selection, Typed, VerifyKey, timestamp};
+use audit::{Clock as _, Selection, Typed, VerifyKey, timestamp};
 use darkroom::{Darkroom, Who};
 use evidence::{
     Control, Error, Expected, Export, ExportKey, Exported, Framework, Language, Outcome, Run, Trial, Verdict,
@@ -24,7 +25,7 @@ pub fn run(clean: Clean, global: &Global, verb: &Evidence, out: &Output) -> Done
     match verb {
         Evidence::Run(keys) => {
             let wants = Wants { evidence: true, ..Wants::with(keys) };
-            let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
+            let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(beside)?;
             let result = try_now(&mut booted, &mut darkroom, out).map(|tried| tell_run(&tried, out));
             boot::leave(darkroom, result)
         }
@@ -43,32 +44,30 @@ pub fn run(clean: Clean, global: &Global, verb: &Evidence, out: &Output) -> Done
     }
 }
 
-/// A run that is kept and on record.
-struct Tried {
+/// A server that has the vault tries the controls itself.
+fn beside(mut failure: Failure) -> Failure {
+    if failure.code == Code::Busy {
+        failure.what += "; if that is a server, its page tries the controls, too: Compliance";
+    }
+    failure
+}
+
+/// A run that is on record, and who asked for it.
+struct Asked {
     who: Option<Who>,
-    run: Run,
-    /// Number of the record that names it.
-    record: u64,
+    tried: Tried,
 }
 
-/// Tries the controls, keeps what was found, and puts that on record. The vault is opened only if a passphrase was given: a
-/// timer has nobody to ask.
-fn try_now(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Result<Tried, Failure> {
+/// Tries the controls. The vault is opened only if a passphrase was given: a timer has nobody to ask.
+fn try_now(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Result<Asked, Failure> {
     let who = if booted.has_passphrase() { Some(booted.unlock(darkroom, out)?) } else { None };
-    let run = controls::try_all(booted, darkroom, who.as_ref());
-    let digest = evidence::keep(folder(booted)?, &run).map_err(failed)?;
-    let not_satisfied = u32::try_from(run.count(Outcome::NotSatisfied)).unwrap_or(u32::MAX);
-    let record = darkroom.record_tried(who.as_ref(), digest, not_satisfied)?.seq_first;
-    Ok(Tried { who, run, record })
-}
-
-fn folder(booted: &Booted) -> Result<&Path, Failure> {
-    let none = || Failure::new(Code::Unexpected, "there is no folder for what was found");
-    booted.folders.evidence.as_deref().ok_or_else(none)
+    let (site, fences) = (Site::of(booted)?, || sandbox::probe(&booted.sandboxed));
+    let tried = controls::try_now(&site, &mut Room::Own(darkroom), who.as_ref(), &fences).map_err(untold)?;
+    Ok(Asked { who, tried })
 }
 
 /// What was found, what does not hold first.
-fn tell_run(Tried { who, run, record }: &Tried, out: &Output) -> Code {
+fn tell_run(Asked { who, tried: Tried { run, record } }: &Asked, out: &Output) -> Code {
     let order = [Outcome::NotSatisfied, Outcome::Satisfied, Outcome::NotApplicable, Outcome::NotMeasured];
     for outcome in order {
         for verdict in run.verdicts().iter().filter(|verdict| verdict.outcome() == outcome) {
@@ -121,13 +120,13 @@ fn counts_json(run: &Run) -> Value {
 }
 
 /// What was asked of a bundle.
-struct Asked {
+struct Chosen {
     period: Selection,
     framework: Option<Framework>,
     language: Option<Language>,
 }
 
-impl Asked {
+impl Chosen {
     fn parse(arguments: &cli::Bundle) -> Result<Self, Failure> {
         let typed = Typed {
             since: arguments.since.as_deref(),
@@ -153,7 +152,7 @@ impl Asked {
 }
 
 fn export(clean: Clean, global: &Global, arguments: &cli::Bundle, out: &Output) -> Done {
-    let asked = Asked::parse(arguments)?;
+    let chosen = Chosen::parse(arguments)?;
     let bundle = Some(Bundle::Made(&arguments.output));
     let wants = Wants { evidence: true, bundle, ..Wants::with(&arguments.keys) };
     // The fences grant nothing beside the folder, so that it cannot be removed.
@@ -163,13 +162,19 @@ fn export(clean: Clean, global: &Global, arguments: &cli::Bundle, out: &Output) 
     };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(left_empty)?;
     let dir = booted.folders.bundle.clone().unwrap_or_default();
-    let result = hand_over(&mut booted, &mut darkroom, &asked, &dir, out).map_err(left_empty);
+    let result = hand_over(&mut booted, &mut darkroom, &chosen, &dir, out).map_err(left_empty);
     boot::leave(darkroom, result)
 }
 
-fn hand_over(booted: &mut Booted, darkroom: &mut Darkroom, asked: &Asked, dir: &Path, out: &Output) -> Done {
-    let tried = try_now(booted, darkroom, out)?;
-    let who = tried.who.as_ref();
+fn hand_over(
+    booted: &mut Booted,
+    darkroom: &mut Darkroom,
+    chosen: &Chosen,
+    dir: &Path,
+    out: &Output,
+) -> Done {
+    let Asked { who, tried } = try_now(booted, darkroom, out)?;
+    let who = who.as_ref();
     let key = ExportKey::draw().map_err(failed)?;
     let (job, drawn) = darkroom.record_key_drawn(who, key.public())?;
     let unexpected = |error| Failure::new(Code::Unexpected, error);
@@ -179,12 +184,12 @@ fn hand_over(booted: &mut Booted, darkroom: &mut Darkroom, asked: &Asked, dir: &
         run: &tried.run,
         run_record: tried.record,
         key_record: drawn.seq_first,
-        since_ms: asked.period.since_ms,
-        until_ms: asked.period.until_ms,
+        since_ms: chosen.period.since_ms,
+        until_ms: chosen.period.until_ms,
         policy: &booted.rules,
         posture: &posture,
-        framework: asked.framework,
-        language: asked.language,
+        framework: chosen.framework,
+        language: chosen.language,
         version: env!("CARGO_PKG_VERSION"),
         made_ms: booted.clock.wall_ms(),
     };
@@ -245,33 +250,16 @@ fn verify(
     Ok(if checked.is_ok() { Code::Done } else { Code::Integrity })
 }
 
-/// The kept runs that the log names, with the number of the record, the newest first. A file that no record names may be
-/// anybody's.
-fn on_record(booted: &Booted) -> Result<Vec<(u64, Run)>, Failure> {
-    let kept = evidence::kept(folder(booted)?).map_err(failed)?;
-    let mut left: Vec<(Digest, Run)> = kept.runs.into_iter().map(|run| (run.digest(), run)).collect();
-    let mut found = Vec::new();
-    if left.is_empty() {
-        return Ok(found);
-    }
-    let records = audit::records(&booted.folders.audit, Order::NewestFirst).map_err(darkroom::Error::from)?;
-    for record in records.flatten().filter(|record| record.name == "evidence.tried") {
-        let named = record.digest("run");
-        if let Some(at) = left.iter().position(|(digest, _)| Some(*digest) == named) {
-            found.push((record.seq, left.swap_remove(at).1));
-        }
-        if left.is_empty() {
-            break;
-        }
-    }
-    Ok(found)
+fn runs(booted: &Booted) -> Result<Vec<Tried>, Failure> {
+    let site = Site::of(booted)?;
+    controls::on_record(&site.audit, &site.evidence).map_err(untold)
 }
 
 fn list(booted: &Booted, out: &Output) -> Done {
-    let runs = on_record(booted)?;
+    let runs = runs(booted)?;
     let newest = runs.first();
     match newest {
-        Some((record, run)) => {
+        Some(Tried { run, record }) => {
             for verdict in run.verdicts() {
                 out.data(&format!("{}\n", line(verdict)));
             }
@@ -286,13 +274,13 @@ fn list(booted: &Booted, out: &Output) -> Done {
     }
     let controls: Vec<Value> = evidence::controls()
         .map(|control| {
-            let of_newest = newest.and_then(|(_, run)| of(run, control));
+            let of_newest = newest.and_then(|tried| of(&tried.run, control));
             json!({ "id": control.id, "claim": control.claim.en,
                 "outcome": of_newest.map(|verdict| verdict.outcome().word()),
                 "reason": of_newest.and_then(Verdict::reason).map(|reason| reason.word()) })
         })
         .collect();
-    let tried = newest.map(|(record, run)| {
+    let tried = newest.map(|Tried { run, record }| {
         json!({ "started_ms": run.started_ms, "run": run.digest().to_string(), "record": record })
     });
     out.object(true, &json!({ "tried": tried, "controls": controls }));
@@ -307,7 +295,7 @@ fn show(booted: &Booted, id: &str, out: &Output) -> Done {
     let control = evidence::control(&id.to_ascii_uppercase()).ok_or_else(|| {
         Failure::new(Code::NotFound, format!("there is no control {id}; see: lightproof evidence list"))
     })?;
-    let runs = on_record(booted)?;
+    let runs = runs(booted)?;
     let clauses = Framework::ALL.into_iter().filter(|framework| !control.clauses.of(*framework).is_empty());
     let clauses =
         clauses.map(|framework| format!("{} {}", framework.word(), control.clauses.of(framework).join(", ")));
@@ -323,7 +311,7 @@ fn show(booted: &Booted, id: &str, out: &Output) -> Done {
         clauses.collect::<Vec<_>>().join("; ")
     ));
     let mut results = Vec::new();
-    for (record, run) in &runs {
+    for Tried { run, record } in &runs {
         let Some(verdict) = of(run, control) else { continue };
         let facts = verdict.reading().map_or(&[][..], |reading| reading.facts());
         let facts = facts.iter().map(|(name, fact)| format!("{name}={fact}"));
@@ -341,6 +329,13 @@ fn show(booted: &Booted, id: &str, out: &Output) -> Done {
     }
     out.object(true, &json!({ "control": evidence::describe_control(control), "results": results }));
     Ok(Code::Done)
+}
+
+fn untold(error: controls::Error) -> Failure {
+    match error {
+        controls::Error::Evidence(error) => failed(error),
+        controls::Error::Darkroom(error) => error.into(),
+    }
 }
 
 fn failed(error: Error) -> Failure {

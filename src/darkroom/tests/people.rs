@@ -54,6 +54,7 @@ fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<
             Act::ErasePictures => room.names_of(who, &name("second")).map(drop),
             Act::Holds => room.holds(who).map(drop),
             Act::Resolve => room.resolve(who, audit::Actor::Person([0; 16]), ResolveReason::Audit).map(drop),
+            Act::Controls => room.may_try_controls(who),
             Act::NewRecoveryCode => room.replace_recovery(who).map(drop),
             Act::OwnPassphrase | Act::AnyPassphrase => {
                 // One call, which sets that of whoever the proof is of.
