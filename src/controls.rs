@@ -3,6 +3,7 @@
 //! The probes bring facts, and whether a control is satisfied follows from them in `evidence`, where what a log shows by
 //! itself is tried, too. The server knows no control: it is handed what tries them, and what is to be answered.
 
+mod bundle;
 mod fences;
 mod kept;
 mod listeners;
@@ -10,6 +11,7 @@ mod page;
 mod probes;
 mod site;
 
+pub use bundle::{Chosen, Handed, hand_over};
 pub use kept::{Error, Tried, on_record, try_now};
 pub use listeners::Listener;
 pub use page::Page;

@@ -45,7 +45,7 @@ const FIXED: [(&str, &str); 9] = [
 ];
 
 /// All that API.md names.
-const CODES: [&str; 44] = [
+const CODES: [&str; 45] = [
     "method",
     "host",
     "origin",
@@ -90,6 +90,7 @@ const CODES: [&str; 44] = [
     "role",
     "trying",
     "evidence",
+    "bundle_large",
 ];
 
 /// A server whose vault was set up, and a session in it. The server ends before its home is removed.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn run() -> Request {
     Request::post("/api/v1/evidence/run", &json!({}))
@@ -16,6 +17,10 @@ fn run() -> Request {
 
 fn told() -> Request {
     Request::get("/api/v1/evidence")
+}
+
+fn export() -> Request {
+    Request::post("/api/v1/evidence/export", &json!({}))
 }
 
 /// A server in this home with somebody signed in.
@@ -133,7 +138,7 @@ fn what_is_broken_beside_a_running_server_is_not_satisfied() {
 fn nobody_but_an_admin_tries_or_sees_them() {
     let home = Home::with_picture("controls-roles");
     let served = Served::start(&home);
-    for request in [run(), told()] {
+    for request in [run(), told(), export()] {
         assert_eq!(check(&served, &request).is(401).json()["code"], "token");
     }
     let second = "the words of the second one";
@@ -145,10 +150,10 @@ fn nobody_but_an_admin_tries_or_sees_them() {
     let wish = json!({ "operator": "Second", "passphrase": second });
     let operator = token_of(&check(&served, &Request::post("/api/v1/session", &wish)).is(201));
     let refusals = home.count_records(&["request.refused denied", "reason=permission"]);
-    for request in [run(), told()] {
+    for request in [run(), told(), export()] {
         assert_eq!(ask(&operator, request).is(403).json()["code"], "role");
     }
-    assert_eq!(home.count_records(&["request.refused denied", "reason=permission"]), refusals + 2);
+    assert_eq!(home.count_records(&["request.refused denied", "reason=permission"]), refusals + 3);
     assert_eq!(home.count_records(&["evidence.tried"]), 0);
     ask(&first, run()).is(200);
     ask(&first, told()).is(200);
@@ -224,4 +229,55 @@ fn a_folder_that_is_gone_is_said_and_nothing_is_on_record() {
     assert!(opened.ask(told()).is(200).json()["tried"].is_null());
     let home = opened.end(1);
     assert_eq!(home.count_records(&["evidence.tried"]), 1);
+}
+
+/// While others write the log: the bundle is of one moment.
+#[test]
+fn a_bundle_leaves_the_running_server_as_the_verb_makes_it() {
+    let opened = opened(Home::with_picture("served-bundle"));
+    let job =
+        opened.submit(json!({ "prompt": "a red apple", "width": 16, "height": 16, "steps": 1, "count": 16 }));
+    let archives: Vec<Vec<u8>> = (0..3)
+        .map(|_| {
+            let answer = opened.ask(export()).is(200);
+            assert_eq!(answer.field("content-type"), Some("application/zip"));
+            answer.body
+        })
+        .collect();
+    assert_eq!(opened.until(&job, &["done", "failed"])["status"], "done");
+    let home = opened.end(17);
+    let left: Vec<PathBuf> = std::fs::read_dir(home.path().join("state/evidence"))
+        .expect("it is there")
+        .map(|entry| entry.expect("a name").path())
+        .filter(|path| path.extension().is_none_or(|end| end != "json"))
+        .collect();
+    assert_eq!(left, Vec::<PathBuf>::new(), "nothing is left of a bundle");
+    for (at, bytes) in archives.iter().enumerate() {
+        let (archive, folder) = (format!("bundle-{at}.zip"), home.at(&format!("bundle-{at}")));
+        home.write(&archive, bytes);
+        let taken_out =
+            Command::new("python3").args(["-m", "zipfile", "-e", &home.at(&archive), &folder]).status();
+        assert!(taken_out.expect("python3").success());
+        let folder = format!("{folder}/lightproof-evidence");
+        home.ask(&["evidence", "verify", &folder]).ends(0, &[]);
+        assert!(Path::new(&folder).join("README.html").exists());
+        for secret in [PASSPHRASE, "a red apple"] {
+            assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
+        }
+    }
+    assert_eq!(home.count_records(&["evidence.key_drawn ok"]), 3);
+    assert_eq!(home.count_records(&["evidence.exported ok"]), 3);
+}
+
+#[test]
+fn a_bundle_of_a_log_that_does_not_hold_is_not_handed_out() {
+    let opened = opened(Home::with_picture("served-bundle-broken"));
+    let segment = opened.home.path().join("state/audit/seg/00000000.jsonl");
+    let text = std::fs::read_to_string(&segment).expect("it is text");
+    std::fs::write(&segment, text.replacen("\"boot.ready\"", "\"boot.reddy\"", 1))
+        .expect("it can be written");
+    let answer = opened.ask(export());
+    assert!(answer.status >= 500, "{answer:?}");
+    assert!(!opened.home.path().join("state/evidence/bundle").exists());
+    assert_eq!(opened.home.count_records(&["evidence.exported"]), 0);
 }

@@ -4,7 +4,7 @@ use super::probes::try_all;
 use super::site::{Room, Site};
 use audit::{Digest, Order};
 use darkroom::Who;
-use evidence::{Outcome, Run};
+use evidence::{Finding, Outcome, Run};
 use sandbox::ProbeReport;
 use std::path::Path;
 
@@ -20,6 +20,8 @@ pub struct Tried {
 pub enum Error {
     /// The files of what was found.
     Evidence(evidence::Error),
+    /// A bundle that does not pass its own check, and what was found first.
+    NotWhole(Finding),
     /// Vault and log.
     Darkroom(darkroom::Error),
 }

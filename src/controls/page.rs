@@ -1,5 +1,6 @@
 //! What the page of a running server hears of the controls.
 
+use super::bundle::{Chosen, hand_over};
 use super::kept::{Error, Tried, on_record, try_now};
 use super::probes::RUN_AGE_SECONDS_MAX;
 use super::site::{Room, Site};
@@ -10,6 +11,14 @@ use sandbox::ProbeReport;
 use serde_json::{Map, Value, json};
 use server::Untold;
 use std::io::ErrorKind;
+use std::path::Path;
+
+/// Where a bundle is made, in the folder of what was found. One at a time.
+const BUNDLE: &str = "bundle";
+/// The folder that all files of an archive lie in.
+const ARCHIVED: &str = "lightproof-evidence";
+/// An archive is put together in memory: that of 100,000 records has some 60 MiB.
+const ARCHIVE_BYTES_MAX: u32 = 256 << 20;
 
 /// The controls of a running server.
 pub struct Page(pub Site);
@@ -25,6 +34,22 @@ impl server::Controls for Page {
         let mut told = of_run(&tried);
         told["results"] = results(&tried.run);
         Ok(told)
+    }
+
+    fn hand_over(
+        &self,
+        queue: &Queue,
+        who: &Who,
+        fences: &dyn Fn() -> Result<ProbeReport, sandbox::Error>,
+    ) -> Result<Vec<u8>, Untold> {
+        let dir = self.0.evidence.join(BUNDLE);
+        // What a crash left of an earlier one.
+        evidence::take_back(&dir);
+        let pack = |dir: &Path| Ok(evidence::archive(dir, ARCHIVED, ARCHIVE_BYTES_MAX)?);
+        let chosen = (&Chosen::default(), &*dir);
+        let handed = hand_over(&self.0, &mut Room::Shared(queue), Some(who), fences, chosen, pack);
+        evidence::take_back(&dir);
+        Ok(handed?.made)
     }
 
     fn told(&self) -> Result<Value, Untold> {
@@ -77,6 +102,12 @@ impl From<Error> for Untold {
             {
                 Self::Full
             }
+            Error::Evidence(evidence::Error::Io { source, .. })
+                if source.kind() == ErrorKind::FileTooLarge =>
+            {
+                Self::TooLarge
+            }
+            Error::NotWhole(_) => Self::NotWhole,
             Error::Evidence(_) => Self::Folder,
         }
     }

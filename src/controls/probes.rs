@@ -2,7 +2,7 @@
 
 use super::fences;
 use super::site::{Room, Site};
-use audit::Clock as _;
+use audit::{Clock as _, Digest};
 use darkroom::{Kind, Who};
 use evidence::{Reading, Reason, Run, Verdict};
 use sandbox::ProbeReport;
@@ -31,7 +31,8 @@ pub fn try_all(
         .chain(of_vault(room, who, &now))
         .chain([("NET-01", of_listener(site, &now))]);
     found.extend(tried.filter_map(|(id, read)| judged(id, read)));
-    Run::new(started_ms, now().saturating_sub(started_ms), site.binary, site.policy, found)
+    let policy = Digest::of(site.rules.as_bytes());
+    Run::new(started_ms, now().saturating_sub(started_ms), site.binary, policy, found)
 }
 
 fn judged(id: &str, read: Read) -> Option<Verdict> {

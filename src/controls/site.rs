@@ -21,8 +21,8 @@ pub struct Site {
     pub report: Report,
     /// SHA-256 of the program.
     pub binary: Digest,
-    /// SHA-256 of the policy in the words of any machine.
-    pub policy: Digest,
+    /// The policy in the words of any machine.
+    pub rules: String,
     /// The clock that the log is written by.
     pub clock: SystemClock,
     /// Where the program listens, if it does.
@@ -42,7 +42,7 @@ impl Site {
             evidence: booted.folders.evidence.clone().ok_or_else(none)?,
             report: booted.report.clone(),
             binary: Digest(booted.binary),
-            policy: Digest::of(booted.rules.as_bytes()),
+            rules: booted.rules.clone(),
             clock: booted.clock,
             listener: None,
         })

@@ -65,6 +65,7 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/posture", Session, posture::show),
         get("/api/v1/evidence", Session, controls::show),
         post("/api/v1/evidence/run", Session, controls::run),
+        post("/api/v1/evidence/export", Session, controls::export),
         get("/", Open, async || pages::answer(&pages::FILES[0])),
     ];
     table.extend(

@@ -8,6 +8,8 @@ use crate::images::Nothing;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::{Extension, State};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
 use darkroom::{Queue, Who};
 use sandbox::ProbeReport;
 use serde_json::Value;
@@ -27,6 +29,18 @@ pub trait Controls: Send + Sync {
         fences: &dyn Fn() -> Result<ProbeReport, sandbox::Error>,
     ) -> Result<Value, Untold>;
 
+    /// Tries them as above and makes a bundle of evidence, which passes its own check and is on record before it is handed out:
+    /// an archive of its files.
+    ///
+    /// # Errors
+    /// [`Untold`]; no bundle is on record as handed out then.
+    fn hand_over(
+        &self,
+        queue: &Queue,
+        who: &Who,
+        fences: &dyn Fn() -> Result<ProbeReport, sandbox::Error>,
+    ) -> Result<Vec<u8>, Untold>;
+
     /// Each control, with what the runs found that are on record, as a JSON object. Nothing is tried.
     ///
     /// # Errors
@@ -43,6 +57,10 @@ pub enum Untold {
     Full,
     /// The folder of what was found cannot be used.
     Folder,
+    /// A bundle does not pass its own check.
+    NotWhole,
+    /// A bundle is too large to be put together in memory.
+    TooLarge,
 }
 
 impl From<Untold> for Problem {
@@ -51,26 +69,54 @@ impl From<Untold> for Problem {
             Untold::Darkroom(error) => error.into(),
             Untold::Full => Self::DISK,
             Untold::Folder => Self::EVIDENCE,
+            Untold::NotWhole => Self::NOT_WHOLE,
+            Untold::TooLarge => Self::BUNDLE_TOO_LARGE,
         }
     }
 }
 
-/// Tries them. One run at a time: a second one would find the same, and keep the disk from others.
+/// Tries them.
 pub async fn run(
     State(house): State<Arc<House>>,
     Extension(who): Extension<Who>,
     Body(Nothing {}): Body<Nothing>,
 ) -> Result<Json<Value>, Problem> {
-    let tried = house.beside(move |house| {
+    let tried =
+        in_turn(house, who, |house, who| house.controls.try_now(&house.queue, who, &|| house.try_fences()));
+    Ok(Json(tried.await?))
+}
+
+/// Tries them, and hands over a bundle.
+pub async fn export(
+    State(house): State<Arc<House>>,
+    Extension(who): Extension<Who>,
+    Body(Nothing {}): Body<Nothing>,
+) -> Result<Response, Problem> {
+    let bundle =
+        in_turn(house, who, |house, who| house.controls.hand_over(&house.queue, who, &|| house.try_fences()));
+    let headers = [
+        (header::CONTENT_TYPE, "application/zip"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"lightproof-evidence.zip\""),
+    ];
+    Ok((headers, bundle.await?).into_response())
+}
+
+/// One run at a time: a second one would find the same, and keep the disk from others.
+async fn in_turn<T: Send + 'static>(
+    house: Arc<House>,
+    who: Who,
+    work: impl FnOnce(&House, &Who) -> Result<T, Untold> + Send + 'static,
+) -> Result<T, Problem> {
+    let done = house.beside(move |house| {
         house.queue.with(|darkroom| darkroom.may_try_controls(&who))?;
         let _turn = match house.trying.try_lock() {
             Ok(turn) => turn,
             Err(TryLockError::WouldBlock) => return Err(Problem::TRYING),
             Err(TryLockError::Poisoned(turn)) => turn.into_inner(), // it holds nothing
         };
-        Ok(house.controls.try_now(&house.queue, &who, &|| house.try_fences())?)
+        Ok(work(house, &who)?)
     });
-    Ok(Json(tried.await?))
+    done.await
 }
 
 /// Shows them.

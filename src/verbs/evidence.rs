@@ -3,14 +3,14 @@
 use crate::boot::folders::{Bundle, FolderUse};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{self, Evidence, Global};
-use crate::controls::{Room, Site, Tried};
+use crate::controls::{Chosen, Handed, Room, Site, Tried};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use crate::{Done, controls, input};
-use audit::{Clock as _, Selection, Typed, VerifyKey, timestamp};
+use audit::{Selection, Typed, VerifyKey, timestamp};
 use darkroom::{Darkroom, Who};
 use evidence::{
-    Control, Error, Expected, Export, ExportKey, Exported, Framework, Language, Outcome, Run, Trial, Verdict,
+    Control, Error, Expected, Exported, Finding, Framework, Language, Outcome, Run, Trial, Verdict,
 };
 use sandbox::Clean;
 use serde_json::{Map, Value, json};
@@ -47,7 +47,8 @@ pub fn run(clean: Clean, global: &Global, verb: &Evidence, out: &Output) -> Done
 /// A server that has the vault tries the controls itself.
 fn beside(mut failure: Failure) -> Failure {
     if failure.code == Code::Busy {
-        failure.what += "; if that is a server, its page tries the controls, too: Compliance";
+        failure.what +=
+            "; if that is a server, its page tries the controls and exports evidence, too: Compliance";
     }
     failure
 }
@@ -58,10 +59,14 @@ struct Asked {
     tried: Tried,
 }
 
-/// Tries the controls. The vault is opened only if a passphrase was given: a timer has nobody to ask.
+/// Who gave a passphrase. The vault is opened for nobody else: a timer has nobody to ask.
+fn signed_in(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Result<Option<Who>, Failure> {
+    Ok(if booted.has_passphrase() { Some(booted.unlock(darkroom, out)?) } else { None })
+}
+
 fn try_now(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Result<Asked, Failure> {
-    let who = if booted.has_passphrase() { Some(booted.unlock(darkroom, out)?) } else { None };
-    let (site, fences) = (Site::of(booted)?, || sandbox::probe(&booted.sandboxed));
+    let (who, site) = (signed_in(booted, darkroom, out)?, Site::of(booted)?);
+    let fences = || sandbox::probe(&booted.sandboxed);
     let tried = controls::try_now(&site, &mut Room::Own(darkroom), who.as_ref(), &fences).map_err(untold)?;
     Ok(Asked { who, tried })
 }
@@ -120,39 +125,28 @@ fn counts_json(run: &Run) -> Value {
 }
 
 /// What was asked of a bundle.
-struct Chosen {
-    period: Selection,
-    framework: Option<Framework>,
-    language: Option<Language>,
-}
-
-impl Chosen {
-    fn parse(arguments: &cli::Bundle) -> Result<Self, Failure> {
-        let typed = Typed {
-            since: arguments.since.as_deref(),
-            until: arguments.until.as_deref(),
-            ..Typed::default()
-        };
-        let period = Selection::parse(&typed).map_err(|senseless| Failure::new(Code::Usage, senseless))?;
-        let framework = match arguments.framework.as_deref() {
-            None => None,
-            Some(word) => Some(Framework::parse(word).ok_or_else(|| {
-                let words = Framework::ALL.map(Framework::word).join(", ");
-                Failure::new(Code::Usage, format!("--framework takes one of {words}"))
-            })?),
-        };
-        let language = match arguments.lang.as_deref() {
-            None => None,
-            Some("en") => Some(Language::En),
-            Some("zh") => Some(Language::Zh),
-            Some(_) => return Err(Failure::new(Code::Usage, "--lang takes en or zh")),
-        };
-        Ok(Self { period, framework, language })
-    }
+fn chosen(arguments: &cli::Bundle) -> Result<Chosen, Failure> {
+    let typed =
+        Typed { since: arguments.since.as_deref(), until: arguments.until.as_deref(), ..Typed::default() };
+    let period = Selection::parse(&typed).map_err(|senseless| Failure::new(Code::Usage, senseless))?;
+    let framework = match arguments.framework.as_deref() {
+        None => None,
+        Some(word) => Some(Framework::parse(word).ok_or_else(|| {
+            let words = Framework::ALL.map(Framework::word).join(", ");
+            Failure::new(Code::Usage, format!("--framework takes one of {words}"))
+        })?),
+    };
+    let language = match arguments.lang.as_deref() {
+        None => None,
+        Some("en") => Some(Language::En),
+        Some("zh") => Some(Language::Zh),
+        Some(_) => return Err(Failure::new(Code::Usage, "--lang takes en or zh")),
+    };
+    Ok(Chosen { period, framework, language })
 }
 
 fn export(clean: Clean, global: &Global, arguments: &cli::Bundle, out: &Output) -> Done {
-    let chosen = Chosen::parse(arguments)?;
+    let chosen = chosen(arguments)?;
     let bundle = Some(Bundle::Made(&arguments.output));
     let wants = Wants { evidence: true, bundle, ..Wants::with(&arguments.keys) };
     // The fences grant nothing beside the folder, so that it cannot be removed.
@@ -160,7 +154,8 @@ fn export(clean: Clean, global: &Global, arguments: &cli::Bundle, out: &Output) 
         failure.what += &format!("; the folder {} is left empty", arguments.output.display());
         failure
     };
-    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(left_empty)?;
+    let opened = boot::boot(clean, global, &wants)?.darkroom();
+    let (mut booted, mut darkroom) = opened.map_err(|failure| left_empty(beside(failure)))?;
     let dir = booted.folders.bundle.clone().unwrap_or_default();
     let result = hand_over(&mut booted, &mut darkroom, &chosen, &dir, out).map_err(left_empty);
     boot::leave(darkroom, result)
@@ -173,29 +168,18 @@ fn hand_over(
     dir: &Path,
     out: &Output,
 ) -> Done {
-    let Asked { who, tried } = try_now(booted, darkroom, out)?;
-    let who = who.as_ref();
-    let key = ExportKey::draw().map_err(failed)?;
-    let (job, drawn) = darkroom.record_key_drawn(who, key.public())?;
-    let unexpected = |error| Failure::new(Code::Unexpected, error);
-    let posture = serde_json::to_value(&booted.report).map_err(unexpected)?;
-    let export = Export {
-        log: &booted.folders.audit,
-        run: &tried.run,
-        run_record: tried.record,
-        key_record: drawn.seq_first,
-        since_ms: chosen.period.since_ms,
-        until_ms: chosen.period.until_ms,
-        policy: &booted.rules,
-        posture: &posture,
-        framework: chosen.framework,
-        language: chosen.language,
-        version: env!("CARGO_PKG_VERSION"),
-        made_ms: booted.clock.wall_ms(),
-    };
-    let Exported { manifest, files, records } = export.make(dir, key).map_err(failed)?;
-    let recorded = check_own(dir).and_then(|()| Ok(darkroom.record_exported(who, job, manifest)?));
-    let record = recorded.inspect_err(|_| evidence::take_back(dir))?.seq_first;
+    let (who, site) = (signed_in(booted, darkroom, out)?, Site::of(booted)?);
+    let fences = || sandbox::probe(&booted.sandboxed);
+    let handed = controls::hand_over(
+        &site,
+        &mut Room::Own(darkroom),
+        who.as_ref(),
+        &fences,
+        (chosen, dir),
+        |_| Ok(()),
+    );
+    let Handed { tried, exported: Exported { manifest, files, records }, record, .. } =
+        handed.map_err(untold)?;
     out.data(&format!(
         "{}: {}, {}\n  {}\n  manifest {manifest}, record {record}\n",
         dir.display(),
@@ -210,22 +194,6 @@ fn hand_over(
             "manifest": manifest.to_string(), "run": tried.run.digest().to_string(), "counts": counts_json(&tried.run) }),
     );
     Ok(Code::Done)
-}
-
-/// A bundle that does not pass its own check is not handed out.
-fn check_own(dir: &Path) -> Result<(), Failure> {
-    let checked = evidence::check(dir, &Expected::default()).map_err(failed)?;
-    match checked.findings.first() {
-        None => Ok(()),
-        Some(first) => {
-            let what = format!(
-                "the bundle does not pass its own check, and is not handed out: {}: {}; verify the log with: lightproof \
-                 audit verify",
-                first.file, first.text
-            );
-            Err(Failure::new(Code::Integrity, what))
-        }
-    }
 }
 
 fn verify(
@@ -335,6 +303,13 @@ fn untold(error: controls::Error) -> Failure {
     match error {
         controls::Error::Evidence(error) => failed(error),
         controls::Error::Darkroom(error) => error.into(),
+        controls::Error::NotWhole(Finding { file, text, .. }) => {
+            let what = format!(
+                "the bundle does not pass its own check, and is not handed out: {file}: {text}; verify the log with: \
+                 lightproof audit verify"
+            );
+            Failure::new(Code::Integrity, what)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::browser::driver::{SOON, keys};
 use crate::browser::studio::Studio;
 use serde_json::{Value, json};
+use std::process::Command;
 
 /// Sentences of the dialog without a Chinese character. Facts, conditions, clauses, ids and numbers are none.
 const FOREIGN: &str = "return [...document.querySelectorAll('#compliance-dialog :is(p, h2, h3, dt, dd, th, td, span, summary, button, option, label)')]
@@ -74,6 +75,18 @@ fn the_controls_are_tried_when_somebody_asks_and_what_is_broken_comes_first() {
     assert_eq!(browser.attribute("#controls details", "data-control").as_deref(), Some("CRY-01"));
     std::fs::remove_file(plain).expect("it is ours");
     run(&studio, 3);
+    // And what was found leaves as one file, with a run of its own.
+    browser.click("#export-evidence");
+    let bundle = studio.saved(1, "zip").remove(0);
+    let listed =
+        Command::new("python3").args(["-m", "zipfile", "-l"]).arg(&bundle).output().expect("python3");
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    for name in ["README.html", "manifest.dsse.json", "audit/records.jsonl"] {
+        assert!(listed.contains(&format!("lightproof-evidence/{name} ")), "{listed}");
+    }
+    browser.until("show its run", SOON, || {
+        (browser.count("[data-control='CRY-01'] > table tbody tr") == 4).then_some(())
+    });
     browser.press("", keys::ESCAPE);
     browser.see_no("#compliance-dialog");
 
@@ -86,6 +99,7 @@ fn the_controls_are_tried_when_somebody_asks_and_what_is_broken_comes_first() {
     assert_eq!(browser.script(FOREIGN, &[]), json!([]));
     browser.press("", keys::ESCAPE);
     let home = studio.close();
-    assert_eq!(home.count_records(&["evidence.tried"]), 3);
+    assert_eq!(home.count_records(&["evidence.tried"]), 4);
+    assert_eq!(home.count_records(&["evidence.exported ok"]), 1);
     home.is_whole(1);
 }

@@ -7,6 +7,7 @@
 //! A probe brings facts. Whether a control is satisfied follows from them and from the conditions in the catalogue, which
 //! are in every bundle, so that anybody can judge again. No fact can hold free text.
 
+mod archive;
 mod articles;
 mod assemble;
 mod bundle;
@@ -28,6 +29,7 @@ mod report;
 mod run;
 mod verdict;
 
+pub use archive::archive;
 pub use articles::{ARTICLES, Article};
 pub use catalogue::{control, controls};
 pub use check::check;

@@ -1,7 +1,8 @@
 // What was found of each control, and a new run: a dialog that is fetched when an admin asks for it.
 
-import { json } from "./api.js";
+import { blob, json } from "./api.js";
 import { hush } from "./dialog.js";
+import { save } from "./download.js";
 import { field, h, refresh } from "./view.js";
 import { explain, fullTime, t, translate } from "./words.js";
 
@@ -40,16 +41,21 @@ export function openCompliance() {
     field(framework, () => t("compliance.framework")),
     list,
     h("div", { class: "actions end" },
-      h("button", { id: "run-controls", type: "button", class: "primary", onclick: () => load(true), disabled: () => busy },
+      h("button", { id: "export-evidence", type: "button", onclick: () => load(hand), disabled: () => busy },
+        () => t("compliance.export")),
+      h("button", { id: "run-controls", type: "button", class: "primary", onclick: () => load(run), disabled: () => busy },
         () => t(busy ? "wait" : "compliance.run")),
       h("button", { type: "button", onclick: () => dialog.close() }, () => t("close"))));
 
-  async function load(anew) {
+  const run = () => json("POST", "/api/v1/evidence/run", {});
+  const hand = async () => save(await blob("POST", "/api/v1/evidence/export", {}), "lightproof-evidence.zip");
+
+  async function load(before) {
     busy = true;
     message = null;
     refresh(dialog);
     try {
-      if (anew) await json("POST", "/api/v1/evidence/run", {});
+      await before?.();
       found = await json("GET", "/api/v1/evidence");
       draw();
     } catch (problem) {
