@@ -121,6 +121,8 @@ pub struct Booted {
     pub listener: Option<LoopbackListener>,
     /// The kernel's table of sockets, `/proc/net/tcp`, of the network that the socket is in.
     pub sockets: Option<File>,
+    /// The same of sockets over IPv6, `/proc/net/tcp6`, where the host has it.
+    pub sockets_ipv6: Option<File>,
     /// How much memory is left.
     pub memory: Arc<Memory>,
     /// The controlling terminal.
@@ -191,6 +193,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     // Behind the fences it could not be opened, and would be the table of an empty network.
     let sockets = listener.as_ref().and_then(|_| File::open("/proc/net/tcp").ok());
     let backup = wants.backup.map(|file| file.open(&folders)).transpose()?.flatten();
+    let sockets_ipv6 = listener.as_ref().and_then(|_| File::open("/proc/net/tcp6").ok());
     let (sandboxed, report) = sandbox::enter(clean, &plan, listener.as_ref())?;
     let state = if report.overall() == State::Green { "green" } else { "amber" };
     tracing::info!(event = "fenced", pid = std::process::id(), state);
@@ -206,6 +209,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         backup,
         listener,
         sockets,
+        sockets_ipv6,
         memory,
         terminal,
         clock,

@@ -45,7 +45,7 @@ const FIXED: [(&str, &str); 9] = [
 ];
 
 /// All that API.md names.
-const CODES: [&str; 41] = [
+const CODES: [&str; 45] = [
     "method",
     "host",
     "origin",
@@ -87,6 +87,10 @@ const CODES: [&str; 41] = [
     "old_key_remains",
     "uncertain",
     "memory",
+    "role",
+    "trying",
+    "evidence",
+    "bundle_large",
 ];
 
 /// A server whose vault was set up, and a session in it. The server ends before its home is removed.

@@ -8,6 +8,7 @@
 //! - `jobs`: a request is cancelled, or outlives its page
 //! - `recovery`: a code that is shown once, and drawn anew
 //! - `posture`: the badge and what lies behind it
+//! - `compliance`: the controls, and what was found of them
 //! - `asking`: what the form says before anything is sent
 //! - `history`: tabs that agree, deleting many, and saving many
 //! - `gallery`: many pictures under one's hands, one large, and those of one request side by side
@@ -18,6 +19,7 @@
 //! - `reach`: narrow windows, the keyboard alone, and a name for everything
 
 mod asking;
+mod compliance;
 pub mod driver;
 mod gallery;
 mod gate;

@@ -2,7 +2,6 @@
 
 use crate::checkpoint::copy;
 use crate::harness::{Home, Ran, behind};
-use crate::served::Served;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +15,11 @@ const SATISFIED: [&str; 14] = [
 
 /// What a run found, by control: the outcome and its reason.
 fn found(ran: &Ran) -> BTreeMap<String, String> {
-    let data = ran.data();
+    found_by(&ran.data())
+}
+
+/// The same of what it answered.
+pub fn found_by(data: &Value) -> BTreeMap<String, String> {
     let results = data["results"].as_array().unwrap_or_else(|| panic!("{data}"));
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let of = |result: &Value| (word(&result["control"]), [word(&result["outcome"]), word(&result["reason"])]);
@@ -223,12 +226,4 @@ fn what_was_found_is_shown_as_the_log_names_it() {
     // Only the newest can be told from a run that was never there.
     std::fs::remove_dir_all(&folder).expect("it is ours");
     assert!(listed()["tried"].is_null());
-}
-
-#[test]
-fn the_controls_are_not_tried_beside_a_server_yet() {
-    let home = Home::with_picture("beside");
-    let served = Served::start(&home);
-    home.ask(&["evidence", "run"]).ends(9, &[&served.origin()]);
-    home.ask(&["evidence", "list"]).ends(0, &[]);
 }

@@ -28,6 +28,7 @@
 //! - `evidence`: what the log shows, and finds
 //! - `controls`, `bundles`: the controls as they are tried, on a sound appliance and on a broken one, and the bundle of them
 //! - `certificate`: what somebody gets who asked for an erasure
+//! - `compliance`: the same by a running server, for its page
 //! - `secrecy`: where a prompt, a passphrase and a picture must not be found
 //! - `silence`: no network
 //! - `crash`: killed at any moment, and a full disk
@@ -51,6 +52,7 @@ mod browser;
 mod bundles;
 mod certificate;
 mod checkpoint;
+mod compliance;
 mod controls;
 mod copies;
 mod crash;

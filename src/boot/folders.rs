@@ -139,15 +139,16 @@ impl FolderUse {
         self.real_path(path)
     }
 
-    /// The real path of the folder of what was found, which is made beside a vault that is there.
+    /// The real path of the folder of what was found, which is made beside a vault that is there, and at a first start: behind
+    /// the fences nobody can.
     ///
     /// # Errors
     /// As [`FolderUse::state`].
     pub fn evidence(self, path: &Path, vault: &vault::Paths) -> Result<PathBuf, Failure> {
         match self {
             Self::Read => self.state(path),
-            Self::Used | Self::Made if vault.vault_exists() => Self::Made.state(path),
-            Self::Used | Self::Made => Self::Read.state(path),
+            Self::Used if !vault.vault_exists() => Self::Read.state(path),
+            Self::Used | Self::Made => Self::Made.state(path),
         }
     }
 }

@@ -4,10 +4,32 @@ use crate::{Act, Darkroom, Error, Who};
 use audit::{Digest, Entry, Event, JobId, PublicKey, Receipt};
 
 impl Darkroom {
+    /// Whether they may try the controls, and see what was found of them.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`], on record; [`Error::Locked`] if the vault was locked since `who` came in.
+    pub fn may_try_controls(&self, who: &Who) -> Result<(), Error> {
+        self.vault_of(who, Act::Controls).map(drop)
+    }
+
+    /// Whether the log, as it lies on the disk, goes on from what the open vault remembers of it. Reads all records up to there.
+    ///
+    /// # Errors
+    /// As [`Darkroom::may_try_controls`]; the log cannot be read.
+    pub fn continues_mark(&self, who: &Who) -> Result<bool, Error> {
+        match self.compare_mark(self.vault_of(who, Act::Controls)?) {
+            Ok(()) => Ok(true),
+            Err(Error::NoMark | Error::Log(audit::Error::Lost { .. } | audit::Error::Diverged { .. })) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Puts on record that the controls were tried. The file with what was found is durable by then.
     ///
     /// # Errors
-    /// What the log says; [`Error::Locked`] if the vault was locked since `who` came in.
+    /// What the log says; as [`Darkroom::may_try_controls`].
     pub fn record_tried(&self, who: Option<&Who>, run: Digest, not_satisfied: u32) -> Result<Receipt, Error> {
         Ok(self.log.append(&[self.entry(Event::EvidenceTried { run, not_satisfied }, who)?])?)
     }
@@ -33,7 +55,7 @@ impl Darkroom {
     /// By whoever opened the vault; while it is shut, by the program, which needs no key for this.
     fn entry(&self, event: Event, who: Option<&Who>) -> Result<Entry, Error> {
         let Some(who) = who else { return Ok(event.by_system()) };
-        self.vault_of(who, Act::Leave)?;
+        self.vault_of(who, Act::Controls)?;
         Ok(event.by(who.actor))
     }
 }

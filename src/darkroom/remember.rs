@@ -42,13 +42,21 @@ impl Darkroom {
     /// # Errors
     /// [`Error::RolledBack`], [`Error::NoMark`], or [`audit::Error::Lost`] and [`audit::Error::Diverged`].
     pub(crate) fn compare(&self, vault: &Vault) -> Result<(), Error> {
-        match vault.mark(MARK_LOG).map(|bytes| decode(bytes, self.log.mark().origin)) {
-            Some(Some(mark)) => self.log.check_mark(&mark)?,
-            Some(None) => return Err(Error::NoMark),
-            None if who::was_opened(vault) => return Err(Error::NoMark),
-            None => {}
-        }
+        self.compare_mark(vault)?;
         self.compare_state(vault.state().epoch, |seq| vault.root_at(seq))
+    }
+
+    /// The log must hold every record that the vault remembers.
+    ///
+    /// # Errors
+    /// [`Error::NoMark`], [`audit::Error::Lost`], [`audit::Error::Diverged`]; the log cannot be read.
+    pub(crate) fn compare_mark(&self, vault: &Vault) -> Result<(), Error> {
+        match vault.mark(MARK_LOG).map(|bytes| decode(bytes, self.log.mark().origin)) {
+            Some(Some(mark)) => Ok(self.log.check_mark(&mark)?),
+            Some(None) => Err(Error::NoMark),
+            None if who::was_opened(vault) => Err(Error::NoMark),
+            None => Ok(()),
+        }
     }
 
     /// The same as far as it shows without the keys of the pictures: the vault must hold every state that the log names.

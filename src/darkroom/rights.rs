@@ -29,6 +29,8 @@ pub enum Act {
     Holds,
     /// Ask who is behind a pseudonym, and which exports of any picture a file is a copy of.
     Resolve,
+    /// Try the controls, see what was found of them, and hand it over.
+    Controls,
     /// Draw a new recovery code.
     NewRecoveryCode,
     /// Set a new passphrase of one's own.
@@ -47,7 +49,7 @@ pub enum Act {
 pub(crate) type Row = (Act, &'static str, &'static [Role]);
 
 /// Each act in words, and the roles that may do it.
-pub const TABLE: [Row; 18] = {
+pub const TABLE: [Row; 19] = {
     use Role::{Admin, Operator, Recovery};
     [
         (Act::MakePictures, "make pictures", &[Operator, Admin]),
@@ -62,6 +64,7 @@ pub const TABLE: [Row; 18] = {
         (Act::AnyCertificate, "have certificates of any erasure", &[Admin]),
         (Act::Holds, "set and end legal holds", &[Admin]),
         (Act::Resolve, "ask who is behind a pseudonym, or took a copy of any picture", &[Admin]),
+        (Act::Controls, "try the controls, see what was found, and hand over evidence", &[Admin]),
         (Act::NewRecoveryCode, "draw a new recovery code", &[Admin]),
         (Act::OwnPassphrase, "set one's own new passphrase", &[Operator, Admin]),
         (Act::AnyPassphrase, "set a new passphrase for anybody", &[Recovery]),

@@ -61,6 +61,14 @@ impl Queue {
     pub fn view_previews(&self, who: &Who, ids: &[ObjectId]) -> Result<Previews, Error> {
         view_previews(&mut &*self, who, ids)
     }
+
+    /// As [`Darkroom::verify`]; while a picture is opened, others have the darkroom.
+    ///
+    /// # Errors
+    /// As there; [`Error::Locked`] if the vault was locked meanwhile.
+    pub fn verify(&self, who: &Who) -> Result<VerifyReport, Error> {
+        verify(&mut &*self, who)
+    }
 }
 
 fn view(held: &mut impl Hold, who: &Who, id: ObjectId) -> Result<Zeroizing<Vec<u8>>, Error> {

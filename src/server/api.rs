@@ -2,7 +2,7 @@
 //! and an address that is not in the table is answered by nobody.
 
 use crate::problem::Problem;
-use crate::{House, events, guard, headers, images, jobs, pages, people, posture, vault};
+use crate::{House, controls, events, guard, headers, images, jobs, pages, people, posture, vault};
 use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -63,6 +63,9 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/images/{id}/thumbnail", Session, images::thumbnail),
         post("/api/v1/images/{id}/export", Session, images::export),
         get("/api/v1/posture", Session, posture::show),
+        get("/api/v1/evidence", Session, controls::show),
+        post("/api/v1/evidence/run", Session, controls::run),
+        post("/api/v1/evidence/export", Session, controls::export),
         get("/", Open, async || pages::answer(&pages::FILES[0])),
     ];
     table.extend(

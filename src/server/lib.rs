@@ -13,6 +13,7 @@
 //! | `guard.rs` | method, Host, Origin, Sec-Fetch-Site, Upgrade, content type: before any route; then the token, as its route says |
 //! | `api.rs` | the table of routes, and who may ask for each |
 //! | `vault.rs`, `people.rs`, `jobs.rs`, `events.rs`, `images.rs`, `posture.rs` | one act of the darkroom each, and its answer as JSON |
+//! | `controls.rs` | the controls, which whoever starts the server brings along |
 //! | `pages.rs` | the page's files |
 //! | `session.rs` | who may ask: tokens, guesses, the setup code, the idle lock |
 //! | `retention.rs` | pictures whose period is over |
@@ -24,6 +25,7 @@
 mod api;
 mod body;
 mod connection;
+mod controls;
 mod events;
 mod guard;
 mod headers;
@@ -48,10 +50,11 @@ use session::Sessions;
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::sync::{Notify, watch};
 
+pub use controls::{Controls, Untold};
 pub use session::SetupCode;
 
 /// Requests that may wait beside the one in work.
@@ -72,6 +75,8 @@ pub struct Parts {
     pub report: Report,
     /// What each process of the program says of its fences at its start, this one among them.
     pub processes: Vec<(Process, Fenced)>,
+    /// What tries the controls.
+    pub controls: Box<dyn Controls>,
     /// The policy's limits.
     pub limits: Limits,
     /// May prompts be kept?
@@ -98,6 +103,9 @@ struct House {
     sessions: Arc<Sessions>,
     peers: peers::Peers,
     fences: posture::Fences,
+    controls: Box<dyn Controls>,
+    /// Held while the controls are tried.
+    trying: Mutex<()>,
     guard: guard::Guard,
     clock: SystemClock,
     outputs: PathBuf,
@@ -153,6 +161,8 @@ impl Server {
             peers: peers::Peers::new(parts.port),
             queue: Queue::start(parts.darkroom, parts.engine, rules, notify)?,
             fences: posture::Fences::new(parts.sandboxed, parts.report, parts.processes),
+            controls: parts.controls,
+            trying: Mutex::default(),
             guard: guard::Guard::new(parts.port),
             clock: parts.clock,
             outputs: parts.outputs,

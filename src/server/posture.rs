@@ -74,6 +74,18 @@ impl Fences {
     }
 }
 
+impl House {
+    /// Tries everything that the fences forbid; one that is found open is on record.
+    ///
+    /// # Errors
+    /// The first that did not hold.
+    pub fn try_fences(&self) -> Result<ProbeReport, sandbox::Error> {
+        // What cannot be recorded is answered all the same: the page turns red.
+        let found = || drop(self.queue.with(|darkroom| darkroom.record_open_fence()));
+        self.fences.try_all(self.clock.wall_ms(), found)
+    }
+}
+
 /// That the process serves. It waits for nothing, so no answer means that nobody is there.
 pub async fn health(State(house): State<Arc<House>>) -> Json<Value> {
     Json(json!({ "status": "ok", "posture": house.fences.state() }))
@@ -81,12 +93,7 @@ pub async fn health(State(house): State<Arc<House>>) -> Json<Value> {
 
 /// The report, and what was tried just now.
 pub async fn show(State(house): State<Arc<House>>) -> Result<Json<Value>, Problem> {
-    let tried = house.beside(|house| {
-        // What cannot be recorded is answered all the same: the page turns red.
-        let found = || drop(house.queue.with(|darkroom| darkroom.record_open_fence()));
-        Ok(house.fences.try_all(house.clock.wall_ms(), found))
-    });
-    let tried = tried.await?;
+    let tried = house.beside(|house| Ok(house.try_fences())).await?;
     let report = &house.fences.report;
     let (probe, broken) = match &tried {
         Ok(probe) => (Some(probe), None),

@@ -90,6 +90,24 @@ impl Problem {
         "uncertain",
         "a write to the vault failed, and only a new opening can tell what is on the disk; lock and unlock",
     );
+    pub const TRYING: Self =
+        Self::fixed(409, "trying", "the controls are being tried already; see what was found in a moment");
+    pub const EVIDENCE: Self = Self::fixed(
+        503,
+        "evidence",
+        "the folder of what was found, evidence, beside the log, cannot be used; make it readable and writable for the \
+         program's user",
+    );
+    pub const NOT_WHOLE: Self = Self::fixed(
+        500,
+        "damaged",
+        "the bundle does not pass its own check, and is not handed out; verify the log with: lightproof audit verify",
+    );
+    pub const BUNDLE_TOO_LARGE: Self = Self::fixed(
+        507,
+        "bundle_large",
+        "the bundle is too large for one answer; stop the program and make it with: lightproof evidence export",
+    );
     pub const LOG: Self = Self::fixed(503, "log", "the log cannot be written, so nothing is done");
     pub const INTERNAL: Self = Self::fixed(500, "internal", "a part of the program failed");
 

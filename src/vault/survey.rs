@@ -43,13 +43,15 @@ pub fn survey(outputs: &Path) -> Result<Survey, Error> {
                     found.sealed.push(logical.to_owned());
                     found.repeated += both.into_iter().filter(|salt| !salts.insert(*salt)).count() as u64;
                 }
+                // Beside a running program an erasure may take it away between the list and this look.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(_) => found.damaged += 1,
             }
         } else if name.ends_with(PART_SUFFIX) {
             found.unfinished += 1;
         } else if let Some(owner) = owner(&folder, &name) {
             found.vaults.push(owner);
-        } else if !folder.is_folder(&name) {
+        } else if !folder.is_folder(&name) && folder.has(&name).unwrap_or(true) {
             found.plain += 1;
         }
     }

@@ -3,13 +3,14 @@
 use crate::boot::folders::{Bundle, FolderUse};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{self, Evidence, Global};
+use crate::controls::{Chosen, Handed, Room, Site, Tried};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use crate::{Done, controls, input};
-use audit::{Clock as _, Digest, Order, Selection, Typed, VerifyKey, timestamp};
+use audit::{Selection, Typed, VerifyKey, timestamp};
 use darkroom::{Darkroom, Who};
 use evidence::{
-    Control, Error, Expected, Export, ExportKey, Exported, Framework, Language, Outcome, Run, Trial, Verdict,
+    Control, Error, Expected, Exported, Finding, Framework, Language, Outcome, Run, Trial, Verdict,
 };
 use sandbox::Clean;
 use serde_json::{Map, Value, json};
@@ -23,7 +24,7 @@ pub fn run(clean: Clean, global: &Global, verb: &Evidence, out: &Output) -> Done
     match verb {
         Evidence::Run(keys) => {
             let wants = Wants { evidence: true, ..Wants::with(keys) };
-            let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
+            let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(beside)?;
             let result = try_now(&mut booted, &mut darkroom, out).map(|tried| tell_run(&tried, out));
             boot::leave(darkroom, result)
         }
@@ -42,32 +43,35 @@ pub fn run(clean: Clean, global: &Global, verb: &Evidence, out: &Output) -> Done
     }
 }
 
-/// A run that is kept and on record.
-struct Tried {
+/// A server that has the vault tries the controls itself.
+fn beside(mut failure: Failure) -> Failure {
+    if failure.code == Code::Busy {
+        failure.what +=
+            "; if that is a server, its page tries the controls and exports evidence, too: Compliance";
+    }
+    failure
+}
+
+/// A run that is on record, and who asked for it.
+struct Asked {
     who: Option<Who>,
-    run: Run,
-    /// Number of the record that names it.
-    record: u64,
+    tried: Tried,
 }
 
-/// Tries the controls, keeps what was found, and puts that on record. The vault is opened only if a passphrase was given: a
-/// timer has nobody to ask.
-fn try_now(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Result<Tried, Failure> {
-    let who = if booted.has_passphrase() { Some(booted.unlock(darkroom, out)?) } else { None };
-    let run = controls::try_all(booted, darkroom, who.as_ref());
-    let digest = evidence::keep(folder(booted)?, &run).map_err(failed)?;
-    let not_satisfied = u32::try_from(run.count(Outcome::NotSatisfied)).unwrap_or(u32::MAX);
-    let record = darkroom.record_tried(who.as_ref(), digest, not_satisfied)?.seq_first;
-    Ok(Tried { who, run, record })
+/// Who gave a passphrase. The vault is opened for nobody else: a timer has nobody to ask.
+fn signed_in(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Result<Option<Who>, Failure> {
+    Ok(if booted.has_passphrase() { Some(booted.unlock(darkroom, out)?) } else { None })
 }
 
-fn folder(booted: &Booted) -> Result<&Path, Failure> {
-    let none = || Failure::new(Code::Unexpected, "there is no folder for what was found");
-    booted.folders.evidence.as_deref().ok_or_else(none)
+fn try_now(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Result<Asked, Failure> {
+    let (who, site) = (signed_in(booted, darkroom, out)?, Site::of(booted)?);
+    let fences = || sandbox::probe(&booted.sandboxed);
+    let tried = controls::try_now(&site, &mut Room::Own(darkroom), who.as_ref(), &fences).map_err(untold)?;
+    Ok(Asked { who, tried })
 }
 
 /// What was found, what does not hold first.
-fn tell_run(Tried { who, run, record }: &Tried, out: &Output) -> Code {
+fn tell_run(Asked { who, tried: Tried { run, record } }: &Asked, out: &Output) -> Code {
     let order = [Outcome::NotSatisfied, Outcome::Satisfied, Outcome::NotApplicable, Outcome::NotMeasured];
     for outcome in order {
         for verdict in run.verdicts().iter().filter(|verdict| verdict.outcome() == outcome) {
@@ -120,39 +124,28 @@ fn counts_json(run: &Run) -> Value {
 }
 
 /// What was asked of a bundle.
-struct Asked {
-    period: Selection,
-    framework: Option<Framework>,
-    language: Option<Language>,
-}
-
-impl Asked {
-    fn parse(arguments: &cli::Bundle) -> Result<Self, Failure> {
-        let typed = Typed {
-            since: arguments.since.as_deref(),
-            until: arguments.until.as_deref(),
-            ..Typed::default()
-        };
-        let period = Selection::parse(&typed).map_err(|senseless| Failure::new(Code::Usage, senseless))?;
-        let framework = match arguments.framework.as_deref() {
-            None => None,
-            Some(word) => Some(Framework::parse(word).ok_or_else(|| {
-                let words = Framework::ALL.map(Framework::word).join(", ");
-                Failure::new(Code::Usage, format!("--framework takes one of {words}"))
-            })?),
-        };
-        let language = match arguments.lang.as_deref() {
-            None => None,
-            Some("en") => Some(Language::En),
-            Some("zh") => Some(Language::Zh),
-            Some(_) => return Err(Failure::new(Code::Usage, "--lang takes en or zh")),
-        };
-        Ok(Self { period, framework, language })
-    }
+fn chosen(arguments: &cli::Bundle) -> Result<Chosen, Failure> {
+    let typed =
+        Typed { since: arguments.since.as_deref(), until: arguments.until.as_deref(), ..Typed::default() };
+    let period = Selection::parse(&typed).map_err(|senseless| Failure::new(Code::Usage, senseless))?;
+    let framework = match arguments.framework.as_deref() {
+        None => None,
+        Some(word) => Some(Framework::parse(word).ok_or_else(|| {
+            let words = Framework::ALL.map(Framework::word).join(", ");
+            Failure::new(Code::Usage, format!("--framework takes one of {words}"))
+        })?),
+    };
+    let language = match arguments.lang.as_deref() {
+        None => None,
+        Some("en") => Some(Language::En),
+        Some("zh") => Some(Language::Zh),
+        Some(_) => return Err(Failure::new(Code::Usage, "--lang takes en or zh")),
+    };
+    Ok(Chosen { period, framework, language })
 }
 
 fn export(clean: Clean, global: &Global, arguments: &cli::Bundle, out: &Output) -> Done {
-    let asked = Asked::parse(arguments)?;
+    let chosen = chosen(arguments)?;
     let bundle = Some(Bundle::Made(&arguments.output));
     let wants = Wants { evidence: true, bundle, ..Wants::with(&arguments.keys) };
     // The fences grant nothing beside the folder, so that it cannot be removed.
@@ -160,36 +153,32 @@ fn export(clean: Clean, global: &Global, arguments: &cli::Bundle, out: &Output) 
         failure.what += &format!("; the folder {} is left empty", arguments.output.display());
         failure
     };
-    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(left_empty)?;
+    let opened = boot::boot(clean, global, &wants)?.darkroom();
+    let (mut booted, mut darkroom) = opened.map_err(|failure| left_empty(beside(failure)))?;
     let dir = booted.folders.bundle.clone().unwrap_or_default();
-    let result = hand_over(&mut booted, &mut darkroom, &asked, &dir, out).map_err(left_empty);
+    let result = hand_over(&mut booted, &mut darkroom, &chosen, &dir, out).map_err(left_empty);
     boot::leave(darkroom, result)
 }
 
-fn hand_over(booted: &mut Booted, darkroom: &mut Darkroom, asked: &Asked, dir: &Path, out: &Output) -> Done {
-    let tried = try_now(booted, darkroom, out)?;
-    let who = tried.who.as_ref();
-    let key = ExportKey::draw().map_err(failed)?;
-    let (job, drawn) = darkroom.record_key_drawn(who, key.public())?;
-    let unexpected = |error| Failure::new(Code::Unexpected, error);
-    let posture = serde_json::to_value(&booted.report).map_err(unexpected)?;
-    let export = Export {
-        log: &booted.folders.audit,
-        run: &tried.run,
-        run_record: tried.record,
-        key_record: drawn.seq_first,
-        since_ms: asked.period.since_ms,
-        until_ms: asked.period.until_ms,
-        policy: &booted.rules,
-        posture: &posture,
-        framework: asked.framework,
-        language: asked.language,
-        version: env!("CARGO_PKG_VERSION"),
-        made_ms: booted.clock.wall_ms(),
-    };
-    let Exported { manifest, files, records } = export.make(dir, key).map_err(failed)?;
-    let recorded = check_own(dir).and_then(|()| Ok(darkroom.record_exported(who, job, manifest)?));
-    let record = recorded.inspect_err(|_| evidence::take_back(dir))?.seq_first;
+fn hand_over(
+    booted: &mut Booted,
+    darkroom: &mut Darkroom,
+    chosen: &Chosen,
+    dir: &Path,
+    out: &Output,
+) -> Done {
+    let (who, site) = (signed_in(booted, darkroom, out)?, Site::of(booted)?);
+    let fences = || sandbox::probe(&booted.sandboxed);
+    let handed = controls::hand_over(
+        &site,
+        &mut Room::Own(darkroom),
+        who.as_ref(),
+        &fences,
+        (chosen, dir),
+        |_| Ok(()),
+    );
+    let Handed { tried, exported: Exported { manifest, files, records }, record, .. } =
+        handed.map_err(untold)?;
     out.data(&format!(
         "{}: {}, {}\n  {}\n  manifest {manifest}, record {record}\n",
         dir.display(),
@@ -204,22 +193,6 @@ fn hand_over(booted: &mut Booted, darkroom: &mut Darkroom, asked: &Asked, dir: &
             "manifest": manifest.to_string(), "run": tried.run.digest().to_string(), "counts": counts_json(&tried.run) }),
     );
     Ok(Code::Done)
-}
-
-/// A bundle that does not pass its own check is not handed out.
-fn check_own(dir: &Path) -> Result<(), Failure> {
-    let checked = evidence::check(dir, &Expected::default()).map_err(failed)?;
-    match checked.findings.first() {
-        None => Ok(()),
-        Some(first) => {
-            let what = format!(
-                "the bundle does not pass its own check, and is not handed out: {}: {}; verify the log with: lightproof \
-                 audit verify",
-                first.file, first.text
-            );
-            Err(Failure::new(Code::Integrity, what))
-        }
-    }
 }
 
 fn verify(
@@ -254,33 +227,16 @@ fn verify(
     Ok(if is_ok { Code::Done } else { Code::Integrity })
 }
 
-/// The kept runs that the log names, with the number of the record, the newest first. A file that no record names may be
-/// anybody's.
-fn on_record(booted: &Booted) -> Result<Vec<(u64, Run)>, Failure> {
-    let kept = evidence::kept(folder(booted)?).map_err(failed)?;
-    let mut left: Vec<(Digest, Run)> = kept.runs.into_iter().map(|run| (run.digest(), run)).collect();
-    let mut found = Vec::new();
-    if left.is_empty() {
-        return Ok(found);
-    }
-    let records = audit::records(&booted.folders.audit, Order::NewestFirst).map_err(darkroom::Error::from)?;
-    for record in records.flatten().filter(|record| record.name == "evidence.tried") {
-        let named = record.digest("run");
-        if let Some(at) = left.iter().position(|(digest, _)| Some(*digest) == named) {
-            found.push((record.seq, left.swap_remove(at).1));
-        }
-        if left.is_empty() {
-            break;
-        }
-    }
-    Ok(found)
+fn runs(booted: &Booted) -> Result<Vec<Tried>, Failure> {
+    let site = Site::of(booted)?;
+    controls::on_record(&site.audit, &site.evidence).map_err(untold)
 }
 
 fn list(booted: &Booted, out: &Output) -> Done {
-    let runs = on_record(booted)?;
+    let runs = runs(booted)?;
     let newest = runs.first();
     match newest {
-        Some((record, run)) => {
+        Some(Tried { run, record }) => {
             for verdict in run.verdicts() {
                 out.data(&format!("{}\n", line(verdict)));
             }
@@ -295,13 +251,13 @@ fn list(booted: &Booted, out: &Output) -> Done {
     }
     let controls: Vec<Value> = evidence::controls()
         .map(|control| {
-            let of_newest = newest.and_then(|(_, run)| of(run, control));
+            let of_newest = newest.and_then(|tried| of(&tried.run, control));
             json!({ "id": control.id, "claim": control.claim.en,
                 "outcome": of_newest.map(|verdict| verdict.outcome().word()),
                 "reason": of_newest.and_then(Verdict::reason).map(|reason| reason.word()) })
         })
         .collect();
-    let tried = newest.map(|(record, run)| {
+    let tried = newest.map(|Tried { run, record }| {
         json!({ "started_ms": run.started_ms, "run": run.digest().to_string(), "record": record })
     });
     out.object(true, &json!({ "tried": tried, "controls": controls }));
@@ -316,7 +272,7 @@ fn show(booted: &Booted, id: &str, out: &Output) -> Done {
     let control = evidence::control(&id.to_ascii_uppercase()).ok_or_else(|| {
         Failure::new(Code::NotFound, format!("there is no control {id}; see: lightproof evidence list"))
     })?;
-    let runs = on_record(booted)?;
+    let runs = runs(booted)?;
     let clauses = Framework::ALL.into_iter().filter(|framework| !control.clauses.of(*framework).is_empty());
     let clauses =
         clauses.map(|framework| format!("{} {}", framework.word(), control.clauses.of(framework).join(", ")));
@@ -332,7 +288,7 @@ fn show(booted: &Booted, id: &str, out: &Output) -> Done {
         clauses.collect::<Vec<_>>().join("; ")
     ));
     let mut results = Vec::new();
-    for (record, run) in &runs {
+    for Tried { run, record } in &runs {
         let Some(verdict) = of(run, control) else { continue };
         let facts = verdict.reading().map_or(&[][..], |reading| reading.facts());
         let facts = facts.iter().map(|(name, fact)| format!("{name}={fact}"));
@@ -350,6 +306,20 @@ fn show(booted: &Booted, id: &str, out: &Output) -> Done {
     }
     out.object(true, &json!({ "control": evidence::describe_control(control), "results": results }));
     Ok(Code::Done)
+}
+
+fn untold(error: controls::Error) -> Failure {
+    match error {
+        controls::Error::Evidence(error) => failed(error),
+        controls::Error::Darkroom(error) => error.into(),
+        controls::Error::NotWhole(Finding { file, text, .. }) => {
+            let what = format!(
+                "the bundle does not pass its own check, and is not handed out: {file}: {text}; verify the log with: \
+                 lightproof audit verify"
+            );
+            Failure::new(Code::Integrity, what)
+        }
+    }
 }
 
 fn failed(error: Error) -> Failure {

@@ -4,6 +4,7 @@ use crate::Done;
 use crate::boot::folders::FolderUse;
 use crate::boot::{self, Wants};
 use crate::cli::{Global, Serve};
+use crate::controls::{Listener, Page, Site};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::signals::RELAYED;
@@ -27,6 +28,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         folder_use: FolderUse::Made,
         model: arguments.computing.model.as_deref(),
         listen: Some(arguments.port),
+        evidence: true,
         ..Wants::with(&arguments.keys)
     };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
@@ -38,14 +40,15 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         let port = listener.addr().port();
         darkroom.announce(&address(port))?;
         let new = (!darkroom.has_vault()).then(|| SetupCode::new(&booted.clock));
-        Ok((engine, socket, port, new.transpose().map_err(broken)?))
+        Ok((engine, socket, port, new.transpose().map_err(broken)?, Site::of(&booted)?))
     });
-    let (engine, socket, port, setup) = match prepared {
+    let (engine, socket, port, setup, site) = match prepared {
         Ok(prepared) => prepared,
         Err(failure) => return boot::leave(darkroom, Err(failure)),
     };
     let model = engine.model().clone();
     let (address, code) = (address(port), setup.as_ref().map(|(_, text)| text.clone()));
+    let controls = Box::new(Page(Site { listener: Some(listening(&mut booted, port)), ..site }));
     // If it cannot be made, the end is on record.
     let server = Server::new(Parts {
         darkroom,
@@ -53,6 +56,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         sandboxed: booted.sandboxed,
         report: booted.report,
         processes: booted.processes,
+        controls,
         limits: booted.plan.limits,
         keep_prompts: booted.plan.keep_prompts,
         outputs: booted.folders.outputs,
@@ -87,6 +91,13 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     out.say("the vault is locked and the end is on record");
     out.object(true, &json!({ "address": address }));
     Ok(Code::Done)
+}
+
+/// Where it listens, and the kernel's tables that say who else does.
+fn listening(booted: &mut boot::Booted, port: u16) -> Listener {
+    // The first of them is read by the server, too, to tell users apart.
+    let shared = booted.sockets.as_ref().and_then(|table| table.try_clone().ok());
+    Listener::new(port, shared.into_iter().chain(booted.sockets_ipv6.take()).collect())
 }
 
 /// What must be there before anybody is answered: a place for pictures, a model, and a vault, if a passphrase was given.

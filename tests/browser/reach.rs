@@ -103,6 +103,17 @@ fn every_screen_fits_and_has_names() {
     fits(browser, "people", "#people-dialog");
     browser.press("", keys::ESCAPE);
     browser.see_no("#people-dialog");
+    browser.click("#compliance");
+    browser.see("#controls details");
+    browser.click("#run-controls");
+    browser.see("[data-control='CRY-01'][data-outcome='satisfied'] > summary");
+    tab_to(browser, "run-controls");
+    fits(browser, "compliance", "#compliance-dialog");
+    browser
+        .script("document.querySelectorAll('#controls details').forEach((one) => { one.open = true; })", &[]);
+    fits(browser, "compliance open", "#compliance-dialog");
+    browser.press("", keys::ESCAPE);
+    browser.see_no("#compliance-dialog");
     browser.click("#language");
     browser.until("speak Chinese", SOON, || (browser.attribute("html", "lang")? == "zh-CN").then_some(()));
     fits(browser, "studio in Chinese", "body");

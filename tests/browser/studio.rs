@@ -148,8 +148,9 @@ impl Studio {
         self.saved(count, "png")
     }
 
+    /// Waits until this many files of that kind were downloaded; their paths.
     #[track_caller]
-    fn saved(&self, count: usize, kind: &str) -> Vec<PathBuf> {
+    pub fn saved(&self, count: usize, kind: &str) -> Vec<PathBuf> {
         self.browser.until(&format!("save {count} files"), SOON, || {
             let entries = std::fs::read_dir(self.home.path().join("downloads")).ok()?;
             let paths = entries.flatten().map(|entry| entry.path());

@@ -53,6 +53,10 @@ fn files(dir: &Path) -> Result<(Vec<(Run, String)>, u64), Error> {
     };
     let (mut runs, mut others) = (Vec::new(), 0);
     for name in names {
+        // What lies deeper is a bundle that is being made, or that a crash left.
+        if name.contains('/') {
+            continue;
+        }
         let path = dir.join(&name);
         let bytes = folder::read(&path, RUN_BYTES_MAX).unwrap_or_default();
         match Run::parse(&bytes) {

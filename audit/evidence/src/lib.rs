@@ -10,6 +10,7 @@
 //! A certificate of erasure is the smaller folder, for somebody who asked that a picture be destroyed: what the log has of its end, with
 //! proofs.
 
+mod archive;
 mod articles;
 mod assemble;
 mod bundle;
@@ -32,6 +33,7 @@ mod report;
 mod run;
 mod verdict;
 
+pub use archive::archive;
 pub use articles::{ARTICLES, Article};
 pub use catalogue::{control, controls};
 pub use certificate::{

@@ -44,7 +44,8 @@ async function archiver() {
   return async (files) => zip(await withSums(files));
 }
 
-function save(content, name) {
+/** Hands a blob to the browser as a file of that name. */
+export function save(content, name) {
   const url = hold(content);
   h("a", { href: url, download: name }).click();
   // The browser reads the address after the click, and gives no sign when it has.

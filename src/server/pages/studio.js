@@ -76,15 +76,19 @@ export async function makeStudio({ sealed, look, drawRecovery }) {
     you.role === "admin" && [() => t("recovery.offer"),
       h("button", { id: "recovery-new", type: "button", class: "quiet", onclick: drawRecovery }, () => t("recovery.new"))],
     h("button", { id: "people", type: "button", class: "quiet", onclick: openPeople },
-      () => t(you.role === "admin" ? "people.open" : "people.open.own")));
+      () => t(you.role === "admin" ? "people.open" : "people.open.own")),
+    you.role === "admin" && h("button", { id: "compliance", type: "button", class: "quiet", onclick: openCompliance },
+      () => `${t("compliance")}…`));
   const element = h("main", { class: "studio" }, warnings, form.element, stage.element, history.element, recovery);
 
-  async function openPeople() {
-    try {
-      (await part(() => import("./people.js"))).openPeople(you);
-    } catch (problem) {
-      tellProblem(problem);
-    }
+  const fetched = (read, open) => part(read).then(open, tellProblem);
+
+  function openPeople() {
+    return fetched(() => import("./people.js"), (people) => people.openPeople(you));
+  }
+
+  function openCompliance() {
+    return fetched(() => import("./compliance.js"), (compliance) => compliance.openCompliance());
   }
 
   for (const typed of session.prompts.reverse()) {

@@ -1,0 +1,183 @@
+//! The probes: what each of them reads now, behind the fences. They bring facts, and none says that something is satisfied.
+
+use super::fences;
+use super::site::{Room, Site};
+use audit::{Clock as _, Digest};
+use darkroom::{Kind, Who};
+use evidence::{Reading, Reason, Run, Verdict};
+use sandbox::ProbeReport;
+use vault::KdfParams;
+
+/// How old the run before this one may be.
+pub const RUN_AGE_SECONDS_MAX: u64 = 7 * 24 * 3600;
+
+/// A reading, or why there is none.
+type Read = Result<Reading, Reason>;
+
+/// Tries every control that has a probe: as `who`, or with the vault shut, when what needs it open is not measured. `fences`
+/// tries everything that they forbid.
+pub fn try_all(
+    site: &Site,
+    room: &mut Room<'_>,
+    who: Option<&Who>,
+    fences: &dyn Fn() -> Result<ProbeReport, sandbox::Error>,
+) -> Run {
+    let now = || site.clock.wall_ms();
+    let started_ms = now();
+    let mut found = evidence::try_log(&site.audit, RUN_AGE_SECONDS_MAX, &now);
+    let tried = of_fences(site, fences, &now)
+        .into_iter()
+        .chain(of_folder(site, room, &now))
+        .chain(of_vault(room, who, &now))
+        .chain([("NET-01", of_listener(site, &now))]);
+    found.extend(tried.filter_map(|(id, read)| judged(id, read)));
+    let policy = Digest::of(site.rules.as_bytes());
+    Run::new(started_ms, now().saturating_sub(started_ms), site.binary, policy, found)
+}
+
+fn judged(id: &str, read: Read) -> Option<Verdict> {
+    let control = evidence::control(id)?;
+    Some(match read {
+        Ok(reading) => Verdict::of(control, reading),
+        Err(reason @ Reason::NoPictures) => Verdict::not_applicable(control, reason),
+        Err(reason) => Verdict::not_measured(control, reason),
+    })
+}
+
+/// Takes a reading, and the time that it takes.
+fn timed(now: &dyn Fn() -> u64, read: impl FnOnce(&mut Reading) -> Result<(), Reason>) -> Read {
+    let mut reading = Reading::begun_at(now());
+    read(&mut reading)?;
+    reading.took_ms = now().saturating_sub(reading.started_ms);
+    Ok(reading)
+}
+
+/// Everything that the fences forbid is tried once more. The start has tried it, too, and would have refused.
+fn of_fences(
+    site: &Site,
+    probe: &dyn Fn() -> Result<ProbeReport, sandbox::Error>,
+    now: &dyn Fn() -> u64,
+) -> [(&'static str, Read); 2] {
+    let started_ms = now();
+    let readings = fences::readings(|| Reading::begun_at(started_ms), &site.report, probe);
+    let took_ms = now().saturating_sub(started_ms);
+    let [whole, network] = match readings {
+        Some(both) => both.map(|mut reading| {
+            reading.took_ms = took_ms;
+            Ok(reading)
+        }),
+        None => [const { Err(Reason::TrialFailed) }; 2],
+    };
+    [("INT-02", whole), ("NET-02", network)]
+}
+
+/// Who listens at the port. A table without our own socket is that of another network, and says nothing.
+fn of_listener(site: &Site, now: &dyn Fn() -> u64) -> Read {
+    let listener = site.listener.as_ref().ok_or(Reason::NoListener)?;
+    timed(now, |reading| {
+        let counted = listener.count().ok().filter(|counted| counted.here > 0).ok_or(Reason::TrialFailed)?;
+        reading.fact("listeners_here", counted.here);
+        reading.fact("listeners_elsewhere", counted.elsewhere);
+        Ok(())
+    })
+}
+
+/// The folder of sealed pictures, as anybody sees it who has no key; another vault's would say nothing.
+fn of_folder(site: &Site, room: &mut Room<'_>, now: &dyn Fn() -> u64) -> [(&'static str, Read); 3] {
+    let started_ms = now();
+    let vault = room.with(|darkroom| Ok(darkroom.public()?.vault_id));
+    let is_ours = |found: &vault::Survey| vault.as_ref().is_ok_and(|vault| found.vaults.contains(vault));
+    let survey = vault::survey(&site.outputs).ok().filter(is_ours);
+    let survey = survey.as_ref().ok_or(&Reason::TrialFailed);
+    let with_pictures = || match survey {
+        Ok(survey) if survey.sealed.is_empty() => Err(Reason::NoPictures),
+        other => other.map_err(|reason| *reason),
+    };
+    let read = |facts: &[(&'static str, u64)]| {
+        let mut reading = Reading::begun_at(started_ms);
+        facts.iter().for_each(|(name, count)| reading.fact(name, *count));
+        reading.took_ms = now().saturating_sub(started_ms);
+        reading
+    };
+    let other_names = |names: &[String]| names.iter().filter(|name| !darkroom::is_name(name)).count() as u64;
+    [
+        (
+            "CRY-01",
+            survey.map_err(|reason| *reason).map(|found| {
+                read(&[
+                    ("sealed_files", found.sealed.len() as u64),
+                    ("plain_files", found.plain),
+                    ("damaged_headers", found.damaged),
+                ])
+            }),
+        ),
+        ("CRY-05", with_pictures().map(|found| read(&[("repeated_headers", found.repeated)]))),
+        ("PRV-03", with_pictures().map(|found| read(&[("other_names", other_names(&found.sealed))]))),
+    ]
+}
+
+/// The vault, shut or open.
+fn of_vault(room: &mut Room<'_>, who: Option<&Who>, now: &dyn Fn() -> u64) -> [(&'static str, Read); 3] {
+    let cost = timed(now, |reading| {
+        let public = room.with(|darkroom| darkroom.public()).map_err(|_| Reason::TrialFailed)?;
+        least_cost(&public.costs, reading)
+    });
+    let pictures = timed(now, |reading| {
+        let found = room.verify(who.ok_or(Reason::Locked)?).map_err(|error| why(&error))?;
+        let [damaged, missing, forbidden] =
+            [found.damaged.len(), found.missing.len(), found.forbidden.len()].map(|count| count as u64);
+        if found.sound + damaged + missing + forbidden == 0 {
+            return Err(Reason::NoPictures);
+        }
+        reading.fact("sound", found.sound);
+        reading.fact("damaged", damaged);
+        reading.fact("missing", missing);
+        reading.fact("forbidden", forbidden);
+        Ok(())
+    });
+    let mark = timed(now, |reading| {
+        let who = who.ok_or(Reason::Locked)?;
+        let continues = room.with(|darkroom| darkroom.continues_mark(who)).map_err(|error| why(&error))?;
+        reading.fact("continues_mark", continues);
+        Ok(())
+    });
+    [("CRY-03", cost), ("CRY-06", pictures), ("LOG-05", mark)]
+}
+
+/// Why the open vault could not be asked. In a server somebody may have locked it meanwhile.
+fn why(error: &darkroom::Error) -> Reason {
+    match error.kind() {
+        Kind::Locked => Reason::Locked,
+        _ => Reason::TrialFailed,
+    }
+}
+
+/// What a guess at the cheapest key slot costs.
+fn least_cost(costs: &[KdfParams], reading: &mut Reading) -> Result<(), Reason> {
+    let least = |at: usize| costs.iter().map(|cost| u64::from(cost.numbers()[at])).min();
+    let [memory_kib, passes, _] = KdfParams::DEFAULT.numbers();
+    reading.fact("memory_kib", least(0).ok_or(Reason::TrialFailed)?);
+    reading.fact("passes", least(1).ok_or(Reason::TrialFailed)?);
+    reading.fact("memory_kib_min", u64::from(memory_kib));
+    reading.fact("passes_min", u64::from(passes));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use evidence::Outcome;
+
+    /// A vault that is made cheaper from outside does not open any more; one that was made so by another version does.
+    #[test]
+    fn one_cheap_key_slot_is_one_too_many() {
+        let outcome = |costs: &[KdfParams]| {
+            let read = timed(&|| 0, |reading| least_cost(costs, reading));
+            judged("CRY-03", read).map(|verdict| verdict.outcome())
+        };
+        let (usual, cheap) = (KdfParams::DEFAULT, KdfParams::FLOOR);
+        assert_eq!(outcome(&[usual, usual]), Some(Outcome::Satisfied));
+        assert_eq!(outcome(&[usual, cheap]), Some(Outcome::NotSatisfied));
+        assert_eq!(outcome(&[]), Some(Outcome::NotMeasured));
+    }
+}

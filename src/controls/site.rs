@@ -1,0 +1,82 @@
+//! Where the controls are tried: what every probe may read.
+
+use super::listeners::Listener;
+use crate::boot::Booted;
+use crate::exit::{Code, Failure};
+use audit::{Digest, SystemClock};
+use darkroom::{Darkroom, Error, Queue, Who};
+use sandbox::Report;
+use std::path::PathBuf;
+use vault::VerifyReport;
+
+/// What is known of this process and its folders since its start.
+pub struct Site {
+    /// Folder of the log.
+    pub audit: PathBuf,
+    /// Folder of the sealed pictures.
+    pub outputs: PathBuf,
+    /// Folder of what was found.
+    pub evidence: PathBuf,
+    /// The fences, as they were put up.
+    pub report: Report,
+    /// SHA-256 of the program.
+    pub binary: Digest,
+    /// The policy in the words of any machine.
+    pub rules: String,
+    /// The clock that the log is written by.
+    pub clock: SystemClock,
+    /// Where the program listens, if it does.
+    pub listener: Option<Listener>,
+}
+
+impl Site {
+    /// Of a process that was started to try controls, and listens nowhere.
+    ///
+    /// # Errors
+    /// It was not.
+    pub fn of(booted: &Booted) -> Result<Self, Failure> {
+        let none = || Failure::new(Code::Unexpected, "there is no folder for what was found");
+        Ok(Self {
+            audit: booted.folders.audit.clone(),
+            outputs: booted.folders.outputs.clone(),
+            evidence: booted.folders.evidence.clone().ok_or_else(none)?,
+            report: booted.report.clone(),
+            binary: Digest(booted.binary),
+            rules: booted.rules.clone(),
+            clock: booted.clock,
+            listener: None,
+        })
+    }
+}
+
+/// The darkroom whose controls are tried.
+pub enum Room<'a> {
+    /// This process's alone.
+    Own(&'a mut Darkroom),
+    /// A server's: others have it between two moments, and what is in work goes on.
+    Shared(&'a Queue),
+}
+
+impl Room<'_> {
+    /// Has it for one moment.
+    ///
+    /// # Errors
+    /// What is done in it says; that the server stops.
+    pub fn with<T>(&mut self, act: impl FnOnce(&mut Darkroom) -> Result<T, Error>) -> Result<T, Error> {
+        match self {
+            Self::Own(darkroom) => act(darkroom),
+            Self::Shared(queue) => queue.with(act),
+        }
+    }
+
+    /// Opens every picture in memory, and puts on record what was found.
+    ///
+    /// # Errors
+    /// As [`Darkroom::verify`].
+    pub fn verify(&mut self, who: &Who) -> Result<VerifyReport, Error> {
+        match self {
+            Self::Own(darkroom) => darkroom.verify(who),
+            Self::Shared(queue) => queue.verify(who),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+// What was found of each control, and a new run: a dialog that is fetched when an admin asks for it.
+
+import { blob, json } from "./api.js";
+import { hush } from "./dialog.js";
+import { save } from "./download.js";
+import { field, h, refresh } from "./view.js";
+import { explain, fullTime, t, translate } from "./words.js";
+
+// Sign and colour of each outcome. What needs a person comes first.
+const LOOKS = {
+  not_satisfied: ["✕", "red"], satisfied: ["✓", "green"], not_applicable: ["–", "silent"], not_measured: ["?", "silent"],
+  never: ["?", "silent"],
+};
+const ORDER = Object.keys(LOOKS);
+const FRAMEWORKS = ["gdpr", "iso27001", "nist", "ai-act", "cn"];
+const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 0]];
+
+const language = () => document.documentElement.lang;
+// The program's own sentences come in both languages.
+const say = (text) => text[language().slice(0, 2)];
+const outcomeOf = ({ now }) => now?.outcome ?? "never";
+
+/** Opens it with what is on record; nothing is tried before somebody asks. */
+export function openCompliance() {
+  let busy = false;
+  let message = null;
+  let found = null;
+  const framework = h("select", { id: "framework", onchange: draw },
+    ["all", ...FRAMEWORKS].map((one) => h("option", { value: one }, () => t(`framework.${one}`))));
+  // It scrolls, so the keyboard must come to it.
+  const list = h("div", {
+    id: "controls", class: "result", role: "region", tabindex: "0", "aria-labelledby": "compliance-title",
+    "aria-busy": () => String(busy),
+  });
+  const dialog = h("dialog", {
+    id: "compliance-dialog", "aria-labelledby": "compliance-title", onclose: () => dialog.remove(),
+  },
+    h("h2", { id: "compliance-title" }, () => t("compliance")),
+    h("p", { class: "hint" }, () => t("compliance.intro")),
+    h("p", { id: "compliance-age", role: "status" }, () => message?.() ?? (found && summary(found))),
+    field(framework, () => t("compliance.framework")),
+    list,
+    h("div", { class: "actions end" },
+      h("button", { id: "export-evidence", type: "button", onclick: () => load(hand), disabled: () => busy },
+        () => t("compliance.export")),
+      h("button", { id: "run-controls", type: "button", class: "primary", onclick: () => load(run), disabled: () => busy },
+        () => t(busy ? "wait" : "compliance.run")),
+      h("button", { type: "button", onclick: () => dialog.close() }, () => t("close"))));
+
+  const run = () => json("POST", "/api/v1/evidence/run", {});
+  const hand = async () => save(await blob("POST", "/api/v1/evidence/export", {}), "lightproof-evidence.zip");
+
+  async function load(before) {
+    busy = true;
+    message = null;
+    refresh(dialog);
+    try {
+      await before?.();
+      found = await json("GET", "/api/v1/evidence");
+      draw();
+    } catch (problem) {
+      message = () => explain(problem);
+    } finally {
+      busy = false;
+      refresh(dialog);
+    }
+  }
+
+  function draw() {
+    const chosen = found.controls.filter(({ clauses }) => framework.value === "all" || clauses[framework.value]);
+    chosen.sort((a, b) => ORDER.indexOf(outcomeOf(a)) - ORDER.indexOf(outcomeOf(b)));
+    const groups = [...Map.groupBy(chosen, ({ id }) => id.slice(0, 3))];
+    list.replaceChildren(...groups.map(([group, controls]) => describeGroup(group, controls, found.reasons)));
+  }
+
+  hush();
+  document.body.append(dialog);
+  dialog.showModal();
+  load();
+}
+
+function summary({ tried, age_seconds: age, age_seconds_max: oldest }) {
+  if (!tried) return t("compliance.never");
+  const [unit, seconds] = UNITS.find(([, least]) => age >= least);
+  const ago = new Intl.RelativeTimeFormat(language(), { numeric: "auto" }).format(-Math.floor(age / (seconds || 1)), unit);
+  return t(age > oldest ? "compliance.old" : "compliance.last",
+    { ago, time: fullTime(tried.started_ms), counts: counted(tried.counts) });
+}
+
+const counted = (counts) =>
+  ORDER.filter((one) => counts[one]).map((one) => `${t(`outcome.${one}`)} ${counts[one]}`).join(" · ");
+
+function describeGroup(group, controls, reasons) {
+  const counts = Object.fromEntries(ORDER.map((one) => [one, controls.filter((of) => outcomeOf(of) === one).length]));
+  return h("section", { class: "controls", "aria-label": () => t(`controls.${group}`) },
+    h("h3", {}, () => t(`controls.${group}`), h("span", { class: "hint" }, () => counted(counts))),
+    controls.map((control) => describeControl(control, reasons)));
+}
+
+function describeControl(control, reasons) {
+  const { id, clauses, judged, now, results } = control;
+  const outcome = outcomeOf(control);
+  const [sign, state] = LOOKS[outcome];
+  const reason = now?.reason ?? control.not_measured;
+  const { facts = {}, attempts = [] } = now?.reading ?? {};
+  return h("details", { "data-control": id, "data-outcome": outcome },
+    h("summary", {},
+      h("span", { class: "state", "data-state": state, "aria-hidden": "true" }, sign),
+      h("span", {}, h("strong", {}, id), " ", () => say(control.claim)),
+      h("span", { class: "hint" }, () => t(`outcome.${outcome}`))),
+    h("dl", {},
+      term("measured", () => say(control.measured)),
+      reason && term("reason", () => say(reasons[reason])),
+      judged && term("judged", () => judged.join(", ")),
+      now?.reading && term("reading", () => Object.entries(facts).map((one) => one.join(" = ")).join(", ")),
+      term("clauses", () =>
+        Object.keys(clauses).map((one) => `${t(`framework.${one}`)}: ${clauses[one].join(", ")}`).join("; "))),
+    attempts.length > 0 && h("details", {},
+      h("summary", {}, () => t("posture.tried", { n: attempts.length })),
+      table(["posture.operation", "posture.answer"], attempts.map(({ operation, answer }) =>
+        [() => translate("act", operation), () => translate("answer", answer)]))),
+    results.length > 0 && table(["posture.checked", "compliance.found", "compliance.record"], results.map((one) =>
+      [() => fullTime(one.started_ms), () => t(`outcome.${one.outcome}`), String(one.record)])));
+}
+
+const term = (key, text) => [h("dt", {}, () => t(`compliance.${key}`)), h("dd", {}, text)];
+
+const table = (heads, rows) => h("table", {},
+  h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, () => t(key))))),
+  h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell))))));
