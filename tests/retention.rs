@@ -33,6 +33,7 @@ fn a_period_of_the_policy_is_told_and_kept() {
     home.ask(&["history", "list"]).ends(2, &["leave one of the two lines out"]);
     home.policy(b"schema = 1\npicture_days_max = 0\n");
     home.ask(&["history", "list"]).ends(2, &["from 1 to 36500"]);
+    home.policy(b"schema = 1\n");
     home.is_whole(1);
 }
 
