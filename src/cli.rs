@@ -323,6 +323,9 @@ pub enum Vault {
     Rotate(Keys),
     /// Destroy every picture, and the vault with all of its keys; the log stays
     Destroy {
+        /// Make a certificate of the end of these pictures in this folder, which is made
+        #[arg(long, value_name = "DIR")]
+        certificate: Option<PathBuf>,
         /// Do not ask
         #[arg(long)]
         yes: bool,

@@ -3,6 +3,7 @@
 mod adapter;
 mod batch;
 mod boot;
+mod certificates;
 mod cli;
 mod controls;
 mod examples;

@@ -20,13 +20,14 @@ fn a_vault_ends_and_another_one_begins() {
     let file = home.at("out/a.backup");
     home.ask(&["backup", "create", "-o", &file]).ends(0, &[]);
     home.is_whole(1);
-    let done = home
-        .ask(&["vault", "destroy", "--yes"])
-        .ends(0, &["1 backup on record may still open", "the log stays"]);
+    let certificate = home.at("out/certificate");
+    let destroy = ["vault", "destroy", "--yes", "--certificate", &certificate];
+    let done = home.ask(&destroy).ends(0, &["1 backup on record may still open", "the log stays"]);
     assert!(done.stdout.contains("destroyed the vault and 1 picture"), "{done:#?}");
     let sealed = |name: &std::path::Path| name.extension().is_some_and(|ending| ending == "sealed");
     let outputs = std::fs::read_dir(home.path().join("workspace/output_image")).expect("a folder");
     assert_eq!(outputs.flatten().filter(|entry| sealed(&entry.path())).count(), 0);
+    home.ask(&["evidence", "verify", &certificate]).ends(0, &[]);
     home.ask(&["history", "list"]).ends(7, &[]);
     home.ask(&["audit", "verify"]).ends(0, &[]);
     home.ask(&["status"]).ends(0, &[]);

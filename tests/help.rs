@@ -31,7 +31,7 @@ pub const VERBS: [(&[&str], &[&str]); 51] = [
     (&["vault", "recovery"], &["--outputs", "--passphrase-file"]),
     (&["vault", "retain"], &["--dry-run", "--yes", "--outputs", "--passphrase-file"]),
     (&["vault", "rotate"], &["--outputs", "--passphrase-file"]),
-    (&["vault", "destroy"], &["--yes", "--outputs", "--passphrase-file"]),
+    (&["vault", "destroy"], &["--certificate", "--yes", "--outputs", "--passphrase-file"]),
     (&["vault", "drill"], &["--outputs", "--passphrase-file"]),
     (
         &["operator", "add"],

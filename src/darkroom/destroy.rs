@@ -5,7 +5,7 @@ use crate::request::Refusal;
 use crate::rights::Act;
 use crate::room::{Darkroom, Room, grade};
 use crate::step::{After, reach};
-use crate::{Error, Who};
+use crate::{Erased, Error, Who};
 use audit::words::{RequestRefusal, RollReason};
 use audit::{Digest, Event, JobId, Receipt};
 use policy::Erase;
@@ -26,13 +26,19 @@ pub struct Destroyed {
 }
 
 impl Darkroom {
-    /// Destroys every picture, each on record, and then the vault with all of its keys. The log stays, and a new vault can be made
-    /// beside it.
+    /// How many pictures there are, whosever they are.
     ///
     /// # Errors
-    /// [`Error::NotPermitted`]; a hold or the policy keeps pictures: refused, on record; what vault and log say.
-    /// [`vault::Error::Unfinished`]: whether the keys are gone is not known, and the next start looks.
-    pub fn destroy_vault(&mut self, who: &Who) -> Result<Destroyed, Error> {
+    /// [`Error::NotPermitted`]; [`Error::Locked`].
+    pub fn count(&self, who: &Who) -> Result<u64, Error> {
+        Ok(self.vault_of(who, Act::DestroyVault)?.list().len() as u64)
+    }
+
+    /// Destroys every picture, each on record, whosever it is: what a vault begins to end with.
+    ///
+    /// # Errors
+    /// As [`Darkroom::destroy_vault`].
+    pub fn empty_vault(&mut self, who: &Who) -> Result<Option<Erased>, Error> {
         let vault = self.vault_of(who, Act::DestroyVault)?;
         let refusal = match (self.erase, Holds::of(vault).stand()) {
             (Erase::Never, _) => {
@@ -46,10 +52,20 @@ impl Darkroom {
             return Err(Refusal::new(reason, format!("{why}; nothing was done")).into());
         }
         let ids: Vec<ObjectId> = vault.list().map(|entry| entry.id).collect();
-        let pictures = match ids.is_empty() {
-            true => 0,
-            false => self.erase_as(who, Act::DestroyVault, &ids)?.erasure.erased,
-        };
+        match ids.is_empty() {
+            true => Ok(None),
+            false => self.erase_as(who, Act::DestroyVault, &ids).map(Some),
+        }
+    }
+
+    /// Destroys every picture, each on record, and then the vault with all of its keys. The log stays, and a new vault can be made
+    /// beside it.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`]; a hold or the policy keeps pictures: refused, on record; what vault and log say.
+    /// [`vault::Error::Unfinished`]: whether the keys are gone is not known, and the next start looks.
+    pub fn destroy_vault(&mut self, who: &Who) -> Result<Destroyed, Error> {
+        let pictures = self.empty_vault(who)?.map_or(0, |erased| erased.erasure.erased);
         self.end_old_key()?;
         let (job, backups) = (JobId::random()?, self.log.unfinished()?.backups.len());
         self.log.append(&[Event::VaultDestroyRequested {}.by(who.actor).job(job)])?;

@@ -1,13 +1,14 @@
 //! `lightproof vault`: making, looking at and checking the vault, and its secrets.
 
-use crate::boot::folders::FolderUse;
+use crate::boot::folders::{Bundle, FolderUse};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Vault};
 use crate::exit::{Code, Failure};
 use crate::input;
 use crate::output::{Output, counted};
-use crate::{Done, pictures};
-use darkroom::Darkroom;
+use crate::{Done, certificates, pictures};
+use darkroom::{Asked, Darkroom, Who};
+use evidence::CERTIFIED_MAX;
 use sandbox::Clean;
 use serde_json::json;
 
@@ -25,12 +26,14 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
     let wants = match verb {
         Vault::Init(keys) => Wants { folder_use: FolderUse::Made, ..Wants::with(keys) },
         Vault::Status(pictures) => Wants { outputs: pictures.outputs.as_deref(), ..Wants::default() },
+        Vault::Destroy { keys, certificate, .. } => {
+            Wants { bundle: certificate.as_deref().map(Bundle::Made), ..Wants::with(keys) }
+        }
         Vault::Verify(keys)
         | Vault::Recovery(keys)
         | Vault::Drill(keys)
         | Vault::Passwd { keys, .. }
         | Vault::Rotate(keys)
-        | Vault::Destroy { keys, .. }
         | Vault::Retain { keys, .. } => Wants::with(keys),
     };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
@@ -121,9 +124,11 @@ fn destroy(booted: &mut Booted, darkroom: &mut Darkroom, yes: bool, out: &Output
             return refused("nothing was destroyed");
         }
     }
+    let emptied = certified_end(booted, darkroom, &who)?;
     let done = darkroom.destroy_vault(&who)?;
     let grade = done.grade.letter();
-    let count = counted(usize::try_from(done.pictures).unwrap_or(usize::MAX), "picture");
+    let pictures = emptied + done.pictures;
+    let count = counted(usize::try_from(pictures).unwrap_or(usize::MAX), "picture");
     out.data(&format!(
         "destroyed the vault and {count}, grade {grade}\n  record {}, {}\n",
         done.receipt.seq_first,
@@ -144,10 +149,26 @@ fn destroy(booted: &mut Booted, darkroom: &mut Darkroom, yes: bool, out: &Output
     out.say("the log stays, and verifies without the vault: lightproof audit verify");
     out.object(
         true,
-        &json!({ "pictures": done.pictures, "grade": grade.to_string(), "record": done.receipt.seq_first,
+        &json!({ "pictures": pictures, "grade": grade.to_string(), "record": done.receipt.seq_first,
             "cleanup_pending": done.cleanup_pending, "backups": done.backups }),
     );
     Ok(Code::Done)
+}
+
+/// The end of all pictures with a certificate of it, if one was asked for: behind the vault's own end nobody could sign in for one.
+/// How many pictures that were.
+fn certified_end(booted: &Booted, darkroom: &mut Darkroom, who: &Who) -> Result<u64, Failure> {
+    let Some(dir) = &booted.folders.bundle else { return Ok(0) };
+    let count = usize::try_from(darkroom.count(who)?).unwrap_or(usize::MAX);
+    if count > CERTIFIED_MAX {
+        return Err(evidence::Error::TooMany { count, count_max: CERTIFIED_MAX }.into());
+    }
+    let Some(erased) = darkroom.empty_vault(who)? else { return Ok(0) };
+    let names: Vec<String> = erased.records.iter().map(|(object, _)| object.to_string()).collect();
+    let erasures =
+        darkroom.erasures(who, &Asked { names: &names, of_everybody: true, ..Asked::default() })?;
+    certificates::make(booted, darkroom, who, &erasures, dir)?;
+    Ok(erased.erasure.erased)
 }
 
 /// What is past its period goes, once somebody has seen how much that is.

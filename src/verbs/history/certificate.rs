@@ -1,17 +1,16 @@
 //! `lightproof history certificate`: something to hand to the person who asked for an erasure.
 
-use crate::Done;
 use crate::boot::folders::Bundle;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{self, Global, Keys};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
-use audit::{Clock as _, Selection, Typed};
-use darkroom::{Asked, Darkroom, Erasures, Who};
-use evidence::{CERTIFIED_MAX, Certificate, Certified, Expected, ExportKey};
+use crate::{Done, certificates};
+use audit::{Selection, Typed};
+use darkroom::{Asked, Darkroom};
+use evidence::{CERTIFIED_MAX, Certified};
 use sandbox::Clean;
 use serde_json::json;
-use std::path::Path;
 
 /// Runs the verb.
 ///
@@ -50,7 +49,7 @@ fn hand_out(booted: &mut Booted, darkroom: &mut Darkroom, asked: &Asked<'_>, out
     if count > count_max {
         return Err(evidence::Error::TooMany { count, count_max }.into());
     }
-    let (certified, record) = make(booted, darkroom, who, &erasures, dir)?;
+    let (certified, record) = certificates::make(booted, darkroom, who, &erasures, dir)?;
     let Certified { statement, pictures, exports } = certified;
     out.data(&format!(
         "{}: certificate of {}, {} of plain copies on record\n  statement {statement}, record {record}\n",
@@ -65,45 +64,4 @@ fn hand_out(booted: &mut Booted, darkroom: &mut Darkroom, asked: &Asked<'_>, out
             "statement": statement.to_string() }),
     );
     Ok(Code::Done)
-}
-
-/// The certificate, and the number of the record that says that it is handed out.
-fn make(
-    booted: &Booted,
-    darkroom: &Darkroom,
-    who: &Who,
-    erasures: &Erasures,
-    dir: &Path,
-) -> Result<(Certified, u64), Failure> {
-    let key = ExportKey::draw()?;
-    let (job, drawn) = darkroom.record_certificate_key(who, key.public())?;
-    let text =
-        |(epoch, ids): &(u64, Vec<vault::ObjectId>)| (*epoch, ids.iter().map(ToString::to_string).collect());
-    let ids: Vec<(u64, Vec<String>)> = erasures.ids.iter().map(text).collect();
-    let certificate = Certificate {
-        log: &booted.folders.audit,
-        objects: &erasures.objects,
-        ids: &ids,
-        key_record: drawn.seq_first,
-        version: env!("CARGO_PKG_VERSION"),
-        made_ms: booted.clock.wall_ms(),
-    };
-    let certified = certificate.make(dir, key)?;
-    let objects = u32::try_from(certified.pictures).unwrap_or(u32::MAX);
-    let issued = check_own(dir)
-        .and_then(|()| Ok(darkroom.record_certificate(who, job, certified.statement, objects)?))
-        .inspect_err(|_| evidence::take_back(dir))?;
-    Ok((certified, issued.seq_first))
-}
-
-/// A certificate that does not pass its own check is not handed out.
-fn check_own(dir: &Path) -> Result<(), Failure> {
-    let checked = evidence::check_certificate(dir, &Expected::default(), None)?;
-    let Some(first) = checked.findings.first() else { return Ok(()) };
-    let what = format!(
-        "the certificate does not pass its own check, and is not handed out: {}: {}; verify the log with: lightproof audit \
-         verify",
-        first.file, first.text
-    );
-    Err(Failure::new(Code::Integrity, what))
 }

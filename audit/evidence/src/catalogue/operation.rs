@@ -114,7 +114,7 @@ pub(super) const OPERATION: &[Control] = &[
             nist: &["CP-9", "CP-10"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NotBuilt),
+        trial: Trial::None(Reason::NoProbeYet),
     },
     Control {
         id: "OPS-02",

@@ -209,7 +209,7 @@ pub(super) const STORAGE: &[Control] = &[
             nist: &["MP-6", "SI-12(3)"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NotBuilt),
+        trial: Trial::None(Reason::NoProbeYet),
     },
     Control {
         id: "ERA-03",
@@ -227,7 +227,7 @@ pub(super) const STORAGE: &[Control] = &[
             nist: &["CP-9", "MP-6"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NotBuilt),
+        trial: Trial::None(Reason::NoProbeYet),
     },
     Control {
         id: "ERA-04",
