@@ -19,7 +19,7 @@ use crate::processes::kept::{self, Engines};
 use crate::terminal::Terminal;
 use audit::SystemClock;
 use audit::words::{StartRefusal, StopReason};
-use backup::BackupFile;
+use backup::{BackupFile, Opened};
 use darkroom::{Darkroom, Queue, Start};
 use engine::far::Far;
 use engine::supply::{Expected, NoEngine, Patience};
@@ -116,7 +116,7 @@ pub struct Booted {
     /// where no control is tried.
     pub rules: String,
     /// The file of a backup, if one was named, opened before the fences.
-    pub backup: Option<File>,
+    pub backup: Option<Opened>,
     /// The socket, if one was wanted.
     pub listener: Option<LoopbackListener>,
     /// The kernel's table of sockets, `/proc/net/tcp`, of the network that the socket is in.

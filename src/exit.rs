@@ -188,6 +188,7 @@ fn hint(error: &darkroom::Error) -> String {
     use darkroom::Error as E;
     let mut hint = match error {
         E::NotFound { .. } | E::ShortId { .. } => "; see: lightproof history list",
+        E::Vault(vault::Error::OutputsInUse(_)) => ", or say --same-pictures if that vault is lost",
         E::NotErased { .. } => "; erase it first: lightproof history rm",
         E::Vault(vault::Error::NameNeeded) => ": --operator NAME, or the variable LIGHTPROOF_OPERATOR",
         E::Vault(vault::Error::UnknownName) => "; see: lightproof operator list",

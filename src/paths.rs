@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 /// Endings of pictures of other kinds: what is written is PNG.
@@ -45,6 +45,15 @@ pub fn open_kept(path: &Path) -> std::io::Result<File> {
 pub fn make_new(path: &Path) -> std::io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     Ok(File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?))
+}
+
+/// Opens a file to write that is there, this user's own, and empty.
+pub fn open_empty(path: &Path) -> Option<File> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
+    let found = file.metadata().ok()?;
+    let is_own = found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o077 == 0;
+    (found.is_file() && found.len() == 0 && is_own).then_some(file)
 }
 
 /// Opens a file or a pipe to read: by its name, or as a descriptor that this process was started with (`/dev/stdin`, a

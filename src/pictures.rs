@@ -10,6 +10,17 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+/// After an erasure: what still opens.
+pub fn warn_of_backups(count: usize, out: &Output) {
+    if count > 0 {
+        out.warn(&format!(
+            "{} on record may still hold what was erased: make a new one, destroy the old ones, and say so; see: lightproof \
+             backup list",
+            counted(count, "backup")
+        ));
+    }
+}
+
 /// A picture on one line, without the end of the line.
 pub fn line(picture: &Summary) -> String {
     let facts = picture.metadata.as_ref().map_or_else(String::new, |m| {

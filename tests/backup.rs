@@ -46,7 +46,17 @@ fn everything_is_lost_and_comes_back_but_for_what_was_erased() {
     home.generate(&["a later one"]).ends(0, &[]);
     lose_all_but_the_log(&home);
     home.ask(&["history", "list"]).ends(7, &[]);
-    let back = home.ask(&["backup", "restore", &file]).ends(0, &["stay erased", "make a new backup"]);
+    home.ask(&["status"]).ends(4, &["lightproof backup restore"]);
+    fs::remove_file(home.path().join("state/config/policy.toml")).expect("lost, too");
+    let back = home.ask(&["backup", "restore", &file]).ends(
+        0,
+        &[
+            "not brought back: 1 picture",
+            "and lost, for no backup holds them: 1 picture",
+            "backup policy FILE",
+            "make a new backup",
+        ],
+    );
     assert!(back.stdout.contains("1 picture"), "{back:#?}");
     assert_eq!(ids(&home), [&kept[..]]);
     home.ask(&["history", "show", &doomed]).ends(5, &[]);
@@ -56,6 +66,19 @@ fn everything_is_lost_and_comes_back_but_for_what_was_erased() {
     home.generate(&["work goes on"]).ends(0, &[]);
     assert_eq!(home.count_records(&["backup.restored ok"]), 1);
     assert_eq!(home.count_records(&["backup.restore_begun ok", "erased=1", "log_survived=true"]), 1);
+    // A drill beside the vault that lives does not share its pictures.
+    let drill = home.at("drill");
+    let program = [
+        "backup",
+        "restore",
+        &file,
+        "--without-log",
+        "--home",
+        &drill,
+        "--passphrase-file",
+        &home.at("pass"),
+    ];
+    Ran::of(&mut home.program(&program)).ends(6, &["two would share them", "--same-pictures", "--outputs"]);
     // Where there is a vault none is put back.
     home.ask(&["backup", "restore", &file]).ends(6, &["there is a vault", "--home"]);
     home.is_whole(2);
@@ -135,17 +158,27 @@ fn a_backup_goes_through_a_pipe_and_a_full_disk_leaves_none() {
     let full = fs::File::options().write(true).open("/dev/full").expect("Linux has it");
     let ran = Ran::of(home.furnished_program(&["backup", "create", "-o", "-"]).stdout(full));
     ran.ends(10, &["the disk or your quota is full"]);
+    let nowhere = fs::File::options().write(true).open("/dev/null").expect("Linux has it");
+    let before = home.count_records(&["backup.begun"]);
+    let ran = Ran::of(home.furnished_program(&["backup", "create", "-o", "-"]).stdout(nowhere));
+    ran.ends(6, &["leads nowhere"]);
+    assert_eq!(home.count_records(&["backup.begun"]), before);
     // A limit on the length of files is a full disk, too.
     let file = home.at("out/limited");
     let program = home.furnished_program(&["backup", "create", "-o", &file]);
     let mut limited = behind(&["bash", "-c", "ulimit -f 8 && exec \"$@\"", "bash"], &program);
-    Ran::of(&mut limited).ends(10, &["is left empty"]);
+    Ran::of(&mut limited).ends(10, &[]);
     assert_eq!(fs::metadata(&file).expect("left").len(), 0);
     assert!(home.count_records(&["backup.failed failed", "reason=disk_full"]) >= 1);
     let listed = home.ask(&["backup", "list", "--json"]).ends(0, &[]).data();
     let listed = listed["backups"].as_array().expect("a list");
     assert_eq!(listed.len(), 1, "{listed:?}");
     let id = listed[0]["backup"].as_str().expect("a name");
+    // What a failed try left is no obstacle.
+    home.ask(&["backup", "create", "-o", &file]).ends(0, &[]);
+    home.ask(&["backup", "create", "-o", &file]).ends(6, &["is there already"]);
+    let second = home.ask(&["backup", "list", "--json"]).ends(0, &[]).data()["backups"][1]["backup"].clone();
+    home.ask(&["backup", "destroyed", second.as_str().expect("a name")]).ends(0, &[]);
     home.ask(&["backup", "destroyed", id]).ends(0, &[]);
     home.ask(&["backup", "destroyed", id]).ends(5, &["no backup"]);
     home.ask(&["backup", "list"]).ends(0, &["no backup is on record"]);
@@ -157,7 +190,7 @@ fn beside_a_server_it_is_listed_and_checked_and_not_made() {
     let home = Home::with_picture("backup-served");
     let file = create(&home, "out/a.backup");
     let served = Served::start(&home);
-    home.ask(&["backup", "create", "-o", &home.at("out/b.backup")]).ends(9, &["in use", "is left empty"]);
+    home.ask(&["backup", "create", "-o", &home.at("out/b.backup")]).ends(9, &["in use"]);
     home.ask(&["backup", "list"]).ends(0, &[]);
     home.ask(&["backup", "verify", &file]).ends(0, &[]);
     served.stop();

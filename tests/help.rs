@@ -51,7 +51,7 @@ pub const VERBS: [(&[&str], &[&str]); 51] = [
     (&["doctor"], &["--port", "--model", "--device", "--outputs"]),
     (&["backup", "create"], &["-o", "--operator", "--outputs", "--passphrase-file"]),
     (&["backup", "verify"], &["--outputs", "--passphrase-file"]),
-    (&["backup", "restore"], &["--without-log", "--outputs", "--passphrase-file"]),
+    (&["backup", "restore"], &["--without-log", "--same-pictures", "--outputs", "--passphrase-file"]),
     (&["backup", "policy"], &["--outputs", "--passphrase-file"]),
     (&["backup", "list"], &[]),
     (&["backup", "destroyed"], &["--operator", "--outputs", "--passphrase-file"]),

@@ -13,10 +13,20 @@ use std::path::Path;
 /// # Errors
 /// `Absent`; `Io`.
 pub fn copied_files(dir: &Path) -> Result<Vec<String>, Error> {
-    let paths = Paths(dir.to_owned());
     if !is_there(dir) {
         return Err(Error::Absent { dir: dir.to_owned() });
     }
+    let mut names = files_there(dir)?;
+    names.push("origin".to_owned());
+    Ok(names)
+}
+
+/// The same, without `origin`, of what may be a part of a log.
+///
+/// # Errors
+/// `Io`.
+pub fn files_there(dir: &Path) -> Result<Vec<String>, Error> {
+    let paths = Paths(dir.to_owned());
     let mut names = Vec::new();
     for file in files_below(dir).map_err(io_error("read", dir))? {
         let is_left_out =
@@ -27,7 +37,6 @@ pub fn copied_files(dir: &Path) -> Result<Vec<String>, Error> {
             names.push(name.to_owned());
         }
     }
-    names.push("origin".to_owned());
     Ok(names)
 }
 
@@ -59,7 +68,7 @@ pub fn put_file(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
     write().map_err(io_error("write", &path))
 }
 
-/// Whether there is a log in `dir`, or what is left of one.
+/// Whether there is a log in `dir`: one with its name.
 pub fn is_there(dir: &Path) -> bool {
     Paths(dir.to_owned()).origin().symlink_metadata().is_ok()
 }

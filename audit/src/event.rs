@@ -514,7 +514,7 @@ events! {
         /// Its digest.
         sha256: Digest,
     }
-    /// A backup was given up; what was written of it cannot be put back.
+    /// A backup was given up, and nothing of it is left.
     "backup.failed" [job] BackupFailed {
         /// Why.
         reason: ObjectFailure,

@@ -1,7 +1,7 @@
 //! The file of a backup: opened before the fences, which grant nothing around it.
 
 use crate::exit::{Code, Failure};
-use crate::paths::{absolute, make_new, open_regular};
+use crate::paths::{absolute, make_new, open_empty, open_regular};
 use policy::Folders;
 use rustix::fs::OFlags;
 use std::fs::File;
@@ -18,24 +18,33 @@ pub enum BackupFile<'a> {
 }
 
 impl BackupFile<'_> {
-    /// Opens it; `None` is standard output.
+    /// Opens it; `None` is standard output. One that is there and empty is what a try that failed has left.
     ///
     /// # Errors
     /// It is there already, lies among what it is a backup of, cannot be made, or is not there.
-    pub fn open(self, folders: &Folders) -> Result<Option<File>, Failure> {
+    pub fn open(self, folders: &Folders) -> Result<Option<Opened>, Failure> {
         match self {
             Self::Made(path) if path.as_os_str() == "-" => Ok(None),
             Self::Made(path) => make(path, folders).map(Some),
             Self::Read(path) => {
                 let failed =
                     |e| Failure::new(Code::NotFound, format!("{} cannot be read: {e}", path.display()));
-                open_regular(path, OFlags::empty()).map(Some).map_err(failed)
+                let file = open_regular(path, OFlags::empty()).map_err(failed)?;
+                Ok(Some(Opened { file, folder: None }))
             }
         }
     }
 }
 
-fn make(path: &Path, folders: &Folders) -> Result<File, Failure> {
+/// The file of a backup.
+pub struct Opened {
+    /// It.
+    pub file: File,
+    /// The folder of a new one, to make its name durable.
+    pub folder: Option<File>,
+}
+
+fn make(path: &Path, folders: &Folders) -> Result<Opened, Failure> {
     let place = place_of(path)?;
     let own = [&folders.vault, &folders.audit, &folders.outputs].into_iter().chain(&folders.evidence);
     if let Some(own) = own.into_iter().find(|own| place.starts_with(own)) {
@@ -47,12 +56,18 @@ fn make(path: &Path, folders: &Folders) -> Result<File, Failure> {
         return Err(Failure::new(Code::Refused, what));
     }
     match make_new(&place) {
-        Ok(file) => Ok(file),
+        Ok(file) => Ok(Opened { file, folder: place.parent().and_then(|folder| File::open(folder).ok()) }),
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+            if let Some(file) = open_empty(&place) {
+                return Ok(Opened { file, folder: None });
+            }
             let what = format!("{} is there already; choose another name for the backup", path.display());
             Err(Failure::new(Code::Refused, what))
         }
-        Err(e) => Err(Failure::new(Code::Refused, format!("cannot make {}: {e}", path.display()))),
+        Err(e) => {
+            let code = if e.kind() == ErrorKind::StorageFull { Code::Space } else { Code::Refused };
+            Err(Failure::new(code, format!("cannot make {}: {e}", path.display())))
+        }
     }
 }
 

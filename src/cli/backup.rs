@@ -32,6 +32,10 @@ pub enum Backup {
         /// Go on although no log has survived: nobody knows then what was erased since, and it comes back
         #[arg(long)]
         without_log: bool,
+        /// The folder of pictures is the one of the vault that is lost: go on with the sealed files that are left in it. For a drill
+        /// beside the vault that lives, name another folder with --outputs
+        #[arg(long)]
+        same_pictures: bool,
         /// Vault and pictures.
         #[command(flatten)]
         keys: Keys,

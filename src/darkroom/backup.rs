@@ -13,6 +13,7 @@ use crate::who::{pseudonym_of, role};
 use crate::{Error, Who};
 use audit::words::{Found, IntentKind, StopReason};
 use audit::{Clock as _, Digest, Event, JobId, KnownBackup, Log, Mark, Receipt, SystemClock};
+use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom, Write};
 use vault::{Backup, Kept, OsRandom, Place, Restoring, Secret, SlotInfo, SlotKind, State, Written};
 use zeroize::Zeroizing;
@@ -40,14 +41,29 @@ pub struct Restored {
     pub erased: u64,
     /// Pictures whose sealed files were not in the backup.
     pub lacking: u64,
+    /// Pictures that were made since, by the log, and are lost: no key of theirs is in the backup.
+    pub lost: u64,
     /// Whether a log was there that goes on behind the backup.
     pub log_survived: bool,
+    /// Whether that log ended with records that nobody had signed: they were set aside, and what they say was erased stays so.
+    pub unsigned: bool,
+    /// Text of the policy in force when it was made, which is put back by hand.
+    pub policy: Option<Vec<u8>>,
     /// Names or slots of people who were removed since, and stay so.
     pub removed: Vec<String>,
     /// Names or slots of people whose passphrase was changed since: the one from before opens the vault again.
     pub changed: Vec<String>,
     /// How many people came since, who are not in it.
     pub added: usize,
+}
+
+/// What whoever puts a backup back says that they mean.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Meant {
+    /// No log has survived.
+    pub without_log: bool,
+    /// The folder of sealed pictures is the one of the vault that is lost, with what has survived of it.
+    pub same_outputs: bool,
 }
 
 /// What is known of a backup that was read to its end.
@@ -64,19 +80,24 @@ pub struct Looked {
     pub lacking: u64,
     /// Text of the policy in force then, if there was one.
     pub policy: Option<Vec<u8>>,
+    /// The files of its log.
+    of_log: BTreeMap<String, Digest>,
 }
 
 impl Darkroom {
-    /// Writes a backup of everything to `out`, with the text of the policy; `settle` makes it durable.
+    /// Writes a backup of everything to `out`, with the text of the policy; `settle` makes it durable, and `undo` takes back what was
+    /// written after a failure, if it can: `true` if nothing of it is left anywhere.
     ///
     /// # Errors
-    /// [`Error::NotPermitted`]; what vault, log and `out` say, on record. What was written is no backup then.
+    /// [`Error::NotPermitted`]; what vault, log and `out` say. It is on record as failed if nothing is left of it; otherwise it is one of
+    /// those that may exist.
     pub fn back_up(
         &mut self,
         who: &Who,
         policy: Option<&[u8]>,
         out: &mut dyn Write,
         settle: impl FnOnce() -> std::io::Result<()>,
+        undo: impl FnOnce() -> bool,
     ) -> Result<BackedUp, Error> {
         let (id, made_ms) = (JobId::random()?, self.now_ms());
         let dir = self.folders.audit.clone();
@@ -102,8 +123,10 @@ impl Darkroom {
         let written = match done {
             Ok(written) => written,
             Err(error) => {
-                let failed = Event::BackupFailed { reason: vault_failure(&error) };
-                log.append(&[failed.by(who.actor).job(id).failed()])?;
+                if undo() {
+                    let failed = Event::BackupFailed { reason: vault_failure(&error) };
+                    log.append(&[failed.by(who.actor).job(id).failed()])?;
+                }
                 return Err(error.into());
             }
         };
@@ -143,19 +166,23 @@ pub fn look_into_backup(input: impl Read, secret: &Secret) -> Result<Looked, Err
 }
 
 fn look(backup: &mut Backup<impl Read>) -> Result<Looked, Error> {
-    let (mut objects, mut policy, mut has_log) = (0, None, false);
+    let (mut objects, mut policy, mut of_log) = (0, None, BTreeMap::new());
     while let Some(file) = backup.next_file()? {
         match file.place {
-            Place::Object => {
-                backup.check_object(&file)?;
-                objects += 1;
-            }
-            Place::First => has_log |= file.name == "origin",
+            Place::Object => match backup.check_object(&file) {
+                // It was damaged when the backup was made: what else is there is not lost for that.
+                Err(vault::Error::ObjectDamaged { .. }) => {}
+                checked => {
+                    checked?;
+                    objects += 1;
+                }
+            },
+            Place::First => drop(of_log.insert(file.name.clone(), Digest::of(&file.bytes))),
             Place::Second => policy = Some(file.bytes.to_vec()),
             _ => {}
         }
     }
-    if !has_log {
+    if !of_log.contains_key("origin") {
         return Err(vault::Error::BackupDamaged { record: 0 }.into());
     }
     Ok(Looked {
@@ -165,11 +192,12 @@ fn look(backup: &mut Backup<impl Read>) -> Result<Looked, Error> {
         objects,
         lacking: (backup.list().count() as u64).saturating_sub(objects),
         policy,
+        of_log,
     })
 }
 
 /// Makes a vault, its pictures and its log from a backup, where there is no vault. If a log is there, it goes on, and what it
-/// says was erased since stays erased; otherwise `without_log` says that nobody has it, and that of the backup goes on.
+/// says was erased since stays erased; otherwise it must be meant that nobody has it, and that of the backup goes on.
 ///
 /// The backup is read twice: nothing is written before all of it has been opened.
 ///
@@ -181,25 +209,30 @@ pub fn restore(
     (clock, start): (SystemClock, Start),
     input: &mut (impl Read + Seek),
     secret: &Secret,
-    without_log: bool,
+    Meant { without_log, same_outputs }: Meant,
 ) -> Result<Restored, Error> {
     let mut backup = Backup::open(&mut *input, secret)?;
     check_right(&backup)?;
     let looked = look(&mut backup)?;
     let is_there = audit::is_there(&folders.audit);
-    let missing = || Error::LogMissing { dir: folders.audit.clone() };
-    if !is_there && !without_log {
-        return Err(missing());
+    if !is_there {
+        check_parts(folders, &looked.of_log)?;
     }
-    let restoring = Restoring::begin(folders.of_vault(), looked.vault)?;
+    if !is_there && !without_log {
+        return Err(Error::LogMissing { dir: folders.audit.clone() });
+    }
+    let restoring = Restoring::begin(folders.of_vault(), looked.vault, same_outputs)?;
     let (mut log, mut since) = (None, Since::default());
+    let mut unsigned = false;
     if is_there {
-        let opened = Log::open(&folders.audit, clock)?.0;
-        let mark = mark_of(&backup, &opened)?;
+        since = Since::read(&folders.audit, mark_of(&backup, [0; 16])?.size)?;
+        let (opened, found) = Log::open(&folders.audit, clock)?;
+        unsigned = !found.truncated.is_empty();
+        let mark = mark_of(&backup, opened.mark().origin)?;
         opened.check_mark(&mark).map_err(|_| Error::ForeignLog { dir: folders.audit.clone() })?;
-        since = Since::read(&opened, &folders.audit, mark.size)?;
+        since.add_unfinished(&opened)?;
         if !since.goes_on && !without_log {
-            return Err(missing());
+            return Err(Error::LogEnds { dir: folders.audit.clone() });
         }
         log = Some(opened);
     }
@@ -232,7 +265,7 @@ pub fn restore(
         let unrecorded = |source| Error::Unrecorded { done: "the backup is put back".into(), source };
         log.append(&[event.job(looked.id)]).map_err(unrecorded)?;
         close_changes(&log)?;
-        Ok(told(&backup, &looked, &since, (erased, log_survived)))
+        Ok(told(&backup, &looked, &since, (erased, log_survived, unsigned)))
     });
     let reason = if restored.is_ok() { StopReason::Done } else { StopReason::Error };
     log.append(&[Event::BootStopped { reason }.by_system()])?;
@@ -252,12 +285,14 @@ fn write_back<'a, R: Read + Seek>(
     let mut backup = Backup::open(input, secret)?;
     while let Some(file) = backup.next_file()? {
         match file.place {
-            Place::Object => {
-                let entry = backup.check_object(&file)?;
-                if !changes.erased.contains(&entry.id) {
-                    restoring.put(&file)?;
+            Place::Object => match backup.check_object(&file) {
+                Err(vault::Error::ObjectDamaged { .. }) => {}
+                checked => {
+                    if !changes.erased.contains(&checked?.id) {
+                        restoring.put(&file)?;
+                    }
                 }
-            }
+            },
             Place::First if !is_there => audit::put_file(&folders.audit, &file.name, &file.bytes)?,
             _ => {}
         }
@@ -271,9 +306,21 @@ fn check_right<R>(backup: &Backup<R>) -> Result<(), Error> {
     if is_open { Ok(()) } else { Err(Error::NotPermitted(Act::Restore)) }
 }
 
+/// Where no log is there may be parts of one, which nothing is written over: but for those that an attempt has left, and that
+/// are the backup's own, byte for byte.
+fn check_parts(folders: &Folders, of_log: &BTreeMap<String, Digest>) -> Result<(), Error> {
+    for name in audit::files_there(&folders.audit)? {
+        let found = audit::read_file(&folders.audit, &name).map(|bytes| Digest::of(&bytes)).ok();
+        if found.is_none() || found.as_ref() != of_log.get(&name) {
+            return Err(Error::LogInParts { dir: folders.audit.clone() });
+        }
+    }
+    Ok(())
+}
+
 /// What the vault in a backup remembers of its log.
-fn mark_of<R>(backup: &Backup<R>, log: &Log) -> Result<Mark, Error> {
-    let mark = backup.mark(MARK_LOG).and_then(|bytes| decode(bytes, log.mark().origin));
+fn mark_of<R>(backup: &Backup<R>, origin: [u8; 16]) -> Result<Mark, Error> {
+    let mark = backup.mark(MARK_LOG).and_then(|bytes| decode(bytes, origin));
     mark.ok_or(Error::NoMark)
 }
 
@@ -292,7 +339,7 @@ fn told<R>(
     backup: &Backup<R>,
     looked: &Looked,
     since: &Since,
-    (erased, log_survived): (u64, bool),
+    (erased, log_survived, unsigned): (u64, bool, bool),
 ) -> Restored {
     let slots: Vec<SlotInfo> = backup.slots().collect();
     let in_it = |slot: &&u16| slots.iter().any(|info| info.id.0 == **slot);
@@ -310,7 +357,10 @@ fn told<R>(
         objects: looked.objects.saturating_sub(erased),
         erased,
         lacking: looked.lacking,
+        lost: since.made_and_lost(),
         log_survived,
+        unsigned,
+        policy: looked.policy.clone(),
         removed: since.removed.iter().filter(in_it).map(words).collect(),
         changed: changed.filter(in_it).map(words).collect(),
         added: since.added.iter().filter(|slot| !in_it(slot) && !since.removed.contains(slot)).count(),

@@ -65,7 +65,9 @@ impl Darkroom {
     /// [`Error::NotPermitted`]; a hold or the policy keeps pictures: refused, on record; what vault and log say.
     /// [`vault::Error::Unfinished`]: whether the keys are gone is not known, and the next start looks.
     pub fn destroy_vault(&mut self, who: &Who) -> Result<Destroyed, Error> {
-        let pictures = self.empty_vault(who)?.map_or(0, |erased| erased.erasure.erased);
+        let emptied = self.empty_vault(who)?.map(|erased| erased.erasure);
+        let (pictures, files_left) =
+            emptied.map_or((0, false), |erasure| (erasure.erased, erasure.cleanup_pending));
         self.end_old_key()?;
         let (job, backups) = (JobId::random()?, self.log.unfinished()?.backups.len());
         self.log.append(&[Event::VaultDestroyRequested {}.by(who.actor).job(job)])?;
@@ -79,6 +81,7 @@ impl Darkroom {
         let event = Event::VaultDestroyed { grade: grade(worth), cleanup_pending };
         let unrecorded = |source| Error::Unrecorded { done: "the vault is destroyed".into(), source };
         let receipt = self.log.append(&[event.by(who.actor).job(job)]).map_err(unrecorded)?;
+        let cleanup_pending = cleanup_pending || files_left;
         Ok(Destroyed { pictures, grade: worth, cleanup_pending, backups, receipt })
     }
 

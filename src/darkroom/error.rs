@@ -110,13 +110,32 @@ pub enum Error {
          the program again"
     )]
     ClockMoved,
+    /// Parts of a log are there that are not those of a backup, without the file that names it.
+    #[error(
+        "parts of a log are in {}, without its file `origin`; bring that back, or move the folder away; nothing was done",
+        dir.display()
+    )]
+    LogInParts {
+        /// The log's folder.
+        dir: PathBuf,
+    },
+    /// A log is there that ends where a backup was made.
+    #[error(
+        "the log in {} ends where the backup was made, perhaps since an attempt has laid down the backup's own; nobody knows what \
+         was erased since; nothing was done",
+        dir.display()
+    )]
+    LogEnds {
+        /// The log's folder.
+        dir: PathBuf,
+    },
     /// No backup that may exist has this name.
     #[error("no backup that may exist has this name")]
     NoBackup,
     /// There is a log, and the vault that it tells of is gone.
     #[error(
-        "the vault that this log tells of is gone from {}; bring the folder back, with its file `anchor`. If it is lost for \
-         good, move it and the folder of the log away, and start anew",
+        "the vault that this log tells of is gone from {}; bring the folder back, with its file `anchor`, or put a \
+         backup of it back and leave the log where it is. If neither can be, move it and the folder of the log away, and start anew",
         dir.display()
     )]
     VaultMissing {
@@ -320,6 +339,8 @@ impl Error {
             | Self::NoMark
             | Self::LogMissing { .. }
             | Self::ForeignLog { .. }
+            | Self::LogInParts { .. }
+            | Self::LogEnds { .. }
             | Self::VaultMissing { .. } => Kind::Damaged,
             Self::QueueFull { .. } => Kind::QueueFull,
             Self::KeyReused => Kind::KeyReused,
@@ -424,9 +445,11 @@ fn vault_kind(error: &vault::Error) -> Kind {
         E::UnknownObject(_) | E::Erased(_) | E::UnknownSlot(_) | E::UnknownName => Kind::NotFound,
         E::Busy(_) => Kind::Busy,
         E::DiskFull => Kind::Disk,
-        E::OutputsAbsent(_) | E::OutputsNotOurs(_) | E::OutputsForbidden(_) | E::OutputsUnreadable { .. } => {
-            Kind::Outputs
-        }
+        E::OutputsAbsent(_)
+        | E::OutputsNotOurs(_)
+        | E::OutputsInUse(_)
+        | E::OutputsForbidden(_)
+        | E::OutputsUnreadable { .. } => Kind::Outputs,
         E::ObjectForbidden(_) => Kind::Outputs,
         E::Unfinished(_) => Kind::Unfinished,
         E::OldKeyRemains(_) => Kind::OldKeyRemains,

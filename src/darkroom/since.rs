@@ -19,6 +19,8 @@ const REASON_RECORD: u16 = 2;
 pub(crate) struct Since {
     /// Pseudonyms of pictures that were erased, or are to be by a request that has no outcome.
     erased: BTreeSet<[u8; 16]>,
+    /// Pseudonyms of pictures that were made.
+    made: BTreeSet<[u8; 16]>,
     /// Slots that were removed, or are to be.
     pub removed: BTreeSet<u16>,
     /// Slots that were added.
@@ -36,25 +38,35 @@ pub(crate) struct Since {
 }
 
 impl Since {
-    /// Reads the records from number `first` on.
+    /// Reads the records from number `first` on, before the log is opened: those at its end that nobody has signed count, too,
+    /// since opening it sets them aside.
     ///
     /// # Errors
     /// What the log says.
-    pub fn read(log: &Log, dir: &Path, first: u64) -> Result<Self, Error> {
+    pub fn read(dir: &Path, first: u64) -> Result<Self, Error> {
         let mut since = Self::default();
-        for stored in audit::records_from(dir, first)? {
-            since.record(&stored?);
+        // What is no record is for the opening to judge.
+        for stored in audit::records_from(dir, first)?.flatten() {
+            since.record(&stored);
         }
+        Ok(since)
+    }
+
+    /// What the log leaves open, once it is open.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub fn add_unfinished(&mut self, log: &Log) -> Result<(), Error> {
         let unfinished = log.unfinished()?;
-        since.epoch_highest = unfinished.vault.map_or(0, |state| state.epoch);
+        self.epoch_highest = unfinished.vault.map_or(0, |state| state.epoch);
         for intent in &unfinished.open_intents {
             match intent.kind {
-                IntentKind::Erase => since.erased.extend(intent.objects_named.iter().map(|object| object.0)),
-                IntentKind::Secret if intent.removes => since.removed.extend(intent.slot.and_then(number)),
+                IntentKind::Erase => self.erased.extend(intent.objects_named.iter().map(|object| object.0)),
+                IntentKind::Secret if intent.removes => self.removed.extend(intent.slot.and_then(number)),
                 _ => {}
             }
         }
-        Ok(since)
+        Ok(())
     }
 
     fn record(&mut self, stored: &Stored) {
@@ -63,6 +75,7 @@ impl Since {
         let is_of_backup = matches!(name, "backup.written" | "backup.failed" | "backup.restored");
         self.goes_on |= is_of_backup || name.starts_with("vault.") || name.starts_with("object.");
         match name {
+            "object.sealed" | "object.created" => self.made.extend(stored.object.map(|object| object.0)),
             "object.erased" => self.erased.extend(stored.object.map(|object| object.0)),
             "slot.removed" => self.removed.extend(slot("slot")),
             "slot.added" | "slot.add_named" => self.added.extend(slot("slot")),
@@ -78,6 +91,11 @@ impl Since {
             }
             _ => {}
         }
+    }
+
+    /// How many pictures were made and not erased: none of them is in what was made before.
+    pub fn made_and_lost(&self) -> u64 {
+        self.made.difference(&self.erased).count() as u64
     }
 
     /// What is to hold again in the vault of this backup.

@@ -96,6 +96,9 @@ pub struct Snapshot {
     vault_id: VaultId,
     outputs: Folder,
     entries: Vec<ObjectInfo>,
+    /// Of the sealed log, with its records: a picture that does not open is none to keep.
+    log_key: Key,
+    log: Chain,
 }
 
 impl Vault {
@@ -132,6 +135,8 @@ impl Vault {
             vault_id: self.vault_id(),
             outputs,
             entries: self.list().cloned().collect(),
+            log_key: self.key.clone(),
+            log: self.chain.clone(),
         })
     }
 }
@@ -147,7 +152,11 @@ impl Snapshot {
         out: &mut dyn Write,
         random: &mut dyn Random,
     ) -> Result<Written, Error> {
-        let Self { head, key, chain, file, epoch_key, vault_id, outputs, entries } = self;
+        let Self { head, key, chain, file, epoch_key, vault_id, outputs, entries, log_key, log } = self;
+        let opens = |entry: &ObjectInfo, sealed: &[u8]| {
+            let items = log::page_items(&log, &log_key, &file, entry.page)?;
+            object::check(sealed, vault_id, entry, &key_of(items, entry)?)
+        };
         let mut writer =
             Writer { out, key, chain, hash: Sha256::new(), bytes: 0, files: 0, record: Vec::new() };
         writer.put(&head)?;
@@ -155,7 +164,8 @@ impl Snapshot {
         writer.file(Place::EpochKey, NO_NAME, &epoch_key[..], random)?;
         let (mut objects, mut lacking) = (0, Vec::new());
         for entry in &entries {
-            match object::whole(&outputs, vault_id, entry) {
+            let sealed = object::whole(&outputs, vault_id, entry);
+            match sealed.and_then(|sealed| opens(entry, &sealed).map(|()| sealed)) {
                 Ok(sealed) => {
                     writer.file(Place::Object, &object::file_name(entry), &sealed, random)?;
                     objects += 1;
@@ -218,6 +228,15 @@ impl Writer<'_> {
         self.bytes += bytes.len() as u64;
         Ok(())
     }
+}
+
+/// The key of an object, out of its record.
+fn key_of(items: Vec<Item>, wanted: &ObjectInfo) -> Result<Key, Error> {
+    let key = items.into_iter().find_map(|item| match item {
+        Item::Put { entry, key } if entry.id == wanted.id => Some(key),
+        _ => None,
+    });
+    key.ok_or(Error::LogDamaged { record: wanted.page as u64 })
 }
 
 fn failed_write() -> impl FnOnce(io::Error) -> Error {
@@ -316,11 +335,8 @@ impl<R: Read> Backup<R> {
         let unknown = || self.reading.damaged();
         let is_its = |entry: &&ObjectInfo| object::file_name(entry) == file.name;
         let entry = self.list().find(is_its).ok_or_else(unknown)?;
-        let keys = self.vault.page(entry.page)?.into_iter().find_map(|item| match item {
-            Item::Put { entry: found, key } if found.id == entry.id => Some(key),
-            _ => None,
-        });
-        object::check(&file.bytes, self.head.vault_id, entry, &keys.ok_or_else(unknown)?)?;
+        let key = key_of(self.vault.page(entry.page)?, entry)?;
+        object::check(&file.bytes, self.head.vault_id, entry, &key)?;
         Ok(entry)
     }
 }

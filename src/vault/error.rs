@@ -92,6 +92,12 @@ pub enum Error {
          --outputs"
     )]
     OutputsNotOurs(PathBuf),
+    /// The outputs folder is this vault's already, where a vault is made of a backup.
+    #[error(
+        "{0} is the folder of this vault's sealed files already: if that vault lives on elsewhere, two would share them, and what \
+         is erased in one would be gone from the other; name another folder with --outputs"
+    )]
+    OutputsInUse(PathBuf),
     /// This user may not look into the outputs folder.
     #[error("this user may not look into {0}; give this user the folder (chown, chmod u+rwx) and try again")]
     OutputsForbidden(PathBuf),

@@ -81,7 +81,8 @@ pub(crate) fn is_of_another(folder: &Folder, vault_id: VaultId) -> io::Result<bo
     Ok(folder.names()?.iter().any(|name| name.starts_with(MARK_PREFIX) && *name != ours))
 }
 
-fn is_marked(folder: &Folder, vault_id: VaultId) -> io::Result<bool> {
+/// Whether a folder carries the file of this vault.
+pub(crate) fn is_marked(folder: &Folder, vault_id: VaultId) -> io::Result<bool> {
     let mut found = [0; FOLDER_BYTES];
     match folder.file(&mark_name(vault_id), false).and_then(|file| file.read_exact_at(&mut found, 0)) {
         Ok(()) => Ok(found == folder_bytes(vault_id)),

@@ -50,11 +50,13 @@ pub struct Restoring {
 }
 
 impl Restoring {
-    /// Takes the folders, and makes them if they are not there. The outputs folder may hold sealed files of the same vault.
+    /// Takes the folders, and makes them if they are not there. That the outputs folder is this vault's already must be meant: if
+    /// that vault lives on elsewhere, two would share its files, and the erasures of one would take them from the other.
     ///
     /// # Errors
-    /// [`Error::VaultExists`], [`Error::OutputsNotOurs`] for the folder of another vault, [`Error::Busy`].
-    pub fn begin(paths: Paths, vault_id: VaultId) -> Result<Self, Error> {
+    /// [`Error::VaultExists`]; [`Error::OutputsNotOurs`] for the folder of another vault, [`Error::OutputsInUse`] for one that is this
+    /// vault's and is not meant; [`Error::Busy`].
+    pub fn begin(paths: Paths, vault_id: VaultId, same_outputs: bool) -> Result<Self, Error> {
         paths.prepare()?;
         let home = Home::take(paths)?;
         if home.paths.vault_exists() {
@@ -69,6 +71,9 @@ impl Restoring {
             || outputs.names().map_err(unusable)?.iter().any(is_foreign)
         {
             return Err(Error::OutputsNotOurs(path.clone()));
+        }
+        if !same_outputs && outputs::is_marked(&outputs, vault_id).map_err(unusable)? {
+            return Err(Error::OutputsInUse(path.clone()));
         }
         Ok(Self { home, outputs, vault_id })
     }

@@ -1,6 +1,6 @@
 //! `lightproof backup`: everything in one sealed file, and everything from one.
 
-use crate::boot::backup::BackupFile;
+use crate::boot::backup::{BackupFile, Opened};
 use crate::boot::folders::{FolderUse, Home};
 use crate::boot::{self, Booted, Wants, overlay};
 use crate::cli::{Backup, Global, Keys};
@@ -8,11 +8,14 @@ use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use crate::{Done, pictures};
 use audit::{JobId, KnownBackup, timestamp};
-use darkroom::{BackedUp, Looked, Restored, Secret};
+use darkroom::{BackedUp, Looked, Meant, Restored, Secret};
+use rustix::fs::FileType;
 use sandbox::Clean;
 use serde_json::json;
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Seek as _};
+use std::io::{BufReader, BufWriter, Seek as _, StdoutLock, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 /// Bytes that are read and written at once.
@@ -28,7 +31,7 @@ pub fn run(clean: Clean, global: &Global, verb: &Backup, out: &Output) -> Done {
         Backup::Verify { file, keys } => {
             let looked = look(clean, global, (file, keys), out)?;
             tell_looked(&looked, out);
-            Ok(Code::Done)
+            Ok(if looked.lacking == 0 { Code::Done } else { Code::Partial })
         }
         Backup::Policy { file, keys } => match look(clean, global, (file, keys), out)?.policy {
             Some(policy) => {
@@ -41,8 +44,9 @@ pub fn run(clean: Clean, global: &Global, verb: &Backup, out: &Output) -> Done {
                 Err(Failure::new(Code::NotFound, "no policy file was in force when this backup was made"))
             }
         },
-        Backup::Restore { file, without_log, keys } => {
-            restore(clean, global, (file, keys), *without_log, out)
+        Backup::Restore { file, without_log, same_pictures, keys } => {
+            let meant = Meant { without_log: *without_log, same_outputs: *same_pictures };
+            restore(clean, global, (file, keys), meant, out)
         }
         Backup::List => list(clean, global, out),
         Backup::Destroyed { id, keys } => destroyed(clean, global, (id, keys), out),
@@ -50,43 +54,75 @@ pub fn run(clean: Clean, global: &Global, verb: &Backup, out: &Output) -> Done {
 }
 
 fn create(clean: Clean, global: &Global, (path, keys): (&Path, &Keys), out: &Output) -> Done {
-    let is_stdout = path.as_os_str() == "-";
-    if is_stdout {
+    if path.as_os_str() == "-" {
         out.reserve_for_picture()?;
+        if leads_nowhere(&std::io::stdout()) {
+            let what = "standard output is closed or leads nowhere, and so would the backup; send it to a file or a program";
+            return Err(Failure::new(Code::Refused, what));
+        }
     }
     let policy = overlay::read(&Home::new(global)?.config.join("policy.toml"))?;
     let wants = Wants { backup: Some(BackupFile::Made(path)), ..Wants::with(keys) };
-    let fenced = boot::boot(clean, global, &wants)?;
-    // The fences grant nothing around the file, so that it cannot be removed.
-    let left_empty = |mut failure: Failure| {
-        if !is_stdout {
-            failure.what += &format!("; the file {} is left empty", path.display());
-        }
-        failure
-    };
-    let (mut booted, mut darkroom) = fenced.darkroom().map_err(left_empty)?;
+    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
     let file = booted.backup.take();
     let who = booted.unlock(&mut darkroom, out);
-    let done = who.and_then(|who| {
-        let done = match &file {
-            Some(file) => {
-                let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file);
-                darkroom.back_up(&who, policy.as_deref().map(str::as_bytes), &mut writer, || file.sync_all())
-            }
-            None => {
-                let mut stdout = std::io::stdout().lock();
-                darkroom.back_up(&who, policy.as_deref().map(str::as_bytes), &mut stdout, || Ok(()))
-            }
-        };
-        Ok(done?)
-    });
-    let done = done.map_err(|failure| {
-        // A file that is cut off would be refused, too, and take room.
-        file.as_ref().map(|file| file.set_len(0).and_then(|()| file.sync_all()));
-        left_empty(failure)
+    let policy = policy.as_deref().map(str::as_bytes);
+    let done = who.and_then(|who| match &file {
+        Some(Opened { file, folder }) => {
+            let settle = || file.sync_all().and_then(|()| folder.as_ref().map_or(Ok(()), File::sync_all));
+            let is_left = Cell::new(false);
+            let undo = || {
+                let emptied = file.set_len(0).and_then(|()| file.sync_all()).is_ok();
+                is_left.set(!emptied);
+                emptied
+            };
+            let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file);
+            let done = darkroom.back_up(&who, policy, &mut writer, settle, undo);
+            done.map_err(|error| {
+                let mut failure = Failure::from(error);
+                if is_left.get() {
+                    failure.what += &format!(
+                        "; {} could not be emptied, and whoever has it and a passphrase may read what is in it: destroy it",
+                        path.display()
+                    );
+                }
+                failure
+            })
+        }
+        None => {
+            let given = Cell::new(0);
+            let mut stdout = Counted { stdout: std::io::stdout().lock(), given: &given };
+            Ok(darkroom.back_up(&who, policy, &mut stdout, || Ok(()), || given.get() == 0)?)
+        }
     });
     let done = done.map(|done| tell_created(&done, path, out));
     boot::leave(darkroom, done)
+}
+
+/// Standard output, and how much went there: nobody takes that back.
+struct Counted<'a> {
+    stdout: StdoutLock<'a>,
+    given: &'a Cell<u64>,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.stdout.write(bytes)?;
+        self.given.set(self.given.get() + written as u64);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.stdout.flush()
+    }
+}
+
+/// Whether it is the null device, which also stands for one that was closed.
+fn leads_nowhere(stream: &impl AsFd) -> bool {
+    let null = rustix::fs::makedev(1, 3);
+    rustix::fs::fstat(stream).is_ok_and(|found| {
+        FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice && found.st_rdev == null
+    })
 }
 
 fn tell_created(BackedUp { id, written, receipt }: &BackedUp, path: &Path, out: &Output) -> Code {
@@ -125,7 +161,7 @@ fn opened(
     let wants = Wants { backup: Some(BackupFile::Read(path)), folder_use, ..Wants::with(keys) };
     let mut booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     let none = || Failure::new(Code::Usage, "a backup is read from a file");
-    let file = booted.backup.take().ok_or_else(none)?;
+    let file = booted.backup.take().ok_or_else(none)?.file;
     Ok((booted, file))
 }
 
@@ -154,16 +190,19 @@ fn tell_looked(looked: &Looked, out: &Output) {
     out.data(&format!("whole: made {made} of vault {}\n  {objects}, each of which opens\n", looked.vault));
     out.data(&format!("  {}\n", looked.id));
     if looked.lacking > 0 {
-        out.warn(&format!("the sealed files of {} more were missing when it was made", looked.lacking));
+        out.warn(&format!(
+            "the sealed files of {} more were missing or damaged when it was made",
+            looked.lacking
+        ));
     }
     out.object(
-        true,
+        looked.lacking == 0,
         &json!({ "backup": looked.id.to_string(), "made": made, "vault": looked.vault.to_string(),
             "pictures": looked.objects, "lacking": looked.lacking, "has_policy": looked.policy.is_some() }),
     );
 }
 
-fn restore(clean: Clean, global: &Global, file: (&Path, &Keys), without_log: bool, out: &Output) -> Done {
+fn restore(clean: Clean, global: &Global, file: (&Path, &Keys), meant: Meant, out: &Output) -> Done {
     let (mut booted, file) = opened(clean, global, file, FolderUse::Made)?;
     let paths = vault::Paths { state: booted.folders.vault.clone(), outputs: booted.folders.outputs.clone() };
     if paths.vault_exists() {
@@ -174,7 +213,7 @@ fn restore(clean: Clean, global: &Global, file: (&Path, &Keys), without_log: boo
         );
         return Err(Failure::new(Code::Refused, what));
     }
-    if !audit::is_there(&booted.folders.audit) && !without_log {
+    if !audit::is_there(&booted.folders.audit) && !meant.without_log {
         let what = format!(
             "no log is in {}, and only the log says what was erased after the backup was made. Put the log that has survived \
              there (the whole folder `audit`); if none has, say --without-log: what was erased since comes back then",
@@ -184,19 +223,33 @@ fn restore(clean: Clean, global: &Global, file: (&Path, &Keys), without_log: boo
     }
     let (folders, clock, start) = (booted.of_darkroom(), booted.clock, booted.start());
     let restored = with_secret(&mut booted, file, out, |input, secret| {
-        darkroom::restore(&folders, (clock, start), input, secret, without_log)
+        darkroom::restore(&folders, (clock, start), input, secret, meant)
     })?;
     tell_restored(&restored, out);
+    let policy = overlay::read(&Home::new(global)?.config.join("policy.toml"))?;
+    if restored.policy.as_deref() != policy.as_deref().map(str::as_bytes) {
+        out.warn(
+            "the policy that was in force when the backup was made is not the one here; look at it with: lightproof backup \
+             policy FILE, and put it in place by hand",
+        );
+    }
     Ok(if restored.lacking == 0 { Code::Done } else { Code::Partial })
 }
 
 fn tell_restored(restored: &Restored, out: &Output) {
-    let Restored { id, made_ms, objects, erased, lacking, log_survived, removed, changed, added } = restored;
+    let Restored { id, made_ms, objects, erased, lacking, log_survived, removed, changed, added, .. } =
+        restored;
     let made = timestamp(*made_ms);
     let pictures = |count: u64| counted(usize::try_from(count).unwrap_or(usize::MAX), "picture");
     out.data(&format!("restored from the backup of {made}: {}\n  {id}\n", pictures(*objects)));
     if *erased > 0 {
-        out.say(&format!("{} that the log says were erased since stay erased", pictures(*erased)));
+        out.say(&format!("erased since, by the log, and not brought back: {}", pictures(*erased)));
+    }
+    if restored.lost > 0 {
+        out.warn(&format!(
+            "made since, by the log, and lost, for no backup holds them: {}",
+            pictures(restored.lost)
+        ));
     }
     if !*log_survived {
         out.warn(&format!(
@@ -204,25 +257,34 @@ fn tell_restored(restored: &Restored, out: &Output) {
              checkpoint of a later time does not fit it"
         ));
     }
+    if restored.unsigned {
+        out.warn(
+            "the log ended in records that nobody had signed; what they say was erased stays erased, and they are kept in its \
+             folder quarantine",
+        );
+    }
     if !removed.is_empty() {
         out.say(&format!("removed since, and still out: {}", removed.join(", ")));
     }
     for who in changed {
         out.warn(&format!(
-            "{who}: the passphrase was changed since, and the one from before opens the vault again; set a new one"
+            "{who}: the secret was changed since, and the one from before opens the vault again; set a new one"
         ));
     }
     if *added > 0 {
         out.say(&format!("{} who came since must be added again", counted(*added, "person")));
     }
     if *lacking > 0 {
-        out.warn(&format!("the sealed files of {} were missing when it was made", pictures(*lacking)));
+        out.warn(&format!(
+            "the sealed files of {} were missing or damaged when it was made",
+            pictures(*lacking)
+        ));
     }
     out.say("make a new backup soon: lightproof backup create");
     out.object(
         *lacking == 0,
         &json!({ "backup": id.to_string(), "made": made, "pictures": objects, "erased": erased, "lacking": lacking,
-            "log_survived": log_survived, "removed": removed, "passphrases_from_before": changed, "people_to_add": added }),
+            "lost": restored.lost, "log_survived": log_survived, "log_unsigned": restored.unsigned, "removed": removed, "passphrases_from_before": changed, "people_to_add": added }),
     );
 }
 

@@ -292,13 +292,7 @@ fn report_erasure(erased: &Erased, names: &[String], outputs: &Path, out: &Outpu
         out.data(&format!("  {}\n", pictures::checkpoint(receipt)));
         out.say("for the person who asked for this: lightproof history certificate O... -o DIR, with what begins with o: above");
     }
-    if *backups > 0 {
-        out.warn(&format!(
-            "{} on record may still hold what was erased: make a new one, destroy the old ones, and say so; see: lightproof \
-             backup list",
-            counted(*backups, "backup")
-        ));
-    }
+    pictures::warn_of_backups(*backups, out);
     if erasure.cleanup_pending {
         let files = names.iter().map(|name| pictures::sealed_file(outputs, name));
         let left: Vec<String> = files

@@ -172,7 +172,10 @@ fn remove(
         _ => format!("; {} kept, and nobody sees them", counted(count, "picture")),
     };
     out.say(&format!("the passphrase of {} opens nothing any more{left}", name.as_str()));
-    out.object(true, &json!({ "removed": true, "pictures": count }));
+    let erased = pictures == Some(&Pictures::Erase) && count > 0;
+    let backups = if erased { darkroom.backups()?.len() } else { 0 };
+    pictures::warn_of_backups(backups, out);
+    out.object(true, &json!({ "removed": true, "pictures": count, "backups": backups }));
     Ok(Code::Done)
 }
 

@@ -11,6 +11,7 @@ use audit::{Clock as _, Order, Stored, timestamp};
 use rustix::fs::statvfs;
 use sandbox::Clean;
 use serde_json::{Value, json};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Less room than this needs a person.
@@ -30,7 +31,9 @@ pub fn run(clean: Clean, global: &Global, pictures: &Outputs, out: &Output) -> D
     let has_vault = paths.vault_exists();
     let holder = if has_vault { paths.holder().map_err(darkroom::Error::from)? } else { None };
     let told = Told::by(&booted.folders.audit)?;
-    let status = Status { has_vault, holder, told, room: room(&booted), now_ms: booted.clock.wall_ms() };
+    let absent = if has_vault { absent(&booted) } else { Vec::new() };
+    let room = room(&booted);
+    let status = Status { has_vault, holder, told, absent, room, now_ms: booted.clock.wall_ms() };
     let mut needs = status.needs();
     needs.extend(refusal.map(|failure| format!("no start would be allowed: {}", failure.what)));
     for (key, text) in status.lines() {
@@ -117,6 +120,23 @@ fn is_auditors(record: &Stored) -> bool {
     record.word("role") == Some("auditor")
 }
 
+/// What a vault that is there cannot do without, and what to do: nobody opens it for this, so what is damaged shows at the unlock.
+fn absent(booted: &Booted) -> Vec<String> {
+    let folders = &booted.folders;
+    let parts = [
+        (
+            folders.outputs.clone(),
+            "the folder of the pictures; mount its disk, or name the right one with --outputs",
+        ),
+        (folders.vault.join("vault"), "the vault file; the next unlock takes its mirror"),
+        (folders.vault.join("anchor"), "the vault's anchor, without which nothing opens; bring it back"),
+        (folders.audit.join("epoch.key"), "the key that signs the log; bring it back"),
+    ];
+    let is_gone = |path: &Path| path.metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    let gone = parts.into_iter().filter(|(path, _)| is_gone(path));
+    gone.map(|(path, what)| format!("{} is not there: {what}", path.display())).collect()
+}
+
 /// Where, and how many bytes are left there; `None` if nobody can tell.
 type Room = [(&'static str, Option<u64>); 3];
 
@@ -130,6 +150,8 @@ struct Status {
     has_vault: bool,
     holder: Option<vault::Holder>,
     told: Told,
+    /// What is not there and must be.
+    absent: Vec<String>,
     room: Room,
     now_ms: u64,
 }
@@ -166,7 +188,7 @@ impl Status {
 
     /// What needs a person, each with what to do.
     fn needs(&self) -> Vec<String> {
-        let mut needs = Vec::new();
+        let mut needs = self.absent.clone();
         if self.posture() == "red" {
             needs.push(
                 "a fence does not hold: stop the program, and find out why with: lightproof selftest".into(),
@@ -175,7 +197,8 @@ impl Status {
         match (self.has_vault, self.told.last_ms.is_some(), self.told.tells_of_vault) {
             (true, false, _) => needs.push("the log that belongs to this vault is gone; bring its folder back".into()),
             (false, _, true) => needs.push(
-                "the vault that the log tells of is gone; bring its folder back, with its file `anchor`, and make none anew"
+                "the vault that the log tells of is gone; bring its folder back, with its file `anchor`, or put a backup back beside \
+                 this log (lightproof backup restore), and make none anew"
                     .into(),
             ),
             _ => {}

@@ -119,12 +119,17 @@ fn destroy(booted: &mut Booted, darkroom: &mut Darkroom, yes: bool, out: &Output
         if !booted.terminal.is_there() {
             return refused("this destroys the vault and every picture in it for good; say so with --yes");
         }
-        let question = "This destroys the vault and every picture in it, whosever they are, for good.\nType destroy to go on: ";
-        if booted.terminal.ask(question)?.trim() != "destroy" {
+        let count = counted(usize::try_from(darkroom.count(&who)?).unwrap_or(usize::MAX), "picture");
+        let question = format!(
+            "This destroys the vault in {} and {count}, whosever they are, for good. Nobody can sign in afterwards: make certificates \
+             before (--certificate DIR), and say which backups are destroyed.\nType destroy to go on: ",
+            booted.folders.vault.display()
+        );
+        if booted.terminal.ask(&question)?.trim() != "destroy" {
             return refused("nothing was destroyed");
         }
     }
-    let emptied = certified_end(booted, darkroom, &who)?;
+    let (emptied, files_left) = certified_end(booted, darkroom, &who)?;
     let done = darkroom.destroy_vault(&who)?;
     let grade = done.grade.letter();
     let pictures = emptied + done.pictures;
@@ -136,11 +141,10 @@ fn destroy(booted: &mut Booted, darkroom: &mut Darkroom, yes: bool, out: &Output
     ));
     if done.backups > 0 {
         let backups = counted(done.backups, "backup");
-        out.warn(&format!(
-            "{backups} on record may still open; destroy every copy, and see: lightproof backup list"
-        ));
+        out.warn(&format!("{backups} on record may still open; destroy every copy"));
     }
-    if done.cleanup_pending {
+    let cleanup_pending = done.cleanup_pending || files_left;
+    if cleanup_pending {
         let (vault, outputs) = (booted.folders.vault.display(), booted.folders.outputs.display());
         out.warn(&format!(
             "what could not be removed from {vault} and {outputs} opens for nobody; remove it by hand"
@@ -150,25 +154,25 @@ fn destroy(booted: &mut Booted, darkroom: &mut Darkroom, yes: bool, out: &Output
     out.object(
         true,
         &json!({ "pictures": pictures, "grade": grade.to_string(), "record": done.receipt.seq_first,
-            "cleanup_pending": done.cleanup_pending, "backups": done.backups }),
+            "cleanup_pending": cleanup_pending, "backups": done.backups }),
     );
     Ok(Code::Done)
 }
 
 /// The end of all pictures with a certificate of it, if one was asked for: behind the vault's own end nobody could sign in for one.
-/// How many pictures that were.
-fn certified_end(booted: &Booted, darkroom: &mut Darkroom, who: &Who) -> Result<u64, Failure> {
-    let Some(dir) = &booted.folders.bundle else { return Ok(0) };
+/// How many pictures that were, and whether a file of theirs is left.
+fn certified_end(booted: &Booted, darkroom: &mut Darkroom, who: &Who) -> Result<(u64, bool), Failure> {
+    let Some(dir) = &booted.folders.bundle else { return Ok((0, false)) };
     let count = usize::try_from(darkroom.count(who)?).unwrap_or(usize::MAX);
     if count > CERTIFIED_MAX {
         return Err(evidence::Error::TooMany { count, count_max: CERTIFIED_MAX }.into());
     }
-    let Some(erased) = darkroom.empty_vault(who)? else { return Ok(0) };
+    let Some(erased) = darkroom.empty_vault(who)? else { return Ok((0, false)) };
     let names: Vec<String> = erased.records.iter().map(|(object, _)| object.to_string()).collect();
     let erasures =
         darkroom.erasures(who, &Asked { names: &names, of_everybody: true, ..Asked::default() })?;
     certificates::make(booted, darkroom, who, &erasures, dir)?;
-    Ok(erased.erasure.erased)
+    Ok((erased.erasure.erased, erased.erasure.cleanup_pending))
 }
 
 /// What is past its period goes, once somebody has seen how much that is.
@@ -178,17 +182,23 @@ fn retain(booted: &mut Booted, darkroom: &mut Darkroom, (dry_run, yes): (bool, b
         let what = "the policy sets no period after which pictures go (picture_days_max); nothing was done";
         return Err(Failure::new(Code::Refused, what));
     };
-    let held = if due.held == 0 { String::new() } else { format!("; a hold keeps {} more", due.held) };
+    let held = if due.held == 0 { String::new() } else { format!("; a hold keeps {} beside them", due.held) };
     out.data(&format!("{} older than {} days{held}\n", counted(due.pictures, "picture"), due.days));
-    let mut erased = 0;
+    let (mut erased, mut backups) = (0, 0);
     if due.pictures > 0 && !dry_run {
         if !yes {
             pictures::confirm_erasure(&mut booted.terminal, due.pictures)?;
         }
-        erased = darkroom.retain(&who)?.map_or(0, |erased| erased.erasure.erased);
+        let done = darkroom.retain(&who)?;
+        backups = done.as_ref().map_or(0, |erased| erased.backups);
+        erased = done.map_or(0, |erased| erased.erasure.erased);
         out.data(&format!("erased {}\n", counted(usize::try_from(erased).unwrap_or(usize::MAX), "picture")));
     }
-    out.object(true, &json!({ "days": due.days, "due": due.pictures, "held": due.held, "erased": erased }));
+    pictures::warn_of_backups(backups, out);
+    out.object(
+        true,
+        &json!({ "days": due.days, "due": due.pictures, "held": due.held, "erased": erased, "backups": backups }),
+    );
     Ok(Code::Done)
 }
 

@@ -8,6 +8,7 @@ use crate::paths::files_below;
 fn a_copy_is_the_log_and_goes_on() {
     let (dir, copy) = (Dir::new(), Dir::new());
     rich(&dir);
+    std::fs::create_dir(&copy.0).unwrap();
     let names = copied_files(&dir.0).unwrap();
     assert!(
         names.iter().any(|name| name == "epoch.key")

@@ -8,7 +8,7 @@ use std::path::Path;
 
 fn backed_up(room: &mut Room) -> Vec<u8> {
     let (who, mut bytes) = (room.who, Vec::new());
-    let done = room.back_up(&who, Some(b"schema = 1"), &mut bytes, || Ok(())).unwrap();
+    let done = room.back_up(&who, Some(b"schema = 1"), &mut bytes, || Ok(()), || true).unwrap();
     assert_eq!(done.written.bytes, bytes.len() as u64);
     bytes
 }
@@ -41,7 +41,8 @@ fn restore_from(
     secret: &Secret,
     without_log: bool,
 ) -> Result<Restored, Error> {
-    crate::restore(&home.places(), (SystemClock::new(), start()), input, secret, without_log)
+    let meant = crate::Meant { without_log, same_outputs: true };
+    crate::restore(&home.places(), (SystemClock::new(), start()), input, secret, meant)
 }
 
 /// The folder of the log as it is now, in another home.
@@ -88,6 +89,7 @@ fn what_was_erased_since_stays_erased_as_long_as_the_log_has_survived() {
     let other = with_log_of(&home);
     let restored = restore(&other, &bytes, &secret(), false).unwrap();
     assert_eq!((restored.objects, restored.erased, restored.log_survived), (1, 1, true));
+    assert_eq!(restored.lost, 1, "the one that was made after the backup");
     assert_eq!(other.count("backup.restored"), 1);
     let room = is_sound(&other);
     let ids: Vec<_> = room.pictures().iter().map(|picture| picture.id).collect();
@@ -245,11 +247,12 @@ fn a_backup_that_fails_is_on_record_and_none() {
     let who = room.who;
     generate(&mut room, 1, Mood::Works).unwrap();
     for room_bytes in [0, 64, 3000, 6000] {
-        let error = room.back_up(&who, None, &mut Full(room_bytes), || Ok(())).map(drop).unwrap_err();
+        let error =
+            room.back_up(&who, None, &mut Full(room_bytes), || Ok(()), || true).map(drop).unwrap_err();
         assert_eq!(error.kind(), Kind::Disk, "{error}");
     }
     let unsynced = || Err(io::Error::from_raw_os_error(5));
-    assert!(room.back_up(&who, None, &mut Vec::new(), unsynced).is_err());
+    assert!(room.back_up(&who, None, &mut Vec::new(), unsynced, || true).is_err());
     assert_eq!(
         (home.count("backup.begun"), home.count("backup.failed"), home.count("backup.written")),
         (5, 5, 0)
@@ -257,7 +260,7 @@ fn a_backup_that_fails_is_on_record_and_none() {
     assert!(room.backups().unwrap().is_empty());
     let id = {
         let mut bytes = Vec::new();
-        room.back_up(&who, None, &mut bytes, || Ok(())).unwrap().id
+        room.back_up(&who, None, &mut bytes, || Ok(()), || true).unwrap().id
     };
     assert_eq!(room.backups().unwrap().len(), 1);
     room.backup_destroyed(&who, id).unwrap();
@@ -310,4 +313,60 @@ fn a_restoration_that_fails_half_way_leaves_no_vault_and_can_be_done_again() {
         assert_eq!((restored.objects, restored.log_survived), (2, survived));
         drop(is_sound(&other));
     }
+}
+
+/// Parts of a log without the file that names it are nobody's to write over, whosever they are.
+#[test]
+fn parts_of_a_log_are_not_written_over() {
+    let home = Home::in_memory();
+    let mut room = home.unlocked();
+    let who = room.who;
+    let picture = generate(&mut room, 1, Mood::Works).unwrap().remove(0);
+    let bytes = backed_up(&mut room);
+    room.erase(&who, &[picture.id]).unwrap();
+    room.leave(StopReason::Done).unwrap();
+    let other = with_log_of(&home);
+    let [origin, segment] = ["origin", "seg/00000000.jsonl"].map(|name| other.0.join("audit").join(name));
+    let kept = (std::fs::read(&origin).unwrap(), std::fs::read(&segment).unwrap());
+    std::fs::remove_file(&origin).unwrap();
+    for without_log in [false, true] {
+        let refused = restore(&other, &bytes, &secret(), without_log).unwrap_err();
+        assert!(matches!(refused, Error::LogInParts { .. }), "{refused}");
+        assert_eq!(std::fs::read(&segment).unwrap(), kept.1);
+    }
+    std::fs::write(&origin, kept.0).unwrap();
+    assert_eq!(restore(&other, &bytes, &secret(), false).unwrap().erased, 1);
+}
+
+/// A copy of a log at work may lack the newest checkpoint: what the records behind it say counts all the same.
+#[test]
+fn an_erasure_that_nobody_has_signed_counts_too() {
+    let home = Home::in_memory();
+    let mut room = home.unlocked();
+    let who = room.who;
+    let picture = generate(&mut room, 1, Mood::Works).unwrap().remove(0);
+    let bytes = backed_up(&mut room);
+    let old = with_log_of(&home);
+    room.erase(&who, &[picture.id]).unwrap();
+    drop(room);
+    let other = with_log_of(&home);
+    for name in ["checkpoint", "checkpoints.log"] {
+        std::fs::copy(old.0.join("audit").join(name), other.0.join("audit").join(name)).unwrap();
+    }
+    std::fs::remove_dir_all(other.0.join("audit/tile")).unwrap();
+    let restored = restore(&other, &bytes, &secret(), false).unwrap();
+    assert_eq!((restored.objects, restored.erased, restored.unsigned), (0, 1, true));
+    drop(is_sound(&other));
+}
+
+/// What has left cannot be taken back: it may exist.
+#[test]
+fn a_backup_that_failed_and_could_not_be_taken_back_is_counted() {
+    let home = Home::in_memory();
+    let mut room = home.unlocked();
+    let who = room.who;
+    generate(&mut room, 1, Mood::Works).unwrap();
+    assert!(room.back_up(&who, None, &mut Full(6000), || Ok(()), || false).is_err());
+    assert_eq!((home.count("backup.failed"), room.backups().unwrap().len()), (0, 1));
+    assert!(room.backups().unwrap()[0].written.is_none());
 }

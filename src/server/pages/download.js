@@ -44,7 +44,7 @@ async function archiver() {
   return async (files) => zip(await withSums(files));
 }
 
-/** Hands a blob to the browser as a file of that name. */
+/** Hands a blob to the browser as a file. */
 export function save(content, name) {
   const url = hold(content);
   h("a", { href: url, download: name }).click();

@@ -16,7 +16,6 @@ export async function erase(images, n, erasure) {
     // Where nothing was left to erase there is no grade.
     ...(grade ? [t(`erased.${grade}`)] : []),
     ...(pending ? [t("erased.pending")] : []),
-    // An id stands for all that went with it.
     ...(images?.length ? [t("erased.certificate", { id: images[0].id.slice(0, 12) })] : []),
   ].join(t("gap")));
   return true;

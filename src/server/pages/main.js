@@ -12,7 +12,7 @@ import { h, refresh, releaseAll } from "./view.js";
 import { explain, otherLanguage, preferredLanguage, speak, t } from "./words.js";
 
 const THEMES = ["auto", "light", "dark"];
-// An answer that is older is not shown as what holds now. A look that nobody answers is given up before that.
+// An older answer is not shown as what holds now. A look that nobody answers is given up before that.
 const FRESH_MS = 6000;
 
 let posture = null;
@@ -23,7 +23,7 @@ let stale;
 let isWaiting = false;
 let look = () => {};
 let warning;
-// What was typed and not sent when a session ended by itself: given back after the unlock, from memory alone.
+// What was typed when a session ended by itself: given back after the unlock, from memory.
 let unsent = null;
 
 const header = h("header", {},
@@ -103,7 +103,7 @@ function show(screen) {
   screen.querySelector("textarea, input:not([hidden]), button")?.focus();
 }
 
-// `null` while nobody looks, and "silent" while nobody answers: what was true once is not shown as true now.
+// `null` while nobody looks, "silent" while nobody answers: what was true once is not shown as true now.
 function setPosture(state) {
   clearTimeout(stale);
   if (state && state !== "silent") stale = setTimeout(silent, FRESH_MS);

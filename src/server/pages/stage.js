@@ -72,7 +72,7 @@ export function makeStage({
         fact("facts.steps", () => String(image.steps)),
         fact("facts.guidance", () => String(image.guidance)),
         fact("facts.made", () => fullTime(image.created_ms) + utcTime(image.created_ms)),
-        fact("facts.expires", () => fullTime(image.expires_ms), () => image?.expires_ms != null)),
+        fact("facts.expires", () => (image.expires_ms ? fullTime(image.expires_ms) : ""))),
       h("div", { class: "actions" },
         stepButton("previous", "‹", -1),
         stepButton("next", "›", 1),
@@ -107,8 +107,9 @@ export function makeStage({
     }, sign);
   }
 
-  function fact(key, text, isThere = () => true) {
-    return h("div", { hidden: () => !isThere() }, h("dt", {}, () => t(key)), h("dd", {}, () => (image && isThere() ? text() : "")));
+  function fact(key, text) {
+    const value = () => (image ? text() : "");
+    return h("div", { hidden: () => !value() }, h("dt", {}, () => t(key)), h("dd", {}, value));
   }
 
   function status() {

@@ -1,4 +1,4 @@
-// The studio: the form, the stage and the history, kept in step with the program by looking again and again.
+// The studio: form, stage and history, kept in step with the program by looking again.
 
 import { PAUSE_MS, json, part } from "./api.js";
 import { hush, tell, tellProblem } from "./dialog.js";
@@ -82,13 +82,12 @@ export async function makeStudio({ sealed, look, drawRecovery }) {
   const element = h("main", { class: "studio" }, warnings, form.element, stage.element, history.element, recovery);
 
   const fetched = (read, open) => part(read).then(open, tellProblem);
-
   function openPeople() {
     return fetched(() => import("./people.js"), (people) => people.openPeople(you));
   }
 
   function openCompliance() {
-    return fetched(() => import("./compliance.js"), (compliance) => compliance.openCompliance());
+    return fetched(() => import("./compliance.js"), (all) => all.openCompliance());
   }
 
   for (const typed of session.prompts.reverse()) {

@@ -6,7 +6,7 @@ use crate::{Backup, Changes, Error, KdfParams, ObjectId, OsRandom, Restoring, Ro
 
 fn restore(place: &Place, (bytes, secret): (&[u8], &Secret), changes: &Changes) -> Result<(), Error> {
     let mut backup = Backup::open(bytes, secret)?;
-    let restoring = Restoring::begin(place.paths(), backup.vault_id())?;
+    let restoring = Restoring::begin(place.paths(), backup.vault_id(), true)?;
     while let Some(file) = backup.next_file()? {
         restoring.put(&file)?;
     }

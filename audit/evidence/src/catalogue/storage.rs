@@ -120,7 +120,7 @@ pub(super) const STORAGE: &[Control] = &[
             en: "The age of every key would be read.", zh: "读取每个密钥的使用时间。"
         },
         clauses: Clauses { gdpr: &["32"], iso27001: &["A.8.24"], nist: &["SC-12"], ..Clauses::NONE },
-        trial: Trial::None(Reason::NotBuilt),
+        trial: Trial::None(Reason::NoProbeYet),
     },
     Control {
         id: "KEY-02",

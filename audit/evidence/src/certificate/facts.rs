@@ -59,7 +59,7 @@ impl Picture {
 pub(crate) struct Facts {
     pictures: HashMap<Object, Draft>,
     asked: HashMap<JobId, Cited>,
-    backups: Vec<(JobId, Cited)>,
+    backups: Vec<(Option<JobId>, Cited)>,
 }
 
 #[derive(Debug, Default)]
@@ -85,8 +85,8 @@ impl Facts {
             ("object.erase_requested", Some(job)) => {
                 self.asked.insert(job, cited);
             }
-            ("backup.begun", Some(job)) => self.backups.push((job, cited)),
-            ("backup.failed", Some(job)) => self.backups.retain(|(begun, _)| *begun != job),
+            ("backup.begun", job) => self.backups.push((job, cited)),
+            ("backup.failed", job) => self.backups.retain(|(begun, _)| *begun != job),
             _ => {}
         }
         let Some(draft) = record.object.and_then(|object| self.pictures.get_mut(&object)) else { return };
@@ -116,7 +116,7 @@ impl Facts {
         for (object, Draft { made, lost, destroyed, exports, exports_open }) in pictures {
             let destroyed = destroyed.ok_or(object)?;
             let (from, to) = (made.map_or(0, |made| made.record), destroyed.cited.record);
-            let held = |(_, backup): &&(JobId, Cited)| (from..to).contains(&backup.record);
+            let held = |(_, backup): &&(Option<JobId>, Cited)| (from..to).contains(&backup.record);
             all.push(Picture {
                 object,
                 made,

@@ -327,7 +327,7 @@ fn a_backup_that_was_made_while_the_picture_was_there_holds_it() {
     stop(&home).unwrap();
     let dir = copy(&home.audit());
     let segment = dir.0.join("seg/00000000.jsonl");
-    let text = std::fs::read_to_string(&segment).unwrap().replace("boot.stopped", "backup.created");
+    let text = std::fs::read_to_string(&segment).unwrap().replace("boot.stopped", "backup.begun");
     std::fs::write(&segment, text).unwrap();
     let mut facts = Facts::about([Object([1; 16])]);
     for record in audit::records(&dir.0, Order::OldestFirst).unwrap() {

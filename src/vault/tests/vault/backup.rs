@@ -48,7 +48,7 @@ fn check(bytes: &[u8], typed: &Secret) -> Result<Vec<Kept>, Error> {
 
 fn restore(place: &Place, bytes: &[u8], typed: &Secret, changes: &Changes) -> Result<Vault, Error> {
     let mut backup = open(bytes, typed)?;
-    let restoring = Restoring::begin(place.paths(), backup.vault_id())?;
+    let restoring = Restoring::begin(place.paths(), backup.vault_id(), true)?;
     let erased: Vec<String> = backup
         .list()
         .filter(|entry| changes.erased.contains(&entry.id))
@@ -220,14 +220,21 @@ fn a_missing_file_is_told_and_an_absent_folder_makes_no_backup() {
     let kept = put(&mut vault, "kept", 9);
     put(&mut vault, "gone", 9);
     put(&mut vault, "short", 9);
+    put(&mut vault, "spoilt", 40_000);
+    let mut spoilt = fs::read(place.sealed("spoilt")).expect("there");
+    spoilt[20_000] ^= 1;
+    fs::write(place.sealed("spoilt"), spoilt).expect("changed");
     fs::remove_file(place.sealed("gone")).expect("removed");
     fs::write(place.sealed("short"), b"x").expect("cut");
     let (bytes, whole) = written(&vault);
-    assert_eq!((whole.objects, &whole.lacking[..]), (1, &["gone".to_owned(), "short".to_owned()][..]));
+    assert_eq!(
+        (whole.objects, &whole.lacking[..]),
+        (1, &["gone".to_owned(), "short".to_owned(), "spoilt".to_owned()][..])
+    );
     let other = Place::new();
     let vault_of_other = restore(&other, &bytes, &secret(PASSPHRASE), &Changes::default()).expect("restored");
     check_object(&vault_of_other, kept, 9);
-    assert_eq!(vault_of_other.missing().expect("asked").len(), 2);
+    assert_eq!(vault_of_other.missing().expect("asked").len(), 3);
     fs::rename(place.paths().outputs, place.0.join("elsewhere")).expect("taken away");
     assert!(matches!(vault.snapshot(ID, MADE_MS), Err(Error::OutputsAbsent(_))));
 }
@@ -244,6 +251,8 @@ fn nothing_that_is_there_is_overwritten() {
     assert!(matches!(exists, Err(Error::VaultExists(_))));
     // The sealed files have survived, the vault has not.
     fs::remove_dir_all(place.paths().state).expect("lost");
+    let id = open(&bytes, &secret(PASSPHRASE)).expect("opens").vault_id();
+    assert!(matches!(Restoring::begin(place.paths(), id, false).map(drop), Err(Error::OutputsInUse(_))));
     drop(restore(&place, &bytes, &secret(PASSPHRASE), &changes).expect("restored beside its files"));
     fs::remove_dir_all(place.paths().state).expect("lost");
     let file = place.sealed("a");
