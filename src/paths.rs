@@ -47,6 +47,11 @@ pub fn make_new(path: &Path) -> std::io::Result<File> {
     Ok(File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?))
 }
 
+/// Opens a folder, to make a name in it durable.
+pub fn open_folder(path: &Path) -> std::io::Result<File> {
+    open(path, OFlags::DIRECTORY)
+}
+
 /// Opens a file to write that is there, this user's own, and empty.
 pub fn open_empty(path: &Path) -> Option<File> {
     let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;

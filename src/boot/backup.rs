@@ -1,7 +1,7 @@
 //! The file of a backup: opened before the fences, which grant nothing around it.
 
 use crate::exit::{Code, Failure};
-use crate::paths::{absolute, make_new, open_empty, open_regular};
+use crate::paths::{absolute, make_new, open_empty, open_folder, open_regular};
 use policy::Folders;
 use rustix::fs::OFlags;
 use std::fs::File;
@@ -56,7 +56,7 @@ fn make(path: &Path, folders: &Folders) -> Result<Opened, Failure> {
         return Err(Failure::new(Code::Refused, what));
     }
     match make_new(&place) {
-        Ok(file) => Ok(Opened { file, folder: place.parent().and_then(|folder| File::open(folder).ok()) }),
+        Ok(file) => Ok(Opened { file, folder: place.parent().and_then(|folder| open_folder(folder).ok()) }),
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {
             if let Some(file) = open_empty(&place) {
                 return Ok(Opened { file, folder: None });

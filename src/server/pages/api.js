@@ -18,7 +18,7 @@ let locked = () => {};
 let silent = () => {};
 let idleSoon = () => {};
 
-/** Why a request has no good answer. `code` is the server's, or `network` if it did not answer at all. */
+/** Why a request has no good answer. `code` is the server's, or `network` if it did not answer. */
 class Problem extends Error {
   constructor({ code = "internal", detail = "", retry_after_s = 0 }) {
     super(detail);
