@@ -268,8 +268,10 @@ pub fn restore(
         Ok(told(&backup, &looked, &since, (erased, log_survived, unsigned)))
     });
     let reason = if restored.is_ok() { StopReason::Done } else { StopReason::Error };
-    log.append(&[Event::BootStopped { reason }.by_system()])?;
-    restored
+    let stopped = log.append(&[Event::BootStopped { reason }.by_system()]);
+    let restored = restored?;
+    stopped.map_err(|source| Error::Unrecorded { done: "the backup is put back".into(), source })?;
+    Ok(restored)
 }
 
 /// Reads the backup once more, and writes the sealed files, and those of the log if there is none.

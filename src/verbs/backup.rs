@@ -221,6 +221,7 @@ fn restore(clean: Clean, global: &Global, file: (&Path, &Keys), meant: Meant, ou
         );
         return Err(Failure::new(Code::Refused, what));
     }
+    sandbox::probe(&booted.sandboxed)?;
     let (folders, clock, start) = (booted.of_darkroom(), booted.clock, booted.start());
     let restored = with_secret(&mut booted, file, out, |input, secret| {
         darkroom::restore(&folders, (clock, start), input, secret, meant)
