@@ -8,7 +8,6 @@ use crate::step::{After, reach};
 use crate::{Erased, Error, Who};
 use audit::words::{RequestRefusal, RollReason};
 use audit::{Digest, Event, JobId, Receipt};
-use policy::Erase;
 use vault::{Grade, ObjectId, State};
 
 /// A vault that is no more.
@@ -39,17 +38,13 @@ impl Darkroom {
     /// # Errors
     /// As [`Darkroom::destroy_vault`].
     pub fn empty_vault(&mut self, who: &Who) -> Result<Option<Erased>, Error> {
+        self.vault_of(who, Act::DestroyVault)?;
+        self.check_policy(who)?;
         let vault = self.vault_of(who, Act::DestroyVault)?;
-        let refusal = match (self.erase, Holds::of(vault).stand()) {
-            (Erase::Never, _) => {
-                Some((RequestRefusal::Policy, "the policy of this machine forbids erasing pictures"))
-            }
-            (_, true) => Some((RequestRefusal::Hold, "a legal hold stands")),
-            _ => None,
-        };
-        if let Some((reason, why)) = refusal {
+        if Holds::of(vault).stand() {
+            let reason = RequestRefusal::Hold;
             self.refuse(Some(who), reason)?;
-            return Err(Refusal::new(reason, format!("{why}; nothing was done")).into());
+            return Err(Refusal::new(reason, "a legal hold stands; nothing was done").into());
         }
         let ids: Vec<ObjectId> = vault.list().map(|entry| entry.id).collect();
         match ids.is_empty() {

@@ -45,12 +45,7 @@ impl Darkroom {
     /// The same as a part of another act, whosever they are.
     pub(crate) fn erase_as(&mut self, who: &Who, act: Act, ids: &[ObjectId]) -> Result<Erased, Error> {
         self.vault_of(who, act)?;
-        if self.erase == Erase::Never {
-            let reason = RequestRefusal::Policy;
-            self.refuse(Some(who), reason)?;
-            let text = "the policy of this machine forbids erasing pictures; nothing was done";
-            return Err(Refusal::new(reason, text).into());
-        }
+        self.check_policy(who)?;
         let vault = self.vault_of(who, act)?;
         if let Err(held) = holds::check(vault, ids.iter().filter_map(|id| vault.get(*id).ok())) {
             self.refuse(Some(who), held.reason)?;
@@ -59,6 +54,17 @@ impl Darkroom {
         self.end_old_key()?;
         self.parts(who, act)?;
         self.destroy(who.actor, ids, REASON_REQUEST, None)
+    }
+
+    /// Refuses, on record, what the policy does not let anybody destroy.
+    pub(crate) fn check_policy(&mut self, who: &Who) -> Result<(), Error> {
+        if self.erase == Erase::Allow {
+            return Ok(());
+        }
+        let reason = RequestRefusal::Policy;
+        self.refuse(Some(who), reason)?;
+        let text = "the policy of this machine forbids erasing pictures; nothing was done";
+        Err(Refusal::new(reason, text).into())
     }
 
     /// Destroys keys, once it is known that they may be. `why` goes on record before the request; `reason` into the tombstones.

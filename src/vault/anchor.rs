@@ -145,6 +145,12 @@ impl<'a> Anchor<'a> {
         self.overwrite(&[(epoch, wiped(random)?)])
     }
 
+    /// What overwriting it is worth now. What cannot be examined is of the lowest grade.
+    pub(crate) fn grade(&self) -> Grade {
+        grade(&self.state.path(NAME))
+            .unwrap_or(Grade::KeepsHistory("a file system that could not be examined"))
+    }
+
     /// Whether there is the file.
     pub(crate) fn is_there(&self) -> bool {
         self.state.bytes(NAME) == FILE_BYTES as u64

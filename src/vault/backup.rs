@@ -17,7 +17,7 @@ use crate::cobblestone::{Key, hmac};
 use crate::disk::Folder;
 use crate::format::{BACKUP_HEAD_BYTES, BackupHead, Header, VaultId};
 use crate::home::{FILE_BYTES_MAX, MAIN};
-use crate::item::{CONTENT_BYTES_MAX, Item, ObjectInfo, PREVIEW_BYTES_MAX};
+use crate::item::{CONTENT_BYTES_MAX, Item, ObjectInfo, PREVIEW_BYTES_MAX, key_of};
 use crate::log::{self, Chain, Index, Log};
 use crate::random::Random;
 use crate::vault::Vault;
@@ -228,15 +228,6 @@ impl Writer<'_> {
         self.bytes += bytes.len() as u64;
         Ok(())
     }
-}
-
-/// The key of an object, out of its record.
-fn key_of(items: Vec<Item>, wanted: &ObjectInfo) -> Result<Key, Error> {
-    let key = items.into_iter().find_map(|item| match item {
-        Item::Put { entry, key } if entry.id == wanted.id => Some(key),
-        _ => None,
-    });
-    key.ok_or(Error::LogDamaged { record: wanted.page as u64 })
 }
 
 fn failed_write() -> impl FnOnce(io::Error) -> Error {

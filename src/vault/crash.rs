@@ -347,6 +347,16 @@ fn an_interrupted_creation_leaves_no_vault_or_a_whole_one() {
     let create = |place: &Place| {
         Vault::create(place.paths(), &secret, Role::Admin, KdfParams::FLOOR, &mut OsRandom).map(drop)
     };
+    check_making(create, [2, 8], |_| true);
+}
+
+/// Disturbs what makes a vault where there is none, at every effect: there is none afterwards, which can be made again, or a whole
+/// one, which `is_sound`. At least so many tries are refused: with a torn write, and with any other fault.
+fn check_making(
+    make: impl Fn(&Place) -> Result<(), Error>,
+    refused_min: [u32; 2],
+    is_sound: impl Fn(&Vault) -> bool,
+) {
     for fault in [Fault::Kill, Fault::Torn, Fault::Errno(ENOSPC), Fault::Errno(EIO)] {
         let (mut refused, mut fired) = (0, true);
         for at in 1.. {
@@ -355,19 +365,20 @@ fn an_interrupted_creation_leaves_no_vault_or_a_whole_one() {
             }
             let place = Place::empty();
             faults::arm(Some((at, fault)));
-            let made = create(&place);
+            let made = make(&place);
             (fired, _) = faults::disarm();
             if made.is_err() {
                 refused += 1;
                 let whole = place.paths().vault_exists();
                 assert!(!(whole && matches!(fault, Fault::Errno(_))), "{fault:?} at {at}: refused, but made");
                 if !whole {
-                    create(&place).expect("again");
+                    make(&place).unwrap_or_else(|error| panic!("{fault:?} at {at}, again: {error}"));
                 }
             }
-            place.unlock().unwrap_or_else(|error| panic!("{fault:?} at {at}, {made:?}: {error}"));
+            let vault = place.unlock().unwrap_or_else(|error| panic!("{fault:?} at {at}, {made:?}: {error}"));
+            assert!(is_sound(&vault), "{fault:?} at {at}");
         }
-        let steps = if fault == Fault::Torn { 2 } else { 8 };
+        let steps = refused_min[usize::from(fault != Fault::Torn)];
         assert!(refused >= steps, "{fault:?}: only {refused} refused");
     }
 }

@@ -11,7 +11,7 @@ use crate::home::{
 use crate::object::{self, SUFFIX};
 use crate::random::Random;
 use crate::vault::Vault;
-use crate::{Error, Grade, State, VaultId, anchor, outputs};
+use crate::{Error, Grade, State, VaultId, outputs};
 
 /// What the end of a vault came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,13 +52,12 @@ impl Vault {
 /// # Errors
 /// [`Error::Busy`], or the anchor cannot be read.
 pub fn finish_destruction(paths: Paths) -> Result<Option<Destroyed>, Error> {
-    let grade = anchor::grade(&paths.state)
-        .unwrap_or(Grade::KeepsHistory("a file system that could not be examined"));
     let home = Home::take(paths)?;
     // A folder that is empty may be another one, or that of a disk that is absent.
     if !home.anchor().is_there() || home.anchor().newest()?.is_some() {
         return Ok(None);
     }
+    let grade = home.anchor().grade();
     let file = home.read(MAIN).or_else(|_| home.read(MIRROR));
     let vault_id = file.and_then(|file| crate::format::Header::parse(&file)).map(|header| header.vault_id);
     let cleanup_pending = match vault_id {

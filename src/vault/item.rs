@@ -190,6 +190,15 @@ impl Item {
     }
 }
 
+/// The key of an object, out of the items of its record.
+pub(crate) fn key_of(items: Vec<Item>, wanted: &ObjectInfo) -> Result<Key, Error> {
+    let key = items.into_iter().find_map(|item| match item {
+        Item::Put { entry, key } if entry.id == wanted.id => Some(key),
+        _ => None,
+    });
+    key.ok_or(Error::LogDamaged { record: wanted.page as u64 })
+}
+
 /// A name is one plain file name: letters, digits, `.`, `_`, `-`; it does not start with a dot.
 pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);

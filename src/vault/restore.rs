@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::backup::{Backup, Kept};
 use crate::disk::{Folder, Replace};
 use crate::format::{HEADER_BYTES, ObjectHeader, ObjectId, SlotId, SlotKind, VaultId};
-use crate::home::{Home, MAIN, NEW, Paths};
+use crate::home::{Home, Paths};
 use crate::item::{Item, Tombstone, check_name};
 use crate::marks::highest_slot;
 use crate::object::{self, PART_SUFFIX, SUFFIX};
@@ -136,19 +136,8 @@ impl Restoring {
             names: log.index.names.clone(),
         };
         let built = old.rebuilt(epoch, &dead, random)?;
-        let doing = || Error::io("writing the vault file");
         outputs::mark(&self.outputs, self.vault_id).map_err(Error::io("marking the outputs folder"))?;
-        self.home.anchor().create(epoch, &built.epoch_key, random)?;
-        if let Err(error) = self.home.state.write(NEW, MAIN, &built.file) {
-            // What was refused must not be there later.
-            let _ = self.home.state.remove(NEW);
-            let _ = self.home.state.remove(MAIN);
-            return Err(doing()(error));
-        }
-        let mut vault = Vault::new(self.home, built.log);
-        vault.open_files(false);
-        vault.renew_mirror(&built.file);
-        vault.fill_reserve();
+        let mut vault = Vault::begin_with(self.home, built, random)?;
         let _ = vault.sweep(); // what cannot be removed now opens for nobody
         Ok(vault)
     }

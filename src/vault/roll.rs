@@ -16,7 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use crate::anchor::{self, Grade};
+use crate::anchor::Grade;
 use crate::cobblestone::Key;
 use crate::disk::{Folder, Replace};
 use crate::format::{FORMAT, ObjectId, Role, SLOTS_MAX, SlotId, SlotInfo, SlotKind, VaultId};
@@ -84,9 +84,16 @@ impl Vault {
             OpenSlot::new(vault_id, (SlotId(2), Role::Admin), None, &code.secret(), kdf, random)?,
         ];
         let built = build((vault_id, FORMAT), epoch, slots, std::iter::empty(), random)?;
-        home.anchor().create(epoch, &built.epoch_key, random)?;
+        let vault = Self::begin_with(home, built, random)?;
+        let _ = vault.adopt_outputs(); // what fails here is done at the first put
+        Ok((vault, code))
+    }
+
+    /// Puts the first file of a vault in place, where there is none: the anchor before it. What is refused leaves no vault.
+    pub(crate) fn begin_with(home: Home, built: Built, random: &mut dyn Random) -> Result<Self, Error> {
+        home.anchor().create(built.log.header.epoch, &built.epoch_key, random)?;
         if let Err(error) = home.state.write(NEW, MAIN, &built.file) {
-            // Nobody has seen the recovery code: what was refused must not be there later.
+            // Nobody relies on it, nor has seen a recovery code: what was refused must not be there later.
             let _ = home.state.remove(NEW);
             let _ = home.state.remove(MAIN);
             return Err(Error::io("writing the vault file")(error));
@@ -95,8 +102,7 @@ impl Vault {
         vault.open_files(false);
         vault.renew_mirror(&built.file);
         vault.fill_reserve();
-        let _ = vault.adopt_outputs(); // what fails here is done at the first put
-        Ok((vault, code))
+        Ok(vault)
     }
 
     /// Destroys the keys of objects for good, in one roll. Ids that were erased before are passed over; one that never
@@ -256,8 +262,7 @@ impl Vault {
 
     /// What overwriting the anchor is worth now.
     pub fn grade(&self) -> Grade {
-        anchor::grade(&self.home.state.path(anchor::NAME))
-            .unwrap_or(Grade::KeepsHistory("a file system that could not be examined"))
+        self.anchor().grade()
     }
 
     pub(crate) fn slot_infos(&self) -> impl Iterator<Item = SlotInfo> {

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::cobblestone::Key;
 use crate::format::{Header, ObjectId, SlotInfo, VaultId};
 use crate::home::{Home, MIRROR, RESERVE};
-use crate::item::{ITEM_BYTES_MAX, Item, ObjectInfo, Tombstone};
+use crate::item::{ITEM_BYTES_MAX, Item, ObjectInfo, Tombstone, key_of};
 use crate::log::{Chain, Index, Log, Public, State};
 use crate::object::{self, NewObject, Opener, Part, Sealer, Staged};
 use crate::random::Random;
@@ -350,11 +350,7 @@ impl Vault {
     }
 
     fn data_key(&self, wanted: &ObjectInfo) -> Result<Key, Error> {
-        let found = self.items(wanted.page)?.into_iter().find_map(|item| match item {
-            Item::Put { entry, key } if entry.id == wanted.id => Some(key),
-            _ => None,
-        });
-        found.ok_or(Error::LogDamaged { record: wanted.page as u64 })
+        key_of(self.items(wanted.page)?, wanted)
     }
 
     /// Seals items and pending marks as one record and appends it: `pwrite64 fdatasync`, then the mirror without a sync.
