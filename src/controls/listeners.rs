@@ -3,10 +3,7 @@
 
 use std::fs::File;
 use std::io::Result;
-use std::os::unix::fs::FileExt as _;
 
-/// More than the kernel's tables hold by default; what lies behind is not looked at.
-const TABLE_BYTES_MAX: u64 = 64 << 20;
 /// State of a socket that listens.
 const LISTENS: &str = "0A";
 
@@ -38,42 +35,28 @@ impl Listener {
     pub fn count(&self) -> Result<Counted> {
         let mut counted = Counted::default();
         for table in &self.tables {
-            let text = whole(table)?;
-            counted.add(&String::from_utf8_lossy(&text), self.port);
+            for row in server::socket_rows(table) {
+                counted.add(&row?, self.port);
+            }
         }
         Ok(counted)
     }
 }
 
 impl Counted {
-    /// The rows of one table. `0100007F:1EB4` is 127.0.0.1:7860, the address as a number of this machine.
-    fn add(&mut self, table: &str, port: u16) {
-        let here = format!("{:08X}", u32::from_ne_bytes([127, 0, 0, 1]));
-        for row in table.lines() {
-            let mut fields = row.split_ascii_whitespace().skip(1);
-            let (Some(local), Some(state)) = (fields.next(), fields.nth(1)) else { continue };
-            let Some((address, at)) = local.split_once(':') else { continue };
-            if state != LISTENS || u16::from_str_radix(at, 16) != Ok(port) {
-                continue;
-            }
-            match address == here {
-                true => self.here += 1,
-                false => self.elsewhere += 1,
-            }
+    /// A row of a table. `0100007F:1EB4` is 127.0.0.1:7860, the address as a number of this machine.
+    fn add(&mut self, row: &str, port: u16) {
+        let mut fields = row.split_ascii_whitespace().skip(1);
+        let (Some(local), Some(state)) = (fields.next(), fields.nth(1)) else { return };
+        let Some((address, at)) = local.split_once(':') else { return };
+        if state != LISTENS || u16::from_str_radix(at, 16) != Ok(port) {
+            return;
+        }
+        match address == format!("{:08X}", u32::from_ne_bytes([127, 0, 0, 1])) {
+            true => self.here += 1,
+            false => self.elsewhere += 1,
         }
     }
-}
-
-/// A table from its begin. The place at which others read the same descriptor is not moved.
-fn whole(table: &File) -> Result<Vec<u8>> {
-    let (mut text, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
-    while (text.len() as u64) < TABLE_BYTES_MAX {
-        match table.read_at(&mut buffer, text.len() as u64)? {
-            0 => break,
-            count => text.extend_from_slice(&buffer[..count]),
-        }
-    }
-    Ok(text)
 }
 
 #[cfg(test)]
@@ -93,7 +76,7 @@ mod tests {
     #[test]
     fn only_what_listens_at_the_port_counts() {
         let mut counted = Counted::default();
-        counted.add(TABLE, 7860);
+        TABLE.lines().for_each(|row| counted.add(row, 7860));
         assert_eq!(counted, Counted { here: 1, elsewhere: 2 });
     }
 

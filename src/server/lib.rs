@@ -55,6 +55,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Notify, watch};
 
 pub use controls::{Controls, Untold};
+pub use peers::rows as socket_rows;
 pub use session::SetupCode;
 
 /// Requests that may wait beside the one in work.

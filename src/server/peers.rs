@@ -67,8 +67,16 @@ fn users(table: impl Read, port: u16) -> HashMap<SocketAddr, u32> {
         let user = fields.nth(3)?.parse::<u32>().ok()?;
         (to == server && state == ESTABLISHED).then_some((SocketAddr::V4(client), user))
     };
-    let rows = BufReader::new(table.take(TABLE_BYTES_MAX)).lines().map_while(Result::ok);
-    rows.filter_map(|row| client(&row)).collect()
+    lines(table).map_while(Result::ok).filter_map(|row| client(&row)).collect()
+}
+
+/// The rows of one of the kernel's tables of sockets as it is now. The place at which others read the same descriptor is not moved.
+pub fn rows(table: &File) -> impl Iterator<Item = Result<String>> {
+    lines(Rows { table, at: 0 })
+}
+
+fn lines(table: impl Read) -> impl Iterator<Item = Result<String>> {
+    BufReader::new(table.take(TABLE_BYTES_MAX)).lines()
 }
 
 /// `0100007F:1EB4` as the kernel writes 127.0.0.1:7860: the address as a number of this machine, the port as it is read.
