@@ -9,6 +9,7 @@ mod settings;
 use crate::examples;
 use crate::exit::Code;
 use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -144,6 +145,11 @@ pub struct EngineProcess {
     pub pictures: Outputs,
 }
 
+impl Computing {
+    /// Where it is computed if nobody says.
+    pub const DEVICE: &str = "cpu";
+}
+
 /// Flags of the verbs that make pictures.
 #[derive(Args)]
 pub struct Computing {
@@ -151,7 +157,7 @@ pub struct Computing {
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
     /// Where to compute: cpu or cuda:0
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    #[arg(long, value_name = "DEVICE", default_value = Self::DEVICE)]
     pub device: String,
 }
 
@@ -237,7 +243,7 @@ pub struct History {
 }
 
 /// Verbs of `history`.
-#[derive(Subcommand)]
+#[derive(Clone, Subcommand, Serialize, Deserialize)]
 pub enum HistoryVerb {
     /// List the sealed pictures, newest first
     List,
@@ -276,6 +282,7 @@ pub enum HistoryVerb {
         yes: bool,
     },
     /// Make a signed folder for the person who asked for an erasure: what was destroyed, how well, and what was not
+    #[serde(skip)]
     Certificate(Certificate),
     /// Open every sealed picture and check all of it
     Verify,

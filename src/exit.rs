@@ -41,6 +41,12 @@ pub enum Code {
 }
 
 impl Code {
+    /// The one with this number.
+    pub fn of(number: u8) -> Self {
+        let mut all = Self::TABLE.iter().map(|(code, _)| *code);
+        all.find(|code| *code as u8 == number).unwrap_or(Self::Unexpected)
+    }
+
     /// Every code with its meaning, as `EXIT_CODES.md` and the help have them.
     pub const TABLE: [(Self, &'static str); 14] = [
         (Self::Done, "done"),

@@ -6,6 +6,7 @@ mod boot;
 mod certificates;
 mod cli;
 mod controls;
+mod door;
 mod examples;
 mod exit;
 mod input;
@@ -53,6 +54,10 @@ fn main() -> ExitCode {
         return out.fail(&failure);
     }
     let global = &cli.global;
+    // A server that has the vault does the verb's work.
+    if let Some((errand, stream)) = door::client::reach(&cli.verb, global) {
+        return end(&out, door::client::run(clean, global, errand, stream, &out));
+    }
     // Whoever makes pictures needs a process for the model, and one that starts it again.
     if let Some(engine) = cli.verb.engine().filter(|_| !clean.has_keeper()) {
         return processes::keeper::run(clean, global, &engine, &out);
@@ -80,6 +85,11 @@ fn main() -> ExitCode {
         Verb::Selftest(arguments) => verbs::selftest::run(clean, global, arguments, &out),
         Verb::Engine(arguments) => processes::engine::run(clean, global, arguments),
     };
+    end(&out, done)
+}
+
+/// Says how it ended, and gives the exit code.
+fn end(out: &output::Output, done: Done) -> ExitCode {
     let code = done.as_ref().map_or_else(|failure| failure.code, |code| *code);
     tracing::info!(event = "ended", code = code as u8);
     match done {

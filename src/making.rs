@@ -4,25 +4,27 @@ use crate::boot::{self, Booted};
 use crate::cli::Settings;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
-use crate::pictures;
+use crate::paths::Exporting;
+use crate::pictures::{self, Place};
 use darkroom::{Ask, Darkroom, Engine as _, Job, JobId, Queue, Rules, Summary, Who};
 use serde_json::Value;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// A signal is looked for this often.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A darkroom with an engine. Whoever has it ends it with [`boot::close`].
+/// A darkroom with an engine. Whoever started it ends it with [`boot::close`].
 pub struct Making {
-    /// Takes requests, one at a time.
-    pub queue: Queue,
-    /// Gets a word after every change.
-    changes: Receiver<()>,
+    /// Takes requests.
+    pub queue: Arc<Queue>,
+    /// Waits for a change, and no longer than [`LOOK_INTERVAL`].
+    pause: Box<dyn Fn()>,
 }
 
 impl Making {
@@ -46,7 +48,20 @@ impl Making {
         let notify = move || changed.try_send(()).unwrap_or_default();
         let queue = Queue::start(darkroom, Box::new(engine), rules, notify)
             .map_err(|e| Failure::new(Code::Unexpected, format!("no thread could be started: {e}")))?;
-        Ok(Self { queue, changes })
+        // Whatever it says, it is looked for.
+        let pause = move || {
+            let _ = changes.recv_timeout(LOOK_INTERVAL);
+        };
+        Ok(Self { queue: Arc::new(queue), pause: Box::new(pause) })
+    }
+
+    /// In the darkroom of a running server. `looks` is called again and again while somebody waits.
+    pub fn through(queue: Arc<Queue>, looks: impl Fn() + 'static) -> Self {
+        let pause = move || {
+            looks();
+            std::thread::sleep(LOOK_INTERVAL);
+        };
+        Self { queue, pause: Box::new(pause) }
     }
 
     /// Tells how far the request is until it has ended, and hands each picture that it made to `sealed`; a signal cancels it.
@@ -87,11 +102,11 @@ impl Making {
                 // It may have ended at this very moment.
                 let _ = queue.cancel(who, id);
             }
-            let _ = self.changes.recv_timeout(LOOK_INTERVAL);
+            (self.pause)();
         }
     }
 
-    /// A plain copy to a file, or to standard output without one; says what is on record about it.
+    /// The plain copy `index` of `count`; says what is on record about it.
     ///
     /// # Errors
     /// Why it did not leave.
@@ -99,19 +114,14 @@ impl Making {
         &self,
         who: &Who,
         picture: &Summary,
-        path: Option<PathBuf>,
+        exporting: &Exporting,
+        (index, count): (usize, usize),
         outputs: &Path,
         out: &Output,
     ) -> Result<Value, Failure> {
-        let exported = match &path {
-            Some(path) => self.queue.export(who, picture.id, path),
-            None => self.queue.hand_over(who, picture.id).map(|(export, png)| {
-                out.picture(&png);
-                export
-            }),
-        };
-        let export = exported.map_err(|error| pictures::trouble(&error, outputs, &picture.name))?;
-        out.data(&pictures::exported(&export, path.as_deref()));
+        let place = Place { exporting, index, count };
+        let (export, path) =
+            pictures::copy(&mut &*self.queue, who, (picture.id, &picture.name), &place, outputs, out)?;
         Ok(pictures::describe_export(&export, path.as_deref()))
     }
 }

@@ -1,11 +1,14 @@
 //! What people and programs see: data on stdout, talk on stderr.
 
 use crate::cli::Global;
+use crate::door::line::Line;
+use crate::door::wire::Said;
 use crate::exit::{Code, Failure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 /// Name of the form of every JSON object on stdout.
@@ -24,6 +27,8 @@ pub struct Output {
     is_for_picture: AtomicBool,
     /// Why data did not reach stdout: the system's number of the first error, 0 while there is none.
     lost: AtomicI32,
+    /// It is printed at the other end.
+    far: Option<Arc<Line>>,
 }
 
 impl Output {
@@ -40,7 +45,12 @@ impl Output {
     pub fn early() -> Self {
         let json = std::env::args_os().any(|argument| argument == "--json");
         let (is_for_picture, lost) = (AtomicBool::new(false), AtomicI32::new(0));
-        Self { json, quiet: false, live: false, colour: false, is_for_picture, lost }
+        Self { json, quiet: false, live: false, colour: false, is_for_picture, lost, far: None }
+    }
+
+    /// At the other end of a connection, as the flags there say.
+    pub fn far(line: Arc<Line>) -> Self {
+        Self { far: Some(line), ..Self::early() }
     }
 
     /// From here on stdout is for the bytes of a picture alone.
@@ -69,11 +79,17 @@ impl Output {
 
     /// Prints the bytes of a picture, after [`Output::reserve_for_picture`].
     pub fn picture(&self, png: &[u8]) {
-        self.give(png);
+        match &self.far {
+            Some(line) => line.tell_with(&Said::Picture, png),
+            None => self.give(png),
+        }
     }
 
     /// Prints lines of data, unless JSON was asked for.
     pub fn data(&self, text: &str) {
+        if let Some(line) = &self.far {
+            return line.tell(&Said::Data(text.into()));
+        }
         match (self.json, self.is_for_picture.load(Ordering::Relaxed)) {
             (true, _) => {}
             (false, true) => self.say(text.trim_end_matches('\n')),
@@ -106,6 +122,9 @@ impl Output {
 
     /// Prints the closing JSON object, if JSON was asked for.
     pub fn object(&self, ok: bool, data: &Value) {
+        if let Some(line) = &self.far {
+            return line.tell(&Said::Object(ok, data.clone()));
+        }
         if self.json {
             self.json_line(&json!({ "schema": SCHEMA, "ok": ok, "data": data }).to_string());
         }
@@ -113,6 +132,9 @@ impl Output {
 
     /// A sentence for the person.
     pub fn say(&self, text: &str) {
+        if let Some(line) = &self.far {
+            return line.tell(&Said::Say(text.into()));
+        }
         if !self.quiet {
             talk(&format!("{}\n", harmless(text)));
         }
@@ -120,6 +142,9 @@ impl Output {
 
     /// A sentence that must be seen.
     pub fn warn(&self, text: &str) {
+        if let Some(line) = &self.far {
+            return line.tell(&Said::Warn(text.into()));
+        }
         talk(&format!("{}: {}\n", self.coloured("33", "warning"), harmless(text)));
     }
 
@@ -139,6 +164,9 @@ impl Output {
 
     /// Redraws the last line of stderr; nothing where it is no terminal. An empty text clears the line.
     pub fn progress(&self, text: &str) {
+        if let Some(line) = &self.far {
+            return line.tell(&Said::Progress(text.into()));
+        }
         if self.live {
             talk(&format!("\r\x1b[K{text}"));
         }

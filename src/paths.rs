@@ -1,5 +1,6 @@
 //! Paths that a person names: what they become before the fences, while there still is a working folder.
 
+use crate::door::line::Line;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use rustix::fs::{Mode, OFlags};
@@ -10,6 +11,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Endings of pictures of other kinds: what is written is PNG.
 const OTHER_FORMATS: [&str; 14] =
@@ -121,6 +123,8 @@ pub enum Exporting {
     Files(Targets),
     /// One of them to standard output.
     Stdout,
+    /// To where the other end of a connection says.
+    Far(Arc<Line>),
 }
 
 impl Exporting {
@@ -140,7 +144,7 @@ impl Exporting {
     pub fn folder(&self) -> Option<&Path> {
         match self {
             Self::Files(targets) => Some(&targets.folder),
-            Self::Stdout => None,
+            Self::Stdout | Self::Far(_) => None,
         }
     }
 
@@ -148,7 +152,7 @@ impl Exporting {
     pub fn path(&self, index: usize, count: usize, name: &str) -> Option<PathBuf> {
         match self {
             Self::Files(targets) => Some(targets.path(index, count, name)),
-            Self::Stdout => None,
+            Self::Stdout | Self::Far(_) => None,
         }
     }
 
@@ -161,6 +165,7 @@ impl Exporting {
         match self {
             Self::Files(targets) => targets.check(count),
             Self::Stdout => Ok(()),
+            Self::Far(line) => line.check_copies(count),
         }
     }
 

@@ -3,9 +3,10 @@
 use crate::Done;
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted, one_line};
+use crate::paths::Exporting;
 use crate::terminal::Terminal;
 use audit::Receipt;
-use darkroom::{Darkroom, Export, Summary, Who};
+use darkroom::{Export, Hold, NewFile, ObjectId, PlainCopy, Summary, Who};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -99,6 +100,49 @@ pub fn describe(picture: &Summary) -> Value {
     value
 }
 
+/// Where a plain copy goes: `index` of `count`.
+pub struct Place<'a> {
+    /// The person's own words.
+    pub exporting: &'a Exporting,
+    /// From 0.
+    pub index: usize,
+    /// Of all that go there.
+    pub count: usize,
+}
+
+/// Lets a plain copy of the picture with this id and name leave, and says what is on record about it.
+///
+/// # Errors
+/// Why it did not.
+pub fn copy(
+    room: &mut impl Hold,
+    who: &Who,
+    (id, name): (ObjectId, &str),
+    place: &Place<'_>,
+    outputs: &Path,
+    out: &Output,
+) -> Result<(Export, Option<PathBuf>), Failure> {
+    let near = place.exporting.path(place.index, place.count, name);
+    let far = match place.exporting {
+        Exporting::Far(line) => line.copy(place.index, place.count, name)?,
+        _ => None,
+    };
+    let near_file = near.as_deref().map(NewFile);
+    let file = far.as_ref().map(|file| file as &dyn PlainCopy);
+    let left = match file.or(near_file.as_ref().map(|file| file as &dyn PlainCopy)) {
+        Some(file) => {
+            darkroom::export_to(room, who, id, file).map(|export| (export, Some(file.path().into())))
+        }
+        None => darkroom::hand_over(room, who, id).map(|(export, png)| {
+            out.picture(&png);
+            (export, None)
+        }),
+    };
+    let (export, path) = left.map_err(|error| trouble(&error, outputs, name))?;
+    out.data(&exported(&export, path.as_deref()));
+    Ok((export, path))
+}
+
 /// What a plain copy was, and where the log says so; without a path it went to standard output.
 pub fn exported(export: &Export, path: Option<&Path>) -> String {
     let to = path.map_or_else(|| "to standard output".into(), |path| path.display().to_string());
@@ -128,9 +172,10 @@ pub fn describe_checkpoint(receipt: &Receipt) -> Value {
 ///
 /// # Errors
 /// What keeps the whole vault from being read.
-pub fn verify(darkroom: &mut Darkroom, who: &Who, outputs: &Path, out: &Output) -> Done {
-    let report = darkroom.verify(who)?;
-    let names: HashMap<_, _> = darkroom.list(who)?.into_iter().map(|p| (p.id, p.name)).collect();
+pub fn verify(room: &mut impl Hold, who: &Who, outputs: &Path, out: &Output) -> Done {
+    let report = darkroom::verify(room, who)?;
+    let names: HashMap<_, _> =
+        room.with(|darkroom| darkroom.list(who))?.into_iter().map(|p| (p.id, p.name)).collect();
     let file = |id: &vault::ObjectId| match names.get(id) {
         Some(name) => format!("{id}, {}", sealed_file(outputs, name).display()),
         None => id.to_string(),

@@ -1,5 +1,6 @@
 //! The terminal: passphrases without echo, questions, and what a panic may say.
 
+use crate::door::line::Line;
 use crate::exit::{Code, Failure};
 use crate::input::{LINE_BYTES_MAX, text};
 use crate::signals::{self, Signals, Wish};
@@ -18,17 +19,24 @@ pub struct Terminal {
     tty: Option<File>,
     /// Once a passphrase was asked for.
     signals: Option<Signals>,
+    /// It is at the other end of a connection.
+    far: Option<Arc<Line>>,
 }
 
 impl Terminal {
     /// Opens the controlling terminal, if there is one.
     pub fn open() -> Self {
-        Self { tty: File::options().read(true).write(true).open("/dev/tty").ok(), signals: None }
+        Self { tty: File::options().read(true).write(true).open("/dev/tty").ok(), signals: None, far: None }
+    }
+
+    /// At the other end of a connection.
+    pub fn far(line: Arc<Line>) -> Self {
+        Self { tty: None, signals: None, far: Some(line) }
     }
 
     /// Whether somebody can be asked.
     pub fn is_there(&self) -> bool {
-        self.tty.is_some()
+        self.tty.is_some() || self.far.as_ref().is_some_and(|line| line.has_terminal())
     }
 
     /// Asks for a line without showing what is typed. Whatever ends or stops the program meanwhile, the echo is back first.
@@ -57,6 +65,9 @@ impl Terminal {
     /// # Errors
     /// As [`Terminal::ask_secret`].
     pub fn ask(&mut self, question: &str) -> Result<Zeroizing<String>, Failure> {
+        if let Some(line) = &self.far {
+            return line.question(question);
+        }
         ask_line(self.tty()?, question, None)?.ok_or_else(interrupted)
     }
 

@@ -40,6 +40,7 @@
 //! - `server_faults`: the server when something goes wrong around it, or ends
 //! - `people`: several people with one vault
 //! - `processes`: three processes, and what becomes of the others when one ends
+//! - `through`: verbs while a server has the vault
 //! - `selftest`: the engine against reference values
 
 // A test says what is wrong by panicking; the harness is called by tests only.
@@ -85,5 +86,6 @@ mod start;
 mod status;
 mod streams;
 mod terminal;
+mod through;
 mod trouble;
 mod user;

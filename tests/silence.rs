@@ -1,6 +1,7 @@
 //! No network: what strace sees of whole runs.
 
 use crate::harness::{Home, SMALL, behind};
+use crate::served::Served;
 use std::process::Command;
 
 /// Calls that make, name or use a socket.
@@ -87,4 +88,24 @@ pub fn whole_lines(trace: &str) -> String {
     }
     lines.extend(begun.into_iter().map(|(thread, beginning)| format!("{thread} {beginning}")));
     lines.join("\n")
+}
+
+/// A verb that works through a server makes one socket, and connects it to the server's, before its fences.
+#[test]
+fn a_verb_through_a_server_makes_one_connection_and_no_other() {
+    let home = Home::with_picture("one-connection");
+    let served = Served::start(&home);
+    let calls = traced(&home, &["history", "list"]);
+    served.stop().ends(0, &[]);
+    let done = calls.lines().filter(|line| line.contains('(') && !line.contains("+++"));
+    let done: Vec<&str> = done.filter(|line| !line.contains("= -1 EPERM") && !line.contains("= ?")).collect();
+    let (made, rest): (Vec<&str>, Vec<&str>) = done.into_iter().partition(|line| line.contains(" socket("));
+    let (connected, rest): (Vec<&str>, Vec<&str>) =
+        rest.into_iter().partition(|line| line.contains(" connect("));
+    assert!(made.len() == 1 && made[0].contains("AF_UNIX, SOCK_STREAM"), "{made:?}");
+    assert!(connected.len() == 1 && connected[0].contains("/door\""), "{connected:?}");
+    assert!(rest.iter().all(|line| line.contains("sendto(") && line.contains(", NULL, 0")), "{rest:?}");
+    // It is behind its fences when it says the first word.
+    let first_word = calls.find("sendto(").expect("it speaks");
+    assert!(calls.find("AF_INET6,").is_some_and(|tried| tried < first_word), "{calls}");
 }

@@ -54,11 +54,13 @@ pub enum Process {
     Server,
     /// It has the model.
     Engine,
+    /// A verb that works through a running server. It has a terminal, one connection, and no file but plain copies.
+    Client,
 }
 
 impl Process {
     /// Every process.
-    pub const ALL: [Self; 3] = [Self::Keeper, Self::Server, Self::Engine];
+    pub const ALL: [Self; 4] = [Self::Keeper, Self::Server, Self::Engine, Self::Client];
 
     /// Its name.
     pub fn word(self) -> &'static str {
@@ -66,6 +68,7 @@ impl Process {
             Self::Keeper => "keeper",
             Self::Server => "server",
             Self::Engine => "engine",
+            Self::Client => "client",
         }
     }
 }
@@ -79,6 +82,8 @@ pub struct Profiles<'a> {
     pub engine: &'a str,
     /// Of the process that starts the others.
     pub keeper: &'a str,
+    /// Of a verb that works through a running server.
+    pub client: &'a str,
 }
 
 /// The profiles that are compiled in.
@@ -86,6 +91,7 @@ pub const BUILT_IN: Profiles<'static> = Profiles {
     server: include_str!("../profiles/server.toml"),
     engine: include_str!("../profiles/engine.toml"),
     keeper: include_str!("../profiles/keeper.toml"),
+    client: include_str!("../profiles/client.toml"),
 };
 
 /// The longest period after which pictures can be said to go by themselves, in days.
@@ -128,7 +134,12 @@ impl Policy {
     /// Parses whole profiles. Unknown keys, doubled grants and grants without a reason are errors.
     pub fn parse(profiles: Profiles<'_>) -> Result<Self, Error> {
         let mut policy = document::settings_and_grants(profiles.server)?;
-        for (process, text) in [(Process::Engine, profiles.engine), (Process::Keeper, profiles.keeper)] {
+        let others = [
+            (Process::Engine, profiles.engine),
+            (Process::Keeper, profiles.keeper),
+            (Process::Client, profiles.client),
+        ];
+        for (process, text) in others {
             policy.grants.insert(process, document::grants(process, text)?);
         }
         Ok(policy)

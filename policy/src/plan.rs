@@ -120,7 +120,7 @@ pub(crate) fn resolve(policy: &Policy, process: Process, places: &Folders) -> Re
     }
     let closed = match process {
         Process::Server => Vec::new(),
-        Process::Engine | Process::Keeper => {
+        Process::Engine | Process::Keeper | Process::Client => {
             let folders = [&places.vault, &places.audit, &places.outputs];
             let mut closed =
                 folders.into_iter().map(|path| paths::plain(path)).collect::<Result<Vec<_>, _>>()?;

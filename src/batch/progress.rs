@@ -1,12 +1,14 @@
 //! How far a batch has come. The file holds numbers of lines, one for each picture that is sealed, below a digest that tells
 //! nobody anything who lacks the vault. It holds no word of a prompt and no name of a picture.
 
+use crate::door::line::Line;
 use crate::exit::{Code, Failure};
 use audit::Digest;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// How such a file begins. The digest follows.
@@ -14,9 +16,17 @@ const FIRST_WORD: &str = "lightproof/batch/v1 ";
 /// Most bytes of one.
 const BYTES_MAX: u64 = 64 << 20;
 
+/// Where it is kept.
+enum Kept {
+    /// In a file.
+    File(File),
+    /// At the other end of a connection.
+    Far(Arc<Line>),
+}
+
 /// How far a batch has come.
 pub struct Progress {
-    file: File,
+    kept: Kept,
     path: PathBuf,
     /// Pictures that are sealed, by line.
     made: HashMap<u64, u64>,
@@ -35,7 +45,12 @@ impl Progress {
                 format!("{}: {what}: {error}; name another file with --progress", path.display()),
             )
         })?;
-        Ok(Self { file, path: path.into(), made: HashMap::new() })
+        Ok(Self { kept: Kept::File(file), path: path.into(), made: HashMap::new() })
+    }
+
+    /// Kept at the other end of a connection, in the file with this path there.
+    pub fn far(line: Arc<Line>, path: PathBuf) -> Self {
+        Self { kept: Kept::Far(line), path, made: HashMap::new() }
     }
 
     /// Reads what was done before. `batch` stands for the batch and for whoever does it.
@@ -43,8 +58,15 @@ impl Progress {
     /// # Errors
     /// [`Code::Refused`] if the file is about another batch, or is something else, which is left as it is.
     pub fn resume(&mut self, batch: &Digest) -> Result<(), Failure> {
+        let file = match &self.kept {
+            Kept::File(file) => file,
+            Kept::Far(line) => {
+                self.made = line.resume(batch.0)?.into_iter().collect();
+                return Ok(());
+            }
+        };
         let mut bytes = Zeroizing::new(Vec::new());
-        let read = (&self.file).take(BYTES_MAX).read_to_end(&mut bytes);
+        let read = file.take(BYTES_MAX).read_to_end(&mut bytes);
         read.map_err(|error| self.unkept(&error))?;
         let first = format!("{FIRST_WORD}{batch}\n");
         // What an interruption tore off counts for nothing.
@@ -53,8 +75,8 @@ impl Progress {
         match text.split_once('\n') {
             None if !first.as_bytes().starts_with(&bytes) => return Err(self.foreign()),
             None => {
-                self.file.set_len(0).map_err(|error| self.unkept(&error))?;
-                return self.write(&first);
+                file.set_len(0).map_err(|error| self.unkept(&error))?;
+                return self.write(file, &first);
             }
             Some((line, _)) if !line.starts_with(FIRST_WORD) => return Err(self.foreign()),
             Some((line, numbers)) => {
@@ -69,7 +91,12 @@ impl Progress {
                 }
             }
         }
-        self.file.set_len(whole as u64).map_err(|error| self.unkept(&error))
+        file.set_len(whole as u64).map_err(|error| self.unkept(&error))
+    }
+
+    /// The lines of which pictures are sealed, and how many.
+    pub fn all(&self) -> Vec<(u64, u64)> {
+        self.made.iter().map(|(line, count)| (*line, *count)).collect()
     }
 
     /// The file.
@@ -87,13 +114,16 @@ impl Progress {
     /// # Errors
     /// [`Code::Space`] on a full disk, or what the system says.
     pub fn add(&mut self, line: u64) -> Result<(), Failure> {
-        self.write(&format!("{line}\n"))?;
+        match &self.kept {
+            Kept::File(file) => self.write(file, &format!("{line}\n"))?,
+            Kept::Far(far) => far.made(line)?,
+        }
         *self.made.entry(line).or_default() += 1;
         Ok(())
     }
 
-    fn write(&self, text: &str) -> Result<(), Failure> {
-        let written = (&self.file).write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
+    fn write(&self, mut file: &File, text: &str) -> Result<(), Failure> {
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_data());
         written.map_err(|error| self.unkept(&error))
     }
 

@@ -195,21 +195,51 @@ impl Booted {
         }
         match opened {
             Ok(opened) => Ok((opened, given)),
-            Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => Err(unusable(format!(
-                "wrong passphrase or recovery code in {}; name the file that belongs to this vault{}",
-                line.path.display(),
-                if operator.is_some() { ", and to this operator" } else { "" }
-            ))),
+            Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => {
+                Err(wrong_in(&line, operator.is_some()))
+            }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The same for a vault that a running server has: `shows` shows it passphrase and name, and says whether it opened.
+    ///
+    /// # Errors
+    /// It is wrong, or nobody is there to ask; what `shows` says.
+    pub fn show(
+        &mut self,
+        asks_name: bool,
+        out: &Output,
+        mut shows: impl FnMut(&str, Option<&PersonName>) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        self.ask_name_if(asks_name)?;
+        let operator = self.operator.clone();
+        let mut opens = |text: &str| shows(text, operator.as_ref());
+        let Some(line) = self.passphrase.take() else {
+            let typed = self.terminal.ask_secret("Passphrase: ")?;
+            let wrong = match &self.operator {
+                Some(_) => "wrong name, passphrase or recovery code; try again",
+                None => "wrong passphrase or recovery code; try again",
+            };
+            return if opens(&typed)? { Ok(()) } else { Err(Failure::new(Code::Locked, wrong)) };
+        };
+        warn_of_readers(&line, out);
+        // As alone, a byte order mark is tried, too.
+        let opened =
+            opens(&line.text)? || line.marked.as_ref().is_some_and(|marked| opens(marked).unwrap_or(false));
+        if opened { Ok(()) } else { Err(wrong_in(&line, self.operator.is_some())) }
     }
 
     /// Asks who somebody is, where several people use the vault and nothing says it.
     fn ask_name(&mut self, darkroom: &Darkroom) -> Result<(), Failure> {
         let public = darkroom.public()?;
         let people = public.slots.iter().filter(|slot| slot.kind == SlotKind::Passphrase).count();
+        self.ask_name_if(public.named && people > 1)
+    }
+
+    fn ask_name_if(&mut self, is_needed: bool) -> Result<(), Failure> {
         let is_asked = self.passphrase.is_none() && self.operator.is_none() && self.terminal.is_there();
-        if public.named && people > 1 && is_asked {
+        if is_needed && is_asked {
             let typed =
                 self.terminal.ask("Your name (with the recovery code, whose passphrase it is for): ")?;
             self.operator = Some(name_of(&typed)?);
@@ -263,6 +293,15 @@ pub fn warn(darkroom: &Darkroom, out: &Output) {
     for warning in darkroom.warnings() {
         out.warn(&warning.to_string());
     }
+}
+
+fn wrong_in(line: &SecretLine, names_somebody: bool) -> Failure {
+    let what = format!(
+        "wrong passphrase or recovery code in {}; name the file that belongs to this vault{}",
+        line.path.display(),
+        if names_somebody { ", and to this operator" } else { "" }
+    );
+    Failure::new(Code::Locked, what)
 }
 
 /// Said when the passphrase is used, by the program that it opens the vault for.

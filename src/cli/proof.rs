@@ -84,7 +84,7 @@ pub enum Evidence {
 }
 
 /// Arguments of `history certificate`.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Certificate {
     /// Pseudonyms of erased pictures, as `history rm` answered them (o: and 22 characters); or the id that one had, which stands
     /// for all that was erased with it at once

@@ -1,10 +1,11 @@
 //! How pictures are made, as flags say it.
 
 use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 
 /// Forms of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub enum Format {
     /// A prompt a line.
     Txt,
@@ -15,7 +16,7 @@ pub enum Format {
 }
 
 /// How a picture is made.
-#[derive(Args)]
+#[derive(Args, Clone, Default, Serialize, Deserialize)]
 pub struct Settings {
     /// What guidance leads away from; at guidance 0 it has no effect
     #[arg(long, value_name = "TEXT")]

@@ -5,12 +5,15 @@ use crate::room::Darkroom;
 
 /// Whoever can have the darkroom, moment by moment: its owner, or the queue behind its lock. So an act of several moments is
 /// written once, and what takes long lies between them.
-pub(crate) trait Hold {
+pub trait Hold {
     /// Has the darkroom for one moment.
     ///
     /// # Errors
     /// What is done in it says; that it cannot be had any more.
     fn with<T>(&mut self, act: impl FnOnce(&mut Darkroom) -> Result<T, Error>) -> Result<T, Error>;
+
+    /// Tells whoever looks on that pictures came or went: of the person with this slot, or of anybody.
+    fn pictures_changed(&self, _slot: Option<u16>) {}
 }
 
 impl Hold for Darkroom {

@@ -380,6 +380,11 @@ impl Hold for &Queue {
     fn with<T>(&mut self, act: impl FnOnce(&mut Darkroom) -> Result<T, Error>) -> Result<T, Error> {
         self.shared.with(act)
     }
+
+    fn pictures_changed(&self, slot: Option<u16>) {
+        self.shared.table().pictures_changed(slot);
+        (self.shared.notify)();
+    }
 }
 
 #[cfg(test)]

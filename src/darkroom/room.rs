@@ -195,6 +195,8 @@ impl Darkroom {
             Process::Keeper => audit::words::Process::Keeper,
             Process::Server => audit::words::Process::Server,
             Process::Engine => audit::words::Process::Engine,
+            // It works through another process, whose log this is.
+            Process::Client => return Ok(()),
         };
         let (plan, report) = (Digest(plan), Digest(report));
         let event = Event::PostureOfProcess { process, plan, report, fences, amber, landlock_abi, uid0 };

@@ -124,7 +124,7 @@ fn view_previews(held: &mut impl Hold, who: &Who, ids: &[ObjectId]) -> Result<Pr
 }
 
 /// Picture by picture: nobody waits for all of them.
-pub(crate) fn verify(held: &mut impl Hold, who: &Who) -> Result<VerifyReport, Error> {
+pub fn verify(held: &mut impl Hold, who: &Who) -> Result<VerifyReport, Error> {
     let mut check =
         held.with(|darkroom| Ok(darkroom.vault_of(who, Act::CheckPictures)?.begin_verification()?))?;
     while let Some(opener) =

@@ -15,6 +15,7 @@
 //! | `vault.rs`, `people.rs`, `jobs.rs`, `events.rs`, `images.rs`, `posture.rs` | one act of the darkroom each, and its answer as JSON |
 //! | `controls.rs` | the controls, which whoever starts the server brings along |
 //! | `pages.rs` | the page's files |
+//! | `doorway.rs` | the way in for verbs at the command line |
 //! | `session.rs` | who may ask: tokens, guesses, the setup code, the idle lock |
 //! | `retention.rs` | pictures whose period is over |
 //! | `prompts.rs` | what a session keeps of what was typed in it |
@@ -26,6 +27,7 @@ mod api;
 mod body;
 mod connection;
 mod controls;
+mod doorway;
 mod events;
 mod guard;
 mod headers;
@@ -55,6 +57,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Notify, watch};
 
 pub use controls::{Controls, Untold};
+pub use doorway::{Doorway, Outside, Visit};
 pub use peers::rows as socket_rows;
 pub use session::SetupCode;
 
@@ -100,7 +103,7 @@ pub struct Server {
 
 /// What every route may use.
 struct House {
-    queue: Queue,
+    queue: Arc<Queue>,
     sessions: Arc<Sessions>,
     peers: peers::Peers,
     fences: posture::Fences,
@@ -160,7 +163,7 @@ impl Server {
                 &parts.clock,
             )),
             peers: peers::Peers::new(parts.port),
-            queue: Queue::start(parts.darkroom, parts.engine, rules, notify)?,
+            queue: Arc::new(Queue::start(parts.darkroom, parts.engine, rules, notify)?),
             fences: posture::Fences::new(parts.sandboxed, parts.report, parts.processes),
             controls: parts.controls,
             trying: Mutex::default(),
@@ -195,6 +198,11 @@ impl Server {
     /// The first fence that did not hold.
     pub fn try_fences(&self) -> Result<(), sandbox::Error> {
         self.house.fences.try_all(self.house.clock.wall_ms(), || ()).map(drop)
+    }
+
+    /// The way in for verbs at the command line, which come by a socket that lets in this user of the machine alone.
+    pub fn doorway(&self, user: u32) -> Doorway {
+        Doorway::new(Arc::clone(&self.house), user)
     }
 
     /// What ends it.

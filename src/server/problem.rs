@@ -120,8 +120,9 @@ impl Problem {
         Self { status, code, detail: detail.into(), retry_after_s: None, kind: None }
     }
 
-    /// Too many wrong guesses; the next one is looked at after `seconds`.
+    /// Too many wrong guesses; the next one is looked at after `seconds`, or soon.
     pub fn locked_out(seconds: u64) -> Self {
+        let seconds = seconds.max(1);
         let detail = format!("too many wrong guesses, or one is being checked; try again in {seconds} s");
         Self::new(429, "locked_out", detail).after(seconds)
     }

@@ -83,11 +83,16 @@ struct Session {
     prompts: Prompts,
     begun_ms: u64,
     used_ms: u64,
+    /// A verb is at work in it.
+    works: bool,
 }
 
 impl Session {
     fn ends_ms(&self, idle_ms: u64) -> u64 {
-        (self.used_ms + idle_ms).min(self.begun_ms + SESSION_MS_MAX)
+        match self.works {
+            true => u64::MAX,
+            false => (self.used_ms + idle_ms).min(self.begun_ms + SESSION_MS_MAX),
+        }
     }
 }
 
@@ -162,13 +167,14 @@ impl Sessions {
         let mut state = self.state();
         let own = || state.sessions.iter().filter(|(_, session)| session.who.slot() == who.slot());
         if own().count() >= SESSIONS_MAX {
-            let oldest = own().min_by_key(|(_, session)| session.used_ms).map(|(key, _)| *key);
+            let oldest =
+                own().min_by_key(|(_, session)| (session.works, session.used_ms)).map(|(key, _)| *key);
             oldest.and_then(|key| state.sessions.remove(&key));
         }
         state.open_until_ms = None;
         state.sessions.insert(
             Key::of(&token),
-            Session { who, prompts: Prompts::default(), begun_ms: now_ms, used_ms: now_ms },
+            Session { who, prompts: Prompts::default(), begun_ms: now_ms, used_ms: now_ms, works: false },
         );
         Ok(token)
     }
@@ -205,6 +211,20 @@ impl Sessions {
     /// Whether the session goes on.
     pub fn lives(&self, key: Key, now_ms: u64) -> bool {
         self.state().sessions.get(&key).is_some_and(|session| now_ms < session.ends_ms(self.idle_ms))
+    }
+
+    /// A verb works in this session, however long it takes; or it waits for the person, as long as a page would.
+    pub fn works(&self, key: Key, works: bool, now_ms: u64) {
+        if let Some(session) = self.state().sessions.get_mut(&key) {
+            (session.works, session.begun_ms, session.used_ms) = (works, now_ms, now_ms);
+        }
+    }
+
+    /// Ends one session; whether others go on, or `None` if it had ended.
+    pub fn end(&self, key: Key) -> Option<bool> {
+        let mut state = self.state();
+        state.sessions.remove(&key)?;
+        Some(!state.sessions.is_empty())
     }
 
     /// Ends the sessions of the person with this slot. Whether others go on.
@@ -247,13 +267,13 @@ impl Sessions {
     /// Leave for one guess at the passphrase of somebody, once its [`Guess::turn`] has come.
     ///
     /// # Errors
-    /// 429 while another one of this user waits or is checked, or while their wrong guesses at this name are paid for. What
-    /// other users guess costs this one no more than a turn each.
-    pub fn guess(self: &Arc<Self>, user: User, name: Name) -> Result<Guess, Problem> {
+    /// The seconds to wait while their wrong guesses at this name are paid for; 0 while another one of this user waits or is
+    /// checked. What other users guess costs this one no more than a turn each.
+    pub fn guess(self: &Arc<Self>, user: User, name: Name) -> Result<Guess, u64> {
         let mut state = self.state();
         let wait_ms = state.guesses.get(&(user, name)).map_or(0, |known| known.wait_ms(self.clock.mono_ms()));
         if wait_ms > 0 || !state.pending.insert(user) {
-            return Err(Problem::locked_out(wait_ms.div_ceil(1000).max(1)));
+            return Err(wait_ms.div_ceil(1000));
         }
         drop(state);
         Ok(Guess { sessions: Arc::clone(self), user, name, verdict: Verdict::Wrong, turn: None })
@@ -308,6 +328,12 @@ impl Guess {
         self
     }
 
+    /// The same, for a thread that may wait.
+    pub fn turn_here(mut self) -> Self {
+        self.turn = Some(Arc::clone(&self.sessions.turn).blocking_lock_owned());
+        self
+    }
+
     /// It was right: this user's earlier mistakes are forgiven.
     pub fn right(mut self) {
         self.verdict = Verdict::Right;
@@ -349,7 +375,7 @@ pub async fn watch_idle(house: Arc<House>) {
             }
             Ok(None) => drop(changes.changed().await),
             Ok(Some(next_ms)) => {
-                let next = Duration::from_millis(next_ms.saturating_sub(now_ms) + 1);
+                let next = Duration::from_millis(next_ms.saturating_sub(now_ms).saturating_add(1));
                 tokio::select! {
                     () = tokio::time::sleep(next.min(LOOK_INTERVAL)) => {}
                     _ = changes.changed() => {}

@@ -121,7 +121,10 @@ pub async fn unlock(
     let has_names = |darkroom: &mut Darkroom| Ok(darkroom.public().is_ok_and(|public| public.named));
     // Where nobody has a name, a guess with one is a guess like any other.
     let named = house.act(move |queue| queue.with(has_names)).await?;
-    let guess = house.sessions.guess(user, Name::of(operator.as_ref().filter(|_| named)))?;
+    let guess = house
+        .sessions
+        .guess(user, Name::of(operator.as_ref().filter(|_| named)))
+        .map_err(Problem::locked_out)?;
     let _stay = connection.stay();
     let guess = guess.turn().await;
     let answer = house.beside(move |house| {
@@ -173,7 +176,7 @@ pub async fn with_proof<T: Send + 'static>(
 ) -> Result<T, Problem> {
     let name = house.act(move |queue| queue.with(|darkroom| darkroom.name_of(&who))).await?;
     let user = house.peers.user(connection.peer()).await;
-    let guess = house.sessions.guess(user, Name::of(name.as_ref()))?;
+    let guess = house.sessions.guess(user, Name::of(name.as_ref())).map_err(Problem::locked_out)?;
     let _stay = connection.stay();
     let guess = guess.turn().await;
     let answer = house.beside(move |house| {

@@ -2,7 +2,7 @@
 
 use crate::batch::{self, Line, Progress};
 use crate::boot::folders::FolderUse;
-use crate::boot::{self, Booted, Wants};
+use crate::boot::{self, Wants};
 use crate::cli::{Batch, Format, Global};
 use crate::exit::{Code, Failure};
 use crate::making::Making;
@@ -29,15 +29,7 @@ use zeroize::Zeroizing;
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, arguments: &Batch, out: &Output) -> Done {
     arguments.computing.device.parse::<DeviceName>().map_err(|e| Failure::new(Code::Usage, e))?;
-    let format = format(arguments)?;
-    let exporting = arguments.export.as_deref().map(|path| folder(path, out)).transpose()?;
-    let file = (arguments.file.as_os_str() != "-").then_some(arguments.file.as_path());
-    if file.is_none() && arguments.progress.is_some() {
-        let what = "standard input cannot be gone on with; leave --progress out, or name a file";
-        return Err(Failure::new(Code::Usage, what));
-    }
-    let typed = file.map(read_file).transpose()?;
-    let mut progress = file.map(|file| Progress::open(&progress_file(arguments, file))).transpose()?;
+    let Files { format, exporting, typed, progress } = Files::of(arguments, out)?;
     let wants = Wants {
         folder_use: FolderUse::Made,
         model: arguments.computing.model.as_deref(),
@@ -46,61 +38,63 @@ pub fn run(clean: Clean, global: &Global, arguments: &Batch, out: &Output) -> Do
         ..Wants::with(&arguments.keys)
     };
     let fenced = boot::boot(clean, global, &wants)?;
-    let typed = match typed {
-        Some(typed) => typed,
-        None => {
-            out.say("standard input cannot be gone on with after an interruption; a file can");
-            let failed = |error| Failure::new(Code::Unexpected, format!("the batch cannot be read: {error}"));
-            bounded(input::stdin().and_then(read).map_err(failed)?)?
-        }
-    };
+    let typed = typed.map_or_else(|| of_stdin(out), Ok)?;
     let sha256 = Digest::of(&typed);
     let lines = batch::lines(typed, format, &arguments.settings)?;
     let (mut booted, darkroom) = fenced.darkroom()?;
     let making = Making::start(&mut booted, darkroom, out)?;
-    let signed_in = sign_in(&making, &mut booted, progress.as_mut(), &sha256, out);
-    let result = signed_in.and_then(|(who, interrupted)| {
-        let (outputs, asked) = (booted.folders.outputs.as_path(), lines.len());
-        let (pictures, failures) = (Vec::new(), Vec::new());
-        let (making, done, before) = (&making, 0, 0);
-        let work = Work {
-            making,
-            who,
-            interrupted,
-            exporting,
-            outputs,
-            out,
-            progress,
-            asked,
-            done,
-            before,
-            pictures,
-            failures,
-        };
-        work.through(lines)
+    let signed_in =
+        making.queue.hold(|darkroom| booted.unlock(darkroom, out)).map_err(Failure::from).flatten();
+    let result = signed_in.and_then(|who| {
+        let work = Work::new(&making, who, exporting, &booted.folders.outputs, out);
+        work.through(lines, progress, &sha256, || booted.terminal.job_flag())
     });
     boot::close(&making.queue, result)
 }
 
-/// Unlocks, and looks how far this batch has come. From here on a signal ends no more than the batch.
-fn sign_in(
-    making: &Making,
-    booted: &mut Booted,
-    progress: Option<&mut Progress>,
-    sha256: &Digest,
-    out: &Output,
-) -> Result<(Who, Arc<AtomicBool>), Failure> {
-    making.queue.hold(|darkroom| {
-        let who = booted.unlock(darkroom, out)?;
-        if let Some(progress) = progress {
-            progress.resume(&darkroom.keyed_digest(&who, sha256)?)?;
+/// What a batch has to do with files, before the fences.
+pub struct Files {
+    /// What it holds.
+    pub format: Format,
+    /// Where plain copies go.
+    pub exporting: Option<Exporting>,
+    /// The batch, unless it comes from standard input; nothing is parsed.
+    pub typed: Option<Zeroizing<Vec<u8>>>,
+    /// How far it has come, where it can be gone on with.
+    pub progress: Option<Progress>,
+}
+
+impl Files {
+    /// As the arguments name them.
+    ///
+    /// # Errors
+    /// One cannot be used.
+    pub fn of(arguments: &Batch, out: &Output) -> Result<Self, Failure> {
+        let format = format(arguments)?;
+        let exporting = arguments.export.as_deref().map(|path| folder(path, out)).transpose()?;
+        let file = (arguments.file.as_os_str() != "-").then_some(arguments.file.as_path());
+        if file.is_none() && arguments.progress.is_some() {
+            let what = "standard input cannot be gone on with; leave --progress out, or name a file";
+            return Err(Failure::new(Code::Usage, what));
         }
-        Ok((who, booted.terminal.job_flag()?))
-    })?
+        let typed = file.map(read_file).transpose()?;
+        let progress = file.map(|file| Progress::open(&progress_file(arguments, file))).transpose()?;
+        Ok(Self { format, exporting, typed, progress })
+    }
+}
+
+/// The batch from standard input.
+///
+/// # Errors
+/// It cannot be read, or is too long.
+pub fn of_stdin(out: &Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    out.say("standard input cannot be gone on with after an interruption; a file can");
+    let failed = |error| Failure::new(Code::Unexpected, format!("the batch cannot be read: {error}"));
+    bounded(input::stdin().and_then(read).map_err(failed)?)
 }
 
 /// A batch in work.
-struct Work<'a> {
+pub struct Work<'a> {
     making: &'a Making,
     who: Who,
     interrupted: Arc<AtomicBool>,
@@ -118,8 +112,52 @@ struct Work<'a> {
     failures: Vec<Value>,
 }
 
-impl Work<'_> {
-    fn through(mut self, lines: Vec<Line>) -> Done {
+impl<'a> Work<'a> {
+    /// Nothing is done yet.
+    pub fn new(
+        making: &'a Making,
+        who: Who,
+        exporting: Option<Exporting>,
+        outputs: &'a Path,
+        out: &'a Output,
+    ) -> Self {
+        let (pictures, failures, interrupted) = (Vec::new(), Vec::new(), Arc::default());
+        let (progress, asked, done, before) = (None, 0, 0, 0);
+        Self {
+            making,
+            who,
+            interrupted,
+            exporting,
+            outputs,
+            out,
+            progress,
+            asked,
+            done,
+            before,
+            pictures,
+            failures,
+        }
+    }
+
+    /// Looks how far the batch with this digest has come, and works off the rest. From `flag` on, which says whether somebody
+    /// wants it to end, a signal ends no more than the batch.
+    ///
+    /// # Errors
+    /// Why it ended before the last line.
+    pub fn through(
+        mut self,
+        lines: Vec<Line>,
+        progress: Option<Progress>,
+        sha256: &Digest,
+        flag: impl FnOnce() -> Result<Arc<AtomicBool>, Failure>,
+    ) -> Done {
+        self.asked = lines.len();
+        self.progress = progress;
+        if let Some(progress) = &mut self.progress {
+            let keyed = self.making.queue.with(|darkroom| darkroom.keyed_digest(&self.who, sha256))?;
+            progress.resume(&keyed)?;
+        }
+        self.interrupted = flag()?;
         for Line { number, ask } in lines {
             let worked = match ask {
                 Ok(ask) => self.line(number, ask),
@@ -145,7 +183,9 @@ impl Work<'_> {
         self.out.object(failed == 0, &self.report());
         Ok(if failed == 0 { Code::Done } else { Code::Partial })
     }
+}
 
+impl Work<'_> {
     /// Makes what is left of one line.
     ///
     /// # Errors
@@ -187,8 +227,7 @@ impl Work<'_> {
             let mut value = pictures::describe(&picture);
             value["line"] = number.into();
             if let Some(exporting) = self.exporting.as_ref().filter(|_| ended.is_ok()) {
-                let path = exporting.path(0, 1, &picture.name);
-                match self.making.copy(&self.who, &picture, path, self.outputs, out) {
+                match self.making.copy(&self.who, &picture, exporting, (0, 1), self.outputs, out) {
                     Ok(export) => value["export"] = export,
                     Err(failure) => uncopied = uncopied.or(Some(failure)),
                 }
@@ -255,7 +294,10 @@ fn interrupted() -> Failure {
 }
 
 /// By the flag, or by the ending of the file's name.
-fn format(arguments: &Batch) -> Result<Format, Failure> {
+///
+/// # Errors
+/// Neither says it.
+pub fn format(arguments: &Batch) -> Result<Format, Failure> {
     let ending = arguments.file.extension().map(|ending| ending.to_ascii_lowercase());
     match (arguments.format, ending.as_ref().and_then(|ending| ending.to_str())) {
         (Some(format), _) => Ok(format),

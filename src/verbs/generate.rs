@@ -2,19 +2,21 @@
 
 use crate::boot::folders::FolderUse;
 use crate::boot::{self, Booted, Wants};
-use crate::cli::{Generate, Global};
+use crate::cli::{Generate, Global, Settings};
 use crate::exit::{Code, Failure};
 use crate::making::Making;
 use crate::output::{Output, counted};
 use crate::paths::{Exporting, open_regular};
 use crate::{Done, input, pictures};
-use darkroom::{Ask, JobState};
+use darkroom::{Ask, Checked, JobState, Who};
 use diffusion::DeviceName;
 use rustix::fs::OFlags;
 use sandbox::Clean;
 use serde_json::{Value, json};
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use zeroize::Zeroizing;
 
 /// A prompt file is read up to here, so that the refusal can say how long it is.
@@ -37,32 +39,62 @@ pub fn run(clean: Clean, global: &Global, arguments: &Generate, out: &Output) ->
     };
     let fenced = boot::boot(clean, global, &wants)?;
     if prompt.is_none() {
-        let failed = |e| Failure::new(Code::Unexpected, format!("the prompt cannot be read: {e}"));
-        prompt = Some(read_to_end(input::stdin().map_err(failed)?)?);
+        prompt = Some(prompt_of_stdin()?);
     }
     let (mut booted, darkroom) = fenced.darkroom()?;
     let making = Making::start(&mut booted, darkroom, out)?;
-    let settings = &arguments.settings;
-    if settings.negative.is_some() && settings.guidance.is_none_or(|guidance| guidance == 0.0) {
-        out.warn("at guidance 0 a negative prompt has no effect; add --guidance, from 1 on, or leave --negative out");
-    }
-    let ask = settings.ask(prompt.unwrap_or_default());
+    let ask = ask(&arguments.settings, prompt.unwrap_or_default(), out);
     let result = draw(&making, &mut booted, ask, export.as_ref(), out);
     boot::close(&making.queue, result)
 }
 
-/// Checks, unlocks, asks, waits and exports.
-fn draw(making: &Making, booted: &mut Booted, ask: Ask, exporting: Option<&Exporting>, out: &Output) -> Done {
-    let queue = &making.queue;
-    let checked = queue.check(None, ask)?;
-    if let Some(exporting) = exporting {
-        exporting.check(checked.count())?;
+/// The request, and a word about what has no effect in it.
+pub fn ask(settings: &Settings, prompt: Zeroizing<Vec<u8>>, out: &Output) -> Ask {
+    if settings.negative.is_some() && settings.guidance.is_none_or(|guidance| guidance == 0.0) {
+        out.warn("at guidance 0 a negative prompt has no effect; add --guidance, from 1 on, or leave --negative out");
     }
-    let who = queue.hold(|darkroom| booted.unlock(darkroom, out))??;
+    settings.ask(prompt)
+}
+
+/// Checks, unlocks, and makes it.
+fn draw(making: &Making, booted: &mut Booted, ask: Ask, exporting: Option<&Exporting>, out: &Output) -> Done {
+    let checked = check(making, None, ask, exporting)?;
+    let who = making.queue.hold(|darkroom| booted.unlock(darkroom, out))??;
     let interrupted = booted.terminal.job_flag()?;
-    let job = queue.submit(&who, checked, None)?;
+    make(making, &who, &interrupted, checked, exporting, &booted.folders.outputs, out)
+}
+
+/// Holds a request against everything that can be known before there is work.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check(
+    making: &Making,
+    who: Option<&Who>,
+    ask: Ask,
+    exporting: Option<&Exporting>,
+) -> Result<Checked, Failure> {
+    let checked = making.queue.check(who, ask)?;
+    exporting.map_or(Ok(()), |exporting| exporting.check(checked.count()))?;
+    Ok(checked)
+}
+
+/// Asks, waits and exports.
+///
+/// # Errors
+/// Why it ended early.
+pub fn make(
+    making: &Making,
+    who: &Who,
+    interrupted: &AtomicBool,
+    checked: Checked,
+    exporting: Option<&Exporting>,
+    outputs: &Path,
+    out: &Output,
+) -> Done {
+    let job = making.queue.submit(who, checked, None)?;
     let mut made = Vec::new();
-    let job = making.wait(&who, job.id, &interrupted, out, |picture| {
+    let job = making.wait(who, job.id, interrupted, out, |picture| {
         out.data(&format!("sealed {}\n", pictures::line(&picture)));
         made.push(picture);
         Ok(())
@@ -83,8 +115,7 @@ fn draw(making: &Making, booted: &mut Booted, ask: Ask, exporting: Option<&Expor
     for (index, summary) in made.iter().enumerate() {
         let mut value = pictures::describe(summary);
         if let Some(exporting) = exporting {
-            let path = exporting.path(index, made.len(), &summary.name);
-            value["export"] = making.copy(&who, summary, path, &booted.folders.outputs, out)?;
+            value["export"] = making.copy(who, summary, exporting, (index, made.len()), outputs, out)?;
         }
         described.push(value);
     }
@@ -93,7 +124,10 @@ fn draw(making: &Making, booted: &mut Booted, ask: Ask, exporting: Option<&Expor
 }
 
 /// The prompt's bytes, unless they come from stdin; nothing is parsed.
-fn prompt_before_fences(arguments: &Generate) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+///
+/// # Errors
+/// The file cannot be read.
+pub fn prompt_before_fences(arguments: &Generate) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     if let Some(path) = &arguments.prompt_file {
         let failed =
             |e| Failure::new(Code::NotFound, format!("{}: the prompt cannot be read: {e}", path.display()));
@@ -101,6 +135,15 @@ fn prompt_before_fences(arguments: &Generate) -> Result<Option<Zeroizing<Vec<u8>
     }
     let typed = arguments.prompt.as_ref().filter(|p| *p != "-");
     Ok(typed.map(|prompt| Zeroizing::new(prompt.as_bytes().to_vec())))
+}
+
+/// The prompt's bytes from standard input.
+///
+/// # Errors
+/// It cannot be read.
+pub fn prompt_of_stdin() -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let failed = |e| Failure::new(Code::Unexpected, format!("the prompt cannot be read: {e}"));
+    read_to_end(input::stdin().map_err(failed)?)
 }
 
 fn read_to_end(source: impl std::io::Read) -> Result<Zeroizing<Vec<u8>>, Failure> {

@@ -2,15 +2,17 @@
 
 mod certificate;
 
+use crate::Done;
 use crate::boot::operator::name_of;
-use crate::boot::{self, Booted, Wants};
+use crate::boot::{self, Wants};
 use crate::cli::{Global, History, HistoryVerb};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use crate::paths::{Exporting, open_regular};
-use crate::{Done, pictures};
+use crate::pictures::{self, Place};
+use crate::terminal::Terminal;
 use audit::Digest;
-use darkroom::{Darkroom, Erased, PersonName, Summary, Who};
+use darkroom::{Erased, Hold, PersonName, Summary, Who};
 use rustix::fs::OFlags;
 use sandbox::Clean;
 use serde_json::json;
@@ -46,52 +48,60 @@ pub fn run(clean: Clean, global: &Global, arguments: &History, out: &Output) -> 
     let folder = exporting.as_ref().and_then(Exporting::folder);
     let wants = Wants { plain_copy: exporting.is_some(), export: folder, ..Wants::with(&arguments.keys) };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
-    let named = Named { exporting: exporting.as_ref(), sought };
-    let result = act(&mut booted, &mut darkroom, verb, named, out);
+    let result = booted.unlock(&mut darkroom, out).and_then(|who| {
+        let outputs = &booted.folders.outputs;
+        let named = Named { exporting: exporting.as_ref(), sought, outputs, terminal: &mut booted.terminal };
+        act(&mut darkroom, &who, verb, named, out)
+    });
     boot::leave(darkroom, result)
 }
 
-/// What became of the paths that a person named, before the fences.
-struct Named<'a> {
-    exporting: Option<&'a Exporting>,
+/// What became of the paths that a person named, and the person.
+pub struct Named<'a> {
+    /// Where plain copies go.
+    pub exporting: Option<&'a Exporting>,
     /// Of the file whose export is sought.
-    sought: Option<Digest>,
+    pub sought: Option<Digest>,
+    /// Where sealed pictures lie.
+    pub outputs: &'a Path,
+    /// Where somebody can be asked.
+    pub terminal: &'a mut Terminal,
 }
 
-fn act(
-    booted: &mut Booted,
-    darkroom: &mut Darkroom,
-    verb: &HistoryVerb,
-    named: Named<'_>,
-    out: &Output,
-) -> Done {
-    let who = &booted.unlock(darkroom, out)?;
-    let outputs = &booted.folders.outputs;
+/// The work of the verb, in a darkroom of its own or in that of a running server.
+///
+/// # Errors
+/// Why it ended early.
+pub fn act(room: &mut impl Hold, who: &Who, verb: &HistoryVerb, named: Named<'_>, out: &Output) -> Done {
+    let Named { exporting, sought, outputs, terminal } = named;
     match verb {
-        HistoryVerb::List => list(darkroom, who, out),
-        HistoryVerb::Show { id } => show(darkroom, who, id, outputs, out),
-        HistoryVerb::Export { ids, .. } => match named.exporting {
-            Some(exporting) => export(darkroom, who, ids, exporting, outputs, out),
+        HistoryVerb::List => list(room, who, out),
+        HistoryVerb::Show { id } => show(room, who, id, outputs, out),
+        HistoryVerb::Export { ids, .. } => match exporting {
+            Some(exporting) => export(room, who, ids, exporting, outputs, out),
             None => Ok(Code::Usage),
         },
         HistoryVerb::Rm { of: Some(name), yes, .. } => {
-            erase_of(booted, darkroom, who, &name_of(name)?, *yes, out)
+            let ask = (!yes).then_some(terminal);
+            erase_of(room, who, &name_of(name)?, ask, outputs, out)
         }
-        HistoryVerb::Rm { ids, all, yes, .. } => erase(booted, darkroom, who, ids, *all, *yes, out),
-        HistoryVerb::Prove { .. } => match named.sought {
-            Some(sha256) => prove(darkroom, who, &sha256, out),
+        HistoryVerb::Rm { ids, all, yes, .. } => {
+            let ask = (!yes).then_some(terminal);
+            erase(room, who, ids, *all, ask, outputs, out)
+        }
+        HistoryVerb::Prove { .. } => match sought {
+            Some(sha256) => prove(room, who, &sha256, out),
             None => Ok(Code::Usage),
         },
         // It goes its own way, with a folder that is granted.
         HistoryVerb::Certificate(_) => Ok(Code::Usage),
-        HistoryVerb::Verify => pictures::verify(darkroom, who, outputs, out),
-        HistoryVerb::Missing { accept } => missing(darkroom, who, *accept, out),
+        HistoryVerb::Verify => pictures::verify(room, who, outputs, out),
+        HistoryVerb::Missing { accept } => missing(room, who, *accept, out),
     }
 }
 
-fn list(darkroom: &Darkroom, who: &Who, out: &Output) -> Done {
-    let all = darkroom.list(who)?;
-    let accepted = darkroom.accepted_missing(who)?;
+fn list(room: &mut impl Hold, who: &Who, out: &Output) -> Done {
+    let (all, accepted) = room.with(|darkroom| Ok((darkroom.list(who)?, darkroom.accepted_missing(who)?)))?;
     let mut news = 0;
     for picture in &all {
         let missing = match (picture.missing, accepted.contains(&picture.id)) {
@@ -122,15 +132,16 @@ fn list(darkroom: &Darkroom, who: &Who, out: &Output) -> Done {
     Ok(Code::Done)
 }
 
-fn missing(darkroom: &mut Darkroom, who: &Who, accept: bool, out: &Output) -> Done {
+fn missing(room: &mut impl Hold, who: &Who, accept: bool, out: &Output) -> Done {
     if accept {
-        let lost = darkroom.accept_missing(who)?.len();
+        let lost = room.with(|darkroom| darkroom.accept_missing(who))?.len();
         out.say(&format!(
             "the folder is taken as it is, on record; {} without a sealed file",
             counted(lost, "picture")
         ));
     }
-    let gone: Vec<Summary> = darkroom.list(who)?.into_iter().filter(|picture| picture.missing).collect();
+    let all = room.with(|darkroom| darkroom.list(who))?;
+    let gone: Vec<Summary> = all.into_iter().filter(|picture| picture.missing).collect();
     for picture in &gone {
         out.data(&format!("{}\n", pictures::line(picture)));
     }
@@ -138,8 +149,8 @@ fn missing(darkroom: &mut Darkroom, who: &Who, accept: bool, out: &Output) -> Do
     Ok(Code::Done)
 }
 
-fn show(darkroom: &Darkroom, who: &Who, id: &str, outputs: &Path, out: &Output) -> Done {
-    let picture = darkroom.picture(who, darkroom.find(who, id)?)?;
+fn show(room: &mut impl Hold, who: &Who, id: &str, outputs: &Path, out: &Output) -> Done {
+    let picture = room.with(|darkroom| darkroom.picture(who, darkroom.find(who, id)?))?;
     for (name, fact) in pictures::facts(&picture, outputs) {
         out.data(&format!("{name:<11} {fact}\n"));
     }
@@ -148,37 +159,27 @@ fn show(darkroom: &Darkroom, who: &Who, id: &str, outputs: &Path, out: &Output) 
 }
 
 fn export(
-    darkroom: &mut Darkroom,
+    room: &mut impl Hold,
     who: &Who,
     ids: &[String],
     exporting: &Exporting,
     outputs: &Path,
     out: &Output,
 ) -> Done {
-    let names = darkroom.list(who)?;
-    let ids = ids.iter().map(|id| darkroom.find(who, id)).collect::<Result<Vec<_>, _>>()?;
+    let (names, ids) = room.with(|darkroom| {
+        let ids = ids.iter().map(|id| darkroom.find(who, id)).collect::<Result<Vec<_>, _>>()?;
+        Ok((darkroom.list(who)?, ids))
+    })?;
     exporting.check(ids.len())?;
     let mut done = Vec::new();
     let mut failed = 0;
     for (index, id) in ids.iter().enumerate() {
         let name = names.iter().find(|p| p.id == *id).map_or_else(|| id.to_string(), |p| p.name.clone());
-        let exported = match exporting.path(index, ids.len(), &name) {
-            Some(path) => darkroom.export(who, *id, &path).map(|export| (export, Some(path))),
-            None => darkroom.hand_over(who, *id).map(|(export, png)| {
-                out.picture(&png);
-                (export, None)
-            }),
-        };
-        match exported {
-            Ok((export, path)) => {
-                out.data(&pictures::exported(&export, path.as_deref()));
-                done.push(pictures::describe_export(&export, path.as_deref()));
-            }
-            Err(error) => {
-                let failure = pictures::trouble(&error, outputs, &name);
-                if ids.len() == 1 {
-                    return Err(failure);
-                }
+        let place = Place { exporting, index, count: ids.len() };
+        match pictures::copy(room, who, (*id, &name), &place, outputs, out) {
+            Ok((export, path)) => done.push(pictures::describe_export(&export, path.as_deref())),
+            Err(failure) if ids.len() == 1 => return Err(failure),
+            Err(failure) => {
                 failed += 1;
                 out.warn(&format!("{id}: {}", failure.what));
             }
@@ -188,8 +189,8 @@ fn export(
     Ok(if failed == 0 { Code::Done } else { Code::Partial })
 }
 
-fn prove(darkroom: &Darkroom, who: &Who, sha256: &Digest, out: &Output) -> Done {
-    let found = darkroom.departures(who, sha256)?;
+fn prove(room: &mut impl Hold, who: &Who, sha256: &Digest, out: &Output) -> Done {
+    let found = room.with(|darkroom| darkroom.departures(who, sha256))?;
     if found.is_empty() {
         let what = "no export on record is this file, byte for byte: it was changed since, or it did not leave from here, or \
                     is of somebody else's picture, or of one that is erased, after which nobody can tell";
@@ -209,7 +210,10 @@ fn prove(darkroom: &Darkroom, who: &Who, sha256: &Digest, out: &Output) -> Done 
 }
 
 /// SHA-256 of a file; nothing is parsed.
-fn digest(path: &Path) -> Result<Digest, Failure> {
+///
+/// # Errors
+/// It cannot be read, or is larger than any plain copy.
+pub fn digest(path: &Path) -> Result<Digest, Failure> {
     let failed =
         |what: String| Failure::new(Code::NotFound, format!("{} cannot be compared: {what}", path.display()));
     let read = || {
@@ -224,58 +228,60 @@ fn digest(path: &Path) -> Result<Digest, Failure> {
     }
 }
 
+/// Asks at the terminal, if there is one here.
 fn erase(
-    booted: &mut Booted,
-    darkroom: &mut Darkroom,
+    room: &mut impl Hold,
     who: &Who,
     ids: &[String],
     all: bool,
-    yes: bool,
+    ask: Option<&mut Terminal>,
+    outputs: &Path,
     out: &Output,
 ) -> Done {
-    let mut ids = match all {
-        true => darkroom.list(who)?.iter().map(|p| p.id).collect(),
-        false => ids.iter().map(|id| darkroom.find(who, id)).collect::<Result<Vec<ObjectId>, _>>()?,
-    };
+    let mut ids: Vec<ObjectId> = room.with(|darkroom| match all {
+        true => Ok(darkroom.list(who)?.iter().map(|picture| picture.id).collect()),
+        false => ids.iter().map(|id| darkroom.find(who, id)).collect(),
+    })?;
     ids.sort_unstable();
     ids.dedup();
     if ids.is_empty() {
-        return nothing_to_erase(darkroom, out);
+        return nothing_to_erase(room, out);
     }
-    if !yes {
-        pictures::confirm_erasure(&mut booted.terminal, ids.len())?;
-    }
-    let names: Vec<String> =
-        ids.iter().filter_map(|id| Some(darkroom.picture(who, *id).ok()?.name)).collect();
-    let erased = darkroom.erase(who, &ids)?;
-    report_erasure(&erased, &names, &booted.folders.outputs, out)
+    ask.map_or(Ok(()), |terminal| pictures::confirm_erasure(terminal, ids.len()))?;
+    let (names, erased) = room.with(|darkroom| {
+        let name = |id: &ObjectId| Some(darkroom.picture(who, *id).ok()?.name);
+        let names: Vec<String> = ids.iter().filter_map(name).collect();
+        Ok((names, darkroom.erase(who, &ids)))
+    })?;
+    room.pictures_changed(Some(who.slot()));
+    report_erasure(&erased?, &names, outputs, out)
 }
 
 /// Everything of somebody: an admin does it, and sees none of it.
 fn erase_of(
-    booted: &mut Booted,
-    darkroom: &mut Darkroom,
+    room: &mut impl Hold,
     who: &Who,
     name: &PersonName,
-    yes: bool,
+    ask: Option<&mut Terminal>,
+    outputs: &Path,
     out: &Output,
 ) -> Done {
-    let names = darkroom.names_of(who, name)?;
+    let names = room.with(|darkroom| darkroom.names_of(who, name))?;
     if names.is_empty() {
-        return nothing_to_erase(darkroom, out);
+        return nothing_to_erase(room, out);
     }
-    if !yes {
-        pictures::confirm_erasure(&mut booted.terminal, names.len())?;
-    }
-    let erased = darkroom.erase_of(who, name)?;
-    report_erasure(&erased, &names, &booted.folders.outputs, out)
+    ask.map_or(Ok(()), |terminal| pictures::confirm_erasure(terminal, names.len()))?;
+    let erased = room.with(|darkroom| darkroom.erase_of(who, name));
+    room.pictures_changed(None);
+    report_erasure(&erased?, &names, outputs, out)
 }
 
-fn nothing_to_erase(darkroom: &Darkroom, out: &Output) -> Done {
+fn nothing_to_erase(room: &mut impl Hold, out: &Output) -> Done {
     out.say("there is nothing to erase");
     out.object(true, &json!({ "erased": 0 }));
     // What was erased before is not done while its key remains.
-    let remains = darkroom.warnings().contains(&darkroom::Warning::OldKeyRemains);
+    let warnings = room.with(|darkroom| Ok(darkroom.warnings()))?;
+    let remains = warnings.contains(&darkroom::Warning::OldKeyRemains);
     Ok(if remains { Code::Partial } else { Code::Done })
 }
 

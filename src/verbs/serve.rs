@@ -5,6 +5,8 @@ use crate::boot::folders::FolderUse;
 use crate::boot::{self, Wants};
 use crate::cli::{Global, Serve};
 use crate::controls::{Listener, Page, Site};
+use crate::door::host::{self, Guests, Host};
+use crate::door::place::Door;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::signals::RELAYED;
@@ -17,6 +19,7 @@ use serde_json::json;
 use server::{Parts, Server, SetupCode, Stop};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use std::sync::Arc;
 
 /// Runs the verb.
 ///
@@ -33,6 +36,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
     let listener = booted.listener.take();
+    let door = booted.door.take().map(Arc::new);
     let prepared = prepare(&mut darkroom, &mut booted, out).and_then(|engine| {
         let listener =
             listener.as_ref().ok_or_else(|| Failure::new(Code::Unexpected, "there is no listener"))?;
@@ -49,6 +53,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     let model = engine.model().clone();
     let (address, code) = (address(port), setup.as_ref().map(|(_, text)| text.clone()));
     let controls = Box::new(Page(Site { listener: Some(listening(&mut booted, port)), ..site }));
+    let user = booted.report.uid;
     // If it cannot be made, the end is on record.
     let server = Server::new(Parts {
         darkroom,
@@ -65,12 +70,16 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         port,
     })
     .map_err(broken)?;
+    let doorway = server.doorway(user);
+    let host =
+        door.clone().map(|door| (door, Host { doorway, build: booted.binary, vault: booted.folders.vault }));
     if let Some(sockets) = booted.sockets {
         server.tell_users(sockets);
     }
-    if let Err(failure) = last_steps(&server, &model) {
-        return boot::close(server.queue(), Err(failure));
-    }
+    let guests = match last_steps(&server, &model, host) {
+        Ok(guests) => guests,
+        Err(failure) => return boot::close(server.queue(), Err(failure)),
+    };
     let ready = || {
         out.ready(&format!("Running on local URL: {address}"));
         if let Some(code) = code {
@@ -84,6 +93,10 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     };
     let ended = server.run(socket, ready);
     drop(listener);
+    if let Some(door) = door {
+        door.close();
+    }
+    guests.see_off();
     ended.map_err(|error| match error {
         server::Error::Darkroom(error) => error.into(),
         server::Error::Io(error) => broken(error),
@@ -113,14 +126,16 @@ fn prepare(darkroom: &mut Darkroom, booted: &mut boot::Booted, out: &Output) -> 
 }
 
 /// What is left to do once every thread is there but those of the runtime.
-fn last_steps(server: &Server, model: &Model) -> Result<(), Failure> {
+fn last_steps(server: &Server, model: &Model, host: Option<(Arc<Door>, Host)>) -> Result<Guests, Failure> {
     end_on_signal(server.stop_handle()).map_err(broken)?;
     // Tried again now that the engine's thread is there: ready means that it is fenced, too. Later ones inherit it.
     if let Err(error) = server.try_fences() {
         server.queue().with(|darkroom| darkroom.record_refusal(StartRefusal::Probe))?;
         return Err(error.into());
     }
-    Ok(server.queue().with(|darkroom| darkroom.record_ready(model))?)
+    server.queue().with(|darkroom| darkroom.record_ready(model))?;
+    let guests = host.map(|(door, host)| host::open(door, host)).transpose().map_err(broken)?;
+    Ok(guests.unwrap_or_default())
 }
 
 fn broken(error: std::io::Error) -> Failure {

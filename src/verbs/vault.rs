@@ -11,6 +11,7 @@ use darkroom::{Asked, Darkroom, Who};
 use evidence::CERTIFIED_MAX;
 use sandbox::Clean;
 use serde_json::json;
+use std::path::Path;
 
 /// Runs the verb.
 ///
@@ -39,7 +40,7 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
     let result = match verb {
         Vault::Init(_) => init(&mut booted, &mut darkroom, out),
-        Vault::Status(_) => status(&booted, &darkroom, out),
+        Vault::Status(_) => status(&darkroom, &booted.folders.vault, &booted.folders.outputs, out),
         Vault::Verify(_) => {
             let who = booted.unlock(&mut darkroom, out);
             who.and_then(|who| pictures::verify(&mut darkroom, &who, &booted.folders.outputs, out))
@@ -64,10 +65,14 @@ fn init(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Done {
     Ok(Code::Done)
 }
 
-fn status(booted: &Booted, darkroom: &Darkroom, out: &Output) -> Done {
+/// What can be known without a passphrase.
+///
+/// # Errors
+/// There is no vault, or it cannot be read.
+pub fn status(darkroom: &Darkroom, vault: &Path, outputs: &Path, out: &Output) -> Done {
     let public = darkroom.public()?;
     crate::boot::passphrase::warn(darkroom, out);
-    let grade = vault::grade(&booted.folders.vault).map_or('C', vault::Grade::letter);
+    let grade = vault::grade(vault).map_or('C', vault::Grade::letter);
     let slots: Vec<_> = public
         .slots
         .iter()
@@ -82,7 +87,7 @@ fn status(booted: &Booted, darkroom: &Darkroom, out: &Output) -> Done {
         public.state.epoch,
         public.state.seq,
         counted(slots.len(), "key slot"),
-        booted.folders.outputs.display(),
+        outputs.display(),
     ));
     out.object(
         true,

@@ -46,6 +46,8 @@ fn a_machine_from_its_installation_to_its_end() {
     holds(&[&made]);
     let log = machine.type_in(&page.take("Verify the log"));
     assert!(log.contains("verified"), "{log}");
+    // Beside the service, by the socket in its own folder.
+    assert!(log.contains("key slot"), "{log}");
 
     let backup = machine.type_in(&page.take("Back up, and put a backup back"));
     assert!(backup.contains("1 picture, each of which opens"), "{backup}");

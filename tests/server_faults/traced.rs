@@ -72,7 +72,7 @@ fn a_whole_session_listens_and_never_connects() {
     let calls = whole_lines(&calls);
     assert!(calls.lines().any(|line| line.contains("accept4(")), "nothing was traced: {calls}");
     let mut wrong = Vec::new();
-    let mut bound = 0;
+    let (mut bound, mut doors) = (0, 0);
     for line in calls.lines().filter(|line| line.contains('(')) {
         let failed = line.contains("= -1 E") || line.contains("= ?");
         let call = line.split_whitespace().nth(1).and_then(|rest| rest.split('(').next()).unwrap_or_default();
@@ -91,10 +91,13 @@ fn a_whole_session_listens_and_never_connects() {
                 let any = line.contains("sin_port=htons(0)") && line.contains("inet_addr(\"127.0.0.1\")");
                 // A second try finds that the port is in the network that the process sees.
                 bound += u32::from((own || any) && !failed);
-                own || any || reserved
+                let door = line.contains("AF_UNIX") && line.contains("/door\"}");
+                doors += u32::from(door && !failed);
+                own || any || reserved || door
             }
             "socket" => {
-                line.contains("SOCK_STREAM") && (line.contains("AF_INET,") || line.contains("AF_INET6,"))
+                line.contains("SOCK_STREAM")
+                    && ["AF_INET,", "AF_INET6,", "AF_UNIX,"].iter().any(|family| line.contains(family))
             }
             // The program itself: its processes, and the start with a clean environment.
             "execve" => line.contains("lightproof") || line.contains("\"/proc/self/exe\""),
@@ -105,10 +108,10 @@ fn a_whole_session_listens_and_never_connects() {
         }
     }
     assert_eq!(wrong, [""; 0]);
-    assert_eq!(bound, 1, "{calls}");
+    assert_eq!((bound, doors), (1, 1), "{calls}");
     assert_eq!(
         calls.lines().filter(|line| line.contains(" listen(") && line.ends_with("= 0")).count(),
-        1,
+        2,
         "{calls}"
     );
     home.is_whole(3);

@@ -23,6 +23,14 @@ impl Queue {
         left
     }
 
+    /// One of several sessions of `who` has ended: their requests go on.
+    ///
+    /// # Errors
+    /// As [`Queue::leave`].
+    pub fn sign_out(&self, who: &Who) -> Result<(), Error> {
+        self.with(|darkroom| darkroom.record_closed(who))
+    }
+
     /// Removes somebody, as [`Darkroom::remove_person`], and ends their requests. While the keys of `proof` are derived, others
     /// have the darkroom.
     ///

@@ -49,6 +49,10 @@ fn harmless(home: &Path, process: Process, terminal: Option<&(OwnedFd, OwnedFd)>
             works("taking it back", fs::remove_file(home.join("export/picture.png")));
             works("a pair of streams", pair());
         }
+        Process::Client => {
+            works("a plain copy", fs::write(home.join("export/picture.png"), "x"));
+            works("taking it back", fs::remove_file(home.join("export/picture.png")));
+        }
         Process::Engine | Process::Keeper => {
             works("read the model", fs::read(home.join("model/weights")).map(drop));
             works("list the model", fs::read_dir(home.join("model")).map(drop));
@@ -59,7 +63,7 @@ fn harmless(home: &Path, process: Process, terminal: Option<&(OwnedFd, OwnedFd)>
         Process::Engine if !super::child::is_kept() => {
             works("read golden values", fs::read(home.join("golden/values")).map(drop));
         }
-        Process::Server | Process::Engine => {}
+        Process::Server | Process::Engine | Process::Client => {}
         Process::Keeper => {
             works("a pair of streams", pair());
             works("run itself", run_itself());
@@ -166,6 +170,15 @@ fn others(home: &Path, process: Process) -> Vec<(&'static str, io::Result<()>)> 
             all
         }
         Process::Keeper => of_keys(home),
+        Process::Client => {
+            let mut all = of_keys(home);
+            // It has a folder for plain copies as well.
+            all.retain(|(what, _)| *what != "write a plain copy");
+            all.push(("read the model", fs::read(at("model/weights")).map(drop)));
+            all.push(("read mounts", fs::read_to_string("/proc/self/mountinfo").map(drop)));
+            all.push(("make a pair of streams", pair()));
+            all
+        }
     }
 }
 

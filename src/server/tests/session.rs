@@ -26,6 +26,24 @@ fn a_token_opens_until_it_is_idle_and_no_longer_than_a_day_of_work() {
 }
 
 #[test]
+fn a_verb_at_work_is_somebody_there_and_one_that_waits_for_an_answer_is_not() {
+    let sessions = sessions();
+    let key = Key::of(&sessions.begin(Who::NOBODY, 0).unwrap());
+    sessions.works(key, true, 1);
+    assert!(sessions.lives(key, SESSION_MS_MAX * 2), "however long it takes");
+    assert_eq!(sessions.sweep(SESSION_MS_MAX * 2).unwrap(), Some(u64::MAX));
+    sessions.works(key, false, SESSION_MS_MAX * 2);
+    assert!(sessions.lives(key, SESSION_MS_MAX * 2 + IDLE_MS - 1));
+    assert!(!sessions.lives(key, SESSION_MS_MAX * 2 + IDLE_MS));
+    // Its end is its own.
+    let other = Key::of(&sessions.begin(Who::NOBODY, 0).unwrap());
+    assert_eq!(
+        (sessions.end(other), sessions.end(other), sessions.end(key)),
+        (Some(true), None, Some(false))
+    );
+}
+
+#[test]
 fn watching_events_is_no_use() {
     let sessions = sessions();
     let token = sessions.begin(Who::NOBODY, 0).unwrap();

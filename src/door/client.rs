@@ -1,0 +1,326 @@
+//! The verb's end: what it needs of files and terminal, and nothing of vault or log.
+
+use super::place;
+use super::wire::{self, Heard, Hello, Said, Unwritten, Wish};
+use crate::Done;
+use crate::batch::Progress;
+use crate::boot::folders::Home;
+use crate::boot::{self, Booted, Wants};
+use crate::cli::{Batch, Computing, Generate, Global, History, HistoryVerb, Keys, Vault, Verb};
+use crate::exit::{Code, Failure};
+use crate::output::Output;
+use crate::paths::Exporting;
+use crate::verbs::{batch, generate, history};
+use audit::Digest;
+use darkroom::{NewFile, PlainCopy as _};
+use policy::Process;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use sandbox::Clean;
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use zeroize::Zeroizing;
+
+/// A signal is looked for this often while a job is in work.
+const LOOK_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+
+/// A verb that a running server can do the work of.
+pub enum Errand<'a> {
+    /// `vault status`.
+    Status(Option<&'a Path>),
+    /// `generate`.
+    Generate(&'a Generate),
+    /// `batch`.
+    Batch(&'a Batch),
+    /// `history`, but for the certificate, which is a folder.
+    History(&'a History),
+}
+
+impl<'a> Errand<'a> {
+    fn of(verb: &'a Verb) -> Option<Self> {
+        match verb {
+            Verb::Vault(Vault::Status(pictures)) => Some(Self::Status(pictures.outputs.as_deref())),
+            Verb::Generate(arguments) => Some(Self::Generate(arguments)),
+            Verb::Batch(arguments) => Some(Self::Batch(arguments)),
+            Verb::History(arguments) if !matches!(arguments.verb, HistoryVerb::Certificate(_)) => {
+                Some(Self::History(arguments))
+            }
+            _ => None,
+        }
+    }
+
+    fn keys(&self) -> Option<&'a Keys> {
+        match *self {
+            Self::Status(_) => None,
+            Self::Generate(arguments) => Some(&arguments.keys),
+            Self::Batch(arguments) => Some(&arguments.keys),
+            Self::History(arguments) => Some(&arguments.keys),
+        }
+    }
+
+    fn outputs(&self) -> Option<&'a Path> {
+        match *self {
+            Self::Status(outputs) => outputs,
+            _ => self.keys()?.pictures.outputs.as_deref(),
+        }
+    }
+}
+
+/// The verb and a connection, if a server has the vault and this is one that it does the work of.
+pub fn reach<'a>(verb: &'a Verb, global: &Global) -> Option<(Errand<'a>, UnixStream)> {
+    let errand = Errand::of(verb)?;
+    let vault = Home::new(global).ok()?.vault;
+    Some((errand, place::reach(&vault)?))
+}
+
+/// The verb's life.
+///
+/// # Errors
+/// Why it ended early.
+pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream, out: &Output) -> Done {
+    let mut brought = Brought::of(&errand, out)?;
+    let exporting = brought.exporting.take();
+    let wants = Wants {
+        process: Process::Client,
+        outputs: errand.outputs(),
+        plain_copy: exporting.is_some(),
+        export: exporting.as_ref().and_then(Exporting::folder),
+        ..errand.keys().map(Wants::with).unwrap_or_default()
+    };
+    let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
+    sandbox::probe(&booted.sandboxed)?;
+    let text = brought.text(&errand, out)?;
+    let exports = exporting.is_some();
+    let wish = match errand {
+        Errand::Status(_) => Wish::Status,
+        Errand::Generate(arguments) => Wish::Generate { settings: arguments.settings.clone(), exports },
+        Errand::Batch(arguments) => Wish::Batch {
+            settings: arguments.settings.clone(),
+            format: batch::format(arguments)?,
+            progress: brought.progress.as_ref().map(|progress| progress.path().into()),
+            exports,
+        },
+        Errand::History(arguments) => Wish::History { verb: arguments.verb.clone(), sought: brought.sought },
+    };
+    let progress = brought.progress.take();
+    let mut client = Client { stream, booted, exporting, progress, copy: None, interrupted: None, out };
+    let hello = client.greet(errand.outputs().is_some())?;
+    if errand.keys().is_some() {
+        client.sign_in(&hello)?;
+    }
+    client.say(&Heard::Wish(wish), &text)?;
+    client.listen()
+}
+
+/// What became of the files that a person named, before the fences.
+#[derive(Default)]
+struct Brought {
+    /// Prompt or batch, unless it comes from standard input.
+    text: Option<Zeroizing<Vec<u8>>>,
+    exporting: Option<Exporting>,
+    progress: Option<Progress>,
+    /// SHA-256 of the file whose export is sought.
+    sought: Option<[u8; 32]>,
+}
+
+impl Brought {
+    fn of(errand: &Errand<'_>, out: &Output) -> Result<Self, Failure> {
+        let exporting = |path: &Path| Exporting::new(path, out);
+        match errand {
+            Errand::Generate(arguments) => {
+                refuse_other_model(&arguments.computing)?;
+                let exporting = arguments.export.as_deref().map(exporting).transpose()?;
+                Ok(Self { text: generate::prompt_before_fences(arguments)?, exporting, ..Self::default() })
+            }
+            Errand::Batch(arguments) => {
+                refuse_other_model(&arguments.computing)?;
+                let batch::Files { exporting, typed, progress, .. } = batch::Files::of(arguments, out)?;
+                Ok(Self { text: typed, exporting, progress, sought: None })
+            }
+            Errand::History(History { verb: HistoryVerb::Export { output, ids }, .. }) => {
+                let exporting = exporting(output)?;
+                exporting.check_count(ids.len())?;
+                Ok(Self { exporting: Some(exporting), ..Self::default() })
+            }
+            Errand::History(History { verb: HistoryVerb::Prove { file }, .. }) => {
+                Ok(Self { sought: Some(history::digest(file)?.0), ..Self::default() })
+            }
+            Errand::History(_) | Errand::Status(_) => Ok(Self::default()),
+        }
+    }
+
+    /// What goes beside the wish.
+    fn text(&mut self, errand: &Errand<'_>, out: &Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        match (self.text.take(), errand) {
+            (Some(text), _) => Ok(text),
+            (None, Errand::Generate(_)) => generate::prompt_of_stdin(),
+            (None, Errand::Batch(_)) => batch::of_stdin(out),
+            (None, _) => Ok(Zeroizing::default()),
+        }
+    }
+}
+
+/// The server's model is loaded, and is the one that makes the pictures.
+fn refuse_other_model(computing: &Computing) -> Result<(), Failure> {
+    if computing.model.is_none() && computing.device == Computing::DEVICE {
+        return Ok(());
+    }
+    let what = "a server is running, and pictures are made with the model and the device that it was started with; leave \
+                --model and --device out, or stop it first";
+    Err(Failure::new(Code::Busy, what))
+}
+
+/// A connection to a host, and this process behind its fences.
+struct Client<'a> {
+    stream: UnixStream,
+    booted: Booted,
+    exporting: Option<Exporting>,
+    progress: Option<Progress>,
+    /// Where the next plain copy goes, or the last one went.
+    copy: Option<PathBuf>,
+    /// Set by a signal once a job is in work.
+    interrupted: Option<Arc<AtomicBool>>,
+    out: &'a Output,
+}
+
+impl Client<'_> {
+    /// Hears who the host is.
+    fn greet(&mut self, names_outputs: bool) -> Result<Hello, Failure> {
+        let hello = match self.hear()? {
+            (Said::Hello(hello), _) => hello,
+            // It is about to end, or has too many to do for.
+            (Said::Failed(fault), _) => return Err(fault.into()),
+            _ => return Err(nonsense()),
+        };
+        if hello.build != self.booted.binary {
+            let what = "the running server is another build of lightproof; start it again, then try again";
+            return Err(Failure::new(Code::Busy, what));
+        }
+        let theirs = PathBuf::from(&hello.outputs);
+        if names_outputs && theirs != self.booted.folders.outputs {
+            let what = format!(
+                "the running server keeps its pictures in {}; leave --outputs out, or stop it first",
+                theirs.display()
+            );
+            return Err(Failure::new(Code::Busy, what));
+        }
+        if !hello.has_vault {
+            let what = "the running server has no vault yet; make one in its page, with the link that it printed when it started";
+            return Err(Failure::new(Code::Locked, what));
+        }
+        Ok(hello)
+    }
+
+    fn sign_in(&mut self, hello: &Hello) -> Result<(), Failure> {
+        let Self { booted, stream, out, .. } = self;
+        let has_terminal = booted.terminal.is_there();
+        booted.show(hello.asks_name, out, |passphrase, operator| {
+            let operator = operator.map(|name| name.as_str().to_owned());
+            tell(stream, &Heard::SignIn { operator, has_terminal }, passphrase.as_bytes())?;
+            match wire::receive(stream).map_err(gone)? {
+                (Said::Opened, _) => Ok(true),
+                (Said::Wrong, _) => Ok(false),
+                (Said::Failed(fault), _) => Err(fault.into()),
+                _ => Err(nonsense()),
+            }
+        })
+    }
+
+    /// Does what the host says, to its last word.
+    fn listen(mut self) -> Done {
+        loop {
+            let (word, bytes) = self.hear()?;
+            let out = self.out;
+            match word {
+                Said::Data(text) => out.data(&text),
+                Said::Say(text) => out.say(&text),
+                Said::Warn(text) => out.warn(&text),
+                Said::Progress(text) => out.progress(&text),
+                Said::Object(ok, value) => out.object(ok, &value),
+                Said::Picture => out.picture(&bytes),
+                Said::Ask(question) => {
+                    let line = self.booted.terminal.ask(&question).map(|line| line.as_str().to_owned());
+                    self.say(&Heard::Line(line.map_err(Into::into)), &[])?;
+                }
+                Said::Check(count) => {
+                    let checked = self.exporting.as_ref().map_or(Ok(()), |exporting| exporting.check(count));
+                    self.say(&Heard::Checked(checked.map_err(Into::into)), &[])?;
+                }
+                Said::Path(index, count, name) => {
+                    let path = |exporting: &Exporting| exporting.path(index, count, &name);
+                    self.copy = self.exporting.as_ref().and_then(path);
+                    let path = self.copy.clone().map(OsString::from);
+                    self.say(&Heard::Path(path), &[])?;
+                }
+                Said::Write => {
+                    let written = self.write(&bytes);
+                    self.say(&Heard::Written(written), &[])?;
+                }
+                Said::TakeBack => {
+                    let path = self.copy.as_deref().ok_or_else(nonsense)?;
+                    let taken = NewFile(path).take_back();
+                    self.say(&Heard::Written(taken.map_err(|e| Unwritten::new(&e, true))), &[])?;
+                }
+                Said::Resume(digest) => {
+                    let progress = self.progress.as_mut().ok_or_else(nonsense)?;
+                    let resumed = progress.resume(&Digest(digest)).map(|()| progress.all());
+                    self.say(&Heard::Resumed(resumed.map_err(Into::into)), &[])?;
+                }
+                Said::Made(line) => {
+                    let kept = self.progress.as_mut().ok_or_else(nonsense)?.add(line);
+                    self.say(&Heard::Kept(kept.map_err(Into::into)), &[])?;
+                }
+                Said::Working => self.interrupted = Some(self.booted.terminal.job_flag()?),
+                Said::Ended(code) => return Ok(Code::of(code)),
+                Said::Failed(fault) => return Err(fault.into()),
+                Said::Hello(_) | Said::Opened | Said::Wrong => return Err(nonsense()),
+            }
+        }
+    }
+
+    /// The plain copy, to the path that was answered last.
+    fn write(&self, content: &[u8]) -> Result<(), Unwritten> {
+        let nowhere = || Unwritten::new(&io::Error::from(ErrorKind::NotFound), false);
+        let path = self.copy.as_deref().ok_or_else(nowhere)?;
+        NewFile(path).write(content).map_err(|(error, remains)| Unwritten::new(&error, remains))
+    }
+
+    fn say(&mut self, word: &Heard, bytes: &[u8]) -> Result<(), Failure> {
+        tell(&mut self.stream, word, bytes)
+    }
+
+    /// The host's next word. A signal meanwhile ends the job, and the host says how.
+    fn hear(&mut self) -> Result<(Said, Zeroizing<Vec<u8>>), Failure> {
+        while let Some(interrupted) = &self.interrupted {
+            let mut watched = [PollFd::new(&self.stream, PollFlags::IN)];
+            let speaks = poll(&mut watched, Some(&LOOK_INTERVAL)).unwrap_or_default() > 0;
+            if interrupted.load(Ordering::Relaxed) {
+                self.interrupted = None;
+                tell(&mut self.stream, &Heard::Interrupt, &[])?;
+            } else if speaks {
+                break;
+            }
+        }
+        wire::receive(&mut self.stream).map_err(gone)
+    }
+}
+
+fn tell(stream: &mut UnixStream, word: &Heard, bytes: &[u8]) -> Result<(), Failure> {
+    wire::send(stream, word, bytes).map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput => Failure::new(Code::Usage, "this is longer than a running server takes"),
+        _ => gone(error),
+    })
+}
+
+fn gone(_: io::Error) -> Failure {
+    let what = "the running server ended meanwhile; what it answered is done, and the log says what became of the rest: \
+                lightproof audit show";
+    Failure::new(Code::Unexpected, what)
+}
+
+fn nonsense() -> Failure {
+    Failure::new(Code::Unexpected, "the running server said what makes no sense here; start it again")
+}

@@ -1,0 +1,262 @@
+//! The server's end: signs the person in, and does the verb's own work with the server's vault.
+
+use super::line::Line;
+use super::place::Door;
+use super::wire::{Fault, Heard, Hello, Said, Wish};
+use crate::batch::{self, Progress};
+use crate::cli::{HistoryVerb, Settings};
+use crate::exit::{Code, Failure};
+use crate::making::Making;
+use crate::output::Output;
+use crate::paths::Exporting;
+use crate::terminal::Terminal;
+use crate::verbs::batch::Work;
+use crate::verbs::history::Named;
+use crate::verbs::{generate, history, vault};
+use crate::{Done, boot::operator::name_of};
+use ::vault::SlotKind;
+use audit::Digest;
+use server::{Doorway, Outside, Visit};
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
+
+/// Verbs that may be at work side by side.
+const GUESTS_MAX: usize = 16;
+/// How long an ending server waits for them to hear its last word.
+const FAREWELL_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// What a server knows of itself.
+pub struct Host {
+    /// The way in.
+    pub doorway: Doorway,
+    /// SHA-256 of the program.
+    pub build: [u8; 32],
+    /// Folder of the vault.
+    pub vault: PathBuf,
+}
+
+/// Those that are at work.
+#[derive(Clone, Default)]
+pub struct Guests(Arc<AtomicUsize>);
+
+/// One of them.
+struct Guest(Guests);
+
+impl Guests {
+    fn come(&self) -> Option<Guest> {
+        let came = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
+            (count < GUESTS_MAX).then_some(count + 1)
+        });
+        came.is_ok().then(|| Guest(self.clone()))
+    }
+
+    /// Waits until the last one has left, or for so long as an ending server waits.
+    pub fn see_off(&self) {
+        let begun = Instant::now();
+        while self.0.load(Ordering::Relaxed) > 0 && begun.elapsed() < FAREWELL_TIME_MAX {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Takes in whoever comes, on a thread of its own for as long as the process lives; each has one, too.
+///
+/// # Errors
+/// No thread could be started.
+pub fn open(door: Arc<Door>, host: Host) -> io::Result<Guests> {
+    let guests = Guests::default();
+    let (come, host) = (guests.clone(), Arc::new(host));
+    let take_in = move || {
+        loop {
+            let Ok(stream) = door.accept() else {
+                // Too many open files, say: whoever waits is taken in later.
+                std::thread::sleep(Duration::from_millis(100));
+                continue;
+            };
+            let (guest, host) = (come.come(), Arc::clone(&host));
+            // Where no thread can be started the connection ends with this.
+            let _ = std::thread::Builder::new().name("guest".into()).spawn(move || {
+                host.receive(stream, guest.is_some());
+                drop(guest);
+            });
+        }
+    };
+    std::thread::Builder::new().name("door".into()).spawn(take_in)?;
+    Ok(guests)
+}
+
+impl Host {
+    fn receive(&self, stream: UnixStream, has_room: bool) {
+        let Ok(line) = Line::new(stream, self.doorway.idle()) else { return };
+        let refused = |what| Err(Failure::new(Code::Busy, what));
+        let done = match (self.doorway.is_closing(), has_room) {
+            (true, _) => refused("the server is about to end; try again"),
+            (_, false) => {
+                refused("too many verbs are at work through the running server; try again when one has ended")
+            }
+            _ => self.serve(&line),
+        };
+        line.tell(&match done {
+            Ok(code) => Said::Ended(code as u8),
+            Err(failure) => Said::Failed(Fault::from(failure)),
+        });
+        line.close();
+    }
+
+    fn serve(&self, line: &Arc<Line>) -> Done {
+        let queue = self.doorway.queue();
+        let (has_vault, asks_name) = queue.with(|darkroom| {
+            let asks_name = darkroom.public().is_ok_and(|public| {
+                let people = public.slots.iter().filter(|slot| slot.kind == SlotKind::Passphrase).count();
+                public.named && people > 1
+            });
+            Ok((darkroom.has_vault(), asks_name))
+        })?;
+        let outputs = self.doorway.outputs().as_os_str().to_owned();
+        line.tell(&Said::Hello(Hello { build: self.build, outputs, has_vault, asks_name }));
+        let out = Output::far(Arc::clone(line));
+        let mut visit = None;
+        loop {
+            match line.hear()? {
+                (Heard::SignIn { operator, has_terminal }, passphrase) if visit.is_none() => {
+                    visit = self.sign_in(line, operator.as_deref(), &passphrase)?;
+                    if let Some(visit) = &visit {
+                        line.of_person(has_terminal, visit.goes_on(), visit.works());
+                        line.tell(&Said::Opened);
+                        queue.warnings().iter().for_each(|warning| out.warn(&warning.to_string()));
+                    }
+                }
+                (Heard::Wish(Wish::Status), _) => {
+                    return queue.hold(|darkroom| {
+                        vault::status(darkroom, &self.vault, self.doorway.outputs(), &out)
+                    })?;
+                }
+                (Heard::Wish(wish), prompt) => {
+                    let visit = visit.ok_or_else(|| Failure::new(Code::Locked, "nobody is signed in"))?;
+                    let done = self.grant(line, &visit, wish, prompt, &out);
+                    let left = visit.end();
+                    let code = done?;
+                    return left.map(|()| code).map_err(Failure::from);
+                }
+                _ => {
+                    return Err(Failure::new(
+                        Code::Unexpected,
+                        "the other end said what makes no sense here",
+                    ));
+                }
+            }
+        }
+    }
+
+    /// `None` if the passphrase is wrong, which has been said by then.
+    fn sign_in(
+        &self,
+        line: &Line,
+        operator: Option<&str>,
+        passphrase: &[u8],
+    ) -> Result<Option<Visit>, Failure> {
+        let operator = operator.map(name_of).transpose()?;
+        let passphrase = std::str::from_utf8(passphrase)
+            .map_err(|_| Failure::new(Code::Locked, "the passphrase is not UTF-8"))?;
+        match self.doorway.sign_in(operator, passphrase) {
+            Ok(visit) => Ok(Some(visit)),
+            Err(Outside::Refused(darkroom::Error::Vault(::vault::Error::WrongSecret))) => {
+                line.tell(&Said::Wrong);
+                Ok(None)
+            }
+            Err(Outside::Refused(error)) => Err(error.into()),
+            Err(Outside::Wait { seconds }) => {
+                let what =
+                    format!("too many wrong guesses, or one is being checked; try again in {seconds} s");
+                Err(Failure::new(Code::Locked, what))
+            }
+            Err(Outside::NoRandomness(error)) => Err(Failure::new(Code::Unexpected, error)),
+        }
+    }
+
+    fn grant(
+        &self,
+        line: &Arc<Line>,
+        visit: &Visit,
+        wish: Wish,
+        prompt: Zeroizing<Vec<u8>>,
+        out: &Output,
+    ) -> Done {
+        match wish {
+            Wish::Generate { settings, exports } => {
+                self.generate(line, visit, &settings, prompt, exports, out)
+            }
+            Wish::History { verb, sought } => self.history(line, visit, &verb, sought.map(Digest), out),
+            Wish::Batch { settings, format, progress, exports } => {
+                let exporting = exports.then(|| Exporting::Far(Arc::clone(line)));
+                let progress = progress.map(|path| Progress::far(Arc::clone(line), path.into()));
+                let sha256 = Digest::of(&prompt);
+                let lines = batch::lines(prompt, format, &settings)?;
+                let making = self.making(line);
+                let work = Work::new(&making, *visit.who(), exporting, self.doorway.outputs(), out);
+                work.through(lines, progress, &sha256, || {
+                    line.tell(&Said::Working);
+                    Ok(line.interrupted())
+                })
+            }
+            Wish::Status => Ok(Code::Usage), // answered to anybody
+        }
+    }
+
+    fn generate(
+        &self,
+        line: &Arc<Line>,
+        visit: &Visit,
+        settings: &Settings,
+        prompt: Zeroizing<Vec<u8>>,
+        exports: bool,
+        out: &Output,
+    ) -> Done {
+        let exporting = exports.then(|| Exporting::Far(Arc::clone(line)));
+        let ask = generate::ask(settings, prompt, out);
+        let making = self.making(line);
+        let checked = generate::check(&making, Some(visit.who()), ask, exporting.as_ref())?;
+        line.tell(&Said::Working);
+        let (outputs, interrupted) = (self.doorway.outputs(), line.interrupted());
+        generate::make(&making, visit.who(), &interrupted, checked, exporting.as_ref(), outputs, out)
+    }
+
+    /// The server's engine, for somebody who waits.
+    fn making(&self, line: &Arc<Line>) -> Making {
+        let watch = Arc::clone(line);
+        let looks = move || {
+            // It ends the job of somebody who was signed out.
+            let _ = watch.check();
+        };
+        Making::through(Arc::clone(self.doorway.queue()), looks)
+    }
+
+    fn history(
+        &self,
+        line: &Arc<Line>,
+        visit: &Visit,
+        verb: &HistoryVerb,
+        sought: Option<Digest>,
+        out: &Output,
+    ) -> Done {
+        let exporting = Exporting::Far(Arc::clone(line));
+        let named = Named {
+            exporting: Some(&exporting),
+            sought,
+            outputs: self.doorway.outputs(),
+            terminal: &mut Terminal::far(Arc::clone(line)),
+        };
+        history::act(&mut &**self.doorway.queue(), visit.who(), verb, named, out)
+    }
+}

@@ -1,0 +1,248 @@
+//! The host's end of a connection: what is printed, asked and written at the other end.
+
+use super::wire::{self, Heard, Said};
+use crate::exit::{Code, Failure};
+use darkroom::PlainCopy;
+use std::io;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// How long a word may take to leave: whoever reads nothing for so long is given up.
+const SEND_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// A word, and the bytes beside it.
+type Word = (Heard, Zeroizing<Vec<u8>>);
+
+/// Who is at the other end.
+struct Person {
+    is_signed_in: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Hears whether the verb works, or waits for them.
+    works: Box<dyn Fn(bool) + Send + Sync>,
+}
+
+/// A connection to a client.
+pub struct Line {
+    stream: Mutex<UnixStream>,
+    heard: Mutex<Receiver<Word>>,
+    /// The person wants the job to end, or nobody is at the other end any more.
+    interrupted: Arc<AtomicBool>,
+    /// How long an answer is waited for.
+    answer_time_max: Duration,
+    has_terminal: AtomicBool,
+    /// Who signed in.
+    person: OnceLock<Person>,
+}
+
+impl Line {
+    /// Of a connection, whose words are read by a thread of their own until its end.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new(stream: UnixStream, answer_time_max: Duration) -> io::Result<Arc<Self>> {
+        stream.set_write_timeout(Some(SEND_TIME_MAX))?;
+        let mut reading = stream.try_clone()?;
+        let (tell, heard) = sync_channel(4);
+        let interrupted = Arc::<AtomicBool>::default();
+        let flag = Arc::clone(&interrupted);
+        let read = move || {
+            while let Ok((word, bytes)) = wire::receive::<Heard>(&mut reading) {
+                match word {
+                    Heard::Interrupt => flag.store(true, Ordering::Relaxed),
+                    word => match tell.send((word, bytes)) {
+                        Ok(()) => {}
+                        Err(_) => break, // nobody listens here any more
+                    },
+                }
+            }
+            flag.store(true, Ordering::Relaxed);
+        };
+        std::thread::Builder::new().name("line".into()).spawn(read)?;
+        Ok(Arc::new(Self {
+            stream: Mutex::new(stream),
+            heard: Mutex::new(heard),
+            interrupted,
+            answer_time_max,
+            has_terminal: AtomicBool::new(false),
+            person: OnceLock::new(),
+        }))
+    }
+
+    /// Says something. That nobody is there to hear it shows when an answer is wanted.
+    pub fn tell(&self, word: &Said) {
+        self.tell_with(word, &[]);
+    }
+
+    /// The same, with bytes beside it.
+    pub fn tell_with(&self, word: &Said, bytes: &[u8]) {
+        let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        if wire::send(&mut *stream, word, bytes).is_err() {
+            self.interrupted.store(true, Ordering::Relaxed);
+            // Half a word may have left: no other one makes sense behind it.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// What is said next.
+    ///
+    /// # Errors
+    /// [`Code::Interrupted`] if nobody is there any more, [`Code::Locked`] if nothing was said for too long, or the person is
+    /// not signed in any more.
+    pub fn hear(&self) -> Result<Word, Failure> {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let works = |works| self.person.get().map_or((), |person| (person.works)(works));
+        works(false);
+        let word = heard.recv_timeout(self.answer_time_max);
+        works(true);
+        let word = word.map_err(|error| match error {
+            RecvTimeoutError::Timeout => {
+                Failure::new(Code::Locked, "nobody answered in time; nothing more was done")
+            }
+            RecvTimeoutError::Disconnected => Failure::new(Code::Interrupted, "interrupted"),
+        })?;
+        self.check()?;
+        Ok(word)
+    }
+
+    /// Says something that is answered.
+    ///
+    /// # Errors
+    /// As [`Line::hear`].
+    pub fn ask(&self, word: &Said, bytes: &[u8]) -> Result<Heard, Failure> {
+        self.tell_with(word, bytes);
+        self.hear().map(|(word, _)| word)
+    }
+
+    /// From here on somebody is signed in, as long as `is_signed_in` says so, and `works` hears whether they are waited for.
+    pub fn of_person(
+        &self,
+        has_terminal: bool,
+        is_signed_in: impl Fn() -> bool + Send + Sync + 'static,
+        works: impl Fn(bool) + Send + Sync + 'static,
+    ) {
+        self.has_terminal.store(has_terminal, Ordering::Relaxed);
+        let _ = self.person.set(Person { is_signed_in: Box::new(is_signed_in), works: Box::new(works) });
+    }
+
+    /// Whether somebody can be asked.
+    pub fn has_terminal(&self) -> bool {
+        self.has_terminal.load(Ordering::Relaxed)
+    }
+
+    /// What is set when the job is to end.
+    pub fn interrupted(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.interrupted)
+    }
+
+    /// Refuses somebody who was signed in and is not any more, and ends their job.
+    ///
+    /// # Errors
+    /// [`Code::Locked`].
+    pub fn check(&self) -> Result<(), Failure> {
+        if self.person.get().is_some_and(|person| !(person.is_signed_in)()) {
+            self.interrupted.store(true, Ordering::Relaxed);
+            return Err(Failure::new(Code::Locked, "signed out meanwhile; nothing more was done"));
+        }
+        Ok(())
+    }
+
+    /// Whether so many plain copies may be written.
+    ///
+    /// # Errors
+    /// Why not; as [`Line::hear`].
+    pub fn check_copies(&self, count: usize) -> Result<(), Failure> {
+        match self.ask(&Said::Check(count), &[])? {
+            Heard::Checked(checked) => Ok(checked?),
+            _ => Err(no_answer()),
+        }
+    }
+
+    /// The plain copy `index` of `count`; `None` goes to standard output.
+    ///
+    /// # Errors
+    /// As [`Line::hear`].
+    pub fn copy(&self, index: usize, count: usize, name: &str) -> Result<Option<FarFile<'_>>, Failure> {
+        match self.ask(&Said::Path(index, count, name.to_owned()), &[])? {
+            Heard::Path(path) => Ok(path.map(|path| FarFile { line: self, path: path.into() })),
+            _ => Err(no_answer()),
+        }
+    }
+
+    /// How many pictures of which lines of this batch are sealed.
+    ///
+    /// # Errors
+    /// Why that cannot be told; as [`Line::hear`].
+    pub fn resume(&self, batch: [u8; 32]) -> Result<Vec<(u64, u64)>, Failure> {
+        match self.ask(&Said::Resume(batch), &[])? {
+            Heard::Resumed(made) => Ok(made?),
+            _ => Err(no_answer()),
+        }
+    }
+
+    /// Notes that one more picture of this line is sealed.
+    ///
+    /// # Errors
+    /// It could not be kept; as [`Line::hear`].
+    pub fn made(&self, line: u64) -> Result<(), Failure> {
+        match self.ask(&Said::Made(line), &[])? {
+            Heard::Kept(kept) => Ok(kept?),
+            _ => Err(no_answer()),
+        }
+    }
+
+    /// A visible line that the person typed.
+    ///
+    /// # Errors
+    /// Why there is none; as [`Line::hear`].
+    pub fn question(&self, question: &str) -> Result<Zeroizing<String>, Failure> {
+        match self.ask(&Said::Ask(question.to_owned()), &[])? {
+            Heard::Line(line) => Ok(Zeroizing::new(line?)),
+            _ => Err(no_answer()),
+        }
+    }
+
+    /// Nothing more is said; the thread that reads ends.
+    pub fn close(&self) {
+        let _ = self.stream.lock().unwrap_or_else(PoisonError::into_inner).shutdown(Shutdown::Both);
+    }
+}
+
+fn no_answer() -> Failure {
+    Failure::new(Code::Unexpected, "the other end said what makes no sense here")
+}
+
+/// A plain copy that is written at the other end.
+pub struct FarFile<'a> {
+    line: &'a Line,
+    path: PathBuf,
+}
+
+impl PlainCopy for FarFile<'_> {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn write(&self, content: &[u8]) -> Result<(), (io::Error, bool)> {
+        match self.line.ask(&Said::Write, content) {
+            Ok(Heard::Written(Err(why))) => {
+                let remains = why.remains;
+                Err((why.error(), remains))
+            }
+            // Whoever has the bytes and says nothing has them: for the log they have left.
+            _ => Ok(()),
+        }
+    }
+
+    fn take_back(&self) -> io::Result<()> {
+        match self.line.ask(&Said::TakeBack, &[]) {
+            Ok(Heard::Written(Ok(()))) => Ok(()),
+            Ok(Heard::Written(Err(why))) => Err(why.error()),
+            _ => Err(io::Error::other("whoever has it does not answer")),
+        }
+    }
+}

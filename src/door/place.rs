@@ -1,0 +1,127 @@
+//! Where the socket is: a name in the folder of the vault, which nobody but its owner can enter.
+
+use rustix::fs::{FlockOperation, Mode, flock};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+/// Its name in the folder of the vault.
+const NAME: &str = "door";
+
+/// The socket of a server. Its name goes with it.
+pub struct Door {
+    listener: UnixListener,
+    path: PathBuf,
+    /// Locked as long as this server is there: whoever has it may replace what an earlier one left behind.
+    _folder: File,
+}
+
+impl Door {
+    /// Makes the socket in the folder of the vault; `None` if another server has it.
+    ///
+    /// # Errors
+    /// What the system says; the name belongs to something else.
+    pub fn make(vault: &Path) -> io::Result<Option<Self>> {
+        let folder = crate::paths::open_folder(vault)?;
+        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+            locked => locked?,
+        }
+        let path = vault.join(NAME);
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.file_type().is_socket() => fs::remove_file(&path)?,
+            Ok(_) => {
+                let what = format!("{} is there and is no socket; move it away", path.display());
+                return Err(io::Error::new(ErrorKind::AlreadyExists, what));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        // From its first moment on it is for nobody else.
+        let umask = rustix::process::umask(Mode::RWXG | Mode::RWXO);
+        let listener = UnixListener::bind(by_descriptor(&folder));
+        rustix::process::umask(umask);
+        let listener = listener?;
+        Ok(Some(Self { listener, path, _folder: folder }))
+    }
+
+    /// Takes the name away: nobody comes any more.
+    pub fn close(&self) {
+        // What is left behind answers nobody, and the next server replaces it.
+        let _ = fs::remove_file(&self.path);
+    }
+
+    /// Whoever comes next.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn accept(&self) -> io::Result<UnixStream> {
+        self.listener.accept().map(|(stream, _)| stream)
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// A connection to the server that has this vault, if one of this user is there and answers.
+pub fn reach(vault: &Path) -> Option<UnixStream> {
+    let folder = crate::paths::open_folder(vault).ok()?;
+    let is_own = folder.metadata().ok()?.uid() == rustix::process::geteuid().as_raw();
+    // Where no server is, no socket is made either.
+    let is_there =
+        fs::symlink_metadata(by_descriptor(&folder)).is_ok_and(|found| found.file_type().is_socket());
+    if is_own && is_there { UnixStream::connect(by_descriptor(&folder)).ok() } else { None }
+}
+
+/// A path that is short, however long that of the folder is.
+fn by_descriptor(folder: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}/{NAME}", folder.as_raw_fd()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("lightproof-door-{name}-{}", std::process::id()));
+        // A path that is longer than the name of a socket may be.
+        let folder = folder.join("a".repeat(120));
+        fs::create_dir_all(&folder).expect("a folder");
+        folder
+    }
+
+    #[test]
+    fn one_server_has_the_door_and_the_next_replaces_what_was_left() {
+        let folder = folder("one");
+        assert!(reach(&folder).is_none());
+        let first = Door::make(&folder).expect("made").expect("free");
+        assert!(Door::make(&folder).expect("looked at").is_none(), "a second server takes it away");
+        assert!(reach(&folder).is_some());
+        assert_eq!(fs::metadata(folder.join(NAME)).expect("there").mode() & 0o077, 0);
+        drop(first);
+        assert!(!folder.join(NAME).exists());
+        // As a killed server leaves it.
+        drop(UnixListener::bind(by_descriptor(&File::open(&folder).expect("there"))).expect("bound"));
+        assert!(folder.join(NAME).exists() && reach(&folder).is_none());
+        let next = Door::make(&folder).expect("made").expect("free");
+        assert!(reach(&folder).is_some());
+        drop(next);
+        fs::remove_dir_all(folder.parent().expect("above")).expect("removed");
+    }
+
+    #[test]
+    fn what_is_no_socket_stays() {
+        let folder = folder("file");
+        fs::write(folder.join(NAME), "mine").expect("written");
+        assert_eq!(Door::make(&folder).err().expect("refused").kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(folder.join(NAME)).expect("there"), b"mine");
+        assert!(reach(&folder).is_none());
+        fs::remove_dir_all(folder.parent().expect("above")).expect("removed");
+    }
+}

@@ -1,0 +1,176 @@
+//! The door for verbs at the command line of the same user: no HTTP, but the same sessions, guesses, idle lock and queue.
+
+use crate::House;
+use crate::session::{Guess, Key, Name};
+use darkroom::{Door, Error, Kind, PersonName, Queue, Secret, Who};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How long a verb waits for the guesses of others of its user.
+const TURN_TIME_MAX: Duration = Duration::from_secs(30);
+/// They are looked for this often.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The way in.
+#[derive(Clone)]
+pub struct Doorway {
+    house: Arc<House>,
+    /// Whoever comes by this door is the user that the server runs as.
+    user: u32,
+}
+
+/// Somebody who came in. The session ends with this.
+pub struct Visit {
+    house: Arc<House>,
+    key: Key,
+    who: Who,
+    is_over: bool,
+}
+
+/// Why nobody came in.
+#[derive(Debug)]
+pub enum Outside {
+    /// Earlier wrong guesses are paid for, or another one waits.
+    Wait {
+        /// Until the next one is looked at.
+        seconds: u64,
+    },
+    /// The darkroom says so.
+    Refused(Error),
+    /// The system gives no randomness.
+    NoRandomness(std::io::Error),
+}
+
+impl From<Error> for Outside {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl Doorway {
+    pub(crate) fn new(house: Arc<House>, user: u32) -> Self {
+        Self { house, user }
+    }
+
+    /// The darkroom behind it.
+    pub fn queue(&self) -> &Arc<Queue> {
+        &self.house.queue
+    }
+
+    /// Where sealed pictures lie.
+    pub fn outputs(&self) -> &Path {
+        &self.house.outputs
+    }
+
+    /// How long somebody may say nothing.
+    pub fn idle(&self) -> Duration {
+        Duration::from_secs(self.house.idle_s)
+    }
+
+    /// Whether the server ends.
+    pub fn is_closing(&self) -> bool {
+        self.house.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Unlocks the vault, or signs in to the open one. It is a guess like one at the page, and waits for its turn.
+    ///
+    /// # Errors
+    /// Too many guesses; a wrong passphrase; what vault and log say.
+    pub fn sign_in(&self, operator: Option<PersonName>, passphrase: &str) -> Result<Visit, Outside> {
+        let house = &self.house;
+        // Where nobody has a name, a guess with one is a guess like any other.
+        let named = house.queue.with(|darkroom| Ok(darkroom.public().is_ok_and(|public| public.named)))?;
+        let name = Name::of(operator.as_ref().filter(|_| named));
+        let guess = self.guess(name)?.turn_here();
+        let unlocked = Secret::passphrase(passphrase)
+            .map_err(Error::from)
+            .and_then(|secret| house.queue.unlock(&secret.of(operator), Door::Terminal));
+        match unlocked {
+            Ok(who) => {
+                guess.right();
+                let token = house.sessions.begin(who, house.now_ms()).map_err(Outside::NoRandomness)?;
+                house.changed(); // the idle lock has a new end to wait for
+                Ok(Visit { house: Arc::clone(house), key: Key::of(&token), who, is_over: false })
+            }
+            Err(error) => {
+                match error.kind() {
+                    // It is an auditor's, and right.
+                    Kind::AuditorOnly => guess.right(),
+                    Kind::NoVault | Kind::NameNeeded | Kind::Stopping => guess.none(),
+                    _ => {}
+                }
+                Err(error.into())
+            }
+        }
+    }
+}
+
+impl Doorway {
+    /// Verbs of one user come one after the other, as scripts start them; none is refused because of the one before it.
+    fn guess(&self, name: Name) -> Result<Guess, Outside> {
+        let begun = Instant::now();
+        loop {
+            match self.house.sessions.guess(Some(self.user), name) {
+                Ok(guess) => return Ok(guess),
+                Err(0) if begun.elapsed() < TURN_TIME_MAX => std::thread::sleep(LOOK_INTERVAL),
+                Err(seconds) => return Err(Outside::Wait { seconds: seconds.max(1) }),
+            }
+        }
+    }
+}
+
+impl Visit {
+    /// Who it is.
+    pub fn who(&self) -> &Who {
+        &self.who
+    }
+
+    /// What tells whether the session goes on.
+    pub fn goes_on(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let (house, key) = (Arc::clone(&self.house), self.key);
+        move || house.sessions.lives(key, house.now_ms())
+    }
+
+    /// What is told whether the verb works, or waits for the person.
+    pub fn works(&self) -> impl Fn(bool) + Send + Sync + 'static {
+        let (house, key) = (Arc::clone(&self.house), self.key);
+        move |works| {
+            house.sessions.works(key, works, house.now_ms());
+            house.changed(); // the idle lock has another end to wait for
+        }
+    }
+
+    /// Ends the session, on record; the last one that ends locks the vault when no request is left.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub fn end(mut self) -> Result<(), Error> {
+        self.leave()
+    }
+
+    fn leave(&mut self) -> Result<(), Error> {
+        if std::mem::replace(&mut self.is_over, true) {
+            return Ok(());
+        }
+        let left = match self.house.sessions.end(self.key) {
+            // Somebody else has ended it, and that is on record.
+            None => Ok(()),
+            Some(true) => self.house.queue.sign_out(&self.who),
+            Some(false) => {
+                self.house.queue.lock_when_empty();
+                Ok(())
+            }
+        };
+        self.house.changed();
+        left
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        // Whoever is gone hears of no failure; the next act says what is wrong with the log.
+        let _ = self.leave();
+    }
+}
