@@ -30,7 +30,11 @@ fn a_vault_ends_and_another_one_begins() {
     home.ask(&["evidence", "verify", &certificate]).ends(0, &[]);
     home.ask(&["history", "list"]).ends(7, &[]);
     home.ask(&["audit", "verify"]).ends(0, &[]);
-    home.ask(&["status"]).ends(0, &[]);
+    let status = home.ask(&["status", "--json"]).ends(0, &[]).data();
+    assert_eq!(
+        (&status["vault"], &status["picture_days_max"]),
+        (&serde_json::json!("destroyed"), &serde_json::Value::Null)
+    );
     home.ask(&["vault", "init"]).ends(0, &[]);
     home.generate(&["work goes on"]).ends(0, &[]);
     home.is_whole(1);

@@ -22,6 +22,8 @@ fn a_period_of_the_policy_is_told_and_kept() {
         assert!(ran.stdout.contains("0 pictures older than 30 days"), "{ran:#?}");
     }
     assert_eq!(home.count_records(&["retention.begun"]), 0);
+    let status = home.ask(&["status"]).ends(0, &[]).stdout;
+    assert!(status.contains("a picture goes 30 days after it was made"), "{status}");
     // A hold keeps it, and that is told, too.
     home.ask(&["hold", "set", "--reason", "audit"]).ends(0, &[]);
     let shown = home.ask(&["history", "list", "--json"]).ends(0, &[]).data()["pictures"][0].clone();

@@ -33,7 +33,8 @@ pub fn run(clean: Clean, global: &Global, pictures: &Outputs, out: &Output) -> D
     let told = Told::by(&booted.folders.audit)?;
     let absent = if has_vault { absent(&booted) } else { Vec::new() };
     let room = room(&booted);
-    let status = Status { has_vault, holder, told, absent, room, now_ms: booted.clock.wall_ms() };
+    let (now_ms, picture_days_max) = (booted.clock.wall_ms(), booted.plan.picture_days_max);
+    let status = Status { has_vault, holder, told, absent, room, picture_days_max, now_ms };
     let mut needs = status.needs();
     needs.extend(refusal.map(|failure| format!("no start would be allowed: {}", failure.what)));
     for (key, text) in status.lines() {
@@ -55,8 +56,10 @@ struct Told {
     /// The start of the program that wrote last, if it has not ended.
     started_ms: Option<u64>,
     is_open: bool,
-    /// A record tells of a vault.
+    /// A record tells of a vault that was not destroyed.
     tells_of_vault: bool,
+    /// When the vault was destroyed, if it was.
+    destroyed_ms: Option<u64>,
     /// Of that start; `None` before its fences were tried.
     amber: Option<i64>,
     fence_open: bool,
@@ -76,15 +79,16 @@ impl Told {
             records => records.map_err(darkroom::Error::from)?,
         };
         let (mut state_known, mut start_known, mut let_in) = (false, false, false);
-        // Of a vault that was destroyed nothing older tells.
-        let mut destroyed = false;
         for record in records.take(RECORDS_MAX) {
             // What is no record is for `audit verify` to say.
             let Ok(record) = record else { continue };
             told.records = told.records.max(record.seq + 1);
             told.last_ms = told.last_ms.or(Some(record.ts_ms));
-            destroyed |= record.name == "vault.destroyed";
-            told.tells_of_vault |= !destroyed && record.name.starts_with("vault.");
+            // Of a vault that was destroyed nothing older tells, and whatever is newer tells of the next one.
+            if record.name == "vault.destroyed" && !told.tells_of_vault {
+                told.destroyed_ms = told.destroyed_ms.or(Some(record.ts_ms));
+            }
+            told.tells_of_vault |= told.destroyed_ms.is_none() && record.name.starts_with("vault.");
             match &*record.name {
                 "vault.unlocked" | "vault.created" => {
                     told.is_open |= !state_known && !is_auditors(&record);
@@ -153,6 +157,8 @@ struct Status {
     /// What is not there and must be.
     absent: Vec<String>,
     room: Room,
+    /// Of the policy.
+    picture_days_max: Option<u32>,
     now_ms: u64,
 }
 
@@ -170,6 +176,7 @@ impl Status {
 
     fn vault(&self) -> &'static str {
         match (self.has_vault, &self.holder, self.told.is_open) {
+            (false, ..) if self.told.destroyed_ms.is_some() => "destroyed",
             (false, ..) => "none",
             (true, Some(_), true) => "unlocked",
             _ => "locked",
@@ -243,13 +250,22 @@ impl Status {
             Some(at_ms) => ago(self.now_ms, at_ms),
             None => "never; see: lightproof backup create".to_owned(),
         };
+        let vault = match told.destroyed_ms {
+            Some(at_ms) if !self.has_vault => format!("destroyed {}", ago(self.now_ms, at_ms)),
+            _ => self.vault().to_owned(),
+        };
+        let period = match self.picture_days_max {
+            Some(days) => format!("a picture goes {days} days after it was made"),
+            None => "none: pictures stay until somebody erases them".to_owned(),
+        };
         let room = self.room.map(|(name, left)| match left {
             Some(left) => format!("{name} {:.1} GiB", left as f64 / f64::from(1 << 30)),
             None => format!("{name} unknown"),
         });
         vec![
             ("server", server),
-            ("vault", self.vault().to_owned()),
+            ("vault", vault),
+            ("period", period),
             ("posture", self.posture().to_owned()),
             ("guesses", format!("{} wrong since the last right one", told.wrong)),
             ("log", log),
@@ -264,7 +280,7 @@ impl Status {
         json!({
             "server": self.server(), "pid": holder.map(|holder| holder.pid),
             "address": holder.and_then(|holder| holder.address.as_deref()),
-            "vault": self.vault(), "posture": self.posture(), "wrong_guesses": self.told.wrong,
+            "vault": self.vault(), "picture_days_max": self.picture_days_max, "posture": self.posture(), "wrong_guesses": self.told.wrong,
             "records": self.told.records, "last_record_ms": self.told.last_ms,
             "evidence_ms": self.told.tried.map(|(at_ms, _)| at_ms),
             "not_satisfied": self.told.tried.map(|(_, count)| count), "backup_ms": self.told.backed_up_ms,
