@@ -45,7 +45,7 @@ const FIXED: [(&str, &str); 9] = [
 ];
 
 /// All that API.md names.
-const CODES: [&str; 45] = [
+const CODES: [&str; 46] = [
     "method",
     "host",
     "origin",
@@ -89,6 +89,7 @@ const CODES: [&str; 45] = [
     "memory",
     "role",
     "trying",
+    "reading",
     "evidence",
     "bundle_large",
 ];

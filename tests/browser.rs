@@ -9,6 +9,7 @@
 //! - `recovery`: a code that is shown once, and drawn anew
 //! - `posture`: the badge and what lies behind it
 //! - `compliance`: the controls, and what was found of them
+//! - `log`: the log, in words
 //! - `asking`: what the form says before anything is sent
 //! - `history`: tabs that agree, deleting many, and saving many
 //! - `gallery`: many pictures under one's hands, one large, and those of one request side by side
@@ -26,6 +27,7 @@ mod gate;
 mod history;
 mod hostile;
 mod jobs;
+mod log;
 mod many;
 mod network;
 mod newcomer;

@@ -56,7 +56,7 @@ pub const VERBS: [(&[&str], &[&str]); 51] = [
     (&["backup", "list"], &[]),
     (&["backup", "destroyed"], &["--operator", "--outputs", "--passphrase-file"]),
     (&["audit", "tail"], &["-n", "--follow"]),
-    (&["audit", "show"], &["--object", "--job", "--type", "--since", "--until"]),
+    (&["audit", "show"], &["--object", "--job", "--type", "--outcome", "--since", "--until"]),
     (&["audit", "explain"], &[]),
     (&["audit", "verify"], &["--expect"]),
     (&["evidence", "run"], &["--outputs", "--passphrase-file"]),

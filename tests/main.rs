@@ -29,6 +29,7 @@
 //! - `controls`, `bundles`: the controls as they are tried, on a sound appliance and on a broken one, and the bundle of them
 //! - `certificate`: what somebody gets who asked for an erasure
 //! - `compliance`: the same by a running server, for its page
+//! - `reading`: the log, read through a running server
 //! - `secrecy`: where a prompt, a passphrase and a picture must not be found
 //! - `silence`: no network
 //! - `crash`: killed at any moment, and a full disk
@@ -75,6 +76,7 @@ mod memory;
 mod people;
 mod pipes;
 mod processes;
+mod reading;
 mod retention;
 mod secrecy;
 mod selftest;

@@ -557,6 +557,24 @@ events! {
         /// SHA-256 of the manifest, the list of its files.
         manifest: Digest,
     }
+    /// Somebody read the log through the running server; written before anything is answered. One record stands for all that
+    /// they look at by the same filters within ten minutes.
+    "audit.read" AuditRead {
+        /// What they did.
+        how: Reading,
+        /// They asked for a span of time.
+        by_time: bool,
+        /// They asked for a type of record.
+        by_type: bool,
+        /// They asked for an outcome.
+        by_outcome: bool,
+        /// They asked for an object.
+        by_object: bool,
+        /// They asked for a request.
+        by_job: bool,
+        /// How many records the first answer showed, were verified, or are in the slice.
+        records: u64,
+    }
     /// A key was drawn that signs one certificate of erasure, and is gone afterwards.
     "certificate.key_drawn" [job] CertificateKeyDrawn {
         /// Its public half.

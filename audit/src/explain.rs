@@ -14,6 +14,8 @@ use std::fmt;
 pub struct Explanation {
     /// When, who, about what, for which request, and what happened.
     pub sentence: String,
+    /// What happened, for a list that says when and by whom beside it.
+    pub about: String,
     /// What else it says.
     pub facts: Vec<Fact>,
     line: String,
@@ -39,14 +41,15 @@ impl Stored {
             Actor::System => "the program itself".to_owned(),
             person => format!("a person ({person})"),
         };
-        let about = self.object.map_or_else(String::new, |object| format!(", about the object {object}"));
+        let object = self.object.map_or_else(String::new, |object| format!(", about the object {object}"));
         let job = self.job.map_or_else(String::new, |job| format!(", for the request {job}"));
-        let what = match kind {
-            Some(kind) => uncapitalised(kind.about),
-            None => {
-                format!("{}, a type that this program does not know: a later version wrote it.", self.name)
-            }
-        };
+        let name = &self.name;
+        let about = kind.map_or_else(
+            || format!("{name}, a type that this program does not know: a later version wrote it."),
+            |kind| plain(kind.about),
+        );
+        // A type begins as it is written.
+        let what = if kind.is_some() { uncapitalised(&about) } else { about.clone() };
         let when = timestamp(self.ts_ms);
         let fact = |name: &str, value: String, meaning: String| Fact { name: name.into(), value, meaning };
         let outcome = self.outcome.word();
@@ -69,8 +72,8 @@ impl Stored {
             });
             facts.push(fact(name, value, meaning));
         }
-        let sentence = format!("At {when}, {who}{about}{job}: {what}");
-        Explanation { sentence, facts, line: self.json().to_owned() }
+        let sentence = format!("At {when}, {who}{object}{job}: {what}");
+        Explanation { sentence, about, facts, line: self.json().to_owned() }
     }
 }
 
@@ -82,8 +85,11 @@ impl Explanation {
             format!("{{\"name\":{name},\"value\":{value},\"meaning\":{meaning}}}")
         };
         let facts: Vec<String> = self.facts.iter().map(fact).collect();
-        let (line, sentence) = (&self.line, quote(&self.sentence));
-        format!("{{\"record\":{line},\"sentence\":{sentence},\"facts\":[{}]}}", facts.join(","))
+        let (line, sentence, about) = (&self.line, quote(&self.sentence), quote(&self.about));
+        format!(
+            "{{\"record\":{line},\"sentence\":{sentence},\"about\":{about},\"facts\":[{}]}}",
+            facts.join(",")
+        )
     }
 }
 
@@ -109,7 +115,6 @@ fn plain(text: &str) -> String {
 }
 
 fn uncapitalised(text: &str) -> String {
-    let text = plain(text);
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }

@@ -4,6 +4,7 @@ use crate::clock::parse_timestamp;
 use crate::event::SCHEMA;
 use crate::stored::Stored;
 use crate::token::{JobId, Object, id_bytes};
+use crate::words::Outcome;
 use std::fmt;
 
 /// What a record must be to be shown; what is `None` holds for all.
@@ -15,6 +16,8 @@ pub struct Selection {
     pub job: Option<JobId>,
     /// Its type, or the first word of several types.
     pub name: Option<String>,
+    /// How the act ended.
+    pub outcome: Option<Outcome>,
     /// It was not written before this moment, in milliseconds since 1970.
     pub since_ms: Option<u64>,
     /// It was not written after this moment, in milliseconds since 1970.
@@ -30,6 +33,8 @@ pub struct Typed<'a> {
     pub job: Option<&'a str>,
     /// `object.exported`, or `object`.
     pub name: Option<&'a str>,
+    /// `ok`, `denied` or `failed`.
+    pub outcome: Option<&'a str>,
     /// `2026-01-31`, or down to the millisecond as in a record.
     pub since: Option<&'a str>,
     /// The same; a day counts to its end.
@@ -46,6 +51,8 @@ pub enum Senseless {
     Job,
     /// No type that this program knows, and no first word of one.
     Name,
+    /// No outcome.
+    Outcome,
     /// No time.
     Time,
 }
@@ -60,6 +67,7 @@ impl fmt::Display for Senseless {
             Self::Name => {
                 "there is no such type of record; a type is one like object.exported, or its first word, such as vault"
             }
+            Self::Outcome => "an outcome is ok, denied or failed",
             Self::Time => "a time is one like 2026-01-31, 2026-01-31T07:08 or 2026-01-31T07:08:09.010Z, in UTC",
         })
     }
@@ -79,6 +87,7 @@ impl Selection {
             object: read(object, Senseless::Object)?.map(Object),
             job: read(job, Senseless::Job)?.map(JobId),
             name: read(typed.name.map(known), Senseless::Name)?,
+            outcome: read(typed.outcome.map(Outcome::parse), Senseless::Outcome)?,
             since_ms: read(since, Senseless::Time)?.map(|(first, _)| first),
             until_ms: read(until, Senseless::Time)?.map(|(_, last)| last),
         })
@@ -89,6 +98,7 @@ impl Selection {
         self.object.is_none_or(|object| record.object == Some(object))
             && self.job.is_none_or(|job| record.job == Some(job))
             && self.name.as_ref().is_none_or(|name| is_of(&record.name, name))
+            && self.outcome.is_none_or(|outcome| record.outcome == outcome)
             && self.since_ms.is_none_or(|since| record.ts_ms >= since)
             && self.until_ms.is_none_or(|until| record.ts_ms <= until)
     }

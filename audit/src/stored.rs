@@ -39,7 +39,7 @@ pub fn records(dir: &Path, order: Order) -> Result<Records, Error> {
     if order == Order::OldestFirst {
         segments.reverse();
     }
-    Ok(Records { order, first: 0, segments, bytes: Vec::new(), lines: Vec::new() })
+    Ok(Records { order, numbers: 0..u64::MAX, segments, bytes: Vec::new(), lines: Vec::new() })
 }
 
 /// The records from number `first` on, oldest first; as [`records`], and what lies before is not read.
@@ -49,7 +49,17 @@ pub fn records(dir: &Path, order: Order) -> Result<Records, Error> {
 pub fn records_from(dir: &Path, first: u64) -> Result<Records, Error> {
     let mut records = records(dir, Order::OldestFirst)?;
     records.segments.retain(|segment| index(segment) >= first / SEGMENT_RECORDS);
-    Ok(Records { first, ..records })
+    Ok(Records { numbers: first..u64::MAX, ..records })
+}
+
+/// The records before number `end`, newest first; as [`records`], and what lies behind is not read.
+///
+/// # Errors
+/// As there.
+pub fn records_before(dir: &Path, end: u64) -> Result<Records, Error> {
+    let mut records = records(dir, Order::NewestFirst)?;
+    records.segments.retain(|segment| index(segment) < end.div_ceil(SEGMENT_RECORDS));
+    Ok(Records { numbers: 0..end, ..records })
 }
 
 /// The record of that number; `None` if the log does not reach it.
@@ -64,8 +74,8 @@ pub fn record(dir: &Path, seq: u64) -> Result<Option<Stored>, Error> {
 #[derive(Debug)]
 pub struct Records {
     order: Order,
-    /// Records before this one are left out.
-    first: u64,
+    /// Others are left out.
+    numbers: Range<u64>,
     segments: Vec<PathBuf>,
     /// The segment in work.
     bytes: Vec<u8>,
@@ -91,7 +101,7 @@ impl Iterator for Records {
             let ends = self.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(end, _)| end);
             let ranges = ends.map(|end| std::mem::replace(&mut start, end + 1)..end);
             let numbered = (index(&segment).saturating_mul(SEGMENT_RECORDS)..).zip(ranges);
-            self.lines = numbered.filter(|(seq, _)| *seq >= self.first).collect();
+            self.lines = numbered.filter(|(seq, _)| self.numbers.contains(seq)).collect();
             if self.order == Order::OldestFirst {
                 self.lines.reverse();
             }

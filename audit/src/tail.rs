@@ -80,7 +80,7 @@ impl Follower {
 }
 
 /// How many records the copy of the newest checkpoint covers.
-fn signed(dir: &Path) -> Result<u64, Error> {
+pub(crate) fn signed(dir: &Path) -> Result<u64, Error> {
     let path = Paths(dir.to_owned()).checkpoint();
     let bytes = read_limited(&path, SMALL_BYTES_MAX).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => Error::Absent { dir: dir.to_owned() },

@@ -55,6 +55,16 @@ tokens! {
         Erased = "erased",
     }
 
+    /// What somebody did with the log.
+    Reading {
+        /// Looked at its records, or at some of them.
+        Rows = "rows",
+        /// Had it verified.
+        Verify = "verify",
+        /// Took a slice of it out.
+        Export = "export",
+    }
+
     /// Why pictures are to be kept.
     HoldReason {
         /// A lawsuit, or one that is expected.

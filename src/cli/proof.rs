@@ -36,7 +36,7 @@ pub enum Audit {
 #[derive(Args)]
 pub struct Show {
     /// Its number
-    #[arg(value_name = "N", conflicts_with_all = ["object", "job", "name", "since", "until"])]
+    #[arg(value_name = "N", conflicts_with_all = ["object", "job", "name", "outcome", "since", "until"])]
     pub record: Option<u64>,
     /// The picture that it concerns, as the log calls it: `history show` says how
     #[arg(long, value_name = "O")]
@@ -47,6 +47,9 @@ pub struct Show {
     /// Its type, such as object.exported, or the first word of several types, such as vault
     #[arg(long = "type", value_name = "T")]
     pub name: Option<String>,
+    /// How the act ended: ok, denied or failed
+    #[arg(long, value_name = "WORD")]
+    pub outcome: Option<String>,
     /// The first moment in UTC, such as 2026-01-31 or 2026-01-31T07:08
     #[arg(long, value_name = "T")]
     pub since: Option<String>,

@@ -17,6 +17,9 @@ use std::path::Path;
 const BUNDLE: &str = "bundle";
 /// The folder that all files of an archive lie in.
 const ARCHIVED: &str = "lightproof-evidence";
+/// The same of a slice of the log.
+const SLICE: &str = "slice";
+const SLICE_ARCHIVED: &str = "lightproof-log";
 /// An archive is put together in memory: that of 100,000 records has some 60 MiB.
 const ARCHIVE_BYTES_MAX: u32 = 256 << 20;
 
@@ -50,6 +53,18 @@ impl server::Controls for Page {
         let handed = hand_over(&self.0, &mut Room::Shared(queue), Some(who), fences, chosen, pack);
         evidence::take_back(&dir);
         Ok(handed?.made)
+    }
+
+    fn slice(&self, (since_ms, until_ms): (Option<u64>, Option<u64>)) -> Result<(Vec<u8>, u64), Untold> {
+        let dir = self.0.evidence.join(SLICE);
+        evidence::take_back(&dir);
+        let made = evidence::slice(&self.0.audit, &dir, (since_ms, until_ms))
+            .and_then(|count| Ok((evidence::archive(&dir, SLICE_ARCHIVED, ARCHIVE_BYTES_MAX)?, count)));
+        evidence::take_back(&dir);
+        made.map_err(|error| match error {
+            evidence::Error::Record { .. } => Untold::NotWhole,
+            other => Error::from(other).into(),
+        })
     }
 
     fn told(&self) -> Result<Value, Untold> {

@@ -46,6 +46,7 @@ mod name;
 mod people;
 mod period;
 mod queue;
+mod reading;
 mod reconcile;
 mod remember;
 mod request;
@@ -65,8 +66,9 @@ mod who;
 mod whose;
 
 /// What this interface speaks of, so that a door needs to know no other crate.
-pub use audit::words::{HoldReason, RequestRefusal, ResolveReason, StartRefusal, StopReason};
-pub use audit::{Actor, Clock, JobId, KnownBackup, SystemClock};
+pub use audit::words::{HoldReason, Reading, RequestRefusal, ResolveReason, StartRefusal, StopReason};
+pub use audit::{Actor, Clock, JobId, KnownBackup, Selection, SystemClock, Typed};
+pub use audit::{page as log_page, verify as verify_log};
 pub use engine::wire::Fenced;
 pub use engine::{Device, Engine, Model, Pixels, PromptLength};
 pub use vault::{Erasure, Grade, KdfParams, ObjectId, PersonName, RecoveryCode, Secret};

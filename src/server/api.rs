@@ -2,7 +2,7 @@
 //! and an address that is not in the table is answered by nobody.
 
 use crate::problem::Problem;
-use crate::{House, controls, events, guard, headers, images, jobs, pages, people, posture, vault};
+use crate::{House, controls, events, guard, headers, images, jobs, log, pages, people, posture, vault};
 use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -66,6 +66,9 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/evidence", Session, controls::show),
         post("/api/v1/evidence/run", Session, controls::run),
         post("/api/v1/evidence/export", Session, controls::export),
+        get("/api/v1/audit", Session, log::show),
+        post("/api/v1/audit/verify", Session, log::verify),
+        get("/api/v1/audit/export", Session, log::export),
         get("/", Open, async || pages::answer(&pages::FILES[0])),
     ];
     table.extend(

@@ -41,6 +41,13 @@ pub trait Controls: Send + Sync {
         fences: &dyn Fn() -> Result<ProbeReport, sandbox::Error>,
     ) -> Result<Vec<u8>, Untold>;
 
+    /// An archive of the records of a period, in milliseconds since 1970, with what leads from the first key of the log to them,
+    /// and how many they are. Nothing is put on record.
+    ///
+    /// # Errors
+    /// [`Untold`].
+    fn slice(&self, period: (Option<u64>, Option<u64>)) -> Result<(Vec<u8>, u64), Untold>;
+
     /// Each control, with what the runs found that are on record, as a JSON object. Nothing is tried.
     ///
     /// # Errors

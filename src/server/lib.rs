@@ -14,6 +14,7 @@
 //! | `api.rs` | the table of routes, and who may ask for each |
 //! | `vault.rs`, `people.rs`, `jobs.rs`, `events.rs`, `images.rs`, `posture.rs` | one act of the darkroom each, and its answer as JSON |
 //! | `controls.rs` | the controls, which whoever starts the server brings along |
+//! | `log.rs` | the log, read, verified, and a slice of it |
 //! | `pages.rs` | the page's files |
 //! | `doorway.rs` | the way in for verbs at the command line |
 //! | `session.rs` | who may ask: tokens, guesses, the setup code, the idle lock |
@@ -33,6 +34,7 @@ mod guard;
 mod headers;
 mod images;
 mod jobs;
+mod log;
 mod pages;
 mod peers;
 mod people;
@@ -110,6 +112,7 @@ struct House {
     controls: Box<dyn Controls>,
     /// Held while the controls are tried.
     trying: Mutex<()>,
+    readings: log::Readings,
     guard: guard::Guard,
     clock: SystemClock,
     outputs: PathBuf,
@@ -167,6 +170,7 @@ impl Server {
             fences: posture::Fences::new(parts.sandboxed, parts.report, parts.processes),
             controls: parts.controls,
             trying: Mutex::default(),
+            readings: log::Readings::default(),
             guard: guard::Guard::new(parts.port),
             clock: parts.clock,
             outputs: parts.outputs,

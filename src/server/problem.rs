@@ -108,6 +108,15 @@ impl Problem {
         "bundle_large",
         "the bundle is too large for one answer; stop the program and make it with: lightproof evidence export",
     );
+    pub const READING: Self =
+        Self::fixed(409, "reading", "the log is being verified or taken out already; ask again in a moment");
+    pub const SLICE_TOO_LARGE: Self =
+        Self::fixed(507, "bundle_large", "the slice is too large for one answer; ask for a shorter period");
+    pub const LOG_UNREAD: Self = Self::fixed(
+        503,
+        "log",
+        "the log cannot be read, or is not what was signed; verify it, and see that the program may read its folder",
+    );
     pub const LOG: Self = Self::fixed(503, "log", "the log cannot be written, so nothing is done");
     pub const INTERNAL: Self = Self::fixed(500, "internal", "a part of the program failed");
 

@@ -104,6 +104,7 @@ fn selection(show: &Show) -> Result<Selection, Failure> {
         object: show.object.as_deref(),
         job: show.job.as_deref(),
         name: show.name.as_deref(),
+        outcome: show.outcome.as_deref(),
         since: show.since.as_deref(),
         until: show.until.as_deref(),
     };

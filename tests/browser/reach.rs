@@ -114,6 +114,14 @@ fn every_screen_fits_and_has_names() {
     fits(browser, "compliance open", "#compliance-dialog");
     browser.press("", keys::ESCAPE);
     browser.see_no("#compliance-dialog");
+    browser.click("#log");
+    browser.see("#records details");
+    fits(browser, "log", "#log-dialog");
+    browser
+        .script("document.querySelectorAll('#records details').forEach((one) => { one.open = true; })", &[]);
+    fits(browser, "log open", "#log-dialog");
+    browser.press("", keys::ESCAPE);
+    browser.see_no("#log-dialog");
     browser.click("#language");
     browser.until("speak Chinese", SOON, || (browser.attribute("html", "lang")? == "zh-CN").then_some(()));
     fits(browser, "studio in Chinese", "body");

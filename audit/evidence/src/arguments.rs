@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub const USAGE: &str = "\
 lightproof-audit verify DIR [--expect CHECKPOINT-FILE] [--json]
 lightproof-audit tail DIR [--last N] [--follow] [--json]
-lightproof-audit show DIR [N] [--object O] [--job J] [--type T] [--since T] [--until T] [--last N] [--json]
+lightproof-audit show DIR [N] [--object O] [--job J] [--type T] [--outcome O] [--since T] [--until T] [--last N] [--json]
 lightproof-audit explain DIR N [--json]
 lightproof-audit bundle verify DIR [--expect CHECKPOINT-FILE] [--first-key KEY] [--json]
 lightproof-audit certificate verify DIR [--log DIR] [--expect CHECKPOINT-FILE] [--first-key KEY] [--json]
@@ -23,6 +23,7 @@ show     prints record N, or all that match, oldest first, without verifying the
          --object O     about this object: o: and 22 characters
          --job J        of this request: j: and 22 characters
          --type T       of this type, such as object.exported, or of all that begin with a word, such as vault
+         --outcome O    that ended ok, denied or failed
          --since T      not before this time in UTC, such as 2026-01-31 or 2026-01-31T07:08
          --until T      not after it; a day or a minute counts to its end
          --last N       only the last N of them
@@ -90,7 +91,7 @@ pub enum Command {
 const VERBS: [&str; 6] = ["verify", "tail", "show", "explain", "bundle verify", "certificate verify"];
 
 /// Flags and the verbs that take them.
-const FLAGS: [(&str, &[&str]); 10] = [
+const FLAGS: [(&str, &[&str]); 11] = [
     ("expect", &["verify", "bundle verify", "certificate verify"]),
     ("first-key", &["bundle verify", "certificate verify"]),
     ("log", &["certificate verify"]),
@@ -99,6 +100,7 @@ const FLAGS: [(&str, &[&str]); 10] = [
     ("object", &["show"]),
     ("job", &["show"]),
     ("type", &["show"]),
+    ("outcome", &["show"]),
     ("since", &["show"]),
     ("until", &["show"]),
 ];
@@ -174,6 +176,7 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, lexopt::Er
                 object: text("object"),
                 job: text("job"),
                 name: text("type"),
+                outcome: text("outcome"),
                 since: text("since"),
                 until: text("until"),
             };

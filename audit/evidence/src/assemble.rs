@@ -15,6 +15,8 @@ use std::path::Path;
 
 /// How to check a bundle without any program of ours.
 const VERIFY: &str = include_str!("VERIFY.md");
+/// The part of it that is about the log alone.
+const VERIFY_LOG: &str = include_str!("verify_log.py");
 
 impl Export<'_> {
     /// Makes the bundle in `dir`, which is made, too. The key signs it, and is gone. Where it ends with an error nothing
@@ -36,11 +38,7 @@ impl Export<'_> {
 
     fn fill(&self, folder: &mut NewFolder, proofs: &Proofs, key: ExportKey) -> Result<Exported, Error> {
         let head = proofs.checkpoint();
-        let keys: String = proofs.keys().iter().map(|key| format!("{key}\n")).collect();
-        folder.write(bundle::ORIGIN, format!("{}\n", head.origin).as_bytes())?;
-        folder.write(bundle::CHECKPOINT, &proofs.note())?;
-        folder.write(bundle::VKEYS, keys.as_bytes())?;
-        hand_overs(folder, proofs)?;
+        signatures(folder, proofs)?;
         let (records, cited) = self.records(folder, proofs)?;
         Self::check_record(&cited, self.run_record, "it does not name this run", |record| {
             record.name == "evidence.tried" && record.digest("run") == Some(self.run.digest())
@@ -49,12 +47,7 @@ impl Export<'_> {
         Self::check_record(&cited, self.key_record, "it does not name this key", |record| {
             record.name == "evidence.key_drawn" && key_on_record(record) == Some(public)
         })?;
-        for (seq, record) in &cited {
-            let proof =
-                proofs.of(*seq).ok_or(Error::Record { seq: *seq, what: "no checkpoint covers it yet" })?;
-            folder.write(&bundle::cited(*seq), record.json().as_bytes())?;
-            folder.write(&bundle::proof(*seq), proof.text().as_bytes())?;
-        }
+        cited.values().try_for_each(|record| cite(folder, proofs, record))?;
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| Error::Randomness)?;
         self.texts(folder, id, public)?;
@@ -142,9 +135,31 @@ impl Export<'_> {
         folder.write(bundle::POLICY, self.policy.as_bytes())?;
         folder.write("posture.json", &canonical(self.posture))?;
         folder.write(bundle::KEY, pem(key).as_bytes())?;
-        folder.write("VERIFY.md", VERIFY.as_bytes())?;
+        folder.write("VERIFY.md", with_log(VERIFY).as_bytes())?;
         folder.write("README.html", readme::page(self).as_bytes())
     }
+}
+
+/// The instructions with the part that is about the log.
+pub(crate) fn with_log(text: &str) -> String {
+    text.replacen("@LOG@\n", VERIFY_LOG, 1)
+}
+
+/// What leads from the first key of the log to its newest checkpoint.
+pub(crate) fn signatures(folder: &mut NewFolder, proofs: &Proofs) -> Result<(), Error> {
+    let keys: String = proofs.keys().iter().map(|key| format!("{key}\n")).collect();
+    folder.write(bundle::ORIGIN, format!("{}\n", proofs.checkpoint().origin).as_bytes())?;
+    folder.write(bundle::CHECKPOINT, &proofs.note())?;
+    folder.write(bundle::VKEYS, keys.as_bytes())?;
+    hand_overs(folder, proofs)
+}
+
+/// A record with its proof.
+pub(crate) fn cite(folder: &mut NewFolder, proofs: &Proofs, record: &Stored) -> Result<(), Error> {
+    let seq = record.seq;
+    let proof = proofs.of(seq).ok_or(Error::Record { seq, what: "no checkpoint covers it yet" })?;
+    folder.write(&bundle::cited(seq), record.json().as_bytes())?;
+    folder.write(&bundle::proof(seq), proof.text().as_bytes())
 }
 
 fn hand_overs(folder: &mut NewFolder, proofs: &Proofs) -> Result<(), Error> {

@@ -31,6 +31,7 @@ mod oscal;
 mod readme;
 mod report;
 mod run;
+mod slice;
 mod verdict;
 
 pub use archive::archive;
@@ -52,6 +53,7 @@ pub use kept::{Kept, RUNS_KEPT_MAX, keep, kept};
 pub use of_log::try_log;
 pub use report::{Checked, Expected, Finding};
 pub use run::Run;
+pub use slice::slice;
 pub use verdict::{Outcome, Reading, Verdict};
 
 #[cfg(test)]

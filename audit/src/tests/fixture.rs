@@ -3,7 +3,8 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 43] = [
+const LATER: [&str; 44] = [
+    "audit.read",
     "backup.begun",
     "backup.destroyed",
     "backup.failed",

@@ -12,6 +12,7 @@ mod forge;
 mod fuzz;
 mod journal;
 mod keys;
+mod page;
 mod power;
 mod proofs;
 mod reader;

@@ -3,6 +3,7 @@
 import { blob, json } from "./api.js";
 import { hush } from "./dialog.js";
 import { save } from "./download.js";
+import { learn, table } from "./late.js";
 import { field, h, refresh } from "./view.js";
 import { explain, fullTime, t, translate } from "./words.js";
 
@@ -21,7 +22,8 @@ const say = (text) => text[language().slice(0, 2)];
 const outcomeOf = ({ now }) => now?.outcome ?? "never";
 
 /** Opens it with what is on record; nothing is tried before somebody asks. */
-export function openCompliance() {
+export async function open() {
+  await learn();
   let busy = false;
   let message = null;
   let found = null;
@@ -33,7 +35,7 @@ export function openCompliance() {
     "aria-busy": () => String(busy),
   });
   const dialog = h("dialog", {
-    id: "compliance-dialog", "aria-labelledby": "compliance-title", onclose: () => dialog.remove(),
+    id: "compliance-dialog", class: "tall", "aria-labelledby": "compliance-title", onclose: () => dialog.remove(),
   },
     h("h2", { id: "compliance-title" }, () => t("compliance")),
     h("p", { class: "hint" }, () => t("compliance.intro")),
@@ -124,7 +126,3 @@ function describeControl(control, reasons) {
 }
 
 const term = (key, text) => [h("dt", {}, () => t(`compliance.${key}`)), h("dd", {}, text)];
-
-const table = (heads, rows) => h("table", {},
-  h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, () => t(key))))),
-  h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell))))));

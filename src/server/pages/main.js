@@ -74,13 +74,10 @@ async function openStudio() {
   look();
 }
 
-async function openFences() {
-  try {
-    const { openPosture } = await part(() => import("./posture.js"));
-    openPosture({ measured: setPosture, hasSession: hasToken() });
-  } catch (problem) {
-    tellProblem(problem);
-  }
+function openFences() {
+  part(() => import("./posture.js"))
+    .then((dialog) => dialog.open({ measured: setPosture, hasSession: hasToken() }))
+    .catch(tellProblem);
 }
 
 /** The studio waits behind the screen, with what was typed. */

@@ -9,7 +9,7 @@ import { explain, t } from "./words.js";
 const ROLES = ["operator", "admin", "auditor"];
 
 /** Opens it for `you`; who has no name yet is given one with the first person that is added. */
-export function openPeople(you) {
+export function open(you) {
   let busy = false;
   let message = null;
   const isAdmin = you.role === "admin";

@@ -13,7 +13,7 @@ const ORDER = ["red", "missing", "amber", "green"];
  * Opens the dialog. With a session everything is tried, and `measured(state)` hears what came out; without one it shows
  * what was found when it was tried last.
  */
-export function openPosture({ measured, hasSession }) {
+export function open({ measured, hasSession }) {
   let busy = false;
   // It scrolls, so the keyboard must come to it.
   const result = h("div", {

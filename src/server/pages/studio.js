@@ -72,23 +72,18 @@ export async function makeStudio({ sealed, look, drawRecovery }) {
   stage.element.append(queue);
   const warnings = h("ul", { id: "warnings", role: "alert" });
   const { you } = capabilities;
+  const button = (id, text, onclick) => h("button", { id, type: "button", class: "quiet", onclick }, text);
+  // A dialog that is fetched when somebody asks for it.
+  const opens = (id, text, read) =>
+    button(id, () => t(text), () => part(read).then((dialog) => dialog.open(you)).catch(tellProblem));
   const recovery = h("p", { class: "hint" },
-    you.role === "admin" && [() => t("recovery.offer"),
-      h("button", { id: "recovery-new", type: "button", class: "quiet", onclick: drawRecovery }, () => t("recovery.new"))],
-    h("button", { id: "people", type: "button", class: "quiet", onclick: openPeople },
-      () => t(you.role === "admin" ? "people.open" : "people.open.own")),
-    you.role === "admin" && h("button", { id: "compliance", type: "button", class: "quiet", onclick: openCompliance },
-      () => `${t("compliance")}…`));
+    ...(you.role === "admin" ? [
+      () => t("recovery.offer"), button("recovery-new", () => t("recovery.new"), drawRecovery),
+      opens("people", "people.open", () => import("./people.js")),
+      opens("compliance", "compliance.open", () => import("./compliance.js")),
+      opens("log", "log.open", () => import("./log.js")),
+    ] : [opens("people", "people.open.own", () => import("./people.js"))]));
   const element = h("main", { class: "studio" }, warnings, form.element, stage.element, history.element, recovery);
-
-  const fetched = (read, open) => part(read).then(open, tellProblem);
-  function openPeople() {
-    return fetched(() => import("./people.js"), (people) => people.openPeople(you));
-  }
-
-  function openCompliance() {
-    return fetched(() => import("./compliance.js"), (all) => all.openCompliance());
-  }
 
   for (const typed of session.prompts.reverse()) {
     prompts.set(typed.job, typed);

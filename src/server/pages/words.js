@@ -31,6 +31,9 @@ export async function speak(code) {
   document.documentElement.lang = code;
 }
 
+/** Adds texts, until another language is loaded. */
+export const add = (more) => Object.assign(texts, more);
+
 /** The text of a key, with its `{placeholders}` filled; `n` chooses between `key.one` and `key.other`. */
 export function t(key, values = {}) {
   const text = texts[key] ?? texts[`${key}.${new Intl.PluralRules(language).select(values.n ?? 0)}`] ?? key;
