@@ -1,12 +1,18 @@
 //! Before the program is compiled: asks git which commit the checkout is at, for `--version`. Where there is no git or no
-//! checkout, the program is built all the same and says so. Nothing is fetched.
+//! checkout, the program is built all the same and says so. Nothing is fetched. `deploy/vendor.toml` says who stands behind the
+//! build; one that makes no sense ends it.
+
+#[path = "vendor.rs"]
+mod vendor;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Who stands behind it; a checkout without this file has nobody.
+const VENDOR: &str = "deploy/vendor.toml";
 /// What the program is made of.
-const SOURCES: [&str; 5] = ["Cargo.toml", "Cargo.lock", "src", "policy", "audit"];
+const SOURCES: [&str; 6] = ["Cargo.toml", "Cargo.lock", "src", "policy", "audit", VENDOR];
 
 fn main() -> std::io::Result<()> {
     let mut cargo = std::io::stdout();
@@ -16,7 +22,21 @@ fn main() -> std::io::Result<()> {
     if let Some(commit) = commit() {
         writeln!(cargo, "cargo::rustc-env=LIGHTPROOF_COMMIT={commit}")?;
     }
+    if let Some(vendor) = vendor()? {
+        writeln!(cargo, "cargo::rustc-env=LIGHTPROOF_VENDOR={}", vendor.name)?;
+        writeln!(cargo, "cargo::rustc-env=LIGHTPROOF_CONTACT={}", vendor.contact)?;
+        writeln!(cargo, "cargo::rustc-env=LIGHTPROOF_END_OF_SUPPORT={}", vendor.end_of_support)?;
+    }
     Ok(())
+}
+
+/// Who stands behind this build.
+fn vendor() -> std::io::Result<Option<vendor::Vendor>> {
+    if !Path::new(VENDOR).exists() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(VENDOR)?;
+    vendor::parse(&text).map_err(|what| std::io::Error::other(format!("{VENDOR}: {what}")))
 }
 
 /// The commit of the checkout in this folder. A folder inside somebody else's checkout, such as an unpacked archive, is none.

@@ -19,6 +19,9 @@ mod processes;
 mod signals;
 mod terminal;
 mod usage;
+// The build script reads it; here it is only tried.
+#[cfg(test)]
+mod vendor;
 mod verbs;
 mod version;
 

@@ -1,4 +1,4 @@
-//! What this program is: its version, the commit that it was built from, and the model inside.
+//! What this program is: its version, the commit that it was built from, the model inside, and who stands behind it.
 
 use serde_json::{Value, json};
 
@@ -11,15 +11,35 @@ const DEMO_DIGEST: &str = "fae4d8ca8235411ee8f48b01aae6fe66f814df3e5579f98ee0eaa
 /// The commit, and whether the sources were changed since; `src/build.rs` asks git. None outside a checkout.
 const COMMIT: Option<&str> = option_env!("LIGHTPROOF_COMMIT");
 
+/// Who stands behind this build, where weaknesses are reported, and the last day on which they are mended: `deploy/vendor.toml`.
+const VENDOR: [Option<&str>; 3] = [
+    option_env!("LIGHTPROOF_VENDOR"),
+    option_env!("LIGHTPROOF_CONTACT"),
+    option_env!("LIGHTPROOF_END_OF_SUPPORT"),
+];
+
 /// For people, a fact a line.
 pub fn text() -> String {
     let commit = COMMIT.unwrap_or("unknown: it was not built in a checkout");
     let version = env!("CARGO_PKG_VERSION");
-    format!("lightproof {version}\ncommit {commit}\nmodel {DEMO_NAME} {DEMO_DIGEST}\n")
+    let vendor = match VENDOR {
+        [Some(name), Some(contact), Some(end)] => {
+            format!("{name}; weaknesses are reported to {contact}, and mended until {end}")
+        }
+        _ => "none: nobody stands behind this build".to_owned(),
+    };
+    format!("lightproof {version}\ncommit {commit}\nmodel {DEMO_NAME} {DEMO_DIGEST}\nvendor {vendor}\n")
 }
 
 /// The same for programs.
 pub fn json() -> Value {
+    let vendor = match VENDOR {
+        [Some(name), Some(contact), Some(end)] => {
+            json!({ "name": name, "contact": contact, "end_of_support": end })
+        }
+        _ => Value::Null,
+    };
     json!({ "version": env!("CARGO_PKG_VERSION"), "commit": COMMIT,
-        "model": { "name": DEMO_NAME, "digest": DEMO_DIGEST } })
+        "model": { "name": DEMO_NAME, "digest": DEMO_DIGEST },
+        "vendor": vendor })
 }

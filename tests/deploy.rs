@@ -2,14 +2,16 @@
 //!
 //! - `units`: what systemd says of the units without running them
 //! - `booted`: a machine that is installed, used, restarted, upgraded and taken down as the page says
+//! - `packaged`: a machine on which the packages are installed, upgraded, removed and purged as their page says
 //! - `machine`: that machine, systemd in a container over a copy of this host's files
-//! - `page`: the commands of `deploy/README.md`
+//! - `page`: the commands of the pages
 //! - `firewall`: packets through the rules of nftables, between two networks
 //! - `rules`: the grammar of the rules for auditd
 
 mod booted;
 mod firewall;
 mod machine;
+mod packaged;
 mod page;
 mod rules;
 mod units;

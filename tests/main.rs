@@ -40,6 +40,7 @@
 //! - `abuse`: the server asked by somebody who means no good
 //! - `server_faults`: the server when something goes wrong around it, or ends
 //! - `people`: several people with one vault
+//! - `packages`: Debian packages, the tarball, and what they are made of
 //! - `processes`: three processes, and what becomes of the others when one ends
 //! - `through`: verbs while a server has the vault
 //! - `selftest`: the engine against reference values
@@ -73,6 +74,7 @@ mod life;
 mod looks;
 mod manual;
 mod memory;
+mod packages;
 mod people;
 mod pipes;
 mod processes;

@@ -19,7 +19,7 @@ fn a_machine_from_its_installation_to_its_end() {
     if !alone(concat!(module_path!(), "::a_machine_from_its_installation_to_its_end"), "booting a machine") {
         return;
     }
-    let page = Page::read();
+    let page = Page::read("README.md");
     let mut machine = Machine::new("booted");
     machine.boot();
 
@@ -112,7 +112,7 @@ fn ask(request: &Request) -> Answer {
 }
 
 #[track_caller]
-fn vault() -> String {
+pub fn vault() -> String {
     let status = ask(&Request::get("/api/v1/status")).is(200).json();
     status["vault"].as_str().unwrap_or_else(|| panic!("{status}")).to_owned()
 }
@@ -125,7 +125,7 @@ fn session() -> String {
 
 /// Makes a picture, and gives its number.
 #[track_caller]
-fn picture() -> String {
+pub fn picture() -> String {
     let token = session();
     let job = ask(&Request::post("/api/v1/jobs", &small()).token(&token)).is(202).json();
     let path = format!("/api/v1/jobs/{}", job["id"].as_str().unwrap_or_else(|| panic!("{job}")));
@@ -137,7 +137,7 @@ fn picture() -> String {
 
 /// The pictures are these, newest first, and each opens.
 #[track_caller]
-fn holds(ids: &[&str]) {
+pub fn holds(ids: &[&str]) {
     let token = session();
     let page = ask(&Request::get("/api/v1/images").token(&token)).is(200).json();
     let known: Vec<&str> =

@@ -37,7 +37,7 @@ impl Machine {
         let layers = format!("lowerdir=/,upperdir={disk}/upper,workdir={disk}/work");
         run(Command::new("mount").args(["-t", "overlay", "-o", &layers, "deploy", &root]));
         let script = format!(
-            "rm -rf etc/systemd/system/* etc/machine-id var/lib/lightproof etc/lightproof var/log/journal
+            "rm -rf etc/systemd/system/* usr/bin/lightproof* etc/machine-id var/lib/lightproof etc/lightproof var/log/journal
             echo 5f0c1f3d8f9b4f4c9f0e2d5c6a7b8c9d >etc/machine-id
             ln -s /lib/systemd/system/multi-user.target etc/systemd/system/default.target
             mkdir -p {CHECKOUT}/target/release
@@ -50,6 +50,14 @@ impl Machine {
         );
         run(Command::new("bash").args(["-euc", &script]).current_dir(&root));
         machine
+    }
+
+    /// Lays the files of a folder where commands are typed, in the place of those with these endings.
+    #[track_caller]
+    pub fn lay(&self, from: &Path, instead_of: &str) {
+        let to = Path::new(&self.root()).join(CHECKOUT);
+        let script = format!("rm -rf {instead_of}; cp '{}'/* .", from.display());
+        run(Command::new("bash").args(["-euc", &script]).current_dir(to));
     }
 
     /// Starts it, and waits until systemd has started all that there is.

@@ -1,4 +1,4 @@
-//! The commands of `deploy/README.md`: blocks of `sh`, each under its heading. One that the tests do not run has a paragraph
+//! The commands of a page of `deploy/`: blocks of `sh`, each under its heading. One that the tests do not run has a paragraph
 //! before it that begins with `Not run in the tests:` and gives the reason.
 
 use crate::deploy::text;
@@ -18,8 +18,8 @@ struct Block {
 pub struct Page(RefCell<Vec<Block>>);
 
 impl Page {
-    pub fn read() -> Page {
-        Page(RefCell::new(blocks(&text("README.md"))))
+    pub fn read(name: &str) -> Page {
+        Page(RefCell::new(blocks(&text(name))))
     }
 
     /// The commands under a heading, once.

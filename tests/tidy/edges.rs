@@ -85,6 +85,38 @@ fn nothing_forbidden_lies_deeper_in_a_tree() {
     }
 }
 
+/// A crate that sees keys comes in with a line that says what it is for, and goes with it.
+#[test]
+fn every_crate_that_touches_keys_has_its_note() {
+    let tree = Tree::of_repository();
+    let arguments = ["-p", "vault", "-p", "audit", "-e", "normal,no-proc-macro", "-f", "{p}"];
+    let linked = cargo_tree(&tree, &arguments);
+    assert!(linked.len() > 20, "{linked:?}");
+    let page = tree.text("deploy/CRATES.md").expect("it is text");
+    assert_none(unnoted(&page, &linked));
+}
+
+/// `linked` are the lines of `cargo tree`; ours have a path in theirs.
+fn unnoted(page: &str, linked: &[String]) -> Vec<String> {
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| `")?.split(" |").next());
+    let noted: Vec<&str> =
+        cells.flat_map(|cell| cell.split(", ").map(|name| name.trim_matches('`'))).collect();
+    let foreign = linked.iter().filter(|line| !line.contains('('));
+    let foreign: Vec<&str> = foreign.filter_map(|line| line.split(' ').next()).collect();
+    let missing = foreign.iter().filter(|name| !noted.contains(name));
+    let surplus = noted.iter().filter(|name| !foreign.contains(name));
+    let missing = missing.map(|name| format!("deploy/CRATES.md: no line about {name}"));
+    missing.chain(surplus.map(|name| format!("deploy/CRATES.md: {name} is no longer linked"))).collect()
+}
+
+#[test]
+fn a_crate_without_a_note_is_found() {
+    let page = "| crate | sees |\n|---|---|\n| `a`, `b` | keys |\n| `c` | `d`, nothing |\n";
+    let linked = |lines: &[&str]| lines.iter().map(|line| line.to_string()).collect::<Vec<_>>();
+    assert_none(unnoted(page, &linked(&["a v1.0", "b v2.0", "c v1.0", "ours v0.1.0 (/x)"])));
+    assert_found(unnoted(page, &linked(&["a v1.0", "b v2.0", "e v1.0"])), &["about e", "c is no longer"]);
+}
+
 #[test]
 fn the_process_with_the_model_names_no_keys() {
     let tree = Tree::of_repository();
