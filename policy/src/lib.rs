@@ -14,6 +14,8 @@
 //!     bundle: None,
 //!     outputs: "/srv/pictures".into(),
 //!     model: None,
+//!     models: None,
+//!     source: None,
 //!     export: None,
 //!     reference: None,
 //!     program: Vec::new(),
@@ -54,11 +56,13 @@ pub enum Process {
     Server,
     /// It has the model.
     Engine,
+    /// It brings models in, checks and removes them. It runs none, and has no key.
+    Import,
 }
 
 impl Process {
     /// Every process.
-    pub const ALL: [Self; 3] = [Self::Keeper, Self::Server, Self::Engine];
+    pub const ALL: [Self; 4] = [Self::Keeper, Self::Server, Self::Engine, Self::Import];
 
     /// Its name.
     pub fn word(self) -> &'static str {
@@ -66,6 +70,7 @@ impl Process {
             Self::Keeper => "keeper",
             Self::Server => "server",
             Self::Engine => "engine",
+            Self::Import => "import",
         }
     }
 }
@@ -79,6 +84,8 @@ pub struct Profiles<'a> {
     pub engine: &'a str,
     /// Of the process that starts the others.
     pub keeper: &'a str,
+    /// Of the process that brings models in.
+    pub import: &'a str,
 }
 
 /// The profiles that are compiled in.
@@ -86,6 +93,7 @@ pub const BUILT_IN: Profiles<'static> = Profiles {
     server: include_str!("../profiles/server.toml"),
     engine: include_str!("../profiles/engine.toml"),
     keeper: include_str!("../profiles/keeper.toml"),
+    import: include_str!("../profiles/import.toml"),
 };
 
 /// The longest period after which pictures can be said to go by themselves, in days.
@@ -128,7 +136,12 @@ impl Policy {
     /// Parses whole profiles. Unknown keys, doubled grants and grants without a reason are errors.
     pub fn parse(profiles: Profiles<'_>) -> Result<Self, Error> {
         let mut policy = document::settings_and_grants(profiles.server)?;
-        for (process, text) in [(Process::Engine, profiles.engine), (Process::Keeper, profiles.keeper)] {
+        let others = [
+            (Process::Engine, profiles.engine),
+            (Process::Keeper, profiles.keeper),
+            (Process::Import, profiles.import),
+        ];
+        for (process, text) in others {
             policy.grants.insert(process, document::grants(process, text)?);
         }
         Ok(policy)

@@ -31,6 +31,8 @@ pub enum Act {
     Resolve,
     /// Try the controls, see what was found of them, and hand it over.
     Controls,
+    /// Bring models in, choose the one in use, and remove them.
+    Models,
     /// Draw a new recovery code.
     NewRecoveryCode,
     /// Set a new passphrase of one's own.
@@ -49,7 +51,7 @@ pub enum Act {
 pub(crate) type Row = (Act, &'static str, &'static [Role]);
 
 /// Each act in words, and the roles that may do it.
-pub const TABLE: [Row; 19] = {
+pub const TABLE: [Row; 20] = {
     use Role::{Admin, Operator, Recovery};
     [
         (Act::MakePictures, "make pictures", &[Operator, Admin]),
@@ -65,6 +67,7 @@ pub const TABLE: [Row; 19] = {
         (Act::Holds, "set and end legal holds", &[Admin]),
         (Act::Resolve, "ask who is behind a pseudonym, or took a copy of any picture", &[Admin]),
         (Act::Controls, "try the controls, see what was found, and hand over evidence", &[Admin]),
+        (Act::Models, "bring models in, choose the one in use, and remove them", &[Admin]),
         (Act::NewRecoveryCode, "draw a new recovery code", &[Admin]),
         (Act::OwnPassphrase, "set one's own new passphrase", &[Operator, Admin]),
         (Act::AnyPassphrase, "set a new passphrase for anybody", &[Recovery]),

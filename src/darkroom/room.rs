@@ -195,6 +195,7 @@ impl Darkroom {
             Process::Keeper => audit::words::Process::Keeper,
             Process::Server => audit::words::Process::Server,
             Process::Engine => audit::words::Process::Engine,
+            Process::Import => audit::words::Process::Import,
         };
         let (plan, report) = (Digest(plan), Digest(report));
         let event = Event::PostureOfProcess { process, plan, report, fences, amber, landlock_abi, uid0 };

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 43] = [
+const LATER: [&str; 47] = [
     "backup.begun",
     "backup.destroyed",
     "backup.failed",
@@ -19,7 +19,11 @@ const LATER: [&str; 43] = [
     "hold.ended",
     "hold.set",
     "log.mark_missed",
+    "model.embedded_used",
+    "model.imported",
     "model.may_change",
+    "model.removed",
+    "model.used",
     "object.erase_named",
     "object.export_digest",
     "object.sealed",
