@@ -61,7 +61,7 @@ impl Diffusion {
         let pipeline = Pipeline::load_telling(folder, device_name, memory.left_bytes(), tell)?;
         let name = match folder {
             ModelFolder::Embedded(_) => DEMO_NAME.into(),
-            ModelFolder::Disk(path) => {
+            ModelFolder::Disk(path) | ModelFolder::Within(path, _) => {
                 path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into())
             }
         };
@@ -78,7 +78,7 @@ impl Diffusion {
             steps_default: STEPS_DEFAULT,
         };
         let folder = match folder {
-            ModelFolder::Disk(path) => Some(path.clone()),
+            ModelFolder::Disk(path) | ModelFolder::Within(path, _) => Some(path.clone()),
             ModelFolder::Embedded(_) => None,
         };
         let checkpoint = Checkpoint { pipeline, folder, memory, in_work: InWork::default() };

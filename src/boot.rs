@@ -6,6 +6,7 @@ pub mod keeper;
 pub mod limits;
 mod listen;
 pub mod memory;
+pub mod models;
 pub mod operator;
 pub mod overlay;
 pub mod passphrase;
@@ -22,9 +23,11 @@ use audit::SystemClock;
 use audit::words::{StartRefusal, StopReason};
 use backup::{BackupFile, Opened};
 use darkroom::{Darkroom, Queue, Start};
+use engine::Engine as _;
 use engine::far::Far;
 use engine::supply::{Expected, NoEngine, Patience};
 use engine::wire::{self, Unready};
+pub use folders::OfModels;
 use folders::{Bundle, FolderUse, Home};
 use memory::Memory;
 use policy::{Folders, Plan, Policy, Process};
@@ -65,6 +68,8 @@ pub struct Wants<'a> {
     pub bundle: Option<Bundle<'a>>,
     /// File of a backup.
     pub backup: Option<BackupFile<'a>>,
+    /// The folder of the models, for the process that looks after them.
+    pub models: OfModels<'a>,
     /// To listen, at the policy's port or at this one.
     pub listen: Option<Option<u16>>,
 }
@@ -85,6 +90,7 @@ impl Default for Wants<'_> {
             evidence: false,
             bundle: None,
             backup: None,
+            models: OfModels::default(),
             listen: None,
         }
     }
@@ -141,6 +147,8 @@ pub struct Booted {
     operator: Option<PersonName>,
     /// The engines that the keeper starts, and the digest of the plan that they must have.
     engines: Option<(Engines, [u8; 32])>,
+    /// The digest that the model must have, if it is the one in use.
+    pinned: Option<String>,
 }
 
 /// The process behind its fences, with a policy that may make no sense. A verb goes on through one of two doors, and each of
@@ -182,6 +190,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     let plan_of_engine = clean.has_keeper().then(|| plan(Process::Engine)).transpose()?;
     let mut plan = plan(wants.process)?;
     let rules = if wants.evidence { rules(&policy)? } else { String::new() };
+    wants.models.narrow(&mut plan, &folders);
     folders::grant_what_exists(&mut plan, &folders);
     folders::grant_bundle(&mut plan, &folders, wants.bundle)?;
     let passphrase =
@@ -191,6 +200,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     let channel = clean.take_channel();
     let clock = SystemClock::new();
     let binary = binary_digest()?;
+    let pinned = models::pinned(&home, wants.model);
     let memory = Arc::new(Memory::open());
     let listener = wants.listen.map(|port| listen::listen(&mut clean, &mut plan, port)).transpose()?;
     // Behind the fences it could not be opened, and would be the table of an empty network.
@@ -223,6 +233,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         passphrase,
         operator,
         engines: engines.zip(plan_of_engine.map(|plan| plan.digest())),
+        pinned,
     };
     Ok(Fenced { booted, folder_use, refusal })
 }
@@ -261,6 +272,8 @@ fn folders_of(home: &Home, policy: &Policy, wants: &Wants<'_>) -> Result<Folders
         outputs: of_pictures.real_path(&outputs)?,
         config: folder_use.real_path(&home.config)?,
         model: wants.model.map(real).transpose()?,
+        models: Some(wants.models.folder(&home.models)?),
+        source: wants.models.source.map(real).transpose()?,
         export: wants.export.map(real).transpose()?,
         reference: wants.reference.map(real).transpose()?,
         program: Vec::new(),
@@ -393,7 +406,11 @@ impl Booted {
                 for (process, fenced) in &self.processes {
                     darkroom.record_process(*process, fenced)?;
                 }
-                return Ok(engine);
+                let found = audit::Digest(engine.model().digest).to_string();
+                if self.pinned.as_ref().is_none_or(|pinned| *pinned == found) {
+                    return Ok(engine);
+                }
+                (StartRefusal::Model, models::swapped())
             }
             Err(NoEngine::Unready { why, text }) => {
                 let (reason, code) = match why {

@@ -2,6 +2,7 @@
 
 mod backup;
 mod keys;
+mod models;
 mod people;
 mod proof;
 mod settings;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 pub use backup::Backup;
 pub use keys::{Keys, Outputs};
+pub use models::{Model, ModelsProcess};
 pub use people::{Hold, HoldVerb, Operator, OperatorVerb};
 pub use proof::{Audit, Bundle, Certificate, Evidence, Show};
 pub use settings::{Format, Settings};
@@ -72,6 +74,9 @@ pub enum Verb {
     /// List, add or remove the people who use the vault
     #[command(after_help = examples::OPERATOR)]
     Operator(Operator),
+    /// Bring models in without a network, look at them, check, choose and remove them
+    #[command(subcommand, after_help = examples::MODEL)]
+    Model(Model),
     /// Set, list or end legal holds, which keep pictures from every erasure
     #[command(after_help = examples::HOLD)]
     Hold(Hold),
@@ -105,9 +110,22 @@ pub enum Verb {
     /// A part of the program that it starts itself
     #[command(hide = true)]
     Engine(EngineProcess),
+    /// A part of the program that it starts itself
+    #[command(hide = true)]
+    ModelsProcess(ModelsProcess),
 }
 
 impl Verb {
+    /// What it computes with, if it makes pictures.
+    pub fn computing(&mut self) -> Option<&mut Computing> {
+        match self {
+            Self::Serve(Serve { computing, .. })
+            | Self::Generate(Generate { computing, .. })
+            | Self::Batch(Batch { computing, .. }) => Some(computing),
+            _ => None,
+        }
+    }
+
     /// What it needs an engine with, if it makes pictures.
     pub fn engine(&self) -> Option<EngineUse<'_>> {
         let (Computing { model, device }, keys) = match self {
@@ -153,7 +171,7 @@ impl Computing {
 /// Flags of the verbs that make pictures.
 #[derive(Args)]
 pub struct Computing {
-    /// Checkpoint folder; the embedded demo model without it
+    /// Checkpoint folder; without it the model in use (`model use`), which is the embedded demo model at first
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
     /// Where to compute: cpu or cuda:0

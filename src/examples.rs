@@ -66,6 +66,14 @@ Examples:
   lightproof operator remove press --hand-over-to front-desk --operator front-desk
   lightproof generate \"a boat\" --operator press";
 
+/// Of `model`.
+pub const MODEL: &str = "\
+Examples:
+  lightproof model import /media/stick/Z-Image-Turbo
+  lightproof model import ~/.cache/huggingface/hub/models--Tongyi-MAI--Z-Image-Turbo
+  lightproof model use z-image-turbo                   from the next start on; `demo` is the one inside
+  lightproof model verify                              whether every file is as it was imported";
+
 /// Of `hold`.
 pub const HOLD: &str = "\
 Examples:

@@ -11,6 +11,7 @@ mod examples;
 mod exit;
 mod input;
 mod making;
+mod models;
 mod operational_log;
 mod output;
 mod paths;
@@ -48,12 +49,15 @@ fn main() -> ExitCode {
         Err(failure) => return output::Output::early().fail(&failure),
     };
     terminal::hide_panic_messages();
-    let cli = match Cli::of_process() {
+    let mut cli = match Cli::of_process() {
         Ok(cli) => cli,
         Err(error) => return usage::answer(&error),
     };
     let out = output::Output::new(&cli.global);
     if let Err(failure) = operational_log::install() {
+        return out.fail(&failure);
+    }
+    if let Err(failure) = boot::models::choose(&mut cli) {
         return out.fail(&failure);
     }
     let global = &cli.global;
@@ -76,6 +80,7 @@ fn main() -> ExitCode {
         Verb::History(verb) => verbs::history::run(clean, global, verb, &out),
         Verb::Vault(verb) => verbs::vault::run(clean, global, verb, &out),
         Verb::Operator(verb) => verbs::operator::run(clean, global, verb, &out),
+        Verb::Model(verb) => verbs::model::run(clean, global, verb, &out),
         Verb::Hold(verb) => verbs::hold::run(clean, global, verb, &out),
         Verb::Status(pictures) => verbs::status::run(clean, global, pictures, &out),
         Verb::Backup(verb) => verbs::backup::run(clean, global, verb, &out),
@@ -87,6 +92,7 @@ fn main() -> ExitCode {
         Verb::Man(arguments) => verbs::man::run(arguments, &out),
         Verb::Selftest(arguments) => verbs::selftest::run(clean, global, arguments, &out),
         Verb::Engine(arguments) => processes::engine::run(clean, global, arguments),
+        Verb::ModelsProcess(arguments) => processes::models::run(clean, global, arguments),
     };
     end(&out, done)
 }

@@ -11,6 +11,7 @@ pub mod generate;
 pub mod history;
 pub mod hold;
 pub mod man;
+pub mod model;
 pub mod operator;
 pub mod selftest;
 pub mod serve;

@@ -194,6 +194,7 @@ pub fn opens_vault(arguments: &[&str]) -> bool {
         arguments,
         ["serve" | "generate" | "batch" | "history" | "vault" | "operator" | "hold", ..]
             | ["evidence", "run" | "export", ..]
+            | ["model", "import" | "use" | "rm", ..]
             | ["backup", "create" | "verify" | "restore" | "policy" | "destroyed", ..]
     );
     opens && !arguments.starts_with(&["vault", "status"])

@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-pub const VERBS: [(&[&str], &[&str]); 51] = [
+pub const VERBS: [(&[&str], &[&str]); 57] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -47,6 +47,12 @@ pub const VERBS: [(&[&str], &[&str]); 51] = [
     (&["hold", "set"], &["--of", "--reason", "--outputs", "--passphrase-file"]),
     (&["hold", "list"], &["--outputs", "--passphrase-file"]),
     (&["hold", "end"], &["--of", "--outputs", "--passphrase-file"]),
+    (&["model", "import"], &["--name", "--operator", "--outputs", "--passphrase-file"]),
+    (&["model", "list"], &[]),
+    (&["model", "info"], &[]),
+    (&["model", "verify"], &[]),
+    (&["model", "use"], &["--operator", "--outputs", "--passphrase-file"]),
+    (&["model", "rm"], &["--operator", "--outputs", "--passphrase-file"]),
     (&["status"], &["--outputs"]),
     (&["doctor"], &["--port", "--model", "--device", "--outputs"]),
     (&["backup", "create"], &["-o", "--operator", "--outputs", "--passphrase-file"]),
@@ -106,6 +112,7 @@ fn every_verb_has_its_own_flags_exit_codes_and_examples() {
         "vault",
         "operator",
         "hold",
+        "model",
         "backup",
         "status",
         "doctor",

@@ -21,6 +21,7 @@
 //! - `start`: what works without a vault, a model or a picture
 //! - `input`: prompts, numbers and flags that make no sense
 //! - `checkpoint`: model folders that are not what they seem
+//! - `models`: a model brought in, pinned, used, changed and removed
 //! - `trouble`: wrong secrets, folders, policies and neighbours
 //! - `faults`: a disk that refuses in the middle of an act
 //! - `folders`: a folder of pictures that is absent, another one, or closed; a site's hold
@@ -74,6 +75,7 @@ mod life;
 mod looks;
 mod manual;
 mod memory;
+mod models;
 mod packages;
 mod people;
 mod pipes;

@@ -74,6 +74,33 @@ events! {
         /// Digest of the model as it was loaded.
         model: Digest,
     }
+    /// A model was brought in: its files are copied and durable, and their folder gets its name behind this record.
+    "model.imported" ModelImported {
+        /// SHA-256 of the manifest, the list of its files with the SHA-256 of each.
+        manifest: Digest,
+        /// Digest of the model, as `boot.ready` names it once it is loaded.
+        model: Digest,
+        /// How many files.
+        files: u32,
+        /// Bytes of all of them.
+        bytes: u64,
+        /// They are those that its makers released, by the list of them that is in the program.
+        official: bool,
+    }
+    /// From here on a start that names no model takes this one, whose files were held against its manifest.
+    "model.used" ModelUsed {
+        /// SHA-256 of its manifest.
+        manifest: Digest,
+        /// Digest of the model, as `boot.ready` names it once it is loaded.
+        model: Digest,
+    }
+    /// From here on a start that names no model takes the one inside the program.
+    "model.embedded_used" ModelEmbeddedUsed {}
+    /// A model that was brought in is about to be removed.
+    "model.removed" ModelRemoved {
+        /// SHA-256 of its manifest; zeros where somebody had damaged that.
+        manifest: Digest,
+    }
     /// The program is ready: model loaded, fences tested, posture on record.
     "boot.ready" BootReady {
         /// Digest of the loaded model.

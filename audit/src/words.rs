@@ -109,6 +109,8 @@ tokens! {
         Server = "server",
         /// It has the model.
         Engine = "engine",
+        /// It brings models in.
+        Import = "import",
     }
 
     /// Where a picture was computed.

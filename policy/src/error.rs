@@ -50,8 +50,8 @@ pub enum Error {
     },
     /// A placeholder that stands for nothing, or a relative path.
     #[error(
-        "{at:?} is no place: write an absolute path or ${{vault}}, ${{audit}}, ${{outputs}}, ${{model}}, ${{export}}, \
-         ${{reference}}, ${{program}}"
+        "{at:?} is no place: write an absolute path or ${{vault}}, ${{audit}}, ${{outputs}}, ${{model}}, ${{models}}, \
+         ${{source}}, ${{export}}, ${{reference}}, ${{program}}"
     )]
     UnknownPlace {
         /// As written.
@@ -123,7 +123,7 @@ pub enum Error {
     },
     /// A grant to a process without keys covers a folder of the one that has them.
     #[error(
-        "{by:?} would be read by the process with the model and overlaps {closed:?}, which is closed to it. Choose another \
+        "{by:?} would be read by a process without keys and overlaps {closed:?}, which is closed to it. Choose another \
          folder"
     )]
     Closed {

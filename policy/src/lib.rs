@@ -14,6 +14,8 @@
 //!     bundle: None,
 //!     outputs: "/srv/pictures".into(),
 //!     model: None,
+//!     models: None,
+//!     source: None,
 //!     export: None,
 //!     reference: None,
 //!     program: Vec::new(),
@@ -56,11 +58,13 @@ pub enum Process {
     Engine,
     /// A verb that works through a running server. It has a terminal, one connection, and no file but plain copies.
     Client,
+    /// It brings models in, checks and removes them. It runs none, and has no key.
+    Import,
 }
 
 impl Process {
     /// Every process.
-    pub const ALL: [Self; 4] = [Self::Keeper, Self::Server, Self::Engine, Self::Client];
+    pub const ALL: [Self; 5] = [Self::Keeper, Self::Server, Self::Engine, Self::Client, Self::Import];
 
     /// Its name.
     pub fn word(self) -> &'static str {
@@ -69,6 +73,7 @@ impl Process {
             Self::Server => "server",
             Self::Engine => "engine",
             Self::Client => "client",
+            Self::Import => "import",
         }
     }
 }
@@ -84,6 +89,8 @@ pub struct Profiles<'a> {
     pub keeper: &'a str,
     /// Of a verb that works through a running server.
     pub client: &'a str,
+    /// Of the process that brings models in.
+    pub import: &'a str,
 }
 
 /// The profiles that are compiled in.
@@ -92,6 +99,7 @@ pub const BUILT_IN: Profiles<'static> = Profiles {
     engine: include_str!("../profiles/engine.toml"),
     keeper: include_str!("../profiles/keeper.toml"),
     client: include_str!("../profiles/client.toml"),
+    import: include_str!("../profiles/import.toml"),
 };
 
 /// The longest period after which pictures can be said to go by themselves, in days.
@@ -138,6 +146,7 @@ impl Policy {
             (Process::Engine, profiles.engine),
             (Process::Keeper, profiles.keeper),
             (Process::Client, profiles.client),
+            (Process::Import, profiles.import),
         ];
         for (process, text) in others {
             policy.grants.insert(process, document::grants(process, text)?);

@@ -71,6 +71,11 @@ pub struct Folders {
     pub outputs: PathBuf,
     /// The model folder; `None` for the model inside the program, which needs no file.
     pub model: Option<PathBuf>,
+    /// The folder of the models that were brought in: what brings them in writes there, and nothing else does. `None` for a run
+    /// that has nothing to do with models.
+    pub models: Option<PathBuf>,
+    /// The folder that a model is copied from, if a person named one.
+    pub source: Option<PathBuf>,
     /// The folder (or one existing file) that a plain copy goes to, if a person asked for one.
     pub export: Option<PathBuf>,
     /// The folder with the golden values of a self-test, if one was named. No grant may make it writable.
@@ -89,6 +94,8 @@ impl Folders {
             "${bundle}" => self.bundle.iter().collect(),
             "${outputs}" => vec![&self.outputs],
             "${model}" => self.model.iter().collect(),
+            "${models}" => self.models.iter().collect(),
+            "${source}" => self.source.iter().collect(),
             "${export}" => self.export.iter().collect(),
             "${reference}" => self.reference.iter().collect(),
             "${program}" => self.program.iter().collect(),

@@ -110,9 +110,19 @@ pub(crate) fn resolve(policy: &Policy, process: Process, places: &Folders) -> Re
     // Whoever writes, no process may have its policy, the model or golden values written.
     let written = granted(policy, Process::Server, places)?;
     let config = paths::plain(&places.config)?;
-    refuse_writable(&written, &config).map_err(|by| Error::PolicyWritable { by, config: config.clone() })?;
+    for written in [&written, &paths] {
+        refuse_writable(written, &config)
+            .map_err(|by| Error::PolicyWritable { by, config: config.clone() })?;
+    }
     if let Some(model) = &places.model {
         refuse_writable(&written, model).map_err(|by| Error::ModelWritable { by, model: model.clone() })?;
+    }
+    // Models are written by what brings them in alone, and what it copies from is not.
+    if let Some(models) = &places.models {
+        refuse_writable(&written, models).map_err(|by| Error::ModelWritable { by, model: models.clone() })?;
+    }
+    if let Some(source) = &places.source {
+        refuse_writable(&paths, source).map_err(|by| Error::ModelWritable { by, model: source.clone() })?;
     }
     if let Some(reference) = &places.reference {
         refuse_writable(&written, reference)
@@ -120,7 +130,7 @@ pub(crate) fn resolve(policy: &Policy, process: Process, places: &Folders) -> Re
     }
     let closed = match process {
         Process::Server => Vec::new(),
-        Process::Engine | Process::Keeper | Process::Client => {
+        Process::Engine | Process::Keeper | Process::Client | Process::Import => {
             let folders = [&places.vault, &places.audit, &places.outputs];
             let mut closed =
                 folders.into_iter().map(|path| paths::plain(path)).collect::<Result<Vec<_>, _>>()?;

@@ -39,6 +39,8 @@ fn plan(policy: &Policy, process: Process, outputs: &Path) -> Option<Plan> {
         bundle: None,
         outputs: outputs.into(),
         model: Some("/srv/models/turbo".into()),
+        models: None,
+        source: None,
         export: None,
         reference: None,
         program: vec!["/usr/bin/studio".into()],

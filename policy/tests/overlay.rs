@@ -12,6 +12,8 @@ fn places() -> Folders {
         bundle: Some("/home/ann/bundle".into()),
         outputs: "/srv/pictures".into(),
         model: Some("/srv/models/turbo".into()),
+        models: Some("/var/lib/studio/models".into()),
+        source: Some("/media/stick/turbo".into()),
         export: Some("/home/ann/exports".into()),
         reference: Some("/srv/golden".into()),
         program: vec!["/usr/bin/studio".into()],
@@ -164,7 +166,7 @@ fn a_denial_holds_in_every_process_that_has_the_grant() {
 
 #[test]
 fn the_order_on_plans_compares_one_process_with_itself() {
-    let [keeper, server, engine, client] = Process::ALL.map(|process| plan(None, process).unwrap());
+    let [keeper, server, engine, client, _] = Process::ALL.map(|process| plan(None, process).unwrap());
     assert!(!engine.is_within(&server) && !server.is_within(&engine) && !engine.is_within(&keeper));
     assert!(keeper.digest() != server.digest() && server.digest() != engine.digest());
     assert!(!client.is_within(&server) && client.digest() != server.digest());

@@ -13,6 +13,8 @@ fn places() -> Folders {
         bundle: None,
         outputs: "/home/ann/workspace/output_image".into(),
         model: None,
+        models: None,
+        source: None,
         export: None,
         reference: None,
         program: Vec::new(),
@@ -86,11 +88,12 @@ const FORBIDDEN: &str = "socket connect bind listen sendmsg sendmmsg recvmsg rec
     setrlimit open_by_handle_at";
 
 /// Those among them that one process needs, and what for.
-const NEEDED: [(Process, &[&str]); 4] = [
+const NEEDED: [(Process, &[&str]); 5] = [
     // Narrowed to its channel.
     (Process::Server, &["recvmsg"]),
     (Process::Engine, &[]),
     (Process::Client, &[]),
+    (Process::Import, &[]),
     // To start an engine, to end it, to hand its sockets over; and what an engine's own fences are made with.
     (
         Process::Keeper,
@@ -289,4 +292,46 @@ fn the_digest_covers_rights_reasons_and_places() {
     assert_ne!(first, plan(&base.replace("steps_max = 100", "steps_max = 99"), &places()));
     assert_ne!(first, plan(base, &Folders { outputs: "/srv/other".into(), ..places() }));
     assert_ne!(first, plan(base, &Folders { config: "/etc/other".into(), ..places() }));
+}
+
+#[test]
+fn only_what_brings_models_in_writes_them_and_it_reaches_no_keys() {
+    let models: std::path::PathBuf = "/home/ann/.local/state/studio/models".into();
+    let source: std::path::PathBuf = "/media/stick/turbo".into();
+    let all = Folders {
+        models: Some(models.clone()),
+        source: Some(source.clone()),
+        model: Some(models.join("turbo")),
+        export: Some("/home/ann/exports".into()),
+        ..places()
+    };
+    let import = plan(Process::Import, &all);
+    let written: Vec<_> =
+        import.paths.iter().filter(|(_, grant)| grant.rights.contains(&Right::Write)).collect();
+    assert_eq!(written.iter().map(|(path, _)| *path).collect::<Vec<_>>(), [&models]);
+    assert_eq!(import.paths[&source].rights, [Right::Read].into());
+    assert_eq!(import.closed.len(), 3);
+    for name in "accept accept4 socketpair link linkat creat memfd_secret epoll_create1".split_whitespace() {
+        assert!(!import.calls.contains_key(name), "{name}");
+    }
+    for process in Process::ALL.into_iter().filter(|process| *process != Process::Import) {
+        let plan = plan(process, &all);
+        assert!(!plan.paths.contains_key(&models) && !plan.paths.contains_key(&source), "{process:?}");
+        for (path, grant) in &plan.paths {
+            let near = path.starts_with(&models) || models.starts_with(path);
+            assert!(!near || grant.rights == [Right::Read].into(), "{process:?}: {}", path.display());
+        }
+    }
+    let refused = |process, places: Folders| Policy::read(None).unwrap().plan(process, &places).unwrap_err();
+    // Pictures among the models, and a source that is written itself, or holds the vault.
+    let inside = Folders { outputs: models.join("x"), model: None, ..all.clone() };
+    assert!(matches!(refused(Process::Server, inside), Error::ModelWritable { .. }));
+    for source in [models.join("turbo"), "/home/ann/.local/state/studio/models".into()] {
+        let itself = Folders { source: Some(source), ..all.clone() };
+        assert!(matches!(refused(Process::Import, itself), Error::ModelWritable { .. }));
+    }
+    let keys = Folders { source: Some(all.vault.clone()), ..all.clone() };
+    assert!(matches!(refused(Process::Import, keys), Error::Closed { .. }));
+    let config = Folders { models: Some(all.config.clone()), model: None, ..all.clone() };
+    assert!(matches!(refused(Process::Import, config), Error::PolicyWritable { .. }));
 }

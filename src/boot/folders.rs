@@ -41,9 +41,11 @@ pub struct Home {
     pub audit: PathBuf,
     /// Folder of what the last trials of the controls found.
     pub evidence: PathBuf,
+    /// Folder of the models that were brought in.
+    pub models: PathBuf,
     /// Folder of the sealed pictures, unless a flag or the policy names another.
     pub outputs: PathBuf,
-    /// What the first of them comes from, what the next three come from, and the last one.
+    /// What the first of them comes from, what the next four come from, and the last one.
     pub origins: [Origin; 3],
 }
 
@@ -88,6 +90,7 @@ impl Home {
                 vault: home.join("vault"),
                 audit: home.join("audit"),
                 evidence: home.join("evidence"),
+                models: home.join("models"),
                 outputs,
                 origins: [origin, origin, of_outputs],
             });
@@ -104,6 +107,7 @@ impl Home {
             vault: state.join("vault"),
             audit: state.join("audit"),
             evidence: state.join("evidence"),
+            models: state.join("models"),
             outputs: outputs.ok_or_else(missing)?,
             origins: [of_config, of_state, Origin::Variable("HOME")],
         })
@@ -201,6 +205,34 @@ pub fn grant_bundle(plan: &mut Plan, folders: &Folders, bundle: Option<Bundle<'_
     }
 }
 
+/// What becomes of the folder of the models, for the process that looks after them.
+#[derive(Clone, Copy, Default)]
+pub struct OfModels<'a> {
+    /// It is written, and made if it is not there; otherwise it is only read.
+    pub written: bool,
+    /// The folder that a model is copied from.
+    pub source: Option<&'a Path>,
+}
+
+impl OfModels<'_> {
+    /// The real path of the folder.
+    ///
+    /// # Errors
+    /// As [`FolderUse::state`].
+    pub fn folder(self, path: &Path) -> Result<PathBuf, Failure> {
+        let folder_use = if self.written { FolderUse::Made } else { FolderUse::Read };
+        folder_use.state(path)
+    }
+
+    /// Takes all rights on it but that to read from a verb that only looks.
+    pub fn narrow(self, plan: &mut Plan, folders: &Folders) {
+        let path = folders.models.as_ref().filter(|_| !self.written);
+        if let Some(grant) = path.and_then(|path| plan.paths.get_mut(path)) {
+            grant.rights.retain(|right| *right == Right::Read);
+        }
+    }
+}
+
 /// Paths that stand for those of any machine.
 pub fn of_any_machine() -> Folders {
     let place = |name: &str| Path::new("/place-of").join(name);
@@ -212,6 +244,8 @@ pub fn of_any_machine() -> Folders {
         bundle: Some(place("bundle")),
         outputs: place("outputs"),
         model: Some(place("model")),
+        models: Some(place("models")),
+        source: Some(place("source")),
         export: Some(place("export")),
         reference: Some(place("reference")),
         program: vec![place("program")],
@@ -223,7 +257,7 @@ pub fn grant_what_exists(plan: &mut Plan, folders: &Folders) {
     // Not every host has the last two.
     let of_host = ["/etc/ld.so.cache", "/sys/fs/cgroup"].map(PathBuf::from);
     let ours = [&folders.vault, &folders.audit, &folders.outputs];
-    for path in ours.into_iter().chain(&folders.evidence).chain(&of_host) {
+    for path in ours.into_iter().chain(&folders.evidence).chain(&folders.models).chain(&of_host) {
         if is_missing(path) {
             plan.paths.remove(path);
         }
@@ -236,7 +270,9 @@ pub fn grant_what_exists(plan: &mut Plan, folders: &Folders) {
 /// They would lie there.
 pub fn refuse_own_folders(folders: &Folders) -> Result<(), Failure> {
     let kernel = ["/proc", "/sys", "/dev"].map(PathBuf::from);
-    let own = || kernel.iter().chain([&folders.vault, &folders.audit]).chain(&folders.evidence);
+    let own = || {
+        kernel.iter().chain([&folders.vault, &folders.audit]).chain(&folders.evidence).chain(&folders.models)
+    };
     for path in [&folders.outputs].into_iter().chain(&folders.export).chain(&folders.bundle) {
         if let Some(own) = own().find(|own| path.starts_with(own)) {
             let what = format!("{} lies in {}; choose another folder", path.display(), own.display());

@@ -33,6 +33,8 @@ pub enum Act {
     Controls,
     /// Read the log through the running program, have it verified, and take a slice of it out.
     ReadLog,
+    /// Bring models in, choose the one in use, and remove them.
+    Models,
     /// Draw a new recovery code.
     NewRecoveryCode,
     /// Set a new passphrase of one's own.
@@ -51,7 +53,7 @@ pub enum Act {
 pub(crate) type Row = (Act, &'static str, &'static [Role]);
 
 /// Each act in words, and the roles that may do it.
-pub const TABLE: [Row; 20] = {
+pub const TABLE: [Row; 21] = {
     use Role::{Admin, Operator, Recovery};
     [
         (Act::MakePictures, "make pictures", &[Operator, Admin]),
@@ -68,6 +70,7 @@ pub const TABLE: [Row; 20] = {
         (Act::Resolve, "ask who is behind a pseudonym, or took a copy of any picture", &[Admin]),
         (Act::Controls, "try the controls, see what was found, and hand over evidence", &[Admin]),
         (Act::ReadLog, "read the log, have it verified, and take a slice of it out", &[Admin]),
+        (Act::Models, "bring models in, choose the one in use, and remove them", &[Admin]),
         (Act::NewRecoveryCode, "draw a new recovery code", &[Admin]),
         (Act::OwnPassphrase, "set one's own new passphrase", &[Operator, Admin]),
         (Act::AnyPassphrase, "set a new passphrase for anybody", &[Recovery]),

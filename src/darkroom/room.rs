@@ -197,6 +197,7 @@ impl Darkroom {
             Process::Engine => audit::words::Process::Engine,
             // It works through another process, whose log this is.
             Process::Client => return Ok(()),
+            Process::Import => audit::words::Process::Import,
         };
         let (plan, report) = (Digest(plan), Digest(report));
         let event = Event::PostureOfProcess { process, plan, report, fences, amber, landlock_abi, uid0 };

@@ -4,7 +4,7 @@ use crate::device::Precision;
 use crate::dit::{self, Transformer};
 use crate::error::quoted;
 use crate::file::OpenFile;
-use crate::folder::{CONFIG_BYTES_MAX, ModelFolder, ReadFile};
+use crate::folder::{CONFIG_BYTES_MAX, ModelFiles, ModelFolder, ReadFile};
 use crate::loading::{LoadProgress, Loading};
 use crate::part::{Configuration as _, Part};
 use crate::qwen3::{self, TextEncoder};
@@ -44,6 +44,8 @@ pub(crate) struct Parts {
     pub mapped: Vec<OpenFile>,
 }
 
+const INDEX_FILE: &str = "model_index.json";
+
 #[derive(Deserialize)]
 struct ModelIndex {
     #[serde(rename = "_class_name")]
@@ -57,7 +59,6 @@ impl Checkpoint {
     /// # Errors
     /// Any that says what is wrong with the folder.
     pub fn open(folder: &ModelFolder, choose: impl Fn(u64) -> Precision) -> Result<Self, Error> {
-        const INDEX_FILE: &str = "model_index.json";
         const SCHEDULE_FILE: &str = "scheduler/scheduler_config.json";
         let (index, _) = folder.json::<ModelIndex>(INDEX_FILE, CONFIG_BYTES_MAX)?;
         if index.class_name != "ZImagePipeline" {
@@ -74,6 +75,17 @@ impl Checkpoint {
         }
         let (tokenizer, tokenizer_file) = Tokenizer::open(folder)?;
         Ok(Self { schedule, schedule_file, tokenizer, tokenizer_file, text_encoder, transformer, vae })
+    }
+
+    /// The files that it was opened from.
+    pub fn files(&self) -> ModelFiles {
+        let small = [&self.schedule_file, &self.tokenizer_file].map(|read| read.file.name().to_owned());
+        let mut files = ModelFiles { made_of: small.into(), indexes: vec![INDEX_FILE.into()] };
+        self.text_encoder.name_files(&mut files);
+        self.transformer.name_files(&mut files);
+        self.vae.name_files(&mut files);
+        files.made_of.sort();
+        files
     }
 
     /// Most bytes of memory that [`Checkpoint::load`] holds at one time, what was read before it included.

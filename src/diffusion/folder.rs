@@ -14,8 +14,20 @@ pub(crate) const CONFIG_BYTES_MAX: u64 = 1 << 20;
 pub enum ModelFolder {
     /// A folder on disk, by its canonical path.
     Disk(PathBuf),
+    /// A folder on disk whose files may be links that lead elsewhere in a second one around it, as in a cache of downloads;
+    /// both by their canonical paths.
+    Within(PathBuf, PathBuf),
     /// Files compiled into the program: path inside the folder, and content aligned for any element type.
     Embedded(&'static [(&'static str, &'static [u8])]),
+}
+
+/// The files of a checkpoint, by their names in its folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelFiles {
+    /// Those that make the model, in the order of its digest, see [`crate::ModelDigest`].
+    pub made_of: Vec<String>,
+    /// Those that say which these are.
+    pub indexes: Vec<String>,
 }
 
 impl ModelFolder {
@@ -30,11 +42,22 @@ impl ModelFolder {
         Ok(Self::Disk(root))
     }
 
+    /// A folder on disk, whose links may lead to files of the folder `around` it.
+    ///
+    /// # Errors
+    /// As [`ModelFolder::open`].
+    pub fn open_within(dir: &Path, around: &Path) -> Result<Self, Error> {
+        let Self::Disk(root) = Self::open(dir)? else { return Self::open(dir) };
+        let around =
+            around.canonicalize().map_err(|source| Error::ReadFile { file: around.into(), source })?;
+        Ok(Self::Within(root, around))
+    }
+
     /// Whether the folder holds a file of this name (`/` between parts).
     pub fn holds(&self, name: &str) -> bool {
         match self {
             // A dangling or foreign link counts, so that reading it gives the right error.
-            Self::Disk(root) => root.join(name).symlink_metadata().is_ok(),
+            Self::Disk(root) | Self::Within(root, _) => root.join(name).symlink_metadata().is_ok(),
             Self::Embedded(files) => files.iter().any(|(n, _)| *n == name),
         }
     }
@@ -45,7 +68,8 @@ impl ModelFolder {
     /// [`Error::ReadFile`], or [`Error::LinkLeavesFolder`] for a link whose target lies elsewhere.
     pub(crate) fn file(&self, name: &str) -> Result<ModelFile, Error> {
         let source = match self {
-            Self::Disk(root) => Source::Disk(open_below(root, name)?),
+            Self::Disk(root) => Source::Disk(open_below(root, root, name)?),
+            Self::Within(root, around) => Source::Disk(open_below(root, around, name)?),
             Self::Embedded(files) => match files.iter().find(|(n, _)| *n == name) {
                 Some((_, content)) => Source::Embedded(content),
                 None => {
@@ -153,11 +177,12 @@ impl ModelFile {
     }
 }
 
-fn open_below(root: &Path, name: &str) -> Result<OpenFile, Error> {
+/// `around` is what a link must not leave.
+fn open_below(root: &Path, around: &Path, name: &str) -> Result<OpenFile, Error> {
     let file = root.join(name);
     let found = file.canonicalize();
     let leaves = match &found {
-        Ok(target) => !target.starts_with(root),
+        Ok(target) => !target.starts_with(around),
         // The sandbox hides what a foreign link points at, so the link itself tells.
         Err(_) => file.symlink_metadata().is_ok_and(|m| m.is_symlink()),
     };

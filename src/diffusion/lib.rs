@@ -52,8 +52,8 @@ mod weights;
 pub use device::DeviceName;
 pub use drawing::{Drawing, Picture, Progress};
 pub use error::Error;
-pub use folder::ModelFolder;
-pub use loading::LoadProgress;
+pub use folder::{ModelFiles, ModelFolder};
+pub use loading::{LoadProgress, ModelDigest};
 pub use pipeline::Pipeline;
 pub use recipe::{Recipe, Tokens};
 

@@ -18,10 +18,33 @@ pub struct LoadProgress {
     pub bytes_total: u64,
 }
 
-/// One loading. Its digest is SHA-256 over the files that make the model: for each, in the order of their names,
-/// its name, a zero byte, its length (8 bytes, big-endian) and its content.
+/// The digest of a model: SHA-256 over the files that make it, for each, in the order of their names, its name, a zero
+/// byte, its length (8 bytes, big-endian) and its content.
+#[derive(Default)]
+pub struct ModelDigest(Sha256);
+
+impl ModelDigest {
+    /// The next file, of so many bytes, which follow.
+    pub fn file(&mut self, name: &str, bytes: u64) {
+        self.0.update(name);
+        self.0.update([0]);
+        self.0.update(bytes.to_be_bytes());
+    }
+
+    /// The next bytes of its content.
+    pub fn content(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest.
+    pub fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+}
+
+/// One loading, with its [`ModelDigest`].
 pub(crate) struct Loading<'a> {
-    hash: Sha256,
+    hash: ModelDigest,
     progress: LoadProgress,
     tell: &'a mut (dyn FnMut(LoadProgress) + Send),
     /// The last name hashed; the parts are loaded in the order of their names.
@@ -34,7 +57,7 @@ impl<'a> Loading<'a> {
     pub fn new(bytes_total: u64, tell: &'a mut (dyn FnMut(LoadProgress) + Send)) -> Self {
         let progress = LoadProgress { bytes_done: 0, bytes_total };
         let (files, mapped) = (Vec::new(), Vec::new());
-        Self { hash: Sha256::new(), progress, tell, last: String::new(), files, mapped }
+        Self { hash: ModelDigest::default(), progress, tell, last: String::new(), files, mapped }
     }
 
     /// Hashes a file that was read before.
@@ -71,17 +94,15 @@ impl<'a> Loading<'a> {
     /// [`Error::FileChanged`] if one of the files was written to since it was opened.
     pub fn finish(self) -> Result<([u8; 32], Vec<OpenFile>), Error> {
         self.files.iter().chain(&self.mapped).try_for_each(OpenFile::check_unchanged)?;
-        Ok((self.hash.finalize().into(), self.mapped))
+        Ok((self.hash.finish(), self.mapped))
     }
 
     fn hash(&mut self, name: &str, content: &[u8]) {
         debug_assert!(*self.last < *name, "{name} is hashed after {}", self.last);
         name.clone_into(&mut self.last);
-        self.hash.update(name);
-        self.hash.update([0]);
-        self.hash.update((content.len() as u64).to_be_bytes());
+        self.hash.file(name, content.len() as u64);
         for chunk in content.chunks(CHUNK_BYTES) {
-            self.hash.update(chunk);
+            self.hash.content(chunk);
             self.progress.bytes_done += chunk.len() as u64;
             (self.tell)(self.progress);
         }

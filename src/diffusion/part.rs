@@ -2,7 +2,7 @@
 
 use crate::asked::Asked;
 use crate::device::Precision;
-use crate::folder::{ModelFolder, ReadFile};
+use crate::folder::{ModelFiles, ModelFolder, ReadFile};
 use crate::loading::Loading;
 use crate::weights::{Claims, Weights};
 use crate::{Error, folder};
@@ -58,6 +58,12 @@ impl<C: Configuration> Part<C> {
         let claims = Claims::open(folder, C::FOLDER, C::STEM, C::PREFIX, &config.asked())?;
         let precision = choose(config.parameters());
         Ok(Self { config, file, claims, precision })
+    }
+
+    /// Adds its files.
+    pub fn name_files(&self, files: &mut ModelFiles) {
+        files.made_of.push(self.file.file.name().to_owned());
+        self.claims.name_files(files);
     }
 
     /// Bytes of its files.

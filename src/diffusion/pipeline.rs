@@ -4,6 +4,7 @@ use crate::checkpoint::{Checkpoint, Parts};
 use crate::device::Precision;
 use crate::dit::{Caption, PIXELS_PER_TOKEN, Transformer};
 use crate::file::OpenFile;
+use crate::folder::ModelFiles;
 use crate::loading::LoadProgress;
 use crate::qwen3::TextEncoder;
 use crate::threads::Threads;
@@ -77,6 +78,15 @@ impl Pipeline {
     pub fn bytes_to_load(folder: &ModelFolder, device_name: DeviceName) -> Result<u64, Error> {
         let choose = |parameters| Precision::choose(device_name, parameters);
         Ok(Checkpoint::open(folder, choose)?.bytes_to_load())
+    }
+
+    /// Checks everything that the files of a checkpoint claim, and reads no weight: the files that it takes.
+    ///
+    /// # Errors
+    /// Any that says what is wrong with the folder.
+    pub fn files(folder: &ModelFolder) -> Result<ModelFiles, Error> {
+        let choose = |parameters| Precision::choose(DeviceName::Cpu, parameters);
+        Ok(Checkpoint::open(folder, choose)?.files())
     }
 
     /// Loads text encoder and transformer with the precision that `choose` gives for a number of parameters, to compute

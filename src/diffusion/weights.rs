@@ -7,7 +7,7 @@ use crate::Error;
 use crate::asked::{Asked, Asking};
 use crate::device::Precision;
 use crate::error::quoted;
-use crate::folder::{ModelFile, ModelFolder};
+use crate::folder::{ModelFile, ModelFiles, ModelFolder};
 use crate::header::{self, Claim};
 use crate::layers::{Attend, Conv2d, Filter, GroupNorm, HalvingConv2d, Linear, Matrix, PointConv2d, RmsNorm};
 use crate::loading::Loading;
@@ -118,6 +118,15 @@ impl Claims {
         no_surplus(&shards, |key| asked.get(bare(key, prefix)).is_some())?;
         let bytes_packed = asked.iter().map(|(key, asking)| bytes_packed(key, &asking.shape)).sum();
         Ok(Self { shards, origin, prefix, elements: asked.elements(), bytes_packed })
+    }
+
+    /// Adds its files.
+    pub fn name_files(&self, files: &mut ModelFiles) {
+        let names = self.shards.iter().map(|shard| shard.file.name().to_owned());
+        files.made_of.extend(names);
+        if !files.made_of.contains(&self.origin) {
+            files.indexes.push(self.origin.clone());
+        }
     }
 
     /// Length of the part's files in bytes.

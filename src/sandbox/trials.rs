@@ -100,7 +100,19 @@ impl Home {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("fences-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let home = Self(std::env::temp_dir().join(name));
-        for folder in ["", "vault", "audit", "outputs", "model", "config", "export", "golden", "elsewhere"] {
+        for folder in [
+            "",
+            "vault",
+            "audit",
+            "outputs",
+            "model",
+            "config",
+            "export",
+            "golden",
+            "elsewhere",
+            "models",
+            "source",
+        ] {
             home.make(user, folder, None);
         }
         home.make(user, "model/weights", Some("weights"));

@@ -3,6 +3,7 @@
 
 use crate::Done;
 use crate::boot::folders::Home;
+use crate::boot::models::in_use;
 use crate::boot::overlay;
 use crate::cli::{Config, Global};
 use crate::exit::{Code, Failure};
@@ -52,6 +53,12 @@ fn show(home: &Home, outputs: Option<&Path>, with_origin: bool, out: &Output) ->
         path("evidence", &home.evidence, &of_state),
         path("pictures", &outputs.0, &outputs.1),
     ];
+    lines.push(path("models", &home.models, &of_state));
+    lines.push(match in_use(home) {
+        Ok(Some(in_use)) => line("model", in_use.name, "lightproof model use".into()),
+        Ok(None) => line("model", "demo".into(), "built in".into()),
+        Err(failure) => line("model", failure.what, "lightproof model use".into()),
+    });
     let level = std::env::var("LIGHTPROOF_LOG").ok().filter(|level| !level.is_empty());
     lines.push(match level {
         Some(level) => line("operational log", level, "variable LIGHTPROOF_LOG".into()),
@@ -91,6 +98,8 @@ fn check(home: &Home, file: &Path, out: &Output) -> Done {
         bundle: None,
         outputs: policy.outputs().unwrap_or(&home.outputs).to_path_buf(),
         model: None,
+        models: None,
+        source: None,
         export: None,
         reference: None,
         program: Vec::new(),

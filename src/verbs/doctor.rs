@@ -18,6 +18,7 @@ mod network;
 
 use crate::Done;
 use crate::boot::folders::{FolderUse, Home};
+use crate::boot::models::{InUse, in_use};
 use crate::boot::{self, Booted, Wants, overlay};
 use crate::cli::{Doctor, Global};
 use crate::exit::{Code, Failure};
@@ -57,6 +58,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Doctor, out: &Output) -> D
     let nodes = devices::nodes(&host);
 
     let model = arguments.computing.model.as_deref();
+    let in_use = in_use(&home);
     // Who may read the model may not look at the vault.
     let process = if model.is_some() { Process::Engine } else { Process::Server };
     let wants = Wants {
@@ -75,7 +77,10 @@ pub fn run(clean: Clean, global: &Global, arguments: &Doctor, out: &Output) -> D
     findings.extend(of_folders);
     findings.push(of_port);
     findings.push(devices::gpu(&nodes, device != DeviceName::Cpu, cfg!(feature = "cuda")));
-    findings.push(of_model(model, device, booted.as_ref()));
+    findings.push(match model {
+        Some(model) => of_model(model, device, booted.as_ref()),
+        None => of_model_in_use(&in_use),
+    });
     Ok(tell(&findings, out))
 }
 
@@ -300,12 +305,26 @@ fn holder(booted: Result<&Booted, &Failure>, process: Process) -> Asked<Option<S
     Ok(holder.and_then(|holder| holder.address))
 }
 
+/// Name of the check.
+const CHECK: &str = "model";
+
+/// The model that a start takes to which none is named: behind fences that know the vault nobody reads it.
+fn of_model_in_use(in_use: &Result<Option<InUse>, Failure>) -> Finding {
+    match in_use {
+        Err(failure) => Finding::needs(CHECK, failure.what.clone()),
+        Ok(None) => Finding::fine(CHECK, "the embedded one; another is looked at with --model DIR"),
+        Ok(Some(InUse { name, folder })) => {
+            let folder = folder.display();
+            let says = format!(
+                "{name}, which was imported; lightproof model verify reads it, and --model {folder} says what it takes"
+            );
+            Finding::fine(CHECK, says)
+        }
+    }
+}
+
 /// Whether the files of the model are all there and as long as they claim, and whether it fits in memory.
-fn of_model(asked: Option<&Path>, device: DeviceName, booted: Result<&Booted, &Failure>) -> Finding {
-    const CHECK: &str = "model";
-    let Some(asked) = asked else {
-        return Finding::fine(CHECK, "the embedded one; another is looked at with --model DIR");
-    };
+fn of_model(asked: &Path, device: DeviceName, booted: Result<&Booted, &Failure>) -> Finding {
     if let Err(error) = asked.canonicalize() {
         return Finding::needs(CHECK, format!("{} cannot be used: {error}", asked.display()));
     }

@@ -25,6 +25,10 @@ pub fn every_event() -> Vec<Entry> {
         },
         Event::FenceFoundOpen {},
         Event::ModelMayChange { model: digest },
+        Event::ModelImported { manifest: digest, model: digest, files: n32, bytes: n64, official: false },
+        Event::ModelUsed { manifest: digest, model: digest },
+        Event::ModelEmbeddedUsed {},
+        Event::ModelRemoved { manifest: digest },
         Event::BootReady { model: digest, device: Device::Cuda },
         Event::BootStopped { reason: StopReason::Signal },
         Event::VaultCreated {

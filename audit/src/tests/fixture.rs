@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 44] = [
+const LATER: [&str; 48] = [
     "audit.read",
     "backup.begun",
     "backup.destroyed",
@@ -20,7 +20,11 @@ const LATER: [&str; 44] = [
     "hold.ended",
     "hold.set",
     "log.mark_missed",
+    "model.embedded_used",
+    "model.imported",
     "model.may_change",
+    "model.removed",
+    "model.used",
     "object.erase_named",
     "object.export_digest",
     "object.sealed",

@@ -32,6 +32,7 @@ fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<
             Act::Holds => room.holds(who).map(drop),
             Act::Controls => room.may_try_controls(who).map(drop),
             Act::ReadLog => room.reads_log(who).map(drop),
+            Act::Models => room.may_manage_models(who).map(drop),
             Act::Resolve => room.resolve(who, audit::Actor::Person([0; 16]), ResolveReason::Audit).map(drop),
             Act::NewRecoveryCode => room.replace_recovery(who).map(drop),
             Act::OwnPassphrase | Act::AnyPassphrase => {

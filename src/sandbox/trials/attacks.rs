@@ -57,13 +57,17 @@ fn harmless(home: &Path, process: Process, terminal: Option<&(OwnedFd, OwnedFd)>
             works("read the model", fs::read(home.join("model/weights")).map(drop));
             works("list the model", fs::read_dir(home.join("model")).map(drop));
         }
+        Process::Import => {
+            works("list the source", fs::read_dir(home.join("source")).map(drop));
+            works("bring a model in", bring_in(&home.join("models")));
+        }
     }
     match process {
         // A self-test has no keeper, and an engine that has one no golden values.
         Process::Engine if !super::child::is_kept() => {
             works("read golden values", fs::read(home.join("golden/values")).map(drop));
         }
-        Process::Server | Process::Engine | Process::Client => {}
+        Process::Server | Process::Engine | Process::Client | Process::Import => {}
         Process::Keeper => {
             works("a pair of streams", pair());
             works("run itself", run_itself());
@@ -147,6 +151,16 @@ fn many_threads() -> io::Result<()> {
     Ok(())
 }
 
+/// As an import does it: a folder that gets its name when it is whole, and one that is removed.
+fn bring_in(models: &Path) -> io::Result<()> {
+    let (part, whole) = (models.join(".part-x"), models.join("x"));
+    fs::create_dir_all(part.join("vae"))?;
+    fs::write(part.join("vae/weights"), "x")?;
+    File::open(&part)?.sync_all()?;
+    fs::rename(&part, &whole)?;
+    fs::remove_dir_all(&whole)
+}
+
 /// Runs this very program, as nothing but a help text.
 fn run_itself() -> io::Result<()> {
     let mut itself = Command::new("/proc/self/exe");
@@ -162,10 +176,12 @@ fn others(home: &Path, process: Process) -> Vec<(&'static str, io::Result<()>)> 
             ("read the model", fs::read(at("model/weights")).map(drop)),
             ("list the model", fs::read_dir(at("model")).map(drop)),
             ("read golden values", fs::read(at("golden/values")).map(drop)),
+            ("write a model that was brought in", fs::write(at("models/new"), "x")),
         ],
         Process::Engine => {
             let mut all = of_keys(home);
             all.push(("make a pair of streams", pair()));
+            all.push(("write a model that was brought in", fs::write(at("models/new"), "x")));
             all.push(("read mounts", fs::read_to_string("/proc/self/mountinfo").map(drop)));
             all
         }
@@ -177,6 +193,12 @@ fn others(home: &Path, process: Process) -> Vec<(&'static str, io::Result<()>)> 
             all.push(("read the model", fs::read(at("model/weights")).map(drop)));
             all.push(("read mounts", fs::read_to_string("/proc/self/mountinfo").map(drop)));
             all.push(("make a pair of streams", pair()));
+            all
+        }
+        Process::Import => {
+            let mut all = of_keys(home);
+            all.push(("read another model", fs::read(at("model/weights")).map(drop)));
+            all.push(("write where it copies from", fs::write(at("source/new"), "x")));
             all
         }
     }

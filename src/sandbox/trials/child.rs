@@ -164,6 +164,8 @@ fn places(home: &Path, act: &str) -> Folders {
         bundle: None,
         outputs: folder("outputs"),
         model: Some(folder("model")),
+        models: Some(folder("models")),
+        source: Some(folder("source")),
         export: Some(folder(if act == "file" { "export/old" } else { "export" })),
         reference: Some(folder("golden")),
         program: crate::program_files().unwrap(),

@@ -312,6 +312,8 @@ fn every_call_of_the_profile_has_a_number() {
         bundle: None,
         outputs: "/o".into(),
         model: None,
+        models: None,
+        source: None,
         export: None,
         reference: None,
         program: Vec::new(),
