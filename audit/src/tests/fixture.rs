@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 44] = [
+const LATER: [&str; 45] = [
     "audit.read",
     "backup.begun",
     "backup.destroyed",
@@ -20,6 +20,7 @@ const LATER: [&str; 44] = [
     "hold.ended",
     "hold.set",
     "log.mark_missed",
+    "log.stamped",
     "model.may_change",
     "object.erase_named",
     "object.export_digest",
