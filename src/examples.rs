@@ -87,7 +87,8 @@ Examples:
   lightproof audit tail --follow
   lightproof audit show --type object.exported --since 2026-01-31
   lightproof audit explain 41
-  lightproof audit verify --expect checkpoint-of-last-month";
+  lightproof audit verify --expect checkpoint-of-last-month
+  lightproof audit stamp request -o stamp.tsq          for a time stamping authority; then import its answer";
 
 /// Of `status`.
 pub const STATUS: &str = "\

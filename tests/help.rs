@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-pub const VERBS: [(&[&str], &[&str]); 57] = [
+pub const VERBS: [(&[&str], &[&str]); 60] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -65,6 +65,9 @@ pub const VERBS: [(&[&str], &[&str]); 57] = [
     (&["audit", "show"], &["--object", "--job", "--type", "--outcome", "--since", "--until"]),
     (&["audit", "explain"], &[]),
     (&["audit", "verify"], &["--expect"]),
+    (&["audit", "stamp", "request"], &["-o"]),
+    (&["audit", "stamp", "import"], &["--request"]),
+    (&["audit", "stamp", "list"], &[]),
     (&["evidence", "run"], &["--outputs", "--passphrase-file"]),
     (&["evidence", "list"], &[]),
     (&["evidence", "show"], &[]),

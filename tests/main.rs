@@ -30,6 +30,7 @@
 //! - `controls`, `bundles`: the controls as they are tried, on a sound appliance and on a broken one, and the bundle of them
 //! - `certificate`: what somebody gets who asked for an erasure
 //! - `compliance`: the same by a running server, for its page
+//! - `stamp`: time from outside, with an authority that openssl makes
 //! - `reading`: the log, read through a running server
 //! - `secrecy`: where a prompt, a passphrase and a picture must not be found
 //! - `silence`: no network
@@ -88,6 +89,7 @@ mod served;
 mod server_faults;
 mod settings;
 mod silence;
+mod stamp;
 mod start;
 mod status;
 mod streams;

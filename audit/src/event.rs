@@ -602,6 +602,16 @@ events! {
         /// How many records the first answer showed, were verified, or are in the slice.
         records: u64,
     }
+    /// A time stamping authority has put its time under a checkpoint of this log: the records that it covers were there by then.
+    /// The answer is kept beside the log; whether the authority signed it is not checked by this program.
+    "log.stamped" LogStamped {
+        /// SHA-256 of the answer.
+        answer: Digest,
+        /// How many records the checkpoint covers.
+        size: u64,
+        /// When, by the clock of the authority, in milliseconds since 1970.
+        stamped_ms: u64,
+    }
     /// A key was drawn that signs one certificate of erasure, and is gone afterwards.
     "certificate.key_drawn" [job] CertificateKeyDrawn {
         /// Its public half.

@@ -21,6 +21,7 @@
 mod clock;
 mod commit;
 mod copy;
+mod der;
 mod durable;
 mod entry;
 mod error;
@@ -46,6 +47,7 @@ mod report;
 mod reserve;
 mod schema;
 mod selection;
+mod stamp;
 mod stored;
 mod tail;
 mod tile;
@@ -72,6 +74,9 @@ pub use report::{Cause, Doubt, Finding, Report, Subject};
 pub use reserve::RESERVE_BYTES;
 pub use schema::Type;
 pub use selection::{Selection, Senseless, Typed};
+pub use stamp::{
+    STAMP_BYTES_MAX, Stamp, StampFlaw, StampRequest, checkpoint_of, newest_checkpoint, read_stamp,
+};
 pub use stored::{Order, Records, Stored, Value, record, records, records_before, records_from};
 pub use tail::{Follower, line, tail, tail_json};
 pub use token::{Actor, Digest, JobId, Kind, Object, PublicKey, actor, object};

@@ -81,13 +81,17 @@ impl Follower {
 
 /// How many records the copy of the newest checkpoint covers.
 pub(crate) fn signed(dir: &Path) -> Result<u64, Error> {
+    newest_note(dir).map(|note| note.checkpoint.size)
+}
+
+/// The copy of the newest checkpoint.
+pub(crate) fn newest_note(dir: &Path) -> Result<Note, Error> {
     let path = Paths(dir.to_owned()).checkpoint();
     let bytes = read_limited(&path, SMALL_BYTES_MAX).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => Error::Absent { dir: dir.to_owned() },
         _ => io_error("read", &path)(e),
     })?;
-    let note = Note::parse(&bytes).ok_or(Error::Broken { what: "the file checkpoint is none", at: 0 })?;
-    Ok(note.checkpoint.size)
+    Note::parse(&bytes).ok_or(Error::Broken { what: "the file checkpoint is none", at: 0 })
 }
 
 fn newest(dir: &Path, count: u64, json: bool) -> Result<Vec<String>, Error> {

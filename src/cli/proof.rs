@@ -24,12 +24,37 @@ pub enum Audit {
         #[arg(value_name = "N")]
         record: u64,
     },
+    /// Have an authority outside say when the log was as it is
+    #[command(subcommand)]
+    Stamp(Stamp),
     /// Check every record, signature and tile
     Verify {
         /// A checkpoint that was kept elsewhere; finds a log cut back to an older state
         #[arg(long, value_name = "FILE")]
         expect: Option<PathBuf>,
     },
+}
+
+/// Verbs of `audit stamp`.
+#[derive(Subcommand)]
+pub enum Stamp {
+    /// Make a request for a time stamp (RFC 3161) over the newest checkpoint, to be carried to an authority
+    Request {
+        /// File that is to be made
+        #[arg(short, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Check the answer of an authority against its request, and put it on record
+    Import {
+        /// The answer
+        #[arg(value_name = "ANSWER")]
+        answer: PathBuf,
+        /// The request that it answers
+        #[arg(long, value_name = "FILE")]
+        request: PathBuf,
+    },
+    /// List the stamps on record, each held against what is kept of it
+    List,
 }
 
 /// Arguments of `audit show`: what a record must be to be shown.

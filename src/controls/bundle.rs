@@ -48,7 +48,9 @@ pub fn hand_over<T>(
     let key = ExportKey::draw()?;
     let (job, drawn) = room.with(|darkroom| darkroom.record_key_drawn(who, key.public()))?;
     let posture = serde_json::to_value(&site.report).unwrap_or_default();
+    let stamps = evidence::stamps(&site.audit, &site.evidence)?;
     let export = Export {
+        stamps: &stamps,
         log: &site.audit,
         run: &tried.run,
         run_record: tried.record,

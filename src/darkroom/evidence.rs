@@ -52,6 +52,15 @@ impl Darkroom {
         Ok(self.log.append(&[self.entry(Event::EvidenceExported { manifest }, who)?.job(job)])?)
     }
 
+    /// Puts on record that an authority outside has stamped the checkpoint of this many records, by its clock then. The file with
+    /// its answer is durable by now. It takes no right: who has the answer of an authority can add nothing to it.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub fn record_stamp(&self, answer: Digest, size: u64, stamped_ms: u64) -> Result<Receipt, Error> {
+        Ok(self.log.append(&[Event::LogStamped { answer, size, stamped_ms }.by_system()])?)
+    }
+
     /// By whoever opened the vault; while it is shut, by the program, which needs no key for this.
     fn entry(&self, event: Event, who: Option<&Who>) -> Result<Entry, Error> {
         let Some(who) = who else { return Ok(event.by_system()) };

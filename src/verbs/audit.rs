@@ -1,5 +1,7 @@
 //! `lightproof audit`: records, in lines or in words, and the check of all of them. Reads only; works beside a running server.
 
+mod stamp;
+
 use crate::boot::folders::FolderUse;
 use crate::boot::{self, Wants};
 use crate::cli::{Audit, Global, Show};
@@ -16,6 +18,9 @@ use std::path::Path;
 /// # Errors
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
+    if let Audit::Stamp(verb) = verb {
+        return stamp::run(clean, global, verb, out);
+    }
     let expect = match verb {
         Audit::Verify { expect: Some(path) } => Some(input::read_checkpoint(path)?),
         _ => None,
@@ -49,7 +54,7 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
             out.object(true, &parsed(&explanation.to_json()));
             Ok(Code::Done)
         }
-        Audit::Verify { .. } => {
+        Audit::Verify { .. } | Audit::Stamp(_) => {
             let report = audit::verify(dir, expect.as_deref()).map_err(failed)?;
             out.data(&format!("{report}\n"));
             out.object(report.is_ok(), &parsed(&report.to_json())["data"]);

@@ -7,7 +7,7 @@ use crate::export::{Export, Exported};
 use crate::folder::NewFolder;
 use crate::json::canonical;
 use crate::run::reading_to_json;
-use crate::{describe, oscal, readme};
+use crate::{describe, oscal, readme, stamps};
 use audit::{Digest, Order, Proofs, PublicKey, Stored};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +47,7 @@ impl Export<'_> {
         Self::check_record(&cited, self.key_record, "it does not name this key", |record| {
             record.name == "evidence.key_drawn" && key_on_record(record) == Some(public)
         })?;
+        stamps::hand_over(folder, self.stamps)?;
         cited.values().try_for_each(|record| cite(folder, proofs, record))?;
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| Error::Randomness)?;
@@ -80,6 +81,7 @@ impl Export<'_> {
         let of_readings = self.run.verdicts().iter().filter_map(|verdict| verdict.reading());
         let mut wanted: BTreeSet<u64> = of_readings.flat_map(|reading| reading.records()).copied().collect();
         wanted.extend([0, self.run_record, self.key_record]);
+        wanted.extend(self.stamps.iter().filter(|stamp| stamp.holds()).map(|stamp| stamp.record.seq));
         let (since, until) = (self.since_ms.unwrap_or(0), self.until_ms.unwrap_or(u64::MAX));
         let (mut file, mut count, mut last, mut cited) =
             (folder.begin(bundle::RECORDS)?, 0, None, BTreeMap::new());

@@ -13,6 +13,7 @@
 //! audit/records.jsonl                the records of the period, without a gap
 //! audit/cited/N.json                 a record that something rests on, byte for byte as the log holds it
 //! audit/proofs/N.tlog-proof          that it is in the log under that head
+//! audit/stamps/N.tsr N.checkpoint    the time that an authority outside put under a checkpoint, by record N
 //! keys/export.pem                    the key that signed this bundle
 //! policy.txt posture.json            what the program may do, by the digest in the run, and which fences hold
 //! ```
@@ -54,9 +55,29 @@ pub(crate) fn proof(seq: u64) -> String {
     format!("audit/proofs/{seq}.tlog-proof")
 }
 
+/// Where a time stamp lies that record `seq` names.
+pub(crate) fn stamp(seq: u64) -> String {
+    format!("audit/stamps/{seq}.tsr")
+}
+
+/// Where the checkpoint lies that it is about.
+pub(crate) fn stamped(seq: u64) -> String {
+    format!("audit/stamps/{seq}.checkpoint")
+}
+
 /// The number of the record that a path is about.
 pub(crate) fn cited_number(path: &str) -> Option<u64> {
-    let number = path.strip_prefix("audit/cited/")?.strip_suffix(".json")?;
+    number_between(path, "audit/cited/", ".json")
+}
+
+/// The number in the path of a time stamp.
+pub(crate) fn stamp_number(path: &str) -> Option<u64> {
+    number_between(path, "audit/stamps/", ".tsr")
+        .or_else(|| number_between(path, "audit/stamps/", ".checkpoint"))
+}
+
+fn number_between(path: &str, before: &str, after: &str) -> Option<u64> {
+    let number = path.strip_prefix(before)?.strip_suffix(after)?;
     number.parse::<u64>().ok().filter(|n| n.to_string() == number)
 }
 

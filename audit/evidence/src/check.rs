@@ -8,6 +8,7 @@ mod contents;
 mod judged;
 mod log;
 mod reading;
+mod stamps;
 
 use crate::bundle::{self, Manifest};
 use crate::dsse::Envelope;
@@ -44,6 +45,7 @@ pub fn check(dir: &Path, expected: &Expected) -> Result<Checked, Error> {
     if let Some(envelope) = &envelope {
         signature(&reading, envelope, &trusted, &mut checked);
     }
+    stamps::check(&reading, &trusted, &mut checked);
     contents::check(&reading, &trusted, envelope.as_ref(), &mut checked);
     Ok(checked)
 }

@@ -2,6 +2,7 @@
 
 use crate::control::{Framework, Language};
 use crate::run::Run;
+use crate::stamps::KeptStamp;
 use crate::verdict::Verdict;
 use audit::Digest;
 use serde_json::Value;
@@ -22,6 +23,8 @@ pub struct Export<'a> {
     pub since_ms: Option<u64>,
     /// The last one.
     pub until_ms: Option<u64>,
+    /// The time stamps that are handed over.
+    pub stamps: &'a [KeptStamp],
     /// What the program may do, with its reasons, and without the paths of this machine: the text whose digest the run carries.
     pub policy: &'a str,
     /// Which fences hold.

@@ -139,6 +139,16 @@ pub(crate) fn write_durable(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), 
     })
 }
 
+/// A folder in one that is there, made for its owner alone if it is missing.
+pub(crate) fn within(dir: &Path, name: &str) -> Result<PathBuf, Error> {
+    let inner = dir.join(name);
+    match DirBuilder::new().mode(0o700).create(&inner) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made.and_then(|()| File::open(dir)?.sync_all()).map_err(io_error("make", &inner))?,
+    }
+    Ok(inner)
+}
+
 /// Removes a file.
 pub(crate) fn remove(dir: &Path, name: &str) -> Result<(), Error> {
     let path = dir.join(name);

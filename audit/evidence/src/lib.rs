@@ -32,6 +32,7 @@ mod readme;
 mod report;
 mod run;
 mod slice;
+mod stamps;
 mod verdict;
 
 pub use archive::archive;
@@ -54,6 +55,7 @@ pub use of_log::try_log;
 pub use report::{Checked, Expected, Finding};
 pub use run::Run;
 pub use slice::slice;
+pub use stamps::{KeptStamp, keep_stamp, stamps};
 pub use verdict::{Outcome, Reading, Verdict};
 
 #[cfg(test)]

@@ -91,6 +91,7 @@ fn part(export: &Export<'_>, language: Language) -> String {
         (both("Program", "程序"), format!("{} {}", export.version, run.binary)),
         (both("Policy", "策略"), run.policy.to_string()),
         (both("Made", "生成时间"), timestamp(export.made_ms)),
+        (both("Newest time stamp", "最新时间戳"), newest_stamp(export, language)),
     ];
     let framework = export.framework.map(|f| (both("Only clauses of", "仅限条款"), f.word().to_owned()));
     html += "<table>\n";
@@ -124,6 +125,20 @@ fn part(export: &Export<'_>, language: Language) -> String {
     }
     let _ = writeln!(html, "<p>{}</p>\n</main>", say(LIMITS));
     html
+}
+
+/// When the newest stamp of an authority outside is from, how old it was when the bundle was made, and what it is about.
+fn newest_stamp(export: &Export<'_>, language: Language) -> String {
+    let Some(stamp) = export.stamps.iter().filter(|stamp| stamp.holds()).max_by_key(|stamp| stamp.time_ms)
+    else {
+        return both("none", "无").in_language(language).to_owned();
+    };
+    let (time, size) = (timestamp(stamp.time_ms), stamp.size);
+    let days = export.made_ms.saturating_sub(stamp.time_ms) / 86_400_000;
+    match language {
+        Language::En => format!("{time}, {days} days old, over the first {size} records"),
+        Language::Zh => format!("{time}，已有 {days} 天，涵盖前 {size} 条记录"),
+    }
 }
 
 /// For each article what the program does, what was found of it, and what stays with the controller.

@@ -333,6 +333,7 @@ fn bundle(log: &Path, dir: &Path) {
         key_record,
         since_ms: None,
         until_ms: None,
+        stamps: &[],
         policy,
         posture: &serde_json::Value::Null,
         framework: None,

@@ -132,6 +132,7 @@ pub fn every_event() -> Vec<Entry> {
             by_job: false,
             records: n64,
         },
+        Event::LogStamped { answer: digest, size: n64, stamped_ms: n64 },
         Event::CertificateKeyDrawn { key: crate::PublicKey([0xff; 32]) },
         Event::CertificateIssued { statement: digest, objects: n32 },
         Event::RecoveryReconciled { kind: IntentKind::Generate, found: Found::Unknown, objects: n64 },

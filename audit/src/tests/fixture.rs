@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 48] = [
+const LATER: [&str; 49] = [
     "audit.read",
     "backup.begun",
     "backup.destroyed",
@@ -20,6 +20,7 @@ const LATER: [&str; 48] = [
     "hold.ended",
     "hold.set",
     "log.mark_missed",
+    "log.stamped",
     "model.embedded_used",
     "model.imported",
     "model.may_change",

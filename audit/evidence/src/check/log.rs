@@ -17,6 +17,8 @@ const LINE_BYTES_MAX: u64 = 64 << 10;
 pub(super) struct Trusted {
     /// The newest checkpoint, if the newest key signed it.
     pub head: Option<Checkpoint>,
+    /// The keys of all epochs, the first one first; none, if they do not lead to that checkpoint.
+    pub keys: Vec<VerifyKey>,
     /// Proved records, by their number.
     pub records: BTreeMap<u64, Stored>,
     /// The key that a proved record `evidence.key_drawn` names.
@@ -54,6 +56,7 @@ pub(super) fn check(reading: &Reading<'_>, expected: &Expected, checked: &mut Ch
         }
         Some(Some(kept)) => expect(&kept, head.checkpoint(), &start, &keys, checked),
     }
+    trusted.keys = keys;
     trusted
 }
 

@@ -55,6 +55,7 @@ fn what_the_log_does_not_name_is_not_exported_and_nothing_is_left() {
             key_record,
             since_ms: None,
             until_ms: None,
+            stamps: &[],
             policy: "",
             posture: &tried.posture,
             framework: None,

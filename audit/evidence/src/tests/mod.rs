@@ -136,6 +136,7 @@ impl Tried {
             key_record,
             since_ms: None,
             until_ms: None,
+            stamps: &[],
             policy: POLICY,
             posture: &self.posture,
             framework: None,

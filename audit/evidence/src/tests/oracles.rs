@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 fn blocks(text: &str) -> Vec<String> {
     let blocks: Vec<String> =
         text.split("```sh\n").skip(1).map(|rest| rest.split_once("\n```").unwrap().0.to_owned()).collect();
-    assert!([1, 4].contains(&blocks.len()));
+    assert!([1, 5].contains(&blocks.len()));
     blocks
 }
 
@@ -50,7 +50,13 @@ fn what_verify_md_says_holds_for_a_bundle_and_finds_each_forgery() {
         std::fs::rename(&copy(&dir).0, &place).unwrap();
     };
     fresh();
-    let lines = ["files: all as listed", "manifest: signed", "log: keys, checkpoint", "outcomes: follow"];
+    let lines = [
+        "files: all as listed",
+        "manifest: signed",
+        "log: keys, checkpoint",
+        "outcomes: follow",
+        "time: every stamp",
+    ];
     for (output, line) in follow(&place).iter().zip(lines) {
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && text.contains(line), "{line}: {output:?}");
