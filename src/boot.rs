@@ -126,8 +126,8 @@ pub struct Booted {
     pub backup: Option<Opened>,
     /// The socket, if one was wanted.
     pub listener: Option<LoopbackListener>,
-    /// The way in for verbs of this user, if there is a listener.
-    pub door: Option<Door>,
+    /// The way in for verbs of this user, if there is a listener; or why there is none.
+    pub door: std::io::Result<Option<Door>>,
     /// The kernel's table of sockets, `/proc/net/tcp`, of the network that the socket is in.
     pub sockets: Option<File>,
     /// The same of sockets over IPv6, `/proc/net/tcp6`, where the host has it.
@@ -205,7 +205,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     let listener = wants.listen.map(|port| listen::listen(&mut clean, &mut plan, port)).transpose()?;
     // Behind the fences it could not be opened, and would be the table of an empty network.
     let sockets = listener.as_ref().and_then(|_| File::open("/proc/net/tcp").ok());
-    let door = listener.as_ref().and_then(|_| door_of(&folders.vault));
+    let door = listener.as_ref().map_or(Ok(None), |_| Door::make(&folders.vault));
     let backup = wants.backup.map(|file| file.open(&folders)).transpose()?.flatten();
     let sockets_ipv6 = listener.as_ref().and_then(|_| File::open("/proc/net/tcp6").ok());
     let (sandboxed, report) = sandbox::enter(clean, &plan, listener.as_ref())?;
@@ -236,14 +236,6 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         pinned,
     };
     Ok(Fenced { booted, folder_use, refusal })
-}
-
-/// The socket for verbs of this user. Without it they are refused while the server runs, which keeps it from nothing.
-fn door_of(vault: &Path) -> Option<Door> {
-    Door::make(vault).unwrap_or_else(|error| {
-        tracing::warn!(event = "no_door", error = error.to_string());
-        None
-    })
 }
 
 /// The folders of a run, as real paths. A verb of a first start makes those that are not there.

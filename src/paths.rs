@@ -221,7 +221,7 @@ impl Targets {
     }
 
     /// The file for picture `index` of `count`.
-    fn path(&self, index: usize, count: usize, name: &str) -> PathBuf {
+    pub fn path(&self, index: usize, count: usize, name: &str) -> PathBuf {
         match &self.file {
             None => self.folder.join(name),
             Some(file) if count == 1 => file.clone(),

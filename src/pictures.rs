@@ -6,7 +6,7 @@ use crate::output::{Output, counted, one_line};
 use crate::paths::Exporting;
 use crate::terminal::Terminal;
 use audit::Receipt;
-use darkroom::{Export, Hold, NewFile, ObjectId, PlainCopy, Summary, Who};
+use darkroom::{Export, Hold, ObjectId, Summary, Who};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -122,23 +122,33 @@ pub fn copy(
     outputs: &Path,
     out: &Output,
 ) -> Result<(Export, Option<PathBuf>), Failure> {
-    let near = place.exporting.path(place.index, place.count, name);
-    let far = match place.exporting {
-        Exporting::Far(line) => line.copy(place.index, place.count, name)?,
-        _ => None,
-    };
-    let near_file = near.as_deref().map(NewFile);
-    let file = far.as_ref().map(|file| file as &dyn PlainCopy);
-    let left = match file.or(near_file.as_ref().map(|file| file as &dyn PlainCopy)) {
-        Some(file) => {
-            darkroom::export_to(room, who, id, file).map(|export| (export, Some(file.path().into())))
+    let Place { exporting, index, count } = *place;
+    let failed = |error| trouble(&error, outputs, name);
+    let (export, path) = match exporting {
+        Exporting::Files(targets) => {
+            let path = targets.path(index, count, name);
+            (darkroom::export_to(room, who, id, &path).map_err(failed)?, Some(path))
         }
-        None => darkroom::hand_over(room, who, id).map(|(export, png)| {
+        Exporting::Stdout => {
+            let (export, png) = darkroom::hand_over(room, who, id).map_err(failed)?;
             out.picture(&png);
             (export, None)
-        }),
+        }
+        // What crosses to another process has left, whatever becomes of it there.
+        Exporting::Far(line) => {
+            let path = line.place(index, count, name)?;
+            let (export, png) = darkroom::hand_over(room, who, id).map_err(failed)?;
+            match &path {
+                None => out.picture(&png),
+                Some(path) => line.write(path, &png).map_err(|mut failure| {
+                    let record = export.receipt.seq_first;
+                    failure.what += &format!("; that the copy was handed over is on record ({record})");
+                    failure
+                })?,
+            }
+            (export, path)
+        }
     };
-    let (export, path) = left.map_err(|error| trouble(&error, outputs, name))?;
     out.data(&exported(&export, path.as_deref()));
     Ok((export, path))
 }

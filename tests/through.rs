@@ -246,20 +246,90 @@ fn a_server_that_ends_takes_the_job_with_it_and_the_verb_says_so() {
     served.stop().ends(0, &[]);
 }
 
+/// What crosses to another process has left, whatever that one says of it.
 #[test]
-fn a_copy_that_cannot_be_written_is_on_record_as_one_that_did_not_leave() {
-    let (home, served) = served("unwritten");
+fn a_copy_is_on_record_before_it_leaves_the_server() {
+    let (home, served) = served("on-record");
     let id = id_of(&home.pictures()[0]);
     let export = |path: &str| home.furnished_program(&["history", "export", &id, "-o", path]);
     let limit = ["prlimit", "--fsize=100"];
-    Ran::of(&mut behind(&limit, &export(&home.at("out/large.png")))).ends(10, &[]);
-    assert!(!home.path().join("out/large.png").exists());
-    assert_eq!(home.count_records(&["object.export_failed failed", "reason=disk_full"]), 1);
-    assert_eq!(home.count_records(&["object.exported"]), 0);
-    home.ask(&["history", "export", &id, "-o", &home.at("out/small.png")]).ends(0, &[]);
+    let large = home.at("out/large.png");
+    Ran::of(&mut behind(&limit, &export(&large)))
+        .ends(10, &[&large, "that the copy was handed over is on record"]);
+    assert!(!std::fs::exists(&large).expect("a folder"));
     assert_eq!(home.count_records(&["object.exported"]), 1);
+    // Killed while it writes: the copy stands, and is one that left.
+    let slow = |seconds: u32, path: &str| {
+        let delay = format!("inject=fsync:delay_enter={seconds}000000");
+        let trace = home.at("tmp/slow");
+        let mut strace =
+            behind(&["strace", "-f", "-qq", "-o", &trace, "-e", "trace=fsync", "-e", &delay], &export(path));
+        strace.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("strace")
+    };
+    let killed = home.at("out/killed.png");
+    let mut working = slow(30, &killed);
+    until(&home, &["object.exported"], 2);
+    let child =
+        std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", working.id())).expect("it has one");
+    let child = Pid::from_raw(child.trim().parse().expect("a number")).expect("a child");
+    kill_process(child, Signal::KILL).expect("it is there");
+    working.wait().expect("it ends");
+    home.ask(&["history", "prove", &killed]).ends(0, &[]);
+    // A server that ends meanwhile has nothing left to put on record, and the verb names what stands.
+    let stands = home.at("out/stands.png");
+    let working = slow(4, &stands);
+    until(&home, &["object.exported"], 3);
     served.stop().ends(0, &[]);
+    let ran = Ran::from(working.wait_with_output().expect("it ends"));
+    ran.ends(
+        1,
+        &["the running server ended", &format!("{stands} was written, and that it left is on record")],
+    );
+    home.ask(&["history", "prove", &stands]).ends(0, &[]);
     home.is_whole(1);
+}
+
+#[test]
+fn a_copy_may_go_where_it_may_alone() {
+    let home = Home::with_picture("beside-sealed");
+    let id = id_of(&home.pictures()[0]);
+    let beside = home.at("workspace/output_image/copy.png");
+    home.ask(&["history", "export", &id, "-o", &beside]).ends(0, &[]);
+    std::fs::remove_file(&beside).expect("it was written");
+    let served = Served::start(&home);
+    home.ask(&["history", "export", &id, "-o", &beside]).ends(0, &[]);
+    assert!(std::fs::exists(&beside).expect("a folder"));
+    let inside = home.at("state/vault/copy.png");
+    home.ask(&["history", "export", &id, "-o", &inside]).ends(6, &["lies in", "choose another folder"]);
+    served.stop().ends(0, &[]);
+}
+
+/// A passphrase goes to one's own server and to nobody else.
+#[test]
+fn nobody_elses_socket_and_none_that_says_nothing_is_taken_for_the_server() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::net::UnixListener;
+    let home = Home::with_picture("impostor");
+    let vault = home.path().join("state/vault");
+    let mode = |mode| std::fs::set_permissions(&vault, std::fs::Permissions::from_mode(mode)).expect("ours");
+    let listener = UnixListener::bind(vault.join("door")).expect("ours");
+    listener.set_nonblocking(true).expect("a socket");
+    mode(0o777);
+    home.ask(&["history", "list"]).ends(1, &["can be written by others"]);
+    let nobody = listener.accept().expect_err("somebody came");
+    assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
+    // One's own that says nothing is waited for, and no longer than a while.
+    mode(0o700);
+    home.ask(&["vault", "status"]).ends(9, &["does not answer"]);
+    drop(listener);
+    home.ask(&["history", "list"]).ends(0, &[]);
+    // What is no socket keeps a server from nothing, and is told.
+    std::fs::remove_file(vault.join("door")).expect("ours");
+    std::fs::write(vault.join("door"), "mine").expect("ours");
+    let served = Served::start(&home);
+    home.ask(&["history", "list"]).ends(9, &[]);
+    served.stop().ends(0, &["is there and is no socket", "each is refused while it runs"]);
+    assert_eq!(std::fs::read(vault.join("door")).expect("ours"), b"mine");
 }
 
 #[test]

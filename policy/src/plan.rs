@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     CallGrant, Erase, Error, Folders, KeepPrompts, Limits, LoopbackAddr, NetworkNamespace, PathGrant, Policy,
-    Process, paths,
+    Process, Right, paths,
 };
 
 /// What one process of a run may do. It has no `Default`: an empty plan would mean either everything or nothing.
@@ -140,7 +140,10 @@ pub(crate) fn resolve(policy: &Policy, process: Process, places: &Folders) -> Re
         }
     };
     for folder in &closed {
-        if let Some(by) = paths.keys().find(|path| folder.starts_with(path) || path.starts_with(folder)) {
+        // A plain copy may go beside sealed pictures: whoever writes it there can neither read nor list them.
+        let reads = |grant: &PathGrant| process != Process::Client || grant.rights.contains(&Right::Read);
+        let near = |path: &Path| folder.starts_with(path) || path.starts_with(folder);
+        if let Some((by, _)) = paths.iter().find(|(path, grant)| near(path) && reads(grant)) {
             return Err(Error::Closed { by: by.clone(), closed: folder.clone() });
         }
     }

@@ -16,27 +16,6 @@ use std::path::Path;
 use vault::{ObjectId, Opener};
 use zeroize::Zeroizing;
 
-/// A plain copy on its way out.
-pub trait PlainCopy {
-    /// Where it goes, for people.
-    fn path(&self) -> &Path;
-
-    /// Writes it, where nothing may be yet.
-    ///
-    /// # Errors
-    /// Why not, and whether something of it remains.
-    fn write(&self, content: &[u8]) -> Result<(), (std::io::Error, bool)>;
-
-    /// Removes what was written.
-    ///
-    /// # Errors
-    /// It is still there.
-    fn take_back(&self) -> std::io::Result<()>;
-}
-
-/// A file that is made for one.
-pub struct NewFile<'a>(pub &'a Path);
-
 /// A plain copy that left.
 pub struct Export {
     /// The picture.
@@ -56,7 +35,7 @@ impl Darkroom {
     /// # Errors
     /// [`Error::ExportFile`], or what vault and log say. All but a failing log are on record.
     pub fn export(&mut self, who: &Who, id: ObjectId, path: &Path) -> Result<Export, Error> {
-        export_to(self, who, id, &NewFile(path))
+        export_to(self, who, id, path)
     }
 
     /// The whole picture as PNG, for somebody who keeps a plain copy. On record as one before the bytes are handed
@@ -127,7 +106,7 @@ impl Queue {
     /// # Errors
     /// As there; [`Error::Locked`] if the vault was locked meanwhile, after which no copy stays; [`Error::ExportFile`] says if one does.
     pub fn export(&self, who: &Who, id: ObjectId, path: &Path) -> Result<Export, Error> {
-        export_to(&mut &*self, who, id, &NewFile(path))
+        export_to(&mut &*self, who, id, path)
     }
 
     /// As [`Darkroom::export_content`]; while the picture is opened, others have the darkroom.
@@ -147,25 +126,20 @@ impl Queue {
     }
 }
 
-/// [`Darkroom::export`], for whoever has the darkroom moment by moment, and to wherever the copy goes. It is written and taken
-/// back beside the darkroom.
+/// [`Darkroom::export`], for whoever has the darkroom moment by moment.
 ///
 /// # Errors
 /// As there.
-pub fn export_to(
-    held: &mut impl Hold,
-    who: &Who,
-    id: ObjectId,
-    copy: &dyn PlainCopy,
-) -> Result<Export, Error> {
+pub fn export_to(held: &mut impl Hold, who: &Who, id: ObjectId, path: &Path) -> Result<Export, Error> {
     let stays = Cell::new(None);
-    let failed = |source, remains| Error::ExportFile { path: copy.path().into(), source, remains };
-    let write = |content: Zeroizing<Vec<u8>>| match copy.write(&content) {
-        Ok(()) => Ok(Written { copy, is_recorded: false, stays: &stays }),
-        Err((source, remains)) => Err(failed(source, remains)),
+    let write = |content: Zeroizing<Vec<u8>>| match write_new(path, &content) {
+        Ok(()) => Ok(Written { path, is_recorded: false, stays: &stays }),
+        Err((source, remains)) => Err(Error::ExportFile { path: path.into(), source, remains }),
     };
-    let (export, mut written) =
-        leave_plain(held, who, id, write).map_err(|error| stays.take().map_or(error, |e| failed(e, true)))?;
+    let (export, mut written) = leave_plain(held, who, id, write).map_err(|error| match stays.take() {
+        Some(source) => Error::ExportFile { path: path.into(), source, remains: true },
+        None => error,
+    })?;
     written.is_recorded = true;
     Ok(export)
 }
@@ -223,7 +197,7 @@ impl Leaving {
 
 /// A plain copy that is written. An answer without a record does not leave, and neither does a copy: it is taken back.
 struct Written<'a> {
-    copy: &'a dyn PlainCopy,
+    path: &'a Path,
     is_recorded: bool,
     /// Why it could not be taken back.
     stays: &'a Cell<Option<std::io::Error>>,
@@ -232,31 +206,22 @@ struct Written<'a> {
 impl Drop for Written<'_> {
     fn drop(&mut self) {
         if !self.is_recorded {
-            self.stays.set(self.copy.take_back().err());
+            self.stays.set(std::fs::remove_file(self.path).err());
         }
     }
 }
 
-impl PlainCopy for NewFile<'_> {
-    fn path(&self) -> &Path {
-        self.0
-    }
-
-    /// ```text
-    /// openat(path, O_WRONLY|O_CREAT|O_EXCL, 0600)
-    /// write, fsync
-    /// openat(folder), fsync
-    /// ```
-    fn write(&self, content: &[u8]) -> Result<(), (std::io::Error, bool)> {
-        write_new(self.0, content)
-    }
-
-    fn take_back(&self) -> std::io::Result<()> {
-        std::fs::remove_file(self.0)
-    }
-}
-
-fn write_new(path: &Path, content: &[u8]) -> Result<(), (std::io::Error, bool)> {
+/// Writes a file that must not exist yet:
+///
+/// ```text
+/// openat(path, O_WRONLY|O_CREAT|O_EXCL, 0600)
+/// write, fsync
+/// openat(folder), fsync
+/// ```
+///
+/// # Errors
+/// Why not, and whether something of it remains.
+pub fn write_new(path: &Path, content: &[u8]) -> Result<(), (std::io::Error, bool)> {
     let options = OpenOptions::new().write(true).create_new(true).mode(0o600).to_owned();
     let mut file = options.open(path).map_err(|error| (error, false))?;
     let written = file.write_all(content).and_then(|()| file.sync_all());

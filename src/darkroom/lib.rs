@@ -81,7 +81,7 @@ pub use departure::Departure;
 pub use destroy::Destroyed;
 pub use erase::Erased;
 pub use error::{Error, Kind};
-pub use export::{Export, NewFile, PlainCopy, export_to, hand_over};
+pub use export::{Export, export_to, hand_over, write_new};
 pub use hold::Hold;
 pub use holds::Held;
 pub use list::Page;

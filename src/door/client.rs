@@ -12,7 +12,6 @@ use crate::output::Output;
 use crate::paths::Exporting;
 use crate::verbs::{batch, generate, history};
 use audit::Digest;
-use darkroom::{NewFile, PlainCopy as _};
 use policy::Process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sandbox::Clean;
@@ -22,8 +21,11 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use zeroize::Zeroizing;
 
+/// How long a server may take to say who it is: while somebody erases, say.
+const HELLO_TIME_MAX: Duration = Duration::from_secs(20);
 /// A signal is looked for this often while a job is in work.
 const LOOK_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
@@ -106,7 +108,8 @@ pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream
         Errand::History(arguments) => Wish::History { verb: arguments.verb.clone(), sought: brought.sought },
     };
     let progress = brought.progress.take();
-    let mut client = Client { stream, booted, exporting, progress, copy: None, interrupted: None, out };
+    let mut client =
+        Client { stream, booted, exporting, progress, copy: None, stands: None, interrupted: None, out };
     let hello = client.greet(errand.outputs().is_some())?;
     if errand.keys().is_some() {
         client.sign_in(&hello)?;
@@ -179,8 +182,10 @@ struct Client<'a> {
     booted: Booted,
     exporting: Option<Exporting>,
     progress: Option<Progress>,
-    /// Where the next plain copy goes, or the last one went.
+    /// Where the next plain copy goes.
     copy: Option<PathBuf>,
+    /// The plain copy that was written last, until the host speaks of it.
+    stands: Option<PathBuf>,
     /// Set by a signal once a job is in work.
     interrupted: Option<Arc<AtomicBool>>,
     out: &'a Output,
@@ -189,7 +194,12 @@ struct Client<'a> {
 impl Client<'_> {
     /// Hears who the host is.
     fn greet(&mut self, names_outputs: bool) -> Result<Hello, Failure> {
-        let hello = match self.hear()? {
+        let waits = self.stream.set_read_timeout(Some(HELLO_TIME_MAX));
+        let heard = waits.and_then(|()| wire::receive(&mut self.stream)).map_err(|_| {
+            Failure::new(Code::Busy, "a server has the vault, and does not answer; try again, or look what it does with: lightproof status")
+        })?;
+        let _ = self.stream.set_read_timeout(None);
+        let hello = match heard {
             (Said::Hello(hello), _) => hello,
             // It is about to end, or has too many to do for.
             (Said::Failed(fault), _) => return Err(fault.into()),
@@ -232,7 +242,8 @@ impl Client<'_> {
     /// Does what the host says, to its last word.
     fn listen(mut self) -> Done {
         loop {
-            let (word, bytes) = self.hear()?;
+            let (word, bytes) = self.hear().map_err(|failure| with(failure, self.stands.as_deref()))?;
+            self.stands = None;
             let out = self.out;
             match word {
                 Said::Data(text) => out.data(&text),
@@ -257,12 +268,10 @@ impl Client<'_> {
                 }
                 Said::Write => {
                     let written = self.write(&bytes);
-                    self.say(&Heard::Written(written), &[])?;
-                }
-                Said::TakeBack => {
-                    let path = self.copy.as_deref().ok_or_else(nonsense)?;
-                    let taken = NewFile(path).take_back();
-                    self.say(&Heard::Written(taken.map_err(|e| Unwritten::new(&e, true))), &[])?;
+                    let stands = if written.is_ok() { self.copy.clone() } else { None };
+                    self.say(&Heard::Written(written), &[])
+                        .map_err(|failure| with(failure, stands.as_deref()))?;
+                    self.stands = stands;
                 }
                 Said::Resume(digest) => {
                     let progress = self.progress.as_mut().ok_or_else(nonsense)?;
@@ -285,7 +294,7 @@ impl Client<'_> {
     fn write(&self, content: &[u8]) -> Result<(), Unwritten> {
         let nowhere = || Unwritten::new(&io::Error::from(ErrorKind::NotFound), false);
         let path = self.copy.as_deref().ok_or_else(nowhere)?;
-        NewFile(path).write(content).map_err(|(error, remains)| Unwritten::new(&error, remains))
+        darkroom::write_new(path, content).map_err(|(error, remains)| Unwritten::new(&error, remains))
     }
 
     fn say(&mut self, word: &Heard, bytes: &[u8]) -> Result<(), Failure> {
@@ -313,6 +322,14 @@ fn tell(stream: &mut UnixStream, word: &Heard, bytes: &[u8]) -> Result<(), Failu
         ErrorKind::InvalidInput => Failure::new(Code::Usage, "this is longer than a running server takes"),
         _ => gone(error),
     })
+}
+
+/// The same, with the plain copy that was written before and of which nothing was said yet.
+fn with(mut failure: Failure, stands: Option<&Path>) -> Failure {
+    if let Some(path) = stands {
+        failure.what += &format!("; {} was written, and that it left is on record", path.display());
+    }
+    failure
 }
 
 fn gone(_: io::Error) -> Failure {

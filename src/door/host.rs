@@ -177,9 +177,11 @@ impl Host {
             }
             Err(Outside::Refused(error)) => Err(error.into()),
             Err(Outside::Wait { seconds }) => {
-                let what =
-                    format!("too many wrong guesses, or one is being checked; try again in {seconds} s");
+                let what = format!("too many wrong guesses; try again in {seconds} s");
                 Err(Failure::new(Code::Locked, what))
+            }
+            Err(Outside::Crowded) => {
+                Err(Failure::new(Code::Busy, "too many others of this user sign in; try again"))
             }
             Err(Outside::NoRandomness(error)) => Err(Failure::new(Code::Unexpected, error)),
         }

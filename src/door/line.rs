@@ -2,7 +2,6 @@
 
 use super::wire::{self, Heard, Said};
 use crate::exit::{Code, Failure};
-use darkroom::PlainCopy;
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -15,6 +14,9 @@ use zeroize::Zeroizing;
 
 /// How long a word may take to leave: whoever reads nothing for so long is given up.
 const SEND_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// How long the other end may take for what no person is asked: a plain copy to a slow disk, say.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// A word, and the bytes beside it.
 type Word = (Heard, Zeroizing<Vec<u8>>);
@@ -32,8 +34,8 @@ pub struct Line {
     heard: Mutex<Receiver<Word>>,
     /// The person wants the job to end, or nobody is at the other end any more.
     interrupted: Arc<AtomicBool>,
-    /// How long an answer is waited for.
-    answer_time_max: Duration,
+    /// How long a person is waited for.
+    idle: Duration,
     has_terminal: AtomicBool,
     /// Who signed in.
     person: OnceLock<Person>,
@@ -44,7 +46,7 @@ impl Line {
     ///
     /// # Errors
     /// What the system says.
-    pub fn new(stream: UnixStream, answer_time_max: Duration) -> io::Result<Arc<Self>> {
+    pub fn new(stream: UnixStream, idle: Duration) -> io::Result<Arc<Self>> {
         stream.set_write_timeout(Some(SEND_TIME_MAX))?;
         let mut reading = stream.try_clone()?;
         let (tell, heard) = sync_channel(4);
@@ -67,7 +69,7 @@ impl Line {
             stream: Mutex::new(stream),
             heard: Mutex::new(heard),
             interrupted,
-            answer_time_max,
+            idle,
             has_terminal: AtomicBool::new(false),
             person: OnceLock::new(),
         }))
@@ -88,34 +90,39 @@ impl Line {
         }
     }
 
-    /// What is said next.
+    /// What a person, or a verb that asks one, says next.
     ///
     /// # Errors
     /// [`Code::Interrupted`] if nobody is there any more, [`Code::Locked`] if nothing was said for too long, or the person is
     /// not signed in any more.
     pub fn hear(&self) -> Result<Word, Failure> {
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let works = |works| self.person.get().map_or((), |person| (person.works)(works));
         works(false);
-        let word = heard.recv_timeout(self.answer_time_max);
+        let word = self.next(self.idle);
         works(true);
-        let word = word.map_err(|error| match error {
-            RecvTimeoutError::Timeout => {
-                Failure::new(Code::Locked, "nobody answered in time; nothing more was done")
-            }
-            RecvTimeoutError::Disconnected => Failure::new(Code::Interrupted, "interrupted"),
-        })?;
+        let word = word?;
         self.check()?;
         Ok(word)
     }
 
-    /// Says something that is answered.
+    fn next(&self, time_max: Duration) -> Result<Word, Failure> {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.recv_timeout(time_max).map_err(|error| match error {
+            RecvTimeoutError::Timeout => {
+                Failure::new(Code::Locked, "nobody answered in time; nothing more was done")
+            }
+            RecvTimeoutError::Disconnected => Failure::new(Code::Interrupted, "interrupted"),
+        })
+    }
+
+    /// Says something that the other end answers by itself.
     ///
     /// # Errors
     /// As [`Line::hear`].
-    pub fn ask(&self, word: &Said, bytes: &[u8]) -> Result<Heard, Failure> {
+    fn ask(&self, word: &Said, bytes: &[u8]) -> Result<Heard, Failure> {
+        self.check()?;
         self.tell_with(word, bytes);
-        self.hear().map(|(word, _)| word)
+        self.next(ANSWER_TIME_MAX).map(|(word, _)| word)
     }
 
     /// From here on somebody is signed in, as long as `is_signed_in` says so, and `works` hears whether they are waited for.
@@ -162,13 +169,30 @@ impl Line {
         }
     }
 
-    /// The plain copy `index` of `count`; `None` goes to standard output.
+    /// Where the plain copy `index` of `count` goes; `None` is standard output.
     ///
     /// # Errors
     /// As [`Line::hear`].
-    pub fn copy(&self, index: usize, count: usize, name: &str) -> Result<Option<FarFile<'_>>, Failure> {
+    pub fn place(&self, index: usize, count: usize, name: &str) -> Result<Option<PathBuf>, Failure> {
         match self.ask(&Said::Path(index, count, name.to_owned()), &[])? {
-            Heard::Path(path) => Ok(path.map(|path| FarFile { line: self, path: path.into() })),
+            Heard::Path(path) => Ok(path.map(PathBuf::from)),
+            _ => Err(no_answer()),
+        }
+    }
+
+    /// Has the plain copy written there.
+    ///
+    /// # Errors
+    /// It was not; or nobody says that it was.
+    pub fn write(&self, path: &Path, content: &[u8]) -> Result<(), Failure> {
+        self.tell_with(&Said::Write, content);
+        // Also for somebody who was signed out meanwhile: what has left has left.
+        match self.next(ANSWER_TIME_MAX)? {
+            (Heard::Written(Ok(())), _) => Ok(()),
+            (Heard::Written(Err(why)), _) => {
+                let remains = why.remains;
+                Err(darkroom::Error::ExportFile { path: path.into(), source: why.error(), remains }.into())
+            }
             _ => Err(no_answer()),
         }
     }
@@ -200,7 +224,8 @@ impl Line {
     /// # Errors
     /// Why there is none; as [`Line::hear`].
     pub fn question(&self, question: &str) -> Result<Zeroizing<String>, Failure> {
-        match self.ask(&Said::Ask(question.to_owned()), &[])? {
+        self.tell(&Said::Ask(question.to_owned()));
+        match self.hear()?.0 {
             Heard::Line(line) => Ok(Zeroizing::new(line?)),
             _ => Err(no_answer()),
         }
@@ -214,35 +239,4 @@ impl Line {
 
 fn no_answer() -> Failure {
     Failure::new(Code::Unexpected, "the other end said what makes no sense here")
-}
-
-/// A plain copy that is written at the other end.
-pub struct FarFile<'a> {
-    line: &'a Line,
-    path: PathBuf,
-}
-
-impl PlainCopy for FarFile<'_> {
-    fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn write(&self, content: &[u8]) -> Result<(), (io::Error, bool)> {
-        match self.line.ask(&Said::Write, content) {
-            Ok(Heard::Written(Err(why))) => {
-                let remains = why.remains;
-                Err((why.error(), remains))
-            }
-            // Whoever has the bytes and says nothing has them: for the log they have left.
-            _ => Ok(()),
-        }
-    }
-
-    fn take_back(&self) -> io::Result<()> {
-        match self.line.ask(&Said::TakeBack, &[]) {
-            Ok(Heard::Written(Ok(()))) => Ok(()),
-            Ok(Heard::Written(Err(why))) => Err(why.error()),
-            _ => Err(io::Error::other("whoever has it does not answer")),
-        }
-    }
 }

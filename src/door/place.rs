@@ -1,6 +1,7 @@
 //! Where the socket is: a name in the folder of the vault, which nobody but its owner can enter.
 
 use rustix::fs::{FlockOperation, Mode, flock};
+use rustix::net::sockopt::socket_peercred;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd as _;
@@ -15,6 +16,8 @@ const NAME: &str = "door";
 pub struct Door {
     listener: UnixListener,
     path: PathBuf,
+    /// Device and number of the socket's file.
+    file: (u64, u64),
     /// Locked as long as this server is there: whoever has it may replace what an earlier one left behind.
     _folder: File,
 }
@@ -45,13 +48,17 @@ impl Door {
         let listener = UnixListener::bind(by_descriptor(&folder));
         rustix::process::umask(umask);
         let listener = listener?;
-        Ok(Some(Self { listener, path, _folder: folder }))
+        let made = fs::symlink_metadata(&path)?;
+        Ok(Some(Self { listener, path, file: (made.dev(), made.ino()), _folder: folder }))
     }
 
     /// Takes the name away: nobody comes any more.
     pub fn close(&self) {
-        // What is left behind answers nobody, and the next server replaces it.
-        let _ = fs::remove_file(&self.path);
+        let is_own = |found: fs::Metadata| (found.dev(), found.ino()) == self.file;
+        if fs::symlink_metadata(&self.path).is_ok_and(is_own) {
+            // What is left behind answers nobody, and the next server replaces it.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 
     /// Whoever comes next.
@@ -69,14 +76,20 @@ impl Drop for Door {
     }
 }
 
-/// A connection to the server that has this vault, if one of this user is there and answers.
+/// A connection to the server that has this vault, if one of this user is there and answers. Neither a folder that others may
+/// write in, nor somebody else's socket, is taken for its: a passphrase goes there.
 pub fn reach(vault: &Path) -> Option<UnixStream> {
+    let own = rustix::process::geteuid();
     let folder = crate::paths::open_folder(vault).ok()?;
-    let is_own = folder.metadata().ok()?.uid() == rustix::process::geteuid().as_raw();
+    let found = folder.metadata().ok()?;
+    let door = fs::symlink_metadata(by_descriptor(&folder)).ok()?;
+    let is_ours = found.uid() == own.as_raw() && found.mode() & 0o022 == 0 && door.uid() == own.as_raw();
     // Where no server is, no socket is made either.
-    let is_there =
-        fs::symlink_metadata(by_descriptor(&folder)).is_ok_and(|found| found.file_type().is_socket());
-    if is_own && is_there { UnixStream::connect(by_descriptor(&folder)).ok() } else { None }
+    if !is_ours || !door.file_type().is_socket() {
+        return None;
+    }
+    let stream = UnixStream::connect(by_descriptor(&folder)).ok()?;
+    (socket_peercred(&stream).ok()?.uid == own).then_some(stream)
 }
 
 /// A path that is short, however long that of the folder is.
@@ -87,6 +100,7 @@ fn by_descriptor(folder: &File) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("lightproof-door-{name}-{}", std::process::id()));
@@ -112,6 +126,20 @@ mod tests {
         let next = Door::make(&folder).expect("made").expect("free");
         assert!(reach(&folder).is_some());
         drop(next);
+        fs::remove_dir_all(folder.parent().expect("above")).expect("removed");
+    }
+
+    #[test]
+    fn only_its_own_socket_is_taken_away_and_only_ones_own_is_reached() {
+        let folder = folder("other");
+        let door = Door::make(&folder).expect("made").expect("free");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("ours");
+        assert!(reach(&folder).is_none(), "others may write there");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("ours");
+        fs::remove_file(folder.join(NAME)).expect("there");
+        fs::write(folder.join(NAME), "mine").expect("written");
+        drop(door);
+        assert_eq!(fs::read(folder.join(NAME)).expect("there"), b"mine");
         fs::remove_dir_all(folder.parent().expect("above")).expect("removed");
     }
 

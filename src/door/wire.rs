@@ -41,10 +41,9 @@ pub enum Said {
     Check(usize),
     /// Where the plain copy `index` of `count` goes, of the picture with this name; answered with [`Heard::Path`].
     Path(usize, usize, String),
-    /// The plain copy itself, to the path that was answered last; it is beside this. Answered with [`Heard::Written`].
+    /// The plain copy itself, on record as one that left, to the path that was answered last; it is beside this. Answered with
+    /// [`Heard::Written`].
     Write,
-    /// That copy is to be removed; answered with [`Heard::Written`].
-    TakeBack,
     /// How far the batch with this digest has come; answered with [`Heard::Resumed`].
     Resume([u8; 32]),
     /// One more picture of this line of the batch is sealed; answered with [`Heard::Kept`].
@@ -92,7 +91,7 @@ pub enum Heard {
     Resumed(Result<Vec<(u64, u64)>, Fault>),
     /// It was noted.
     Kept(Result<(), Fault>),
-    /// A plain copy was written, or removed.
+    /// A plain copy was written.
     Written(Result<(), Unwritten>),
     /// The person wants the job to end.
     Interrupt,

@@ -32,11 +32,13 @@ pub struct Visit {
 /// Why nobody came in.
 #[derive(Debug)]
 pub enum Outside {
-    /// Earlier wrong guesses are paid for, or another one waits.
+    /// Earlier wrong guesses are paid for.
     Wait {
         /// Until the next one is looked at.
         seconds: u64,
     },
+    /// The guesses of others of this user took too long.
+    Crowded,
     /// The darkroom says so.
     Refused(Error),
     /// The system gives no randomness.
@@ -115,7 +117,8 @@ impl Doorway {
             match self.house.sessions.guess(Some(self.user), name) {
                 Ok(guess) => return Ok(guess),
                 Err(0) if begun.elapsed() < TURN_TIME_MAX => std::thread::sleep(LOOK_INTERVAL),
-                Err(seconds) => return Err(Outside::Wait { seconds: seconds.max(1) }),
+                Err(0) => return Err(Outside::Crowded),
+                Err(seconds) => return Err(Outside::Wait { seconds }),
             }
         }
     }

@@ -36,7 +36,13 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
     let listener = booted.listener.take();
-    let door = booted.door.take().map(Arc::new);
+    let door = std::mem::replace(&mut booted.door, Ok(None)).unwrap_or_else(|error| {
+        out.warn(&format!(
+            "no verb can work through this server, and each is refused while it runs: {error}"
+        ));
+        None
+    });
+    let door = door.map(Arc::new);
     let prepared = prepare(&mut darkroom, &mut booted, out).and_then(|engine| {
         let listener =
             listener.as_ref().ok_or_else(|| Failure::new(Code::Unexpected, "there is no listener"))?;
