@@ -263,7 +263,7 @@ fn folders_of(home: &Home, policy: &Policy, wants: &Wants<'_>) -> Result<Folders
         bundle: wants.bundle.map(folders::of_bundle).transpose()?,
         outputs: of_pictures.real_path(&outputs)?,
         config: folder_use.real_path(&home.config)?,
-        model: wants.model.map(real).transpose()?,
+        model: wants.model.map(folders::of_model).transpose()?,
         models: Some(wants.models.folder(&home.models)?),
         source: wants.models.source.map(real).transpose()?,
         export: wants.export.map(real).transpose()?,
@@ -399,10 +399,15 @@ impl Booted {
                     darkroom.record_process(*process, fenced)?;
                 }
                 let found = audit::Digest(engine.model().digest).to_string();
-                if self.pinned.as_ref().is_none_or(|pinned| *pinned == found) {
-                    return Ok(engine);
+                let lost = match self.folders.model {
+                    None => models::lost_choice(&self.folders.audit, &engine.model().digest)?,
+                    Some(_) => None,
+                };
+                match (lost, &self.pinned) {
+                    (Some(failure), _) => (StartRefusal::Model, failure),
+                    (None, Some(pinned)) if *pinned != found => (StartRefusal::Model, models::swapped()),
+                    _ => return Ok(engine),
                 }
-                (StartRefusal::Model, models::swapped())
             }
             Err(NoEngine::Unready { why, text }) => {
                 let (reason, code) = match why {

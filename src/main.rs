@@ -57,14 +57,14 @@ fn main() -> ExitCode {
     if let Err(failure) = operational_log::install() {
         return out.fail(&failure);
     }
+    // A server that has the vault does the verb's work, with the model that it has.
+    if let Some((errand, stream)) = door::client::reach(&cli.verb, &cli.global) {
+        return end(&out, door::client::run(clean, &cli.global, errand, stream, &out));
+    }
     if let Err(failure) = boot::models::choose(&mut cli) {
         return out.fail(&failure);
     }
     let global = &cli.global;
-    // A server that has the vault does the verb's work.
-    if let Some((errand, stream)) = door::client::reach(&cli.verb, global) {
-        return end(&out, door::client::run(clean, global, errand, stream, &out));
-    }
     // Whoever makes pictures needs a process for the model, and one that starts it again.
     if let Some(engine) = cli.verb.engine().filter(|_| !clean.has_keeper()) {
         return processes::keeper::run(clean, global, &engine, &out);

@@ -3,6 +3,7 @@
 use crate::checkpoint::{TINY, copy};
 use crate::crash::SmallDisk;
 use crate::harness::{Home, Ran, behind, is_root_for};
+use crate::served::Served;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 use std::fs;
@@ -83,7 +84,7 @@ fn a_model_is_brought_in_pinned_used_and_removed() {
     assert_eq!(models(&home)[0]["in_use"], false);
 
     // The same twice, and the demo model until it is chosen.
-    import(&home, &source, &[]).ends(6, &["there is a model turbo already", "--name"]);
+    import(&home, &source, &[]).ends(6, &["a model named turbo is there already", "--name"]);
     let demo = picture(&home, "demo.png", &[]);
     home.ask(&["model", "use", "turbo"]).ends(0, &[]);
     let shown = home.ask(&["config", "show", "--origin"]).ends(0, &[]).stdout;
@@ -93,6 +94,10 @@ fn a_model_is_brought_in_pinned_used_and_removed() {
     let named = picture(&home, "named.png", &["--model", source.to_str().expect("a readable path")]);
     assert!(chosen == named && chosen != demo);
     assert_eq!(models(&home)[0]["in_use"], true);
+    // A server that has it makes the pictures of verbs with it, too.
+    let served = Served::start(&home);
+    assert!(picture(&home, "through.png", &[]) == chosen);
+    served.stop().ends(0, &[]);
     home.ask(&["model", "rm", "turbo"]).ends(6, &["turbo is in use", "demo"]);
     home.ask(&["model", "use", "demo"]).ends(0, &[]);
     home.ask(&["model", "rm", "turbo"]).ends(0, &[]);
@@ -114,6 +119,12 @@ fn what_is_changed_afterwards_is_found_and_not_taken() {
     import(&home, &source, &["--name", "a"]).ends(0, &[]);
     import(&home, &source, &["--name", "b"]).ends(0, &[]);
     home.ask(&["model", "use", "a"]).ends(0, &[]);
+    // With the folder the choice is gone, and no start takes another model for it.
+    let (models, aside) = (home.path().join("state/models"), home.path().join("aside"));
+    fs::rename(&models, &aside).expect("it is ours");
+    home.generate(&["x"]).ends(5, &["a model was chosen", "mount its disk"]);
+    fs::rename(&aside, &models).expect("it is ours");
+    home.generate(&["x"]).ends(0, &[]);
     let file = home.path().join("state/models/a").join(VAE);
     let mut bytes = fs::read(&file).expect("it was imported");
     let last = bytes.len() - 1;
@@ -150,6 +161,9 @@ fn what_is_changed_afterwards_is_found_and_not_taken() {
     // Gone, or named by what makes no sense.
     fs::remove_dir_all(home.path().join("state/models/a")).expect("it is ours");
     home.ask(&refused).ends(5, &["the model in use, a, is not in", "model use NAME"]);
+    // That is told by what looks, too.
+    home.ask(&["model", "list"]).ends(4, &["a is in use, and is not there"]);
+    home.ask(&["model", "verify", "a"]).ends(5, &["no model a"]);
     home.write("state/models/in-use", b"../../etc 0\n");
     home.ask(&refused).ends(11, &["makes no sense"]);
     home.ask(&["model", "use", "demo"]).ends(0, &[]);

@@ -157,6 +157,19 @@ impl FolderUse {
     }
 }
 
+/// The folder of a model that a flag names.
+///
+/// # Errors
+/// It is not there.
+pub fn of_model(path: &Path) -> Result<PathBuf, Failure> {
+    real(path).map_err(|mut failure| {
+        if failure.code == Code::NotFound && path.components().count() == 1 {
+            failure.what += "; --model names a folder, and a model that was imported is taken with: lightproof model use NAME";
+        }
+        failure
+    })
+}
+
 /// The real path of the folder of a bundle: one that is there, or one in a folder that is there.
 ///
 /// # Errors

@@ -5,6 +5,8 @@ use super::folders::Home;
 use crate::cli::Cli;
 use crate::exit::{Code, Failure};
 use crate::models::store::{IN_USE, Store};
+use audit::words::Outcome;
+use audit::{Digest, Order};
 use std::path::{Path, PathBuf};
 
 /// The model in use.
@@ -64,6 +66,34 @@ pub fn pinned(home: &Home, model: Option<&Path>) -> Option<String> {
     let store = Store::look(&home.models);
     let (name, digest) = store.in_use()?;
     (model? == store.folder(&name)).then_some(digest)
+}
+
+/// Why a start with the model inside the program is refused: the log says that another one was chosen, and nothing here names it.
+/// The choice lies with the models, and goes with a disk that is not mounted or a folder that may not be read.
+///
+/// # Errors
+/// What the log says.
+pub fn lost_choice(log: &Path, embedded: &[u8; 32]) -> Result<Option<Failure>, Failure> {
+    let records = audit::records(log, Order::NewestFirst).map_err(darkroom::Error::from)?;
+    // Choices that failed: each is on record twice, as begun and as failed.
+    let mut undone = 0;
+    for record in records.flatten() {
+        let is_choice = matches!(&*record.name, "model.used" | "model.embedded_used");
+        match &*record.name {
+            _ if is_choice && record.outcome != Outcome::Ok => undone += 1,
+            _ if is_choice && undone > 0 => undone -= 1,
+            "model.used" => {
+                let what = "a model was chosen (lightproof model use), and the folder of the models does not name it: mount its disk, or \
+                            make it readable, or choose anew: lightproof model use NAME, where NAME may be demo";
+                return Ok(Some(Failure::new(Code::NotFound, what)));
+            }
+            // A start before took the one inside the program, with this same look behind it.
+            "model.embedded_used" => return Ok(None),
+            "boot.ready" if record.digest("model") == Some(Digest(*embedded)) => return Ok(None),
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Why a start is refused whose model is not the one that was checked.

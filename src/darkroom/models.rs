@@ -50,14 +50,28 @@ impl Darkroom {
     /// As [`Darkroom::may_manage_models`]; what the log says.
     pub fn record_model(&self, who: &Who, record: ModelRecord) -> Result<Receipt, Error> {
         self.may_manage_models(who)?;
-        let event = match record {
-            ModelRecord::Imported { manifest, model, files, bytes, official } => {
+        Ok(self.log.append(&[record.event().by(who.actor)])?)
+    }
+
+    /// Puts on record that it did not.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub fn record_model_failed(&self, who: &Who, record: ModelRecord) -> Result<(), Error> {
+        self.log.append(&[record.event().by(who.actor).failed()])?;
+        Ok(())
+    }
+}
+
+impl ModelRecord {
+    fn event(self) -> Event {
+        match self {
+            Self::Imported { manifest, model, files, bytes, official } => {
                 Event::ModelImported { manifest, model, files, bytes, official }
             }
-            ModelRecord::Used { manifest, model } => Event::ModelUsed { manifest, model },
-            ModelRecord::EmbeddedUsed => Event::ModelEmbeddedUsed {},
-            ModelRecord::Removed { manifest } => Event::ModelRemoved { manifest },
-        };
-        Ok(self.log.append(&[event.by(who.actor)])?)
+            Self::Used { manifest, model } => Event::ModelUsed { manifest, model },
+            Self::EmbeddedUsed => Event::ModelEmbeddedUsed {},
+            Self::Removed { manifest } => Event::ModelRemoved { manifest },
+        }
     }
 }

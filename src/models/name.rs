@@ -5,13 +5,16 @@ use std::path::Path;
 
 /// The name of the model inside the program.
 pub const DEMO: &str = "demo";
+/// Names that the folder of the models has itself.
+const OWN: [&str; 2] = ["in-use", "lock"];
 /// Most characters of a name.
 const CHARS_MAX: usize = 64;
 
 /// Whether it is a name of a model: small letters, digits, dots and hyphens, of which a letter or a digit comes first.
 pub fn is_name(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    (1..=CHARS_MAX).contains(&text.len())
+    !OWN.contains(&text)
+        && (1..=CHARS_MAX).contains(&text.len())
         && text.bytes().all(|b| plain(b) || b"-.".contains(&b))
         && text.bytes().next().is_some_and(plain)
 }
@@ -35,7 +38,8 @@ pub fn of_import(asked: Option<&str>, folder: &Path) -> Result<String, Failure> 
             usage("the name of the folder gives no name for the model; give it one: --name NAME".into())
         }
         _ => usage(format!(
-            "a model's name has up to {CHARS_MAX} small letters, digits, dots and hyphens, and begins with a letter or a digit"
+            "a model's name has up to {CHARS_MAX} small letters, digits, dots and hyphens, and begins with a letter or a digit; in-use and \
+             lock are none"
         )),
     }
 }

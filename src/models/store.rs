@@ -11,6 +11,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub struct Model {
     pub files: Vec<Line>,
     /// Bytes of all of them.
     pub bytes: u64,
+    /// When the list was written, in milliseconds since 1970: right before the import was on record.
+    pub listed_ms: u64,
 }
 
 impl Store {
@@ -118,7 +121,7 @@ impl Store {
             Err(_) => Ok(()),
             Ok(_) => {
                 let what = format!(
-                    "there is a model {name} already; give this one another name (--name), or remove that one: lightproof \
+                    "a model named {name} is there already; give this one another name (--name), or remove that one: lightproof \
                      model rm {name}"
                 );
                 Err(Failure::new(Code::Refused, what))
@@ -142,7 +145,13 @@ impl Store {
         let lines = read.ok().and_then(|_| manifest::parse(&text));
         let bytes = |line: &Line| folder.join(&line.name).symlink_metadata().map_or(0, |found| found.len());
         let files = lines.clone().unwrap_or_default();
+        let listed = folder.join(manifest::FILE).symlink_metadata();
+        let listed_ms = listed.map_or(0, |found| {
+            let (seconds, nanoseconds) = (found.mtime().max(0) as u64, found.mtime_nsec().max(0) as u64);
+            seconds.saturating_mul(1000).saturating_add(nanoseconds / 1_000_000)
+        });
         Ok(Model {
+            listed_ms,
             name: name.into(),
             manifest: lines.map(|_| manifest::digest(&text)),
             bytes: files.iter().map(bytes).sum(),
@@ -246,7 +255,10 @@ impl Store {
     pub fn publish(&self, name: &str) -> Result<(), Failure> {
         let publish = || -> io::Result<()> {
             fs::rename(self.part(name), self.folder(name))?;
-            open_folder(&self.dir)?.sync_all()
+            open_folder(&self.dir)?.sync_all().inspect_err(|_| {
+                // Of a name that may not last nobody is told.
+                let _ = fs::rename(self.folder(name), self.part(name));
+            })
         };
         publish().map_err(|e| unwritten(&self.dir, &e))
     }

@@ -138,33 +138,41 @@ fn remove(store: &Store, name: &str) -> Result<(), Failure> {
     say(&json!({ "done": true }))
 }
 
-fn verify(store: &Store, name: &str) -> Result<(), Failure> {
-    let names = if name.is_empty() { store.names()?.0 } else { vec![name.to_owned()] };
+fn verify(store: &Store, asked: &str) -> Result<(), Failure> {
+    let names = if asked.is_empty() { store.names()?.0 } else { vec![asked.to_owned()] };
     let mut found = Vec::new();
     for name in names {
         let model = store.model(&name)?;
         let differs = store.verify(&model, &mut progress(model.bytes))?;
-        found.push(json!({ "name": name, "manifest": model.manifest, "files": model.files.len(), "differs": differs }));
+        found.push(json!({ "name": name, "manifest": model.manifest, "listed_ms": model.listed_ms,
+            "files": model.files.len(), "differs": differs }));
     }
-    say(&json!({ "answer": { "models": found } }))
+    let absent = if asked.is_empty() { absent(store, &store.names()?.0) } else { None };
+    say(&json!({ "answer": { "models": found, "absent": absent } }))
 }
 
 fn look(store: &Store, name: &str) -> Result<(), Failure> {
-    let (names, left) = store.names()?;
+    let (all, left) = store.names()?;
     let in_use = store.in_use().map(|(name, _)| name);
-    let names = if name.is_empty() { names } else { vec![name.to_owned()] };
+    let absent = absent(store, &all);
+    let names = if name.is_empty() { all } else { vec![name.to_owned()] };
     let describe = |name: &String| {
-        let Model { name, manifest, files, bytes } = store.model(name)?;
+        let Model { name, manifest, files, bytes, listed_ms } = store.model(name)?;
         let files: Vec<Value> =
             files.iter().map(|line| json!({ "name": line.name, "sha256": line.sha256 })).collect();
         let folder = store.folder(&name);
         Ok(
             json!({ "in_use": in_use.as_ref() == Some(&name), "name": name, "manifest": manifest, "files": files,
-            "bytes": bytes, "folder": folder.to_string_lossy() }),
+            "bytes": bytes, "listed_ms": listed_ms, "folder": folder.to_string_lossy() }),
         )
     };
     let models = names.iter().map(describe).collect::<Result<Vec<_>, Failure>>()?;
-    say(&json!({ "answer": { "models": models, "left": left } }))
+    say(&json!({ "answer": { "models": models, "left": left, "absent": absent } }))
+}
+
+/// The model in use, where it is gone.
+fn absent(store: &Store, names: &[String]) -> Option<String> {
+    store.in_use().map(|(name, _)| name).filter(|name| !names.contains(name))
 }
 
 /// Says how far it is, now and then.

@@ -11,7 +11,7 @@ use crate::output::{Output, counted, one_line};
 use crate::pictures::checkpoint;
 use crate::processes::keeping::{Keeping, digest};
 use audit::{Order, Receipt, timestamp};
-use darkroom::{Darkroom, ModelRecord};
+use darkroom::{Darkroom, ModelRecord, Who};
 use policy::Process;
 use sandbox::Clean;
 use serde_json::{Value, json};
@@ -22,6 +22,19 @@ use serde_json::{Value, json};
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, verb: &Model, out: &Output) -> Done {
     match verb {
+        Model::Info { name }
+        | Model::Use { name, .. }
+        | Model::Rm { name, .. }
+        | Model::Verify { name: Some(name) }
+            if name.is_empty() =>
+        {
+            Err(Failure::new(Code::Usage, "name a model; see: lightproof model list"))
+        }
+        Model::Info { name } | Model::Verify { name: Some(name) } if name == DEMO => {
+            out.say("the demo model is a part of the program, whose digest every start records; there is nothing of it to look at");
+            out.object(true, &json!({ "name": DEMO }));
+            Ok(Code::Done)
+        }
         Model::Import { path, name, keys } => {
             let keeping = Keeping::start(global, "import", name.as_deref(), Some(path))?;
             change(clean, global, keys, keeping, out, import)
@@ -95,14 +108,14 @@ fn import(acting: Acting<'_>) -> Done {
     let (manifest, model) = (digest(&copied["manifest"])?, digest(&copied["model"])?);
     let official = copied["official"] == true;
     let record = ModelRecord::Imported { manifest, model, files, bytes, official };
-    let receipt = darkroom.record_model(&who, record)?;
-    keeping.go("")?;
-    keeping.hear("done", out)?;
-    let same = if official {
-        "the files that were released"
-    } else {
-        "not the released Z-Image-Turbo, by its list of files"
-    };
+    let receipt = done(&mut keeping, darkroom, (&who, record), "", out)?;
+    let same = if official { "the files that were released" } else { "not the released ones" };
+    if !official {
+        out.warn(
+            "these are not the files of the released Z-Image-Turbo: if they should be, remove the model, and take it from a source \
+             that you trust",
+        );
+    }
     out.data(&format!(
         "imported {name}: {}, {bytes} bytes, {same}\n{}",
         counted(files as usize, "file"),
@@ -117,6 +130,22 @@ fn import(acting: Acting<'_>) -> Done {
     Ok(Code::Done)
 }
 
+/// The record, and then the act; if that fails, a record of it.
+fn done(
+    keeping: &mut Keeping,
+    darkroom: &Darkroom,
+    (who, record): (&Who, ModelRecord),
+    word: &str,
+    out: &Output,
+) -> Result<Receipt, Failure> {
+    let receipt = darkroom.record_model(who, record)?;
+    if let Err(failure) = keeping.go(word).and_then(|()| keeping.hear("done", out).map(drop)) {
+        darkroom.record_model_failed(who, record)?;
+        return Err(failure);
+    }
+    Ok(receipt)
+}
+
 fn choose(acting: Acting<'_>, name: &str) -> Done {
     let Acting { booted, darkroom, mut keeping, out } = acting;
     let found = keeping.hear("ready", out)?;
@@ -124,7 +153,7 @@ fn choose(acting: Acting<'_>, name: &str) -> Done {
         DEMO => (ModelRecord::EmbeddedUsed, String::new()),
         _ => {
             let manifest = digest(&found["manifest"])?;
-            let imported = Imported::of(booted, &found["manifest"])?.ok_or_else(|| {
+            let imported = Imported::of(booted, &found)?.ok_or_else(|| {
                 let what = format!(
                     "the list of the files of {name} is not on record as imported: somebody changed it, or put it there; remove \
                      it, and import the model again"
@@ -135,9 +164,7 @@ fn choose(acting: Acting<'_>, name: &str) -> Done {
         }
     };
     let who = booted.unlock(darkroom, out)?;
-    let receipt = darkroom.record_model(&who, record)?;
-    keeping.go(&word)?;
-    keeping.hear("done", out)?;
+    let receipt = done(&mut keeping, darkroom, (&who, record), &word, out)?;
     out.data(&format!("in use from the next start on: {name}\n{}", on_record(&receipt)));
     out.object(true, &json!({ "name": name, "record": receipt.seq_first }));
     Ok(Code::Done)
@@ -149,9 +176,7 @@ fn remove(acting: Acting<'_>, name: &str) -> Done {
     // Of a list that somebody changed nothing is known.
     let manifest = digest(&found["manifest"]).unwrap_or(audit::Digest([0; 32]));
     let who = booted.unlock(darkroom, out)?;
-    let receipt = darkroom.record_model(&who, ModelRecord::Removed { manifest })?;
-    keeping.go("")?;
-    keeping.hear("done", out)?;
+    let receipt = done(&mut keeping, darkroom, (&who, ModelRecord::Removed { manifest }), "", out)?;
     out.data(&format!("removed {name}\n{}", on_record(&receipt)));
     out.object(true, &json!({ "name": name, "record": receipt.seq_first }));
     Ok(Code::Done)
@@ -177,7 +202,7 @@ fn list(booted: &Booted, answer: &Value, out: &Output) -> Done {
     let models = answer["models"].as_array().map_or(&[][..], Vec::as_slice);
     let mut all = Vec::new();
     for model in models {
-        let imported = Imported::of(booted, &model["manifest"])?;
+        let imported = Imported::of(booted, model)?;
         let bytes = model["bytes"].as_u64().unwrap_or(0);
         let (mut line, mut of_record) = (String::new(), json!(null));
         match &imported {
@@ -194,20 +219,26 @@ fn list(booted: &Booted, answer: &Value, out: &Output) -> Done {
         out.data(&format!("{name:<24} {:>7} MiB  {line}{mark}\n", bytes >> 20));
         all.push(json!({ "name": name, "bytes": bytes, "in_use": model["in_use"], "imported": of_record }));
     }
-    let demo_in_use = !models.iter().any(|model| model["in_use"] == true);
+    let absent = answer["absent"].as_str();
+    if let Some(name) = absent {
+        out.data(&format!("{:<24} {:>7}      is not there  in use\n", one_line(name), ""));
+        out.warn(&gone(name));
+    }
+    let demo_in_use = absent.is_none() && !models.iter().any(|model| model["in_use"] == true);
     let mark = if demo_in_use { "  in use" } else { "" };
     out.data(&format!("{DEMO:<24} {:>7}      inside the program{mark}\n", ""));
     let left = answer["left"].as_array().map_or(0, Vec::len);
     if left > 0 {
         out.warn("an import or a removal was interrupted; the next import clears away what it left");
     }
-    out.object(true, &json!({ "models": all, "demo_in_use": demo_in_use, "interrupted": left }));
-    Ok(Code::Done)
+    let object = json!({ "models": all, "demo_in_use": demo_in_use, "absent": absent, "interrupted": left });
+    out.object(absent.is_none(), &object);
+    Ok(if absent.is_none() { Code::Done } else { Code::Found })
 }
 
 fn info(booted: &Booted, answer: &Value, out: &Output) -> Done {
     let model = &answer["models"][0];
-    let imported = Imported::of(booted, &model["manifest"])?;
+    let imported = Imported::of(booted, model)?;
     let text = |value: &Value| one_line(value.as_str().unwrap_or("none"));
     out.data(&format!(
         "{}\n  folder    {}\n  manifest  {}\n",
@@ -241,7 +272,7 @@ fn verify(booted: &Booted, answer: &Value, out: &Output) -> Done {
         let of_model = model["differs"].as_array().map_or(&[][..], Vec::as_slice);
         let mut differs: Vec<String> =
             of_model.iter().filter_map(|text| text.as_str().map(one_line)).collect();
-        let imported = Imported::of(booted, &model["manifest"])?;
+        let imported = Imported::of(booted, model)?;
         if imported.is_none() {
             differs.push("the list of its files is not on record as imported".into());
         }
@@ -261,14 +292,31 @@ fn verify(booted: &Booted, answer: &Value, out: &Output) -> Done {
             json!({ "name": name, "differs": differs, "record": imported.map(|imported| imported.record) }),
         );
     }
-    if all.is_empty() {
+    let absent = answer["absent"].as_str();
+    if let Some(name) = absent {
+        out.data(&format!("{}: it is in use, and is not there\n", one_line(name)));
+        out.warn(&gone(name));
+    }
+    if all.is_empty() && absent.is_none() {
         out.say("no model was imported; the demo model is a part of the program, whose digest every start records");
     }
     if !sound {
         out.say("remove what differs, and import it again from a source that you trust");
     }
-    out.object(sound, &json!({ "models": all }));
-    Ok(if sound { Code::Done } else { Code::Integrity })
+    out.object(sound && absent.is_none(), &json!({ "models": all, "absent": absent }));
+    Ok(match (sound, absent) {
+        (false, _) => Code::Integrity,
+        (true, Some(_)) => Code::Found,
+        (true, None) => Code::Done,
+    })
+}
+
+/// Of the model in use.
+fn gone(name: &str) -> String {
+    let name = one_line(name);
+    format!(
+        "{name} is in use, and is not there: no picture is made until it is back, or another one is chosen: lightproof model use NAME"
+    )
 }
 
 /// What the log says of an import.
@@ -280,17 +328,28 @@ struct Imported {
 }
 
 impl Imported {
-    /// The newest import of the model with this list of files.
-    fn of(booted: &Booted, manifest: &Value) -> Result<Option<Self>, Failure> {
-        let Ok(manifest) = digest(manifest) else { return Ok(None) };
+    /// The import of this model: the first one with its list of files since that list was written, or the newest one if the list
+    /// was touched since.
+    fn of(booted: &Booted, model: &Value) -> Result<Option<Self>, Failure> {
+        let Ok(manifest) = digest(&model["manifest"]) else { return Ok(None) };
+        let listed_ms = model["listed_ms"].as_u64().unwrap_or(u64::MAX);
         let records = match audit::records(&booted.folders.audit, Order::NewestFirst) {
             Ok(records) => records,
             // A log that was never made knows of none.
             Err(_) if !booted.folders.audit.join("origin").exists() => return Ok(None),
             Err(error) => return Err(darkroom::Error::from(error).into()),
         };
-        let mut imports = records.flatten().filter(|record| record.name == "model.imported");
-        let found = imports.find(|record| record.digest("manifest") == Some(manifest));
+        let imports = records.flatten().filter(|record| record.name == "model.imported");
+        let mut found = None;
+        for record in imports.filter(|record| record.digest("manifest") == Some(manifest)) {
+            let is_later = record.ts_ms >= listed_ms;
+            if found.is_none() || is_later {
+                found = Some(record);
+            }
+            if !is_later {
+                break;
+            }
+        }
         Ok(found.and_then(|record| {
             Some(Self {
                 record: record.seq,
