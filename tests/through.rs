@@ -152,6 +152,20 @@ fn the_last_who_leaves_locks_the_vault_and_who_stays_keeps_it() {
 }
 
 #[test]
+fn a_vault_that_was_opened_at_the_start_stays_open_behind_a_verb() {
+    let home = Home::with_picture("open-start");
+    let (state, pass) = (home.at("state"), home.at("pass"));
+    let serve = ["serve", "--port", "0", "--home", &state, "--passphrase-file", &pass];
+    let served = Served::run(&mut home.program(&serve));
+    let vault = || served.ask(&Request::get("/api/v1/status")).is(200).json()["vault"].clone();
+    assert_eq!(vault(), "unlocked");
+    home.ask(&["history", "list"]).ends(0, &[]);
+    until(&home, &["session.closed"], 1);
+    assert_eq!(vault(), "unlocked");
+    served.stop().ends(0, &[]);
+}
+
+#[test]
 fn who_signs_out_at_the_page_ends_their_verbs_too() {
     let opened = opened("signed-out");
     let working = begin(&opened.home, &LONG);

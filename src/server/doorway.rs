@@ -92,7 +92,7 @@ impl Doorway {
         match unlocked {
             Ok(who) => {
                 guess.right();
-                let token = house.sessions.begin(who, house.now_ms()).map_err(Outside::NoRandomness)?;
+                let token = house.sessions.begin_work(who, house.now_ms()).map_err(Outside::NoRandomness)?;
                 house.changed(); // the idle lock has a new end to wait for
                 Ok(Visit { house: Arc::clone(house), key: Key::of(&token), who, is_over: false })
             }
@@ -157,10 +157,10 @@ impl Visit {
         if std::mem::replace(&mut self.is_over, true) {
             return Ok(());
         }
-        let left = match self.house.sessions.end(self.key) {
+        let left = match self.house.sessions.end(self.key, self.house.now_ms()) {
             // Somebody else has ended it, and that is on record.
             None => Ok(()),
-            Some(true) => self.house.queue.sign_out(&self.who),
+            Some(true) => self.house.queue.sign_out(&self.who), // the vault stays open
             Some(false) => {
                 self.house.queue.lock_when_empty();
                 Ok(())

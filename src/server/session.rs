@@ -163,6 +163,16 @@ impl Sessions {
     /// # Errors
     /// The system gives no randomness.
     pub fn begin(&self, who: Who, now_ms: u64) -> std::io::Result<Zeroizing<String>> {
+        let token = self.begin_work(who, now_ms)?;
+        self.state().open_until_ms = None;
+        Ok(token)
+    }
+
+    /// The same for a verb, which leaves a vault that was open without any session as it found it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn begin_work(&self, who: Who, now_ms: u64) -> std::io::Result<Zeroizing<String>> {
         let token = random_hex::<32>()?;
         let mut state = self.state();
         let own = || state.sessions.iter().filter(|(_, session)| session.who.slot() == who.slot());
@@ -171,7 +181,6 @@ impl Sessions {
                 own().min_by_key(|(_, session)| (session.works, session.used_ms)).map(|(key, _)| *key);
             oldest.and_then(|key| state.sessions.remove(&key));
         }
-        state.open_until_ms = None;
         state.sessions.insert(
             Key::of(&token),
             Session { who, prompts: Prompts::default(), begun_ms: now_ms, used_ms: now_ms, works: false },
@@ -220,11 +229,14 @@ impl Sessions {
         }
     }
 
-    /// Ends one session; whether others go on, or `None` if it had ended.
-    pub fn end(&self, key: Key) -> Option<bool> {
+    /// Ends the session of a verb; whether the vault stays open, for others or as it was before, or `None` if it had ended.
+    pub fn end(&self, key: Key, now_ms: u64) -> Option<bool> {
         let mut state = self.state();
         state.sessions.remove(&key)?;
-        Some(!state.sessions.is_empty())
+        // Somebody was there: it waits anew.
+        let idle_ms = self.idle_ms;
+        let waits = state.open_until_ms.as_mut().map(|until_ms| *until_ms = now_ms + idle_ms).is_some();
+        Some(waits || !state.sessions.is_empty())
     }
 
     /// Ends the sessions of the person with this slot. Whether others go on.
@@ -253,7 +265,9 @@ impl Sessions {
         let mut state = self.state();
         let before = state.sessions.len();
         state.sessions.retain(|_, session| now_ms < session.ends_ms(self.idle_ms));
-        let waited = state.open_until_ms.is_some_and(|until_ms| now_ms >= until_ms);
+        // While there are sessions the vault waits for nobody.
+        let waited =
+            state.sessions.is_empty() && state.open_until_ms.is_some_and(|until_ms| now_ms >= until_ms);
         if waited {
             state.open_until_ms = None;
         }
@@ -261,7 +275,8 @@ impl Sessions {
             return Err(LastEnded);
         }
         let ends = state.sessions.values().map(|session| session.ends_ms(self.idle_ms));
-        Ok(ends.chain(state.open_until_ms).min())
+        let waits = state.open_until_ms.filter(|_| state.sessions.is_empty());
+        Ok(ends.chain(waits).min())
     }
 
     /// Leave for one guess at the passphrase of somebody, once its [`Guess::turn`] has come.

@@ -37,10 +37,25 @@ fn a_verb_at_work_is_somebody_there_and_one_that_waits_for_an_answer_is_not() {
     assert!(!sessions.lives(key, SESSION_MS_MAX * 2 + IDLE_MS));
     // Its end is its own.
     let other = Key::of(&sessions.begin(Who::NOBODY, 0).unwrap());
-    assert_eq!(
-        (sessions.end(other), sessions.end(other), sessions.end(key)),
-        (Some(true), None, Some(false))
-    );
+    let end = |key| sessions.end(key, SESSION_MS_MAX * 2);
+    assert_eq!((end(other), end(other), end(key)), (Some(true), None, Some(false)));
+}
+
+#[test]
+fn a_verb_leaves_a_vault_that_was_open_without_a_session_as_it_was() {
+    let clock = SystemClock::new();
+    let sessions = Sessions::new(IDLE_MS, None, true, &clock);
+    let now_ms = clock.mono_ms();
+    let key = Key::of(&sessions.begin_work(Who::NOBODY, now_ms).unwrap());
+    sessions.works(key, true, now_ms);
+    assert_eq!(sessions.sweep(now_ms + 2 * IDLE_MS).unwrap(), Some(u64::MAX));
+    assert_eq!(sessions.end(key, now_ms + 2 * IDLE_MS), Some(true));
+    assert_eq!(sessions.sweep(now_ms + 2 * IDLE_MS).unwrap(), Some(now_ms + 3 * IDLE_MS));
+    sessions.sweep(now_ms + 3 * IDLE_MS).unwrap_err();
+    // Somebody at the page takes it over, and locks it.
+    let sessions = Sessions::new(IDLE_MS, None, true, &clock);
+    let page = Key::of(&sessions.begin(Who::NOBODY, now_ms).unwrap());
+    assert_eq!(sessions.end(page, now_ms), Some(false));
 }
 
 #[test]
