@@ -63,6 +63,19 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     named.collect()
 }
 
+/// Those among the files of a folder whose names end so.
+fn files_named(folder: &Path, end: &str) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(folder).expect("it is a folder").flatten();
+    let named = entries.filter_map(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let content = name.ends_with(end).then(|| std::fs::read(entry.path()).expect("it is a file"))?;
+        Some((name, content))
+    });
+    let found: BTreeMap<String, Vec<u8>> = named.collect();
+    assert!(!found.is_empty(), "nothing in {}", folder.display());
+    found
+}
+
 fn one<'a>(files: &'a BTreeMap<String, Vec<u8>>, start: &str, end: &str) -> &'a str {
     let mut found = files.keys().filter(|name| name.starts_with(start) && name.ends_with(end));
     let name = found.next().unwrap_or_else(|| panic!("no {start}*{end} in {:?}", files.keys()));
@@ -91,6 +104,17 @@ fn packages_hold_what_they_should_and_are_the_same_each_time() {
         // Nobody but root writes them, and no program runs as another user.
         assert!(["-rw-r--r--", "-rwxr-xr-x", "drwxr-xr-x"].contains(&words[0]), "{line}");
         paths.push(words[5].trim_start_matches('.'));
+    }
+    // No page leads to one that is not there.
+    shell(&format!("dpkg-deb --extract {package} {0}/root", first.display()), &first);
+    let pages = first.join("root/usr/share/doc/lightproof");
+    for (name, content) in files_named(&pages, ".md") {
+        let text = String::from_utf8_lossy(&content).into_owned();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap_or_default();
+            let is_there = file.is_empty() || file.contains("://") || pages.join(file).exists();
+            assert!(is_there, "{name} leads to {link}");
+        }
     }
     // Both can be installed on one machine.
     let auditor = one(&made, "lightproof-audit_", ".deb");

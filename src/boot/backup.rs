@@ -55,6 +55,12 @@ fn make(path: &Path, folders: &Folders) -> Result<Opened, Failure> {
         );
         return Err(Failure::new(Code::Refused, what));
     }
+    // A running server has the vault: nothing is made that would look like a backup.
+    let paths = vault::Paths { state: folders.vault.clone(), outputs: folders.outputs.clone() };
+    if let Some(holder) = paths.holder().ok().flatten() {
+        let what = format!("the vault is in use by {holder}; stop that program, and make the backup then");
+        return Err(Failure::new(Code::Busy, what));
+    }
     match make_new(&place) {
         Ok(file) => Ok(Opened { file, folder: place.parent().and_then(|folder| open_folder(folder).ok()) }),
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {

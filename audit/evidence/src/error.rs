@@ -31,6 +31,15 @@ pub enum Error {
         /// The folder.
         dir: PathBuf,
     },
+    /// What is to be verified is a part of a log: that of a slice or of a bundle.
+    #[error(
+        "{dir} is a part of a log, as a slice or a bundle holds it, and no log: a slice is checked as its VERIFY.md says, a bundle with: \
+         lightproof-audit bundle verify"
+    )]
+    PartOfLog {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// More pictures than one certificate is about.
     #[error(
         "{count} erasures are too many for one certificate, which takes {count_max}; name a period with --since and --until"

@@ -54,7 +54,7 @@ pub use kept::{Kept, RUNS_KEPT_MAX, keep, kept};
 pub use of_log::try_log;
 pub use report::{Checked, Expected, Finding};
 pub use run::Run;
-pub use slice::slice;
+pub use slice::{is_part_of_log, slice};
 pub use stamps::{KeptStamp, keep_stamp, stamps};
 pub use verdict::{Outcome, Reading, Verdict};
 

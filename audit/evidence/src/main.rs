@@ -64,6 +64,10 @@ fn main() -> ExitCode {
 }
 
 fn verify(dir: &Path, expect: Option<&Path>, json: bool) -> Exit {
+    if evidence::is_part_of_log(dir) {
+        let error = evidence::Error::PartOfLog { dir: dir.into() };
+        return fail("lightproof/audit-verify/v1", &error, Exit::NotFound, json);
+    }
     let expected = match expected(expect) {
         Ok(bytes) => bytes,
         Err(error) => return complain(&error, json),

@@ -38,6 +38,11 @@ pub fn slice(log: &Path, dir: &Path, (since_ms, until_ms): (Option<u64>, Option<
     }
 }
 
+/// Whether a folder holds what a slice or a bundle has of a log, which is no log.
+pub fn is_part_of_log(dir: &Path) -> bool {
+    dir.join("hand-overs.jsonl").is_file() && !dir.join("checkpoints.log").exists()
+}
+
 fn fill(
     folder: &mut NewFolder,
     log: &Path,

@@ -65,11 +65,13 @@ for path in pathlib.Path("audit").glob("cited/*.json"):
     assert note == checkpoint
     cited.append(json.loads(record))
 
-before, seq = None, None
+before, seq, count = None, None, 0
 for line in open("audit/records.jsonl", "rb"):
+    count += 1
     line = line.rstrip(b"\n")
     record = json.loads(line)
     assert before is None or (base64.b64decode(record["prev"]) == before and record["seq"] == seq + 1)
     before, seq = leaf(line), record["seq"]
 if seq is not None:
     assert open(f"audit/cited/{seq}.json", "rb").read() == line
+    print(f"records {seq + 1 - count} to {seq}")

@@ -12,6 +12,9 @@ const KINDS = [
   "audit", "backup", "boot", "certificate", "clock", "disk", "evidence", "fence", "generate", "hold", "key", "log", "model",
   "object", "objects", "outputs", "posture", "recovery", "request", "retention", "session", "slot", "vault",
 ];
+// A day of the person who reads, from its first minute to its last, as the filters take it.
+const utc = (day, minute) => (day ? new Date(`${day}T${minute}`).toISOString().slice(0, 16) : "");
+
 // Sign and colour of each outcome, as those of the fences.
 const LOOKS = { ok: ["✓", "green"], denied: ["✕", "red"], failed: ["✕", "red"] };
 
@@ -56,7 +59,7 @@ export async function open() {
   function query(names) {
     const id = about.value.trim();
     const asked = {
-      since: since.value, until: until.value, type: kind.value, outcome: outcome.value,
+      since: utc(since.value, "00:00"), until: utc(until.value, "23:59"), type: kind.value, outcome: outcome.value,
       [id.startsWith("j:") ? "job" : "object"]: id, before: next === null ? "" : String(next),
     };
     return new URLSearchParams(Object.entries(asked).filter(([name, value]) => value && value !== "all" && (names?.includes(name) ?? true)));
@@ -101,7 +104,7 @@ export async function open() {
     try {
       await work();
     } catch (problem) {
-      message = () => explain(problem);
+      message = () => (problem.code === "parameter" ? t("log.wrong") : explain(problem));
     } finally {
       busy = false;
       refresh(dialog);

@@ -1,7 +1,7 @@
 //! Other people's programs over a bundle of ours: what VERIFY.md says, word for word, and a validator of OSCAL.
 
 use super::*;
-use crate::slice;
+use crate::{is_part_of_log, slice};
 use audit::{Order, Stored};
 use std::process::{Command, Output};
 
@@ -94,6 +94,7 @@ fn what_verify_md_says_holds_for_a_slice_and_finds_each_forgery() {
         audit::records(&tried.audit(), Order::OldestFirst).unwrap().flatten().collect();
     let count = slice(&tried.audit(), &dir, (None, None)).unwrap();
     assert_eq!(count, records.len() as u64);
+    assert!(is_part_of_log(&dir.join("audit")) && !is_part_of_log(&tried.audit()));
     let fresh = || copy(&dir);
     let passes = |dir: &Path| follow(dir).iter().all(|output| output.status.success());
     assert!(passes(&fresh().0));
