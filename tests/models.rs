@@ -69,6 +69,10 @@ fn a_model_is_brought_in_pinned_used_and_removed() {
     let (home, source) = home("model");
     fs::write(source.join("README.md"), "x").expect("it is ours");
     fs::write(source.join("run.py"), "x").expect("it is ours");
+    // What no model needs is no reason to refuse one.
+    symlink("/", source.join("elsewhere")).expect("it is ours");
+    fs::create_dir(source.join("private")).expect("it is ours");
+    fs::set_permissions(source.join("private"), fs::Permissions::from_mode(0o000)).expect("it is ours");
     let ran = import(&home, &source, &["--json"]).ends(0, &["4 other files of the folder"]);
     let data = ran.data();
     assert_eq!((&data["name"], &data["official"]), (&"turbo".into(), &false.into()), "{data}");
@@ -165,6 +169,7 @@ fn what_is_changed_afterwards_is_found_and_not_taken() {
     home.ask(&["model", "list"]).ends(4, &["a is in use, and is not there"]);
     home.ask(&["model", "verify", "a"]).ends(5, &["no model a"]);
     home.write("state/models/in-use", b"../../etc 0\n");
+    home.ask(&["model", "list"]).ends(4, &["what names the model in use makes no sense"]);
     home.ask(&refused).ends(11, &["makes no sense"]);
     home.ask(&["model", "use", "demo"]).ends(0, &[]);
     home.generate(&["x"]).ends(0, &[]);

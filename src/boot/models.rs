@@ -36,9 +36,9 @@ pub fn choose(cli: &mut Cli) -> Result<(), Failure> {
 pub fn in_use(home: &Home) -> Result<Option<InUse>, Failure> {
     let store = Store::look(&home.models);
     let Some((name, _)) = store.in_use() else {
-        return match home.models.join(IN_USE).symlink_metadata() {
-            Err(_) => Ok(None),
-            Ok(_) => {
+        return match store.is_senseless() {
+            false => Ok(None),
+            true => {
                 let what = format!(
                     "{} makes no sense; choose a model anew with: lightproof model use NAME",
                     home.models.join(IN_USE).display()

@@ -11,6 +11,8 @@ use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
+/// Folders that a model is made of.
+const PARTS: [&str; 5] = ["scheduler", "text_encoder", "tokenizer", "transformer", "vae"];
 /// Most entries of one folder that are looked at.
 const ENTRIES_MAX: usize = 4096;
 /// Longest file that may be a pointer of Git LFS, in bytes.
@@ -125,7 +127,12 @@ fn look(root: &Path, around: &Path) -> Result<usize, Failure> {
         return Err(no_model(root, &folders, &files));
     }
     for folder in &folders {
-        files.extend(entries(folder)?.iter().map(DirEntry::path));
+        match entries(folder) {
+            Ok(inside) => files.extend(inside.iter().map(DirEntry::path)),
+            // What else lies beside a model stays where it is, whoever may read it.
+            Err(_) if !PARTS.iter().any(|part| folder.ends_with(part)) => {}
+            Err(failure) => return Err(failure),
+        }
     }
     files
         .iter()

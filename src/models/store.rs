@@ -205,6 +205,11 @@ impl Store {
         (is_name(name) && is_digest).then(|| (name.to_owned(), digest.to_owned()))
     }
 
+    /// What names the model in use is there, and makes no sense.
+    pub fn is_senseless(&self) -> bool {
+        self.in_use().is_none() && self.dir.join(IN_USE).symlink_metadata().is_ok()
+    }
+
     /// From here on a start takes this model, or the one inside the program.
     ///
     /// # Errors

@@ -170,8 +170,11 @@ fn look(store: &Store, name: &str) -> Result<(), Failure> {
     say(&json!({ "answer": { "models": models, "left": left, "absent": absent } }))
 }
 
-/// The model in use, where it is gone.
+/// The model in use, where it is gone, or what names it makes no sense: then by an empty name.
 fn absent(store: &Store, names: &[String]) -> Option<String> {
+    if store.is_senseless() {
+        return Some(String::new());
+    }
     store.in_use().map(|(name, _)| name).filter(|name| !names.contains(name))
 }
 

@@ -221,7 +221,8 @@ fn list(booted: &Booted, answer: &Value, out: &Output) -> Done {
     }
     let absent = answer["absent"].as_str();
     if let Some(name) = absent {
-        out.data(&format!("{:<24} {:>7}      is not there  in use\n", one_line(name), ""));
+        let shown = if name.is_empty() { "?" } else { name };
+        out.data(&format!("{:<24} {:>7}      is not there  in use\n", one_line(shown), ""));
         out.warn(&gone(name));
     }
     let demo_in_use = absent.is_none() && !models.iter().any(|model| model["in_use"] == true);
@@ -294,7 +295,6 @@ fn verify(booted: &Booted, answer: &Value, out: &Output) -> Done {
     }
     let absent = answer["absent"].as_str();
     if let Some(name) = absent {
-        out.data(&format!("{}: it is in use, and is not there\n", one_line(name)));
         out.warn(&gone(name));
     }
     if all.is_empty() && absent.is_none() {
@@ -313,10 +313,11 @@ fn verify(booted: &Booted, answer: &Value, out: &Output) -> Done {
 
 /// Of the model in use.
 fn gone(name: &str) -> String {
-    let name = one_line(name);
-    format!(
-        "{name} is in use, and is not there: no picture is made until it is back, or another one is chosen: lightproof model use NAME"
-    )
+    let then = "no picture is made until it is back, or another one is chosen: lightproof model use NAME, where NAME may be demo";
+    match name {
+        "" => format!("what names the model in use makes no sense: {then}"),
+        name => format!("{} is in use, and is not there: {then}", one_line(name)),
+    }
 }
 
 /// What the log says of an import.

@@ -69,11 +69,11 @@ fn import(clean: Clean, global: &Global, (answer, request): (&Path, &Path), out:
     };
     let flawed = |flaw: StampFlaw| Failure::new(Code::Integrity, format!("nothing was taken: {flaw}"));
     let (bytes, asked) = (read(answer)?, read(request)?);
+    let fenced = boot::boot(clean, global, &Wants { evidence: true, ..Wants::default() })?;
     let request = StampRequest::parse(&asked).ok_or(StampFlaw::NoRequest).map_err(flawed)?;
     let stamp = audit::Stamp::parse(&bytes).map_err(flawed)?;
     request.check(&stamp).map_err(flawed)?;
-    let (booted, darkroom) =
-        boot::boot(clean, global, &Wants { evidence: true, ..Wants::default() })?.darkroom()?;
+    let (booted, darkroom) = fenced.darkroom()?;
     let result = take(&booted, &darkroom, (&bytes, &stamp), out);
     boot::leave(darkroom, result)
 }
