@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub enum Model {
     /// Copy a model from a folder, such as one on a stick or in a cache of downloads, pin its files, and put that on record
     Import {
-        /// The folder as it was released, with model_index.json in it; or one of a Hugging Face cache, models--…
+        /// The folder as it was released, with model_index.json in it; or one of a Hugging Face cache, models--NAME
         #[arg(value_name = "PATH")]
         path: PathBuf,
         /// Its name from here on: small letters, digits, dots and hyphens; from the folder's without it

@@ -88,11 +88,11 @@ fn there_is_one_server_and_one_user_of_a_vault() {
     let ran = serve(&opened.home, &port).ends(9, &[]);
     assert_eq!(ran.stdout, "", "{ran:#?}");
     let verbs: [&[&str]; 5] = [
-        &["history", "list"],
-        &["history", "rm", "--all", "--yes"],
         &["vault", "passwd"],
         &["vault", "verify"],
-        &["generate", "x", "--size", "16x16", "--steps", "1"],
+        &["vault", "rotate"],
+        &["operator", "list"],
+        &["hold", "list"],
     ];
     for verb in verbs {
         let ran = opened.home.ask(verb).ends(9, &[&address]);
