@@ -175,8 +175,8 @@ impl Booted {
                 parse(&self.terminal.ask_secret(question)?).map_err(|error| unusable(error.to_string()))?;
             let typed = typed.of(self.operator.clone());
             return match opens(&typed) {
-                Err(darkroom::Error::Vault(vault::Error::WrongSecret)) if self.operator.is_some() => {
-                    Err(unusable("wrong name, passphrase or recovery code; try again".into()))
+                Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => {
+                    Err(wrong_typed(self.operator.is_some()))
                 }
                 opened => Ok((opened?, typed)),
             };
@@ -217,24 +217,20 @@ impl Booted {
         let mut opens = |text: &str| shows(text, operator.as_ref());
         let Some(line) = self.passphrase.take() else {
             let typed = self.terminal.ask_secret("Passphrase: ")?;
-            let wrong = match &self.operator {
-                Some(_) => "wrong name, passphrase or recovery code; try again",
-                None => "wrong passphrase or recovery code; try again",
-            };
-            return if opens(&typed)? { Ok(()) } else { Err(Failure::new(Code::Locked, wrong)) };
+            return if opens(&typed)? { Ok(()) } else { Err(wrong_typed(self.operator.is_some())) };
         };
         warn_of_readers(&line, out);
         // As alone, a byte order mark is tried, too.
-        let opened =
-            opens(&line.text)? || line.marked.as_ref().is_some_and(|marked| opens(marked).unwrap_or(false));
+        let opened = match &line.marked {
+            Some(marked) => opens(&line.text)? || opens(marked)?,
+            None => opens(&line.text)?,
+        };
         if opened { Ok(()) } else { Err(wrong_in(&line, self.operator.is_some())) }
     }
 
     /// Asks who somebody is, where several people use the vault and nothing says it.
     fn ask_name(&mut self, darkroom: &Darkroom) -> Result<(), Failure> {
-        let public = darkroom.public()?;
-        let people = public.slots.iter().filter(|slot| slot.kind == SlotKind::Passphrase).count();
-        self.ask_name_if(public.named && people > 1)
+        self.ask_name_if(asks_name(&darkroom.public()?))
     }
 
     fn ask_name_if(&mut self, is_needed: bool) -> Result<(), Failure> {
@@ -292,6 +288,19 @@ impl Booted {
 pub fn warn(darkroom: &Darkroom, out: &Output) {
     for warning in darkroom.warnings() {
         out.warn(&warning.to_string());
+    }
+}
+
+/// Whether a passphrase goes with a name: several people use the vault, and each has one.
+pub fn asks_name(public: &vault::Public) -> bool {
+    let people = public.slots.iter().filter(|slot| slot.kind == SlotKind::Passphrase).count();
+    public.named && people > 1
+}
+
+fn wrong_typed(names_somebody: bool) -> Failure {
+    match names_somebody {
+        true => Failure::new(Code::Locked, "wrong name, passphrase or recovery code; try again"),
+        false => darkroom::Error::from(vault::Error::WrongSecret).into(),
     }
 }
 

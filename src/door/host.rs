@@ -4,6 +4,7 @@ use super::line::Line;
 use super::place::Door;
 use super::wire::{Fault, Heard, Hello, Said, Wish};
 use crate::batch::{self, Progress};
+use crate::boot::passphrase::asks_name;
 use crate::cli::{HistoryVerb, Settings};
 use crate::exit::{Code, Failure};
 use crate::making::Making;
@@ -14,7 +15,6 @@ use crate::verbs::batch::Work;
 use crate::verbs::history::Named;
 use crate::verbs::{generate, history, vault};
 use crate::{Done, boot::operator::name_of};
-use ::vault::SlotKind;
 use audit::Digest;
 use server::{Doorway, Outside, Visit};
 use std::io;
@@ -117,11 +117,7 @@ impl Host {
     fn serve(&self, line: &Arc<Line>) -> Done {
         let queue = self.doorway.queue();
         let (has_vault, asks_name) = queue.with(|darkroom| {
-            let asks_name = darkroom.public().is_ok_and(|public| {
-                let people = public.slots.iter().filter(|slot| slot.kind == SlotKind::Passphrase).count();
-                public.named && people > 1
-            });
-            Ok((darkroom.has_vault(), asks_name))
+            Ok((darkroom.has_vault(), darkroom.public().is_ok_and(|public| asks_name(&public))))
         })?;
         let outputs = self.doorway.outputs().as_os_str().to_owned();
         line.tell(&Said::Hello(Hello { build: self.build, outputs, has_vault, asks_name }));

@@ -126,12 +126,9 @@ impl Keeping {
         match said.get("failed") {
             None => Ok(said),
             Some(failed) => {
-                let code =
-                    Code::TABLE.iter().map(|(code, _)| *code).find(|code| failed["code"] == *code as u8);
-                Err(Failure::new(
-                    code.unwrap_or(Code::Unexpected),
-                    failed["what"].as_str().unwrap_or_default(),
-                ))
+                let number = failed["code"].as_u64().and_then(|number| u8::try_from(number).ok());
+                let code = number.map_or(Code::Unexpected, Code::of);
+                Err(Failure::new(code, failed["what"].as_str().unwrap_or_default()))
             }
         }
     }
