@@ -267,9 +267,10 @@ impl Queue {
     pub fn cancel(&self, who: &Who, id: audit::JobId) -> Result<Job, Error> {
         self.with(|darkroom| {
             darkroom.vault_of(who, Act::MakePictures)?;
-            let cancel = Cancel { reason: GenerateFailure::Cancelled, by: Some(who.actor) };
             let mut table = self.shared.table();
             table.find_of(who.slot, id)?;
+            let asked = Cancel { reason: GenerateFailure::Cancelled, by: Some(who.actor) };
+            let cancel = if table.stopping { Cancel::SHUTDOWN } else { asked };
             let entry = table.find_mut(id)?;
             let work = entry.work.take();
             match entry.job.state {
@@ -356,13 +357,19 @@ impl Queue {
         self.shared.wake.notify_all();
     }
 
+    /// From here on no request is taken or begun, and one that ends unfinished ends because the program does, whoever asks for it.
+    pub fn stop(&self) {
+        self.shared.table().stopping = true;
+        self.shared.wake.notify_all();
+    }
+
     /// Ends the requests, locks the vault, and puts the end on record.
     ///
     /// # Errors
     /// What vault and log say. [`Error::Stopping`] if it is closed already.
     pub fn close(&self, reason: StopReason) -> Result<(), Error> {
-        self.shared.table().stopping = true;
-        let cancel = Cancel { reason: GenerateFailure::Shutdown, by: None };
+        self.stop();
+        let cancel = Cancel::SHUTDOWN;
         // Whatever became of the darkroom: what is in work must end.
         let waited = self.shared.cancel_all(None, cancel);
         let failed = self.with(|darkroom| fail_all(darkroom, &waited, cancel));
@@ -391,8 +398,7 @@ impl Hold for &Queue {
 impl Queue {
     /// Ends the queue without a word, and gives the darkroom back.
     pub(crate) fn into_darkroom(self) -> Darkroom {
-        self.shared.table().stopping = true;
-        self.shared.wake.notify_all();
+        self.stop();
         let worker = self.worker.lock().unwrap().take().unwrap();
         worker.join().unwrap();
         self.shared.darkroom.lock().unwrap().take().unwrap()

@@ -240,6 +240,8 @@ impl Server {
             let connections =
                 connection::accept(&listener, house, api::router(Arc::clone(house)), stop.notified()).await;
             house.stopping.store(true, Ordering::Relaxed);
+            // Before the sessions end: a verb whose session is over cancels its request.
+            house.queue.stop();
             house.sessions.end_all();
             house.changed();
             idle.abort();

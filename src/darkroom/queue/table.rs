@@ -116,6 +116,11 @@ pub(super) struct Cancel {
     pub by: Option<Actor>,
 }
 
+impl Cancel {
+    /// The program ends.
+    pub const SHUTDOWN: Self = Self { reason: GenerateFailure::Shutdown, by: None };
+}
+
 impl Table {
     /// Whether a request waits.
     pub fn waits(&self) -> bool {

@@ -203,6 +203,24 @@ fn stopping_fails_the_requests_on_record() {
 }
 
 #[test]
+fn who_cancels_while_the_program_ends_is_not_its_reason() {
+    let home = Home::new();
+    let (queue, step) = queue(&home, Mood::Works);
+    let jobs = [(); 2].map(|()| queue.submit(ask(), None).unwrap());
+    wait_for(&queue, jobs[0].id, JobState::Running);
+    queue.stop();
+    assert!(matches!(queue.submit(ask(), None), Err(Error::Stopping)));
+    for job in &jobs {
+        queue.cancel(&queue.who, job.id).unwrap();
+    }
+    drop(step);
+    queue.close(StopReason::Signal).unwrap();
+    let failed = home.records().iter().filter(|(_, line)| line.contains("reason=shutdown")).count();
+    assert_eq!((failed, home.count("generate.failed")), (2, 2));
+    home.log_verifies();
+}
+
+#[test]
 fn a_panic_or_a_failure_of_the_engine_costs_one_request() {
     for (mood, word) in [(Mood::Panics, "reason=engine_panic"), (Mood::NonFinite, "reason=non_finite")] {
         let home = Home::new();
