@@ -300,7 +300,6 @@ pub enum HistoryVerb {
         yes: bool,
     },
     /// Make a signed folder for the person who asked for an erasure: what was destroyed, how well, and what was not
-    #[serde(skip)]
     Certificate(Certificate),
     /// Open every sealed picture and check all of it
     Verify,

@@ -2,7 +2,8 @@
 //! programs alone.
 
 use crate::checkpoint::copy;
-use crate::harness::{Home, PASSPHRASE, Ran, SMALL};
+use crate::harness::{Home, PASSPHRASE, Ran, SMALL, behind};
+use crate::served::Served;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -296,4 +297,56 @@ fn each_has_a_certificate_of_their_own_and_an_admin_of_any() {
             assert!(!statement.contains(&format!("\"{name}\"")), "{name} in {dir}");
         }
     }
+}
+
+#[test]
+fn a_running_server_hands_out_the_same_certificate() {
+    let home = Home::with_picture("certificate-through");
+    let id = text(&home.pictures()[0]["id"]).to_owned();
+    let pseudonym = &erase(&home, &[&id])[0];
+    let asked: [(&[&str], i32); 5] = [
+        (&["--all"], 0),
+        (&[pseudonym], 0),
+        (&["--since", "2999-01-01"], 5),
+        (&["--since", "yesterday"], 2),
+        (&["o:AAAAAAAAAAAAAAAAAAAAAA"], 5),
+    ];
+    let ask = |more: &[&str]| home.ask(&[&["history", "certificate", "-o", &home.at("here")], more].concat());
+    let dir = home.path().join("here");
+    let remove = || {
+        let _ = std::fs::remove_dir_all(&dir);
+    };
+    let mut alone = Vec::new();
+    for (more, code) in asked {
+        alone.push((ask(more).ends(code, &[]), dir.exists()));
+        remove();
+    }
+    let served = Served::start(&home);
+    let same = |text: &str| {
+        let words = text.split_whitespace().filter(|word| !word.chars().any(|c| c.is_ascii_digit()));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    for ((more, _), (alone, made)) in asked.into_iter().zip(alone) {
+        let through = ask(more);
+        assert_eq!((through.code, dir.exists()), (alone.code, made), "{more:?}: {through:#?}");
+        assert_eq!(same(&through.stdout), same(&alone.stdout), "{more:?}");
+        assert_eq!(same(&through.stderr), same(&alone.stderr), "{more:?}");
+        if through.code == Some(0) {
+            verified(&home, "here");
+        }
+        remove();
+    }
+    // One that cannot be written is on record, and nothing of it is left.
+    let arguments = ["history", "certificate", "--all", "-o", &home.at("here")];
+    let program = home.furnished_program(&arguments);
+    let limited = ["bash", "-c", "ulimit -f 4 && exec \"$@\"", "bash"];
+    let ran = Ran::of(&mut behind(&limited, &program)).ends(10, &["on record all the same", "is left empty"]);
+    assert!(!ran.stdout.contains("certificate of"), "{ran:#?}");
+    assert_eq!(home.count_records(&["certificate.issued"]), 5);
+    ask(&["--all"]).ends(0, &[]);
+    ask(&["--all"]).ends(6, &["not empty"]);
+    assert!(!home.path().join("state/evidence/certificate").exists(), "nothing stays in the server's folder");
+    served.stop().ends(0, &[]);
+    assert_follows(&home, &dir, &home.path().join("state/audit"));
+    home.is_whole(0);
 }

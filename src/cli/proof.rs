@@ -2,6 +2,7 @@
 
 use super::keys::Keys;
 use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Verbs of `audit`.
@@ -112,7 +113,7 @@ pub enum Evidence {
 }
 
 /// Arguments of `history certificate`.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Serialize, Deserialize)]
 pub struct Certificate {
     /// Pseudonyms of erased pictures, as `history rm` answered them (o: and 22 characters); or the id that one had, which stands
     /// for all that was erased with it at once

@@ -4,12 +4,13 @@ use super::place;
 use super::wire::{self, Heard, Hello, Said, Unwritten, Wish};
 use crate::Done;
 use crate::batch::Progress;
-use crate::boot::folders::Home;
+use crate::boot::folders::{Bundle, Home};
 use crate::boot::{self, Booted, Wants};
-use crate::cli::{Batch, Computing, Generate, Global, History, HistoryVerb, Keys, Vault, Verb};
+use crate::cli::{Batch, Certificate, Computing, Generate, Global, History, HistoryVerb, Keys, Vault, Verb};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::paths::Exporting;
+use crate::verbs::history::certificate;
 use crate::verbs::{batch, generate, history};
 use audit::Digest;
 use policy::Process;
@@ -37,7 +38,7 @@ pub enum Errand<'a> {
     Generate(&'a Generate),
     /// `batch`.
     Batch(&'a Batch),
-    /// `history`, but for the certificate, which is a folder.
+    /// `history`.
     History(&'a History),
 }
 
@@ -47,9 +48,7 @@ impl<'a> Errand<'a> {
             Verb::Vault(Vault::Status(pictures)) => Some(Self::Status(pictures.outputs.as_deref())),
             Verb::Generate(arguments) => Some(Self::Generate(arguments)),
             Verb::Batch(arguments) => Some(Self::Batch(arguments)),
-            Verb::History(arguments) if !matches!(arguments.verb, HistoryVerb::Certificate(_)) => {
-                Some(Self::History(arguments))
-            }
+            Verb::History(arguments) => Some(Self::History(arguments)),
             _ => None,
         }
     }
@@ -60,6 +59,13 @@ impl<'a> Errand<'a> {
             Self::Generate(arguments) => Some(&arguments.keys),
             Self::Batch(arguments) => Some(&arguments.keys),
             Self::History(arguments) => Some(&arguments.keys),
+        }
+    }
+
+    fn certificate(&self) -> Option<&'a Certificate> {
+        match *self {
+            Self::History(History { verb: HistoryVerb::Certificate(asked), .. }) => Some(asked),
+            _ => None,
         }
     }
 
@@ -85,14 +91,32 @@ pub fn reach<'a>(verb: &'a Verb, global: &Global) -> Option<(Errand<'a>, UnixStr
 pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream, out: &Output) -> Done {
     let mut brought = Brought::of(&errand, out)?;
     let exporting = brought.exporting.take();
+    let certificate = errand.certificate();
     let wants = Wants {
         process: Process::Client,
         outputs: errand.outputs(),
         plain_copy: exporting.is_some(),
         export: exporting.as_ref().and_then(Exporting::folder),
+        bundle: certificate.map(|asked| Bundle::Made(&asked.output)),
         ..errand.keys().map(Wants::with).unwrap_or_default()
     };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
+    let done = go(booted, errand, brought, exporting, stream, out);
+    match certificate {
+        Some(asked) => done.map_err(|failure| certificate::what_is_left(failure, &asked.output)),
+        None => done,
+    }
+}
+
+/// What is done behind the fences.
+fn go(
+    booted: Booted,
+    errand: Errand<'_>,
+    mut brought: Brought,
+    exporting: Option<Exporting>,
+    stream: UnixStream,
+    out: &Output,
+) -> Done {
     sandbox::probe(&booted.sandboxed)?;
     let text = brought.text(&errand, out)?;
     let exports = exporting.is_some();
@@ -104,6 +128,10 @@ pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream
             format: batch::format(arguments)?,
             progress: brought.progress.as_ref().map(|progress| progress.path().into()),
             exports,
+        },
+        Errand::History(History { verb: HistoryVerb::Certificate(asked), .. }) => Wish::Certificate {
+            asked: asked.clone(),
+            dir: booted.folders.bundle.clone().unwrap_or_default().into(),
         },
         Errand::History(arguments) => Wish::History { verb: arguments.verb.clone(), sought: brought.sought },
     };
@@ -150,6 +178,10 @@ impl Brought {
             }
             Errand::History(History { verb: HistoryVerb::Prove { file }, .. }) => {
                 Ok(Self { sought: Some(history::digest(file)?.0), ..Self::default() })
+            }
+            Errand::History(History { verb: HistoryVerb::Certificate(asked), .. }) => {
+                certificate::check(asked)?;
+                Ok(Self::default())
             }
             Errand::History(_) | Errand::Status(_) => Ok(Self::default()),
         }
@@ -273,6 +305,10 @@ impl Client<'_> {
                         .map_err(|failure| with(failure, stands.as_deref()))?;
                     self.stands = stands;
                 }
+                Said::File(name) => {
+                    let written = self.write_file(&name, &bytes);
+                    self.say(&Heard::Written(written), &[])?;
+                }
                 Said::Resume(digest) => {
                     let progress = self.progress.as_mut().ok_or_else(nonsense)?;
                     let resumed = progress.resume(&Digest(digest)).map(|()| progress.all());
@@ -295,6 +331,19 @@ impl Client<'_> {
         let nowhere = || Unwritten::new(&io::Error::from(ErrorKind::NotFound), false);
         let path = self.copy.as_deref().ok_or_else(nowhere)?;
         darkroom::write_new(path, content).map_err(|(error, remains)| Unwritten::new(&error, remains))
+    }
+
+    /// A file of the folder that is made. One that cannot be written takes those before it back.
+    fn write_file(&self, name: &str, content: &[u8]) -> Result<(), Unwritten> {
+        let nowhere = || Unwritten::new(&io::Error::from(ErrorKind::NotFound), false);
+        let dir = self.booted.folders.bundle.as_deref().ok_or_else(nowhere)?;
+        if Path::new(name).file_name() != Some(name.as_ref()) {
+            return Err(nowhere());
+        }
+        darkroom::write_new(&dir.join(name), content).map_err(|(error, _)| {
+            evidence::take_back(dir);
+            Unwritten::new(&error, dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()))
+        })
     }
 
     fn say(&mut self, word: &Heard, bytes: &[u8]) -> Result<(), Failure> {

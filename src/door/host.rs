@@ -5,28 +5,30 @@ use super::place::Door;
 use super::wire::{Fault, Heard, Hello, Said, Wish};
 use crate::batch::{self, Progress};
 use crate::boot::passphrase::asks_name;
-use crate::cli::{HistoryVerb, Settings};
+use crate::cli::{self, HistoryVerb, Settings};
 use crate::exit::{Code, Failure};
 use crate::making::Making;
 use crate::output::Output;
 use crate::paths::Exporting;
 use crate::terminal::Terminal;
 use crate::verbs::batch::Work;
-use crate::verbs::history::Named;
+use crate::verbs::history::{Named, certificate};
 use crate::verbs::{generate, history, vault};
 use crate::{Done, boot::operator::name_of};
-use audit::Digest;
+use audit::{Clock as _, Digest, SystemClock};
 use server::{Doorway, Outside, Visit};
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// Verbs that may be at work side by side.
 const GUESTS_MAX: usize = 16;
+/// No file of a certificate is larger.
+const FILE_BYTES_MAX: u64 = 64 << 20;
 /// How long an ending server waits for them to hear its last word.
 const FAREWELL_TIME_MAX: Duration = Duration::from_secs(2);
 
@@ -38,6 +40,12 @@ pub struct Host {
     pub build: [u8; 32],
     /// Folder of the vault.
     pub vault: PathBuf,
+    /// Folder of the log.
+    pub audit: PathBuf,
+    /// Where a certificate is made before it crosses, one at a time.
+    pub certificate: Mutex<PathBuf>,
+    /// The clock that the log is written by.
+    pub clock: SystemClock,
 }
 
 /// Those that are at work.
@@ -208,6 +216,7 @@ impl Host {
                     Ok(line.interrupted())
                 })
             }
+            Wish::Certificate { asked, dir } => self.certificate(line, visit, &asked, Path::new(&dir), out),
             Wish::Status => Ok(Code::Usage), // answered to anybody
         }
     }
@@ -256,5 +265,30 @@ impl Host {
             terminal: &mut Terminal::far(Arc::clone(line)),
         };
         history::act(&mut &**self.doorway.queue(), visit.who(), verb, named, out)
+    }
+
+    /// Made here, where the log can be read, and written at the other end.
+    fn certificate(
+        &self,
+        line: &Line,
+        visit: &Visit,
+        asked: &cli::Certificate,
+        dir: &Path,
+        out: &Output,
+    ) -> Done {
+        line.check()?;
+        let made = self.certificate.lock().unwrap_or_else(PoisonError::into_inner);
+        // What a crash left of an earlier one.
+        evidence::take_back(&made);
+        let (mut room, log) = (&**self.doorway.queue(), (&*self.audit, self.clock.wall_ms()));
+        let certified = certificate::certify(&mut room, visit.who(), asked, log, &made);
+        let files = certified.and_then(|certified| Ok((certified, evidence::files(&made, FILE_BYTES_MAX)?)));
+        evidence::take_back(&made);
+        drop(made);
+        let (certified, files) = files?;
+        for (name, content) in files {
+            line.write_file(dir, &name, &content)?;
+        }
+        certificate::report(&certified, dir, out)
     }
 }

@@ -1,6 +1,6 @@
 //! The host's end of a connection: what is printed, asked and written at the other end.
 
-use super::wire::{self, Heard, Said};
+use super::wire::{self, Heard, Said, Unwritten};
 use crate::exit::{Code, Failure};
 use std::io;
 use std::net::Shutdown;
@@ -185,14 +185,31 @@ impl Line {
     /// # Errors
     /// It was not; or nobody says that it was.
     pub fn write(&self, path: &Path, content: &[u8]) -> Result<(), Failure> {
-        self.tell_with(&Said::Write, content);
-        // Also for somebody who was signed out meanwhile: what has left has left.
-        match self.next(ANSWER_TIME_MAX)? {
-            (Heard::Written(Ok(())), _) => Ok(()),
-            (Heard::Written(Err(why)), _) => {
-                let remains = why.remains;
-                Err(darkroom::Error::ExportFile { path: path.into(), source: why.error(), remains }.into())
-            }
+        self.hand_over(&Said::Write, content)?.map_err(|why| {
+            let remains = why.remains;
+            darkroom::Error::ExportFile { path: path.into(), source: why.error(), remains }.into()
+        })
+    }
+
+    /// Has a file written of the folder `dir` that is made.
+    ///
+    /// # Errors
+    /// As [`Line::write`].
+    pub fn write_file(&self, dir: &Path, name: &str, content: &[u8]) -> Result<(), Failure> {
+        self.hand_over(&Said::File(name.to_owned()), content)?.map_err(|why| {
+            let unwritten =
+                evidence::Error::Io { during: "write", path: dir.join(name), source: why.error() };
+            let mut failure = Failure::from(unwritten);
+            failure.what += "; that it was handed out is on record all the same";
+            failure
+        })
+    }
+
+    /// Also for somebody who was signed out meanwhile: what has left has left.
+    fn hand_over(&self, word: &Said, content: &[u8]) -> Result<Result<(), Unwritten>, Failure> {
+        self.tell_with(word, content);
+        match self.next(ANSWER_TIME_MAX)?.0 {
+            Heard::Written(written) => Ok(written),
             _ => Err(no_answer()),
         }
     }

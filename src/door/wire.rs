@@ -1,6 +1,6 @@
 //! What client and host say to each other: a length-bounded object in JSON, and bytes beside it. Both ends are one build.
 
-use crate::cli::{Format, HistoryVerb, Settings};
+use crate::cli::{Certificate, Format, HistoryVerb, Settings};
 use crate::exit::{Code, Failure};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,9 @@ pub enum Said {
     /// The plain copy itself, on record as one that left, to the path that was answered last; it is beside this. Answered with
     /// [`Heard::Written`].
     Write,
+    /// A file of the folder that is made, with this name, on record as handed out; it is beside this. Answered with
+    /// [`Heard::Written`].
+    File(String),
     /// How far the batch with this digest has come; answered with [`Heard::Resumed`].
     Resume([u8; 32]),
     /// One more picture of this line of the batch is sealed; answered with [`Heard::Kept`].
@@ -91,7 +94,7 @@ pub enum Heard {
     Resumed(Result<Vec<(u64, u64)>, Fault>),
     /// It was noted.
     Kept(Result<(), Fault>),
-    /// A plain copy was written.
+    /// A plain copy, or a file of a folder, was written.
     Written(Result<(), Unwritten>),
     /// The person wants the job to end.
     Interrupt,
@@ -127,6 +130,13 @@ pub enum Wish {
         /// Of the file whose export is sought.
         sought: Option<[u8; 32]>,
     },
+    /// `history certificate`.
+    Certificate {
+        /// Of what.
+        asked: Certificate,
+        /// The folder that is made.
+        dir: OsString,
+    },
 }
 
 /// A failure, as it crosses.
@@ -149,14 +159,14 @@ impl From<Fault> for Failure {
     }
 }
 
-/// Why a plain copy was not written.
+/// Why a plain copy, or a file of a folder, was not written.
 #[derive(Serialize, Deserialize)]
 pub struct Unwritten {
     /// The system's number of the error, if it has one.
     pub number: Option<i32>,
     /// The error in words.
     pub what: String,
-    /// Whether something of the copy remains.
+    /// Whether something of it remains.
     pub remains: bool,
 }
 

@@ -1,6 +1,6 @@
 //! `lightproof history`: what has been made, plain copies of it, and its end.
 
-mod certificate;
+pub mod certificate;
 
 use crate::Done;
 use crate::boot::operator::name_of;
@@ -93,7 +93,7 @@ pub fn act(room: &mut impl Hold, who: &Who, verb: &HistoryVerb, named: Named<'_>
             Some(sha256) => prove(room, who, &sha256, out),
             None => Ok(Code::Usage),
         },
-        // It goes its own way, with a folder that is granted.
+        // It goes its own way, with a folder.
         HistoryVerb::Certificate(_) => Ok(Code::Usage),
         HistoryVerb::Verify => pictures::verify(room, who, outputs, out),
         HistoryVerb::Missing { accept } => missing(room, who, *accept, out),

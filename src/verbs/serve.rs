@@ -19,7 +19,10 @@ use serde_json::json;
 use server::{Parts, Server, SetupCode, Stop};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+
+/// Where a certificate is made, in the folder of what was found.
+const CERTIFICATE: &str = "certificate";
 
 /// Runs the verb.
 ///
@@ -58,6 +61,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     };
     let model = engine.model().clone();
     let (address, code) = (address(port), setup.as_ref().map(|(_, text)| text.clone()));
+    let certificate = Mutex::new(site.evidence.join(CERTIFICATE));
     let controls = Box::new(Page(Site { listener: Some(listening(&mut booted, port)), ..site }));
     let user = booted.report.uid;
     // If it cannot be made, the end is on record.
@@ -76,9 +80,15 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         port,
     })
     .map_err(broken)?;
-    let doorway = server.doorway(user);
-    let host =
-        door.clone().map(|door| (door, Host { doorway, build: booted.binary, vault: booted.folders.vault }));
+    let host = Host {
+        doorway: server.doorway(user),
+        build: booted.binary,
+        vault: booted.folders.vault,
+        audit: booted.folders.audit,
+        certificate,
+        clock: booted.clock,
+    };
+    let host = door.clone().map(|door| (door, host));
     if let Some(sockets) = booted.sockets {
         server.tell_users(sockets);
     }

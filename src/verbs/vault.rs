@@ -7,6 +7,7 @@ use crate::exit::{Code, Failure};
 use crate::input;
 use crate::output::{Output, counted};
 use crate::{Done, certificates, pictures};
+use audit::Clock as _;
 use darkroom::{Asked, Darkroom, Who};
 use evidence::CERTIFIED_MAX;
 use sandbox::Clean;
@@ -176,7 +177,8 @@ fn certified_end(booted: &Booted, darkroom: &mut Darkroom, who: &Who) -> Result<
     let names: Vec<String> = erased.records.iter().map(|(object, _)| object.to_string()).collect();
     let erasures =
         darkroom.erasures(who, &Asked { names: &names, of_everybody: true, ..Asked::default() })?;
-    certificates::make(booted, darkroom, who, &erasures, dir)?;
+    let made = (&*booted.folders.audit, booted.clock.wall_ms());
+    certificates::make(darkroom, who, &erasures, made, dir)?;
     Ok((erased.erasure.erased, erased.erasure.cleanup_pending))
 }
 

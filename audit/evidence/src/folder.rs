@@ -174,6 +174,15 @@ pub(crate) fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > bytes_max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
+/// The files of a folder that was made, by their paths in it.
+///
+/// # Errors
+/// [`Error::Io`]: one cannot be read, or, of the kind `FileTooLarge`, has more than `bytes_max` bytes.
+pub fn files(dir: &Path, bytes_max: u64) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let read = |path: String| read(&dir.join(&path), bytes_max).map(|bytes| (path, bytes));
+    names(dir).and_then(|names| names.into_iter().map(read).collect()).map_err(io_error("read", dir))
+}
+
 /// Length and digest of a file; of one that is longer than a limit, those of its first bytes up to one more than the limit.
 pub(crate) fn measure(path: &Path, bytes_max: u64) -> io::Result<(u64, Digest)> {
     let (mut file, mut hash, mut bytes) =

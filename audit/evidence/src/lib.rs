@@ -49,7 +49,7 @@ pub use dsse::ExportKey;
 pub use error::Error;
 pub use export::{Export, Exported};
 pub use fact::{Attempt, Fact, Word};
-pub use folder::take_back;
+pub use folder::{files, take_back};
 pub use kept::{Kept, RUNS_KEPT_MAX, keep, kept};
 pub use of_log::try_log;
 pub use report::{Checked, Expected, Finding};

@@ -6,40 +6,66 @@ use crate::cli::{self, Global, Keys};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use crate::{Done, certificates};
-use audit::{Selection, Typed};
-use darkroom::{Asked, Darkroom};
+use audit::{Clock as _, Selection, Typed};
+use darkroom::{Asked, Darkroom, Hold, Who};
 use evidence::{CERTIFIED_MAX, Certified};
 use sandbox::Clean;
 use serde_json::json;
+use std::path::Path;
 
 /// Runs the verb.
 ///
 /// # Errors
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, keys: &Keys, asked: &cli::Certificate, out: &Output) -> Done {
-    let typed = Typed { since: asked.since.as_deref(), until: asked.until.as_deref(), ..Typed::default() };
-    let period = Selection::parse(&typed).map_err(|senseless| Failure::new(Code::Usage, senseless))?;
+    check(asked)?;
     let wants = Wants { bundle: Some(Bundle::Made(&asked.output)), ..Wants::with(keys) };
-    // The fences grant nothing beside the folder, so that it cannot be removed.
-    let left_empty = |mut failure: Failure| {
-        failure.what += &format!("; the folder {} is left empty", asked.output.display());
-        failure
-    };
-    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(left_empty)?;
+    let left = |failure| what_is_left(failure, &asked.output);
+    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(left)?;
+    let result = hand_out(&mut booted, &mut darkroom, asked, out).map_err(left);
+    boot::leave(darkroom, result)
+}
+
+fn hand_out(booted: &mut Booted, darkroom: &mut Darkroom, asked: &cli::Certificate, out: &Output) -> Done {
+    let who = booted.unlock(darkroom, out)?;
+    let dir = &booted.folders.bundle.clone().unwrap_or_default();
+    let made = (&*booted.folders.audit, booted.clock.wall_ms());
+    let certified = certify(darkroom, &who, asked, made, dir)?;
+    report(&certified, dir, out)
+}
+
+/// Whether this can be asked for.
+///
+/// # Errors
+/// Why not.
+pub fn check(asked: &cli::Certificate) -> Result<(), Failure> {
+    period(asked).map(drop)
+}
+
+fn period(asked: &cli::Certificate) -> Result<Selection, Failure> {
+    let typed = Typed { since: asked.since.as_deref(), until: asked.until.as_deref(), ..Typed::default() };
+    Selection::parse(&typed).map_err(|senseless| Failure::new(Code::Usage, senseless))
+}
+
+/// Makes it in `dir`, of the log in this folder at this moment; with the number of the record that says that it is handed out.
+///
+/// # Errors
+/// There is no such erasure; what log and disk say.
+pub fn certify(
+    room: &mut impl Hold,
+    who: &Who,
+    asked: &cli::Certificate,
+    made: (&Path, u64),
+    dir: &Path,
+) -> Result<(Certified, u64), Failure> {
+    let period = period(asked)?;
     let wanted = Asked {
         names: if asked.all { &[] } else { &asked.objects },
         of_everybody: asked.of_everybody,
         since_ms: period.since_ms,
         until_ms: period.until_ms,
     };
-    let result = hand_out(&mut booted, &mut darkroom, &wanted, out).map_err(left_empty);
-    boot::leave(darkroom, result)
-}
-
-fn hand_out(booted: &mut Booted, darkroom: &mut Darkroom, asked: &Asked<'_>, out: &Output) -> Done {
-    let who = &booted.unlock(darkroom, out)?;
-    let dir = &booted.folders.bundle.clone().unwrap_or_default();
-    let erasures = darkroom.erasures(who, asked)?;
+    let erasures = room.with(|darkroom| darkroom.erasures(who, &wanted))?;
     let (count, count_max) = (erasures.objects.len(), CERTIFIED_MAX);
     if count == 0 {
         let what =
@@ -49,13 +75,20 @@ fn hand_out(booted: &mut Booted, darkroom: &mut Darkroom, asked: &Asked<'_>, out
     if count > count_max {
         return Err(evidence::Error::TooMany { count, count_max }.into());
     }
-    let (certified, record) = certificates::make(booted, darkroom, who, &erasures, dir)?;
+    certificates::make(room, who, &erasures, made, dir)
+}
+
+/// Says what was handed out.
+///
+/// # Errors
+/// None; a verb ends with this.
+pub fn report((certified, record): &(Certified, u64), dir: &Path, out: &Output) -> Done {
     let Certified { statement, pictures, exports } = certified;
     out.data(&format!(
         "{}: certificate of {}, {} of plain copies on record\n  statement {statement}, record {record}\n",
         dir.display(),
-        counted(pictures, "erasure"),
-        counted(exports, "export"),
+        counted(*pictures, "erasure"),
+        counted(*exports, "export"),
     ));
     out.say("certificate.html in it is for people, to print; VERIFY.md says how to check it with others' programs");
     out.object(
@@ -64,4 +97,14 @@ fn hand_out(booted: &mut Booted, darkroom: &mut Darkroom, asked: &Asked<'_>, out
             "statement": statement.to_string() }),
     );
     Ok(Code::Done)
+}
+
+/// The same failure, with what stands of the folder: the fences grant nothing beside it, so that it cannot be removed.
+pub fn what_is_left(mut failure: Failure, output: &Path) -> Failure {
+    let Ok(mut entries) = output.read_dir() else { return failure };
+    failure.what += &match entries.next() {
+        None => format!("; the folder {} is left empty", output.display()),
+        Some(_) => format!("; what lies in {} is no certificate", output.display()),
+    };
+    failure
 }
