@@ -172,12 +172,19 @@ impl Exporting {
     /// The part of [`Exporting::check`] that looks at no folder.
     ///
     /// # Errors
-    /// As there.
+    /// As there; several go to a name that is none of a file's, and of no folder that is there.
     pub fn check_count(&self, count: usize) -> Result<(), Failure> {
         match self {
             Self::Stdout if count > 1 => {
                 let what = "standard output takes one picture; name a folder for several";
                 Err(Failure::new(Code::Usage, what))
+            }
+            Self::Files(Targets { file: Some(file), .. }) if count > 1 && file.extension().is_none() => {
+                let what = format!(
+                    "the folder {0} is not there; make it first, or name a file such as {0}.png, and the copies get numbers",
+                    file.display()
+                );
+                Err(Failure::new(Code::NotFound, what))
             }
             _ => Ok(()),
         }

@@ -1,9 +1,14 @@
 //! Everything in one file, lost, and back; and what does not come back.
 
+use crate::abuse::Opened;
 use crate::harness::{Home, PASSPHRASE, Ran, SMALL, behind};
+use crate::http::Request;
 use crate::served::Served;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
 fn create(home: &Home, name: &str) -> String {
     let file = home.at(name);
@@ -186,16 +191,67 @@ fn a_backup_goes_through_a_pipe_and_a_full_disk_leaves_none() {
 }
 
 #[test]
-fn beside_a_server_it_is_listed_and_checked_and_not_made() {
+fn a_running_server_makes_one_and_goes_on_with_its_work() {
     let home = Home::with_picture("backup-served");
-    let file = create(&home, "out/a.backup");
+    home.policy(b"schema = 1\n");
+    let same = |text: &str| {
+        let words = text.split_whitespace().filter(|word| !word.chars().any(|c| c.is_ascii_digit()));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let ask = |name: &str| home.ask(&["backup", "create", "-o", &home.at(name)]);
+    let alone = ask("out/alone").ends(0, &[]);
     let served = Served::start(&home);
-    home.ask(&["backup", "create", "-o", &home.at("out/b.backup")]).ends(9, &["in use"]);
-    home.ask(&["backup", "list"]).ends(0, &[]);
-    home.ask(&["backup", "verify", &file]).ends(0, &[]);
-    served.stop();
-    let status = home.ask(&["status", "--json"]).ends(0, &[]).data();
-    assert!(status["backup_ms"].is_u64(), "{status}");
+    let token = Opened::unlock(&served);
+    let opened = Opened { served, home, token };
+    let job = opened.busy();
+    let home = &opened.home;
+    let ask = |name: &str| home.ask(&["backup", "create", "-o", &home.at(name)]);
+    let through = ask("out/through").ends(0, &[]);
+    assert_eq!(same(&through.stdout), same(&alone.stdout).replace("alone", "through"));
+    assert_eq!(same(&through.stderr), same(&alone.stderr));
+    assert_eq!(opened.job(&job)["status"], "running");
+    let mode = fs::metadata(home.path().join("out/through")).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o077, 0);
+    let said = |verb| home.ask(&["backup", verb, &home.at("out/through")]).ends(0, &[]).stdout;
+    assert!(said("verify").contains("each of which opens") && said("policy").contains("schema = 1"));
+    // To standard output, to a full one and to none, into its own folder, over another, and to a file that may not grow.
+    let output = home.furnished_program(&["backup", "create", "-o", "-"]).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    home.write("out/piped", &output.stdout);
+    home.ask(&["backup", "verify", &home.at("out/piped")]).ends(0, &[]);
+    for (place, code) in [("/dev/full", 10), ("/dev/null", 6)] {
+        let stdout = fs::File::options().write(true).open(place).expect("Linux has it");
+        Ran::of(home.furnished_program(&["backup", "create", "-o", "-"]).stdout(stdout)).ends(code, &[]);
+    }
+    ask("state/vault/a.backup").ends(6, &["which it is a backup of"]);
+    ask("out/through").ends(6, &["is there already"]);
+    let failed = home.count_records(&["backup.failed failed"]);
+    let file = home.at("out/limited");
+    let program = home.furnished_program(&["backup", "create", "-o", &file]);
+    let mut limited = behind(&["bash", "-c", "ulimit -f 8 && exec \"$@\"", "bash"], &program);
+    Ran::of(&mut limited).ends(10, &[]);
+    assert_eq!(fs::metadata(&file).expect("left").len(), 0);
+    assert_eq!(home.count_records(&["backup.failed failed"]), failed + 1);
+    let id = through.stdout.split_whitespace().find(|word| word.starts_with("j:")).expect("its name");
+    home.ask(&["backup", "destroyed", id.trim_end_matches(',')]).ends(0, &[]);
+    home.ask(&["backup", "destroyed", "j:nothing"]).ends(2, &["backup list"]);
+    assert_eq!(opened.job(&job)["status"], "running");
+    // What a pipe took before somebody was signed out may exist, and nothing of it is whole.
+    let whole = home.count_records(&["backup.written"]);
+    let begun = home.count_records(&["backup.begun"]);
+    let mut program = home.furnished_program(&["backup", "create", "-o", "-"]);
+    let stopped = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    while home.count_records(&["backup.begun"]) == begun {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    opened.ask(Request::new("DELETE", "/api/v1/session")).is(204);
+    let ran = Ran::from(stopped.wait_with_output().expect("it ends"));
+    assert!(matches!(ran.code, Some(0 | 7)), "{ran:#?}");
+    assert_eq!(home.count_records(&["backup.written"]) - whole, usize::from(ran.code == Some(0)), "{ran:#?}");
+    let Opened { served, home, .. } = opened;
+    served.stop().ends(0, &[]);
+    // The request may have come to some.
+    home.is_whole(home.pictures().len() as u64);
 }
 
 #[test]

@@ -120,6 +120,12 @@ fn several_pictures_have_seeds_that_follow_each_other() {
     assert!(home.path().join("out/boat-1.png").exists() && home.path().join("out/boat-2.png").exists());
     // A name that is taken is noticed before any work, and nothing is overwritten.
     home.generate(&["a boat", "-n", "2", "--export", &numbered]).ends(6, &["boat-1.png is there already"]);
+    // A mistyped folder is no beginning of names.
+    let mistyped = home.at("out/mistyped");
+    let hints = ["the folder", "make it first", "mistyped.png"];
+    home.generate(&["a boat", "-n", "2", "--export", &mistyped]).ends(5, &hints);
+    let ids: Vec<String> = home.pictures().iter().map(|picture| text(&picture["id"]).to_owned()).collect();
+    home.ask(&["history", "export", &ids[0], &ids[1], "-o", &mistyped]).ends(5, &hints);
     home.is_whole(5);
     assert_eq!(home.pictures().len(), 5);
 }

@@ -44,6 +44,7 @@
 //! - `people`: several people with one vault
 //! - `packages`: Debian packages, the tarball, and what they are made of
 //! - `processes`: three processes, and what becomes of the others when one ends
+//! - `released`: a model of the released size (only in a full run)
 //! - `through`: verbs while a server has the vault
 //! - `selftest`: the engine against reference values
 
@@ -82,6 +83,7 @@ mod people;
 mod pipes;
 mod processes;
 mod reading;
+mod released;
 mod retention;
 mod secrecy;
 mod selftest;

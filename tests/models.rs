@@ -258,6 +258,7 @@ fn what_is_no_model_is_refused_with_its_sentence() {
     let pointer = b"version git-lfs/spec/v1\noid sha256:00\nsize 123\n";
     let faults: &[Fault<'_>] = &[
         (&|m| write(m.join(VAE), pointer), 11, &[VAE, "Git LFS", "git lfs pull"]),
+        (&|m| write(m.join("tokenizer/tokenizer.json"), pointer), 11, &["tokenizer.json", "Git LFS"]),
         (
             &|m| write(m.join(VAE), &fs::read(m.join(VAE)).expect("it was copied")[..9999]),
             11,

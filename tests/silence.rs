@@ -77,6 +77,10 @@ pub fn whole_lines(trace: &str) -> String {
     let mut lines = Vec::new();
     for line in trace.lines() {
         let (thread, call) = line.split_once(' ').unwrap_or((line, ""));
+        // Of a thread that was killed before strace could read which call it was about to make.
+        if call.trim_start().starts_with("???(") {
+            continue;
+        }
         if let Some((beginning, _)) = call.split_once(" <unfinished ...>") {
             begun.insert(thread, beginning);
         } else if let Some((_, end)) = call.split_once(" resumed>") {

@@ -6,19 +6,68 @@ use crate::paths::{Paths, SEGMENT_BYTES_MAX, files_below, read_limited};
 use std::io;
 use std::path::Path;
 
-/// The files of the log in `dir` that a copy of it needs to be gone on with, by their names below it, the private key of the
-/// current epoch among them. What is derived, and what is noise, is left out. `origin` is the last one: without it there is
-/// no log.
+/// A file of a log as it was at one moment.
+#[derive(Debug)]
+pub struct CopiedFile {
+    /// Its name below the folder of the log.
+    pub name: String,
+    part: Part,
+}
+
+#[derive(Debug)]
+enum Part {
+    /// All of it, for another file may take its place.
+    Whole(Vec<u8>),
+    /// So many bytes, behind which the log may write more.
+    First(u64),
+}
+
+impl CopiedFile {
+    fn of(dir: &Path, name: String) -> Result<Self, Error> {
+        let paths = Paths(dir.to_owned());
+        let path = dir.join(&name);
+        let grows = path.starts_with(paths.segments()) || name.starts_with("checkpoints.");
+        let part = match grows {
+            true => Part::First(path.symlink_metadata().map_err(io_error("read", &path))?.len()),
+            false => Part::Whole(read_file(dir, &name)?),
+        };
+        Ok(Self { name, part })
+    }
+
+    /// What was in it.
+    ///
+    /// # Errors
+    /// `Io`; it has less than it had.
+    pub fn read(&self, dir: &Path) -> Result<Vec<u8>, Error> {
+        match &self.part {
+            Part::Whole(bytes) => Ok(bytes.clone()),
+            Part::First(length) => {
+                let mut bytes = read_file(dir, &self.name)?;
+                let length = usize::try_from(*length).unwrap_or(usize::MAX);
+                if bytes.len() < length {
+                    let cut = io::ErrorKind::UnexpectedEof.into();
+                    return Err(io_error("read", &dir.join(&self.name))(cut));
+                }
+                bytes.truncate(length);
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+/// The files of the log in `dir` that a copy of it needs to be gone on with, as they are now, the private key of the current epoch
+/// among them. What is derived, and what is noise, is left out. `origin` is the last one: without it there is no log. Nothing is
+/// appended meanwhile; what is afterwards is in none of them.
 ///
 /// # Errors
 /// `Absent`; `Io`.
-pub fn copied_files(dir: &Path) -> Result<Vec<String>, Error> {
+pub fn copied_files(dir: &Path) -> Result<Vec<CopiedFile>, Error> {
     if !is_there(dir) {
         return Err(Error::Absent { dir: dir.to_owned() });
     }
     let mut names = files_there(dir)?;
     names.push("origin".to_owned());
-    Ok(names)
+    names.into_iter().map(|name| CopiedFile::of(dir, name)).collect()
 }
 
 /// The same, without `origin`, of what may be a part of a log.

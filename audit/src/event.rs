@@ -84,7 +84,7 @@ events! {
         files: u32,
         /// Bytes of all of them.
         bytes: u64,
-        /// They are those that its makers released, by the list of them that is in the program.
+        /// Whether they are those that its makers released, by the list of them that is in the program.
         official: bool,
     }
     /// From here on a start that names no model takes this one, whose files were held against its manifest.

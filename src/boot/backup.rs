@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 pub enum BackupFile<'a> {
     /// It is made; `-` is standard output.
     Made(&'a Path),
+    /// The same, for a running server that has the vault.
+    Handed(&'a Path),
     /// It is there, and is read.
     Read(&'a Path),
 }
@@ -24,8 +26,12 @@ impl BackupFile<'_> {
     /// It is there already, lies among what it is a backup of, cannot be made, or is not there.
     pub fn open(self, folders: &Folders) -> Result<Option<Opened>, Failure> {
         match self {
-            Self::Made(path) if path.as_os_str() == "-" => Ok(None),
-            Self::Made(path) => make(path, folders).map(Some),
+            Self::Made(path) | Self::Handed(path) if path.as_os_str() == "-" => Ok(None),
+            Self::Made(path) => {
+                refuse_in_use(folders)?;
+                make(path, folders).map(Some)
+            }
+            Self::Handed(path) => make(path, folders).map(Some),
             Self::Read(path) => {
                 let failed =
                     |e| Failure::new(Code::NotFound, format!("{} cannot be read: {e}", path.display()));
@@ -44,6 +50,19 @@ pub struct Opened {
     pub folder: Option<File>,
 }
 
+/// Where another program has the vault, nothing is made that would look like a backup.
+fn refuse_in_use(folders: &Folders) -> Result<(), Failure> {
+    let paths = vault::Paths { state: folders.vault.clone(), outputs: folders.outputs.clone() };
+    match paths.holder().ok().flatten() {
+        None => Ok(()),
+        Some(holder) => {
+            let what =
+                format!("the vault is in use by {holder}; stop that program, and make the backup then");
+            Err(Failure::new(Code::Busy, what))
+        }
+    }
+}
+
 fn make(path: &Path, folders: &Folders) -> Result<Opened, Failure> {
     let place = place_of(path)?;
     let own = [&folders.vault, &folders.audit, &folders.outputs].into_iter().chain(&folders.evidence);
@@ -54,12 +73,6 @@ fn make(path: &Path, folders: &Folders) -> Result<Opened, Failure> {
             own.display()
         );
         return Err(Failure::new(Code::Refused, what));
-    }
-    // A running server has the vault: nothing is made that would look like a backup.
-    let paths = vault::Paths { state: folders.vault.clone(), outputs: folders.outputs.clone() };
-    if let Some(holder) = paths.holder().ok().flatten() {
-        let what = format!("the vault is in use by {holder}; stop that program, and make the backup then");
-        return Err(Failure::new(Code::Busy, what));
     }
     match make_new(&place) {
         Ok(file) => Ok(Opened { file, folder: place.parent().and_then(|folder| open_folder(folder).ok()) }),

@@ -5,17 +5,18 @@
 //! vault that could open it.
 
 use crate::export::vault_failure;
+use crate::hold::{Hold, beside};
 use crate::remember::{MARK_LOG, decode};
 use crate::rights::Act;
 use crate::room::{Darkroom, Folders, Start, started};
 use crate::since::Since;
 use crate::who::{pseudonym_of, role};
 use crate::{Error, Who};
-use audit::words::{Found, IntentKind, StopReason};
-use audit::{Clock as _, Digest, Event, JobId, KnownBackup, Log, Mark, Receipt, SystemClock};
+use audit::words::{Found, IntentKind, ObjectFailure, StopReason};
+use audit::{Clock as _, CopiedFile, Digest, Event, JobId, KnownBackup, Log, Mark, Receipt, SystemClock};
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom, Write};
-use vault::{Backup, Kept, OsRandom, Place, Restoring, Secret, SlotInfo, SlotKind, State, Written};
+use vault::{Backup, Kept, OsRandom, Place, Restoring, Secret, SlotInfo, SlotKind, Snapshot, State, Written};
 use zeroize::Zeroizing;
 
 /// A backup that is whole and durable.
@@ -84,21 +85,76 @@ pub struct Looked {
     of_log: BTreeMap<String, Digest>,
 }
 
+/// A vault and its log as they are at one moment, and the backup's name in the log.
+struct Begun {
+    id: JobId,
+    taken: Result<(Snapshot, Vec<CopiedFile>), vault::Error>,
+}
+
+/// Writes a backup of everything to `out`, with the text of the policy; `settle` makes it durable, and `undo` takes back what was
+/// written after a failure, if it can: `true` if nothing of it is left anywhere. While it is written others may have the darkroom:
+/// what they make is not in it, and what they erase may be, which the log says.
+///
+/// # Errors
+/// [`Error::NotPermitted`]; what vault, log and `out` say. It is on record as failed if nothing is left of it; otherwise it is one of
+/// those that may exist.
+pub fn back_up(
+    room: &mut impl Hold,
+    who: &Who,
+    policy: Option<&[u8]>,
+    out: &mut dyn Write,
+    settle: impl FnOnce() -> std::io::Result<()>,
+    undo: impl FnOnce() -> bool,
+) -> Result<BackedUp, Error> {
+    let dir = room.with(|darkroom| Ok(darkroom.folders.audit.clone()))?;
+    let Begun { id, taken } = room.with(|darkroom| darkroom.begin_backup(who))?;
+    let done = taken.and_then(|(snapshot, of_log)| {
+        let of_log = of_log.into_iter().map(|file| {
+            let bytes = Zeroizing::new(file.read(&dir).map_err(|error| unreadable(&error))?);
+            Ok(Kept { place: Place::First, name: file.name, bytes })
+        });
+        let policy = policy.map(|text| {
+            Ok(Kept { place: Place::Second, name: String::new(), bytes: Zeroizing::new(text.to_vec()) })
+        });
+        let written = beside(|| snapshot.write(of_log.chain(policy), out, &mut OsRandom))?;
+        settle().map_err(vault::Error::of_backup)?;
+        Ok(written)
+    });
+    // Who is out by then gets none.
+    let done = done.map_err(Error::from).and_then(|mut written| {
+        room.with(|darkroom| {
+            let vault = darkroom.vault_of(who, Act::Backups)?;
+            // What was erased meanwhile is not missed.
+            written.lacking.retain(|name| vault.list().any(|entry| entry.name == *name));
+            Ok(written)
+        })
+    });
+    match done {
+        Ok(written) => {
+            let event = Event::BackupWritten { bytes: written.bytes, sha256: Digest(written.sha256) };
+            let entry = event.by(who.actor).job(id);
+            let unrecorded = |source| Error::Unrecorded { done: "the backup is whole".into(), source };
+            let receipt = room.with(|darkroom| darkroom.log.append(&[entry]).map_err(unrecorded))?;
+            Ok(BackedUp { id, written, receipt })
+        }
+        Err(error) => {
+            if undo() {
+                let reason = match &error {
+                    Error::Vault(error) => vault_failure(error),
+                    _ => ObjectFailure::Vault,
+                };
+                let event = Event::BackupFailed { reason };
+                let entry = event.by(who.actor).job(id).failed();
+                room.with(|darkroom| Ok(darkroom.log.append(&[entry])?))?;
+            }
+            Err(error)
+        }
+    }
+}
+
 impl Darkroom {
-    /// Writes a backup of everything to `out`, with the text of the policy; `settle` makes it durable, and `undo` takes back what was
-    /// written after a failure, if it can: `true` if nothing of it is left anywhere.
-    ///
-    /// # Errors
-    /// [`Error::NotPermitted`]; what vault, log and `out` say. It is on record as failed if nothing is left of it; otherwise it is one of
-    /// those that may exist.
-    pub fn back_up(
-        &mut self,
-        who: &Who,
-        policy: Option<&[u8]>,
-        out: &mut dyn Write,
-        settle: impl FnOnce() -> std::io::Result<()>,
-        undo: impl FnOnce() -> bool,
-    ) -> Result<BackedUp, Error> {
+    /// Puts on record that a backup is begun, and takes what it needs of this moment.
+    fn begin_backup(&mut self, who: &Who) -> Result<Begun, Error> {
         let (id, made_ms) = (JobId::random()?, self.now_ms());
         let dir = self.folders.audit.clone();
         let (open, random, log) = self.parts(who, Act::Backups)?;
@@ -107,33 +163,10 @@ impl Darkroom {
         log.append(&[Event::BackupBegun { objects }.by(who.actor).job(id)])?;
         // What is in the backup is remembered by the vault that is in it.
         open.cover(log, random)?;
-        let done = open.vault.snapshot(id.0, made_ms).and_then(|snapshot| {
-            let of_log = audit::copied_files(&dir).map_err(|error| unreadable(&error))?;
-            let of_log = of_log.into_iter().map(|name| match audit::read_file(&dir, &name) {
-                Ok(bytes) => Ok(Kept { place: Place::First, name, bytes: Zeroizing::new(bytes) }),
-                Err(error) => Err(unreadable(&error)),
-            });
-            let policy = policy.map(|text| {
-                Ok(Kept { place: Place::Second, name: String::new(), bytes: Zeroizing::new(text.to_vec()) })
-            });
-            let written = snapshot.write(of_log.chain(policy), out, random)?;
-            settle().map_err(vault::Error::of_backup)?;
-            Ok(written)
+        let taken = open.vault.snapshot(id.0, made_ms).and_then(|snapshot| {
+            Ok((snapshot, audit::copied_files(&dir).map_err(|error| unreadable(&error))?))
         });
-        let written = match done {
-            Ok(written) => written,
-            Err(error) => {
-                if undo() {
-                    let failed = Event::BackupFailed { reason: vault_failure(&error) };
-                    log.append(&[failed.by(who.actor).job(id).failed()])?;
-                }
-                return Err(error.into());
-            }
-        };
-        let event = Event::BackupWritten { bytes: written.bytes, sha256: Digest(written.sha256) };
-        let unrecorded = |source| Error::Unrecorded { done: "the backup is whole".into(), source };
-        let receipt = log.append(&[event.by(who.actor).job(id)]).map_err(unrecorded)?;
-        Ok(BackedUp { id, written, receipt })
+        Ok(Begun { id, taken })
     }
 
     /// Backups that may exist.
@@ -254,7 +287,7 @@ pub fn restore(
             log
         }
     };
-    let restored = done.and_then(|backup| {
+    let restored = done.and_then(|(backup, objects)| {
         let vault = restoring.commit(&backup, &changes, &mut OsRandom)?;
         let State { epoch, seq, root } = vault.state();
         let event = Event::BackupRestored { vault_epoch: epoch, vault_seq: seq, vault_root: Digest(root) };
@@ -265,7 +298,7 @@ pub fn restore(
         let unrecorded = |source| Error::Unrecorded { done: "the backup is put back".into(), source };
         log.append(&[event.job(looked.id)]).map_err(unrecorded)?;
         close_changes(&log)?;
-        Ok(told(&backup, &looked, &since, (erased, log_survived, unsigned)))
+        Ok(told(&backup, &looked, &since, (objects, erased), (log_survived, unsigned)))
     });
     let reason = if restored.is_ok() { StopReason::Done } else { StopReason::Error };
     let stopped = log.append(&[Event::BootStopped { reason }.by_system()]);
@@ -274,7 +307,7 @@ pub fn restore(
     Ok(restored)
 }
 
-/// Reads the backup once more, and writes the sealed files, and those of the log if there is none.
+/// Reads the backup once more, and writes the sealed files, and those of the log if there is none. How many pictures are back.
 fn write_back<'a, R: Read + Seek>(
     folders: &Folders,
     input: &'a mut R,
@@ -282,7 +315,8 @@ fn write_back<'a, R: Read + Seek>(
     restoring: &Restoring,
     changes: &vault::Changes,
     is_there: bool,
-) -> Result<Backup<&'a mut R>, Error> {
+) -> Result<(Backup<&'a mut R>, u64), Error> {
+    let mut objects = 0;
     input.seek(SeekFrom::Start(0)).map_err(vault::Error::of_backup)?;
     let mut backup = Backup::open(input, secret)?;
     while let Some(file) = backup.next_file()? {
@@ -292,6 +326,7 @@ fn write_back<'a, R: Read + Seek>(
                 checked => {
                     if !changes.erased.contains(&checked?.id) {
                         restoring.put(&file)?;
+                        objects += 1;
                     }
                 }
             },
@@ -299,7 +334,7 @@ fn write_back<'a, R: Read + Seek>(
             _ => {}
         }
     }
-    Ok(backup)
+    Ok((backup, objects))
 }
 
 /// An admin puts a backup back, or whoever has the recovery code; where nobody had a name, the one person.
@@ -341,7 +376,8 @@ fn told<R>(
     backup: &Backup<R>,
     looked: &Looked,
     since: &Since,
-    (erased, log_survived, unsigned): (u64, bool, bool),
+    (objects, erased): (u64, u64),
+    (log_survived, unsigned): (bool, bool),
 ) -> Restored {
     let slots: Vec<SlotInfo> = backup.slots().collect();
     let in_it = |slot: &&u16| slots.iter().any(|info| info.id.0 == **slot);
@@ -356,9 +392,10 @@ fn told<R>(
     Restored {
         id: looked.id,
         made_ms: looked.made_ms,
-        objects: looked.objects.saturating_sub(erased),
+        objects,
         erased,
-        lacking: looked.lacking,
+        // One that was erased since is not missed.
+        lacking: (backup.list().count() as u64).saturating_sub(objects + erased),
         lost: since.made_and_lost(),
         log_survived,
         unsigned,

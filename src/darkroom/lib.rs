@@ -74,7 +74,7 @@ pub use engine::wire::Fenced;
 pub use engine::{Device, Engine, Model, Pixels, PromptLength};
 pub use vault::{Erasure, Grade, KdfParams, ObjectId, PersonName, RecoveryCode, Secret};
 
-pub use backup::{BackedUp, Looked, Meant, Restored, look_into_backup, restore};
+pub use backup::{BackedUp, Looked, Meant, Restored, back_up, look_into_backup, restore};
 pub use certificate::{Asked, Erasures};
 pub use checked::Checked;
 pub use departure::Departure;

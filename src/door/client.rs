@@ -4,12 +4,16 @@ use super::place;
 use super::wire::{self, Heard, Hello, Said, Unwritten, Wish};
 use crate::Done;
 use crate::batch::Progress;
+use crate::boot::backup::BackupFile;
 use crate::boot::folders::{Bundle, Home};
 use crate::boot::{self, Booted, Wants};
-use crate::cli::{Batch, Certificate, Computing, Generate, Global, History, HistoryVerb, Keys, Vault, Verb};
+use crate::cli::{
+    Backup, Batch, Certificate, Computing, Generate, Global, History, HistoryVerb, Keys, Vault, Verb,
+};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::paths::Exporting;
+use crate::verbs::backup::{self, Target};
 use crate::verbs::history::certificate;
 use crate::verbs::{batch, generate, history};
 use audit::Digest;
@@ -17,7 +21,7 @@ use policy::Process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sandbox::Clean;
 use std::ffi::OsString;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,6 +44,10 @@ pub enum Errand<'a> {
     Batch(&'a Batch),
     /// `history`.
     History(&'a History),
+    /// `backup create`: where it goes.
+    Backup(&'a Path, &'a Keys),
+    /// `backup destroyed`: its name.
+    BackupDestroyed(&'a str, &'a Keys),
 }
 
 impl<'a> Errand<'a> {
@@ -49,6 +57,8 @@ impl<'a> Errand<'a> {
             Verb::Generate(arguments) => Some(Self::Generate(arguments)),
             Verb::Batch(arguments) => Some(Self::Batch(arguments)),
             Verb::History(arguments) => Some(Self::History(arguments)),
+            Verb::Backup(Backup::Create { output, keys }) => Some(Self::Backup(output, keys)),
+            Verb::Backup(Backup::Destroyed { id, keys }) => Some(Self::BackupDestroyed(id, keys)),
             _ => None,
         }
     }
@@ -59,6 +69,7 @@ impl<'a> Errand<'a> {
             Self::Generate(arguments) => Some(&arguments.keys),
             Self::Batch(arguments) => Some(&arguments.keys),
             Self::History(arguments) => Some(&arguments.keys),
+            Self::Backup(_, keys) | Self::BackupDestroyed(_, keys) => Some(keys),
         }
     }
 
@@ -89,7 +100,7 @@ pub fn reach<'a>(verb: &'a Verb, global: &Global) -> Option<(Errand<'a>, UnixStr
 /// # Errors
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream, out: &Output) -> Done {
-    let mut brought = Brought::of(&errand, out)?;
+    let mut brought = Brought::of(&errand, global, out)?;
     let exporting = brought.exporting.take();
     let certificate = errand.certificate();
     let wants = Wants {
@@ -98,6 +109,10 @@ pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream
         plain_copy: exporting.is_some(),
         export: exporting.as_ref().and_then(Exporting::folder),
         bundle: certificate.map(|asked| Bundle::Made(&asked.output)),
+        backup: match errand {
+            Errand::Backup(path, _) => Some(BackupFile::Handed(path)),
+            _ => None,
+        },
         ..errand.keys().map(Wants::with).unwrap_or_default()
     };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
@@ -110,7 +125,7 @@ pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream
 
 /// What is done behind the fences.
 fn go(
-    booted: Booted,
+    mut booted: Booted,
     errand: Errand<'_>,
     mut brought: Brought,
     exporting: Option<Exporting>,
@@ -119,6 +134,7 @@ fn go(
 ) -> Done {
     sandbox::probe(&booted.sandboxed)?;
     let text = brought.text(&errand, out)?;
+    let target = matches!(errand, Errand::Backup(..)).then(|| Target::of(booted.backup.take()));
     let exports = exporting.is_some();
     let wish = match errand {
         Errand::Status(_) => Wish::Status,
@@ -133,11 +149,22 @@ fn go(
             asked: asked.clone(),
             dir: booted.folders.bundle.clone().unwrap_or_default().into(),
         },
+        Errand::Backup(path, _) => Wish::Backup { path: path.into(), has_policy: brought.has_policy },
+        Errand::BackupDestroyed(id, _) => Wish::BackupDestroyed(id.to_owned()),
         Errand::History(arguments) => Wish::History { verb: arguments.verb.clone(), sought: brought.sought },
     };
     let progress = brought.progress.take();
-    let mut client =
-        Client { stream, booted, exporting, progress, copy: None, stands: None, interrupted: None, out };
+    let mut client = Client {
+        stream,
+        booted,
+        exporting,
+        progress,
+        target,
+        copy: None,
+        stands: None,
+        interrupted: None,
+        out,
+    };
     let hello = client.greet(errand.outputs().is_some())?;
     if errand.keys().is_some() {
         client.sign_in(&hello)?;
@@ -155,10 +182,12 @@ struct Brought {
     progress: Option<Progress>,
     /// SHA-256 of the file whose export is sought.
     sought: Option<[u8; 32]>,
+    /// The text is that of a policy.
+    has_policy: bool,
 }
 
 impl Brought {
-    fn of(errand: &Errand<'_>, out: &Output) -> Result<Self, Failure> {
+    fn of(errand: &Errand<'_>, global: &Global, out: &Output) -> Result<Self, Failure> {
         let exporting = |path: &Path| Exporting::new(path, out);
         match errand {
             Errand::Generate(arguments) => {
@@ -169,7 +198,7 @@ impl Brought {
             Errand::Batch(arguments) => {
                 refuse_other_model(&arguments.computing)?;
                 let batch::Files { exporting, typed, progress, .. } = batch::Files::of(arguments, out)?;
-                Ok(Self { text: typed, exporting, progress, sought: None })
+                Ok(Self { text: typed, exporting, progress, ..Self::default() })
             }
             Errand::History(History { verb: HistoryVerb::Export { output, ids }, .. }) => {
                 let exporting = exporting(output)?;
@@ -181,6 +210,15 @@ impl Brought {
             }
             Errand::History(History { verb: HistoryVerb::Certificate(asked), .. }) => {
                 certificate::check(asked)?;
+                Ok(Self::default())
+            }
+            Errand::Backup(path, _) => {
+                backup::target::check(path, out)?;
+                let text = backup::policy(global)?.map(Zeroizing::new);
+                Ok(Self { has_policy: text.is_some(), text, ..Self::default() })
+            }
+            Errand::BackupDestroyed(id, _) => {
+                backup::id_of(id)?;
                 Ok(Self::default())
             }
             Errand::History(_) | Errand::Status(_) => Ok(Self::default()),
@@ -214,6 +252,8 @@ struct Client<'a> {
     booted: Booted,
     exporting: Option<Exporting>,
     progress: Option<Progress>,
+    /// Where a backup goes.
+    target: Option<Target>,
     /// Where the next plain copy goes.
     copy: Option<PathBuf>,
     /// The plain copy that was written last, until the host speaks of it.
@@ -309,6 +349,12 @@ impl Client<'_> {
                     let written = self.write_file(&name, &bytes);
                     self.say(&Heard::Written(written), &[])?;
                 }
+                Said::Piece => self.of_backup(|mut target| target.write_all(&bytes))?,
+                Said::Settle => self.of_backup(Target::settle)?,
+                Said::Undo => self.of_backup(|target| match target.undo() {
+                    true => Ok(()),
+                    false => Err(io::Error::other("it could not be taken back")),
+                })?,
                 Said::Resume(digest) => {
                     let progress = self.progress.as_mut().ok_or_else(nonsense)?;
                     let resumed = progress.resume(&Digest(digest)).map(|()| progress.all());
@@ -344,6 +390,13 @@ impl Client<'_> {
             evidence::take_back(dir);
             Unwritten::new(&error, dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()))
         })
+    }
+
+    /// Does what is asked of the backup, and says whether it is done.
+    fn of_backup(&mut self, act: impl FnOnce(&Target) -> io::Result<()>) -> Result<(), Failure> {
+        let target = self.target.as_ref().ok_or_else(nonsense)?;
+        let done = act(target).map_err(|error| Unwritten::new(&error, true));
+        self.say(&Heard::Written(done), &[])
     }
 
     fn say(&mut self, word: &Heard, bytes: &[u8]) -> Result<(), Failure> {

@@ -11,6 +11,7 @@ use crate::making::Making;
 use crate::output::Output;
 use crate::paths::Exporting;
 use crate::terminal::Terminal;
+use crate::verbs::backup::{self, Target};
 use crate::verbs::batch::Work;
 use crate::verbs::history::{Named, certificate};
 use crate::verbs::{generate, history, vault};
@@ -215,6 +216,17 @@ impl Host {
                     line.tell(&Said::Working);
                     Ok(line.interrupted())
                 })
+            }
+            Wish::Backup { path, has_policy } => {
+                let policy = has_policy.then_some(&**prompt);
+                let (target, path) = (Target::Far(Arc::clone(line)), PathBuf::from(path));
+                let mut room = &**self.doorway.queue();
+                let done = backup::make(&mut room, visit.who(), policy, (&target, &path), out);
+                // Whoever is signed out meanwhile hears that rather than what it led to.
+                done.map_err(|failure| line.check().err().unwrap_or(failure))
+            }
+            Wish::BackupDestroyed(id) => {
+                backup::gone(&mut &**self.doorway.queue(), visit.who(), backup::id_of(&id)?, out)
             }
             Wish::Certificate { asked, dir } => self.certificate(line, visit, &asked, Path::new(&dir), out),
             Wish::Status => Ok(Code::Usage), // answered to anybody

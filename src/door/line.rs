@@ -18,6 +18,9 @@ const SEND_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long the other end may take for what no person is asked: a plain copy to a slow disk, say.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
 
+/// How long a backup may take to be durable: on a slow stick, say.
+const SETTLE_TIME_MAX: Duration = Duration::from_secs(3600);
+
 /// A word, and the bytes beside it.
 type Word = (Heard, Zeroizing<Vec<u8>>);
 
@@ -205,10 +208,37 @@ impl Line {
         })
     }
 
+    /// Has the next bytes of a backup written.
+    ///
+    /// # Errors
+    /// They were not; nobody says that they were; the person is not signed in any more.
+    pub fn write_piece(&self, bytes: &[u8]) -> io::Result<()> {
+        self.check().map_err(|failure| io::Error::other(failure.what))?;
+        answered(self.hand_over(&Said::Piece, bytes))
+    }
+
+    /// Has the backup made durable.
+    ///
+    /// # Errors
+    /// As [`Line::write_piece`].
+    pub fn settle(&self) -> io::Result<()> {
+        self.tell(&Said::Settle);
+        answered(self.written(SETTLE_TIME_MAX))
+    }
+
+    /// Has what was written of the backup taken back; `true` if nothing of it is left.
+    pub fn undo(&self) -> bool {
+        answered(self.hand_over(&Said::Undo, &[])).is_ok()
+    }
+
     /// Also for somebody who was signed out meanwhile: what has left has left.
     fn hand_over(&self, word: &Said, content: &[u8]) -> Result<Result<(), Unwritten>, Failure> {
         self.tell_with(word, content);
-        match self.next(ANSWER_TIME_MAX)?.0 {
+        self.written(ANSWER_TIME_MAX)
+    }
+
+    fn written(&self, time_max: Duration) -> Result<Result<(), Unwritten>, Failure> {
+        match self.next(time_max)?.0 {
             Heard::Written(written) => Ok(written),
             _ => Err(no_answer()),
         }
@@ -252,6 +282,10 @@ impl Line {
     pub fn close(&self) {
         let _ = self.stream.lock().unwrap_or_else(PoisonError::into_inner).shutdown(Shutdown::Both);
     }
+}
+
+fn answered(written: Result<Result<(), Unwritten>, Failure>) -> io::Result<()> {
+    written.map_err(|failure| io::Error::other(failure.what))?.map_err(Unwritten::error)
 }
 
 fn no_answer() -> Failure {

@@ -47,6 +47,12 @@ pub enum Said {
     /// A file of the folder that is made, with this name, on record as handed out; it is beside this. Answered with
     /// [`Heard::Written`].
     File(String),
+    /// The next bytes of a backup; they are beside this. Answered with [`Heard::Written`].
+    Piece,
+    /// The backup is whole, and is to be durable; answered with [`Heard::Written`].
+    Settle,
+    /// What was written of the backup is to be taken back; answered with [`Heard::Written`].
+    Undo,
     /// How far the batch with this digest has come; answered with [`Heard::Resumed`].
     Resume([u8; 32]),
     /// One more picture of this line of the batch is sealed; answered with [`Heard::Kept`].
@@ -94,7 +100,7 @@ pub enum Heard {
     Resumed(Result<Vec<(u64, u64)>, Fault>),
     /// It was noted.
     Kept(Result<(), Fault>),
-    /// A plain copy, or a file of a folder, was written.
+    /// A plain copy, a file of a folder, or a piece of a backup was written; or what was asked of the backup is done.
     Written(Result<(), Unwritten>),
     /// The person wants the job to end.
     Interrupt,
@@ -130,6 +136,15 @@ pub enum Wish {
         /// Of the file whose export is sought.
         sought: Option<[u8; 32]>,
     },
+    /// `backup create`. The text of the policy is beside it.
+    Backup {
+        /// Where it goes, as the person named it.
+        path: OsString,
+        /// Whether there is a policy.
+        has_policy: bool,
+    },
+    /// `backup destroyed`, of the backup with this name.
+    BackupDestroyed(String),
     /// `history certificate`.
     Certificate {
         /// Of what.

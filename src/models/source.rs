@@ -154,7 +154,7 @@ fn look(root: &Path, around: &Path) -> Result<usize, Failure> {
     Ok(files.len())
 }
 
-/// A file that may be wanted: a link must lead to a regular file of the source, and weights must be there themselves.
+/// A file that may be wanted: a link must lead to a regular file of the source, and must be there itself.
 fn judge(path: &Path, around: &Path) -> Result<(), Failure> {
     let refused = |code, what: &str| Err(Failure::new(code, format!("{} {what}", path.display())));
     let target = match path.canonicalize() {
@@ -176,13 +176,13 @@ fn judge(path: &Path, around: &Path) -> Result<(), Failure> {
         let kind = kind(found.file_type());
         return refused(Code::Refused, &format!("is {kind} where a file should be; copy the model again"));
     }
-    if found.len() <= POINTER_BYTES_MAX && ends(path, &["safetensors"]) {
+    if found.len() <= POINTER_BYTES_MAX {
         let mut start = Vec::new();
         let file = open_regular(&target, OFlags::NOFOLLOW).map_err(|e| unread(path, &e))?;
         file.take(POINTER_BYTES_MAX).read_to_end(&mut start).map_err(|e| unread(path, &e))?;
         if start.starts_with(b"version ") && start.windows(7).any(|word| word == b"git-lfs") {
-            let what = "is a pointer of Git LFS and not the weights; fetch them with git lfs pull where it was cloned, and \
-                        import again";
+            let what = "is a pointer of Git LFS and not the file itself; fetch what it points to with git lfs pull where it was \
+                        cloned, and import again";
             return refused(Code::Integrity, what);
         }
     }

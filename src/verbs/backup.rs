@@ -1,6 +1,8 @@
 //! `lightproof backup`: everything in one sealed file, and everything from one.
 
-use crate::boot::backup::{BackupFile, Opened};
+pub mod target;
+
+use crate::boot::backup::BackupFile;
 use crate::boot::folders::{FolderUse, Home};
 use crate::boot::{self, Booted, Wants, overlay};
 use crate::cli::{Backup, Global, Keys};
@@ -8,15 +10,14 @@ use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use crate::{Done, pictures};
 use audit::{JobId, KnownBackup, timestamp};
-use darkroom::{BackedUp, Looked, Meant, Restored, Secret};
-use rustix::fs::FileType;
+use darkroom::{BackedUp, Hold, Looked, Meant, Restored, Secret, Who};
 use sandbox::Clean;
 use serde_json::json;
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Seek as _, StdoutLock, Write};
-use std::os::fd::AsFd;
+use std::io::{BufReader, BufWriter, Seek as _};
 use std::path::Path;
+pub use target::Target;
 
 /// Bytes that are read and written at once.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -54,75 +55,57 @@ pub fn run(clean: Clean, global: &Global, verb: &Backup, out: &Output) -> Done {
 }
 
 fn create(clean: Clean, global: &Global, (path, keys): (&Path, &Keys), out: &Output) -> Done {
-    if path.as_os_str() == "-" {
-        out.reserve_for_picture()?;
-        if leads_nowhere(&std::io::stdout()) {
-            let what = "standard output is closed or leads nowhere, and so would the backup; send it to a file or a program";
-            return Err(Failure::new(Code::Refused, what));
-        }
-    }
-    let policy = overlay::read(&Home::new(global)?.config.join("policy.toml"))?;
+    target::check(path, out)?;
+    let policy = policy(global)?;
     let wants = Wants { backup: Some(BackupFile::Made(path)), ..Wants::with(keys) };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
-    let file = booted.backup.take();
-    let who = booted.unlock(&mut darkroom, out);
-    let policy = policy.as_deref().map(str::as_bytes);
-    let done = who.and_then(|who| match &file {
-        Some(Opened { file, folder }) => {
-            let settle = || file.sync_all().and_then(|()| folder.as_ref().map_or(Ok(()), File::sync_all));
-            let is_left = Cell::new(false);
-            let undo = || {
-                let emptied = file.set_len(0).and_then(|()| file.sync_all()).is_ok();
-                is_left.set(!emptied);
-                emptied
-            };
-            let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file);
-            let done = darkroom.back_up(&who, policy, &mut writer, settle, undo);
-            done.map_err(|error| {
-                let mut failure = Failure::from(error);
-                if is_left.get() {
-                    failure.what += &format!(
-                        "; {} could not be emptied, and whoever has it and a passphrase may read what is in it: destroy it",
-                        path.display()
-                    );
-                }
-                failure
-            })
-        }
-        None => {
-            let given = Cell::new(0);
-            let mut stdout = Counted { stdout: std::io::stdout().lock(), given: &given };
-            Ok(darkroom.back_up(&who, policy, &mut stdout, || Ok(()), || given.get() == 0)?)
-        }
-    });
-    let done = done.map(|done| tell_created(&done, path, out));
+    let target = Target::of(booted.backup.take());
+    let done = booted
+        .unlock(&mut darkroom, out)
+        .and_then(|who| make(&mut darkroom, &who, policy.as_deref(), (&target, path), out));
     boot::leave(darkroom, done)
 }
 
-/// Standard output, and how much went there: nobody takes that back.
-struct Counted<'a> {
-    stdout: StdoutLock<'a>,
-    given: &'a Cell<u64>,
+/// Text of the policy in force, if there is one, for a backup.
+///
+/// # Errors
+/// It cannot be read.
+pub fn policy(global: &Global) -> Result<Option<Vec<u8>>, Failure> {
+    Ok(overlay::read(&Home::new(global)?.config.join("policy.toml"))?.map(String::into_bytes))
 }
 
-impl Write for Counted<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.stdout.write(bytes)?;
-        self.given.set(self.given.get() + written as u64);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.stdout.flush()
-    }
-}
-
-/// Whether it is the null device, which also stands for one that was closed.
-fn leads_nowhere(stream: &impl AsFd) -> bool {
-    let null = rustix::fs::makedev(1, 3);
-    rustix::fs::fstat(stream).is_ok_and(|found| {
-        FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice && found.st_rdev == null
-    })
+/// The work of `backup create`, in a darkroom of its own or in that of a running server. `path` is what the person named.
+///
+/// # Errors
+/// Why it ended early; nothing is left, or it is said what is.
+pub fn make(
+    room: &mut impl Hold,
+    who: &Who,
+    policy: Option<&[u8]>,
+    (target, path): (&Target, &Path),
+    out: &Output,
+) -> Done {
+    let mut writer = BufWriter::with_capacity(BUFFER_BYTES, target);
+    let is_left = Cell::new(false);
+    let undo = || {
+        let undone = target.undo();
+        is_left.set(!undone && !matches!(target, Target::Stdout(_)));
+        undone
+    };
+    let done = darkroom::back_up(room, who, policy, &mut writer, || target.settle(), undo);
+    // What a failure left in its buffer is not written behind what was taken back.
+    let _ = writer.into_parts();
+    let done = done.map_err(|error| {
+        let mut failure = Failure::from(error);
+        if is_left.get() {
+            failure.what += &format!(
+                "; {} could not be emptied, and whoever has it and a passphrase may read what is in it: destroy it",
+                path.display()
+            );
+        }
+        failure
+    })?;
+    Ok(tell_created(&done, path, out))
 }
 
 fn tell_created(BackedUp { id, written, receipt }: &BackedUp, path: &Path, out: &Output) -> Code {
@@ -191,7 +174,7 @@ fn tell_looked(looked: &Looked, out: &Output) {
     out.data(&format!("  {}\n", looked.id));
     if looked.lacking > 0 {
         out.warn(&format!(
-            "the sealed files of {} more were missing or damaged when it was made",
+            "the sealed files of {} more were missing or damaged when it was made, or erased while it was",
             looked.lacking
         ));
     }
@@ -227,8 +210,7 @@ fn restore(clean: Clean, global: &Global, file: (&Path, &Keys), meant: Meant, ou
         darkroom::restore(&folders, (clock, start), input, secret, meant)
     })?;
     tell_restored(&restored, out);
-    let policy = overlay::read(&Home::new(global)?.config.join("policy.toml"))?;
-    if restored.policy.as_deref() != policy.as_deref().map(str::as_bytes) {
+    if restored.policy != policy(global)? {
         out.warn(
             "the policy that was in force when the backup was made is not the one here; look at it with: lightproof backup \
              policy FILE, and put it in place by hand",
@@ -277,7 +259,7 @@ fn tell_restored(restored: &Restored, out: &Output) {
     }
     if *lacking > 0 {
         out.warn(&format!(
-            "the sealed files of {} were missing or damaged when it was made",
+            "the sealed files of {} were missing or damaged when it was made, or erased while it was",
             pictures(*lacking)
         ));
     }
@@ -323,15 +305,30 @@ fn describe(backup: &KnownBackup) -> serde_json::Value {
 }
 
 fn destroyed(clean: Clean, global: &Global, (id, keys): (&str, &Keys), out: &Output) -> Done {
-    let none =
-        || Failure::new(Code::Usage, "a backup goes by `j:` and 22 characters; see: lightproof backup list");
-    let id = JobId::parse(id).ok_or_else(none)?;
+    let id = id_of(id)?;
     let (mut booted, mut darkroom) = boot::boot(clean, global, &Wants::with(keys))?.darkroom()?;
     let who = booted.unlock(&mut darkroom, out);
-    let done = who.and_then(|who| Ok(darkroom.backup_destroyed(&who, id)?)).map(|receipt| {
-        out.data(&format!("{id} is taken for destroyed, on your word: record {}\n", receipt.seq_first));
-        out.object(true, &json!({ "backup": id.to_string(), "record": receipt.seq_first }));
-        Code::Done
-    });
+    let done = who.and_then(|who| gone(&mut darkroom, &who, id, out));
     boot::leave(darkroom, done)
+}
+
+/// The name of a backup.
+///
+/// # Errors
+/// It is none.
+pub fn id_of(text: &str) -> Result<JobId, Failure> {
+    let none =
+        || Failure::new(Code::Usage, "a backup goes by `j:` and 22 characters; see: lightproof backup list");
+    JobId::parse(text).ok_or_else(none)
+}
+
+/// The work of `backup destroyed`.
+///
+/// # Errors
+/// Why it ended early.
+pub fn gone(room: &mut impl Hold, who: &Who, id: JobId, out: &Output) -> Done {
+    let receipt = room.with(|darkroom| darkroom.backup_destroyed(who, id))?;
+    out.data(&format!("{id} is taken for destroyed, on your word: record {}\n", receipt.seq_first));
+    out.object(true, &json!({ "backup": id.to_string(), "record": receipt.seq_first }));
+    Ok(Code::Done)
 }

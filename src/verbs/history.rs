@@ -145,6 +145,9 @@ fn missing(room: &mut impl Hold, who: &Who, accept: bool, out: &Output) -> Done 
     for picture in &gone {
         out.data(&format!("{}\n", pictures::line(picture)));
     }
+    if gone.is_empty() {
+        out.say("no sealed file is missing");
+    }
     out.object(true, &json!({ "pictures": gone.iter().map(pictures::describe).collect::<Vec<_>>() }));
     Ok(Code::Done)
 }

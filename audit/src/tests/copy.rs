@@ -1,7 +1,7 @@
 //! A log that is carried elsewhere.
 
 use super::*;
-use crate::copy::{copied_files, is_there, put_file, read_file};
+use crate::copy::{copied_files, is_there, put_file};
 use crate::paths::files_below;
 
 #[test]
@@ -9,17 +9,20 @@ fn a_copy_is_the_log_and_goes_on() {
     let (dir, copy) = (Dir::new(), Dir::new());
     rich(&dir);
     std::fs::create_dir(&copy.0).unwrap();
-    let names = copied_files(&dir.0).unwrap();
-    assert!(
-        names.iter().any(|name| name == "epoch.key")
-            && names.iter().any(|name| name.starts_with("quarantine/"))
-    );
-    for name in &names {
-        assert!(!is_there(&copy.0), "{name}");
-        put_file(&copy.0, name, &read_file(&dir.0, name).unwrap()).unwrap();
+    let files = copied_files(&dir.0).unwrap();
+    let is_there_too = |wanted: &str| files.iter().any(|file| file.name.starts_with(wanted));
+    assert!(is_there_too("epoch.key") && is_there_too("quarantine/") && is_there_too("seg/"));
+    let whole = std::fs::read(dir.0.join("checkpoint")).unwrap();
+    // What is written behind that moment is in none of them.
+    let log = open(&dir, &Faults::default()).unwrap();
+    log.append(&job(6)).unwrap();
+    drop(log);
+    for file in &files {
+        assert!(!is_there(&copy.0), "{}", file.name);
+        put_file(&copy.0, &file.name, &file.read(&dir.0).unwrap()).unwrap();
     }
     assert!(is_there(&copy.0));
-    let whole = std::fs::read(dir.0.join("checkpoint")).unwrap();
+    assert_eq!(std::fs::read(copy.0.join("checkpoint")).unwrap(), whole);
     let log = open(&copy, &Faults::default()).unwrap();
     log.append(&job(7)).unwrap();
     drop(log);

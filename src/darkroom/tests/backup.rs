@@ -8,7 +8,8 @@ use std::path::Path;
 
 fn backed_up(room: &mut Room) -> Vec<u8> {
     let (who, mut bytes) = (room.who, Vec::new());
-    let done = room.back_up(&who, Some(b"schema = 1"), &mut bytes, || Ok(()), || true).unwrap();
+    let done =
+        crate::back_up(&mut **room, &who, Some(b"schema = 1"), &mut bytes, || Ok(()), || true).unwrap();
     assert_eq!(done.written.bytes, bytes.len() as u64);
     bytes
 }
@@ -46,7 +47,7 @@ fn restore_from(
 }
 
 /// The folder of the log as it is now, in another home.
-fn with_log_of(other: &Home) -> Home {
+pub(super) fn with_log_of(other: &Home) -> Home {
     let home = Home::in_memory();
     copy(&other.0.join("audit"), &home.0.join("audit"));
     home
@@ -247,12 +248,13 @@ fn a_backup_that_fails_is_on_record_and_none() {
     let who = room.who;
     generate(&mut room, 1, Mood::Works).unwrap();
     for room_bytes in [0, 64, 3000, 6000] {
-        let error =
-            room.back_up(&who, None, &mut Full(room_bytes), || Ok(()), || true).map(drop).unwrap_err();
+        let error = crate::back_up(&mut *room, &who, None, &mut Full(room_bytes), || Ok(()), || true)
+            .map(drop)
+            .unwrap_err();
         assert_eq!(error.kind(), Kind::Disk, "{error}");
     }
     let unsynced = || Err(io::Error::from_raw_os_error(5));
-    assert!(room.back_up(&who, None, &mut Vec::new(), unsynced, || true).is_err());
+    assert!(crate::back_up(&mut *room, &who, None, &mut Vec::new(), unsynced, || true).is_err());
     assert_eq!(
         (home.count("backup.begun"), home.count("backup.failed"), home.count("backup.written")),
         (5, 5, 0)
@@ -260,7 +262,7 @@ fn a_backup_that_fails_is_on_record_and_none() {
     assert!(room.backups().unwrap().is_empty());
     let id = {
         let mut bytes = Vec::new();
-        room.back_up(&who, None, &mut bytes, || Ok(()), || true).unwrap().id
+        crate::back_up(&mut *room, &who, None, &mut bytes, || Ok(()), || true).unwrap().id
     };
     assert_eq!(room.backups().unwrap().len(), 1);
     room.backup_destroyed(&who, id).unwrap();
@@ -366,7 +368,7 @@ fn a_backup_that_failed_and_could_not_be_taken_back_is_counted() {
     let mut room = home.unlocked();
     let who = room.who;
     generate(&mut room, 1, Mood::Works).unwrap();
-    assert!(room.back_up(&who, None, &mut Full(6000), || Ok(()), || false).is_err());
+    assert!(crate::back_up(&mut *room, &who, None, &mut Full(6000), || Ok(()), || false).is_err());
     assert_eq!((home.count("backup.failed"), room.backups().unwrap().len()), (0, 1));
     assert!(room.backups().unwrap()[0].written.is_none());
 }

@@ -158,3 +158,42 @@ fn a_secret_that_was_changed_meanwhile_is_derived_anew_and_again_beside_the_dark
     queue.close(StopReason::Done).unwrap();
     home.log_verifies();
 }
+
+#[test]
+fn what_is_done_while_a_backup_is_written_is_not_undone_by_it() {
+    let home = Home::new();
+    let (queue, who, ids) = queue(&home);
+    let mut bytes = Vec::new();
+    let back_up = || crate::back_up(&mut &queue, &who, None, &mut bytes, || Ok(()), || true).unwrap();
+    let (done, _) = in_the_middle(back_up, || {
+        assert_eq!(queue.erase(&who, &ids[..1]).unwrap().erased, 1);
+        queue.submit(&who, queue.check(Some(&who), ask(1)).unwrap(), None).unwrap();
+    });
+    assert_eq!((done.written.objects, done.written.lacking.len()), (1, 0));
+    queue.close(StopReason::Done).unwrap();
+    home.log_verifies();
+    // Alone it is a vault of its moment; with the log that has survived nothing comes back that was erased since.
+    let alone = Home::in_memory();
+    let restored = backup::restore(&alone, &bytes, &secret(), true).unwrap();
+    assert_eq!((restored.objects, restored.log_survived), (1, false));
+    alone.log_verifies();
+    let other = backup::with_log_of(&home);
+    let restored = backup::restore(&other, &bytes, &secret(), false).unwrap();
+    assert_eq!((restored.objects, restored.erased), (1, 1));
+    other.log_verifies();
+}
+
+#[test]
+fn who_is_out_before_a_backup_is_whole_gets_none() {
+    let home = Home::new();
+    let (queue, who, _) = queue(&home);
+    let back_up = || crate::back_up(&mut &queue, &who, None, &mut Vec::new(), || Ok(()), || true).map(drop);
+    let (refused, _) = in_the_middle(back_up, || queue.lock(&who).unwrap());
+    assert!(matches!(refused, Err(Error::Locked)), "{refused:?}");
+    assert_eq!(
+        (home.count("backup.begun"), home.count("backup.failed"), home.count("backup.written")),
+        (1, 1, 0)
+    );
+    queue.close(StopReason::Done).unwrap();
+    home.log_verifies();
+}

@@ -10,7 +10,7 @@ fn a_vault_ends_with_its_pictures_and_the_log_stays() {
     let mut room = home.unlocked();
     let who = room.who;
     generate(&mut room, 2, Mood::Works).unwrap();
-    room.back_up(&who, None, &mut Vec::new(), || Ok(()), || true).unwrap();
+    crate::back_up(&mut *room, &who, None, &mut Vec::new(), || Ok(()), || true).unwrap();
     let done = room.destroy_vault(&who).unwrap();
     assert_eq!((done.pictures, done.backups, done.cleanup_pending), (2, 1, false));
     assert!(!room.has_vault() && room.list(&who).is_err());

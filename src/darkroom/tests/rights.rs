@@ -7,7 +7,7 @@ use crate::{Act, Asked, RIGHTS, ResolveReason, Role};
 /// Does every act as `who`, and says which of them were refused for their role.
 fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<Act> {
     let (mut refused, mut backup, admin) = (Vec::new(), Vec::new(), room.who);
-    room.back_up(&admin, None, &mut backup, || Ok(()), || true).unwrap();
+    crate::back_up(&mut **room, &admin, None, &mut backup, || Ok(()), || true).unwrap();
     for (act, _, _) in RIGHTS {
         let before = home.count("request.refused");
         let done = match act {
@@ -42,7 +42,9 @@ fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<
                     false => Err(Error::NotPermitted(act)),
                 }
             }
-            Act::Backups => room.back_up(who, None, &mut Vec::new(), || Ok(()), || true).map(drop),
+            Act::Backups => {
+                crate::back_up(&mut **room, who, None, &mut Vec::new(), || Ok(()), || true).map(drop)
+            }
             Act::Restore => backup::restore(&Home::in_memory(), &backup, proof, true).map(drop),
             Act::Leave => room.name_of(who).map(drop),
         };

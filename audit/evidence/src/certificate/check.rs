@@ -269,7 +269,8 @@ fn expect(statement: &Statement, expected: &Expected, has_log: bool, checked: &m
                 true if has_log => return,
                 true if kept.size == statement.size && kept.root.to_string() == statement.root => return,
                 true => {
-                    "rests on another checkpoint than the expected one; whether the two go together is told by the log: --log"
+                    "rests on another checkpoint than the expected one; whether the two go together is told by the log: \
+                     lightproof-audit certificate verify DIR --log DIR"
                 }
             }
         }
@@ -382,7 +383,7 @@ impl fmt::Display for CheckedCertificate {
             0 if self.is_held_against_log => f.write_str("verified, with the log: it has nothing else of these pictures"),
             0 => f.write_str(
                 "verified: compare the first key with the one that was noted; that no export was left out is told by the log \
-                 alone: --log",
+                 alone: lightproof-audit certificate verify DIR --log DIR",
             ),
             1 => f.write_str("NOT verified: 1 finding"),
             n => write!(f, "NOT verified: {n} findings"),
