@@ -17,6 +17,7 @@ use crate::exit::{Code, Failure};
 use crate::input::{self, SecretLine};
 use crate::output::Output;
 use crate::paths::{absolute, real};
+use crate::processes::channel::Word;
 use crate::processes::kept::{self, Engines};
 use crate::terminal::Terminal;
 use audit::SystemClock;
@@ -424,6 +425,11 @@ impl Booted {
         };
         darkroom.record_refusal(reason)?;
         Err(failure)
+    }
+
+    /// What has a service manager told of this server, by way of the keeper. Call it before [`Booted::engine`].
+    pub fn teller(&self) -> Option<impl Fn(Word) + 'static> {
+        self.engines.as_ref().map(|(engines, _)| engines.teller())
     }
 
     /// How this process is fenced.

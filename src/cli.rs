@@ -88,7 +88,7 @@ pub enum Verb {
     Audit(Audit),
     /// Say on one screen how the appliance is, without a passphrase
     #[command(after_help = examples::STATUS)]
-    Status(Outputs),
+    Status(Status),
     /// Say whether this machine is fit, and what to change where it is not, without a passphrase
     #[command(after_help = examples::DOCTOR)]
     Doctor(Doctor),
@@ -134,7 +134,8 @@ impl Verb {
             | Self::Batch(Batch { computing, keys, .. }) => (computing, keys),
             _ => return None,
         };
-        Some(EngineUse { model: model.as_deref(), device, outputs: keys.pictures.outputs.as_deref() })
+        let serves = matches!(self, Self::Serve(_));
+        Some(EngineUse { model: model.as_deref(), device, outputs: keys.pictures.outputs.as_deref(), serves })
     }
 }
 
@@ -147,6 +148,8 @@ pub struct EngineUse<'a> {
     pub device: &'a str,
     /// Folder of the sealed pictures, if a flag names one: what an engine must not read.
     pub outputs: Option<&'a Path>,
+    /// Whether it is a service, which a service manager may want to hear of.
+    pub serves: bool,
 }
 
 /// Arguments of the process with the model.
@@ -379,6 +382,17 @@ pub enum Config {
         /// The file
         file: PathBuf,
     },
+}
+
+/// Arguments of `status`.
+#[derive(Args)]
+pub struct Status {
+    /// Print it as numbers in the text form of Prometheus, without names, for the textfile collector of a monitor
+    #[arg(long, conflicts_with = "json")]
+    pub metrics: bool,
+    /// Where the pictures are.
+    #[command(flatten)]
+    pub pictures: Outputs,
 }
 
 /// Arguments of `doctor`: those with which `serve` is to be started.

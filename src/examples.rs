@@ -94,7 +94,8 @@ Examples:
 pub const STATUS: &str = "\
 Examples:
   lightproof status
-  lightproof status --json --quiet                     for a monitor: exit code 4 if something needs a person";
+  lightproof status --json --quiet                     for a monitor: exit code 4 if something needs a person
+  lightproof status --metrics > lightproof.prom        for the textfile collector of Prometheus' node_exporter";
 
 /// Of `doctor`.
 pub const DOCTOR: &str = "\

@@ -18,6 +18,7 @@ mod paths;
 mod pictures;
 mod processes;
 mod signals;
+mod status;
 mod terminal;
 mod usage;
 // The build script reads it; here it is only tried.
@@ -82,7 +83,7 @@ fn main() -> ExitCode {
         Verb::Operator(verb) => verbs::operator::run(clean, global, verb, &out),
         Verb::Model(verb) => verbs::model::run(clean, global, verb, &out),
         Verb::Hold(verb) => verbs::hold::run(clean, global, verb, &out),
-        Verb::Status(pictures) => verbs::status::run(clean, global, pictures, &out),
+        Verb::Status(arguments) => verbs::status::run(clean, global, arguments, &out),
         Verb::Backup(verb) => verbs::backup::run(clean, global, verb, &out),
         Verb::Doctor(arguments) => verbs::doctor::run(clean, global, arguments, &out),
         Verb::Audit(verb) => verbs::audit::run(clean, global, verb, &out),

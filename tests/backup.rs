@@ -1,9 +1,12 @@
 //! Everything in one file, lost, and back; and what does not come back.
 
 use crate::harness::{Home, PASSPHRASE, Ran, SMALL, behind};
+use crate::http::Request;
 use crate::served::Served;
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 fn create(home: &Home, name: &str) -> String {
     let file = home.at(name);
@@ -186,16 +189,64 @@ fn a_backup_goes_through_a_pipe_and_a_full_disk_leaves_none() {
 }
 
 #[test]
-fn beside_a_server_it_is_listed_and_checked_and_not_made() {
+fn a_running_server_makes_one_and_what_fails_costs_it_nothing() {
     let home = Home::with_picture("backup-served");
-    let file = create(&home, "out/a.backup");
+    home.policy(b"schema = 1\nkeep_prompts = \"allow\"\n");
+    home.generate(&["a blue boat"]).ends(0, &[]);
+    // More than fits into a pipe.
+    home.ask(&["generate", "a house", "--size", "256x256", "--steps", "1"]).ends(0, &[]);
     let served = Served::start(&home);
-    home.ask(&["backup", "create", "-o", &home.at("out/b.backup")]).ends(9, &["in use"]);
-    home.ask(&["backup", "list"]).ends(0, &[]);
-    home.ask(&["backup", "verify", &file]).ends(0, &[]);
-    served.stop();
+    let file = create(&home, "out/a.backup");
+    let looked = home.ask(&["backup", "verify", &file, "--json"]).ends(0, &[]).data();
+    assert_eq!((&looked["pictures"], &looked["lacking"]), (&3.into(), &0.into()));
+    let policy = home.ask(&["backup", "policy", &file]).ends(0, &[]).stdout;
+    assert_eq!(policy, "schema = 1\nkeep_prompts = \"allow\"\n");
+    // Whoever left locks it behind them, and the number on record is what lies there.
+    assert_eq!(served.ask(&Request::get("/api/v1/status")).is(200).json()["vault"], "locked");
+    let sum = Command::new("sha256sum").arg(&file).output().expect("sha256sum");
+    let sum = String::from_utf8_lossy(&sum.stdout)[..64].to_owned();
+    assert_eq!(home.count_records(&["backup.written ok", &sum]), 1);
+
+    // To standard output, and a place that makes no sense.
+    let piped = home.furnished_program(&["backup", "create", "-o", "-"]).output().expect("it starts");
+    assert_eq!(piped.status.code(), Some(0), "{piped:?}");
+    home.write("out/piped", &piped.stdout);
+    home.ask(&["backup", "verify", &home.at("out/piped")]).ends(0, &[]);
+    let begun = || home.count_records(&["backup.begun"]);
+    let before = begun();
+    home.ask(&["backup", "create", "-o", &file]).ends(6, &["is there already"]);
+    let among = home.at("workspace/output_image/x.backup");
+    home.ask(&["backup", "create", "-o", &among]).ends(6, &["which it is a backup of"]);
+    home.ask(&["backup", "create", "-o", "-", "--json"]).ends(2, &["standard output"]);
+    assert_eq!(begun(), before);
+
+    // A full disk: nothing is left, and that is on record.
+    let limited = home.at("out/limited");
+    let program = home.furnished_program(&["backup", "create", "-o", &limited]);
+    let mut program = behind(&["bash", "-c", "ulimit -f 8 && exec \"$@\"", "bash"], &program);
+    Ran::of(&mut program).ends(10, &["full"]);
+    assert_eq!(fs::metadata(&limited).expect("left").len(), 0);
+    assert_eq!(home.count_records(&["backup.failed failed", "reason=disk_full"]), 1);
+
+    // Killed while it writes: nobody knows where it is, so it is one that may exist, and the server goes on.
+    let mut program = home.furnished_program(&["backup", "create", "-o", "-"]);
+    let mut child = program.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let until = Instant::now() + Duration::from_secs(60);
+    while begun() == before + 1 {
+        assert!(Instant::now() < until, "it does not begin");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().expect("it is there: nobody reads what it writes");
+    child.wait().expect("it is our child");
+    let listed = home.ask(&["backup", "list", "--json"]).ends(0, &[]).data();
+    let unwritten =
+        listed["backups"].as_array().expect("a list").iter().filter(|backup| backup["bytes"].is_null());
+    assert_eq!(unwritten.count(), 1, "{listed}");
+    create(&home, "out/b.backup");
+    served.stop().ends(0, &[]);
     let status = home.ask(&["status", "--json"]).ends(0, &[]).data();
     assert!(status["backup_ms"].is_u64(), "{status}");
+    home.is_whole(3);
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub const VERBS: [(&[&str], &[&str]); 60] = [
     (&["model", "verify"], &[]),
     (&["model", "use"], &["--operator", "--outputs", "--passphrase-file"]),
     (&["model", "rm"], &["--operator", "--outputs", "--passphrase-file"]),
-    (&["status"], &["--outputs"]),
+    (&["status"], &["--metrics", "--outputs"]),
     (&["doctor"], &["--port", "--model", "--device", "--outputs"]),
     (&["backup", "create"], &["-o", "--operator", "--outputs", "--passphrase-file"]),
     (&["backup", "verify"], &["--outputs", "--passphrase-file"]),

@@ -43,6 +43,7 @@
 //! - `server_faults`: the server when something goes wrong around it, or ends
 //! - `people`: several people with one vault
 //! - `packages`: Debian packages, the tarball, and what they are made of
+//! - `notify`: what a service manager hears of a server
 //! - `processes`: three processes, and what becomes of the others when one ends
 //! - `through`: verbs while a server has the vault
 //! - `selftest`: the engine against reference values
@@ -77,6 +78,7 @@ mod looks;
 mod manual;
 mod memory;
 mod models;
+mod notify;
 mod packages;
 mod people;
 mod pipes;

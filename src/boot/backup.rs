@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 pub enum BackupFile<'a> {
     /// It is made; `-` is standard output.
     Made(&'a Path),
+    /// The same, by a server that has the vault.
+    MadeThrough(&'a Path),
     /// It is there, and is read.
     Read(&'a Path),
 }
@@ -24,8 +26,9 @@ impl BackupFile<'_> {
     /// It is there already, lies among what it is a backup of, cannot be made, or is not there.
     pub fn open(self, folders: &Folders) -> Result<Option<Opened>, Failure> {
         match self {
-            Self::Made(path) if path.as_os_str() == "-" => Ok(None),
-            Self::Made(path) => make(path, folders).map(Some),
+            Self::Made(path) | Self::MadeThrough(path) if path.as_os_str() == "-" => Ok(None),
+            Self::Made(path) => make(path, folders, true).map(Some),
+            Self::MadeThrough(path) => make(path, folders, false).map(Some),
             Self::Read(path) => {
                 let failed =
                     |e| Failure::new(Code::NotFound, format!("{} cannot be read: {e}", path.display()));
@@ -44,7 +47,7 @@ pub struct Opened {
     pub folder: Option<File>,
 }
 
-fn make(path: &Path, folders: &Folders) -> Result<Opened, Failure> {
+fn make(path: &Path, folders: &Folders, alone: bool) -> Result<Opened, Failure> {
     let place = place_of(path)?;
     let own = [&folders.vault, &folders.audit, &folders.outputs].into_iter().chain(&folders.evidence);
     if let Some(own) = own.into_iter().find(|own| place.starts_with(own)) {
@@ -55,9 +58,9 @@ fn make(path: &Path, folders: &Folders) -> Result<Opened, Failure> {
         );
         return Err(Failure::new(Code::Refused, what));
     }
-    // A running server has the vault: nothing is made that would look like a backup.
+    // Another program has the vault: nothing is made that would look like a backup.
     let paths = vault::Paths { state: folders.vault.clone(), outputs: folders.outputs.clone() };
-    if let Some(holder) = paths.holder().ok().flatten() {
+    if let Some(holder) = paths.holder().ok().flatten().filter(|_| alone) {
         let what = format!("the vault is in use by {holder}; stop that program, and make the backup then");
         return Err(Failure::new(Code::Busy, what));
     }

@@ -4,12 +4,16 @@ use super::place;
 use super::wire::{self, Heard, Hello, Said, Unwritten, Wish};
 use crate::Done;
 use crate::batch::Progress;
+use crate::boot::backup::BackupFile;
 use crate::boot::folders::Home;
-use crate::boot::{self, Booted, Wants};
-use crate::cli::{Batch, Computing, Generate, Global, History, HistoryVerb, Keys, Vault, Verb};
+use crate::boot::{self, Booted, Wants, overlay};
+use crate::cli::{
+    Backup, Batch, Computing, Evidence, Generate, Global, History, HistoryVerb, Keys, Vault, Verb,
+};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::paths::Exporting;
+use crate::verbs::backup::{self, Goal};
 use crate::verbs::{batch, generate, history};
 use audit::Digest;
 use policy::Process;
@@ -33,10 +37,14 @@ const LOOK_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 pub enum Errand<'a> {
     /// `vault status`.
     Status(Option<&'a Path>),
+    /// `backup create`.
+    BackUp(&'a Path, &'a Keys),
     /// `generate`.
     Generate(&'a Generate),
     /// `batch`.
     Batch(&'a Batch),
+    /// `evidence run`, which nobody need sign in for.
+    TryControls(&'a Keys),
     /// `history`, but for the certificate, which is a folder.
     History(&'a History),
 }
@@ -45,6 +53,8 @@ impl<'a> Errand<'a> {
     fn of(verb: &'a Verb) -> Option<Self> {
         match verb {
             Verb::Vault(Vault::Status(pictures)) => Some(Self::Status(pictures.outputs.as_deref())),
+            Verb::Evidence(Evidence::Run(keys)) => Some(Self::TryControls(keys)),
+            Verb::Backup(Backup::Create { output, keys }) => Some(Self::BackUp(output, keys)),
             Verb::Generate(arguments) => Some(Self::Generate(arguments)),
             Verb::Batch(arguments) => Some(Self::Batch(arguments)),
             Verb::History(arguments) if !matches!(arguments.verb, HistoryVerb::Certificate(_)) => {
@@ -57,9 +67,18 @@ impl<'a> Errand<'a> {
     fn keys(&self) -> Option<&'a Keys> {
         match *self {
             Self::Status(_) => None,
+            Self::TryControls(keys) | Self::BackUp(_, keys) => Some(keys),
             Self::Generate(arguments) => Some(&arguments.keys),
             Self::Batch(arguments) => Some(&arguments.keys),
             Self::History(arguments) => Some(&arguments.keys),
+        }
+    }
+
+    /// Whether somebody has to sign in: a timer that tries the controls has nobody to ask.
+    fn signs_in(&self) -> bool {
+        match self {
+            Self::TryControls(keys) => keys.passphrase_file.is_some(),
+            _ => self.keys().is_some(),
         }
     }
 
@@ -85,19 +104,29 @@ pub fn reach<'a>(verb: &'a Verb, global: &Global) -> Option<(Errand<'a>, UnixStr
 pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream, out: &Output) -> Done {
     let mut brought = Brought::of(&errand, out)?;
     let exporting = brought.exporting.take();
+    let backup = match errand {
+        Errand::BackUp(path, _) => Some(BackupFile::MadeThrough(path)),
+        _ => None,
+    };
+    let policy = if backup.is_some() { policy_of(global)? } else { None };
     let wants = Wants {
+        backup,
         process: Process::Client,
         outputs: errand.outputs(),
         plain_copy: exporting.is_some(),
         export: exporting.as_ref().and_then(Exporting::folder),
         ..errand.keys().map(Wants::with).unwrap_or_default()
     };
-    let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
+    let mut booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     sandbox::probe(&booted.sandboxed)?;
-    let text = brought.text(&errand, out)?;
-    let exports = exporting.is_some();
+    let backup = backup.map(|_| Goal::of(booted.backup.take()));
+    let has_policy = policy.is_some();
+    let text = policy.map_or_else(|| brought.text(&errand, out), Ok)?;
+    let (exports, signs_in) = (exporting.is_some(), errand.signs_in());
     let wish = match errand {
         Errand::Status(_) => Wish::Status,
+        Errand::TryControls(_) => Wish::TryControls,
+        Errand::BackUp(path, _) => Wish::BackUp { path: path.into(), has_policy },
         Errand::Generate(arguments) => Wish::Generate { settings: arguments.settings.clone(), exports },
         Errand::Batch(arguments) => Wish::Batch {
             settings: arguments.settings.clone(),
@@ -108,14 +137,29 @@ pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream
         Errand::History(arguments) => Wish::History { verb: arguments.verb.clone(), sought: brought.sought },
     };
     let progress = brought.progress.take();
-    let mut client =
-        Client { stream, booted, exporting, progress, copy: None, stands: None, interrupted: None, out };
+    let mut client = Client {
+        stream,
+        booted,
+        exporting,
+        backup,
+        progress,
+        copy: None,
+        stands: None,
+        interrupted: None,
+        out,
+    };
     let hello = client.greet(errand.outputs().is_some())?;
-    if errand.keys().is_some() {
+    if signs_in {
         client.sign_in(&hello)?;
     }
     client.say(&Heard::Wish(wish), &text)?;
     client.listen()
+}
+
+/// Text of the policy file, which a backup holds.
+fn policy_of(global: &Global) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    let text = overlay::read(&Home::new(global)?.config.join("policy.toml"))?;
+    Ok(text.map(|text| Zeroizing::new(text.into_bytes())))
 }
 
 /// What became of the files that a person named, before the fences.
@@ -151,7 +195,8 @@ impl Brought {
             Errand::History(History { verb: HistoryVerb::Prove { file }, .. }) => {
                 Ok(Self { sought: Some(history::digest(file)?.0), ..Self::default() })
             }
-            Errand::History(_) | Errand::Status(_) => Ok(Self::default()),
+            Errand::BackUp(path, _) => backup::reserve(path, out).map(|()| Self::default()),
+            Errand::History(_) | Errand::Status(_) | Errand::TryControls(_) => Ok(Self::default()),
         }
     }
 
@@ -181,6 +226,7 @@ struct Client<'a> {
     stream: UnixStream,
     booted: Booted,
     exporting: Option<Exporting>,
+    backup: Option<Goal>,
     progress: Option<Progress>,
     /// Where the next plain copy goes.
     copy: Option<PathBuf>,
@@ -273,6 +319,10 @@ impl Client<'_> {
                         .map_err(|failure| with(failure, stands.as_deref()))?;
                     self.stands = stands;
                 }
+                Said::Part => self.of_backup(|goal| goal.write(&bytes))?,
+                Said::Settle => self.of_backup(Goal::settle)?,
+                Said::TakeBack => self
+                    .of_backup(|goal| if goal.take_back() { Ok(()) } else { Err(ErrorKind::Other.into()) })?,
                 Said::Resume(digest) => {
                     let progress = self.progress.as_mut().ok_or_else(nonsense)?;
                     let resumed = progress.resume(&Digest(digest)).map(|()| progress.all());
@@ -288,6 +338,12 @@ impl Client<'_> {
                 Said::Hello(_) | Said::Opened | Said::Wrong => return Err(nonsense()),
             }
         }
+    }
+
+    /// Does something with the backup, and says what came of it.
+    fn of_backup(&mut self, act: impl FnOnce(&mut Goal) -> io::Result<()>) -> Result<(), Failure> {
+        let done = act(self.backup.as_mut().ok_or_else(nonsense)?);
+        self.say(&Heard::Written(done.map_err(|error| Unwritten::new(&error, false))), &[])
     }
 
     /// The plain copy, to the path that was answered last.

@@ -6,20 +6,22 @@ use super::wire::{Fault, Heard, Hello, Said, Wish};
 use crate::batch::{self, Progress};
 use crate::boot::passphrase::asks_name;
 use crate::cli::{HistoryVerb, Settings};
+use crate::controls::Site;
 use crate::exit::{Code, Failure};
 use crate::making::Making;
 use crate::output::Output;
 use crate::paths::Exporting;
 use crate::terminal::Terminal;
+use crate::verbs::backup::{self, Goal};
 use crate::verbs::batch::Work;
 use crate::verbs::history::Named;
-use crate::verbs::{generate, history, vault};
+use crate::verbs::{evidence, generate, history, vault};
 use crate::{Done, boot::operator::name_of};
 use audit::Digest;
 use server::{Doorway, Outside, Visit};
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -38,6 +40,8 @@ pub struct Host {
     pub build: [u8; 32],
     /// Folder of the vault.
     pub vault: PathBuf,
+    /// Where the controls are tried.
+    pub site: Arc<Site>,
 }
 
 /// Those that are at work.
@@ -138,6 +142,9 @@ impl Host {
                         vault::status(darkroom, &self.vault, self.doorway.outputs(), &out)
                     })?;
                 }
+                (Heard::Wish(Wish::TryControls), _) if visit.is_none() => {
+                    return evidence::through(&self.doorway, &self.site, None, &out);
+                }
                 (Heard::Wish(wish), prompt) => {
                     let visit = visit.ok_or_else(|| Failure::new(Code::Locked, "nobody is signed in"))?;
                     let done = self.grant(line, &visit, wish, prompt, &out);
@@ -208,6 +215,12 @@ impl Host {
                     Ok(line.interrupted())
                 })
             }
+            Wish::BackUp { path, has_policy } => {
+                let policy = has_policy.then_some(&**prompt);
+                let goal = (Goal::Far(Arc::clone(line)), Path::new(&path));
+                backup::make(&mut &**self.doorway.queue(), visit.who(), policy, goal, out)
+            }
+            Wish::TryControls => evidence::through(&self.doorway, &self.site, Some(visit.who()), out),
             Wish::Status => Ok(Code::Usage), // answered to anybody
         }
     }

@@ -1,8 +1,8 @@
 //! The host's end of a connection: what is printed, asked and written at the other end.
 
-use super::wire::{self, Heard, Said};
+use super::wire::{self, Heard, Said, Unwritten};
 use crate::exit::{Code, Failure};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -166,6 +166,34 @@ impl Line {
         match self.ask(&Said::Check(count), &[])? {
             Heard::Checked(checked) => Ok(checked?),
             _ => Err(no_answer()),
+        }
+    }
+
+    /// Has a part of a backup written.
+    ///
+    /// # Errors
+    /// It was not, or nobody is there any more.
+    pub fn part(&self, bytes: &[u8]) -> io::Result<()> {
+        self.written(&Said::Part, bytes)
+    }
+
+    /// Has what was written of a backup made durable.
+    ///
+    /// # Errors
+    /// As [`Line::part`].
+    pub fn settle(&self) -> io::Result<()> {
+        self.written(&Said::Settle, &[])
+    }
+
+    /// Has what was written of a backup taken back; `true` if nothing of it is left.
+    pub fn take_back(&self) -> bool {
+        self.written(&Said::TakeBack, &[]).is_ok()
+    }
+
+    fn written(&self, word: &Said, bytes: &[u8]) -> io::Result<()> {
+        match self.ask(word, bytes) {
+            Ok(Heard::Written(written)) => written.map_err(Unwritten::error),
+            _ => Err(ErrorKind::BrokenPipe.into()),
         }
     }
 

@@ -44,6 +44,12 @@ pub enum Said {
     /// The plain copy itself, on record as one that left, to the path that was answered last; it is beside this. Answered with
     /// [`Heard::Written`].
     Write,
+    /// A part of a backup; it is beside this. Answered with [`Heard::Written`], as the next two.
+    Part,
+    /// All of a backup was written, and is to be durable.
+    Settle,
+    /// The backup has failed: nothing of it is to be left.
+    TakeBack,
     /// How far the batch with this digest has come; answered with [`Heard::Resumed`].
     Resume([u8; 32]),
     /// One more picture of this line of the batch is sealed; answered with [`Heard::Kept`].
@@ -91,7 +97,7 @@ pub enum Heard {
     Resumed(Result<Vec<(u64, u64)>, Fault>),
     /// It was noted.
     Kept(Result<(), Fault>),
-    /// A plain copy was written.
+    /// A plain copy, or a part of a backup, was written.
     Written(Result<(), Unwritten>),
     /// The person wants the job to end.
     Interrupt,
@@ -102,6 +108,15 @@ pub enum Heard {
 pub enum Wish {
     /// `vault status`.
     Status,
+    /// `evidence run`, for whoever has signed in, or for nobody.
+    TryControls,
+    /// `backup create`.
+    BackUp {
+        /// The file, as the person named it.
+        path: OsString,
+        /// Whether the text of a policy is beside this.
+        has_policy: bool,
+    },
     /// `generate`.
     Generate {
         /// How.
@@ -149,7 +164,7 @@ impl From<Fault> for Failure {
     }
 }
 
-/// Why a plain copy was not written.
+/// Why a plain copy or a backup was not written.
 #[derive(Serialize, Deserialize)]
 pub struct Unwritten {
     /// The system's number of the error, if it has one.

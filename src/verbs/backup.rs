@@ -4,19 +4,21 @@ use crate::boot::backup::{BackupFile, Opened};
 use crate::boot::folders::{FolderUse, Home};
 use crate::boot::{self, Booted, Wants, overlay};
 use crate::cli::{Backup, Global, Keys};
+use crate::door::line::Line;
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use crate::{Done, pictures};
 use audit::{JobId, KnownBackup, timestamp};
-use darkroom::{BackedUp, Looked, Meant, Restored, Secret};
+use darkroom::{BackedUp, Hold, Looked, Meant, Restored, Secret, Who};
 use rustix::fs::FileType;
 use sandbox::Clean;
 use serde_json::json;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Seek as _, StdoutLock, Write};
+use std::io::{self, BufReader, BufWriter, ErrorKind, Seek as _, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Bytes that are read and written at once.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -54,6 +56,22 @@ pub fn run(clean: Clean, global: &Global, verb: &Backup, out: &Output) -> Done {
 }
 
 fn create(clean: Clean, global: &Global, (path, keys): (&Path, &Keys), out: &Output) -> Done {
+    reserve(path, out)?;
+    let policy = overlay::read(&Home::new(global)?.config.join("policy.toml"))?;
+    let wants = Wants { backup: Some(BackupFile::Made(path)), ..Wants::with(keys) };
+    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
+    let goal = Goal::of(booted.backup.take());
+    let who = booted.unlock(&mut darkroom, out);
+    let policy = policy.as_deref().map(str::as_bytes);
+    let done = who.and_then(|who| make(&mut darkroom, &who, policy, (goal, path), out));
+    boot::leave(darkroom, done)
+}
+
+/// Standard output takes the backup alone, if it is to go there.
+///
+/// # Errors
+/// It would go nowhere, or to a terminal.
+pub fn reserve(path: &Path, out: &Output) -> Result<(), Failure> {
     if path.as_os_str() == "-" {
         out.reserve_for_picture()?;
         if leads_nowhere(&std::io::stdout()) {
@@ -61,59 +79,118 @@ fn create(clean: Clean, global: &Global, (path, keys): (&Path, &Keys), out: &Out
             return Err(Failure::new(Code::Refused, what));
         }
     }
-    let policy = overlay::read(&Home::new(global)?.config.join("policy.toml"))?;
-    let wants = Wants { backup: Some(BackupFile::Made(path)), ..Wants::with(keys) };
-    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
-    let file = booted.backup.take();
-    let who = booted.unlock(&mut darkroom, out);
-    let policy = policy.as_deref().map(str::as_bytes);
-    let done = who.and_then(|who| match &file {
-        Some(Opened { file, folder }) => {
-            let settle = || file.sync_all().and_then(|()| folder.as_ref().map_or(Ok(()), File::sync_all));
-            let is_left = Cell::new(false);
-            let undo = || {
-                let emptied = file.set_len(0).and_then(|()| file.sync_all()).is_ok();
-                is_left.set(!emptied);
-                emptied
-            };
-            let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file);
-            let done = darkroom.back_up(&who, policy, &mut writer, settle, undo);
-            done.map_err(|error| {
-                let mut failure = Failure::from(error);
-                if is_left.get() {
-                    failure.what += &format!(
-                        "; {} could not be emptied, and whoever has it and a passphrase may read what is in it: destroy it",
-                        path.display()
-                    );
-                }
-                failure
-            })
-        }
-        None => {
-            let given = Cell::new(0);
-            let mut stdout = Counted { stdout: std::io::stdout().lock(), given: &given };
-            Ok(darkroom.back_up(&who, policy, &mut stdout, || Ok(()), || given.get() == 0)?)
-        }
-    });
-    let done = done.map(|done| tell_created(&done, path, out));
-    boot::leave(darkroom, done)
+    Ok(())
 }
 
-/// Standard output, and how much went there: nobody takes that back.
-struct Counted<'a> {
-    stdout: StdoutLock<'a>,
-    given: &'a Cell<u64>,
+/// Where a backup goes.
+pub enum Goal {
+    /// A new file.
+    File(Opened),
+    /// Standard output, and how much went there: nobody takes that back.
+    Stdout(u64),
+    /// Either of them, at the other end of a connection.
+    Far(Arc<Line>),
 }
 
-impl Write for Counted<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.stdout.write(bytes)?;
-        self.given.set(self.given.get() + written as u64);
-        Ok(written)
+impl Goal {
+    /// The file, or else standard output.
+    pub fn of(opened: Option<Opened>) -> Self {
+        opened.map_or(Self::Stdout(0), Self::File)
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.stdout.flush()
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// What the system says, or that the other end is gone.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::File(Opened { file, .. }) => (&*file).write_all(bytes),
+            Self::Stdout(given) => {
+                let mut rest = bytes;
+                while !rest.is_empty() {
+                    let count = match io::stdout().lock().write(rest) {
+                        Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                        written => written?,
+                    };
+                    *given += count as u64;
+                    rest = rest.get(count..).filter(|_| count > 0).ok_or(ErrorKind::WriteZero)?;
+                }
+                io::stdout().lock().flush()
+            }
+            Self::Far(line) => line.part(bytes),
+        }
+    }
+
+    /// Makes it durable.
+    ///
+    /// # Errors
+    /// As [`Goal::write`].
+    pub fn settle(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(Opened { file, folder }) => {
+                file.sync_all().and_then(|()| folder.as_ref().map_or(Ok(()), File::sync_all))
+            }
+            Self::Stdout(_) => Ok(()),
+            Self::Far(line) => line.settle(),
+        }
+    }
+
+    /// Takes back what was written; `true` if nothing of it is left.
+    pub fn take_back(&mut self) -> bool {
+        match self {
+            Self::File(Opened { file, .. }) => file.set_len(0).and_then(|()| file.sync_all()).is_ok(),
+            Self::Stdout(given) => *given == 0,
+            Self::Far(line) => line.take_back(),
+        }
+    }
+}
+
+/// Makes the backup, with the text of the policy, in one moment of the darkroom: whoever wants it meanwhile waits.
+///
+/// # Errors
+/// They may not; what vault, log and goal say.
+pub fn make(
+    hold: &mut impl Hold,
+    who: &Who,
+    policy: Option<&[u8]>,
+    (goal, path): (Goal, &Path),
+    out: &Output,
+) -> Done {
+    let goal = RefCell::new(goal);
+    let is_left = Cell::new(false);
+    let undo = || {
+        let is_gone = goal.borrow_mut().take_back();
+        is_left.set(!is_gone && path.as_os_str() != "-");
+        is_gone
+    };
+    let mut writer = BufWriter::with_capacity(BUFFER_BYTES, Into(&goal));
+    let settle = || goal.borrow_mut().settle();
+    let done = hold.with(|darkroom| darkroom.back_up(who, policy, &mut writer, settle, undo));
+    // After a failure what is left in it goes nowhere.
+    let _ = writer.into_parts();
+    let done = done.map_err(|error| {
+        let mut failure = Failure::from(error);
+        if is_left.get() {
+            failure.what += &format!(
+                "; {} could not be emptied, and whoever has it and a passphrase may read what is in it: destroy it",
+                path.display()
+            );
+        }
+        failure
+    })?;
+    Ok(tell_created(&done, path, out))
+}
+
+/// Writes to a goal that others look at between two writes.
+struct Into<'a>(&'a RefCell<Goal>);
+
+impl Write for Into<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
