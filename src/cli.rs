@@ -6,6 +6,7 @@ mod models;
 mod people;
 mod proof;
 mod settings;
+mod support;
 
 use crate::examples;
 use crate::exit::Code;
@@ -20,6 +21,7 @@ pub use models::{Model, ModelsProcess};
 pub use people::{Hold, HoldVerb, Operator, OperatorVerb};
 pub use proof::{Audit, Bundle, Certificate, Evidence, Show, Stamp};
 pub use settings::{Format, Settings};
+pub use support::{Support, SupportBundle};
 
 /// Heading of the flags that every verb takes.
 const EVERY: &str = "Flags of every verb";
@@ -92,6 +94,9 @@ pub enum Verb {
     /// Say whether this machine is fit, and what to change where it is not, without a passphrase
     #[command(after_help = examples::DOCTOR)]
     Doctor(Doctor),
+    /// Make what whoever is asked for help may see, without names and without content
+    #[command(subcommand, after_help = examples::SUPPORT)]
+    Support(Support),
     /// Try the controls, and hand over what was found
     #[command(subcommand, after_help = examples::EVIDENCE)]
     Evidence(Evidence),

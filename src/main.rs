@@ -6,6 +6,7 @@ mod boot;
 mod certificates;
 mod cli;
 mod controls;
+mod doctor;
 mod door;
 mod examples;
 mod exit;
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
         Verb::Status(arguments) => verbs::status::run(clean, global, arguments, &out),
         Verb::Backup(verb) => verbs::backup::run(clean, global, verb, &out),
         Verb::Doctor(arguments) => verbs::doctor::run(clean, global, arguments, &out),
+        Verb::Support(verb) => verbs::support::run(clean, global, verb, &out),
         Verb::Audit(verb) => verbs::audit::run(clean, global, verb, &out),
         Verb::Evidence(verb) => verbs::evidence::run(clean, global, verb, &out),
         Verb::Config(verb) => verbs::config::run(global, verb, &out),

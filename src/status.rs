@@ -150,6 +150,11 @@ impl Status {
         Ok(Self { has_vault, holder, told, absent, room: room(booted), picture_days_max, now_ms })
     }
 
+    /// Whether there is a vault.
+    pub fn has_vault(&self) -> bool {
+        self.has_vault
+    }
+
     /// Whether somebody runs, or ended without a word.
     fn server(&self) -> &'static str {
         match (&self.holder, self.told.started_ms) {

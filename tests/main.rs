@@ -18,6 +18,7 @@
 //! - `settings`: the settings in force, and a policy file before it is one
 //! - `doctor`: whether the machine is fit, and what it says when something is broken from outside
 //! - `status`: how the appliance is, by its files
+//! - `support`: what whoever is asked for help gets
 //! - `start`: what works without a vault, a model or a picture
 //! - `input`: prompts, numbers and flags that make no sense
 //! - `checkpoint`: model folders that are not what they seem
@@ -95,6 +96,7 @@ mod stamp;
 mod start;
 mod status;
 mod streams;
+mod support;
 mod terminal;
 mod through;
 mod trouble;

@@ -15,6 +15,8 @@ pub enum BackupFile<'a> {
     Made(&'a Path),
     /// The same, by a server that has the vault.
     MadeThrough(&'a Path),
+    /// It is no backup, but what whoever is asked for help may see.
+    Shown(&'a Path),
     /// It is there, and is read.
     Read(&'a Path),
 }
@@ -27,8 +29,13 @@ impl BackupFile<'_> {
     pub fn open(self, folders: &Folders) -> Result<Option<Opened>, Failure> {
         match self {
             Self::Made(path) | Self::MadeThrough(path) if path.as_os_str() == "-" => Ok(None),
-            Self::Made(path) => make(path, folders, true).map(Some),
-            Self::MadeThrough(path) => make(path, folders, false).map(Some),
+            Self::Made(path) => {
+                // Another program has the vault: nothing is made that would look like a backup.
+                let paths = vault::Paths { state: folders.vault.clone(), outputs: folders.outputs.clone() };
+                let holder = paths.holder().ok().flatten();
+                make(path, folders, holder.map(|holder| holder.to_string())).map(Some)
+            }
+            Self::MadeThrough(path) | Self::Shown(path) => make(path, folders, None).map(Some),
             Self::Read(path) => {
                 let failed =
                     |e| Failure::new(Code::NotFound, format!("{} cannot be read: {e}", path.display()));
@@ -47,20 +54,19 @@ pub struct Opened {
     pub folder: Option<File>,
 }
 
-fn make(path: &Path, folders: &Folders, alone: bool) -> Result<Opened, Failure> {
+/// `holder` is who keeps it from being made.
+fn make(path: &Path, folders: &Folders, holder: Option<String>) -> Result<Opened, Failure> {
     let place = place_of(path)?;
     let own = [&folders.vault, &folders.audit, &folders.outputs].into_iter().chain(&folders.evidence);
     if let Some(own) = own.into_iter().find(|own| place.starts_with(own)) {
         let what = format!(
-            "{} lies in {}, which it is a backup of; name a file elsewhere, on another disk",
+            "{} lies in {}, which is the program's own and which it is a backup of, or about; name a file elsewhere",
             path.display(),
             own.display()
         );
         return Err(Failure::new(Code::Refused, what));
     }
-    // Another program has the vault: nothing is made that would look like a backup.
-    let paths = vault::Paths { state: folders.vault.clone(), outputs: folders.outputs.clone() };
-    if let Some(holder) = paths.holder().ok().flatten().filter(|_| alone) {
+    if let Some(holder) = holder {
         let what = format!("the vault is in use by {holder}; stop that program, and make the backup then");
         return Err(Failure::new(Code::Busy, what));
     }
@@ -70,7 +76,7 @@ fn make(path: &Path, folders: &Folders, alone: bool) -> Result<Opened, Failure> 
             if let Some(file) = open_empty(&place) {
                 return Ok(Opened { file, folder: None });
             }
-            let what = format!("{} is there already; choose another name for the backup", path.display());
+            let what = format!("{} is there already; choose another name", path.display());
             Err(Failure::new(Code::Refused, what))
         }
         Err(e) => {

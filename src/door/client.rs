@@ -156,6 +156,39 @@ pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream
     client.listen()
 }
 
+/// Has a running server put on record that a bundle for support leaves.
+///
+/// # Errors
+/// It is not on record, or nobody knows.
+pub fn record_support(mut stream: UnixStream, build: &[u8; 32], sha256: [u8; 32]) -> Result<(), Failure> {
+    hello(&mut stream, build)?;
+    tell(&mut stream, &Heard::Wish(Wish::RecordSupport { sha256 }), &[])?;
+    match wire::receive(&mut stream).map_err(gone)? {
+        (Said::Ended(_), _) => Ok(()),
+        (Said::Failed(fault), _) => Err(fault.into()),
+        _ => Err(nonsense()),
+    }
+}
+
+/// Hears who the host is: the same build, or nothing is said to it.
+fn hello(stream: &mut UnixStream, build: &[u8; 32]) -> Result<Hello, Failure> {
+    let waits = stream.set_read_timeout(Some(HELLO_TIME_MAX));
+    let heard = waits.and_then(|()| wire::receive(stream)).map_err(|_| {
+        Failure::new(Code::Busy, "a server has the vault, and does not answer; try again, or look what it does with: lightproof status")
+    })?;
+    let _ = stream.set_read_timeout(None);
+    match heard {
+        (Said::Hello(hello), _) if hello.build == *build => Ok(hello),
+        (Said::Hello(_), _) => {
+            let what = "the running server is another build of lightproof; start it again, then try again";
+            Err(Failure::new(Code::Busy, what))
+        }
+        // It is about to end, or has too many to do for.
+        (Said::Failed(fault), _) => Err(fault.into()),
+        _ => Err(nonsense()),
+    }
+}
+
 /// Text of the policy file, which a backup holds.
 fn policy_of(global: &Global) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     let text = overlay::read(&Home::new(global)?.config.join("policy.toml"))?;
@@ -240,21 +273,7 @@ struct Client<'a> {
 impl Client<'_> {
     /// Hears who the host is.
     fn greet(&mut self, names_outputs: bool) -> Result<Hello, Failure> {
-        let waits = self.stream.set_read_timeout(Some(HELLO_TIME_MAX));
-        let heard = waits.and_then(|()| wire::receive(&mut self.stream)).map_err(|_| {
-            Failure::new(Code::Busy, "a server has the vault, and does not answer; try again, or look what it does with: lightproof status")
-        })?;
-        let _ = self.stream.set_read_timeout(None);
-        let hello = match heard {
-            (Said::Hello(hello), _) => hello,
-            // It is about to end, or has too many to do for.
-            (Said::Failed(fault), _) => return Err(fault.into()),
-            _ => return Err(nonsense()),
-        };
-        if hello.build != self.booted.binary {
-            let what = "the running server is another build of lightproof; start it again, then try again";
-            return Err(Failure::new(Code::Busy, what));
-        }
+        let hello = hello(&mut self.stream, &self.booted.binary)?;
         let theirs = PathBuf::from(&hello.outputs);
         if names_outputs && theirs != self.booted.folders.outputs {
             let what = format!(

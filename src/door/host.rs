@@ -142,6 +142,10 @@ impl Host {
                         vault::status(darkroom, &self.vault, self.doorway.outputs(), &out)
                     })?;
                 }
+                (Heard::Wish(Wish::RecordSupport { sha256 }), _) => {
+                    queue.with(|darkroom| darkroom.record_support(Digest(sha256)))?;
+                    return Ok(Code::Done);
+                }
                 (Heard::Wish(Wish::TryControls), _) if visit.is_none() => {
                     return evidence::through(&self.doorway, &self.site, None, &out);
                 }
@@ -221,7 +225,7 @@ impl Host {
                 backup::make(&mut &**self.doorway.queue(), visit.who(), policy, goal, out)
             }
             Wish::TryControls => evidence::through(&self.doorway, &self.site, Some(visit.who()), out),
-            Wish::Status => Ok(Code::Usage), // answered to anybody
+            Wish::Status | Wish::RecordSupport { .. } => Ok(Code::Usage), // answered to anybody
         }
     }
 

@@ -110,6 +110,11 @@ pub enum Wish {
     Status,
     /// `evidence run`, for whoever has signed in, or for nobody.
     TryControls,
+    /// `support bundle`: that a file with this SHA-256 leaves is to be on record. Nobody signs in for it.
+    RecordSupport {
+        /// Of the file.
+        sha256: [u8; 32],
+    },
     /// `backup create`.
     BackUp {
         /// The file, as the person named it.

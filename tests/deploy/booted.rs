@@ -52,6 +52,12 @@ fn a_machine_from_its_installation_to_its_end() {
     assert!(log.contains("verified"), "{log}");
     // Beside the service, by the socket in its own folder.
     assert!(log.contains("key slot"), "{log}");
+    let help = machine.type_in(&page.take("Ask somebody for help"));
+    let kept =
+        machine.type_in("cat /var/lib/lightproof/for-support.json; rm /var/lib/lightproof/for-support.json");
+    assert!(help == kept && help.contains("lightproof_server{state=\\\"running\\\"} 1"), "{help}");
+    let record = machine.type_in(&format!("{AS_SERVICE} lightproof audit tail -n 5"));
+    assert!(record.contains("support.bundled"), "{record}");
 
     by_timers(&machine, &page);
 
