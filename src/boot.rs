@@ -10,6 +10,7 @@ pub mod models;
 pub mod operator;
 pub mod overlay;
 pub mod passphrase;
+mod room;
 
 use crate::cli::{Global, Keys};
 use crate::door::place::Door;
@@ -17,6 +18,7 @@ use crate::exit::{Code, Failure};
 use crate::input::{self, SecretLine};
 use crate::output::Output;
 use crate::paths::{absolute, real};
+use crate::processes::channel::Word;
 use crate::processes::kept::{self, Engines};
 use crate::terminal::Terminal;
 use audit::SystemClock;
@@ -38,7 +40,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
-use vault::{KdfParams, PersonName};
+use vault::PersonName;
 
 /// What a process may touch besides the state: read before the fences, and granted by them.
 pub struct Wants<'a> {
@@ -319,18 +321,7 @@ impl Fenced {
             let none = format!("there is no vault in {}; {what}", booted.folders.vault.display());
             return Err(refusal.unwrap_or_else(|| Failure::new(Code::Locked, none)));
         }
-        let darkroom =
-            Darkroom::open(booted.of_darkroom(), booted.clock, KdfParams::DEFAULT, booted.start())?;
-        if let Some(failure) = refusal {
-            darkroom.refuse_start(StartRefusal::Policy)?;
-            return Err(failure);
-        }
-        // The fences are tried from the threads that exist now, the log's own among them.
-        if let Err(error) = sandbox::probe(&booted.sandboxed) {
-            darkroom.refuse_start(StartRefusal::Probe)?;
-            return Err(error.into());
-        }
-        darkroom.record_posture(&booted.fenced())?;
+        let darkroom = booted.darkroom(refusal)?;
         Ok((booted, darkroom))
     }
 }
@@ -424,6 +415,11 @@ impl Booted {
         };
         darkroom.record_refusal(reason)?;
         Err(failure)
+    }
+
+    /// What has a service manager told of this server, by way of the keeper. Call it before [`Booted::engine`].
+    pub fn teller(&self) -> Option<impl Fn(Word) + 'static> {
+        self.engines.as_ref().map(|(engines, _)| engines.teller())
     }
 
     /// How this process is fenced.

@@ -6,6 +6,7 @@ mod models;
 mod people;
 mod proof;
 mod settings;
+mod support;
 
 use crate::examples;
 use crate::exit::Code;
@@ -20,6 +21,7 @@ pub use models::{Model, ModelsProcess};
 pub use people::{Hold, HoldVerb, Operator, OperatorVerb};
 pub use proof::{Audit, Bundle, Certificate, Evidence, Show, Stamp};
 pub use settings::{Format, Settings};
+pub use support::{Support, SupportBundle};
 
 /// Heading of the flags that every verb takes.
 const EVERY: &str = "Flags of every verb";
@@ -88,10 +90,13 @@ pub enum Verb {
     Audit(Audit),
     /// Say on one screen how the appliance is, without a passphrase
     #[command(after_help = examples::STATUS)]
-    Status(Outputs),
+    Status(Status),
     /// Say whether this machine is fit, and what to change where it is not, without a passphrase
     #[command(after_help = examples::DOCTOR)]
     Doctor(Doctor),
+    /// Make what whoever is asked for help may see, without names and without content
+    #[command(subcommand, after_help = examples::SUPPORT)]
+    Support(Support),
     /// Try the controls, and hand over what was found
     #[command(subcommand, after_help = examples::EVIDENCE)]
     Evidence(Evidence),
@@ -134,7 +139,8 @@ impl Verb {
             | Self::Batch(Batch { computing, keys, .. }) => (computing, keys),
             _ => return None,
         };
-        Some(EngineUse { model: model.as_deref(), device, outputs: keys.pictures.outputs.as_deref() })
+        let serves = matches!(self, Self::Serve(_));
+        Some(EngineUse { model: model.as_deref(), device, outputs: keys.pictures.outputs.as_deref(), serves })
     }
 }
 
@@ -147,6 +153,8 @@ pub struct EngineUse<'a> {
     pub device: &'a str,
     /// Folder of the sealed pictures, if a flag names one: what an engine must not read.
     pub outputs: Option<&'a Path>,
+    /// Whether it is a service, which a service manager may want to hear of.
+    pub serves: bool,
 }
 
 /// Arguments of the process with the model.
@@ -378,6 +386,17 @@ pub enum Config {
         /// The file
         file: PathBuf,
     },
+}
+
+/// Arguments of `status`.
+#[derive(Args)]
+pub struct Status {
+    /// Print it as numbers in the text form of Prometheus, without names, for the textfile collector of a monitor
+    #[arg(long, conflicts_with = "json")]
+    pub metrics: bool,
+    /// Where the pictures are.
+    #[command(flatten)]
+    pub pictures: Outputs,
 }
 
 /// Arguments of `doctor`: those with which `serve` is to be started.

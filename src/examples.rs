@@ -94,7 +94,14 @@ Examples:
 pub const STATUS: &str = "\
 Examples:
   lightproof status
-  lightproof status --json --quiet                     for a monitor: exit code 4 if something needs a person";
+  lightproof status --json --quiet                     for a monitor: exit code 4 if something needs a person
+  lightproof status --metrics > lightproof.prom        for the textfile collector of Prometheus' node_exporter";
+
+/// Of `support`.
+pub const SUPPORT: &str = "\
+Examples:
+  lightproof support bundle -o for-support.json        shows all of it, and asks
+  journalctl --unit=lightproof -o cat | lightproof support bundle --log - -o for-support.json --yes";
 
 /// Of `doctor`.
 pub const DOCTOR: &str = "\

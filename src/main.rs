@@ -6,6 +6,7 @@ mod boot;
 mod certificates;
 mod cli;
 mod controls;
+mod doctor;
 mod door;
 mod examples;
 mod exit;
@@ -18,6 +19,7 @@ mod paths;
 mod pictures;
 mod processes;
 mod signals;
+mod status;
 mod terminal;
 mod usage;
 // The build script reads it; here it is only tried.
@@ -82,9 +84,10 @@ fn main() -> ExitCode {
         Verb::Operator(verb) => verbs::operator::run(clean, global, verb, &out),
         Verb::Model(verb) => verbs::model::run(clean, global, verb, &out),
         Verb::Hold(verb) => verbs::hold::run(clean, global, verb, &out),
-        Verb::Status(pictures) => verbs::status::run(clean, global, pictures, &out),
+        Verb::Status(arguments) => verbs::status::run(clean, global, arguments, &out),
         Verb::Backup(verb) => verbs::backup::run(clean, global, verb, &out),
         Verb::Doctor(arguments) => verbs::doctor::run(clean, global, arguments, &out),
+        Verb::Support(verb) => verbs::support::run(clean, global, verb, &out),
         Verb::Audit(verb) => verbs::audit::run(clean, global, verb, &out),
         Verb::Evidence(verb) => verbs::evidence::run(clean, global, verb, &out),
         Verb::Config(verb) => verbs::config::run(global, verb, &out),

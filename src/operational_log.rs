@@ -39,6 +39,26 @@ pub fn install() -> Result<(), Failure> {
     Ok(())
 }
 
+/// The line again, if this log can have printed it: our events, the fields above, and of their texts only short tokens.
+pub fn parse(line: &str) -> Option<serde_json::Value> {
+    let value: serde_json::Value = serde_json::from_str(line).ok()?;
+    let fields = value.as_object()?;
+    let is_token = |text: &str| text.len() <= TEXT_BYTES_MAX && text.bytes().all(token);
+    let is_ours = |(name, value): (&String, &serde_json::Value)| match value {
+        serde_json::Value::String(text) => {
+            is_token(text) && (FIELDS.contains(&&**name) || ["level", "target"].contains(&&**name))
+        }
+        serde_json::Value::Number(_) | serde_json::Value::Bool(_) => FIELDS.contains(&&**name),
+        _ => false,
+    };
+    let target = fields.get("target")?.as_str()?.split("::").next()?;
+    (fields.contains_key("level") && TARGETS.contains(&target) && fields.iter().all(is_ours)).then_some(value)
+}
+
+fn token(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"._:-".contains(&b)
+}
+
 struct Lines<P> {
     level: Level,
     print: P,
@@ -82,7 +102,6 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        let token = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
         if value.len() <= TEXT_BYTES_MAX && value.bytes().all(token) {
             self.keep(field, value.into());
         }
@@ -113,5 +132,19 @@ mod tests {
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].contains(r#""event":"seal""#) && lines[0].contains(r#""count":3"#), "{lines:?}");
         assert!(!lines.concat().contains("apple"), "{lines:?}");
+        // What it printed is known again, and nothing else.
+        assert!(lines.iter().all(|line| parse(line).is_some()), "{lines:?}");
+        let good = r#"{"level":"info","target":"darkroom::queue","event":"seal","count":3,"fence":true}"#;
+        assert!(parse(good).is_some());
+        for (from, to) in [
+            ("darkroom::queue", "somebody"),
+            (r#""event":"seal""#, r#""event":"a red apple""#),
+            (r#""event":"seal""#, r#""event":["seal"]"#),
+            (r#""event":"seal""#, r#""prompt":"apple""#),
+            (r#""level":"info","#, ""),
+            ("{", "x{"),
+        ] {
+            assert!(parse(&good.replace(from, to)).is_none(), "{to}");
+        }
     }
 }

@@ -16,4 +16,5 @@ pub mod operator;
 pub mod selftest;
 pub mod serve;
 pub mod status;
+pub mod support;
 pub mod vault;

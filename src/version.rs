@@ -18,6 +18,11 @@ const VENDOR: [Option<&str>; 3] = [
     option_env!("LIGHTPROOF_END_OF_SUPPORT"),
 ];
 
+/// Version and commit.
+pub fn named() -> [&'static str; 2] {
+    [env!("CARGO_PKG_VERSION"), COMMIT.unwrap_or("unknown")]
+}
+
 /// For people, a fact a line.
 pub fn text() -> String {
     let commit = COMMIT.unwrap_or("unknown: it was not built in a checkout");

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn create(home: &Home, name: &str) -> String {
     let file = home.at(name);
@@ -252,6 +252,34 @@ fn a_running_server_makes_one_and_goes_on_with_its_work() {
     served.stop().ends(0, &[]);
     // The request may have come to some.
     home.is_whole(home.pictures().len() as u64);
+}
+
+#[test]
+fn a_verb_that_is_killed_leaves_a_backup_that_may_exist_and_a_server_that_goes_on() {
+    let home = Home::with_picture("backup-killed");
+    // More than fits into a pipe.
+    home.ask(&["generate", "a house", "--size", "256x256", "--steps", "1"]).ends(0, &[]);
+    let served = Served::start(&home);
+    let begun = || home.count_records(&["backup.begun"]);
+    // Killed while it writes: nobody knows where it is, so it is one that may exist, and the server goes on.
+    let mut program = home.furnished_program(&["backup", "create", "-o", "-"]);
+    let mut child = program.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let until = Instant::now() + Duration::from_secs(60);
+    while begun() == 0 {
+        assert!(Instant::now() < until, "it does not begin");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().expect("it is there: nobody reads what it writes");
+    child.wait().expect("it is our child");
+    let listed = home.ask(&["backup", "list", "--json"]).ends(0, &[]).data();
+    let unwritten =
+        listed["backups"].as_array().expect("a list").iter().filter(|backup| backup["bytes"].is_null());
+    assert_eq!(unwritten.count(), 1, "{listed}");
+    create(&home, "out/b.backup");
+    served.stop().ends(0, &[]);
+    let status = home.ask(&["status", "--json"]).ends(0, &[]).data();
+    assert!(status["backup_ms"].is_u64(), "{status}");
+    home.is_whole(2);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-pub const VERBS: [(&[&str], &[&str]); 60] = [
+pub const VERBS: [(&[&str], &[&str]); 61] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -53,7 +53,8 @@ pub const VERBS: [(&[&str], &[&str]); 60] = [
     (&["model", "verify"], &[]),
     (&["model", "use"], &["--operator", "--outputs", "--passphrase-file"]),
     (&["model", "rm"], &["--operator", "--outputs", "--passphrase-file"]),
-    (&["status"], &["--outputs"]),
+    (&["status"], &["--metrics", "--outputs"]),
+    (&["support", "bundle"], &["-o", "--log", "--yes", "--outputs"]),
     (&["doctor"], &["--port", "--model", "--device", "--outputs"]),
     (&["backup", "create"], &["-o", "--operator", "--outputs", "--passphrase-file"]),
     (&["backup", "verify"], &["--outputs", "--passphrase-file"]),

@@ -18,6 +18,7 @@
 //! - `settings`: the settings in force, and a policy file before it is one
 //! - `doctor`: whether the machine is fit, and what it says when something is broken from outside
 //! - `status`: how the appliance is, by its files
+//! - `support`: what whoever is asked for help gets
 //! - `start`: what works without a vault, a model or a picture
 //! - `input`: prompts, numbers and flags that make no sense
 //! - `checkpoint`: model folders that are not what they seem
@@ -43,6 +44,7 @@
 //! - `server_faults`: the server when something goes wrong around it, or ends
 //! - `people`: several people with one vault
 //! - `packages`: Debian packages, the tarball, and what they are made of
+//! - `notify`: what a service manager hears of a server
 //! - `processes`: three processes, and what becomes of the others when one ends
 //! - `released`: a model of the released size (only in a full run)
 //! - `through`: verbs while a server has the vault
@@ -78,6 +80,7 @@ mod looks;
 mod manual;
 mod memory;
 mod models;
+mod notify;
 mod packages;
 mod people;
 mod pipes;
@@ -95,6 +98,7 @@ mod stamp;
 mod start;
 mod status;
 mod streams;
+mod support;
 mod terminal;
 mod through;
 mod trouble;

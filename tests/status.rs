@@ -4,6 +4,8 @@ use crate::harness::{Home, PASSPHRASE};
 use crate::http::Request;
 use crate::served::Served;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::process::Command;
 
 #[track_caller]
 fn status(home: &Home, code: i32) -> Value {
@@ -72,5 +74,104 @@ fn the_status_is_what_happens() {
         std::fs::rename(folder, &aside).expect("moved away");
         home.ask(&["status"]).ends(4, &[says]);
         std::fs::rename(&aside, folder).expect("moved back");
+    }
+}
+
+/// What other people's parser reads of the numbers, each with its labels, once it has found every family to be as it must be.
+#[track_caller]
+fn parsed(home: &Home, text: &str) -> Result<BTreeMap<String, f64>, String> {
+    let python = std::env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+    let judge = "import json, re, sys
+from prometheus_client.parser import text_string_to_metric_families
+text = sys.stdin.read()
+assert text.endswith('\\n') and '\\n\\n' not in text
+found, names = {}, set()
+for family in text_string_to_metric_families(text):
+    assert family.name not in names and family.documentation and family.type in ('gauge', 'counter'), family
+    names.add(family.name)
+    for sample in family.samples:
+        # What promtool's lint says of names and units.
+        assert re.fullmatch('lightproof(_[a-z]+)+', sample.name), sample
+        assert (family.type == 'counter') == sample.name.endswith('_total'), sample
+        assert not re.search('milli|_ms|_kib|_days_seconds', sample.name) and sample.timestamp is None, sample
+        key = sample.name + ''.join(sorted('|%s=%s' % pair for pair in sample.labels.items()))
+        assert key not in found, key
+        found[key] = sample.value
+assert len(found) == sum(not line.startswith('#') for line in text.splitlines())
+print(json.dumps(found))";
+    home.write("tmp/numbers", text.as_bytes());
+    let input = std::fs::File::open(home.at("tmp/numbers")).expect("it was written");
+    let output = Command::new(&python).args(["-c", judge]).stdin(input).output().expect("python starts");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!said.contains("ModuleNotFoundError"), "tests/run installs it: {said}");
+    serde_json::from_slice(&output.stdout).map_err(|_| said)
+}
+
+#[test]
+fn the_numbers_are_what_a_monitor_reads_and_nobodys() {
+    let home = Home::furnished("numbers");
+    let numbers = |code: i32| home.ask(&["status", "--metrics"]).ends(code, &[]).stdout;
+    let none = parsed(&home, &numbers(0)).expect("numbers");
+    assert_eq!((none["lightproof_server|state=stopped"], none["lightproof_vault|state=none"]), (1.0, 1.0));
+    // What nobody knows has no number.
+    assert!(!none.keys().any(|name| name.contains("timestamp") || name.contains("satisfied")), "{none:?}");
+
+    home.policy(b"schema = 1\npicture_days_max = 30\n");
+    home.generate(&["a red apple", "--remember-prompt"]).ends(0, &[]);
+    home.ask(&["evidence", "run", "--quiet"]).ends(0, &[]);
+    let file = home.at("out/a.backup");
+    home.ask(&["backup", "create", "-o", &file]).ends(0, &[]);
+    let served = Served::start(&home);
+    let wrong = json!({ "passphrase": "not what opens it" });
+    served.ask(&Request::post("/api/v1/session", &wrong)).is(401);
+    let text = numbers(0);
+    let found = parsed(&home, &text).expect("numbers");
+    let status = status(&home, 0);
+    for state in ["lightproof_server|state=running", "lightproof_vault|state=locked"] {
+        assert_eq!(found[state], 1.0, "{found:?}");
+    }
+    for family in ["lightproof_server|", "lightproof_vault|", "lightproof_posture|"] {
+        let of_it = found.iter().filter(|(name, _)| name.starts_with(family));
+        assert_eq!(of_it.map(|(_, value)| value).sum::<f64>(), 1.0, "{family}: {found:?}");
+    }
+    assert_eq!(
+        found[&format!("lightproof_posture|state={}", status["posture"].as_str().expect("a word"))],
+        1.0
+    );
+    for (name, key, unit) in [
+        ("lightproof_wrong_guesses", "wrong_guesses", 1.0),
+        ("lightproof_log_records_total", "records", 1.0),
+        ("lightproof_log_last_record_timestamp_seconds", "last_record_ms", 1000.0),
+        ("lightproof_controls_tried_timestamp_seconds", "evidence_ms", 1000.0),
+        ("lightproof_controls_not_satisfied", "not_satisfied", 1.0),
+        ("lightproof_backup_timestamp_seconds", "backup_ms", 1000.0),
+        ("lightproof_picture_days_max", "picture_days_max", 1.0),
+    ] {
+        let told = status[key].as_f64().unwrap_or_else(|| panic!("{key}: {status}"));
+        assert!((found[name] * unit - told).abs() < 1.0, "{name}: {found:?} {status}");
+    }
+    assert!(found["lightproof_room_bytes|for=vault"] > 0.0 && found["lightproof_needs"] == 0.0);
+    // No path, process, address, picture or person.
+    let picture = home.pictures()[0]["id"].as_str().expect("an id").to_owned();
+    let port = served.port.to_string();
+    let pid = format!(" {}\n", served.processes().server);
+    for somebodys in [home.at(""), port, pid, picture, "apple".to_owned(), "127.0.0.1".to_owned()] {
+        assert!(!text.contains(somebodys.trim_end_matches('/')), "{somebodys}: {text}");
+    }
+    served.kill();
+    drop(served);
+    let crashed = parsed(&home, &numbers(4)).expect("numbers");
+    assert_eq!((crashed["lightproof_server|state=crashed"], crashed["lightproof_needs"]), (1.0, 1.0));
+    home.ask(&["status", "--metrics", "--json"]).ends(2, &[]);
+
+    // The parser would say something.
+    for (from, to) in [
+        ("# TYPE lightproof_needs gauge", "# TYPE lightproof_needs count"),
+        ("lightproof_needs 0", "lightproof_needs none"),
+        ("lightproof_needs 0", "lightproof_needs 0\nlightproof_needs 0"),
+        ("state=\"running\"", "state=running"),
+        ("# HELP lightproof_needs", "# Help lightproof_needs"),
+    ] {
+        assert!(text.contains(from) && parsed(&home, &text.replace(from, to)).is_err(), "{from} {to}");
     }
 }

@@ -81,3 +81,21 @@ fn following_the_log_ends_quietly() {
     let seen = at_terminal(&home, &["boot.stopped|signal:INT"], &["audit", "tail", "--follow"]);
     assert_eq!(seen.last(), Some(&json!({ "event": "ended", "code": -2, "echo": true })), "{seen:?}");
 }
+
+#[test]
+fn a_bundle_for_support_is_written_once_somebody_has_said_so() {
+    let home = Home::with_picture("support-asked");
+    let file = home.at("out/a.json");
+    let asked = |answer: &str| {
+        let step = format!("All of it is above. Type yes to write it to {file}: |text:{answer}");
+        at_terminal(&home, &[&step], &["support", "bundle", "-o", &file])
+    };
+    let length = || std::fs::metadata(&file).expect("it is there").len();
+    for answer in ["no", "", "y"] {
+        assert_eq!(asked(answer).last(), Some(&ended(6)));
+        assert_eq!((length(), home.count_records(&["support.bundled"])), (0, 0), "{answer}");
+    }
+    assert_eq!(asked("yes").last(), Some(&ended(0)));
+    assert_eq!(home.count_records(&["support.bundled ok"]), 1);
+    assert!(length() > 1000);
+}

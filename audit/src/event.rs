@@ -612,6 +612,11 @@ events! {
         /// When, by the clock of the authority, in milliseconds since 1970.
         stamped_ms: u64,
     }
+    /// A file for whoever is asked for help is about to leave: versions, fences, checks and numbers, without names and without content.
+    "support.bundled" SupportBundled {
+        /// SHA-256 of the file.
+        sha256: Digest,
+    }
     /// A key was drawn that signs one certificate of erasure, and is gone afterwards.
     "certificate.key_drawn" [job] CertificateKeyDrawn {
         /// Its public half.

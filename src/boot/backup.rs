@@ -15,6 +15,8 @@ pub enum BackupFile<'a> {
     Made(&'a Path),
     /// The same, for a running server that has the vault.
     Handed(&'a Path),
+    /// It is no backup, but what whoever is asked for help may see.
+    Shown(&'a Path),
     /// It is there, and is read.
     Read(&'a Path),
 }
@@ -31,7 +33,7 @@ impl BackupFile<'_> {
                 refuse_in_use(folders)?;
                 make(path, folders).map(Some)
             }
-            Self::Handed(path) => make(path, folders).map(Some),
+            Self::Handed(path) | Self::Shown(path) => make(path, folders).map(Some),
             Self::Read(path) => {
                 let failed =
                     |e| Failure::new(Code::NotFound, format!("{} cannot be read: {e}", path.display()));
@@ -68,7 +70,7 @@ fn make(path: &Path, folders: &Folders) -> Result<Opened, Failure> {
     let own = [&folders.vault, &folders.audit, &folders.outputs].into_iter().chain(&folders.evidence);
     if let Some(own) = own.into_iter().find(|own| place.starts_with(own)) {
         let what = format!(
-            "{} lies in {}, which it is a backup of; name a file elsewhere, on another disk",
+            "{} lies in {}, which is the program's own and which it is a backup of, or about; name a file elsewhere",
             path.display(),
             own.display()
         );
@@ -80,7 +82,7 @@ fn make(path: &Path, folders: &Folders) -> Result<Opened, Failure> {
             if let Some(file) = open_empty(&place) {
                 return Ok(Opened { file, folder: None });
             }
-            let what = format!("{} is there already; choose another name for the backup", path.display());
+            let what = format!("{} is there already; choose another name", path.display());
             Err(Failure::new(Code::Refused, what))
         }
         Err(e) => {

@@ -28,7 +28,7 @@ pub fn of_keeper(global: &Global, engine: &EngineUse<'_>) -> Result<Kept, Failur
     let file = home.config.join("policy.toml");
     let overlay = overlay::read(&file)?;
     let policy = policy_of(&file, overlay.as_deref())?;
-    let EngineUse { model, device, outputs } = *engine;
+    let EngineUse { model, device, outputs, .. } = *engine;
     let wants = Wants { folder_use: FolderUse::Read, model, outputs, ..Wants::default() };
     let mut folders = folders_of(&home, &policy, &wants)?;
     folders.program = sandbox::program_files()?;

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use server::Untold;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Where a bundle is made, in the folder of what was found. One at a time.
 const BUNDLE: &str = "bundle";
@@ -24,7 +25,7 @@ const SLICE_ARCHIVED: &str = "lightproof-log";
 const ARCHIVE_BYTES_MAX: u32 = 256 << 20;
 
 /// The controls of a running server.
-pub struct Page(pub Site);
+pub struct Page(pub Arc<Site>);
 
 impl server::Controls for Page {
     fn try_now(

@@ -52,6 +52,14 @@ impl Darkroom {
         Ok(self.log.append(&[self.entry(Event::EvidenceExported { manifest }, who)?.job(job)])?)
     }
 
+    /// Puts on record that a bundle for support is about to leave. It takes no right: nothing of anybody's is in it.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub fn record_support(&self, sha256: Digest) -> Result<Receipt, Error> {
+        Ok(self.log.append(&[Event::SupportBundled { sha256 }.by_system()])?)
+    }
+
     /// Puts on record that an authority outside has stamped the checkpoint of this many records, by its clock then. The file with
     /// its answer is durable by now. It takes no right: who has the answer of an authority can add nothing to it.
     ///

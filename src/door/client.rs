@@ -8,7 +8,8 @@ use crate::boot::backup::BackupFile;
 use crate::boot::folders::{Bundle, Home};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{
-    Backup, Batch, Certificate, Computing, Generate, Global, History, HistoryVerb, Keys, Vault, Verb,
+    Backup, Batch, Certificate, Computing, Evidence, Generate, Global, History, HistoryVerb, Keys, Vault,
+    Verb,
 };
 use crate::exit::{Code, Failure};
 use crate::output::Output;
@@ -42,6 +43,8 @@ pub enum Errand<'a> {
     Generate(&'a Generate),
     /// `batch`.
     Batch(&'a Batch),
+    /// `evidence run`, which nobody need sign in for.
+    TryControls(&'a Keys),
     /// `history`.
     History(&'a History),
     /// `backup create`: where it goes.
@@ -54,6 +57,7 @@ impl<'a> Errand<'a> {
     fn of(verb: &'a Verb) -> Option<Self> {
         match verb {
             Verb::Vault(Vault::Status(pictures)) => Some(Self::Status(pictures.outputs.as_deref())),
+            Verb::Evidence(Evidence::Run(keys)) => Some(Self::TryControls(keys)),
             Verb::Generate(arguments) => Some(Self::Generate(arguments)),
             Verb::Batch(arguments) => Some(Self::Batch(arguments)),
             Verb::History(arguments) => Some(Self::History(arguments)),
@@ -66,6 +70,7 @@ impl<'a> Errand<'a> {
     fn keys(&self) -> Option<&'a Keys> {
         match *self {
             Self::Status(_) => None,
+            Self::TryControls(keys) => Some(keys),
             Self::Generate(arguments) => Some(&arguments.keys),
             Self::Batch(arguments) => Some(&arguments.keys),
             Self::History(arguments) => Some(&arguments.keys),
@@ -77,6 +82,14 @@ impl<'a> Errand<'a> {
         match *self {
             Self::History(History { verb: HistoryVerb::Certificate(asked), .. }) => Some(asked),
             _ => None,
+        }
+    }
+
+    /// Whether somebody has to sign in: a timer that tries the controls has nobody to ask.
+    fn signs_in(&self) -> bool {
+        match self {
+            Self::TryControls(keys) => keys.passphrase_file.is_some(),
+            _ => self.keys().is_some(),
         }
     }
 
@@ -135,9 +148,10 @@ fn go(
     sandbox::probe(&booted.sandboxed)?;
     let text = brought.text(&errand, out)?;
     let target = matches!(errand, Errand::Backup(..)).then(|| Target::of(booted.backup.take()));
-    let exports = exporting.is_some();
+    let (exports, signs_in) = (exporting.is_some(), errand.signs_in());
     let wish = match errand {
         Errand::Status(_) => Wish::Status,
+        Errand::TryControls(_) => Wish::TryControls,
         Errand::Generate(arguments) => Wish::Generate { settings: arguments.settings.clone(), exports },
         Errand::Batch(arguments) => Wish::Batch {
             settings: arguments.settings.clone(),
@@ -166,11 +180,44 @@ fn go(
         out,
     };
     let hello = client.greet(errand.outputs().is_some())?;
-    if errand.keys().is_some() {
+    if signs_in {
         client.sign_in(&hello)?;
     }
     client.say(&Heard::Wish(wish), &text)?;
     client.listen()
+}
+
+/// Has a running server put on record that a bundle for support leaves.
+///
+/// # Errors
+/// It is not on record, or nobody knows.
+pub fn record_support(mut stream: UnixStream, build: &[u8; 32], sha256: [u8; 32]) -> Result<(), Failure> {
+    hello(&mut stream, build)?;
+    tell(&mut stream, &Heard::Wish(Wish::RecordSupport { sha256 }), &[])?;
+    match wire::receive(&mut stream).map_err(gone)? {
+        (Said::Ended(_), _) => Ok(()),
+        (Said::Failed(fault), _) => Err(fault.into()),
+        _ => Err(nonsense()),
+    }
+}
+
+/// Hears who the host is: the same build, or nothing is said to it.
+fn hello(stream: &mut UnixStream, build: &[u8; 32]) -> Result<Hello, Failure> {
+    let waits = stream.set_read_timeout(Some(HELLO_TIME_MAX));
+    let heard = waits.and_then(|()| wire::receive(stream)).map_err(|_| {
+        Failure::new(Code::Busy, "a server has the vault, and does not answer; try again, or look what it does with: lightproof status")
+    })?;
+    let _ = stream.set_read_timeout(None);
+    match heard {
+        (Said::Hello(hello), _) if hello.build == *build => Ok(hello),
+        (Said::Hello(_), _) => {
+            let what = "the running server is another build of lightproof; start it again, then try again";
+            Err(Failure::new(Code::Busy, what))
+        }
+        // It is about to end, or has too many to do for.
+        (Said::Failed(fault), _) => Err(fault.into()),
+        _ => Err(nonsense()),
+    }
 }
 
 /// What became of the files that a person named, before the fences.
@@ -221,7 +268,7 @@ impl Brought {
                 backup::id_of(id)?;
                 Ok(Self::default())
             }
-            Errand::History(_) | Errand::Status(_) => Ok(Self::default()),
+            Errand::History(_) | Errand::Status(_) | Errand::TryControls(_) => Ok(Self::default()),
         }
     }
 
@@ -266,21 +313,7 @@ struct Client<'a> {
 impl Client<'_> {
     /// Hears who the host is.
     fn greet(&mut self, names_outputs: bool) -> Result<Hello, Failure> {
-        let waits = self.stream.set_read_timeout(Some(HELLO_TIME_MAX));
-        let heard = waits.and_then(|()| wire::receive(&mut self.stream)).map_err(|_| {
-            Failure::new(Code::Busy, "a server has the vault, and does not answer; try again, or look what it does with: lightproof status")
-        })?;
-        let _ = self.stream.set_read_timeout(None);
-        let hello = match heard {
-            (Said::Hello(hello), _) => hello,
-            // It is about to end, or has too many to do for.
-            (Said::Failed(fault), _) => return Err(fault.into()),
-            _ => return Err(nonsense()),
-        };
-        if hello.build != self.booted.binary {
-            let what = "the running server is another build of lightproof; start it again, then try again";
-            return Err(Failure::new(Code::Busy, what));
-        }
+        let hello = hello(&mut self.stream, &self.booted.binary)?;
         let theirs = PathBuf::from(&hello.outputs);
         if names_outputs && theirs != self.booted.folders.outputs {
             let what = format!(

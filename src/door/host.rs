@@ -6,6 +6,7 @@ use super::wire::{Fault, Heard, Hello, Said, Wish};
 use crate::batch::{self, Progress};
 use crate::boot::passphrase::asks_name;
 use crate::cli::{self, HistoryVerb, Settings};
+use crate::controls::Site;
 use crate::exit::{Code, Failure};
 use crate::making::Making;
 use crate::output::Output;
@@ -14,9 +15,9 @@ use crate::terminal::Terminal;
 use crate::verbs::backup::{self, Target};
 use crate::verbs::batch::Work;
 use crate::verbs::history::{Named, certificate};
-use crate::verbs::{generate, history, vault};
+use crate::verbs::{evidence, generate, history, vault};
 use crate::{Done, boot::operator::name_of};
-use audit::{Clock as _, Digest, SystemClock};
+use audit::{Clock as _, Digest};
 use server::{Doorway, Outside, Visit};
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -41,12 +42,10 @@ pub struct Host {
     pub build: [u8; 32],
     /// Folder of the vault.
     pub vault: PathBuf,
-    /// Folder of the log.
-    pub audit: PathBuf,
+    /// Where the controls are tried.
+    pub site: Arc<Site>,
     /// Where a certificate is made before it crosses, one at a time.
     pub certificate: Mutex<PathBuf>,
-    /// The clock that the log is written by.
-    pub clock: SystemClock,
 }
 
 /// Those that are at work.
@@ -147,6 +146,13 @@ impl Host {
                         vault::status(darkroom, &self.vault, self.doorway.outputs(), &out)
                     })?;
                 }
+                (Heard::Wish(Wish::RecordSupport { sha256 }), _) => {
+                    queue.with(|darkroom| darkroom.record_support(Digest(sha256)))?;
+                    return Ok(Code::Done);
+                }
+                (Heard::Wish(Wish::TryControls), _) if visit.is_none() => {
+                    return evidence::through(&self.doorway, &self.site, None, &out);
+                }
                 (Heard::Wish(wish), prompt) => {
                     let visit = visit.ok_or_else(|| Failure::new(Code::Locked, "nobody is signed in"))?;
                     let done = self.grant(line, &visit, wish, prompt, &out);
@@ -229,7 +235,8 @@ impl Host {
                 backup::gone(&mut &**self.doorway.queue(), visit.who(), backup::id_of(&id)?, out)
             }
             Wish::Certificate { asked, dir } => self.certificate(line, visit, &asked, Path::new(&dir), out),
-            Wish::Status => Ok(Code::Usage), // answered to anybody
+            Wish::TryControls => evidence::through(&self.doorway, &self.site, Some(visit.who()), out),
+            Wish::Status | Wish::RecordSupport { .. } => Ok(Code::Usage), // answered to anybody
         }
     }
 
@@ -291,11 +298,11 @@ impl Host {
         line.check()?;
         let made = self.certificate.lock().unwrap_or_else(PoisonError::into_inner);
         // What a crash left of an earlier one.
-        evidence::take_back(&made);
-        let (mut room, log) = (&**self.doorway.queue(), (&*self.audit, self.clock.wall_ms()));
+        ::evidence::take_back(&made);
+        let (mut room, log) = (&**self.doorway.queue(), (&*self.site.audit, self.site.clock.wall_ms()));
         let certified = certificate::certify(&mut room, visit.who(), asked, log, &made);
-        let files = certified.and_then(|certified| Ok((certified, evidence::files(&made, FILE_BYTES_MAX)?)));
-        evidence::take_back(&made);
+        let files = certified.and_then(|certified| Ok((certified, ::evidence::files(&made, FILE_BYTES_MAX)?)));
+        ::evidence::take_back(&made);
         drop(made);
         let (certified, files) = files?;
         for (name, content) in files {

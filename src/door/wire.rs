@@ -111,6 +111,13 @@ pub enum Heard {
 pub enum Wish {
     /// `vault status`.
     Status,
+    /// `evidence run`, for whoever has signed in, or for nobody.
+    TryControls,
+    /// `support bundle`: that a file with this SHA-256 leaves is to be on record. Nobody signs in for it.
+    RecordSupport {
+        /// Of the file.
+        sha256: [u8; 32],
+    },
     /// `generate`.
     Generate {
         /// How.
@@ -174,7 +181,7 @@ impl From<Fault> for Failure {
     }
 }
 
-/// Why a plain copy, or a file of a folder, was not written.
+/// Why a plain copy, a file of a folder or a backup was not written.
 #[derive(Serialize, Deserialize)]
 pub struct Unwritten {
     /// The system's number of the error, if it has one.

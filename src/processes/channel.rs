@@ -21,6 +21,7 @@ const END: u8 = 3;
 const WORKED: u8 = 4;
 const REPLACE: u8 = 5;
 const FENCED: u8 = 6;
+const TELL: u8 = 7;
 /// The longest message.
 const BYTES_MAX: usize = 256;
 
@@ -47,12 +48,29 @@ pub enum Heard {
     },
 }
 
+/// What a service manager is to hear of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// It answers.
+    Ready,
+    /// Its event loop goes round.
+    Beat,
+    /// It ends.
+    Stopping,
+}
+
+impl Word {
+    const ALL: [Self; 3] = [Self::Ready, Self::Beat, Self::Stopping];
+}
+
 /// What the keeper hears.
 pub enum Asked {
     /// The engine has made a picture.
     Worked,
     /// The engine with this number is to be ended.
     Replace(u8),
+    /// This is for the service manager.
+    Tell(Word),
     /// The server says nothing any more.
     Nothing,
 }
@@ -112,6 +130,9 @@ impl KeeperEnd {
             Ok((_, 2)) => match said {
                 [WORKED, _] => Asked::Worked,
                 [REPLACE, number] => Asked::Replace(number),
+                [TELL, word] => {
+                    Word::ALL.get(usize::from(word)).map_or(Asked::Nothing, |word| Asked::Tell(*word))
+                }
                 _ => Asked::Nothing,
             },
             _ => Asked::Nothing,
@@ -168,6 +189,11 @@ impl ServerEnd {
         let _ = say(&self.0, &[WORKED, 0]);
     }
 
+    /// Has a service manager told something. Where nobody hears it, this process is about to end.
+    pub fn tell(&self, word: Word) {
+        let _ = say(&self.0, &[TELL, word as u8]);
+    }
+
     /// Asks for the end of an engine. Where nobody hears it, none is left.
     pub fn replace(&self, number: u8) {
         let _ = say(&self.0, &[REPLACE, number]);
@@ -210,6 +236,12 @@ mod tests {
         server.replace(7);
         assert!(matches!(keeper.hear(), Asked::Worked));
         assert!(matches!(keeper.hear(), Asked::Replace(7)));
+        for word in Word::ALL {
+            server.tell(word);
+            assert!(matches!(keeper.hear(), Asked::Tell(heard) if heard == word));
+        }
+        say(&server.0, &[TELL, 9]).unwrap();
+        assert!(matches!(keeper.hear(), Asked::Nothing));
         drop(keeper);
         assert!(matches!(server.hear(), Heard::End { last: true }));
         server.replace(7);

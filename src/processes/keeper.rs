@@ -5,6 +5,7 @@
 
 use super::POLICY_VARIABLE;
 use super::channel::{self, Asked, KeeperEnd};
+use super::notify::{self, Manager};
 use crate::boot;
 use crate::cli::{EngineUse, Global};
 use crate::exit::{Code, Failure};
@@ -33,7 +34,15 @@ pub fn run(clean: Clean, global: &Global, engine: &EngineUse<'_>, out: &Output) 
         Ok(notes) => notes,
         Err(error) => return out.fail(&broken(error)),
     };
-    match keep(clean, global, engine, &mut notes) {
+    // Behind the fences no socket can be made.
+    let manager = if engine.serves { Manager::reach() } else { Ok(None) }.unwrap_or_else(|error| {
+        out.warn(&format!(
+            "the service manager is not told when this is ready and whether it goes on: the socket that NOTIFY_SOCKET names \
+             cannot be used: {error}"
+        ));
+        None
+    });
+    match keep(clean, global, engine, (&mut notes, manager)) {
         Ok(status) => ended_as(status, &notes),
         Err(failure) => out.fail(&failure),
     }
@@ -43,10 +52,10 @@ fn keep(
     mut clean: Clean,
     global: &Global,
     engine: &EngineUse<'_>,
-    notes: &mut Notes,
+    (notes, manager): (&mut Notes, Option<Manager>),
 ) -> Result<ExitStatus, Failure> {
     let (channel, of_server) = channel::pair().map_err(broken)?;
-    let mut server = start_server(&mut clean, of_server).map_err(broken)?;
+    let mut server = start_server(&mut clean, of_server, manager.is_some()).map_err(broken)?;
     let fenced = boot::keeper::of_keeper(global, engine).and_then(|kept| {
         let (sandboxed, report) = sandbox::enter(clean, &kept.plan, None)?;
         sandbox::probe(&sandboxed)?;
@@ -76,6 +85,7 @@ fn keep(
         deaths: 0,
         not_started: None,
         start: Some(Instant::now()),
+        manager,
         server_speaks: true,
     };
     let (status, not_started) = keeper.life(notes).map_err(broken)?;
@@ -125,11 +135,14 @@ fn pass_on(channel: &KeeperEnd, notes: &mut Notes, ends: bool, children: bool) -
 }
 
 /// With all rights and with everything that this process was started with. It does the rest of the start itself.
-fn start_server(clean: &mut Clean, channel: OwnedFd) -> io::Result<Child> {
+/// It speaks to no service manager, and hears how often one wants to be told by this process that it goes on.
+fn start_server(clean: &mut Clean, channel: OwnedFd, is_managed: bool) -> io::Result<Child> {
     let handed = clean.hand_down(channel)?;
     let (name, value) = handed.variable();
     let mut arguments = std::env::args_os();
     let mut command = Command::new(ITSELF);
+    notify::hide(&mut command);
+    command.envs(notify::patience().filter(|_| is_managed).map(|patience| (notify::PATIENCE, patience)));
     command.arg0(arguments.next().unwrap_or_default()).args(arguments).env(name, value).spawn()
 }
 
@@ -150,6 +163,8 @@ struct Keeper {
     not_started: Option<io::Error>,
     /// When the next engine starts, if none is there.
     start: Option<Instant>,
+    /// Whoever is to hear how the server is.
+    manager: Option<Manager>,
     server_speaks: bool,
 }
 
@@ -185,6 +200,7 @@ impl Keeper {
                 Asked::Worked => self.deaths = 0,
                 Asked::Replace(number) if number == self.number => self.end_engine(),
                 Asked::Replace(_) => {} // that one has ended, and been replaced
+                Asked::Tell(word) => drop(self.manager.as_ref().map(|manager| manager.tell(word))),
                 Asked::Nothing => self.server_speaks = false,
             }
         }
@@ -231,6 +247,7 @@ impl Keeper {
         let (name, value) = handed.variable();
         let mut command = Command::new(ITSELF);
         command.arg0("lightproof").args(&self.arguments).env(name, value);
+        notify::hide(&mut command);
         if let Some(policy) = &self.policy {
             command.env(POLICY_VARIABLE, policy);
         }

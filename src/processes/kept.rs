@@ -1,6 +1,6 @@
 //! What the server has of the other two processes: a thread that hears the keeper, and the engines that it hands over.
 
-use super::channel::{Heard, ServerEnd};
+use super::channel::{Heard, ServerEnd, Word};
 use crate::signals;
 use engine::supply::{Pair, Supply};
 use engine::wire::Fenced;
@@ -37,6 +37,12 @@ impl Engines {
     /// How the keeper is fenced; it has said so by the time an engine comes.
     pub fn keeper(&self) -> Arc<OnceLock<Fenced>> {
         Arc::clone(&self.keeper)
+    }
+
+    /// What has a service manager told of this server.
+    pub fn teller(&self) -> impl Fn(Word) + 'static {
+        let channel = Arc::clone(&self.channel);
+        move |word| channel.tell(word)
     }
 }
 

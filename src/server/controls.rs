@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use darkroom::{Queue, Who};
 use sandbox::ProbeReport;
 use serde_json::Value;
-use std::sync::{Arc, TryLockError};
+use std::sync::{Arc, MutexGuard, TryLockError};
 
 /// What tries the controls of this appliance, and tells of them. Both wait for the disk.
 pub trait Controls: Send + Sync {
@@ -108,7 +108,19 @@ pub async fn export(
     Ok((headers, bundle.await?).into_response())
 }
 
-/// One run at a time: a second one would find the same, and keep the disk from others.
+impl House {
+    /// The turn of whoever tries the controls, unless somebody else has it: one run at a time, since a second one would find the
+    /// same, and keep the disk from others.
+    pub(crate) fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.trying.try_lock() {
+            Ok(turn) => Some(turn),
+            Err(TryLockError::WouldBlock) => None,
+            Err(TryLockError::Poisoned(turn)) => Some(turn.into_inner()), // it holds nothing
+        }
+    }
+}
+
+/// In the turn of whoever asks.
 async fn in_turn<T: Send + 'static>(
     house: Arc<House>,
     who: Who,
@@ -116,11 +128,7 @@ async fn in_turn<T: Send + 'static>(
 ) -> Result<T, Problem> {
     let done = house.beside(move |house| {
         house.queue.with(|darkroom| darkroom.may_try_controls(&who))?;
-        let _turn = match house.trying.try_lock() {
-            Ok(turn) => turn,
-            Err(TryLockError::WouldBlock) => return Err(Problem::TRYING),
-            Err(TryLockError::Poisoned(turn)) => turn.into_inner(), // it holds nothing
-        };
+        let _turn = house.turn().ok_or(Problem::TRYING)?;
         Ok(work(house, &who)?)
     });
     done.await

@@ -3,6 +3,7 @@
 use crate::House;
 use crate::session::{Guess, Key, Name};
 use darkroom::{Door, Error, Kind, PersonName, Queue, Secret, Who};
+use sandbox::ProbeReport;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -69,6 +70,15 @@ impl Doorway {
     /// How long somebody may say nothing.
     pub fn idle(&self) -> Duration {
         Duration::from_secs(self.house.idle_s)
+    }
+
+    /// Tries the controls beside what is in work, with what tries the fences of this process; `None` while somebody else does.
+    pub fn try_controls<T>(
+        &self,
+        work: impl FnOnce(&dyn Fn() -> Result<ProbeReport, sandbox::Error>) -> T,
+    ) -> Option<T> {
+        let _turn = self.house.turn()?;
+        Some(work(&|| self.house.try_fences()))
     }
 
     /// Whether the server ends.

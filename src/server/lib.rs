@@ -51,11 +51,13 @@ use darkroom::{Clock as _, Darkroom, Engine, Fenced, Queue, Rules, StopReason, S
 use policy::{KeepPrompts, Limits, Process};
 use sandbox::{Report, Sandboxed};
 use session::Sessions;
+use std::convert::Infallible;
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 pub use controls::{Controls, Untold};
@@ -124,6 +126,17 @@ struct House {
     changes: watch::Sender<u64>,
     stopping: AtomicBool,
     log_failed: AtomicBool,
+}
+
+/// What whoever started a server hears of its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The next connection will be answered.
+    Ready,
+    /// The event loop goes round.
+    Round,
+    /// No further connection is taken, and the end begins.
+    Stopping,
 }
 
 /// Ends a server from any thread.
@@ -214,20 +227,30 @@ impl Server {
         Stop(Arc::clone(&self.stop))
     }
 
-    /// Serves until it is stopped; then ends what is in work, locks the vault and puts the end on record. `ready` is
-    /// called once, when the next connection will be answered.
+    /// Serves until it is stopped; then ends what is in work, locks the vault and puts the end on record. `tell` hears of
+    /// each [`Moment`], of [`Moment::Round`] this often; it must not wait, since the event loop calls it.
     ///
     /// # Errors
     /// The event loop could not be made, or what vault and log say at the end.
-    pub fn run(self, listener: TcpListener, ready: impl FnOnce()) -> Result<(), Error> {
-        let served = self.serve(listener, ready);
+    pub fn run(
+        self,
+        listener: TcpListener,
+        rounds: Option<Duration>,
+        tell: impl Fn(Moment),
+    ) -> Result<(), Error> {
+        let served = self.serve(listener, rounds, tell);
         if let Err(Error::Io(_)) = served {
             let _ = self.house.queue.close(StopReason::Error); // the first error is the one to tell
         }
         served
     }
 
-    fn serve(&self, listener: TcpListener, ready: impl FnOnce()) -> Result<(), Error> {
+    fn serve(
+        &self,
+        listener: TcpListener,
+        rounds: Option<Duration>,
+        tell: impl Fn(Moment),
+    ) -> Result<(), Error> {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let runtime = builder.enable_all().max_blocking_threads(ACTS_MAX).build()?;
         let Self { house, stop } = self;
@@ -236,9 +259,14 @@ impl Server {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let idle = tokio::spawn(session::watch_idle(Arc::clone(house)));
             let retention = tokio::spawn(retention::watch(Arc::clone(house)));
-            ready();
-            let connections =
-                connection::accept(&listener, house, api::router(Arc::clone(house)), stop.notified()).await;
+            tell(Moment::Ready);
+            let accepting =
+                connection::accept(&listener, house, api::router(Arc::clone(house)), stop.notified());
+            let connections = tokio::select! {
+                connections = accepting => connections,
+                never = going_round(rounds, &tell) => match never {},
+            };
+            tell(Moment::Stopping);
             house.stopping.store(true, Ordering::Relaxed);
             // Before the sessions end: a verb whose session is over cancels its request.
             house.queue.stop();
@@ -251,6 +279,16 @@ impl Server {
             connection::drain(&connections).await;
             closed.map_err(std::io::Error::other)?.map_err(Error::from)
         })
+    }
+}
+
+/// Says again and again that the event loop goes round: by the thread that answers, so that nobody says it for one that hangs.
+async fn going_round(rounds: Option<Duration>, tell: &impl Fn(Moment)) -> Infallible {
+    let Some(rounds) = rounds else { return std::future::pending().await };
+    let mut ticks = tokio::time::interval(rounds);
+    loop {
+        ticks.tick().await;
+        tell(Moment::Round);
     }
 }
 

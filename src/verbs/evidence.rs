@@ -14,6 +14,7 @@ use evidence::{
 };
 use sandbox::Clean;
 use serde_json::{Map, Value, json};
+use server::Doorway;
 use std::path::Path;
 
 /// Runs the verb.
@@ -25,7 +26,8 @@ pub fn run(clean: Clean, global: &Global, verb: &Evidence, out: &Output) -> Done
         Evidence::Run(keys) => {
             let wants = Wants { evidence: true, ..Wants::with(keys) };
             let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(beside)?;
-            let result = try_now(&mut booted, &mut darkroom, out).map(|tried| tell_run(&tried, out));
+            let result = try_now(&mut booted, &mut darkroom, out)
+                .map(|Asked { who, tried }| tell_run(&tried, who.is_some(), out));
             boot::leave(darkroom, result)
         }
         Evidence::Export(arguments) => export(clean, global, arguments, out),
@@ -70,16 +72,28 @@ fn try_now(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Result
     Ok(Asked { who, tried })
 }
 
+/// The same through a server that has the vault, which is open or not: what needs it open is tried for whoever signed in.
+///
+/// # Errors
+/// Another run goes on; they may not; what log and folder say.
+pub fn through(doorway: &Doorway, site: &Site, who: Option<&Who>, out: &Output) -> Done {
+    let mut room = Room::Shared(doorway.queue());
+    let tried = doorway.try_controls(|fences| controls::try_now(site, &mut room, who, fences));
+    let what = "the controls are being tried already; try again when that run has ended";
+    let tried = tried.ok_or_else(|| Failure::new(Code::Busy, what))?.map_err(untold)?;
+    Ok(tell_run(&tried, who.is_some(), out))
+}
+
 /// What was found, what does not hold first.
-fn tell_run(Asked { who, tried: Tried { run, record } }: &Asked, out: &Output) -> Code {
+fn tell_run(Tried { run, record }: &Tried, signed_in: bool, out: &Output) -> Code {
     let order = [Outcome::NotSatisfied, Outcome::Satisfied, Outcome::NotApplicable, Outcome::NotMeasured];
     for outcome in order {
         for verdict in run.verdicts().iter().filter(|verdict| verdict.outcome() == outcome) {
             out.data(&format!("{}\n", line(verdict)));
         }
     }
-    if who.is_none() {
-        out.say("the vault stayed shut; what needs it open is tried with --passphrase-file");
+    if !signed_in {
+        out.say("nobody signed in; what needs the vault open is tried with --passphrase-file");
     }
     out.say(&format!("{}: run {}, record {record}", counts(run), run.digest()));
     let results = serde_json::from_slice::<Value>(&run.to_json()).unwrap_or_default();

@@ -9,6 +9,8 @@ use crate::door::host::{self, Guests, Host};
 use crate::door::place::Door;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
+use crate::processes::channel::Word;
+use crate::processes::notify;
 use crate::signals::RELAYED;
 use audit::words::StartRefusal;
 use darkroom::{Darkroom, Engine as _, Model};
@@ -16,9 +18,10 @@ use diffusion::DeviceName;
 use engine::far::Far;
 use sandbox::Clean;
 use serde_json::json;
-use server::{Parts, Server, SetupCode, Stop};
+use server::{Moment, Parts, Server, SetupCode, Stop};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 
 /// Where a certificate is made, in the folder of what was found.
@@ -46,6 +49,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         None
     });
     let door = door.map(Arc::new);
+    let teller = booted.teller();
     let prepared = prepare(&mut darkroom, &mut booted, out).and_then(|engine| {
         let listener =
             listener.as_ref().ok_or_else(|| Failure::new(Code::Unexpected, "there is no listener"))?;
@@ -62,7 +66,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     let model = engine.model().clone();
     let (address, code) = (address(port), setup.as_ref().map(|(_, text)| text.clone()));
     let certificate = Mutex::new(site.evidence.join(CERTIFICATE));
-    let controls = Box::new(Page(Site { listener: Some(listening(&mut booted, port)), ..site }));
+    let site = Arc::new(Site { listener: Some(listening(&mut booted, port)), ..site });
     let user = booted.report.uid;
     // If it cannot be made, the end is on record.
     let server = Server::new(Parts {
@@ -71,7 +75,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         sandboxed: booted.sandboxed,
         report: booted.report,
         processes: booted.processes,
-        controls,
+        controls: Box::new(Page(Arc::clone(&site))),
         limits: booted.plan.limits,
         keep_prompts: booted.plan.keep_prompts,
         outputs: booted.folders.outputs,
@@ -84,9 +88,8 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         doorway: server.doorway(user),
         build: booted.binary,
         vault: booted.folders.vault,
-        audit: booted.folders.audit,
+        site,
         certificate,
-        clock: booted.clock,
     };
     let host = door.clone().map(|door| (door, host));
     if let Some(sockets) = booted.sockets {
@@ -96,9 +99,11 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         Ok(guests) => guests,
         Err(failure) => return boot::close(server.queue(), Err(failure)),
     };
+    // It works once, and is gone when it was said.
+    let code = Cell::new(code);
     let ready = || {
         out.ready(&format!("Running on local URL: {address}"));
-        if let Some(code) = code {
+        if let Some(code) = code.take() {
             out.tell(&format!(
                 "\nThere is no vault yet. Open this link within 10 minutes to choose a passphrase; it works once:\n\n    \
                  {address}/#setup={}\n",
@@ -107,7 +112,20 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         }
         tracing::info!(event = "ready", pid = std::process::id());
     };
-    let ended = server.run(socket, ready);
+    let tell = |moment| {
+        if moment == Moment::Ready {
+            ready();
+        }
+        let word = match moment {
+            Moment::Ready => Word::Ready,
+            Moment::Round => Word::Beat,
+            Moment::Stopping => Word::Stopping,
+        };
+        if let Some(teller) = &teller {
+            teller(word);
+        }
+    };
+    let ended = server.run(socket, notify::beat(), tell);
     drop(listener);
     if let Some(door) = door {
         door.close();

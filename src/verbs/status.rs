@@ -1,304 +1,35 @@
-//! `lightproof status`: one screen on the appliance, from what its files say. Nothing is asked of a running server, no
-//! passphrase is needed, and nothing is verified: for that there is `audit verify`.
+//! `lightproof status`: one screen on the appliance.
 
 use crate::Done;
 use crate::boot::folders::FolderUse;
-use crate::boot::{self, Booted, Wants};
-use crate::cli::{Global, Outputs};
-use crate::exit::{Code, Failure};
+use crate::boot::{self, Wants};
+use crate::cli::{self, Global};
+use crate::exit::Code;
 use crate::output::Output;
-use audit::{Clock as _, Order, Stored, timestamp};
-use rustix::fs::statvfs;
+use crate::status::Status;
 use sandbox::Clean;
-use serde_json::{Value, json};
-use std::io::ErrorKind;
-use std::path::Path;
-
-/// Less room than this needs a person.
-const ROOM_BYTES_MIN: u64 = 256 << 20;
-/// So many records are looked at, from the newest on: what lies before is not told.
-const RECORDS_MAX: usize = 200_000;
 
 /// Runs the verb.
 ///
 /// # Errors
 /// The log or the vault's folder cannot be read.
-pub fn run(clean: Clean, global: &Global, pictures: &Outputs, out: &Output) -> Done {
-    let wants =
-        Wants { folder_use: FolderUse::Read, outputs: pictures.outputs.as_deref(), ..Wants::default() };
+pub fn run(clean: Clean, global: &Global, arguments: &cli::Status, out: &Output) -> Done {
+    let outputs = arguments.pictures.outputs.as_deref();
+    let wants = Wants { folder_use: FolderUse::Read, outputs, ..Wants::default() };
     let (booted, refusal) = boot::boot(clean, global, &wants)?.looking();
-    let paths = vault::Paths { state: booted.folders.vault.clone(), outputs: booted.folders.outputs.clone() };
-    let has_vault = paths.vault_exists();
-    let holder = if has_vault { paths.holder().map_err(darkroom::Error::from)? } else { None };
-    let told = Told::by(&booted.folders.audit)?;
-    let absent = if has_vault { absent(&booted) } else { Vec::new() };
-    let room = room(&booted);
-    let (now_ms, picture_days_max) = (booted.clock.wall_ms(), booted.plan.picture_days_max);
-    let status = Status { has_vault, holder, told, absent, room, picture_days_max, now_ms };
+    let status = Status::of(&booted)?;
     let mut needs = status.needs();
     needs.extend(refusal.map(|failure| format!("no start would be allowed: {}", failure.what)));
-    for (key, text) in status.lines() {
-        out.data(&format!("{key:<10}{text}\n"));
+    if arguments.metrics {
+        out.data(&status.numbers(needs.len()));
+    } else {
+        for (key, text) in status.lines() {
+            out.data(&format!("{key:<10}{text}\n"));
+        }
     }
     for need in &needs {
         out.warn(need);
     }
     out.object(needs.is_empty(), &status.describe(&needs));
     Ok(if needs.is_empty() { Code::Done } else { Code::Found })
-}
-
-/// What the newest records tell, each the newest of its kind.
-#[derive(Default)]
-struct Told {
-    /// Number of records.
-    records: u64,
-    last_ms: Option<u64>,
-    /// The start of the program that wrote last, if it has not ended.
-    started_ms: Option<u64>,
-    is_open: bool,
-    /// A record tells of a vault that was not destroyed.
-    tells_of_vault: bool,
-    /// When the vault was destroyed, if it was.
-    destroyed_ms: Option<u64>,
-    /// Of that start; `None` before its fences were tried.
-    amber: Option<i64>,
-    fence_open: bool,
-    /// Secrets that opened nothing since somebody was let in last.
-    wrong: u64,
-    /// The last run of the controls, and how many did not hold.
-    tried: Option<(u64, i64)>,
-    /// When the last backup was whole.
-    backed_up_ms: Option<u64>,
-}
-
-impl Told {
-    fn by(dir: &Path) -> Result<Self, Failure> {
-        let mut told = Self::default();
-        let records = match audit::records(dir, Order::NewestFirst) {
-            Err(audit::Error::Absent { .. }) => return Ok(told),
-            records => records.map_err(darkroom::Error::from)?,
-        };
-        let (mut state_known, mut start_known, mut let_in) = (false, false, false);
-        for record in records.take(RECORDS_MAX) {
-            // What is no record is for `audit verify` to say.
-            let Ok(record) = record else { continue };
-            told.records = told.records.max(record.seq + 1);
-            told.last_ms = told.last_ms.or(Some(record.ts_ms));
-            // Of a vault that was destroyed nothing older tells, and whatever is newer tells of the next one.
-            if record.name == "vault.destroyed" && !told.tells_of_vault {
-                told.destroyed_ms = told.destroyed_ms.or(Some(record.ts_ms));
-            }
-            told.tells_of_vault |= told.destroyed_ms.is_none() && record.name.starts_with("vault.");
-            match &*record.name {
-                "vault.unlocked" | "vault.created" => {
-                    told.is_open |= !state_known && !is_auditors(&record);
-                    state_known |= !is_auditors(&record);
-                    let_in = true;
-                }
-                "vault.locked" => state_known = true,
-                "vault.unlock_failed" if !let_in => told.wrong += 1,
-                "fence.found_open" if !start_known => told.fence_open = true,
-                "posture.recorded" if !start_known => told.amber = told.amber.or(record.int("amber")),
-                "boot.stopped" if !start_known => (start_known, state_known) = (true, true),
-                "boot.started" if !start_known => {
-                    told.started_ms = Some(record.ts_ms);
-                    (start_known, state_known) = (true, true);
-                }
-                "backup.written" => told.backed_up_ms = told.backed_up_ms.or(Some(record.ts_ms)),
-                "evidence.tried" => {
-                    let of_run = || Some((record.ts_ms, record.int("not_satisfied")?));
-                    told.tried = told.tried.or_else(of_run);
-                }
-                _ => {}
-            }
-            if start_known && let_in && told.tried.is_some() && told.backed_up_ms.is_some() {
-                break;
-            }
-        }
-        Ok(told)
-    }
-}
-
-/// An auditor's secret opens nothing.
-fn is_auditors(record: &Stored) -> bool {
-    record.word("role") == Some("auditor")
-}
-
-/// What a vault that is there cannot do without, and what to do: nobody opens it for this, so what is damaged shows at the unlock.
-fn absent(booted: &Booted) -> Vec<String> {
-    let folders = &booted.folders;
-    let parts = [
-        (
-            folders.outputs.clone(),
-            "the folder of the pictures; mount its disk, or name the right one with --outputs",
-        ),
-        (folders.vault.join("vault"), "the vault file; the next unlock takes its mirror"),
-        (folders.vault.join("anchor"), "the vault's anchor, without which nothing opens; bring it back"),
-        (folders.audit.join("epoch.key"), "the key that signs the log; bring it back"),
-    ];
-    let is_gone = |path: &Path| path.metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
-    let gone = parts.into_iter().filter(|(path, _)| is_gone(path));
-    gone.map(|(path, what)| format!("{} is not there: {what}", path.display())).collect()
-}
-
-/// Where, and how many bytes are left there; `None` if nobody can tell.
-type Room = [(&'static str, Option<u64>); 3];
-
-fn room(booted: &Booted) -> Room {
-    let folders = &booted.folders;
-    let left = |path: &Path| statvfs(path).ok().map(|found| found.f_bavail * found.f_frsize);
-    [("vault", left(&folders.vault)), ("log", left(&folders.audit)), ("pictures", left(&folders.outputs))]
-}
-
-struct Status {
-    has_vault: bool,
-    holder: Option<vault::Holder>,
-    told: Told,
-    /// What is not there and must be.
-    absent: Vec<String>,
-    room: Room,
-    /// Of the policy.
-    picture_days_max: Option<u32>,
-    now_ms: u64,
-}
-
-impl Status {
-    /// Whether somebody runs, or ended without a word.
-    fn server(&self) -> &'static str {
-        match (&self.holder, self.told.started_ms) {
-            (Some(_), _) => "running",
-            // Without a vault there is no lock that would tell.
-            (None, Some(_)) if !self.has_vault => "unknown; perhaps it waits for its setup",
-            (None, Some(_)) => "ended without a word",
-            (None, None) => "not running",
-        }
-    }
-
-    fn vault(&self) -> &'static str {
-        match (self.has_vault, &self.holder, self.told.is_open) {
-            (false, ..) if self.told.destroyed_ms.is_some() => "destroyed",
-            (false, ..) => "none",
-            (true, Some(_), true) => "unlocked",
-            _ => "locked",
-        }
-    }
-
-    /// Of the program that runs: nobody else has fences.
-    fn posture(&self) -> &'static str {
-        match (&self.holder, self.told.fence_open, self.told.amber) {
-            (None, ..) | (_, false, None) => "none",
-            (Some(_), true, _) => "red",
-            (Some(_), false, Some(0)) => "green",
-            (Some(_), false, Some(_)) => "amber",
-        }
-    }
-
-    /// What needs a person, each with what to do.
-    fn needs(&self) -> Vec<String> {
-        let mut needs = self.absent.clone();
-        if self.posture() == "red" {
-            needs.push(
-                "a fence does not hold: stop the program, and find out why with: lightproof selftest".into(),
-            );
-        }
-        match (self.has_vault, self.told.last_ms.is_some(), self.told.tells_of_vault) {
-            (true, false, _) => needs.push("the log that belongs to this vault is gone; bring its folder back".into()),
-            (false, _, true) => needs.push(
-                "the vault that the log tells of is gone; bring its folder back, with its file `anchor`, or put a backup back beside \
-                 this log (lightproof backup restore), and make none anew"
-                    .into(),
-            ),
-            _ => {}
-        }
-        if let (true, None, Some(started_ms)) = (self.has_vault, &self.holder, self.told.started_ms) {
-            needs.push(format!(
-                "the program that started at {} ended without a word (a kill, a crash or a power cut); the next unlock looks \
-                 into what it left",
-                timestamp(started_ms)
-            ));
-        }
-        if let Some((_, count)) = self.told.tried.filter(|(_, count)| *count > 0) {
-            let are = if count == 1 { "1 control does" } else { &format!("{count} controls do") };
-            needs.push(format!("{are} not hold; see: lightproof evidence list"));
-        }
-        for (name, left) in &self.room {
-            match left {
-                Some(left) if *left < ROOM_BYTES_MIN => {
-                    needs.push(format!("{} MiB are left for the {name}; make room", left >> 20));
-                }
-                _ => {}
-            }
-        }
-        needs
-    }
-
-    fn lines(&self) -> Vec<(&'static str, String)> {
-        let told = &self.told;
-        let server = match &self.holder {
-            Some(holder) => format!("running, {holder}"),
-            None => self.server().to_owned(),
-        };
-        let log = match told.last_ms {
-            Some(last_ms) => format!("{} records, the last one {}", told.records, ago(self.now_ms, last_ms)),
-            None => "none yet".to_owned(),
-        };
-        let evidence = match told.tried {
-            Some((at_ms, count)) => format!("tried {}, {count} not satisfied", ago(self.now_ms, at_ms)),
-            None => "never tried; see: lightproof evidence run".to_owned(),
-        };
-        let backup = match told.backed_up_ms {
-            Some(at_ms) => ago(self.now_ms, at_ms),
-            None => "never; see: lightproof backup create".to_owned(),
-        };
-        let vault = match told.destroyed_ms {
-            Some(at_ms) if !self.has_vault => format!("destroyed {}", ago(self.now_ms, at_ms)),
-            _ => self.vault().to_owned(),
-        };
-        let period = match self.picture_days_max {
-            Some(days) => format!("a picture goes {days} days after it was made"),
-            None => "none: pictures stay until somebody erases them".to_owned(),
-        };
-        let room = self.room.map(|(name, left)| match left {
-            Some(left) => format!("{name} {:.1} GiB", left as f64 / f64::from(1 << 30)),
-            None => format!("{name} unknown"),
-        });
-        vec![
-            ("server", server),
-            ("vault", vault),
-            ("period", period),
-            ("posture", self.posture().to_owned()),
-            ("guesses", format!("{} wrong since the last right one", told.wrong)),
-            ("log", log),
-            ("evidence", evidence),
-            ("backup", backup),
-            ("room left", room.join(", ")),
-        ]
-    }
-
-    fn describe(&self, needs: &[String]) -> Value {
-        let holder = self.holder.as_ref();
-        json!({
-            "server": self.server(), "pid": holder.map(|holder| holder.pid),
-            "address": holder.and_then(|holder| holder.address.as_deref()),
-            "vault": self.vault(), "picture_days_max": self.picture_days_max, "posture": self.posture(), "wrong_guesses": self.told.wrong,
-            "records": self.told.records, "last_record_ms": self.told.last_ms,
-            "evidence_ms": self.told.tried.map(|(at_ms, _)| at_ms),
-            "not_satisfied": self.told.tried.map(|(_, count)| count), "backup_ms": self.told.backed_up_ms,
-            "room_bytes": self.room.iter().map(|(name, left)| ((*name).to_owned(), json!(left)))
-                .collect::<serde_json::Map<_, _>>(),
-            "needs": needs,
-        })
-    }
-}
-
-/// `3 h ago`.
-fn ago(now_ms: u64, then_ms: u64) -> String {
-    let seconds = now_ms.saturating_sub(then_ms) / 1000;
-    let (count, unit) = match seconds {
-        0..60 => (seconds, "s"),
-        60..3600 => (seconds / 60, "min"),
-        3600..172_800 => (seconds / 3600, "h"),
-        _ => (seconds / 86_400, "days"),
-    };
-    format!("{count} {unit} ago")
 }

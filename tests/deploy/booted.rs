@@ -25,7 +25,8 @@ fn a_machine_from_its_installation_to_its_end() {
 
     machine.type_in(&page.take("Install"));
     machine.type_in(&page.take("The passphrase, and the first start"));
-    // The vault was made from the credential, and is open without a person. Who asks before it is ready waits.
+    // The vault was made from the credential, and is open without a person. The command came back when it was ready.
+    assert_eq!(shown(&machine, "ActiveState"), "active");
     assert_eq!(vault(), "unlocked");
     let said = machine.type_in(&page.take("Look whether it runs"));
     assert!(said.starts_with("active\n"), "{said}");
@@ -39,6 +40,9 @@ fn a_machine_from_its_installation_to_its_end() {
     until("it was started again", || shown(&machine, "NRestarts") == "1");
     holds(&[&made]);
 
+    hangs(&mut machine);
+    holds(&[&made]);
+
     // After a reboot, too.
     machine.halt();
     machine.boot();
@@ -48,10 +52,14 @@ fn a_machine_from_its_installation_to_its_end() {
     assert!(log.contains("verified"), "{log}");
     // Beside the service, by the socket in its own folder.
     assert!(log.contains("key slot"), "{log}");
+    let help = machine.type_in(&page.take("Ask somebody for help"));
+    let kept =
+        machine.type_in("cat /var/lib/lightproof/for-support.json; rm /var/lib/lightproof/for-support.json");
+    assert!(help == kept && help.contains("lightproof_server{state=\\\"running\\\"} 1"), "{help}");
+    let record = machine.type_in(&format!("{AS_SERVICE} lightproof audit tail -n 5"));
+    assert!(record.contains("support.bundled"), "{record}");
 
-    let backup = machine.type_in(&page.take("Back up, and put a backup back"));
-    assert!(backup.contains("1 picture, each of which opens"), "{backup}");
-    assert_eq!(vault(), "unlocked");
+    by_timers(&machine, &page);
 
     machine.type_in(&page.take("Upgrade"));
     assert_eq!(vault(), "unlocked");
@@ -73,14 +81,16 @@ fn a_machine_from_its_installation_to_its_end() {
     machine.type_in(
         "cp /etc/credstore.encrypted/lightproof.passphrase /run/right
         echo twelve wrong herons | systemd-creds encrypt --name=lightproof.passphrase - \
-            /etc/credstore.encrypted/lightproof.passphrase
-        systemctl restart lightproof.service",
+            /etc/credstore.encrypted/lightproof.passphrase",
     );
+    // It never was ready, and whoever started it hears that.
+    assert!(!machine.answer("systemctl restart lightproof.service").status.success());
     until("it gave up", || shown(&machine, "ActiveState") == "failed");
     assert_eq!((shown(&machine, "ExecMainStatus"), shown(&machine, "NRestarts")), ("7".into(), "0".into()));
     // Whoever starts it again and again all the same is stopped.
     until("there were too many starts", || {
-        !machine.answer("systemctl start lightproof.service").status.success()
+        machine.answer("systemctl start lightproof.service");
+        machine.type_in("journalctl --unit=lightproof.service --no-pager").contains("repeated too quickly")
     });
     machine.type_in("mv /run/right /etc/credstore.encrypted/lightproof.passphrase");
     machine.type_in(&page.take("After it gave up"));
@@ -103,6 +113,84 @@ fn a_machine_from_its_installation_to_its_end() {
     );
     assert_eq!(left, "");
     page.is_done();
+}
+
+/// What the timers start, each through the running service and, the controls and the numbers, without it.
+#[track_caller]
+fn by_timers(machine: &Machine, page: &Page) {
+    let first = shown(machine, "MainPID");
+    let log = || machine.type_in(&format!("{AS_SERVICE} lightproof audit tail -n 1000"));
+    let tried = || log().matches("evidence.tried").count();
+
+    let listed = machine.type_in(&page.take("Try the controls every day"));
+    assert!(listed.contains("lightproof-evidence.timer") && tried() >= 1, "{listed}");
+    let before = tried();
+    machine.type_in("systemctl start lightproof-evidence.service");
+    assert_eq!(tried(), before + 1);
+
+    let numbers = machine.type_in(&page.take("Numbers for a monitor"));
+    assert!(numbers.contains("\nlightproof_server{state=\"running\"} 1\n"), "{numbers}");
+    let seen = machine.type_in("runuser -u nobody -- cat /var/lib/lightproof-metrics/lightproof.prom; ls /var/lib/lightproof-metrics");
+    assert!(
+        seen.ends_with("\nlightproof.prom\n") && seen.contains("# TYPE lightproof_vault gauge"),
+        "{seen}"
+    );
+
+    let backup = machine.type_in(&page.take("Back up, and put a backup back"));
+    assert!(backup.contains(".backup\n") && backup.contains("1 picture, each of which opens"), "{backup}");
+    let written = log().matches("backup.written").count();
+    assert!(written >= 2 && written == log().matches("backup.begun").count(), "{backup}");
+    let listed =
+        machine.type_in("stat -c '%U %a %s' /var/backups/lightproof/*.backup; ls /var/backups/lightproof");
+    assert!(!listed.contains("next.backup"), "{listed}");
+    assert!(listed.lines().filter(|line| line.starts_with("lightproof 600 ")).count() == written, "{listed}");
+    // The service went on all the while, and has the vault open as before.
+    assert_eq!((vault(), shown(machine, "MainPID")), ("unlocked".to_owned(), first));
+
+    // A service that is down is no reason to know nothing of it, and a control that does not hold is seen.
+    machine.type_in(
+        "systemctl stop lightproof.socket lightproof.service; systemctl start lightproof-evidence.service",
+    );
+    // One that the timer has just started was begun before.
+    until("the numbers tell of it", || {
+        let numbers = machine.type_in(
+            "systemctl start lightproof-metrics.service; cat /var/lib/lightproof-metrics/lightproof.prom",
+        );
+        numbers.contains("\nlightproof_server{state=\"stopped\"} 1\n")
+    });
+    let plain = "/var/lib/lightproof/workspace/output_image/apple.png";
+    machine.type_in(&format!("printf '\\211PNG\\r\\n\\032\\n' >{plain}; chown lightproof {plain}"));
+    assert!(!machine.answer("systemctl start lightproof-evidence.service").status.success());
+    machine.type_in(&format!("systemctl is-failed lightproof-evidence.service; rm {plain}
+        systemctl reset-failed lightproof-evidence.service; systemctl start lightproof.socket lightproof.service"));
+    assert_eq!(vault(), "unlocked");
+}
+
+/// A server that hangs is started again, and so is one whose first process hangs; who asks meanwhile waits. A minute is shortened
+/// for it.
+#[track_caller]
+fn hangs(machine: &mut Machine) {
+    assert_eq!(shown(machine, "WatchdogUSec"), "1min");
+    let shorter = "/run/systemd/system/lightproof.service.d";
+    machine.type_in(&format!(
+        "mkdir -p {shorter}; printf '[Service]\\nWatchdogSec=10s\\n' >{shorter}/shorter.conf
+        systemctl daemon-reload; systemctl restart lightproof.service; systemctl reset-failed lightproof.service"
+    ));
+    // Those of the service that run this file under their own name: an engine has another word behind it.
+    let server = "pgrep -f '^/usr/bin/lightproof serve' --parent $(systemctl show --value --property=MainPID lightproof.service)";
+    for (count, hanging) in
+        [server, "systemctl show --value --property=MainPID lightproof.service"].iter().enumerate()
+    {
+        let before = shown(machine, "MainPID");
+        machine.type_in(&format!("kill -STOP $({hanging})"));
+        until("it was ended", || shown(machine, "MainPID") != before);
+        assert_eq!(vault(), "unlocked");
+        until("it was started again", || shown(machine, "NRestarts") == (count + 1).to_string());
+        until("it is ready", || shown(machine, "ActiveState") == "active");
+    }
+    let journal = machine.type_in("journalctl --unit=lightproof.service --no-pager");
+    assert_eq!(journal.matches("Watchdog timeout").count(), 2, "{journal}");
+    machine.type_in(&format!("rm -r {shorter}; systemctl daemon-reload"));
 }
 
 /// Asks, and waits while the service starts behind its socket.

@@ -5,6 +5,8 @@ use crate::deploy::text;
 use std::cell::RefCell;
 
 const NOT_RUN: &str = "Not run in the tests: ";
+/// The same in the Chinese page.
+const NOT_RUN_ZH: &str = "测试中不运行：";
 
 /// A block of commands.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +21,7 @@ pub struct Page(RefCell<Vec<Block>>);
 
 impl Page {
     pub fn read(name: &str) -> Page {
-        Page(RefCell::new(blocks(&text(name))))
+        Page(RefCell::new(blocks(&text(name), NOT_RUN)))
     }
 
     /// The commands under a heading, once.
@@ -40,14 +42,14 @@ impl Page {
     }
 }
 
-fn blocks(page: &str) -> Vec<Block> {
+fn blocks(page: &str, not_run: &str) -> Vec<Block> {
     let (mut found, mut heading, mut paragraph) = (Vec::<Block>::new(), "", String::new());
     let mut fence = None;
     for line in page.lines() {
         match (fence, line.strip_prefix("```")) {
             (None, Some("sh")) => {
                 fence = Some(true);
-                let runs = !paragraph.starts_with(NOT_RUN);
+                let runs = !paragraph.starts_with(not_run);
                 found.push(Block { heading: heading.to_owned(), commands: String::new(), runs });
             }
             (None, Some(_)) => fence = Some(false),
@@ -88,10 +90,29 @@ fn commands_are_found_under_their_headings() {
         runs,
     };
     let wanted = [block("A", "a\nb\n", true), block("B", "d\n", false), block("B", "e\n", true)];
-    assert_eq!(blocks(page), wanted);
+    assert_eq!(blocks(page, NOT_RUN), wanted);
     let page = Page(RefCell::new(wanted.to_vec()));
     assert_eq!(page.take("B"), "e\n");
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| page.take("B"))).is_err());
     assert_eq!(page.take("A"), "a\nb\n");
     page.is_done();
+}
+
+/// Whoever reads Chinese types the same commands, in the same order: the test types those of the English page.
+#[test]
+fn the_chinese_runbook_has_the_same_commands() {
+    let english = text("README.md");
+    let (runbook, _) = english.split_once("\n## Hosts\n").expect("the runbook comes first");
+    let chinese = text("README.zh-CN.md");
+    let of = |page: &str, not_run| {
+        blocks(page, not_run).into_iter().map(|block| (block.commands, block.runs)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&chinese, NOT_RUN_ZH), of(runbook, NOT_RUN));
+    let count = |page: &str, start: &str| page.lines().filter(|line| line.starts_with(start)).count();
+    for start in ["## ", "### ", "| ", "```"] {
+        assert_eq!(count(&chinese, start), count(runbook, start), "{start}");
+    }
+    // Each is held against the other: what is changed in one is missing in the other.
+    let changed = chinese.replacen("systemctl daemon-reload", "systemctl daemon-reexec", 1);
+    assert_ne!(of(&changed, NOT_RUN_ZH), of(runbook, NOT_RUN));
 }

@@ -7,56 +7,120 @@ use std::process::Command;
 /// The score may be no higher, times ten; 0 is best.
 const EXPOSURE_MAX: &str = "5";
 
+/// What systemd is shown.
+const UNITS: [&str; 8] = [
+    "lightproof.service",
+    "lightproof.socket",
+    "lightproof-evidence.service",
+    "lightproof-evidence.timer",
+    "lightproof-backup.service",
+    "lightproof-backup.timer",
+    "lightproof-metrics.service",
+    "lightproof-metrics.timer",
+];
+/// What the services beside the first one have of it, in a folder that systemd reads for each of them.
+const FENCES: &str = "lightproof-.service.d/fences.conf";
+
 /// The units as they are shipped, but for the program, which is the one under test.
 fn units(test: &str) -> Home {
     let home = Home::new(test);
-    let service = text("systemd/lightproof.service");
-    let (shipped, tested) = ("ExecStart=/usr/bin/lightproof ", env!("CARGO_BIN_EXE_lightproof"));
-    assert!(service.contains(shipped), "{service}");
-    home.write("lightproof.service", service.replace(shipped, &format!("ExecStart={tested} ")).as_bytes());
-    home.write("lightproof.socket", text("systemd/lightproof.socket").as_bytes());
+    std::fs::create_dir(home.at("lightproof-.service.d")).expect("a home can be written");
+    for name in UNITS.into_iter().chain([FENCES]) {
+        let unit = text(&format!("systemd/{name}"));
+        let (shipped, tested) = ("=/usr/bin/lightproof ", env!("CARGO_BIN_EXE_lightproof"));
+        assert_eq!(unit.contains(shipped), name.ends_with(".service"), "{unit}");
+        home.write(name, unit.replace(shipped, &format!("={tested} ")).as_bytes());
+    }
     home
 }
 
-fn exposure(home: &Home) -> std::process::Output {
+fn exposure(home: &Home, service: &str) -> std::process::Output {
     let mut analyze = Command::new("systemd-analyze");
     analyze.args(["security", "--offline=true", "--no-pager", "--threshold", EXPOSURE_MAX]);
-    let output = analyze.arg(home.at("lightproof.service")).output();
+    let output = analyze.arg(home.at(service)).output();
     output.unwrap_or_else(|error| panic!("systemd-analyze (the package systemd): {error}"))
 }
 
 #[test]
 fn systemd_reads_the_units_without_a_word() {
     let home = units("verify");
-    let files = ["lightproof.service", "lightproof.socket"].map(|name| home.at(name));
+    let files = UNITS.map(|name| home.at(name));
     let verify = || Command::new("systemd-analyze");
     let said = run(verify().args(["verify", "--man=no"]).args(&files));
     assert!(!said.contains("lightproof"), "{said}");
 
-    // It would say something.
-    let broken = text("systemd/lightproof.socket").replace("BindToDevice=", "BindToDevices=");
-    home.write("lightproof.socket", broken.as_bytes());
-    let said = run(verify().args(["verify", "--man=no"]).args(&files));
-    assert!(said.contains("BindToDevices"), "{said}");
+    // It would say something, of what lies beside a unit, too.
+    for (name, from, to) in [
+        ("lightproof.socket", "BindToDevice=", "BindToDevices="),
+        ("lightproof-backup.timer", "Persistent=", "Persistents="),
+        (FENCES, "PrivateTmp=", "PrivateTmps="),
+    ] {
+        let broken = text(&format!("systemd/{name}")).replace(from, to);
+        home.write(name, broken.as_bytes());
+        let said = run(verify().args(["verify", "--man=no"]).args(&files));
+        assert!(said.contains(to.trim_end_matches('=')), "{said}");
+    }
 }
 
 #[test]
-fn the_service_is_exposed_to_next_to_nothing() {
+fn the_services_are_exposed_to_next_to_nothing() {
     let home = units("exposure");
-    let output = exposure(&home);
-    assert!(output.status.success(), "{}", said(&output));
+    let services = || UNITS.into_iter().filter(|name| name.ends_with(".service"));
+    for service in services() {
+        let output = exposure(&home, service);
+        assert!(output.status.success(), "{service}: {}", said(&output));
+    }
 
     // It is the lines of the unit that are judged.
-    let open = text("systemd/lightproof.service").replace("PrivateNetwork=yes\n", "").replace("User=", "#");
-    home.write("lightproof.service", open.as_bytes());
-    assert!(!exposure(&home).status.success());
+    for (name, services) in [("lightproof.service", 1), (FENCES, 3)] {
+        let open = text(&format!("systemd/{name}")).replace("PrivateNetwork=yes\n", "").replace("User=", "#");
+        home.write(name, open.as_bytes());
+        let worse = UNITS
+            .into_iter()
+            .filter(|name| name.ends_with(".service") && !exposure(&home, name).status.success());
+        assert_eq!(worse.count(), if name == FENCES { services + 1 } else { services }, "{name}");
+    }
+}
+
+/// They were copied, and stay the same; what a service has beyond them is its own.
+#[test]
+fn the_services_beside_the_first_one_have_its_fences() {
+    let service = text("systemd/lightproof.service");
+    let of_service: Vec<&str> = service.lines().collect();
+    let fences = text(&format!("systemd/{FENCES}"));
+    let lines: Vec<&str> =
+        fences.lines().filter(|line| line.contains('=') && !line.starts_with('#')).collect();
+    let own = ["After=lightproof.service", "Type=oneshot"];
+    assert!(lines.len() > 40);
+    for line in lines {
+        assert!(of_service.contains(&line) || own.contains(&line), "{line}");
+    }
+    // And the other way round: what it does not have is about serving, or about a model.
+    let serves = [
+        "Type=",
+        "NotifyAccess=",
+        "Timeout",
+        "WatchdogSec=",
+        "Restart",
+        "Memory",
+        "OOMPolicy=",
+        "TasksMax=",
+        "ExecStart=",
+        "LoadCred",
+        "UMask=",
+    ];
+    let settings =
+        service.split("[Service]").nth(1).and_then(|rest| rest.split("[Install]").next()).expect("a service");
+    for line in settings.lines().filter(|line| line.contains('=') && !line.starts_with('#')) {
+        assert!(fences.contains(line) || serves.iter().any(|start| line.starts_with(start)), "{line}");
+    }
 }
 
 /// A line is copied easily, and a reason is not.
 #[test]
 fn every_line_of_a_unit_has_its_reason() {
-    for name in ["systemd/lightproof.service", "systemd/lightproof.socket"] {
-        assert_eq!(unreasoned(&text(name)), Vec::<String>::new(), "{}", shipped(name).display());
+    for name in UNITS.into_iter().chain([FENCES]).map(|name| format!("systemd/{name}")) {
+        assert_eq!(unreasoned(&text(&name)), Vec::<String>::new(), "{}", shipped(&name).display());
     }
     let unit = "[Unit]\nDescription=a\n\n[Service]\n# why\nA=1\nB=2\n\nC=3\n\n[Install]\nWantedBy=a\n";
     assert_eq!(unreasoned(unit), ["C=3"]);

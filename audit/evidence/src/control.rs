@@ -218,7 +218,7 @@ reasons! {
     "not_breakable" NotBreakable "Nothing outside the program can break it while it runs, so a probe could not be shown to fail." "程序运行时无法从外部破坏它，因此无法证明检验会失败。"
     "not_built" NotBuilt "The program does not have this yet." "程序尚不具备此功能。"
     "controllers_part" ControllersPart "A document that is complete is not a control that holds; this part is the controller's." "文件齐全不等于控制有效；这部分由控制者负责。"
-    "locked" Locked "The vault was locked." "保险库处于锁定状态。"
+    "locked" Locked "The vault was locked, or nobody had signed in." "保险库处于锁定状态，或无人登录。"
     "no_listener" NoListener "Nothing listened when it was tried." "检验时没有监听。"
     "no_pictures" NoPictures "There was no picture." "没有图片。"
     "no_model_files" NoModelFiles "The model is part of the program." "模型是程序的一部分。"

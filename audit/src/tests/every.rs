@@ -133,6 +133,7 @@ pub fn every_event() -> Vec<Entry> {
             records: n64,
         },
         Event::LogStamped { answer: digest, size: n64, stamped_ms: n64 },
+        Event::SupportBundled { sha256: digest },
         Event::CertificateKeyDrawn { key: crate::PublicKey([0xff; 32]) },
         Event::CertificateIssued { statement: digest, objects: n32 },
         Event::RecoveryReconciled { kind: IntentKind::Generate, found: Found::Unknown, objects: n64 },

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 49] = [
+const LATER: [&str; 50] = [
     "audit.read",
     "backup.begun",
     "backup.destroyed",
@@ -39,6 +39,7 @@ const LATER: [&str; 49] = [
     "slot.pictures",
     "slot.remove_named",
     "slot.resolved",
+    "support.bundled",
     "vault.damaged",
     "vault.destroy_failed",
     "vault.destroy_requested",

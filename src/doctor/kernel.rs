@@ -195,7 +195,7 @@ pub fn core_files(pattern: &Asked<Option<String>>, is_fenced: bool) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verbs::doctor::finding::State::{Fine, NeedsPerson, Unknown};
+    use crate::doctor::finding::State::{Fine, NeedsPerson, Unknown};
 
     fn said(text: &str) -> Asked<Option<String>> {
         Ok(Some(text.to_owned()))

@@ -69,9 +69,9 @@ fn watched(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verbs::doctor::finding::State::{Fine, NeedsPerson, Unknown};
+    use crate::doctor::finding::State::{Fine, NeedsPerson, Unknown};
 
-    const OURS: &str = include_str!("../../../deploy/auditd/lightproof.rules");
+    const OURS: &str = include_str!("../../deploy/auditd/lightproof.rules");
 
     fn of(loaded: &str, has_ours: bool, runs: bool, outputs: &str) -> Finding {
         let base = Path::new("/var/lib/lightproof");

@@ -89,8 +89,8 @@ pub fn hibernation(host: &Host) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verbs::doctor::finding::State::{Fine, NeedsPerson, Unknown};
-    use crate::verbs::doctor::host::Made;
+    use crate::doctor::finding::State::{Fine, NeedsPerson, Unknown};
+    use crate::doctor::host::Made;
 
     const HEAD: &str = "Filename Type Size Used Priority\n";
     const CRYPT: (&str, &str) = ("/sys/class/block/dm-0/dm/uuid", "CRYPT-PLAIN-swap");

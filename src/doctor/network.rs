@@ -129,7 +129,7 @@ pub fn firewall(rules: &Asked<Option<String>>, start: &Asked<Option<String>>, nu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verbs::doctor::finding::State::{Fine, NeedsPerson, Unknown};
+    use crate::doctor::finding::State::{Fine, NeedsPerson, Unknown};
 
     const TCP: &str = "\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

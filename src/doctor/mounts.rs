@@ -213,7 +213,7 @@ pub fn erasure(grade: &Asked<Grade>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verbs::doctor::finding::State::{Fine, NeedsPerson, Unknown};
+    use crate::doctor::finding::State::{Fine, NeedsPerson, Unknown};
 
     const INFO: &str = "\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro

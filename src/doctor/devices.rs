@@ -91,8 +91,8 @@ pub fn gpu(nodes: &Asked<Vec<Node>>, is_wanted: bool, is_built: bool) -> Finding
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verbs::doctor::finding::State::{Fine, NeedsPerson, Unknown};
-    use crate::verbs::doctor::host::Made;
+    use crate::doctor::finding::State::{Fine, NeedsPerson, Unknown};
+    use crate::doctor::host::Made;
 
     fn all(mode: u32, is_open: bool) -> Vec<Node> {
         let node = |name: &str| Node { name: name.to_owned(), mode, uid: 0, gid: 44, is_open };

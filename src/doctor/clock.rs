@@ -47,8 +47,8 @@ pub fn clock(host: &Host, log_ms: Option<u64>, now_ms: u64) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verbs::doctor::finding::State::{Fine, NeedsPerson, Unknown};
-    use crate::verbs::doctor::host::Made;
+    use crate::doctor::finding::State::{Fine, NeedsPerson, Unknown};
+    use crate::doctor::host::Made;
 
     #[test]
     fn a_clock_that_nobody_sets_or_that_went_back_is_told() {

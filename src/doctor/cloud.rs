@@ -79,7 +79,7 @@ fn is_clients(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verbs::doctor::finding::State::{Fine, NeedsPerson};
+    use crate::doctor::finding::State::{Fine, NeedsPerson};
 
     #[test]
     fn a_folder_that_is_copied_away_needs_a_person() {

@@ -198,7 +198,7 @@ pub fn room(name: &str, room: &Asked<Room>, file_bytes_max: Option<u64>) -> Find
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verbs::doctor::finding::State::{Fine, NeedsPerson, Unknown};
+    use crate::doctor::finding::State::{Fine, NeedsPerson, Unknown};
 
     fn step(path: &str, mode: u32, [uid, gid]: [u32; 2]) -> Step {
         Step { path: path.into(), mode, uid, gid, listed: Vec::new() }
