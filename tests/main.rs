@@ -42,6 +42,7 @@
 //! - `abuse`: the server asked by somebody who means no good
 //! - `server_faults`: the server when something goes wrong around it, or ends
 //! - `people`: several people with one vault
+//! - `two_person`: acts that take two admins
 //! - `packages`: Debian packages, the tarball, and what they are made of
 //! - `processes`: three processes, and what becomes of the others when one ends
 //! - `through`: verbs while a server has the vault
@@ -96,4 +97,5 @@ mod streams;
 mod terminal;
 mod through;
 mod trouble;
+mod two_person;
 mod user;

@@ -42,6 +42,7 @@ fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<
                     false => Err(Error::NotPermitted(act)),
                 }
             }
+            Act::SecondWord => room.pending(who).map(drop),
             Act::Backups => room.back_up(who, None, &mut Vec::new(), || Ok(()), || true).map(drop),
             Act::Restore => backup::restore(&Home::in_memory(), &backup, proof, true).map(drop),
             Act::Leave => room.name_of(who).map(drop),
