@@ -64,6 +64,8 @@ Examples:
   lightproof operator add press --operator front-desk  the first time it names you, too
   lightproof operator add revision --role auditor --operator front-desk
   lightproof operator remove press --hand-over-to front-desk --operator front-desk
+  lightproof operator role press admin --operator front-desk
+  lightproof operator confirm 214 --operator press      what another admin asked for: lightproof operator pending
   lightproof generate \"a boat\" --operator press";
 
 /// Of `model`.

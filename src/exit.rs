@@ -2,7 +2,7 @@
 
 use darkroom::Kind;
 use rustix::process::{Resource, getrlimit};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt;
 use std::io::ErrorKind;
 
@@ -103,7 +103,11 @@ impl From<darkroom::Error> for Failure {
 
 impl From<&darkroom::Error> for Failure {
     fn from(error: &darkroom::Error) -> Self {
-        Self::new(code_of(error), format_args!("{error}{}", hint(error)))
+        let failure = Self::new(code_of(error), format_args!("{error}{}", hint(error)));
+        match error {
+            darkroom::Error::Waits { number, .. } => failure.with(json!({ "pending": number })),
+            _ => failure,
+        }
     }
 }
 
@@ -153,6 +157,8 @@ fn code_of(error: &darkroom::Error) -> Code {
         Kind::Unfinished => Code::Partial,
         Kind::NotFound => Code::NotFound,
         Kind::Policy
+        | Kind::Waits
+        | Kind::SecondAdmin
         | Kind::NotPermitted
         | Kind::Held
         | Kind::HoldStands
@@ -195,6 +201,8 @@ fn hint(error: &darkroom::Error) -> String {
     let mut hint = match error {
         E::NotFound { .. } | E::ShortId { .. } => "; see: lightproof history list",
         E::Vault(vault::Error::OutputsInUse(_)) => ", or say --same-pictures if that vault is lost",
+        E::Waits { .. } => "; see: lightproof operator pending",
+        E::NoPending { .. } => "; see: lightproof operator pending",
         E::NotErased { .. } => "; erase it first: lightproof history rm",
         E::Vault(vault::Error::NameNeeded) => ": --operator NAME, or the variable LIGHTPROOF_OPERATOR",
         E::Vault(vault::Error::UnknownName) => "; see: lightproof operator list",

@@ -5,8 +5,9 @@ use crate::exit::{Code, Failure};
 use crate::output::{Output, counted, one_line};
 use crate::paths::Exporting;
 use crate::terminal::Terminal;
-use audit::Receipt;
-use darkroom::{Export, Hold, ObjectId, Summary, Who};
+use audit::{Object, Receipt};
+use darkroom::{Destroyed, Erased, Export, Hold, ObjectId, Summary, Who};
+use policy::Folders;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -243,4 +244,97 @@ pub fn confirm_erasure(terminal: &mut Terminal, count: usize) -> Result<(), Fail
         true => Ok(()),
         false => Err(Failure::new(Code::Refused, "nothing was erased")),
     }
+}
+
+/// What was erased, and the files of these names that are still there.
+///
+/// # Errors
+/// None.
+pub fn report_erasure(erased: &Erased, names: &[String], outputs: &Path, out: &Output) -> Done {
+    let Erased { erasure, records, receipt, backups } = erased;
+    let grade = erasure.grade.letter();
+    let erased = counted(erasure.erased as usize, "picture");
+    out.data(&format!("erased {erased}, grade {grade}{}\n", words_of(grade)));
+    for (object, record) in records {
+        out.data(&format!("  {object}, record {record}\n"));
+    }
+    if let Some(receipt) = receipt {
+        out.data(&format!("  {}\n", checkpoint(receipt)));
+        out.say("for the person who asked for this: lightproof history certificate O... -o DIR, with what begins with o: above");
+    }
+    warn_of_backups(*backups, out);
+    if erasure.cleanup_pending {
+        let files = names.iter().map(|name| sealed_file(outputs, name));
+        let left: Vec<String> = files
+            .filter(|file| file.symlink_metadata().is_ok())
+            .map(|file| file.display().to_string())
+            .collect();
+        out.warn(&format!(
+            "the keys are gone; what could not be removed opens for nobody, remove it by hand: {}",
+            left.join(", ")
+        ));
+    }
+    out.object(
+        true,
+        &json!({ "erased": erasure.erased, "grade": grade.to_string(), "cleanup_pending": erasure.cleanup_pending,
+            "epoch": erasure.state.epoch, "backups": backups,
+            "records": records.iter().map(|(object, record)| json!({ "pseudonym": object.to_string(), "record": record }))
+                .collect::<Vec<_>>(),
+            "checkpoint": receipt.as_ref().map(describe_checkpoint),
+            "certificate": receipt.as_ref().map(|_| command_of_certificate(records)) }),
+    );
+    Ok(Code::Done)
+}
+
+/// What makes the certificate of an erasure.
+fn command_of_certificate(records: &[(Object, u64)]) -> String {
+    let objects: Vec<String> = records.iter().map(|(object, _)| object.to_string()).collect();
+    format!("lightproof history certificate {} -o DIR", objects.join(" "))
+}
+
+/// What a grade lets us say.
+fn words_of(grade: char) -> &'static str {
+    match grade {
+        'B' => ": the key was overwritten in place",
+        'V' => ": the key was overwritten in memory-backed storage",
+        _ => ": conditional on the end of snapshots and older copies that the file system may keep",
+    }
+}
+
+/// What was destroyed with a vault. So many pictures may have gone before, and files of theirs may be left.
+///
+/// # Errors
+/// None.
+pub fn report_end(
+    done: &Destroyed,
+    (emptied, files_left): (u64, bool),
+    folders: &Folders,
+    out: &Output,
+) -> Done {
+    let grade = done.grade.letter();
+    let pictures = emptied + done.pictures;
+    let count = counted(usize::try_from(pictures).unwrap_or(usize::MAX), "picture");
+    out.data(&format!(
+        "destroyed the vault and {count}, grade {grade}\n  record {}, {}\n",
+        done.receipt.seq_first,
+        checkpoint(&done.receipt)
+    ));
+    if done.backups > 0 {
+        let backups = counted(done.backups, "backup");
+        out.warn(&format!("{backups} on record may still open; destroy every copy"));
+    }
+    let cleanup_pending = done.cleanup_pending || files_left;
+    if cleanup_pending {
+        let (vault, outputs) = (folders.vault.display(), folders.outputs.display());
+        out.warn(&format!(
+            "what could not be removed from {vault} and {outputs} opens for nobody; remove it by hand"
+        ));
+    }
+    out.say("the log stays, and verifies without the vault: lightproof audit verify");
+    out.object(
+        true,
+        &json!({ "pictures": pictures, "grade": grade.to_string(), "record": done.receipt.seq_first,
+            "cleanup_pending": cleanup_pending, "backups": done.backups }),
+    );
+    Ok(Code::Done)
 }

@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-pub const VERBS: [(&[&str], &[&str]); 61] = [
+pub const VERBS: [(&[&str], &[&str]); 65] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -42,6 +42,10 @@ pub const VERBS: [(&[&str], &[&str]); 61] = [
         &["operator", "remove"],
         &["--keep-pictures", "--hand-over-to", "--erase-pictures", "--yes", "--outputs", "--passphrase-file"],
     ),
+    (&["operator", "role"], &["--operator", "--outputs", "--passphrase-file"]),
+    (&["operator", "pending"], &["--outputs", "--passphrase-file"]),
+    (&["operator", "confirm"], &["--yes", "--outputs", "--passphrase-file"]),
+    (&["operator", "refuse"], &["--outputs", "--passphrase-file"]),
     (&["operator", "passwd"], &["--new-passphrase-file", "--outputs", "--passphrase-file"]),
     (&["operator", "resolve"], &["--reason", "--outputs", "--passphrase-file"]),
     (&["hold", "set"], &["--of", "--reason", "--outputs", "--passphrase-file"]),

@@ -43,6 +43,7 @@
 //! - `abuse`: the server asked by somebody who means no good
 //! - `server_faults`: the server when something goes wrong around it, or ends
 //! - `people`: several people with one vault
+//! - `two_person`: acts that take two admins
 //! - `packages`: Debian packages, the tarball, and what they are made of
 //! - `notify`: what a service manager hears of a server
 //! - `processes`: three processes, and what becomes of the others when one ends
@@ -102,4 +103,5 @@ mod support;
 mod terminal;
 mod through;
 mod trouble;
+mod two_person;
 mod user;

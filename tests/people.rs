@@ -6,11 +6,11 @@ use crate::http::{Answer, Request};
 use crate::served::Served;
 use serde_json::{Value, json};
 
-const SECOND: &str = "the words of the second one";
-const THIRD: &str = "the words of the third one";
+pub const SECOND: &str = "the words of the second one";
+pub const THIRD: &str = "the words of the third one";
 
 /// A home in which the first person has a picture, and a name since the second one was added.
-fn two(test: &str) -> Home {
+pub fn two(test: &str) -> Home {
     let home = Home::with_picture(test);
     home.write("second", SECOND.as_bytes());
     home.write("third", THIRD.as_bytes());
@@ -19,21 +19,21 @@ fn two(test: &str) -> Home {
     home
 }
 
-fn add(home: &Home, arguments: &[&str], file: &str) -> Ran {
+pub fn add(home: &Home, arguments: &[&str], file: &str) -> Ran {
     let file = home.at(file);
     let more = ["--operator", "First", "--new-passphrase-file", &file];
     home.ask(&[&["operator"], arguments, &more].concat())
 }
 
 /// What somebody asks of the program with the passphrase in this file of theirs.
-fn as_who(home: &Home, (name, file): (&str, &str), arguments: &[&str]) -> Ran {
+pub fn as_who(home: &Home, (name, file): (&str, &str), arguments: &[&str]) -> Ran {
     let (state, file) = (home.at("state"), home.at(file));
     let more = ["--home", &state, "--passphrase-file", &file, "--operator", name];
     Ran::of(&mut home.program(&[arguments, &more].concat()))
 }
 
-const FIRST: (&str, &str) = ("first", "pass");
-const OTHER: (&str, &str) = ("second", "second");
+pub const FIRST: (&str, &str) = ("first", "pass");
+pub const OTHER: (&str, &str) = ("second", "second");
 
 fn ids(home: &Home, who: (&str, &str)) -> Vec<String> {
     let listed = as_who(home, who, &["history", "list", "--json"]).ends(0, &[]).data();
@@ -237,12 +237,12 @@ fn the_recovery_code_in_the_safe_is_tried_and_used() {
     as_who(&home, FIRST, &["history", "list"]).ends(0, &[]);
 }
 
-struct Studio {
-    served: Served,
+pub struct Studio {
+    pub served: Served,
 }
 
 impl Studio {
-    fn sign_in(&self, operator: Option<&str>, passphrase: &str) -> Answer {
+    pub fn sign_in(&self, operator: Option<&str>, passphrase: &str) -> Answer {
         let mut body = json!({ "passphrase": passphrase });
         if let Some(name) = operator {
             body["operator"] = name.into();
@@ -250,11 +250,11 @@ impl Studio {
         self.served.ask(&Request::post("/api/v1/session", &body))
     }
 
-    fn ask(&self, token: &str, request: Request) -> Answer {
+    pub fn ask(&self, token: &str, request: Request) -> Answer {
         self.served.ask(&request.token(token))
     }
 
-    fn total(&self, token: &str) -> Value {
+    pub fn total(&self, token: &str) -> Value {
         self.ask(token, Request::get("/api/v1/images")).is(200).json()["total"].clone()
     }
 

@@ -298,6 +298,50 @@ events! {
         /// Why it stood.
         reason: HoldReason,
     }
+    /// From here on the person of a slot may do what this role may; their sessions end.
+    "slot.role_changed" SlotRoleChanged {
+        /// Slot number.
+        slot: u32,
+        /// What they may do.
+        role: Role,
+        /// What they might do before.
+        was: Role,
+    }
+    /// An act that takes the word of a second person was asked for. Nothing of it is done, and it waits.
+    "act.asked" ActAsked {
+        /// What.
+        act: SecondAct,
+        /// Slot number that it is about; 0 for nobody's or everybody's.
+        slot: u32,
+        /// SHA-256 of exactly what is to be done.
+        target: Digest,
+    }
+    /// A second person confirmed an act that waited: exactly that is done next, by the records that follow. If they say that it
+    /// failed, or there are none, it waits still.
+    "act.confirmed" ActConfirmed {
+        /// Number of the record `act.asked`.
+        asked: u64,
+        /// What.
+        act: SecondAct,
+        /// SHA-256 of exactly what is to be done.
+        target: Digest,
+    }
+    /// An act that waited was refused by a second person, or taken back by who had asked for it.
+    "act.refused" ActRefused {
+        /// Number of the record `act.asked`.
+        asked: u64,
+        /// What.
+        act: SecondAct,
+    }
+    /// An act that waited waits no longer.
+    "act.lapsed" ActLapsed {
+        /// Number of the record `act.asked`.
+        asked: u64,
+        /// What.
+        act: SecondAct,
+        /// Why.
+        reason: Lapse,
+    }
     /// A slot was added.
     "slot.added" SlotAdded {
         /// Slot number.

@@ -89,6 +89,32 @@ tokens! {
         Audit = "audit",
     }
 
+    /// An act that takes the word of a second person where the policy says so.
+    SecondAct {
+        /// Telling who is behind a pseudonym.
+        Resolve = "resolve",
+        /// Erasing all pictures of a person.
+        Erase = "erase",
+        /// Removing a person, or saying what becomes of the pictures of one who is gone.
+        Remove = "remove",
+        /// Ending a legal hold.
+        EndHold = "end_hold",
+        /// Destroying the vault.
+        Destroy = "destroy",
+        /// Making a person an admin, or taking that role away.
+        Role = "role",
+    }
+
+    /// Why an act that waited for a second person waits no longer.
+    Lapse {
+        /// It waited for as long as the policy says.
+        Time = "time",
+        /// Who asked for it was removed, or is no admin any more.
+        Asker = "asker",
+        /// What it is about has changed.
+        Target = "target",
+    }
+
     /// How well the storage forgets: grades A, B, V and C of the vault's format.
     Grade {
         /// Overwritten in place on local storage.

@@ -2,7 +2,7 @@
 
 use crate::document::{Deny, Overlay};
 use crate::limits::{OPEN_FILES_MIN, SIDE_PIXELS_MIN};
-use crate::{Erase, Error, KeepPrompts, LoopbackAddr, PICTURE_DAYS_MAX, Policy, paths};
+use crate::{Erase, Error, KeepPrompts, LoopbackAddr, PICTURE_DAYS_MAX, Policy, TwoPersons, paths};
 
 /// Applies an overlay to a profile.
 pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Error> {
@@ -35,6 +35,9 @@ pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Er
     }
     if policy.picture_days_max.is_some() && policy.erase == Erase::Never {
         return Err(Error::Contradiction);
+    }
+    if let Some(acts) = overlay.two_person {
+        policy.two_person = policy.two_person.and(TwoPersons::of(&acts));
     }
     if let Some(word) = overlay.missing_network_namespace {
         // The one line that may loosen; it shows amber wherever it holds.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::limits::{Limits, LowerLimits};
 use crate::{
     CallGrant, Erase, Error, Grants, KeepPrompts, LoopbackAddr, NetworkNamespace, OVERLAY_BYTES_MAX, Only,
-    PathGrant, Policy, Process, Right,
+    PathGrant, Policy, Process, Right, TwoPerson, TwoPersons,
 };
 
 const SCHEMA: u32 = 1;
@@ -32,6 +32,7 @@ pub(crate) fn settings_and_grants(text: &str) -> Result<Policy, Error> {
         keep_prompts,
         erase,
         picture_days_max: None,
+        two_person: TwoPersons::default(),
         network_namespace: missing_network_namespace.into(),
         limits,
         grants: [(Process::Server, granted(Process::Server, path, call, absent)?)].into(),
@@ -153,6 +154,7 @@ pub(crate) struct Overlay {
     pub keep_prompts: Option<KeepPrompts>,
     pub erase: Option<Erase>,
     pub picture_days_max: Option<u32>,
+    pub two_person: Option<Vec<TwoPerson>>,
     pub missing_network_namespace: Option<Missing>,
     #[serde(default)]
     pub limits: LowerLimits,

@@ -34,6 +34,7 @@ mod listen;
 mod paths;
 mod plan;
 mod settings;
+mod two_person;
 
 pub use calls::{CallGrant, Only};
 pub use error::Error;
@@ -42,6 +43,7 @@ pub use listen::{ListenError, LoopbackAddr};
 pub use paths::{Folders, PathGrant, Right};
 pub use plan::Plan;
 pub use settings::{Origin, Setting};
+pub use two_person::{TwoPerson, TwoPersons};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -116,6 +118,7 @@ pub struct Policy {
     keep_prompts: KeepPrompts,
     erase: Erase,
     picture_days_max: Option<u32>,
+    two_person: TwoPersons,
     network_namespace: NetworkNamespace,
     limits: Limits,
     grants: BTreeMap<Process, Grants>,

@@ -18,6 +18,8 @@ pub struct Limits {
     pub open_files_max: u64,
     /// Seconds without a request after which a session ends and the vault is locked.
     pub idle_seconds_max: u64,
+    /// Hours that an act waits for its second person, and that a passphrase which the recovery code set has no word in one.
+    pub two_person_hours_max: u64,
 }
 
 /// The same keys in an overlay, each one optional.
@@ -30,6 +32,7 @@ pub(crate) struct LowerLimits {
     pub prompt_bytes_max: Option<u64>,
     pub open_files_max: Option<u64>,
     pub idle_seconds_max: Option<u64>,
+    pub two_person_hours_max: Option<u64>,
 }
 
 /// Below this the process cannot hold its own files and connections.
@@ -47,6 +50,7 @@ impl LowerLimits {
             ("prompt_bytes_max", self.prompt_bytes_max.is_some()),
             ("open_files_max", self.open_files_max.is_some()),
             ("idle_seconds_max", self.idle_seconds_max.is_some()),
+            ("two_person_hours_max", self.two_person_hours_max.is_some()),
         ];
         there.into_iter().filter(|(_, is_there)| *is_there).map(|(key, _)| key).collect()
     }
@@ -54,7 +58,7 @@ impl LowerLimits {
 
 impl Limits {
     /// Every bound with its key, in a fixed order.
-    pub fn entries(&self) -> [(&'static str, u64); 6] {
+    pub fn entries(&self) -> [(&'static str, u64); 7] {
         [
             ("side_pixels_max", self.side_pixels_max.into()),
             ("steps_max", self.steps_max.into()),
@@ -62,6 +66,7 @@ impl Limits {
             ("prompt_bytes_max", self.prompt_bytes_max),
             ("open_files_max", self.open_files_max),
             ("idle_seconds_max", self.idle_seconds_max),
+            ("two_person_hours_max", self.two_person_hours_max),
         ]
     }
 
@@ -72,6 +77,7 @@ impl Limits {
         self.prompt_bytes_max = by.prompt_bytes_max.unwrap_or(self.prompt_bytes_max);
         self.open_files_max = by.open_files_max.unwrap_or(self.open_files_max);
         self.idle_seconds_max = by.idle_seconds_max.unwrap_or(self.idle_seconds_max);
+        self.two_person_hours_max = by.two_person_hours_max.unwrap_or(self.two_person_hours_max);
         self
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     CallGrant, Erase, Error, Folders, KeepPrompts, Limits, LoopbackAddr, NetworkNamespace, PathGrant, Policy,
-    Process, Right, paths,
+    Process, Right, TwoPersons, paths,
 };
 
 /// What one process of a run may do. It has no `Default`: an empty plan would mean either everything or nothing.
@@ -23,6 +23,8 @@ pub struct Plan {
     pub erase: Erase,
     /// After how many days a picture is erased by itself; `None`: never.
     pub picture_days_max: Option<u32>,
+    /// Acts of one admin that a second one confirms.
+    pub two_person: TwoPersons,
     /// May the network namespace be missing?
     pub network_namespace: NetworkNamespace,
     /// Bounds on requests and on the process.
@@ -55,6 +57,7 @@ impl Plan {
             && (!keeps(self) || keeps(other))
             && (!erases(self) || erases(other))
             && days(self) <= days(other)
+            && self.two_person.and(other.two_person) == self.two_person
             && (!bare(self) || bare(other))
             && self.limits.is_within(&other.limits)
             && self.paths.iter().all(|(path, grant)| rights(path, grant))
@@ -76,6 +79,9 @@ impl Plan {
         line(format_args!("erase {}", self.erase.word()));
         if let Some(days) = self.picture_days_max {
             line(format_args!("picture_days_max {days}"));
+        }
+        if !self.two_person.is_empty() {
+            line(format_args!("two_person {}", self.two_person.words()));
         }
         line(format_args!("missing_network_namespace {}", self.network_namespace.word()));
         for (key, value) in self.limits.entries() {
@@ -154,6 +160,7 @@ pub(crate) fn resolve(policy: &Policy, process: Process, places: &Folders) -> Re
         keep_prompts: policy.keep_prompts,
         erase: policy.erase,
         picture_days_max: policy.picture_days_max,
+        two_person: policy.two_person,
         network_namespace: policy.network_namespace,
         limits: policy.limits,
         paths,

@@ -1,7 +1,9 @@
 //! An overlay only tightens.
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests, which clippy takes for production code
 
-use policy::{BUILT_IN, Erase, Folders, NetworkNamespace, Plan, Policy, Process, Profiles};
+use policy::{
+    BUILT_IN, Erase, Folders, NetworkNamespace, Plan, Policy, Process, Profiles, TwoPerson, TwoPersons,
+};
 
 fn places() -> Folders {
     Folders {
@@ -78,6 +80,9 @@ fn any_overlay(dice: &mut Dice) -> String {
     }
     if dice.roll(2) == 0 {
         text += ["erase = \"never\"\n", "erase = \"allow\"\n"][dice.roll(2)];
+    }
+    if dice.roll(3) == 0 {
+        text += ["two_person = []\n", "two_person = [\"hold\", \"resolve\"]\n"][dice.roll(2)];
     }
     if dice.roll(3) == 0 {
         text += "missing_network_namespace = \"refuse\"\n";
@@ -234,6 +239,35 @@ fn a_site_can_say_when_pictures_go() {
     let base = Policy::read(Some("schema = 1\npicture_days_max = 30")).unwrap();
     let error = base.tighten("schema = 1\npicture_days_max = 31").unwrap_err().to_string();
     assert!(error.contains("picture_days_max would allow more"), "{error}");
+}
+
+/// Whichever acts take two people, making a second admin is among them; and what a base asks for stays.
+#[test]
+fn a_site_can_ask_for_a_second_person() {
+    assert!(base().two_person.is_empty() && with("two_person = []") == base());
+    let two = with("two_person = [\"hold\", \"hold\", \"destroy\"]");
+    assert_eq!(two.two_person, TwoPersons::of(&[TwoPerson::Hold, TwoPerson::Destroy]));
+    for (act, is_named) in [
+        (TwoPerson::Resolve, false),
+        (TwoPerson::Pictures, false),
+        (TwoPerson::Hold, true),
+        (TwoPerson::Destroy, true),
+        (TwoPerson::Admin, true),
+    ] {
+        assert_eq!(two.two_person.needs(act), is_named, "{act:?}");
+    }
+    assert!(
+        two.explain().contains("\ntwo_person hold, destroy, admin\n"),
+        "what is in force is in the digest of a start"
+    );
+    assert!(two.is_within(&base()) && !base().is_within(&two));
+    assert_eq!(Plan { two_person: TwoPersons::default(), ..two.clone() }, base());
+    let strict = Policy::read(Some("schema = 1\ntwo_person = [\"hold\", \"destroy\"]")).unwrap();
+    let more = strict.tighten("schema = 1\ntwo_person = []").unwrap();
+    assert_eq!(more.plan(Process::Server, &places()).unwrap(), two);
+    refused("two_person = \"hold\"", "invalid type");
+    refused("two_person = [\"everything\"]", "unknown variant");
+    refused("[limits]\ntwo_person_hours_max = 0", "raise it");
 }
 
 #[test]

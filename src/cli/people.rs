@@ -49,6 +49,28 @@ pub enum OperatorVerb {
         #[arg(long)]
         yes: bool,
     },
+    /// Change what somebody may do; what they are signed in for ends
+    Role {
+        /// Their name
+        name: String,
+        /// operator or admin; an auditor stays one
+        role: String,
+    },
+    /// List what waits for a second admin, where the policy asks for one (`two_person`)
+    Pending,
+    /// Confirm what another admin has asked for: exactly that is done
+    Confirm {
+        /// Its number in `operator pending`
+        number: u64,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Refuse what another admin has asked for, or take back what you have asked for yourself
+    Refuse {
+        /// Its number in `operator pending`
+        number: u64,
+    },
     /// Set a new passphrase of your own, or with the recovery code that of somebody who has lost theirs
     Passwd {
         /// Whose; your own without it

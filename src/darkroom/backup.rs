@@ -8,9 +8,10 @@ use crate::export::vault_failure;
 use crate::hold::{Hold, beside};
 use crate::remember::{MARK_LOG, decode};
 use crate::rights::Act;
+use crate::roles::Roles;
 use crate::room::{Darkroom, Folders, Start, started};
 use crate::since::Since;
-use crate::who::{pseudonym_of, role};
+use crate::who::pseudonym_of;
 use crate::{Error, Who};
 use audit::words::{Found, IntentKind, ObjectFailure, StopReason};
 use audit::{Clock as _, CopiedFile, Digest, Event, JobId, KnownBackup, Log, Mark, Receipt, SystemClock};
@@ -339,7 +340,8 @@ fn write_back<'a, R: Read + Seek>(
 
 /// An admin puts a backup back, or whoever has the recovery code; where nobody had a name, the one person.
 fn check_right<R>(backup: &Backup<R>) -> Result<(), Error> {
-    let is_open = backup.names().is_empty() || Act::Restore.is_open_to(role(backup.slot()));
+    let role = Roles::parse(backup.mark(Roles::MARK)).role(backup.slot());
+    let is_open = backup.names().is_empty() || Act::Restore.is_open_to(role);
     if is_open { Ok(()) } else { Err(Error::NotPermitted(Act::Restore)) }
 }
 

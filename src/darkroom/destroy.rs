@@ -1,6 +1,7 @@
 //! The end of the vault, and new keys for it.
 
 use crate::holds::Holds;
+use crate::pending::Meant;
 use crate::request::Refusal;
 use crate::rights::Act;
 use crate::room::{Darkroom, Room, grade};
@@ -38,6 +39,11 @@ impl Darkroom {
     /// # Errors
     /// As [`Darkroom::destroy_vault`].
     pub fn empty_vault(&mut self, who: &Who) -> Result<Option<Erased>, Error> {
+        self.ask_second(who, Act::DestroyVault, Meant::Destroy)?;
+        self.empty(who)
+    }
+
+    fn empty(&mut self, who: &Who) -> Result<Option<Erased>, Error> {
         self.vault_of(who, Act::DestroyVault)?;
         self.check_policy(who)?;
         let vault = self.vault_of(who, Act::DestroyVault)?;
@@ -57,10 +63,16 @@ impl Darkroom {
     /// beside it.
     ///
     /// # Errors
-    /// [`Error::NotPermitted`]; a hold or the policy keeps pictures: refused, on record; what vault and log say.
+    /// [`Error::NotPermitted`]; [`Error::Waits`]; a hold or the policy keeps pictures: refused, on record; what vault and log say.
     /// [`vault::Error::Unfinished`]: whether the keys are gone is not known, and the next start looks.
     pub fn destroy_vault(&mut self, who: &Who) -> Result<Destroyed, Error> {
-        let emptied = self.empty_vault(who)?.map(|erased| erased.erasure);
+        self.ask_second(who, Act::DestroyVault, Meant::Destroy)?;
+        self.destroy_all(who)
+    }
+
+    /// The same, once nobody else is needed for it.
+    pub(crate) fn destroy_all(&mut self, who: &Who) -> Result<Destroyed, Error> {
+        let emptied = self.empty(who)?.map(|erased| erased.erasure);
         let (pictures, files_left) =
             emptied.map_or((0, false), |erasure| (erasure.erased, erasure.cleanup_pending));
         self.end_old_key()?;

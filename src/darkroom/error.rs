@@ -1,8 +1,11 @@
 //! What can go wrong, and which kind of trouble it is.
 
+mod kinds;
+
 use crate::request::Refusal;
 use crate::rights::Act;
 use audit::words::RequestRefusal;
+use kinds::{log_kind, vault_kind};
 use std::path::PathBuf;
 
 /// Why an act was not done. No text repeats a prompt or a secret, and none speaks of a door's own words.
@@ -57,6 +60,47 @@ pub enum Error {
     /// Somebody must be able to manage people.
     #[error("this is the last admin, who stays; make somebody else an admin first")]
     LastAdmin,
+    /// The policy asks for the word of a second admin; on record.
+    #[error(
+        "nothing is done yet: the policy asks for a second admin, who confirms or refuses it as number {number}; it waits for \
+         {hours} hours"
+    )]
+    Waits {
+        /// By which it is confirmed or refused: that of its record.
+        number: u64,
+        /// How long it waits.
+        hours: u64,
+    },
+    /// The policy asks for a second admin, and there is none; on record.
+    #[error(
+        "the policy asks for the word of a second admin, and this vault has none: make somebody else an admin first; nothing was \
+         done"
+    )]
+    OneAdmin,
+    /// Nothing waits under this number.
+    #[error("nothing waits for a second admin as number {number}")]
+    NoPending {
+        /// What was named.
+        number: u64,
+    },
+    /// Who asked for it confirms it; on record.
+    #[error("you asked for this yourself: another admin confirms it; nothing was done")]
+    OwnWord,
+    /// What was to be done has changed since it was asked for.
+    #[error(
+        "what this is about has changed since it was asked for, and it waits no longer; nothing was done: whoever needs it asks \
+         again"
+    )]
+    TargetChanged,
+    /// Their passphrase was set with the recovery code not long ago; on record.
+    #[error(
+        "your passphrase was set with the recovery code: until {until} you neither ask for what takes two admins nor confirm it; \
+         nothing was done"
+    )]
+    NoWord {
+        /// When that ends.
+        until: String,
+    },
     /// Nobody has this pseudonym; on record.
     #[error("nobody of this vault has this pseudonym")]
     UnknownPseudonym,
@@ -233,6 +277,10 @@ pub enum Kind {
     WeakSecret,
     /// A rule of the machine forbids it.
     Policy,
+    /// It waits for a second person.
+    Waits,
+    /// It takes a second admin, who is none, or is not they.
+    SecondAdmin,
     /// An auditor's secret opens no picture.
     AuditorOnly,
     /// Their role may not do it.
@@ -333,8 +381,10 @@ impl Error {
             Self::NotPermitted(_) => Kind::NotPermitted,
             Self::PicturesUndecided { .. } => Kind::Parameter,
             Self::HoldStands => Kind::HoldStands,
-            Self::NoHold | Self::UnknownPseudonym => Kind::NotFound,
-            Self::LastAdmin | Self::ClockMoved => Kind::Conflict,
+            Self::Waits { .. } => Kind::Waits,
+            Self::OneAdmin | Self::OwnWord | Self::NoWord { .. } => Kind::SecondAdmin,
+            Self::NoHold | Self::UnknownPseudonym | Self::NoPending { .. } => Kind::NotFound,
+            Self::LastAdmin | Self::ClockMoved | Self::TargetChanged => Kind::Conflict,
             Self::RolledBack { .. }
             | Self::NoMark
             | Self::LogMissing { .. }
@@ -415,54 +465,5 @@ fn refusal_kind(reason: RequestRefusal) -> Kind {
         R::Engine => Kind::Engine,
         R::NotFound => Kind::NotFound,
         _ => Kind::Parameter,
-    }
-}
-
-fn log_kind(error: &audit::Error) -> Kind {
-    match error {
-        audit::Error::Busy { .. } => Kind::Busy,
-        audit::Error::DiskFull => Kind::Disk,
-        audit::Error::Absent { .. } => Kind::NotFound,
-        audit::Error::Lost { .. } | audit::Error::Broken { .. } | audit::Error::Diverged { .. } => {
-            Kind::Damaged
-        }
-        _ => Kind::Log,
-    }
-}
-
-fn vault_kind(error: &vault::Error) -> Kind {
-    use vault::Error as E;
-    match error {
-        E::NoVault(_) => Kind::NoVault,
-        E::WrongSecret | E::RecoveryCodeMistyped | E::SlotRemoved => Kind::WrongSecret,
-        E::AuditorsSlot => Kind::AuditorOnly,
-        E::WeakSecret(_) => Kind::WeakSecret,
-        E::NameNeeded => Kind::NameNeeded,
-        E::BadName(_) | E::NameOfAnother => Kind::Name,
-        E::Limit(_) | E::Range { .. } => Kind::Parameter,
-        E::VaultExists(_) => Kind::VaultExists,
-        E::NameTaken | E::IdTaken(_) | E::LastSlot | E::SlotsFull | E::SlotNumbersSpent => Kind::Conflict,
-        E::UnknownObject(_) | E::Erased(_) | E::UnknownSlot(_) | E::UnknownName => Kind::NotFound,
-        E::Busy(_) => Kind::Busy,
-        E::DiskFull => Kind::Disk,
-        E::OutputsAbsent(_)
-        | E::OutputsNotOurs(_)
-        | E::OutputsInUse(_)
-        | E::OutputsForbidden(_)
-        | E::OutputsUnreadable { .. } => Kind::Outputs,
-        E::ObjectForbidden(_) => Kind::Outputs,
-        E::Unfinished(_) => Kind::Unfinished,
-        E::OldKeyRemains(_) => Kind::OldKeyRemains,
-        E::Poisoned | E::Unsettled(_) => Kind::Uncertain,
-        E::NotABackup
-        | E::BackupDamaged { .. }
-        | E::KdfOutOfRange
-        | E::Unsupported { .. }
-        | E::HeaderTampered
-        | E::EpochKeyGone { .. }
-        | E::LogDamaged { .. }
-        | E::ObjectMissing(_)
-        | E::ObjectDamaged { .. } => Kind::Damaged,
-        _ => Kind::Internal,
     }
 }

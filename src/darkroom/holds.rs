@@ -1,5 +1,6 @@
 //! Legal holds: while one stands, no picture that it is about is erased, by whomever it was asked for.
 
+use crate::pending::Meant;
 use crate::request::Refusal;
 use crate::rights::Act;
 use crate::room::Darkroom;
@@ -68,6 +69,11 @@ impl Holds {
     /// Now, durably, or not at all.
     fn set(&self, vault: &mut Vault, random: &mut dyn Random) -> Result<(), Error> {
         Ok(vault.set_mark(Self::MARK, &self.encode(), random).map(drop)?)
+    }
+
+    /// Since when the one of this slot stands.
+    pub fn since_ms(&self, slot: u16) -> Option<u64> {
+        self.0.iter().find(|hold| hold.slot == slot).map(|hold| hold.since_ms)
     }
 
     /// Whether any stands.
@@ -171,10 +177,18 @@ impl Darkroom {
     /// Ends a hold. It is on record before it ends.
     ///
     /// # Errors
-    /// [`vault::Error::UnknownName`]; [`Error::NoHold`]; what vault and log say, after which it stands.
+    /// [`vault::Error::UnknownName`]; [`Error::NoHold`]; [`Error::Waits`]; what vault and log say, after which it stands.
     pub fn end_hold(&mut self, who: &Who, of: Option<&PersonName>) -> Result<(), Error> {
         let vault = self.vault_of(who, Act::Holds)?;
-        let (slot, mut holds) = (slot_of(vault, of)?, Holds::of(vault));
+        let slot = slot_of(vault, of)?;
+        let since_ms = Holds::of(vault).since_ms(slot).ok_or(Error::NoHold)?;
+        self.ask_second(who, Act::Holds, Meant::EndHold { slot, since_ms })?;
+        self.end_hold_at(who, slot)
+    }
+
+    /// The same, of this slot, once nobody else is needed for it.
+    pub(crate) fn end_hold_at(&mut self, who: &Who, slot: u16) -> Result<(), Error> {
+        let mut holds = Holds::of(self.vault_of(who, Act::Holds)?);
         let Some(at) = holds.0.iter().position(|hold| hold.slot == slot) else {
             return Err(Error::NoHold);
         };

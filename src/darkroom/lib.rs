@@ -21,6 +21,7 @@
 //! | destroy the vault | as erase, all of it; `vault.destroy_requested`, both keys, `vault.destroyed`, answer | [`Darkroom::destroy_vault`] |
 //! | certify | `certificate.key_drawn`, the signed folder, its own check, `certificate.issued`, answer | `certificate.rs` |
 //! | somebody comes or goes | `vault.secret_requested`, the slot and its role, roll, `slot.added` or `slot.removed`, answer | `people.rs` |
+//! | an act takes two | `act.asked`, the vault remembers it; `act.confirmed`, the act itself, answer | [`Darkroom::confirm`] |
 //! | back up | `backup.begun`, the vault remembers the log, the file, `backup.written`, answer | [`Darkroom::back_up`] |
 //! | put a backup back | all of it is opened, `backup.restore_begun`, sealed files, the vault without what was erased since, `backup.restored`, answer | [`restore`] |
 //! | new secret | `vault.secret_requested` and the slot, roll, `vault.secret_changed`, answer | [`Darkroom::change_secret`] |
@@ -44,6 +45,7 @@ mod metadata;
 mod models;
 mod moment;
 mod name;
+mod pending;
 mod people;
 mod period;
 mod queue;
@@ -53,7 +55,9 @@ mod remember;
 mod request;
 mod retention;
 mod rights;
+mod roles;
 mod room;
+mod second;
 mod secret;
 mod shrink;
 mod since;
@@ -67,7 +71,9 @@ mod who;
 mod whose;
 
 /// What this interface speaks of, so that a door needs to know no other crate.
-pub use audit::words::{HoldReason, Reading, RequestRefusal, ResolveReason, StartRefusal, StopReason};
+pub use audit::words::{
+    HoldReason, Left, Reading, RequestRefusal, ResolveReason, SecondAct, StartRefusal, StopReason,
+};
 pub use audit::{Actor, Clock, JobId, KnownBackup, Selection, SystemClock, Typed};
 pub use audit::{page as log_page, verify as verify_log};
 pub use engine::wire::Fenced;
@@ -94,6 +100,7 @@ pub use request::{Ask, Defaults, GUIDANCE_MAX, Refusal, SEED_MAX};
 pub use retention::Due;
 pub use rights::{Act, TABLE as RIGHTS};
 pub use room::{Darkroom, Folders, Start};
+pub use second::{Confirmed, Waiting};
 pub use view::{Previews, verify};
 pub use warning::Warning;
 pub use who::{Door, Role, Who};

@@ -1,12 +1,16 @@
 //! The people of a vault: who they are, who comes, who goes, and whose pictures are whose then.
 
+use crate::pending::{Meant, pictures_of, role_at};
+use crate::request::Refusal;
 use crate::rights::Act;
+use crate::roles::{Roles, count_admins};
 use crate::room::Darkroom;
 use crate::secret::Change;
 use crate::whose::{self, HandedOver, person_of};
 use crate::{Erased, Error, Role, Who};
-use audit::words::{Left, Proof, ResolveReason};
+use audit::words::{Left, Proof, RequestRefusal, ResolveReason};
 use audit::{Actor, Event};
+use policy::TwoPerson;
 use vault::{ObjectId, PersonName, Secret, SlotId, SlotInfo, Vault};
 
 /// Somebody who has a passphrase of this vault, or had one.
@@ -50,10 +54,7 @@ impl Darkroom {
             },
             is_self: person.slot.0 == who.slot,
             slot: person.slot.0,
-            role: person.role.map(|role| match person.name {
-                Some(_) => crate::who::word(role),
-                None => who.role(),
-            }),
+            role: role_at(vault, person.slot.0),
             name: person.name,
         };
         Ok(vault.people().into_iter().map(person).collect())
@@ -85,8 +86,8 @@ impl Darkroom {
     /// Adds somebody. `secret` is their passphrase with their name; `proof` that of who asks.
     ///
     /// # Errors
-    /// A wrong proof, on record; a weak passphrase; what [`vault::Vault::add_slot`] says of the name, and what vault and log
-    /// say.
+    /// A wrong proof, on record; a weak passphrase; an admin where the policy asks for a second one's word: refused, on record; what
+    /// [`vault::Vault::add_slot`] says of the name, and what vault and log say.
     pub fn add_person(
         &mut self,
         who: &Who,
@@ -102,6 +103,13 @@ impl Darkroom {
             Role::Operator => vault::Role::Operator,
             _ => return Err(vault::Error::Limit("nobody can be given this role").into()),
         };
+        let vault = self.vault_of(who, Act::ManagePeople)?;
+        if role == Role::Admin && self.two_person.needs(TwoPerson::Admin) && count_admins(vault) > 1 {
+            self.refuse(Some(who), RequestRefusal::Policy)?;
+            let text = "the policy asks for a second admin before somebody becomes one: add them as an operator, and change their \
+                        role then, which waits for that; nothing was done";
+            return Err(Refusal::new(RequestRefusal::Policy, text).into());
+        }
         let slot = self.vault_of(who, Act::ManagePeople)?.free_slot();
         let number = slot.as_ref().map_or(0, |slot| slot.0);
         self.change(
@@ -155,8 +163,8 @@ impl Darkroom {
     /// gone already, only the pictures that were kept. The slot of who was removed, whose sessions and requests are to end.
     ///
     /// # Errors
-    /// A wrong proof, on record; [`vault::Error::UnknownName`]; [`Error::LastAdmin`]; [`Error::PicturesUndecided`]; what vault
-    /// and log say. Pictures that were to be erased are then gone or not, as their own records say.
+    /// A wrong proof, on record; [`vault::Error::UnknownName`]; [`Error::LastAdmin`]; [`Error::PicturesUndecided`]; [`Error::Waits`];
+    /// what vault and log say. Pictures that were to be erased are then gone or not, as their own records say.
     pub fn remove_person(
         &mut self,
         who: &Who,
@@ -165,14 +173,10 @@ impl Darkroom {
         pictures: Option<&Pictures>,
     ) -> Result<u16, Error> {
         self.prove(who, proof, Act::ManagePeople)?;
-        self.end_old_key()?;
-        let vault = self.vault_of(who, Act::ManagePeople)?;
+        let act = Act::ManagePeople;
+        let vault = self.vault_of(who, act)?;
         let person = person_of(vault, name)?;
-        let is_other_admin =
-            |other: vault::Person| other.slot != person.slot && other.role == Some(vault::Role::Admin);
-        if person.role.is_some() && !vault.people().into_iter().any(is_other_admin) {
-            return Err(Error::LastAdmin);
-        }
+        check_not_last(vault, person.slot)?;
         let to = match pictures {
             Some(Pictures::HandOver(name)) => Some(heir(vault, person.slot, name)?),
             _ => None,
@@ -181,18 +185,75 @@ impl Darkroom {
         let left = match (pictures, to) {
             _ if ids.is_empty() => None,
             (None, _) => return Err(Error::PicturesUndecided { count: ids.len() }),
-            (Some(Pictures::Erase), _) => {
-                self.erase_as(who, Act::ManagePeople, &ids)?;
-                Some((Left::Erased, 0))
-            }
+            (Some(Pictures::Erase), _) => Some((Left::Erased, 0)),
             (_, Some(to)) => Some((Left::HandedOver, to.0)),
             (Some(_), None) => Some((Left::Kept, 0)),
         };
-        match person.role {
-            Some(role) => self.remove(who, person.slot, role, left)?,
-            None => self.settle_kept(who, person.slot, left)?,
+        let (slot, pictures) = (person.slot.0, pictures_of(vault, person.slot.0));
+        self.ask_second(who, act, Meant::Remove { slot, left, pictures })?;
+        self.remove_at(who, slot, left)?;
+        Ok(slot)
+    }
+
+    /// The same, of this slot, once nobody else is needed for it.
+    pub(crate) fn remove_at(&mut self, who: &Who, slot: u16, left: Option<(Left, u16)>) -> Result<(), Error> {
+        let act = Act::ManagePeople;
+        self.end_old_key()?;
+        let vault = self.vault_of(who, act)?;
+        check_not_last(vault, SlotId(slot))?;
+        let role = role_at(vault, slot);
+        let ids = ids_of(vault, SlotId(slot));
+        if let Some((Left::Erased, _)) = left {
+            self.erase_as(who, act, &ids)?;
         }
-        Ok(person.slot.0)
+        match role {
+            Some(role) => self.remove(who, SlotId(slot), role, left)?,
+            None => self.settle_kept(who, SlotId(slot), left)?,
+        }
+        self.end_asked();
+        Ok(())
+    }
+
+    /// Gives somebody another role: what they may do changes at once, and what they are signed in for ends. Their slot, whose role is
+    /// to change so that its sessions and requests end.
+    ///
+    /// # Errors
+    /// A wrong proof, on record; [`vault::Error::UnknownName`]; [`Error::LastAdmin`]; [`Error::Waits`]; a role that cannot be given, or
+    /// that they have; what vault and log say.
+    pub fn set_role(
+        &mut self,
+        who: &Who,
+        proof: &Secret,
+        name: &PersonName,
+        role: Role,
+    ) -> Result<u16, Error> {
+        self.prove(who, proof, Act::ManagePeople)?;
+        let vault = self.vault_of(who, Act::ManagePeople)?;
+        let slot = vault.slot_of(name)?.id.0;
+        check_given(vault, slot, role)?;
+        self.ask_second(who, Act::ManagePeople, Meant::Role { slot, role })?;
+        self.give_role(who, slot, role)?;
+        Ok(slot)
+    }
+
+    /// The same, of this slot, once nobody else is needed for it. It is on record before it holds.
+    pub(crate) fn give_role(&mut self, who: &Who, slot: u16, role: Role) -> Result<(), Error> {
+        let vault = self.vault_of(who, Act::ManagePeople)?;
+        let was = check_given(vault, slot, role)?;
+        let mut roles = Roles::of(vault);
+        roles.give(slot, role, |slot| vault.has_slot(SlotId(slot)));
+        let (open, random, log) = self.parts(who, Act::ManagePeople)?;
+        log.append(&[Event::SlotRoleChanged { slot: slot.into(), role, was }.by(who.actor)])?;
+        open.cover_with_next(log)?;
+        roles.set(&mut open.vault, random)?;
+        self.end_asked();
+        Ok(())
+    }
+
+    /// What somebody had asked for who cannot any more waits no longer. The removal is done: a log or vault that fails here fails the
+    /// next act, and nothing of the kind can be confirmed.
+    fn end_asked(&mut self) {
+        let _ = self.drop_lapsed();
     }
 
     /// The removal, and whose the pictures are from then on, in one record of the vault.
@@ -200,7 +261,7 @@ impl Darkroom {
         &mut self,
         who: &Who,
         slot: SlotId,
-        role: vault::Role,
+        role: Role,
         left: Option<(Left, u16)>,
     ) -> Result<(), Error> {
         let act = Act::ManagePeople;
@@ -211,7 +272,7 @@ impl Darkroom {
             handed_over.add(slot.0, to)?;
             handed_over.remember(&mut open.vault)?; // with the roll that removes the slot
         }
-        let removed = Change::Removed { role: crate::who::word(role), left };
+        let removed = Change::Removed { role, left };
         let done = self.change(who, act, Proof::Passphrase, Ok(slot), removed, |vault, _, random| {
             Ok((vault.remove_slot(slot, random)?, ()))
         });
@@ -240,11 +301,20 @@ impl Darkroom {
     /// Destroys the keys of all pictures of somebody, who may be gone.
     ///
     /// # Errors
-    /// [`Error::NotPermitted`], on record; [`vault::Error::UnknownName`]; those of [`Darkroom::erase`].
+    /// [`Error::NotPermitted`], on record; [`vault::Error::UnknownName`]; [`Error::Waits`]; those of [`Darkroom::erase`].
     pub fn erase_of(&mut self, who: &Who, name: &PersonName) -> Result<Erased, Error> {
-        let (slot, ids) = self.pictures_of(who, name)?;
+        let vault = self.vault_of(who, Act::ErasePictures)?;
+        let slot = person_of(vault, name)?.slot.0;
+        let pictures = pictures_of(vault, slot);
+        self.ask_second(who, Act::ErasePictures, Meant::Erase { slot, pictures })?;
+        self.erase_at(who, slot)
+    }
+
+    /// The same, of this slot, once nobody else is needed for it.
+    pub(crate) fn erase_at(&mut self, who: &Who, slot: u16) -> Result<Erased, Error> {
+        let ids = ids_of(self.vault_of(who, Act::ErasePictures)?, SlotId(slot));
         let erased = self.erase_as(who, Act::ErasePictures, &ids)?;
-        self.record_left(who, slot, (Left::Erased, 0))?;
+        self.record_left(who, SlotId(slot), (Left::Erased, 0))?;
         Ok(erased)
     }
 
@@ -253,22 +323,32 @@ impl Darkroom {
     /// # Errors
     /// As [`Darkroom::erase_of`].
     pub fn names_of(&self, who: &Who, name: &PersonName) -> Result<Vec<String>, Error> {
-        let (_, ids) = self.pictures_of(who, name)?;
-        let vault = self.vault_of(who, Act::ErasePictures)?;
-        ids.into_iter().map(|id| Ok(vault.get(id)?.name.clone())).collect()
+        let slot = person_of(self.vault_of(who, Act::ErasePictures)?, name)?.slot;
+        self.names_at(who, slot.0)
     }
 
-    fn pictures_of(&self, who: &Who, name: &PersonName) -> Result<(SlotId, Vec<ObjectId>), Error> {
+    /// The same, of this slot.
+    pub(crate) fn names_at(&self, who: &Who, slot: u16) -> Result<Vec<String>, Error> {
         let vault = self.vault_of(who, Act::ErasePictures)?;
-        let slot = person_of(vault, name)?.slot;
-        Ok((slot, ids_of(vault, slot)))
+        ids_of(vault, SlotId(slot)).into_iter().map(|id| Ok(vault.get(id)?.name.clone())).collect()
     }
 
     /// Who is behind a pseudonym of the log. The answer is on record before it is given.
     ///
     /// # Errors
-    /// [`Error::NotPermitted`], on record; [`Error::UnknownPseudonym`], on record: nobody of this vault.
+    /// [`Error::NotPermitted`], on record; [`Error::UnknownPseudonym`], on record: nobody of this vault; [`Error::Waits`].
     pub fn resolve(&mut self, who: &Who, pseudonym: Actor, reason: ResolveReason) -> Result<Person, Error> {
+        self.ask_second(who, Act::Resolve, Meant::Resolve(pseudonym, reason))?;
+        self.tell(who, pseudonym, reason)
+    }
+
+    /// The same, once nobody else is needed for it.
+    pub(crate) fn tell(
+        &mut self,
+        who: &Who,
+        pseudonym: Actor,
+        reason: ResolveReason,
+    ) -> Result<Person, Error> {
         let vault = self.vault_of(who, Act::Resolve)?;
         let is_theirs = |person: &Person| crate::who::pseudonym_of(vault, person.slot) == Some(pseudonym);
         let found = self.people(who)?.into_iter().find(is_theirs);
@@ -295,6 +375,30 @@ impl Darkroom {
         let event = Event::SlotPictures { slot: slot.0.into(), left, to: to.into() };
         log.append(&[event.by(who.actor)])?;
         Ok(())
+    }
+}
+
+/// Somebody must be able to manage people.
+fn check_not_last(vault: &Vault, slot: SlotId) -> Result<(), Error> {
+    let is_admin = role_at(vault, slot.0) == Some(Role::Admin);
+    match vault.has_slot(slot) && count_admins(vault) <= usize::from(is_admin) {
+        true => Err(Error::LastAdmin),
+        false => Ok(()),
+    }
+}
+
+/// What they might do before. An auditor's passphrase opens other keys than those of the others, so it stays an auditor's.
+fn check_given(vault: &Vault, slot: u16, role: Role) -> Result<Role, Error> {
+    let was = role_at(vault, slot).ok_or(vault::Error::UnknownName)?;
+    if ![was, role].iter().all(|role| matches!(role, Role::Operator | Role::Admin)) {
+        let what = "an auditor's passphrase opens other keys, so the role is changed between operator and admin alone: remove them, \
+                    and add them under another name";
+        return Err(vault::Error::Limit(what).into());
+    }
+    match was == role {
+        true => Err(vault::Error::Limit("this is their role already").into()),
+        false if was == Role::Admin => check_not_last(vault, SlotId(slot)).map(|()| was),
+        false => Ok(was),
     }
 }
 

@@ -11,7 +11,7 @@ pub enum Act {
     OwnPictures,
     /// Check every picture, or accept that some are lost.
     CheckPictures,
-    /// List, add and remove people, and say what becomes of the pictures of those who go.
+    /// List, add and remove people, change what they may do, and say what becomes of the pictures of those who go.
     ManagePeople,
     /// Erase all pictures of somebody, also of one who was removed.
     ErasePictures,
@@ -45,6 +45,8 @@ pub enum Act {
     Backups,
     /// Put a backup back where there is no vault.
     Restore,
+    /// See what waits for a second admin, and confirm or refuse it.
+    SecondWord,
     /// Leave; who is the last one locks the vault.
     Leave,
 }
@@ -53,13 +55,13 @@ pub enum Act {
 pub(crate) type Row = (Act, &'static str, &'static [Role]);
 
 /// Each act in words, and the roles that may do it.
-pub const TABLE: [Row; 21] = {
+pub const TABLE: [Row; 22] = {
     use Role::{Admin, Operator, Recovery};
     [
         (Act::MakePictures, "make pictures", &[Operator, Admin]),
         (Act::OwnPictures, "list, look at, export and erase one's own pictures", &[Operator, Admin]),
         (Act::CheckPictures, "check all pictures, or accept that some are lost", &[Admin]),
-        (Act::ManagePeople, "list, add and remove people", &[Admin]),
+        (Act::ManagePeople, "list, add and remove people, and change what they may do", &[Admin]),
         (Act::ErasePictures, "erase all pictures of somebody", &[Admin]),
         (Act::Retain, "erase what is past the period of the policy", &[Admin]),
         (Act::Rotate, "draw new keys for the vault", &[Admin]),
@@ -76,6 +78,7 @@ pub const TABLE: [Row; 21] = {
         (Act::AnyPassphrase, "set a new passphrase for anybody", &[Recovery]),
         (Act::Backups, "make backups, and say that one is destroyed", &[Admin]),
         (Act::Restore, "put a backup back where there is no vault", &[Admin, Recovery]),
+        (Act::SecondWord, "confirm or refuse what another admin has asked for", &[Admin]),
         (Act::Leave, "sign out, which locks the vault behind the last one", &[Operator, Admin, Recovery]),
     ]
 };

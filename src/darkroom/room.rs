@@ -6,7 +6,7 @@ use crate::{Error, Who};
 use audit::words::{ObjectFailure, RequestRefusal, StartRefusal, StopReason};
 use audit::{Clock as _, Digest, Event, Log, SystemClock};
 use engine::wire::Fenced;
-use policy::{Erase, Process};
+use policy::{Erase, Process, TwoPersons};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,6 +43,10 @@ pub struct Start {
     pub erase: Erase,
     /// After how many days a picture is erased by itself, if ever.
     pub picture_days_max: Option<u32>,
+    /// Acts of one admin that a second one confirms.
+    pub two_person: TwoPersons,
+    /// How many hours such an act waits.
+    pub two_person_hours_max: u64,
 }
 
 /// The darkroom: a vault and its log, held by this process alone.
@@ -54,6 +58,8 @@ pub struct Darkroom {
     pub(crate) kdf: KdfParams,
     pub(crate) erase: Erase,
     pub(crate) picture_days_max: Option<u32>,
+    pub(crate) two_person: TwoPersons,
+    pub(crate) two_person_hours_max: u64,
     /// When the program began.
     pub(crate) began: Moment,
     pub(crate) room: Room,
@@ -82,10 +88,10 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    /// [`Error::Locked`] for somebody who came in at another opening of the vault, or who was removed since.
+    /// [`Error::Locked`] for somebody who came in at another opening of the vault, or who was removed or got another role since.
     pub(crate) fn admit(&self, who: &Who) -> Result<(), Error> {
         who.admitted_by(self.number)?;
-        match self.vault.has_slot(vault::SlotId(who.slot)) {
+        match who.remains(&self.vault) {
             true => Ok(()),
             false => Err(Error::Locked),
         }
@@ -143,6 +149,8 @@ impl Darkroom {
             kdf,
             erase: start.erase,
             picture_days_max: start.picture_days_max,
+            two_person: start.two_person,
+            two_person_hours_max: start.two_person_hours_max,
             began: Moment::now(&clock),
             room,
             opening: Arc::default(),
@@ -240,6 +248,11 @@ impl Darkroom {
     /// Whether somebody has the slot of this number, in the open vault.
     pub fn has_slot(&self, slot: u16) -> bool {
         self.open_vault().is_ok_and(|open| open.vault.has_slot(vault::SlotId(slot)))
+    }
+
+    /// Whether somebody is what they came in as, at this opening of the vault.
+    pub fn knows(&self, who: &Who) -> bool {
+        self.open_vault().is_ok_and(|open| open.admit(who).is_ok())
     }
 
     /// What anybody can know of the vault without a secret.

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::export::vault_failure;
+use crate::pending::{MARK_RESETS, take_back};
 use crate::rights::Act;
 use crate::room::Darkroom;
 use crate::step::{After, reach};
@@ -65,8 +66,20 @@ impl Darkroom {
         if let Err(error @ (vault::Error::NameNeeded | vault::Error::UnknownName)) = slot {
             return Err(error.into());
         }
+        // Who has the recovery code could be two people where an act takes two.
+        let reset = match (&slot, by) {
+            (Ok(slot), Proof::Recovery) => Some(self.reset_mark(*slot)?),
+            _ => None,
+        };
         self.change(who, act, by, slot, Change::Secret, |vault, kdf, random| {
-            Ok((vault.change_secret(proof, new, kdf, random)?, ()))
+            if let Some((_, after)) = &reset {
+                vault.remember(MARK_RESETS, after)?;
+            }
+            let changed = vault.change_secret(proof, new, kdf, random);
+            if let (Err(_), Some((before, after))) = (&changed, &reset) {
+                take_back(vault, MARK_RESETS, after, before);
+            }
+            Ok((changed?, ()))
         })
     }
 

@@ -4,8 +4,10 @@
 use crate::Error;
 use crate::holds::Holds;
 use crate::metadata::pseudonym;
+use crate::pending;
+use crate::roles::Roles;
 use crate::whose::HandedOver;
-use audit::words::{HoldReason, IntentKind, Left};
+use audit::words::{HoldReason, IntentKind, Left, Role};
 use audit::{Log, Stored};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -29,6 +31,8 @@ pub(crate) struct Since {
     pub changed: BTreeSet<u16>,
     /// Holds that were set, with their reason and since when, and `None` for those that ended.
     holds: Vec<(u16, Option<(HoldReason, u64)>)>,
+    /// Slots that have another role.
+    roles: Vec<(u16, Role)>,
     /// Whose pictures were given to whom.
     handed_over: Vec<(u16, u16)>,
     /// Whether the vault was used since: otherwise the log is perhaps the backup's own, from an attempt that failed.
@@ -86,6 +90,9 @@ impl Since {
                 self.holds.extend(set.map(|(slot, reason)| (slot, Some((reason, stored.ts_ms)))));
             }
             "hold.ended" => self.holds.extend(slot("slot").map(|slot| (slot, None))),
+            "slot.role_changed" => {
+                self.roles.extend(slot("slot").zip(stored.word("role").and_then(Role::parse)));
+            }
             "slot.pictures" if stored.word("left").and_then(Left::parse) == Some(Left::HandedOver) => {
                 self.handed_over.extend(slot("slot").zip(slot("to")));
             }
@@ -114,6 +121,14 @@ impl Since {
         if !self.holds.is_empty() {
             marks.insert(Holds::MARK, holds.encode());
         }
+        if !self.roles.is_empty() {
+            let mut roles = Roles::parse(backup.mark(Roles::MARK));
+            self.roles.iter().for_each(|(slot, role)| roles.give(*slot, *role, |_| true));
+            marks.insert(Roles::MARK, roles.encode());
+        }
+        // What waited for a second person then was confirmed or refused since, or nobody knows.
+        let waited = pending::MARKS.filter(|tag| backup.mark(*tag).is_some_and(|mark| !mark.is_empty()));
+        marks.extend(waited.map(|tag| (tag, Vec::new())));
         if !self.handed_over.is_empty() {
             marks.insert(HandedOver::MARK, handed_over.encode());
         }

@@ -21,6 +21,10 @@ pub(crate) enum After {
     Rolled,
     /// The vault is destroyed, the log does not know it.
     Destroyed,
+    /// That an act waits for a second person is on record, the vault does not know it.
+    Asked,
+    /// That it is confirmed is on record, and nothing is done.
+    Confirmed,
     /// The past is on record, the unlock is not.
     Reconciled,
     /// The vault has dropped superseded marks, the log does not know it.

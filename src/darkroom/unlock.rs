@@ -1,9 +1,10 @@
 //! Making the vault, unlocking it, signing in to it, and locking it.
 
 use crate::hold::{Hold, beside};
+use crate::roles::Roles;
 use crate::room::{Darkroom, Open, Room};
 use crate::step::{After, reach};
-use crate::who::{Door, Role, Who, role};
+use crate::who::{Door, Role, Who};
 use crate::{Error, room};
 use audit::words::{EpochReason, StartRefusal, StopReason};
 use audit::{Digest, Entry, Event, Mark};
@@ -107,7 +108,7 @@ impl Darkroom {
                 let state = view.public().state;
                 let compared = self.compare_state(state.epoch, |seq| view.root_at(seq));
                 let entry = match &compared {
-                    Ok(()) => unlocked(view.slot(), state).by_system(),
+                    Ok(()) => unlocked(view.slot(), Role::Auditor, state).by_system(),
                     Err(_) => rolled_back(state).by_system().failed(),
                 };
                 self.room = Room::Locked(Box::new(view.lock()));
@@ -165,7 +166,8 @@ impl Darkroom {
         self.retry_old_key()?;
         let (open, random, log) = self.open_parts()?;
         let who = Who::behind(slot, door, open.number, &mut open.vault, random)?;
-        let came = [unlocked(slot, open.vault.state()).by(who.actor), who.opened()];
+        let role = Roles::of(&open.vault).role(slot);
+        let came = [unlocked(slot, role, open.vault.state()).by(who.actor), who.opened()];
         // An auditor has shown who they are, and comes in by no door.
         let is_auditor = who.role() == Role::Auditor;
         log.append(if is_auditor { &came[..1] } else { &came })?;
@@ -217,8 +219,9 @@ impl Darkroom {
         self.report_old_key()?;
         self.reconcile()?;
         reach(After::Reconciled)?;
-        let state = self.open_vault()?.vault.state();
-        self.log.append(&[unlocked(slot, state).by(who.actor), who.opened()])?;
+        let vault = &self.open_vault()?.vault;
+        let (role, state) = (Roles::of(vault).role(slot), vault.state());
+        self.log.append(&[unlocked(slot, role, state).by(who.actor), who.opened()])?;
         self.drop_superseded()?;
         self.remember_log()?;
         Ok(who)
@@ -286,11 +289,11 @@ fn rolled_back(State { epoch, seq, root }: State) -> Event {
     Event::VaultRolledBack { found_epoch: epoch, found_seq: seq, found_root: Digest(root) }
 }
 
-fn unlocked(slot: SlotInfo, state: State) -> Event {
+fn unlocked(slot: SlotInfo, role: Role, state: State) -> Event {
     let State { epoch, seq, root } = state;
     Event::VaultUnlocked {
         slot: slot.id.0.into(),
-        role: role(slot),
+        role,
         vault_epoch: epoch,
         vault_seq: seq,
         vault_root: Digest(root),

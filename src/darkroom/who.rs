@@ -2,8 +2,9 @@
 
 use crate::Error;
 use crate::rights::Act;
+use crate::roles::role_of;
 use audit::{Actor, Event};
-use vault::{Random, SlotInfo, SlotKind, Vault};
+use vault::{Random, SlotId, SlotInfo, Vault};
 
 pub use audit::words::{Door, Role};
 
@@ -46,12 +47,7 @@ impl Who {
             }
         };
         let actor = audit::actor(&salt, &slot.id.0.to_be_bytes());
-        // Where nobody has a name there is one person, who is the admin, too.
-        let role = match role(slot) {
-            Role::Operator if !vault.has_names() => Role::Admin,
-            role => role,
-        };
-        Ok(Self { slot: slot.id.0, role, actor, door, opening })
+        Ok(Self { slot: slot.id.0, role: role_of(vault, slot), actor, door, opening })
     }
 
     /// The number of their slot.
@@ -75,6 +71,12 @@ impl Who {
             true => Ok(()),
             false => Err(Error::NotPermitted(act)),
         }
+    }
+
+    /// Whether they have their slot, and what they came in for, still.
+    pub(crate) fn remains(&self, vault: &Vault) -> bool {
+        let own = vault.slot_infos().find(|slot| slot.id == SlotId(self.slot));
+        own.is_some_and(|slot| role_of(vault, slot) == self.role)
     }
 
     /// [`Error::Locked`] unless they came in at the opening with this number.
@@ -107,23 +109,6 @@ fn salt_of(vault: &Vault, slot: u16) -> Option<[u8; 32]> {
 /// Whether anybody was ever in.
 pub(crate) fn was_opened(vault: &Vault) -> bool {
     (MARK_ACTOR..=u8::MAX).any(|tag| vault.mark(tag).is_some())
-}
-
-/// The role of a slot, as the log names it.
-pub(crate) fn role(slot: SlotInfo) -> Role {
-    match (slot.kind, slot.role) {
-        (SlotKind::Recovery, _) => Role::Recovery,
-        (_, role) => word(role),
-    }
-}
-
-/// The log's word for what a slot gives.
-pub(crate) fn word(role: vault::Role) -> Role {
-    match role {
-        vault::Role::Operator => Role::Operator,
-        vault::Role::Auditor => Role::Auditor,
-        _ => Role::Admin,
-    }
 }
 
 /// The pseudonym of the slot with this number; `None` if nobody has come in by it yet.

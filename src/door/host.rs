@@ -301,7 +301,8 @@ impl Host {
         ::evidence::take_back(&made);
         let (mut room, log) = (&**self.doorway.queue(), (&*self.site.audit, self.site.clock.wall_ms()));
         let certified = certificate::certify(&mut room, visit.who(), asked, log, &made);
-        let files = certified.and_then(|certified| Ok((certified, ::evidence::files(&made, FILE_BYTES_MAX)?)));
+        let files =
+            certified.and_then(|certified| Ok((certified, ::evidence::files(&made, FILE_BYTES_MAX)?)));
         ::evidence::take_back(&made);
         drop(made);
         let (certified, files) = files?;

@@ -2,7 +2,9 @@
 //! and an address that is not in the table is answered by nobody.
 
 use crate::problem::Problem;
-use crate::{House, controls, events, guard, headers, images, jobs, log, pages, people, posture, vault};
+use crate::{
+    House, controls, events, guard, headers, images, jobs, log, pages, pending, people, posture, vault,
+};
 use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -39,7 +41,11 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/people", Session, people::list),
         post("/api/v1/people", Session, people::add),
         post("/api/v1/people:remove", Session, people::remove),
+        post("/api/v1/people:role", Session, people::set_role),
         post("/api/v1/people:resolve", Session, people::resolve),
+        get("/api/v1/pending", Session, pending::list),
+        post("/api/v1/pending:confirm", Session, pending::confirm),
+        post("/api/v1/pending:refuse", Session, pending::refuse),
         get("/api/v1/holds", Session, people::holds),
         post("/api/v1/holds", Session, people::hold),
         post("/api/v1/holds:end", Session, people::end_hold),

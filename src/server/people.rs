@@ -53,6 +53,14 @@ pub struct NewPassphrase {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct NewRole {
+    name: Text,
+    role: String,
+    passphrase: Text,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Question {
     pseudonym: String,
     reason: String,
@@ -130,9 +138,7 @@ pub async fn add(
     Body(ask): Body<Newcomer>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let Newcomer { name, role, new_passphrase, passphrase, own_name } = ask;
-    let role = Role::parse(&role)
-        .filter(|role| *role != Role::Recovery)
-        .ok_or_else(|| Problem::new(422, "parameter", "a role is one of: operator, admin, auditor"))?;
+    let role = role_of(&role)?;
     let name = name_of(&name)?;
     let own_name = own_name.as_ref().map(name_of).transpose()?;
     let new = Secret::passphrase(&new_passphrase.0).map_err(Error::from)?.of(Some(name));
@@ -163,14 +169,35 @@ pub async fn remove(
     };
     with_proof(Arc::clone(&house), connection, who, passphrase, move |house, proof| {
         let removed = house.queue.remove_person(&who, proof, &name, pictures.as_ref());
-        // Whatever else became of it: who has no slot has no session.
-        let there = |slot| house.queue.with(|darkroom| Ok(darkroom.has_slot(slot))).unwrap_or(true);
-        house.sessions.end_unless(there);
-        house.changed(); // their event streams end
+        end_stale_sessions(house);
         removed.map(drop)
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Somebody may do something else from here on, and what they are signed in for ends.
+pub async fn set_role(
+    State(house): State<Arc<House>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    Extension(who): Extension<Who>,
+    Body(ask): Body<NewRole>,
+) -> Result<StatusCode, Problem> {
+    let role = role_of(&ask.role)?;
+    let name = name_of(&ask.name)?;
+    with_proof(house, connection, who, ask.passphrase, move |house, proof| {
+        let changed = house.queue.set_role(&who, proof, &name, role);
+        end_stale_sessions(house);
+        changed.map(drop)
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whatever became of an act: who is not what they came in as has no session, and their event streams end.
+pub fn end_stale_sessions(house: &House) {
+    house.sessions.end_unless(|who| house.queue.with(|darkroom| Ok(darkroom.knows(who))).unwrap_or(true));
+    house.changed();
 }
 
 /// A new passphrase of who asks.
@@ -204,11 +231,17 @@ pub async fn resolve(
     Ok(Json(describe(&person)))
 }
 
+fn role_of(text: &str) -> Result<Role, Problem> {
+    let role = Role::parse(text).filter(|role| *role != Role::Recovery);
+    role.ok_or_else(|| Problem::new(422, "parameter", "a role is one of: operator, admin, auditor"))
+}
+
 fn name_of(text: &Text) -> Result<PersonName, Problem> {
     Ok(PersonName::new(&text.0).map_err(Error::from)?)
 }
 
-fn describe(person: &Person) -> Value {
+/// A person, as they are answered.
+pub fn describe(person: &Person) -> Value {
     json!({
         "slot": person.slot, "name": person.name.as_ref().map(PersonName::as_str),
         "role": person.role.map(Role::word), "pictures": person.pictures, "you": person.is_self,

@@ -162,6 +162,8 @@ impl From<&darkroom::Error> for Problem {
             Kind::NotPermitted => said(403, "role"),
             Kind::Held => said(403, "held"),
             Kind::HoldStands => said(409, "held"),
+            Kind::Waits => said(409, "waits"),
+            Kind::SecondAdmin => said(403, "second_admin"),
             Kind::NameNeeded => said(422, "name_needed"),
             Kind::Name => said(422, "name"),
             Kind::QueueFull => said(429, "queue_full").after(5),

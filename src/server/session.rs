@@ -246,11 +246,11 @@ impl Sessions {
         !state.sessions.is_empty()
     }
 
-    /// Ends the sessions of those whose slot is not `there` any more.
-    pub fn end_unless(&self, there: impl Fn(u16) -> bool) {
-        let slots: HashSet<u16> = self.state().sessions.values().map(|session| session.who.slot()).collect();
-        let gone: HashSet<u16> = slots.into_iter().filter(|slot| !there(*slot)).collect();
-        self.state().sessions.retain(|_, session| !gone.contains(&session.who.slot()));
+    /// Ends the sessions of those who are not what they came in as any more.
+    pub fn end_unless(&self, admitted: impl Fn(&Who) -> bool) {
+        let all: Vec<Who> = self.state().sessions.values().map(|session| session.who).collect();
+        let gone: Vec<Who> = all.into_iter().filter(|who| !admitted(who)).collect();
+        self.state().sessions.retain(|_, session| !gone.contains(&session.who));
     }
 
     /// Ends every session.

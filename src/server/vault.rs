@@ -192,6 +192,10 @@ pub async fn with_proof<T: Send + 'static>(
                 | Kind::Name
                 | Kind::NameNeeded
                 | Kind::NotPermitted
+                | Kind::Waits
+                | Kind::SecondAdmin
+                | Kind::Policy
+                | Kind::Held
                 | Kind::NotFound
                 | Kind::Parameter
                 | Kind::Conflict,

@@ -265,7 +265,8 @@ impl Vault {
         self.anchor().grade()
     }
 
-    pub(crate) fn slot_infos(&self) -> impl Iterator<Item = SlotInfo> {
+    /// What anybody can read of its slots.
+    pub fn slot_infos(&self) -> impl Iterator<Item = SlotInfo> {
         self.header.slots.iter().map(|slot| slot.info)
     }
 

@@ -12,7 +12,7 @@ use crate::paths::{Exporting, open_regular};
 use crate::pictures::{self, Place};
 use crate::terminal::Terminal;
 use audit::Digest;
-use darkroom::{Erased, Hold, PersonName, Summary, Who};
+use darkroom::{Hold, PersonName, Summary, Who};
 use rustix::fs::OFlags;
 use sandbox::Clean;
 use serde_json::json;
@@ -257,7 +257,7 @@ fn erase(
         Ok((names, darkroom.erase(who, &ids)))
     })?;
     room.pictures_changed(Some(who.slot()));
-    report_erasure(&erased?, &names, outputs, out)
+    pictures::report_erasure(&erased?, &names, outputs, out)
 }
 
 /// Everything of somebody: an admin does it, and sees none of it.
@@ -276,7 +276,7 @@ fn erase_of(
     ask.map_or(Ok(()), |terminal| pictures::confirm_erasure(terminal, names.len()))?;
     let erased = room.with(|darkroom| darkroom.erase_of(who, name));
     room.pictures_changed(None);
-    report_erasure(&erased?, &names, outputs, out)
+    pictures::report_erasure(&erased?, &names, outputs, out)
 }
 
 fn nothing_to_erase(room: &mut impl Hold, out: &Output) -> Done {
@@ -286,56 +286,4 @@ fn nothing_to_erase(room: &mut impl Hold, out: &Output) -> Done {
     let warnings = room.with(|darkroom| Ok(darkroom.warnings()))?;
     let remains = warnings.contains(&darkroom::Warning::OldKeyRemains);
     Ok(if remains { Code::Partial } else { Code::Done })
-}
-
-/// What was erased, and the files of these names that are still there.
-fn report_erasure(erased: &Erased, names: &[String], outputs: &Path, out: &Output) -> Done {
-    let Erased { erasure, records, receipt, backups } = erased;
-    let grade = erasure.grade.letter();
-    let erased = counted(erasure.erased as usize, "picture");
-    out.data(&format!("erased {erased}, grade {grade}{}\n", words(grade)));
-    for (object, record) in records {
-        out.data(&format!("  {object}, record {record}\n"));
-    }
-    if let Some(receipt) = receipt {
-        out.data(&format!("  {}\n", pictures::checkpoint(receipt)));
-        out.say("for the person who asked for this: lightproof history certificate O... -o DIR, with what begins with o: above");
-    }
-    pictures::warn_of_backups(*backups, out);
-    if erasure.cleanup_pending {
-        let files = names.iter().map(|name| pictures::sealed_file(outputs, name));
-        let left: Vec<String> = files
-            .filter(|file| file.symlink_metadata().is_ok())
-            .map(|file| file.display().to_string())
-            .collect();
-        out.warn(&format!(
-            "the keys are gone; what could not be removed opens for nobody, remove it by hand: {}",
-            left.join(", ")
-        ));
-    }
-    out.object(
-        true,
-        &json!({ "erased": erasure.erased, "grade": grade.to_string(), "cleanup_pending": erasure.cleanup_pending,
-            "epoch": erasure.state.epoch, "backups": backups,
-            "records": records.iter().map(|(object, record)| json!({ "pseudonym": object.to_string(), "record": record }))
-                .collect::<Vec<_>>(),
-            "checkpoint": receipt.as_ref().map(pictures::describe_checkpoint),
-            "certificate": receipt.as_ref().map(|_| command_of_certificate(records)) }),
-    );
-    Ok(Code::Done)
-}
-
-/// What makes the certificate of an erasure.
-fn command_of_certificate(records: &[(audit::Object, u64)]) -> String {
-    let objects: Vec<String> = records.iter().map(|(object, _)| object.to_string()).collect();
-    format!("lightproof history certificate {} -o DIR", objects.join(" "))
-}
-
-/// What a grade lets us say.
-fn words(grade: char) -> &'static str {
-    match grade {
-        'B' => ": the key was overwritten in place",
-        'V' => ": the key was overwritten in memory-backed storage",
-        _ => ": conditional on the end of snapshots and older copies that the file system may keep",
-    }
 }

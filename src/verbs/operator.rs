@@ -1,5 +1,8 @@
 //! `lightproof operator`: the people who use the vault.
 
+mod person;
+mod waiting;
+
 use crate::boot::operator::name_of;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Operator, OperatorVerb};
@@ -9,8 +12,9 @@ use crate::output::{Output, counted};
 use crate::{Done, pictures};
 use audit::words::ResolveReason;
 use darkroom::{Actor, Darkroom, Person, PersonName, Pictures, Role, Secret};
+use person::{describe, line};
 use sandbox::Clean;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Runs the verb.
 ///
@@ -31,6 +35,10 @@ enum Asked {
     Remove { name: PersonName, pictures: Option<Pictures>, yes: bool },
     Passwd { name: Option<PersonName>, new: Option<SecretLine> },
     Resolve { pseudonym: Actor, reason: ResolveReason },
+    Role { name: PersonName, role: Role },
+    Pending,
+    Confirm { number: u64, yes: bool },
+    Refuse { number: u64 },
 }
 
 impl Asked {
@@ -44,6 +52,10 @@ impl Asked {
                 Self::Add { name, role, own, new: secret(new_passphrase_file)? }
             }
             OperatorVerb::List => Self::List,
+            OperatorVerb::Role { name, role } => Self::Role { name: name_of(name)?, role: role_of(role)? },
+            OperatorVerb::Pending => Self::Pending,
+            OperatorVerb::Confirm { number, yes } => Self::Confirm { number: *number, yes: *yes },
+            OperatorVerb::Refuse { number } => Self::Refuse { number: *number },
             OperatorVerb::Remove { name, keep_pictures, hand_over_to, erase_pictures, yes } => Self::Remove {
                 name: name_of(name)?,
                 pictures: match (keep_pictures, hand_over_to, erase_pictures) {
@@ -91,6 +103,22 @@ fn act(booted: &mut Booted, darkroom: &mut Darkroom, verb: Asked, out: &Output) 
                 booted.speak_of(name);
             }
             booted.change_passphrase(darkroom, new.as_ref(), out)
+        }
+        Asked::Role { name, role } => {
+            let (who, proof) = booted.prove(darkroom, out)?;
+            let slot = darkroom.set_role(&who, &proof, &name, role)?;
+            out.say(&format!("from now on {} is an {}", name.as_str(), role.word()));
+            out.object(true, &json!({ "name": name.as_str(), "role": role.word(), "slot": slot }));
+            Ok(Code::Done)
+        }
+        Asked::Pending => {
+            let who = booted.unlock(darkroom, out)?;
+            waiting::list(darkroom, &who, out)
+        }
+        Asked::Confirm { number, yes } => waiting::confirm(booted, darkroom, number, yes, out),
+        Asked::Refuse { number } => {
+            let who = booted.unlock(darkroom, out)?;
+            waiting::refuse(darkroom, &who, number, out)
         }
         Asked::Resolve { pseudonym, reason } => {
             let who = booted.unlock(darkroom, out)?;
@@ -177,22 +205,4 @@ fn remove(
     pictures::warn_of_backups(backups, out);
     out.object(true, &json!({ "removed": true, "pictures": count, "backups": backups }));
     Ok(Code::Done)
-}
-
-fn line(person: &Person) -> String {
-    format!(
-        "slot {:>3}  {:<9}  {:>12}  {}{}",
-        person.slot,
-        person.role.map_or("removed", Role::word),
-        counted(person.pictures, "picture"),
-        person.name.as_ref().map_or("(no name)", PersonName::as_str),
-        if person.is_self { "  (you)" } else { "" }
-    )
-}
-
-fn describe(person: &Person) -> Value {
-    json!({
-        "slot": person.slot, "name": person.name.as_ref().map(PersonName::as_str),
-        "role": person.role.map(Role::word), "pictures": person.pictures, "you": person.is_self,
-    })
 }

@@ -137,32 +137,7 @@ fn destroy(booted: &mut Booted, darkroom: &mut Darkroom, yes: bool, out: &Output
     }
     let (emptied, files_left) = certified_end(booted, darkroom, &who)?;
     let done = darkroom.destroy_vault(&who)?;
-    let grade = done.grade.letter();
-    let pictures = emptied + done.pictures;
-    let count = counted(usize::try_from(pictures).unwrap_or(usize::MAX), "picture");
-    out.data(&format!(
-        "destroyed the vault and {count}, grade {grade}\n  record {}, {}\n",
-        done.receipt.seq_first,
-        pictures::checkpoint(&done.receipt)
-    ));
-    if done.backups > 0 {
-        let backups = counted(done.backups, "backup");
-        out.warn(&format!("{backups} on record may still open; destroy every copy"));
-    }
-    let cleanup_pending = done.cleanup_pending || files_left;
-    if cleanup_pending {
-        let (vault, outputs) = (booted.folders.vault.display(), booted.folders.outputs.display());
-        out.warn(&format!(
-            "what could not be removed from {vault} and {outputs} opens for nobody; remove it by hand"
-        ));
-    }
-    out.say("the log stays, and verifies without the vault: lightproof audit verify");
-    out.object(
-        true,
-        &json!({ "pictures": pictures, "grade": grade.to_string(), "record": done.receipt.seq_first,
-            "cleanup_pending": cleanup_pending, "backups": done.backups }),
-    );
-    Ok(Code::Done)
+    pictures::report_end(&done, (emptied, files_left), &booted.folders, out)
 }
 
 /// The end of all pictures with a certificate of it, if one was asked for: behind the vault's own end nobody could sign in for one.

@@ -3,7 +3,11 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 50] = [
+const LATER: [&str; 55] = [
+    "act.asked",
+    "act.confirmed",
+    "act.lapsed",
+    "act.refused",
     "audit.read",
     "backup.begun",
     "backup.destroyed",
@@ -39,6 +43,7 @@ const LATER: [&str; 50] = [
     "slot.pictures",
     "slot.remove_named",
     "slot.resolved",
+    "slot.role_changed",
     "support.bundled",
     "vault.damaged",
     "vault.destroy_failed",

@@ -4,7 +4,7 @@ use super::table::Cancel;
 use super::{Queue, fail_all};
 use crate::room::Darkroom;
 use crate::unlock::with_secret;
-use crate::{Act, Error, Pictures, Role, Who};
+use crate::{Act, Confirmed, Error, Pictures, Role, Who};
 use audit::words::GenerateFailure;
 use vault::{PersonName, Secret};
 
@@ -46,11 +46,7 @@ impl Queue {
         self.with(|darkroom| darkroom.vault_of(who, Act::ManagePeople).map(drop))?;
         let removed = with_secret(&mut &*self, proof, |darkroom| {
             let removed = darkroom.remove_person(who, proof, name, pictures);
-            // Whatever else became of it: who has no slot has no requests.
-            let gone: Vec<u16> =
-                self.shared.table().slots().filter(|slot| !darkroom.has_slot(*slot)).collect();
-            let ended = gone.into_iter().map(|slot| self.end_requests(darkroom, slot, who));
-            let ended = ended.fold(Ok(()), Result::and);
+            let ended = self.end_requests_of_nobody(darkroom, who);
             removed.and_then(|slot| ended.map(|()| slot))
         });
         self.shared.table().pictures_changed(None);
@@ -77,12 +73,54 @@ impl Queue {
         })
     }
 
+    /// Gives somebody another role, as [`Darkroom::set_role`], and ends their requests. While the keys of `proof` are derived,
+    /// others have the darkroom.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_role(&self, who: &Who, proof: &Secret, name: &PersonName, role: Role) -> Result<u16, Error> {
+        self.with(|darkroom| darkroom.vault_of(who, Act::ManagePeople).map(drop))?;
+        let changed = with_secret(&mut &*self, proof, |darkroom| {
+            let slot = darkroom.set_role(who, proof, name, role)?;
+            self.end_requests(darkroom, slot, who).map(|()| slot)
+        });
+        (self.shared.notify)();
+        changed
+    }
+
+    /// Confirms what another admin asked for, as [`Darkroom::confirm`], and ends the requests of who is not what they were any more.
+    /// The end of the vault is none of a running program's acts.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn confirm(&self, who: &Who, proof: &Secret, number: u64) -> Result<Confirmed, Error> {
+        self.with(|darkroom| darkroom.check_confirmed_running(who, number))?;
+        let done = with_secret(&mut &*self, proof, |darkroom| {
+            let done = darkroom.confirm(who, proof, number);
+            let ended = match done {
+                Ok(Confirmed::RoleChanged(slot)) => self.end_requests(darkroom, slot, who),
+                _ => self.end_requests_of_nobody(darkroom, who),
+            };
+            done.and_then(|done| ended.map(|()| done))
+        });
+        self.shared.table().pictures_changed(None);
+        (self.shared.notify)();
+        done
+    }
+
     /// Sets a new passphrase, as [`Darkroom::change_secret`]. While the keys of `proof` are derived, others have the darkroom.
     ///
     /// # Errors
     /// As there.
     pub fn change_secret(&self, who: &Who, proof: &Secret, new: &Secret) -> Result<(), Error> {
         with_secret(&mut &*self, proof, |darkroom| darkroom.change_secret(who, proof, new))
+    }
+
+    /// Who has no slot has no requests, whatever else became of what was asked for.
+    fn end_requests_of_nobody(&self, darkroom: &mut Darkroom, by: &Who) -> Result<(), Error> {
+        let gone: Vec<u16> = self.shared.table().slots().filter(|slot| !darkroom.has_slot(*slot)).collect();
+        let ended = gone.into_iter().map(|slot| self.end_requests(darkroom, slot, by));
+        ended.fold(Ok(()), Result::and)
     }
 
     fn end_requests(&self, darkroom: &mut Darkroom, slot: u16, by: &Who) -> Result<(), Error> {

@@ -14,10 +14,6 @@ fn backed_up(room: &mut Room) -> Vec<u8> {
     bytes
 }
 
-fn start() -> Start {
-    Start { binary: [1; 32], policy: [2; 32], landlock_abi: 7, erase: Erase::Allow, picture_days_max: None }
-}
-
 pub(super) fn restore(
     home: &Home,
     bytes: &[u8],
@@ -53,7 +49,7 @@ pub(super) fn with_log_of(other: &Home) -> Home {
     home
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();

@@ -12,7 +12,9 @@ mod queue;
 mod remember;
 mod retention;
 mod rights;
+mod roles;
 mod rollback;
+mod second;
 
 use crate::request::Request;
 use crate::step::{After, CRASH};
@@ -20,7 +22,7 @@ use crate::{Ask, Darkroom, Door, Engine, Error, Folders, Model, Pixels, Queue, R
 use audit::SystemClock;
 use audit::words::StopReason;
 use engine::{Cause, Check, Command, Device, Prepared, Progress, PromptLength, Recipe, Rule, Settings};
-use policy::{Erase, KeepPrompts};
+use policy::{Erase, KeepPrompts, TwoPersons};
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -60,8 +62,10 @@ impl Home {
     }
 
     fn open_with(&self, erase: Erase) -> Result<Darkroom, Error> {
-        let start =
-            Start { binary: [1; 32], policy: [2; 32], landlock_abi: 7, erase, picture_days_max: None };
+        self.open_as(Start { erase, ..start() })
+    }
+
+    fn open_as(&self, start: Start) -> Result<Darkroom, Error> {
         Darkroom::open(self.places(), SystemClock::new(), KdfParams::FLOOR, start)
     }
 
@@ -131,6 +135,18 @@ impl DerefMut for Room {
 impl Drop for Home {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn start() -> Start {
+    Start {
+        binary: [1; 32],
+        policy: [2; 32],
+        landlock_abi: 7,
+        erase: Erase::Allow,
+        picture_days_max: None,
+        two_person: TwoPersons::default(),
+        two_person_hours_max: 72,
     }
 }
 
@@ -289,6 +305,7 @@ fn limits() -> policy::Limits {
         prompt_bytes_max: 1000,
         open_files_max: 64,
         idle_seconds_max: 900,
+        two_person_hours_max: 72,
     }
 }
 

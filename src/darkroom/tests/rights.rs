@@ -42,6 +42,7 @@ fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<
                     false => Err(Error::NotPermitted(act)),
                 }
             }
+            Act::SecondWord => room.pending(who).map(drop),
             Act::Backups => {
                 crate::back_up(&mut **room, who, None, &mut Vec::new(), || Ok(()), || true).map(drop)
             }

@@ -3,8 +3,9 @@
 import { json } from "./api.js";
 import { ask, hush } from "./dialog.js";
 import { secret, showPassphrase } from "./gate.js";
+import { learn } from "./late.js";
 import { field, h, refresh } from "./view.js";
-import { explain, t } from "./words.js";
+import { explain, fullTime, t } from "./words.js";
 
 const ROLES = ["operator", "admin", "auditor"];
 
@@ -22,6 +23,7 @@ export function open(you) {
     ROLES.map((one) => h("option", { value: one }, () => t(`role.${one}`))));
   const first = secret("person-passphrase", "new-password");
   const list = h("ul", { id: "people-list", class: "people" });
+  const waits = h("ul", { id: "pending-list", class: "people" });
   const ownName = field(own, () => t("people.own"), () => t("people.own.hint"));
 
   /** Does something for which one's own passphrase is typed, and says what came of it. */
@@ -36,12 +38,13 @@ export function open(you) {
     busy = true;
     refresh(dialog);
     try {
-      await work();
-      message = () => t(done);
+      const said = await work();
+      message = said ?? (() => t(done));
       for (const input of [renewed, again, name, first]) input.value = "";
       await load();
     } catch (problem) {
       message = () => explain(problem);
+      if (problem.code === "waits") await load();
     } finally {
       busy = false;
       proof.value = "";
@@ -74,6 +77,32 @@ export function open(you) {
     }), "people.removed");
   }
 
+  const change = (person, to) => act(null, () =>
+    json("POST", "/api/v1/people:role", { name: person.name, role: to, passphrase: proof.value }), "people.role.done");
+
+  async function confirm(one, what) {
+    if (!await ask({ title: what, sentences: [() => t("pending.confirm.what")], yes: () => t("pending.confirm") })) return;
+    await act(null, async () => {
+      const { person } = await json("POST", "/api/v1/pending:confirm", { number: one.number, passphrase: proof.value });
+      return person && (() => t("pending.person", { name: person.name ?? t("people.nameless") }));
+    }, "pending.confirmed");
+  }
+
+  function waiting(one) {
+    const what = () => t(["pending", one.act, one.left ?? one.role].filter(Boolean).join("."),
+      { ...one, n: one.pictures, of: one.of ?? t("pending.everybody"), reason: one.reason ?? "" });
+    return h("li", { "data-number": one.number },
+      h("strong", {}, what),
+      h("span", { class: "hint" }, () => t("pending.by", { by: one.by, at: fullTime(one.until_ms) })),
+      h("div", { class: "actions" },
+        !one.you && one.act !== "destroy" && h("button", { type: "button", class: "confirm", disabled: () => busy, onclick: () => confirm(one, what) },
+          () => t("pending.confirm")),
+        h("button", {
+          type: "button", disabled: () => busy,
+          onclick: () => act(null, () => json("POST", "/api/v1/pending:refuse", { number: one.number }), "pending.refused"),
+        }, () => t(one.you ? "pending.back" : "pending.refuse"))));
+  }
+
   function row(person, people) {
     const fate = h("select", { "aria-label": () => t("people.fate", { name: person.name }) },
       h("option", {}, () => t("people.fate.choose")),
@@ -89,14 +118,21 @@ export function open(you) {
       h("span", { class: "hint" }, () => [t(person.role ? `role.${person.role}` : "people.gone"),
         t("people.pictures", { n: person.pictures }), person.you && t("people.you")].filter(Boolean).join(" · ")),
       person.role && !person.you && h("div", { class: "actions" },
+        ["operator", "admin"].filter((to) => person.role !== "auditor" && person.role !== to).map((to) =>
+          h("button", { type: "button", class: "role", disabled: () => busy, onclick: () => change(person, to) },
+            () => t(`people.make.${to}`))),
         person.pictures > 0 && fate,
-        h("button", { type: "button", disabled: () => busy || !decided(), onclick: () => remove(person, person.pictures ? fate.value : "") },
+        h("button", { type: "button", class: "remove", disabled: () => busy || !decided(), onclick: () => remove(person, person.pictures ? fate.value : "") },
           () => t("people.remove"))));
   }
 
   async function load() {
     if (!isAdmin) return;
+    await learn();
     const { people } = await json("GET", "/api/v1/people");
+    const { pending } = await json("GET", "/api/v1/pending");
+    waits.replaceChildren(...pending.map(waiting));
+    waits.previousSibling.hidden = !pending.length;
     list.replaceChildren(...people.map((person) => row(person, people)));
     ownName.hidden = Boolean(you.name);
   }
@@ -112,6 +148,7 @@ export function open(you) {
       h("h3", {}, () => t("people.renew")),
       field(renewed, () => t("people.renewed.field")), field(again, () => t("setup.again")),
       h("div", { class: "actions end" }, button("renew", "people.renew.go"))),
+    isAdmin && h("h3", { hidden: true }, () => t("pending.title")), isAdmin && waits,
     isAdmin && h("h3", {}, () => t("people.list")), isAdmin && list,
     isAdmin && h("form", { onsubmit: add },
       h("h3", {}, () => t("people.add")),

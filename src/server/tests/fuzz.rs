@@ -5,7 +5,8 @@ use crate::body::{parse, unhex};
 use crate::guard::Guard;
 use crate::images::{Delete, Look, Nothing, Paging};
 use crate::jobs::{Measured, Wish};
-use crate::people::{Leaver, NewHold, NewPassphrase, Newcomer, Question};
+use crate::pending::{No, Word};
+use crate::people::{Leaver, NewHold, NewPassphrase, NewRole, Newcomer, Question};
 use crate::vault::{SetUp, Unlock};
 use axum::body::Body;
 use axum::extract::{Query, Request};
@@ -54,6 +55,8 @@ fn bodies() {
         "\"code\":",
         "\"ids\":[",
         "\"all\":",
+        "\"number\":",
+        "\"role\":",
         "\"confirm\":",
         "{}",
         ",",
@@ -70,6 +73,9 @@ fn bodies() {
             takes::<Newcomer>(body, &["name", "role", "new_passphrase", "passphrase", "own_name"]),
             takes::<Leaver>(body, &["name", "passphrase", "pictures", "hand_over_to"]),
             takes::<NewPassphrase>(body, &["passphrase", "new_passphrase"]),
+            takes::<NewRole>(body, &["name", "role", "passphrase"]),
+            takes::<Word>(body, &["number", "passphrase"]),
+            takes::<No>(body, &["number"]),
             takes::<Question>(body, &["pseudonym", "reason"]),
             takes::<NewHold>(body, &["of", "reason"]),
         ];

@@ -1,0 +1,121 @@
+//! What waits for a second admin: shown, confirmed, refused.
+
+use super::person::{describe, line};
+use crate::boot::Booted;
+use crate::exit::{Code, Failure};
+use crate::output::{Output, counted};
+use crate::{Done, pictures};
+use darkroom::{Confirmed, Darkroom, Error, Left, PersonName, Role, SecondAct, Waiting, Who};
+use serde_json::json;
+
+/// What waits.
+///
+/// # Errors
+/// Only an admin sees it.
+pub fn list(darkroom: &Darkroom, who: &Who, out: &Output) -> Done {
+    let all = darkroom.pending(who)?;
+    for waiting in &all {
+        let by = waiting.by.as_ref().map_or("somebody", PersonName::as_str);
+        let own = if waiting.is_own { " (you)" } else { "" };
+        let until = audit::timestamp(waiting.until_ms);
+        out.data(&format!("{}  {}, asked for by {by}{own}, until {until}\n", waiting.number, words(waiting)));
+    }
+    if all.is_empty() {
+        out.say("nothing waits for a second admin");
+    }
+    out.object(true, &json!({ "pending": all.iter().map(Waiting::facts).collect::<Vec<_>>() }));
+    Ok(Code::Done)
+}
+
+/// Confirms one, and says what came of it.
+///
+/// # Errors
+/// What cannot be undone is not said to be meant; what the darkroom says.
+pub fn confirm(booted: &mut Booted, darkroom: &mut Darkroom, number: u64, yes: bool, out: &Output) -> Done {
+    let (who, proof) = booted.prove(darkroom, out)?;
+    let found = darkroom.pending(&who)?.into_iter().find(|waiting| waiting.number == number);
+    let waiting = found.ok_or(Error::NoPending { number })?;
+    let said = words(&waiting);
+    if !yes && !waiting.is_own {
+        ask(booted, &waiting, &said)?;
+    }
+    let outputs = booted.folders.outputs.clone();
+    match darkroom.confirm(&who, &proof, number)? {
+        Confirmed::Resolved(person) => {
+            out.data(&format!("{}\n", line(&person)));
+            out.object(true, &describe(&person));
+            Ok(Code::Done)
+        }
+        Confirmed::Erased(erased, names) => pictures::report_erasure(&erased, &names, &outputs, out),
+        Confirmed::Destroyed(done) => pictures::report_end(&done, (0, false), &booted.folders, out),
+        Confirmed::Removed(_) | Confirmed::HoldEnded | Confirmed::RoleChanged(_) => {
+            out.say(&format!("done: {said}"));
+            if waiting.left == Some(Left::Erased) {
+                pictures::warn_of_backups(darkroom.backups()?.len(), out);
+            }
+            out.object(true, &json!({ "confirmed": number, "act": waiting.act.word() }));
+            Ok(Code::Done)
+        }
+    }
+}
+
+/// Refuses one, or takes it back.
+///
+/// # Errors
+/// What the darkroom says.
+pub fn refuse(darkroom: &mut Darkroom, who: &Who, number: u64, out: &Output) -> Done {
+    darkroom.refuse_pending(who, number)?;
+    out.say("it waits no longer; nothing of it was done");
+    out.object(true, &json!({ "refused": number }));
+    Ok(Code::Done)
+}
+
+/// Asks whether what cannot be undone is meant.
+fn ask(booted: &mut Booted, waiting: &Waiting, said: &str) -> Result<(), Failure> {
+    let is_final = match waiting.act {
+        SecondAct::Erase | SecondAct::Destroy => true,
+        SecondAct::Remove => waiting.left == Some(Left::Erased),
+        _ => false,
+    };
+    if !is_final {
+        return Ok(());
+    }
+    let refused = |what: &str| Err(Failure::new(Code::Refused, what));
+    if !booted.terminal.is_there() {
+        return refused(&format!("this cannot be undone: {said}; say so with --yes"));
+    }
+    let question = format!("This cannot be undone: {said}.\nType {} to go on: ", waiting.number);
+    match booted.terminal.ask(&question)?.trim() == waiting.number.to_string() {
+        true => Ok(()),
+        false => refused("nothing was done"),
+    }
+}
+
+/// What is to be done.
+fn words(waiting: &Waiting) -> String {
+    let of = waiting.of.as_ref().map_or("everybody", PersonName::as_str);
+    let count = counted(waiting.pictures, "picture");
+    match waiting.act {
+        SecondAct::Resolve => waiting.pseudonym.map_or_else(String::new, |(pseudonym, reason)| {
+            format!("say who is behind {pseudonym} ({})", reason.word())
+        }),
+        SecondAct::Erase => format!("erase all pictures of {of} ({count})"),
+        SecondAct::Remove => {
+            let left = match (waiting.left, &waiting.to) {
+                (Some(Left::Kept), _) => format!(" and keep their pictures ({count})"),
+                (Some(Left::Erased), _) => format!(" and erase their pictures ({count})"),
+                (Some(Left::HandedOver), Some(to)) => {
+                    format!(" and hand their pictures over to {} ({count})", to.as_str())
+                }
+                _ => String::new(),
+            };
+            format!("remove {of}{left}")
+        }
+        SecondAct::EndHold => format!("end the hold on the pictures of {of}"),
+        SecondAct::Destroy => format!("destroy the vault with everything in it ({count})"),
+        _ => match waiting.role {
+            Some(Role::Admin) => format!("make {of} an admin"),
+            _ => format!("make {of} an operator, and no admin any more"),
+        },
+    }
+}
