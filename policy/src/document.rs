@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::limits::{Limits, LowerLimits};
 use crate::{
     CallGrant, Erase, Error, Grants, KeepPrompts, LoopbackAddr, NetworkNamespace, OVERLAY_BYTES_MAX, Only,
-    PathGrant, Policy, Process, Right,
+    PathGrant, Periods, Policy, Process, Right,
 };
 
 const SCHEMA: u32 = 1;
@@ -32,6 +32,7 @@ pub(crate) fn settings_and_grants(text: &str) -> Result<Policy, Error> {
         keep_prompts,
         erase,
         picture_days_max: None,
+        periods: Periods::default(),
         network_namespace: missing_network_namespace.into(),
         limits,
         grants: [(Process::Server, granted(Process::Server, path, call, absent)?)].into(),
@@ -153,11 +154,22 @@ pub(crate) struct Overlay {
     pub keep_prompts: Option<KeepPrompts>,
     pub erase: Option<Erase>,
     pub picture_days_max: Option<u32>,
+    pub key_days_max: Option<u32>,
+    pub backup_days_max: Option<u32>,
+    pub stamp_days_max: Option<u32>,
     pub missing_network_namespace: Option<Missing>,
     #[serde(default)]
     pub limits: LowerLimits,
     #[serde(default)]
     pub deny: Vec<Deny>,
+}
+
+impl Overlay {
+    /// The periods that controls are held against.
+    pub fn periods(&self) -> Periods {
+        let Self { key_days_max, backup_days_max, stamp_days_max, .. } = *self;
+        Periods { key_days_max, backup_days_max, stamp_days_max }
+    }
 }
 
 /// Takes one grant away: a call, or a path with all or some of its rights.

@@ -42,6 +42,8 @@ fn list(policy: &Policy, keys: &[String], denied: &[String]) -> Vec<Setting> {
     let limits = policy.limits.entries();
     let outputs = policy.outputs.as_ref().map(|outputs| ("outputs".into(), outputs.display().to_string()));
     let days = policy.picture_days_max.map(|days| ("picture_days_max".into(), days.to_string()));
+    let periods = policy.periods.entries().into_iter();
+    let periods = periods.filter_map(|(key, days)| Some((key.to_owned(), days?.to_string())));
     let settings = [("listen".to_owned(), policy.listen.to_string())]
         .into_iter()
         .chain(outputs)
@@ -50,6 +52,7 @@ fn list(policy: &Policy, keys: &[String], denied: &[String]) -> Vec<Setting> {
             ("erase".into(), policy.erase.word().into()),
         ])
         .chain(days)
+        .chain(periods)
         .chain([("missing_network_namespace".into(), policy.network_namespace.word().into())])
         .chain(limits.map(|(key, value)| (format!("limits.{key}"), value.to_string())));
     let origin = |key: &String| if keys.contains(key) { Origin::Overlay } else { Origin::BuiltIn };
@@ -69,6 +72,9 @@ fn keys(overlay: &Overlay) -> Vec<String> {
         ("keep_prompts", overlay.keep_prompts.is_some()),
         ("erase", overlay.erase.is_some()),
         ("picture_days_max", overlay.picture_days_max.is_some()),
+        ("key_days_max", overlay.key_days_max.is_some()),
+        ("backup_days_max", overlay.backup_days_max.is_some()),
+        ("stamp_days_max", overlay.stamp_days_max.is_some()),
         ("missing_network_namespace", overlay.missing_network_namespace.is_some()),
     ];
     let there = there.into_iter().filter(|(_, is_there)| *is_there).map(|(key, _)| key.to_owned());

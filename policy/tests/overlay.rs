@@ -1,7 +1,7 @@
 //! An overlay only tightens.
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests, which clippy takes for production code
 
-use policy::{BUILT_IN, Erase, Folders, NetworkNamespace, Plan, Policy, Process, Profiles};
+use policy::{BUILT_IN, Erase, Folders, NetworkNamespace, Periods, Plan, Policy, Process, Profiles};
 
 fn places() -> Folders {
     Folders {
@@ -234,6 +234,25 @@ fn a_site_can_say_when_pictures_go() {
     let base = Policy::read(Some("schema = 1\npicture_days_max = 30")).unwrap();
     let error = base.tighten("schema = 1\npicture_days_max = 31").unwrap_err().to_string();
     assert!(error.contains("picture_days_max would allow more"), "{error}");
+}
+
+/// What controls are held against: it only gets shorter, and changes nothing else.
+#[test]
+fn a_site_can_say_how_old_keys_backups_and_stamps_may_be() {
+    assert_eq!(base().periods, Periods::default());
+    for (key, _) in Periods::default().entries() {
+        let month = with(&format!("{key} = 30"));
+        assert!(month.periods.entries().contains(&(key, Some(30))), "{key}");
+        assert!(month.explain().contains(&format!("\n{key} 30\n")), "{key}");
+        assert!(month.is_within(&base()) && !base().is_within(&month), "{key}");
+        assert_eq!(Plan { periods: Periods::default(), ..month }, base(), "{key}");
+        for wrong in [0, 36_501] {
+            refused(&format!("{key} = {wrong}"), "from 1 to 36500");
+        }
+        let base = Policy::read(Some(&format!("schema = 1\n{key} = 30"))).unwrap();
+        let error = base.tighten(&format!("schema = 1\n{key} = 31")).unwrap_err().to_string();
+        assert!(error.contains(&format!("{key} would allow more")), "{error}");
+    }
 }
 
 #[test]
