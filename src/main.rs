@@ -9,6 +9,7 @@ mod controls;
 mod door;
 mod examples;
 mod exit;
+mod host_audit;
 mod input;
 mod making;
 mod models;

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 49] = [
+const LATER: [&str; 52] = [
     "audit.read",
     "backup.begun",
     "backup.destroyed",
@@ -14,7 +14,10 @@ const LATER: [&str; 49] = [
     "certificate.issued",
     "certificate.key_drawn",
     "evidence.exported",
+    "evidence.frozen",
     "evidence.key_drawn",
+    "evidence.settled",
+    "evidence.subject",
     "evidence.tried",
     "fence.found_open",
     "hold.ended",
