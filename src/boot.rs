@@ -11,6 +11,7 @@ pub mod operator;
 pub mod overlay;
 pub mod passphrase;
 mod room;
+pub mod seen;
 
 use crate::cli::{Global, Keys};
 use crate::door::place::Door;
@@ -35,6 +36,7 @@ use memory::Memory;
 use policy::{Folders, Plan, Policy, Process};
 use rustix::fs::{Access, access};
 use sandbox::{Clean, LoopbackListener, Report, Sandboxed, State};
+use seen::Seen;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::Read as _;
@@ -144,6 +146,8 @@ pub struct Booted {
     pub binary: [u8; 32],
     /// How each process is fenced, once the engine is there.
     pub processes: Vec<(Process, wire::Fenced)>,
+    /// What the controls need to know from before the fences, where controls are tried.
+    pub seen: Option<Arc<Seen>>,
     passphrase: Option<SecretLine>,
     /// Who it is of, if somebody said so.
     operator: Option<PersonName>,
@@ -210,6 +214,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     let door = listener.as_ref().map_or(Ok(None), |_| Door::make(&folders.vault));
     let backup = wants.backup.map(|file| file.open(&folders)).transpose()?.flatten();
     let sockets_ipv6 = listener.as_ref().and_then(|_| File::open("/proc/net/tcp6").ok());
+    let seen = wants.evidence.then(|| Arc::new(Seen::now(&file, overlay.as_deref(), &folders)));
     let (sandboxed, report) = sandbox::enter(clean, &plan, listener.as_ref())?;
     let state = if report.overall() == State::Green { "green" } else { "amber" };
     tracing::info!(event = "fenced", pid = std::process::id(), state);
@@ -232,6 +237,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         clock,
         binary,
         processes: Vec::new(),
+        seen,
         passphrase,
         operator,
         engines: engines.zip(plan_of_engine.map(|plan| plan.digest())),

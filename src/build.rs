@@ -11,6 +11,9 @@ use std::process::Command;
 
 /// Who stands behind it; a checkout without this file has nobody.
 const VENDOR: &str = "deploy/vendor.toml";
+/// Names the file with the list of its parts, which is compiled in, as `deploy/package` does. Without it the program says that it
+/// carries none.
+const SBOM: &str = "LIGHTPROOF_SBOM";
 /// What the program is made of.
 const SOURCES: [&str; 6] = ["Cargo.toml", "Cargo.lock", "src", "policy", "audit", VENDOR];
 
@@ -19,6 +22,16 @@ fn main() -> std::io::Result<()> {
     for source in SOURCES.map(PathBuf::from).into_iter().chain(heads()) {
         writeln!(cargo, "cargo::rerun-if-changed={}", source.display())?;
     }
+    let sbom = match std::env::var_os(SBOM) {
+        Some(path) => {
+            writeln!(cargo, "cargo::rerun-if-changed={}", Path::new(&path).display())?;
+            std::fs::read(path)?
+        }
+        None => Vec::new(),
+    };
+    writeln!(cargo, "cargo::rerun-if-env-changed={SBOM}")?;
+    let folder = std::env::var_os("OUT_DIR").ok_or_else(|| std::io::Error::other("cargo names no folder"))?;
+    std::fs::write(Path::new(&folder).join("sbom.cdx.json"), sbom)?;
     if let Some(commit) = commit() {
         writeln!(cargo, "cargo::rustc-env=LIGHTPROOF_COMMIT={commit}")?;
     }

@@ -19,7 +19,7 @@ pub use backup::Backup;
 pub use keys::{Keys, Outputs};
 pub use models::{Model, ModelsProcess};
 pub use people::{Hold, HoldVerb, Operator, OperatorVerb};
-pub use proof::{Audit, Bundle, Certificate, Evidence, Show, Stamp};
+pub use proof::{Audit, Bundle, Certificate, Evidence, Freeze, Show, Stamp};
 pub use settings::{Format, Settings};
 pub use support::{Support, SupportBundle};
 

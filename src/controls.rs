@@ -9,7 +9,10 @@ mod kept;
 mod listeners;
 mod page;
 mod probes;
+mod reading;
 mod site;
+mod sought;
+mod start;
 
 pub use bundle::{Chosen, Handed, hand_over};
 pub use kept::{Error, Tried, on_record, try_now};

@@ -21,6 +21,7 @@ use crate::boot::models::{InUse, in_use};
 use crate::boot::{self, Booted, Wants, overlay};
 use crate::cli::{Doctor, Global};
 use crate::exit::{Code, Failure};
+use crate::host_audit::RULES;
 use crate::paths::absolute;
 use diffusion::{DeviceName, ModelFolder, Pipeline};
 use finding::Asked;
@@ -235,7 +236,7 @@ fn of_host(host: &Host, places: &[Place; 3], port: u16) -> Vec<Finding> {
         clock::clock(host, newest(&places[1].real).and_then(ms), ms(SystemTime::now()).unwrap_or(0)),
         network::firewall(&nftables[0], &nftables[1], port),
         audited::audited(
-            &host.text("/etc/audit/audit.rules"),
+            &host.text(RULES),
             host.has("/etc/audit/rules.d/lightproof.rules"),
             host.has("/run/auditd.pid") || host.has("/var/run/auditd.pid"),
             &watched,

@@ -119,7 +119,9 @@ Examples:
   lightproof evidence run --passphrase-file /run/credentials/lightproof
   lightproof evidence show NET-02
   lightproof evidence export -o for-the-auditor --since 2026-01-01 --framework gdpr
-  lightproof evidence verify for-the-auditor";
+  lightproof evidence verify for-the-auditor
+  lightproof evidence freeze --reason breach --law gdpr --law dora -o at-the-breach
+  lightproof evidence subject a:AAAAAAAAAAAAAAAAAAAAAA -o for-the-person";
 
 /// Of `config`.
 pub const CONFIG: &str = "\

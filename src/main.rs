@@ -10,6 +10,7 @@ mod doctor;
 mod door;
 mod examples;
 mod exit;
+mod host_audit;
 mod input;
 mod making;
 mod models;

@@ -8,6 +8,7 @@ use crate::boot::Booted;
 use crate::exit::Failure;
 use crate::version;
 use audit::{Clock as _, Order, Stored, timestamp};
+use evidence::{Incident, describe_incident};
 use rustix::fs::statvfs;
 use serde_json::{Value, json};
 use std::io::ErrorKind;
@@ -131,6 +132,8 @@ pub struct Status {
     room: Room,
     /// Of the policy.
     picture_days_max: Option<u32>,
+    /// States that were pinned.
+    incidents: Vec<Incident>,
     now_ms: u64,
 }
 
@@ -147,7 +150,8 @@ impl Status {
         let told = Told::by(&booted.folders.audit)?;
         let absent = if has_vault { absent(booted) } else { Vec::new() };
         let (now_ms, picture_days_max) = (booted.clock.wall_ms(), booted.plan.picture_days_max);
-        Ok(Self { has_vault, holder, told, absent, room: room(booted), picture_days_max, now_ms })
+        let (incidents, room) = (evidence::incidents(&booted.folders.audit)?, room(booted));
+        Ok(Self { has_vault, holder, told, absent, room, picture_days_max, incidents, now_ms })
     }
 
     /// Whether there is a vault.
@@ -213,6 +217,12 @@ impl Status {
             let are = if count == 1 { "1 control does" } else { &format!("{count} controls do") };
             needs.push(format!("{are} not hold; see: lightproof evidence list"));
         }
+        for incident in &self.incidents {
+            let (job, reason) = (incident.job, incident.reason.word());
+            needs.extend(incident.running().first().map(|_| {
+                format!("clocks of the incident {job} ({reason}) run; see: lightproof evidence clocks")
+            }));
+        }
         for (name, left) in &self.room {
             match left {
                 Some(left) if *left < ROOM_BYTES_MIN => {
@@ -255,6 +265,12 @@ impl Status {
             Some(left) => format!("{name} {:.1} GiB", left as f64 / f64::from(1 << 30)),
             None => format!("{name} unknown"),
         });
+        let mut clocks: Vec<_> = self.incidents.iter().flat_map(Incident::running).collect();
+        clocks.sort_by_key(|running| running.due_ms);
+        let clocks = clocks
+            .iter()
+            .map(|running| format!("{} {}", running.clock.clause, running.left_in_words(self.now_ms)));
+        let clocks = clocks.collect::<Vec<_>>().join(", ");
         vec![
             ("server", server),
             ("vault", vault),
@@ -264,6 +280,7 @@ impl Status {
             ("log", log),
             ("evidence", evidence),
             ("backup", backup),
+            ("clocks", if clocks.is_empty() { "none run".to_owned() } else { clocks }),
             ("room left", room.join(", ")),
         ]
     }
@@ -327,6 +344,7 @@ impl Status {
             "vault": self.vault(), "picture_days_max": self.picture_days_max, "posture": self.posture(), "wrong_guesses": self.told.wrong,
             "records": self.told.records, "last_record_ms": self.told.last_ms,
             "evidence_ms": self.told.tried.map(|(at_ms, _)| at_ms),
+            "incidents": self.incidents.iter().map(|of| describe_incident(of, self.now_ms)).collect::<Vec<_>>(),
             "not_satisfied": self.told.tried.map(|(_, count)| count), "backup_ms": self.told.backed_up_ms,
             "room_bytes": self.room.iter().map(|(name, left)| ((*name).to_owned(), json!(left)))
                 .collect::<serde_json::Map<_, _>>(),

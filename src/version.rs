@@ -23,6 +23,11 @@ pub fn named() -> [&'static str; 2] {
     [env!("CARGO_PKG_VERSION"), COMMIT.unwrap_or("unknown")]
 }
 
+/// The list of its parts (CycloneDX), if one was compiled in.
+pub fn sbom() -> Option<&'static str> {
+    Some(include_str!(concat!(env!("OUT_DIR"), "/sbom.cdx.json"))).filter(|text| !text.is_empty())
+}
+
 /// For people, a fact a line.
 pub fn text() -> String {
     let commit = COMMIT.unwrap_or("unknown: it was not built in a checkout");

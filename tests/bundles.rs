@@ -38,6 +38,10 @@ fn a_bundle_is_on_record_names_nobody_and_passes_every_check() {
     let said = home.ask(&["evidence", "verify", &home.at("bundle"), "--json"]).ends(0, &[]).data();
     assert_eq!(said["findings"], serde_json::json!([]), "{said}");
     assert_eq!(said["outcomes"]["not_satisfied"], 0, "{said}");
+    // What the program was made of, or that it does not carry that: as it was compiled.
+    let page = std::fs::read_to_string(bundle.join("README.html")).expect("it is text");
+    let has_parts = bundle.join("sbom.cdx.json").exists();
+    assert_eq!(page.contains("carries no list of its parts"), !has_parts);
     let vkeys = std::fs::read_to_string(home.path().join("state/audit/vkeys")).expect("it is there");
     let first_key = vkeys.lines().next().expect("a key");
     assert_eq!(said["first_key"], first_key);

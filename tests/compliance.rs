@@ -62,6 +62,9 @@ fn a_running_server_finds_what_the_verb_finds() {
     // It listens, and is the only one that can tell.
     assert_eq!(served["NET-01"], "satisfied");
     served.insert("NET-01".to_owned(), alone["NET-01"].clone());
+    // It has a model, which is the one inside the program.
+    assert_eq!(served["SAF-02"], "not_applicable no_model_files");
+    served.insert("SAF-02".to_owned(), alone["SAF-02"].clone());
     assert_eq!(served, alone);
     let told = opened.ask(told()).is(200).json();
     assert_eq!((&told["tried"]["run"], &told["tried"]["record"]), (&answer["run"], &answer["record"]));

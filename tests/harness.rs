@@ -193,7 +193,7 @@ pub fn opens_vault(arguments: &[&str]) -> bool {
     let opens = matches!(
         arguments,
         ["serve" | "generate" | "batch" | "history" | "vault" | "operator" | "hold", ..]
-            | ["evidence", "run" | "export", ..]
+            | ["evidence", "run" | "export" | "freeze" | "settled" | "subject", ..]
             | ["model", "import" | "use" | "rm", ..]
             | ["backup", "create" | "verify" | "restore" | "policy" | "destroyed", ..]
     );

@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-pub const VERBS: [(&[&str], &[&str]); 65] = [
+pub const VERBS: [(&[&str], &[&str]); 69] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -81,6 +81,13 @@ pub const VERBS: [(&[&str], &[&str]); 65] = [
         &["-o", "--since", "--until", "--framework", "--lang", "--outputs", "--passphrase-file"],
     ),
     (&["evidence", "verify"], &["--expect", "--first-key"]),
+    (
+        &["evidence", "freeze"],
+        &["--reason", "--law", "-o", "--since", "--until", "--outputs", "--passphrase-file"],
+    ),
+    (&["evidence", "clocks"], &[]),
+    (&["evidence", "settled"], &["--outputs", "--passphrase-file"]),
+    (&["evidence", "subject"], &["-o", "--operator", "--outputs", "--passphrase-file"]),
     (&["config", "show"], &["--origin", "--outputs"]),
     (&["config", "check"], &[]),
     (&["completions"], &[]),

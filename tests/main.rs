@@ -29,6 +29,8 @@
 //! - `life`: a picture from its making to its erasure, and the marks it carries
 //! - `evidence`: what the log shows, and finds
 //! - `controls`, `bundles`: the controls as they are tried, on a sound appliance and on a broken one, and the bundle of them
+//! - `probes`: the controls about what was started, kept and watched, each broken from outside
+//! - `incident`: a state that is pinned, and what a person gets who asks what is held about them
 //! - `certificate`: what somebody gets who asked for an erasure
 //! - `compliance`: the same by a running server, for its page
 //! - `stamp`: time from outside, with an authority that openssl makes
@@ -75,6 +77,7 @@ mod folders;
 mod harness;
 mod help;
 mod http;
+mod incident;
 mod input;
 mod life;
 mod looks;
@@ -85,6 +88,7 @@ mod notify;
 mod packages;
 mod people;
 mod pipes;
+mod probes;
 mod processes;
 mod reading;
 mod released;

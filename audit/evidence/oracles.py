@@ -2,7 +2,7 @@
 """Other people's programs over a bundle or a certificate: oracles.py DIR. Needs the packages `compliance-trestle` and `rfc8785`.
 
 Every JSON file, and the statement that is signed, is written again by `rfc8785` and must come out byte for byte;
-`compliance-trestle` reads and validates every OSCAL file; `securesystemslib`, the library of in-toto, verifies the signature.
+`compliance-trestle` reads and validates every OSCAL file; `cyclonedx-python-lib` the list of the program's parts, if there is one; `securesystemslib`, the library of in-toto, verifies the signature.
 Exit 0 and "accepted" if all of it holds.
 """
 import base64, contextlib, hashlib, io, json, os, pathlib, sys, tempfile
@@ -59,6 +59,15 @@ def trestle(*arguments):
         wrong.append(f"trestle {' '.join(arguments)}: {code}: {said.getvalue()[-400:]}")
 
 
+def parts():
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    found = JsonStrictValidator(SchemaVersion.V1_6).validate_str((bundle / "sbom.cdx.json").read_text())
+    if found is not None:
+        wrong.append(f"sbom.cdx.json: {found!r}"[:400])
+
+
 def oscal():
     with tempfile.TemporaryDirectory() as workspace:
         os.chdir(workspace)
@@ -74,6 +83,8 @@ try:
         certificate()
     else:
         oscal()
+        if (bundle / "sbom.cdx.json").exists():
+            parts()
         verify("manifest.dsse.json", load_pem_public_key((bundle / "keys" / "export.pem").read_bytes()))
 except Exception as error:
     wrong.append(f"signature: {error!r}")

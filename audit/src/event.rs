@@ -628,6 +628,33 @@ events! {
         /// SHA-256 of the manifest, the list of its files.
         manifest: Digest,
     }
+    /// The state at an incident is pinned: the checkpoint before this record is named, and the clocks of the laws run from here.
+    /// What is handed out for it is in the bundle that follows.
+    "evidence.frozen" [job] EvidenceFrozen {
+        /// Why.
+        reason: FreezeReason,
+        /// The clocks of the GDPR run.
+        gdpr: bool,
+        /// Those of DORA.
+        dora: bool,
+        /// Those of the Cyber Resilience Act.
+        cra: bool,
+        /// How many records the pinned checkpoint covers.
+        size: u64,
+        /// Its root.
+        root: Digest,
+    }
+    /// Somebody says that what an incident asked for is done: its clocks run no more.
+    "evidence.settled" [job] EvidenceSettled {}
+    /// What log and vault hold about one person is about to be handed out, to whoever asked for it.
+    "evidence.subject" EvidenceSubject {
+        /// Slot number of the person.
+        slot: u32,
+        /// How many records are about them.
+        records: u64,
+        /// SHA-256 of the file for programs.
+        file: Digest,
+    }
     /// Somebody read the log through the running server; written before anything is answered. One record stands for all that
     /// they look at by the same filters within ten minutes.
     "audit.read" AuditRead {

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::record::Record;
-use crate::stored::{Order, records};
+use crate::stored::{Order, Stored, records};
 use crate::token::{Actor, Digest, JobId, Object, id_bytes, unhex};
 use crate::words::{IntentKind, Proof, Role};
 use std::path::Path;
@@ -71,6 +71,16 @@ pub struct KnownBackup {
 }
 
 impl KnownBackup {
+    /// Takes in the next record of a log, in its order: what it makes of the backups that may exist.
+    pub fn see(stored: &Stored, backups: &mut Vec<Self>) {
+        let Some(job) = stored.job.filter(|_| stored.name.starts_with("backup.")) else { return };
+        let int = |field| stored.int(field).and_then(|n| n.try_into().ok());
+        let objects = int("objects").unwrap_or(0);
+        let written = int("bytes").zip(stored.digest("sha256"));
+        let this = Self { job, seq: stored.seq, ts_ms: stored.ts_ms, objects, written };
+        this.follow(&stored.name, backups);
+    }
+
     /// What a record of this type, with what it says of a backup, makes of those that may exist.
     fn follow(self, name: &str, backups: &mut Vec<Self>) {
         match name {
@@ -92,13 +102,7 @@ impl KnownBackup {
 pub fn backups(dir: &Path) -> Result<Vec<KnownBackup>, Error> {
     let mut backups = Vec::new();
     for stored in records(dir, Order::OldestFirst)? {
-        let stored = stored?;
-        let Some(job) = stored.job.filter(|_| stored.name.starts_with("backup.")) else { continue };
-        let int = |field| stored.int(field).and_then(|n| n.try_into().ok());
-        let objects = int("objects").unwrap_or(0);
-        let written = int("bytes").zip(stored.digest("sha256"));
-        let this = KnownBackup { job, seq: stored.seq, ts_ms: stored.ts_ms, objects, written };
-        this.follow(&stored.name, &mut backups);
+        KnownBackup::see(&stored?, &mut backups);
     }
     Ok(backups)
 }

@@ -77,6 +77,20 @@ tokens! {
         Audit = "audit",
     }
 
+    /// Why the state is pinned.
+    FreezeReason {
+        /// A breach of personal data, or one that is feared.
+        Breach = "breach",
+        /// An incident of the systems.
+        Incident = "incident",
+        /// A weakness of the program that somebody makes use of.
+        Vulnerability = "vulnerability",
+        /// A court or an authority has ordered it.
+        Order = "order",
+        /// An exercise.
+        Exercise = "exercise",
+    }
+
     /// Why somebody asked who is behind a pseudonym.
     ResolveReason {
         /// Something has happened that must be cleared up.

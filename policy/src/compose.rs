@@ -2,10 +2,11 @@
 
 use crate::document::{Deny, Overlay};
 use crate::limits::{OPEN_FILES_MIN, SIDE_PIXELS_MIN};
-use crate::{Erase, Error, KeepPrompts, LoopbackAddr, PICTURE_DAYS_MAX, Policy, TwoPersons, paths};
+use crate::{Erase, Error, KeepPrompts, LoopbackAddr, PICTURE_DAYS_MAX, Periods, Policy, TwoPersons, paths};
 
 /// Applies an overlay to a profile.
 pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Error> {
+    let periods = overlay.periods();
     if let Some(listen) = overlay.listen {
         policy.listen = LoopbackAddr::parse(&listen)?; // any value is loopback: a choice among equals
     }
@@ -24,15 +25,13 @@ pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Er
         }
         policy.erase = erase;
     }
-    if let Some(days) = overlay.picture_days_max {
-        if policy.picture_days_max.is_some_and(|base| days > base) {
-            return Err(Error::Loosens { key: "picture_days_max".to_owned() });
-        }
-        if !(1..=PICTURE_DAYS_MAX).contains(&days) {
-            return Err(Error::Days { value: days, days_max: PICTURE_DAYS_MAX });
-        }
-        policy.picture_days_max = Some(days);
-    }
+    policy.picture_days_max = shorter("picture_days_max", policy.picture_days_max, overlay.picture_days_max)?;
+    let Periods { key_days_max, backup_days_max, stamp_days_max } = policy.periods;
+    policy.periods = Periods {
+        key_days_max: shorter("key_days_max", key_days_max, periods.key_days_max)?,
+        backup_days_max: shorter("backup_days_max", backup_days_max, periods.backup_days_max)?,
+        stamp_days_max: shorter("stamp_days_max", stamp_days_max, periods.stamp_days_max)?,
+    };
     if policy.picture_days_max.is_some() && policy.erase == Erase::Never {
         return Err(Error::Contradiction);
     }
@@ -59,6 +58,18 @@ pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Er
     }
     policy.limits = limits;
     overlay.deny.into_iter().try_fold(policy, deny)
+}
+
+/// A period, which only gets shorter.
+fn shorter(key: &'static str, base: Option<u32>, days: Option<u32>) -> Result<Option<u32>, Error> {
+    match days {
+        None => Ok(base),
+        Some(days) if base.is_some_and(|base| days > base) => Err(Error::Loosens { key: key.to_owned() }),
+        Some(value) if !(1..=PICTURE_DAYS_MAX).contains(&value) => {
+            Err(Error::Days { key, value, days_max: PICTURE_DAYS_MAX })
+        }
+        Some(days) => Ok(Some(days)),
+    }
 }
 
 /// Takes a grant away from every process that has it.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::limits::{Limits, LowerLimits};
 use crate::{
     CallGrant, Erase, Error, Grants, KeepPrompts, LoopbackAddr, NetworkNamespace, OVERLAY_BYTES_MAX, Only,
-    PathGrant, Policy, Process, Right, TwoPerson, TwoPersons,
+    PathGrant, Periods, Policy, Process, Right, TwoPerson, TwoPersons,
 };
 
 const SCHEMA: u32 = 1;
@@ -33,6 +33,7 @@ pub(crate) fn settings_and_grants(text: &str) -> Result<Policy, Error> {
         erase,
         picture_days_max: None,
         two_person: TwoPersons::default(),
+        periods: Periods::default(),
         network_namespace: missing_network_namespace.into(),
         limits,
         grants: [(Process::Server, granted(Process::Server, path, call, absent)?)].into(),
@@ -155,11 +156,22 @@ pub(crate) struct Overlay {
     pub erase: Option<Erase>,
     pub picture_days_max: Option<u32>,
     pub two_person: Option<Vec<TwoPerson>>,
+    pub key_days_max: Option<u32>,
+    pub backup_days_max: Option<u32>,
+    pub stamp_days_max: Option<u32>,
     pub missing_network_namespace: Option<Missing>,
     #[serde(default)]
     pub limits: LowerLimits,
     #[serde(default)]
     pub deny: Vec<Deny>,
+}
+
+impl Overlay {
+    /// The periods that controls are held against.
+    pub fn periods(&self) -> Periods {
+        let Self { key_days_max, backup_days_max, stamp_days_max, .. } = *self;
+        Periods { key_days_max, backup_days_max, stamp_days_max }
+    }
 }
 
 /// Takes one grant away: a call, or a path with all or some of its rights.

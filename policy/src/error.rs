@@ -70,8 +70,10 @@ pub enum Error {
         key: String,
     },
     /// A period that makes no sense.
-    #[error("picture_days_max is {value}; it is a number of days from 1 to {days_max}")]
+    #[error("{key} is {value}; it is a number of days from 1 to {days_max}")]
     Days {
+        /// Its key.
+        key: &'static str,
         /// What was asked for.
         value: u32,
         /// The longest there is.

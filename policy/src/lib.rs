@@ -104,8 +104,30 @@ pub const BUILT_IN: Profiles<'static> = Profiles {
     import: include_str!("../profiles/import.toml"),
 };
 
-/// The longest period after which pictures can be said to go by themselves, in days.
+/// The longest period that can be set, in days.
 pub const PICTURE_DAYS_MAX: u32 = 36_500;
+
+/// Periods that nothing is done by: a control is held against each that is set, and not measured without it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Periods {
+    /// Days that the vault may have the same master key.
+    pub key_days_max: Option<u32>,
+    /// Days that the newest backup may be old.
+    pub backup_days_max: Option<u32>,
+    /// Days that the newest time stamp of the log may be old.
+    pub stamp_days_max: Option<u32>,
+}
+
+impl Periods {
+    /// Each with its key in an overlay.
+    pub fn entries(&self) -> [(&'static str, Option<u32>); 3] {
+        [
+            ("key_days_max", self.key_days_max),
+            ("backup_days_max", self.backup_days_max),
+            ("stamp_days_max", self.stamp_days_max),
+        ]
+    }
+}
 
 /// Largest overlay that is parsed, in bytes.
 pub const OVERLAY_BYTES_MAX: usize = 64 << 10;
@@ -119,6 +141,7 @@ pub struct Policy {
     erase: Erase,
     picture_days_max: Option<u32>,
     two_person: TwoPersons,
+    periods: Periods,
     network_namespace: NetworkNamespace,
     limits: Limits,
     grants: BTreeMap<Process, Grants>,

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::{
-    CallGrant, Erase, Error, Folders, KeepPrompts, Limits, LoopbackAddr, NetworkNamespace, PathGrant, Policy,
-    Process, Right, TwoPersons, paths,
+    CallGrant, Erase, Error, Folders, KeepPrompts, Limits, LoopbackAddr, NetworkNamespace, PathGrant,
+    Periods, Policy, Process, Right, TwoPersons, paths,
 };
 
 /// What one process of a run may do. It has no `Default`: an empty plan would mean either everything or nothing.
@@ -25,6 +25,8 @@ pub struct Plan {
     pub picture_days_max: Option<u32>,
     /// Acts of one admin that a second one confirms.
     pub two_person: TwoPersons,
+    /// What controls are held against.
+    pub periods: Periods,
     /// May the network namespace be missing?
     pub network_namespace: NetworkNamespace,
     /// Bounds on requests and on the process.
@@ -47,6 +49,8 @@ impl Plan {
         let keeps = |plan: &Self| plan.keep_prompts == KeepPrompts::Allow;
         let erases = |plan: &Self| plan.erase == Erase::Allow;
         let days = |plan: &Self| plan.picture_days_max.unwrap_or(u32::MAX);
+        let periods = self.periods.entries().into_iter().zip(other.periods.entries());
+        let mut periods = periods.map(|((_, ours), (_, theirs))| (ours, theirs));
         let bare = |plan: &Self| plan.network_namespace == NetworkNamespace::MayBeMissing;
         let rights = |path: &Path, grant: &PathGrant| {
             other.paths.get(path).is_some_and(|theirs| grant.rights.is_subset(&theirs.rights))
@@ -58,6 +62,7 @@ impl Plan {
             && (!erases(self) || erases(other))
             && days(self) <= days(other)
             && self.two_person.and(other.two_person) == self.two_person
+            && periods.all(|(ours, theirs)| ours.unwrap_or(u32::MAX) <= theirs.unwrap_or(u32::MAX))
             && (!bare(self) || bare(other))
             && self.limits.is_within(&other.limits)
             && self.paths.iter().all(|(path, grant)| rights(path, grant))
@@ -82,6 +87,11 @@ impl Plan {
         }
         if !self.two_person.is_empty() {
             line(format_args!("two_person {}", self.two_person.words()));
+        }
+        for (key, days) in self.periods.entries() {
+            if let Some(days) = days {
+                line(format_args!("{key} {days}"));
+            }
         }
         line(format_args!("missing_network_namespace {}", self.network_namespace.word()));
         for (key, value) in self.limits.entries() {
@@ -161,6 +171,7 @@ pub(crate) fn resolve(policy: &Policy, process: Process, places: &Folders) -> Re
         erase: policy.erase,
         picture_days_max: policy.picture_days_max,
         two_person: policy.two_person,
+        periods: policy.periods,
         network_namespace: policy.network_namespace,
         limits: policy.limits,
         paths,

@@ -44,6 +44,8 @@ fn list(policy: &Policy, keys: &[String], denied: &[String]) -> Vec<Setting> {
     let days = policy.picture_days_max.map(|days| ("picture_days_max".into(), days.to_string()));
     let two_person = Some(policy.two_person.words()).filter(|words| !words.is_empty());
     let two_person = two_person.map(|words| ("two_person".into(), words));
+    let periods = policy.periods.entries().into_iter();
+    let periods = periods.filter_map(|(key, days)| Some((key.to_owned(), days?.to_string())));
     let settings = [("listen".to_owned(), policy.listen.to_string())]
         .into_iter()
         .chain(outputs)
@@ -53,6 +55,7 @@ fn list(policy: &Policy, keys: &[String], denied: &[String]) -> Vec<Setting> {
         ])
         .chain(days)
         .chain(two_person)
+        .chain(periods)
         .chain([("missing_network_namespace".into(), policy.network_namespace.word().into())])
         .chain(limits.map(|(key, value)| (format!("limits.{key}"), value.to_string())));
     let origin = |key: &String| if keys.contains(key) { Origin::Overlay } else { Origin::BuiltIn };
@@ -73,6 +76,9 @@ fn keys(overlay: &Overlay) -> Vec<String> {
         ("erase", overlay.erase.is_some()),
         ("picture_days_max", overlay.picture_days_max.is_some()),
         ("two_person", overlay.two_person.is_some()),
+        ("key_days_max", overlay.key_days_max.is_some()),
+        ("backup_days_max", overlay.backup_days_max.is_some()),
+        ("stamp_days_max", overlay.stamp_days_max.is_some()),
         ("missing_network_namespace", overlay.missing_network_namespace.is_some()),
     ];
     let there = there.into_iter().filter(|(_, is_there)| *is_there).map(|(key, _)| key.to_owned());

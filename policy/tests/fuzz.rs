@@ -6,7 +6,7 @@ use policy::{Folders, NetworkNamespace, Plan, Policy, Process};
 use std::path::Path;
 
 const OUTPUTS: &str = "/srv/pictures";
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 23] = [
     "schema = 1\n",
     "listen = \"127.0.0.1:80\"\n",
     "outputs = \"/",
@@ -14,6 +14,7 @@ const WORDS: [&str; 22] = [
     "erase = \"allow\"\n",
     "picture_days_max = 30\n",
     "two_person = [\"hold\"]\n",
+    "key_days_max = 90\n",
     "missing_network_namespace = \"refuse\"\n",
     "[limits]\n",
     "steps_max = ",

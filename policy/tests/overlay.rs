@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests, which clippy takes for production code
 
 use policy::{
-    BUILT_IN, Erase, Folders, NetworkNamespace, Plan, Policy, Process, Profiles, TwoPerson, TwoPersons,
+    BUILT_IN, Erase, Folders, NetworkNamespace, Periods, Plan, Policy, Process, Profiles, TwoPerson,
+    TwoPersons,
 };
 
 fn places() -> Folders {
@@ -268,6 +269,25 @@ fn a_site_can_ask_for_a_second_person() {
     refused("two_person = \"hold\"", "invalid type");
     refused("two_person = [\"everything\"]", "unknown variant");
     refused("[limits]\ntwo_person_hours_max = 0", "raise it");
+}
+
+/// What controls are held against: it only gets shorter, and changes nothing else.
+#[test]
+fn a_site_can_say_how_old_keys_backups_and_stamps_may_be() {
+    assert_eq!(base().periods, Periods::default());
+    for (key, _) in Periods::default().entries() {
+        let month = with(&format!("{key} = 30"));
+        assert!(month.periods.entries().contains(&(key, Some(30))), "{key}");
+        assert!(month.explain().contains(&format!("\n{key} 30\n")), "{key}");
+        assert!(month.is_within(&base()) && !base().is_within(&month), "{key}");
+        assert_eq!(Plan { periods: Periods::default(), ..month }, base(), "{key}");
+        for wrong in [0, 36_501] {
+            refused(&format!("{key} = {wrong}"), "from 1 to 36500");
+        }
+        let base = Policy::read(Some(&format!("schema = 1\n{key} = 30"))).unwrap();
+        let error = base.tighten(&format!("schema = 1\n{key} = 31")).unwrap_err().to_string();
+        assert!(error.contains(&format!("{key} would allow more")), "{error}");
+    }
 }
 
 #[test]

@@ -99,6 +99,29 @@ pub enum Evidence {
     },
     /// Try the controls, and make a folder for an auditor, signed, that others' programs can check
     Export(Bundle),
+    /// Pin the state at an incident, start the clocks of the laws that ask for reports, and make a bundle of it
+    Freeze(Freeze),
+    /// Say which incidents have clocks that run, and what is due when
+    Clocks,
+    /// Say on record that what an incident asked for is done: its clocks stop
+    Settled {
+        /// Its name, `j:` and 22 characters, as `evidence clocks` says it
+        incident: String,
+        /// Vault and pictures.
+        #[command(flatten)]
+        keys: Keys,
+    },
+    /// Make a folder for a person who asks what is held about them: what log and vault have of it, to read and for programs
+    Subject {
+        /// `a:` and 22 characters, as the records have it; your own without it
+        pseudonym: Option<String>,
+        /// Folder that is to be made
+        #[arg(short, value_name = "DIR")]
+        output: PathBuf,
+        /// Vault and pictures.
+        #[command(flatten)]
+        keys: Keys,
+    },
     /// Check such a folder, or a certificate of erasure: every file, signature, proof and outcome
     Verify {
         /// The folder
@@ -134,6 +157,21 @@ pub struct Certificate {
     /// Folder that is to be made
     #[arg(short, value_name = "DIR")]
     pub output: PathBuf,
+}
+
+/// Arguments of `evidence freeze`.
+#[derive(Args)]
+pub struct Freeze {
+    /// breach (of personal data), incident (of the systems), vulnerability (that somebody uses), order (of a court or an authority)
+    /// or exercise
+    #[arg(long, value_name = "WHY")]
+    pub reason: String,
+    /// Start the clocks of this law: gdpr, dora or cra; may be given several times, and is gdpr without it
+    #[arg(long, value_name = "LAW")]
+    pub law: Vec<String>,
+    /// What the bundle is to be.
+    #[command(flatten)]
+    pub bundle: Bundle,
 }
 
 /// Arguments of `evidence export`.

@@ -59,6 +59,7 @@ pub fn hand_over<T>(
         until_ms: chosen.period.until_ms,
         policy: &site.rules,
         posture: &posture,
+        sbom: crate::version::sbom(),
         framework: chosen.framework,
         language: chosen.language,
         version: env!("CARGO_PKG_VERSION"),

@@ -91,6 +91,8 @@ impl server::Controls for Page {
         Ok(json!({
             "tried": runs.first().map(of_run), "age_seconds": runs.first().map(age),
             "age_seconds_max": RUN_AGE_SECONDS_MAX,
+            "incidents": evidence::incidents(&self.0.audit).map_err(Error::from)?.iter()
+                .map(|incident| evidence::describe_incident(incident, now_ms)).collect::<Vec<_>>(),
             "controls": catalogue["controls"], "reasons": catalogue["reasons"],
         }))
     }

@@ -1,18 +1,16 @@
 //! The probes: what each of them reads now, behind the fences. They bring facts, and none says that something is satisfied.
 
 use super::fences;
+use super::reading::{Read, timed, why};
 use super::site::{Room, Site};
 use audit::{Clock as _, Digest};
-use darkroom::{Kind, Who};
+use darkroom::{Marked, Who};
 use evidence::{Reading, Reason, Run, Verdict};
 use sandbox::ProbeReport;
 use vault::KdfParams;
 
 /// How old the run before this one may be.
 pub const RUN_AGE_SECONDS_MAX: u64 = 7 * 24 * 3600;
-
-/// A reading, or why there is none.
-type Read = Result<Reading, Reason>;
 
 /// Tries every control that has a probe: as `who`, or with the vault shut, when what needs it open is not measured. `fences`
 /// tries everything that they forbid.
@@ -31,6 +29,13 @@ pub fn try_all(
         .chain(of_vault(room, who, &now))
         .chain([("NET-01", of_listener(site, &now))]);
     found.extend(tried.filter_map(|(id, read)| judged(id, read)));
+    let person = who.map(|who| (who.actor(), u32::from(who.slot())));
+    found.extend(evidence::try_history(&site.audit, &site.evidence, &site.periods, person, &now));
+    let tried = super::start::tried(site, &now)
+        .into_iter()
+        .chain(of_newest_picture(room, who, &now))
+        .chain(super::sought::tried(site, room, who, &now));
+    found.extend(tried.filter_map(|(id, read)| judged(id, read)));
     let policy = Digest::of(site.rules.as_bytes());
     Run::new(started_ms, now().saturating_sub(started_ms), site.binary, policy, found)
 }
@@ -39,17 +44,11 @@ fn judged(id: &str, read: Read) -> Option<Verdict> {
     let control = evidence::control(id)?;
     Some(match read {
         Ok(reading) => Verdict::of(control, reading),
-        Err(reason @ Reason::NoPictures) => Verdict::not_applicable(control, reason),
+        Err(reason @ (Reason::NoPictures | Reason::NoModelFiles | Reason::NobodyNamed)) => {
+            Verdict::not_applicable(control, reason)
+        }
         Err(reason) => Verdict::not_measured(control, reason),
     })
-}
-
-/// Takes a reading, and the time that it takes.
-fn timed(now: &dyn Fn() -> u64, read: impl FnOnce(&mut Reading) -> Result<(), Reason>) -> Read {
-    let mut reading = Reading::begun_at(now());
-    read(&mut reading)?;
-    reading.took_ms = now().saturating_sub(reading.started_ms);
-    Ok(reading)
 }
 
 /// Everything that the fences forbid is tried once more. The start has tried it, too, and would have refused.
@@ -144,12 +143,28 @@ fn of_vault(room: &mut Room<'_>, who: Option<&Who>, now: &dyn Fn() -> u64) -> [(
     [("CRY-03", cost), ("CRY-06", pictures), ("LOG-05", mark)]
 }
 
-/// Why the open vault could not be asked. In a server somebody may have locked it meanwhile.
-fn why(error: &darkroom::Error) -> Reason {
-    match error.kind() {
-        Kind::Locked => Reason::Locked,
-        _ => Reason::TrialFailed,
-    }
+/// What the newest picture says of its making.
+fn of_newest_picture(
+    room: &mut Room<'_>,
+    who: Option<&Who>,
+    now: &dyn Fn() -> u64,
+) -> [(&'static str, Read); 3] {
+    let started_ms = now();
+    let marked = who.ok_or(Reason::Locked).and_then(|who| {
+        let marked = room.newest_marks(who).map_err(|error| why(&error))?;
+        marked.ok_or(Reason::NoPictures)
+    });
+    let read = |put: &dyn Fn(&mut Reading, Marked)| {
+        let mut reading = Reading::begun_at(started_ms);
+        put(&mut reading, marked?);
+        reading.took_ms = now().saturating_sub(started_ms);
+        Ok(reading)
+    };
+    [
+        ("PRV-08", read(&|reading, marked| reading.fact("other_chunks", marked.other_chunks))),
+        ("AIT-02", read(&|reading, marked| reading.fact("digital_source_type", marked.digital_source_type))),
+        ("AIT-03", read(&|reading, marked| reading.fact("aigc_label", marked.aigc_label))),
+    ]
 }
 
 /// What a guess at the cheapest key slot costs.

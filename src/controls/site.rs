@@ -2,11 +2,14 @@
 
 use super::listeners::Listener;
 use crate::boot::Booted;
+use crate::boot::seen::Seen;
 use crate::exit::{Code, Failure};
 use audit::{Digest, SystemClock};
-use darkroom::{Darkroom, Error, Queue, Who};
+use darkroom::{Darkroom, Error, Marked, Queue, Who, newest_marks};
+use evidence::Periods;
 use sandbox::Report;
 use std::path::PathBuf;
+use std::sync::Arc;
 use vault::VerifyReport;
 
 /// What is known of this process and its folders since its start.
@@ -23,6 +26,14 @@ pub struct Site {
     pub binary: Digest,
     /// The policy in the words of any machine.
     pub rules: String,
+    /// Digest of the policy in force, as the start put it on record.
+    pub policy: Digest,
+    /// The periods that the policy names.
+    pub periods: Periods,
+    /// What was seen before the fences.
+    pub seen: Option<Arc<Seen>>,
+    /// Digest of the loaded model, if one is.
+    pub model: Option<Digest>,
     /// The clock that the log is written by.
     pub clock: SystemClock,
     /// Where the program listens, if it does.
@@ -36,6 +47,7 @@ impl Site {
     /// It was not.
     pub fn of(booted: &Booted) -> Result<Self, Failure> {
         let none = || Failure::new(Code::Unexpected, "there is no folder for what was found");
+        let periods = booted.plan.periods;
         Ok(Self {
             audit: booted.folders.audit.clone(),
             outputs: booted.folders.outputs.clone(),
@@ -43,6 +55,14 @@ impl Site {
             report: booted.report.clone(),
             binary: Digest(booted.binary),
             rules: booted.rules.clone(),
+            policy: Digest(booted.plan.digest()),
+            periods: Periods {
+                key_days_max: periods.key_days_max,
+                backup_days_max: periods.backup_days_max,
+                stamp_days_max: periods.stamp_days_max,
+            },
+            seen: booted.seen.clone(),
+            model: None,
             clock: booted.clock,
             listener: None,
         })
@@ -66,6 +86,17 @@ impl Room<'_> {
         match self {
             Self::Own(darkroom) => act(darkroom),
             Self::Shared(queue) => queue.with(act),
+        }
+    }
+
+    /// What the newest picture says of its making.
+    ///
+    /// # Errors
+    /// As [`newest_marks`].
+    pub fn newest_marks(&mut self, who: &Who) -> Result<Option<Marked>, Error> {
+        match self {
+            Self::Own(darkroom) => newest_marks(*darkroom, who),
+            Self::Shared(queue) => newest_marks(&mut &**queue, who),
         }
     }
 

@@ -1,7 +1,36 @@
 //! Evidence on record: that the controls were tried, and what was handed out. What was found is no matter of the darkroom.
 
+use crate::metadata::{Metadata, pseudonym};
+use crate::roles::role_of;
+use crate::who::pseudonym_of;
+use crate::whose;
 use crate::{Act, Darkroom, Error, Who};
-use audit::{Digest, Entry, Event, JobId, PublicKey, Receipt};
+use audit::words::{FreezeReason, Role};
+use audit::{Actor, Digest, Entry, Event, JobId, Object, PublicKey, Receipt};
+use vault::PersonName;
+
+/// Which laws ask for reports within hours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Laws {
+    /// The GDPR.
+    pub gdpr: bool,
+    /// DORA.
+    pub dora: bool,
+    /// The Cyber Resilience Act.
+    pub cra: bool,
+}
+
+/// What the vault holds about one person.
+pub struct PersonHeld {
+    /// Number of their slot.
+    pub slot: u16,
+    /// What they are called; `None` where nobody has a name.
+    pub name: Option<PersonName>,
+    /// What they may do; `None` if they were removed.
+    pub role: Option<Role>,
+    /// Their pictures: pseudonym, name, time, bytes, and whether the prompt is kept.
+    pub pictures: Vec<(Object, String, u64, u64, bool)>,
+}
 
 impl Darkroom {
     /// Whether they may try the controls, and see what was found of them.
@@ -58,6 +87,74 @@ impl Darkroom {
     /// What the log says.
     pub fn record_support(&self, sha256: Digest) -> Result<Receipt, Error> {
         Ok(self.log.append(&[Event::SupportBundled { sha256 }.by_system()])?)
+    }
+
+    /// Pins the state: names the newest checkpoint before this record, and starts the clocks of these laws. The incident goes by
+    /// the request that is handed back.
+    ///
+    /// # Errors
+    /// As [`Darkroom::record_tried`].
+    pub fn freeze(
+        &self,
+        who: Option<&Who>,
+        reason: FreezeReason,
+        laws: Laws,
+    ) -> Result<(JobId, Receipt), Error> {
+        let (job, mark) = (JobId::random()?, self.log.mark());
+        let Laws { gdpr, dora, cra } = laws;
+        let frozen = Event::EvidenceFrozen { reason, gdpr, dora, cra, size: mark.size, root: mark.root };
+        Ok((job, self.log.append(&[self.entry(frozen, who)?.job(job)])?))
+    }
+
+    /// Puts on record that somebody says that what an incident asked for is done.
+    ///
+    /// # Errors
+    /// As [`Darkroom::may_try_controls`]; what the log says.
+    pub fn settle_incident(&self, who: &Who, incident: JobId) -> Result<Receipt, Error> {
+        Ok(self.log.append(&[self.entry(Event::EvidenceSettled {}, Some(who))?.job(incident)])?)
+    }
+
+    /// What the vault holds about the person of this pseudonym: for themselves, or whoever may ask for anybody's.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`], on record; [`Error::UnknownPseudonym`]; [`Error::Locked`].
+    pub fn held_about(&self, who: &Who, actor: Actor) -> Result<PersonHeld, Error> {
+        let act = if actor == who.actor { Act::OwnRecords } else { Act::AnyRecords };
+        let vault = self.vault_of(who, act)?;
+        let is_theirs = |person: &vault::Person| pseudonym_of(vault, person.slot.0) == Some(actor);
+        let person = vault.people().into_iter().find(is_theirs).ok_or(Error::UnknownPseudonym)?;
+        let slot = person.slot.0;
+        let entries = match vault.has_names() {
+            true => whose::of_slot(vault, slot),
+            false => vault.list().collect(),
+        };
+        let picture = |entry: &&vault::ObjectInfo| {
+            let keeps =
+                Metadata::of(entry).is_some_and(|of| of.prompt.is_some() || of.negative_prompt.is_some());
+            let object = pseudonym(entry.id, entry.salt);
+            (object, entry.name.clone(), entry.created_ms, entry.content_bytes, keeps)
+        };
+        Ok(PersonHeld {
+            slot,
+            name: person.name,
+            role: vault.slot_infos().find(|info| info.id == person.slot).map(|info| role_of(vault, info)),
+            pictures: entries.iter().map(picture).collect(),
+        })
+    }
+
+    /// Puts on record that what is held about a person is handed out, before it is.
+    ///
+    /// # Errors
+    /// As [`Darkroom::held_about`].
+    pub fn record_subject(
+        &self,
+        who: &Who,
+        actor: Actor,
+        (slot, records, file): (u16, u64, Digest),
+    ) -> Result<Receipt, Error> {
+        self.held_about(who, actor)?;
+        let event = Event::EvidenceSubject { slot: slot.into(), records, file };
+        Ok(self.log.append(&[event.by(who.actor)])?)
     }
 
     /// Puts on record that an authority outside has stamped the checkpoint of this many records, by its clock then. The file with

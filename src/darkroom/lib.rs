@@ -61,6 +61,7 @@ mod second;
 mod secret;
 mod shrink;
 mod since;
+mod sought;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -72,7 +73,8 @@ mod whose;
 
 /// What this interface speaks of, so that a door needs to know no other crate.
 pub use audit::words::{
-    HoldReason, Left, Reading, RequestRefusal, ResolveReason, SecondAct, StartRefusal, StopReason,
+    FreezeReason, HoldReason, Left, Reading, RequestRefusal, ResolveReason, SecondAct, StartRefusal,
+    StopReason,
 };
 pub use audit::{Actor, Clock, JobId, KnownBackup, Selection, SystemClock, Typed};
 pub use audit::{page as log_page, verify as verify_log};
@@ -87,10 +89,12 @@ pub use departure::Departure;
 pub use destroy::Destroyed;
 pub use erase::Erased;
 pub use error::{Error, Kind};
+pub use evidence::{Laws, PersonHeld};
 pub use export::{Export, export_to, hand_over, write_new};
 pub use hold::Hold;
 pub use holds::Held;
 pub use list::Page;
+pub use marks::Marked;
 pub use metadata::{Metadata, Summary};
 pub use models::ModelRecord;
 pub use name::is_name;
@@ -101,6 +105,7 @@ pub use retention::Due;
 pub use rights::{Act, TABLE as RIGHTS};
 pub use room::{Darkroom, Folders, Start};
 pub use second::{Confirmed, Waiting};
-pub use view::{Previews, verify};
+pub use sought::Sought;
+pub use view::{Previews, newest_marks, verify};
 pub use warning::Warning;
 pub use who::{Door, Role, Who};

@@ -81,6 +81,49 @@ fn xmp(produce_id: &str) -> String {
     )
 }
 
+/// What a picture says of its making, and whether it says more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marked {
+    /// IPTC: a model made it.
+    pub digital_source_type: bool,
+    /// TC260: the implicit label, with the picture's pseudonym.
+    pub aigc_label: bool,
+    /// Parts of the file that are neither pixels nor the one text with the marks.
+    pub other_chunks: u64,
+}
+
+impl Marked {
+    /// Of the bytes of a PNG; `None` if they are none.
+    pub(crate) fn of(content: &[u8], produce_id: &str) -> Option<Self> {
+        let mut rest = content.strip_prefix(b"\x89PNG\r\n\x1a\n")?;
+        let (wanted, mut texts, mut others) = (xmp(produce_id), Vec::new(), 0);
+        while !rest.is_empty() {
+            let (head, after) = rest.split_first_chunk::<8>()?;
+            let (length, kind) = head.split_first_chunk::<4>()?;
+            let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+            let data = after.get(..length)?;
+            rest = after.get(length.checked_add(4)?..)?;
+            match kind {
+                b"IHDR" | b"IDAT" | b"IEND" | b"sRGB" => {}
+                b"iTXt" if texts.is_empty() && data.starts_with(b"XML:com.adobe.xmp\0") => texts.push(data),
+                _ => others += 1,
+            }
+        }
+        let text = String::from_utf8_lossy(texts.first().copied().unwrap_or_default()).into_owned();
+        let has = |tag: &str| {
+            let line = wanted.lines().find(|line| line.contains(tag));
+            line.is_some_and(|line| text.contains(line))
+        };
+        // A text that says more than the marks is another one.
+        let other = u64::from(!text.is_empty() && !text.ends_with(&wanted));
+        Some(Self {
+            digital_source_type: has("<Iptc4xmpExt:DigitalSourceType>"),
+            aigc_label: has("<TC260:AIGC>"),
+            other_chunks: others + other,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,6 +31,10 @@ pub enum Act {
     Resolve,
     /// Try the controls, see what was found of them, and hand it over.
     Controls,
+    /// Have what log and vault hold about oneself.
+    OwnRecords,
+    /// Have what they hold about anybody.
+    AnyRecords,
     /// Read the log through the running program, have it verified, and take a slice of it out.
     ReadLog,
     /// Bring models in, choose the one in use, and remove them.
@@ -55,7 +59,7 @@ pub enum Act {
 pub(crate) type Row = (Act, &'static str, &'static [Role]);
 
 /// Each act in words, and the roles that may do it.
-pub const TABLE: [Row; 22] = {
+pub const TABLE: [Row; 24] = {
     use Role::{Admin, Operator, Recovery};
     [
         (Act::MakePictures, "make pictures", &[Operator, Admin]),
@@ -71,6 +75,8 @@ pub const TABLE: [Row; 22] = {
         (Act::Holds, "set and end legal holds", &[Admin]),
         (Act::Resolve, "ask who is behind a pseudonym, or took a copy of any picture", &[Admin]),
         (Act::Controls, "try the controls, see what was found, and hand over evidence", &[Admin]),
+        (Act::OwnRecords, "have what is held about oneself", &[Operator, Admin]),
+        (Act::AnyRecords, "have what is held about anybody", &[Admin]),
         (Act::ReadLog, "read the log, have it verified, and take a slice of it out", &[Admin]),
         (Act::Models, "bring models in, choose the one in use, and remove them", &[Admin]),
         (Act::NewRecoveryCode, "draw a new recovery code", &[Admin]),

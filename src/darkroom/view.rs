@@ -1,6 +1,7 @@
 //! Looking at pictures, and checking them all. They are opened beside the darkroom.
 
 use crate::hold::{Hold, beside};
+use crate::marks::Marked;
 use crate::metadata::pseudonym;
 use crate::room::Darkroom;
 use crate::{Act, Error, Queue, Who, whose};
@@ -121,6 +122,25 @@ fn view_previews(held: &mut impl Hold, who: &Who, ids: &[ObjectId]) -> Result<Pr
         open.cover(log, random)?;
         Ok(previews)
     })
+}
+
+/// What the newest picture says of its making, whosever it is: it is opened in memory, and nothing of it is handed over. `None`
+/// without one.
+///
+/// # Errors
+/// As [`Darkroom::may_try_controls`]; it cannot be opened.
+pub fn newest_marks(held: &mut impl Hold, who: &Who) -> Result<Option<Marked>, Error> {
+    let newest = held.with(|darkroom| {
+        let vault = darkroom.vault_of(who, Act::Controls)?;
+        let is_there = |entry: &&vault::ObjectInfo| !vault.is_missing(entry).unwrap_or(false);
+        let Some(entry) = vault.list().rev().find(is_there) else { return Ok(None) };
+        Ok(Some((vault.opener(entry.id)?, pseudonym(entry.id, entry.salt).to_string())))
+    })?;
+    let Some((opener, produce_id)) = newest else { return Ok(None) };
+    let content = beside(move || opener.content())?;
+    // What is no PNG has none of it.
+    let nothing = Marked { digital_source_type: false, aigc_label: false, other_chunks: 1 };
+    Ok(Some(Marked::of(&content, &produce_id).unwrap_or(nothing)))
 }
 
 /// Picture by picture: nobody waits for all of them.

@@ -55,6 +55,11 @@ impl Who {
         self.slot
     }
 
+    /// Their pseudonym in the log.
+    pub fn actor(&self) -> Actor {
+        self.actor
+    }
+
     /// What their slot allows.
     pub fn role(&self) -> Role {
         self.role

@@ -1,6 +1,7 @@
 //! The host's own audit: whether it watches the folders, where it is there.
 
 use super::finding::{Asked, Finding};
+use crate::host_audit::watched;
 use std::path::Path;
 
 /// What auditd loads at its start (`/etc/audit/audit.rules`), whether the file of `deploy/auditd` lies beside it, and whether
@@ -51,21 +52,6 @@ pub fn audited(
     }
 }
 
-/// The folder whose changes a line watches.
-fn watched(line: &str) -> Option<&str> {
-    let words: Vec<&str> = line.split('#').next()?.split_whitespace().collect();
-    let after = |flag: &str| {
-        words.iter().zip(words.iter().skip(1)).find(|(word, _)| **word == flag).map(|(_, value)| *value)
-    };
-    let field = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
-    let (path, rights) = match after("-w") {
-        // Without `-p` everything is watched.
-        Some(path) => (path, after("-p").unwrap_or("rwxa")),
-        None => (field("dir").or_else(|| field("path"))?, field("perm").unwrap_or("rwxa")),
-    };
-    rights.contains('w').then_some(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,15 +78,5 @@ mod tests {
         audited(&Ok(None), true, false, &[]).is(NeedsPerson, &["augenrules"]);
         audited(&Ok(None), false, false, &[]).is(Fine, &["not installed"]);
         audited(&Err("closed".to_owned()), true, true, &[]).is(Unknown, &["closed", "auditctl"]);
-    }
-
-    #[test]
-    fn only_a_rule_about_changes_counts() {
-        assert_eq!(watched("-w /a/ -p wa -k x"), Some("/a/"));
-        assert_eq!(watched("-w /a"), Some("/a"));
-        assert_eq!(watched("-w /a -p r"), None);
-        assert_eq!(watched("-a always,exit -F arch=b64 -F dir=/a -F perm=wa"), Some("/a"));
-        assert_eq!(watched("# -w /a -p wa"), None);
-        assert_eq!(watched("-a always,exit -F arch=b64 -S connect"), None);
     }
 }

@@ -81,6 +81,25 @@ impl Sandboxed {
     }
 }
 
+/// What this process could leave behind, as the kernel has it now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// Bytes that a core file could have.
+    pub core_bytes_max: u64,
+    /// Whether others may read its memory.
+    pub dumpable: bool,
+}
+
+/// Asks the kernel what this process could leave behind: from outside that can be changed while it runs.
+///
+/// # Errors
+/// [`Error::Process`].
+pub fn left_behind() -> Result<LeftBehind, Error> {
+    let failed = |source| Error::Process { fence: Fence::Dumpable, source };
+    let core_bytes_max = raw::hard_limit(libc::RLIMIT_CORE).unwrap_or(u64::MAX);
+    Ok(LeftBehind { core_bytes_max, dumpable: raw::is_dumpable().map_err(failed)? })
+}
+
 /// Puts up every fence of the plan, in the one order in which each can still be put up.
 ///
 /// Call it while one thread exists, after the listener was made and before any input is parsed. Every path of

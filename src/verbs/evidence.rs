@@ -1,5 +1,8 @@
 //! `lightproof evidence`: the controls are tried, what was found is kept and shown, and handed over in a bundle.
 
+mod freeze;
+mod subject;
+
 use crate::boot::folders::{Bundle, FolderUse};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{self, Evidence, Global};
@@ -30,7 +33,16 @@ pub fn run(clean: Clean, global: &Global, verb: &Evidence, out: &Output) -> Done
                 .map(|Asked { who, tried }| tell_run(&tried, who.is_some(), out));
             boot::leave(darkroom, result)
         }
-        Evidence::Export(arguments) => export(clean, global, arguments, out),
+        Evidence::Export(arguments) => export(clean, global, arguments, None, out),
+        Evidence::Freeze(arguments) => {
+            let frozen = freeze::Frozen::parse(arguments)?;
+            export(clean, global, &arguments.bundle, Some(&frozen), out)
+        }
+        Evidence::Clocks => freeze::clocks(clean, global, out),
+        Evidence::Settled { incident, keys } => freeze::settled(clean, global, (incident, keys), out),
+        Evidence::Subject { pseudonym, output, keys } => {
+            subject::run(clean, global, (pseudonym.as_deref(), output, keys), out)
+        }
         Evidence::List | Evidence::Show { .. } => {
             let wants = Wants { evidence: true, folder_use: FolderUse::Read, ..Wants::default() };
             let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
@@ -158,7 +170,13 @@ fn chosen(arguments: &cli::Bundle) -> Result<Chosen, Failure> {
     Ok(Chosen { period, framework, language })
 }
 
-fn export(clean: Clean, global: &Global, arguments: &cli::Bundle, out: &Output) -> Done {
+fn export(
+    clean: Clean,
+    global: &Global,
+    arguments: &cli::Bundle,
+    frozen: Option<&freeze::Frozen>,
+    out: &Output,
+) -> Done {
     let chosen = chosen(arguments)?;
     let bundle = Some(Bundle::Made(&arguments.output));
     let wants = Wants { evidence: true, bundle, ..Wants::with(&arguments.keys) };
@@ -170,18 +188,20 @@ fn export(clean: Clean, global: &Global, arguments: &cli::Bundle, out: &Output) 
     let opened = boot::boot(clean, global, &wants)?.darkroom();
     let (mut booted, mut darkroom) = opened.map_err(|failure| left_empty(beside(failure)))?;
     let dir = booted.folders.bundle.clone().unwrap_or_default();
-    let result = hand_over(&mut booted, &mut darkroom, &chosen, &dir, out).map_err(left_empty);
+    let result = hand_over(&mut booted, &mut darkroom, (&chosen, frozen), &dir, out).map_err(left_empty);
     boot::leave(darkroom, result)
 }
 
 fn hand_over(
     booted: &mut Booted,
     darkroom: &mut Darkroom,
-    chosen: &Chosen,
+    (chosen, frozen): (&Chosen, Option<&freeze::Frozen>),
     dir: &Path,
     out: &Output,
 ) -> Done {
     let (who, site) = (signed_in(booted, darkroom, out)?, Site::of(booted)?);
+    // First: the clocks run whatever becomes of the bundle.
+    let incident = frozen.map(|frozen| frozen.record(darkroom, who.as_ref(), out)).transpose()?;
     let fences = || sandbox::probe(&booted.sandboxed);
     let handed = controls::hand_over(
         &site,
@@ -204,7 +224,8 @@ fn hand_over(
     out.object(
         true,
         &json!({ "dir": dir.display().to_string(), "files": files, "records": records, "record": record,
-            "manifest": manifest.to_string(), "run": tried.run.digest().to_string(), "counts": counts_json(&tried.run) }),
+            "manifest": manifest.to_string(), "run": tried.run.digest().to_string(), "counts": counts_json(&tried.run),
+            "incident": incident.map(|job| job.to_string()) }),
     );
     Ok(Code::Done)
 }

@@ -66,7 +66,11 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     let model = engine.model().clone();
     let (address, code) = (address(port), setup.as_ref().map(|(_, text)| text.clone()));
     let certificate = Mutex::new(site.evidence.join(CERTIFICATE));
-    let site = Arc::new(Site { listener: Some(listening(&mut booted, port)), ..site });
+    let site = Arc::new(Site {
+        listener: Some(listening(&mut booted, port)),
+        model: Some(audit::Digest(model.digest)),
+        ..site
+    });
     let user = booted.report.uid;
     // If it cannot be made, the end is on record.
     let server = Server::new(Parts {

@@ -1,7 +1,9 @@
 //! The controls in the studio: nothing is tried before somebody asks, what is broken comes first, and both languages say all of it.
 
-use crate::browser::driver::{SOON, keys};
+use crate::browser::driver::{Browser, SOON, keys};
 use crate::browser::studio::Studio;
+use crate::harness::Home;
+use crate::served::Served;
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -102,4 +104,38 @@ fn the_controls_are_tried_when_somebody_asks_and_what_is_broken_comes_first() {
     assert_eq!(home.count_records(&["evidence.tried"]), 4);
     assert_eq!(home.count_records(&["evidence.exported ok"]), 1);
     home.is_whole(1);
+}
+
+#[test]
+fn what_is_due_after_an_incident_stands_above_the_controls() {
+    let home = Home::with_picture("compliance-clocks");
+    let laws = ["--reason", "breach", "--law", "gdpr", "--law", "dora"];
+    home.ask(&[&["evidence", "freeze", "-o", &home.at("bundle")], &laws[..]].concat()).ends(0, &[]);
+    let served = Served::start(&home);
+    let studio = Studio { browser: Browser::open(&home), served, home };
+    studio.enter();
+    let browser = &studio.browser;
+    browser.click("#compliance");
+    browser.see("#clocks");
+    assert_eq!(browser.count("#clocks tbody tr"), 4);
+    let text = browser.text("#clocks");
+    for words in
+        ["GDPR 33(1)", "Notice to the supervisory authority.", "in 71 hours", "DORA 19(4)(a)", "in 3 hours"]
+    {
+        assert!(text.contains(words), "no {words:?}: {text}");
+    }
+    let first = browser.script("return document.querySelector('#controls').firstElementChild.id", &[]);
+    assert_eq!(first, json!("clocks"));
+    browser.press("", keys::ESCAPE);
+    browser.see_no("#compliance-dialog");
+    browser.click("#language");
+    browser.until("speak Chinese", SOON, || (browser.attribute("html", "lang")? == "zh-CN").then_some(()));
+    browser.click("#compliance");
+    browser.see("#clocks");
+    let text = browser.text("#clocks");
+    for words in ["\u{5411}\u{76d1}\u{7ba1}\u{673a}\u{6784}\u{901a}\u{77e5}", "71"] {
+        assert!(text.contains(words), "no {words:?}: {text}");
+    }
+    browser.press("", keys::ESCAPE);
+    studio.close();
 }

@@ -45,12 +45,12 @@ pub const ARTICLES: &[Article] = &[
     Article {
         number: "5(1)(e)",
         does: Text {
-            en: "Pictures can be destroyed one by one, with their keys. Nothing is destroyed by itself: the program has no periods yet.",
-            zh: "图片可逐一连同密钥销毁。程序尚无保存期限，不会自动销毁任何内容。",
+            en: "Pictures can be destroyed one by one, with their keys. Where the policy names a period they go by themselves when it is over, unless a legal hold keeps them; without one nothing does.",
+            zh: "图片可逐一连同密钥销毁。策略规定了期限时，期满后自动销毁，除非依法保留；未规定时不会自动销毁任何内容。",
         },
         left: Text {
-            en: "Set periods, and destroy what has reached them.",
-            zh: "设定保存期限，并销毁到期内容。",
+            en: "Set the periods, of the log and of backups, too, and destroy what has reached them.",
+            zh: "设定保存期限，包括日志和备份的期限，并销毁到期内容。",
         },
         controls: &["ERA-01", "LOG-10"],
     },
@@ -102,8 +102,8 @@ pub const ARTICLES: &[Article] = &[
     Article {
         number: "15",
         does: Text {
-            en: "The records about one person are found by their pseudonym.",
-            zh: "可凭化名找到关于某人的记录。",
+            en: "What log and vault hold about one person is collected by their pseudonym into a folder for them, to read and for programs.",
+            zh: "可凭化名将日志和保险库中有关某人的信息汇集到一个文件夹中，供其阅读和程序处理。",
         },
         left: Text { en: "Answer the request, within a month.", zh: "在一个月内答复请求。" },
         controls: &["PRV-06"],
@@ -117,7 +117,7 @@ pub const ARTICLES: &[Article] = &[
         left: Text {
             en: "List the copies outside, and erase them.", zh: "列出外部副本并予以删除。"
         },
-        controls: &["ERA-01", "KEY-02", "ERA-04", "ERA-03"],
+        controls: &["ERA-01", "KEY-02", "ERA-02", "ERA-03", "ERA-04"],
     },
     Article {
         number: "25",
@@ -167,8 +167,8 @@ pub const ARTICLES: &[Article] = &[
     Article {
         number: "33",
         does: Text {
-            en: "The log tells what was done up to its last signed record, and a checkpoint kept elsewhere whether that is all.",
-            zh: "日志说明直至最后一条签名记录所做的一切；保存在他处的检查点可说明其是否完整。",
+            en: "The log tells what was done up to its last signed record, and a checkpoint kept elsewhere whether that is all. The state at an incident is pinned on record, handed over, and its clocks are counted.",
+            zh: "日志说明直至最后一条签名记录所做的一切；保存在他处的检查点可说明其是否完整。事件发生时的状态可固定在记录中并移交，并计算时限。",
         },
         left: Text {
             en: "Assess each breach and notify within 72 hours where that is due. That the data were sealed does not end the duty to assess.",

@@ -135,6 +135,10 @@ impl Export<'_> {
         }
         folder.write("gdpr/articles.json", &canonical(&describe::articles()))?;
         folder.write(bundle::POLICY, self.policy.as_bytes())?;
+        if let Some(sbom) = self.sbom {
+            let sbom = crate::json::read(sbom).ok_or(Error::Sbom)?;
+            folder.write(bundle::SBOM, &canonical(&sbom))?;
+        }
         folder.write("posture.json", &canonical(self.posture))?;
         folder.write(bundle::KEY, pem(key).as_bytes())?;
         folder.write("VERIFY.md", with_log(VERIFY).as_bytes())?;

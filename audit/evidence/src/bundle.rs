@@ -15,6 +15,7 @@
 //! audit/proofs/N.tlog-proof          that it is in the log under that head
 //! audit/stamps/N.tsr N.checkpoint    the time that an authority outside put under a checkpoint, by record N
 //! keys/export.pem                    the key that signed this bundle
+//! sbom.cdx.json                      what the program is made of, if it carries that: CycloneDX
 //! policy.txt posture.json            what the program may do, by the digest in the run, and which fences hold
 //! ```
 
@@ -33,6 +34,7 @@ pub(crate) const VKEYS: &str = "audit/vkeys";
 pub(crate) const HAND_OVERS: &str = "audit/hand-overs.jsonl";
 pub(crate) const RECORDS: &str = "audit/records.jsonl";
 pub(crate) const POLICY: &str = "policy.txt";
+pub(crate) const SBOM: &str = "sbom.cdx.json";
 pub(crate) const KEY: &str = "keys/export.pem";
 
 /// What the signed statement says: whose evidence it is, and where its key is on record.

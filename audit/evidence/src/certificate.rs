@@ -89,14 +89,14 @@ impl Certificate<'_> {
         let proofs = Proofs::read(self.log)?;
         let head = proofs.checkpoint();
         let mut facts = Facts::about(self.objects.iter().copied());
-        self.each(head.size, |record| facts.see(record))?;
+        each(self.log, head.size, |record| facts.see(record))?;
         let at =
             |_| Error::Record { seq: head.size, what: "no erasure of one of these pictures comes before it" };
         let pictures = facts.pictures().map_err(at)?;
         let wanted: BTreeSet<u64> =
             pictures.iter().flat_map(|p| p.records()).chain([self.key_record]).collect();
         let mut cited: BTreeMap<u64, Stored> = BTreeMap::new();
-        self.each(head.size, |record| {
+        each(self.log, head.size, |record| {
             if wanted.contains(&record.seq) {
                 cited.insert(record.seq, record.clone());
             }
@@ -126,18 +126,46 @@ impl Certificate<'_> {
             records: cited.iter().map(proved).collect::<Result<_, Error>>()?,
         })
     }
+}
 
-    /// Each record that the checkpoint covers.
-    fn each(&self, size: u64, mut see: impl FnMut(&Stored)) -> Result<(), Error> {
-        for record in audit::records(self.log, Order::OldestFirst)? {
-            let record = record?;
-            if record.seq >= size {
-                break;
-            }
-            see(&record);
+/// Of which of these erased pictures there could be a certificate now: somebody's request, the end of the key and everything else
+/// that it would rest on are in the log, each proved under its newest checkpoint. Answers the record of each end.
+pub(crate) fn certifiable(log: &Path, objects: impl Iterator<Item = Object>) -> Result<Vec<u64>, Error> {
+    let proofs = Proofs::read(log)?;
+    let size = proofs.checkpoint().size;
+    let mut facts = Facts::about(objects);
+    each(log, size, |record| facts.see(record))?;
+    let Ok(pictures) = facts.pictures() else { return Ok(Vec::new()) };
+    let is_proved = |seq| -> Result<bool, Error> {
+        let record = audit::record(log, seq)?;
+        let proof = proofs.of(seq);
+        Ok(record.zip(proof).is_some_and(|(record, proof)| proof.holds_for(record.json().as_bytes())))
+    };
+    let mut whole = Vec::with_capacity(pictures.len());
+    for picture in pictures.iter().filter(|picture| picture.asked.is_some()) {
+        if picture
+            .records()
+            .map(is_proved)
+            .collect::<Result<Vec<bool>, _>>()?
+            .into_iter()
+            .all(|proved| proved)
+        {
+            whole.push(picture.destroyed.cited.record);
         }
-        Ok(())
     }
+    Ok(whole)
+}
+
+/// Each record that a checkpoint of that size covers.
+fn each(log: &Path, size: u64, mut see: impl FnMut(&Stored)) -> Result<(), Error> {
+    for record in audit::records(log, Order::OldestFirst)? {
+        let record = record?;
+        if record.seq >= size {
+            break;
+        }
+        see(&record);
+    }
+    Ok(())
 }
 
 fn write(folder: &mut NewFolder, statement: &Statement, key: ExportKey) -> Result<Digest, Error> {

@@ -71,6 +71,11 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The list of the program's parts is none.
+    #[error(
+        "the list of parts that was compiled into this program makes no sense; build it anew with the list of deploy/sbom"
+    )]
+    Sbom,
     /// The kernel gave no randomness.
     #[error("the kernel gave no randomness; try again")]
     Randomness,

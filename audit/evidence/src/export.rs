@@ -29,6 +29,8 @@ pub struct Export<'a> {
     pub policy: &'a str,
     /// Which fences hold.
     pub posture: &'a Value,
+    /// What the program is made of, as JSON (CycloneDX), if it carries that.
+    pub sbom: Option<&'a str>,
     /// Which controls the files for people and for OSCAL are about; all of them without it. `results.json` is whole.
     pub framework: Option<Framework>,
     /// The language of what people read; both without it.

@@ -15,6 +15,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
     (is_plain(&value) && canonical(&value) == bytes).then_some(value)
 }
 
+/// Reads a text of others in any spelling, if only such values occur in it.
+pub(crate) fn read(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok().filter(is_plain)
+}
+
 /// Whether only such values occur.
 fn is_plain(value: &Value) -> bool {
     match value {

@@ -17,6 +17,7 @@ mod bundle;
 mod catalogue;
 mod certificate;
 mod check;
+mod clocks;
 mod control;
 mod describe;
 mod dsse;
@@ -26,6 +27,7 @@ mod fact;
 mod folder;
 mod json;
 mod kept;
+mod of_history;
 mod of_log;
 mod oscal;
 mod readme;
@@ -33,6 +35,7 @@ mod report;
 mod run;
 mod slice;
 mod stamps;
+mod subject;
 mod verdict;
 
 pub use archive::archive;
@@ -43,6 +46,7 @@ pub use certificate::{
     is_certificate,
 };
 pub use check::check;
+pub use clocks::{CLOCKS, Clock, Incident, Law, Running, describe_incident, incidents};
 pub use control::{Clauses, Condition, Control, Framework, Language, Must, Reason, Text, Trial};
 pub use describe::{control as describe_control, controls as describe_controls};
 pub use dsse::ExportKey;
@@ -51,11 +55,13 @@ pub use export::{Export, Exported};
 pub use fact::{Attempt, Fact, Word};
 pub use folder::{files, take_back};
 pub use kept::{Kept, RUNS_KEPT_MAX, keep, kept};
+pub use of_history::{Periods, try_history};
 pub use of_log::try_log;
 pub use report::{Checked, Expected, Finding};
 pub use run::Run;
 pub use slice::{is_part_of_log, slice};
 pub use stamps::{KeptStamp, keep_stamp, stamps};
+pub use subject::{Subject, SubjectPicture, Told};
 pub use verdict::{Outcome, Reading, Verdict};
 
 #[cfg(test)]

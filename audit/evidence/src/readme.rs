@@ -32,6 +32,14 @@ const LIMITS: Text = both(
     "它不能证明：检验自身的程序确为其所声称的程序；整个磁盘未被恢复到旧状态；机器时钟准确；以及离开本机的副本的任何情况。处理活动是否合法由控制者判断：\
      本页仅提供支持，不能替代该判断。各项控制对应哪些条款，为本项目的理解。",
 );
+const PARTS: Text = both(
+    "sbom.cdx.json lists what the program was made of when it was compiled (CycloneDX).",
+    "sbom.cdx.json 列出程序编译时的组成部分（CycloneDX）。",
+);
+const NO_PARTS: Text = both(
+    "The program that made this folder carries no list of its parts: it was compiled without one.",
+    "生成此文件夹的程序不含其组成部分清单：编译时未附清单。",
+);
 const COLUMNS: [Text; 4] = [
     both("Control", "控制"),
     both("Found", "结果"),
@@ -123,7 +131,8 @@ fn part(export: &Export<'_>, language: Language) -> String {
     if export.framework.is_none_or(|framework| framework == Framework::Gdpr) {
         html += &articles(export, language);
     }
-    let _ = writeln!(html, "<p>{}</p>\n</main>", say(LIMITS));
+    let parts = if export.sbom.is_some() { PARTS } else { NO_PARTS };
+    let _ = writeln!(html, "<p>{}</p>\n<p>{}</p>\n</main>", say(parts), say(LIMITS));
     html
 }
 
@@ -198,6 +207,7 @@ fn row(verdict: &Verdict, language: Language) -> String {
     )
 }
 
-fn escape(text: &str) -> String {
+/// Text that holds no markup.
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

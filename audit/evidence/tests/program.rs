@@ -336,6 +336,7 @@ fn bundle(log: &Path, dir: &Path) {
         stamps: &[],
         policy,
         posture: &serde_json::Value::Null,
+        sbom: None,
         framework: None,
         language: None,
         version: "0.1.0",

@@ -128,6 +128,16 @@ pub fn every_event() -> Vec<Entry> {
         Event::EvidenceTried { run: digest, not_satisfied: n32 },
         Event::EvidenceKeyDrawn { key: crate::PublicKey([0xff; 32]) },
         Event::EvidenceExported { manifest: digest },
+        Event::EvidenceFrozen {
+            reason: FreezeReason::Vulnerability,
+            gdpr: false,
+            dora: false,
+            cra: false,
+            size: n64,
+            root: digest,
+        },
+        Event::EvidenceSettled {},
+        Event::EvidenceSubject { slot: n32, records: n64, file: digest },
         Event::AuditRead {
             how: Reading::Verify,
             by_time: false,

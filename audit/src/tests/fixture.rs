@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 55] = [
+const LATER: [&str; 58] = [
     "act.asked",
     "act.confirmed",
     "act.lapsed",
@@ -18,7 +18,10 @@ const LATER: [&str; 55] = [
     "certificate.issued",
     "certificate.key_drawn",
     "evidence.exported",
+    "evidence.frozen",
     "evidence.key_drawn",
+    "evidence.settled",
+    "evidence.subject",
     "evidence.tried",
     "fence.found_open",
     "hold.ended",

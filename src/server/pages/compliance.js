@@ -72,7 +72,7 @@ export async function open() {
     const chosen = found.controls.filter(({ clauses }) => framework.value === "all" || clauses[framework.value]);
     chosen.sort((a, b) => ORDER.indexOf(outcomeOf(a)) - ORDER.indexOf(outcomeOf(b)));
     const groups = [...Map.groupBy(chosen, ({ id }) => id.slice(0, 3))];
-    list.replaceChildren(...groups.map(([group, controls]) => describeGroup(group, controls, found.reasons)));
+    list.replaceChildren(...describeClocks(found.incidents), ...groups.map(([group, controls]) => describeGroup(group, controls, found.reasons)));
   }
 
   hush();
@@ -87,6 +87,22 @@ function summary({ tried, age_seconds: age, age_seconds_max: oldest }) {
   const ago = new Intl.RelativeTimeFormat(language(), { numeric: "auto" }).format(-Math.floor(age / (seconds || 1)), unit);
   return t(age > oldest ? "compliance.old" : "compliance.last",
     { ago, time: fullTime(tried.started_ms), counts: counted(tried.counts) });
+}
+
+// What is due when, of incidents whose clocks run.
+function describeClocks(incidents) {
+  const running = incidents.flatMap(({ clocks }) => clocks).sort((a, b) => a.due_ms - b.due_ms);
+  if (!running.length) return [];
+  return [h("section", { class: "controls", id: "clocks", "aria-label": () => t("compliance.clocks") },
+    h("h3", {}, () => t("compliance.clocks")),
+    table(["compliance.clause", "compliance.what", "compliance.due", "compliance.left"], running.map((one) =>
+      [one.clause, () => say(one.due), () => fullTime(one.due_ms), () => leftOf(one)])))];
+}
+
+function leftOf({ left_seconds: left, late }) {
+  const [unit, seconds] = left >= 3600 ? ["hour", 3600] : ["minute", 60];
+  const count = Math.floor(left / seconds);
+  return new Intl.RelativeTimeFormat(language()).format(late ? -count : count, unit);
 }
 
 const counted = (counts) =>

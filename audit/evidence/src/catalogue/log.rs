@@ -96,11 +96,12 @@ pub(super) const LOG: &[Control] = &[
     Control {
         id: "LOG-06",
         claim: Text {
-            en: "A checkpoint kept elsewhere is not older than the policy allows.",
-            zh: "保存在他处的检查点不早于策略允许的时间。",
+            en: "An authority outside has stamped the log within the period that the policy names.",
+            zh: "外部时间戳机构在策略规定的期限内为日志加盖了时间戳。",
         },
         measured: Text {
-            en: "The age of the last anchor would be read.", zh: "读取最近一次锚定的时间。"
+            en: "The answers of authorities that are kept are held against their records and the log, and the age of the newest is compared with the policy.",
+            zh: "将保存的时间戳答复与记录和日志核对，并将最新一份距今的时间与策略比较。",
         },
         clauses: Clauses {
             gdpr: &["5(2)"],
@@ -108,7 +109,10 @@ pub(super) const LOG: &[Control] = &[
             nist: &["AU-9(2)", "AU-10"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NotBuilt),
+        trial: Trial::Facts(&[
+            Condition { fact: "stamps_that_hold", must: Must::AtLeast(1) },
+            Condition { fact: "stamp_age_seconds_max", must: Must::AtLeastFact("stamp_age_seconds") },
+        ]),
     },
     Control {
         id: "LOG-07",

@@ -10,8 +10,8 @@ pub(super) const OPERATION: &[Control] = &[
             zh: "模型文件与加载并记录时一致。",
         },
         measured: Text {
-            en: "The files are digested anew and compared with the record of the start.",
-            zh: "重新计算文件摘要并与启动记录比较。",
+            en: "What the kernel says of each file, its identity, size and times of change, is compared with what it said before the files were read and digested, and their digest with the record of the start.",
+            zh: "将内核给出的每个文件的标识、大小和修改时间与读取并计算摘要之前的情况比较，并将摘要与启动记录比较。",
         },
         clauses: Clauses {
             iso27001: &["A.5.19", "A.8.19"],
@@ -19,7 +19,11 @@ pub(super) const OPERATION: &[Control] = &[
             ai_act: &["53"],
             ..Clauses::NONE
         },
-        trial: Trial::Facts(&[Condition { fact: "model_now", must: Must::SameAs("model_on_record") }]),
+        trial: Trial::Facts(&[
+            Condition { fact: "model_files", must: Must::AtLeast(1) },
+            Condition { fact: "model_files_changed", must: Must::AtMost(0) },
+            Condition { fact: "model_now", must: Must::SameAs("model_on_record") },
+        ]),
     },
     Control {
         id: "SAF-03",
@@ -77,8 +81,8 @@ pub(super) const OPERATION: &[Control] = &[
             zh: "策略文件与最近一次启动时记录的一致。",
         },
         measured: Text {
-            en: "The policy is read anew and its digest compared with the record.",
-            zh: "重新读取策略并将其摘要与记录比较。",
+            en: "The file is read anew and compared with what it was at the start, and the policy in force with the record of the start.",
+            zh: "重新读取文件并与启动时比较，并将生效的策略与启动记录比较。",
         },
         clauses: Clauses {
             gdpr: &["32"],
@@ -86,7 +90,11 @@ pub(super) const OPERATION: &[Control] = &[
             nist: &["CM-2", "CM-3", "CM-6"],
             ..Clauses::NONE
         },
-        trial: Trial::Facts(&[Condition { fact: "policy_now", must: Must::SameAs("policy_on_record") }]),
+        trial: Trial::Facts(&[
+            Condition { fact: "file_replaced", must: Must::Be(false) },
+            Condition { fact: "file_now", must: Must::SameAs("file_at_start") },
+            Condition { fact: "policy_in_force", must: Must::SameAs("policy_on_record") },
+        ]),
     },
     Control {
         id: "INT-04",
@@ -103,10 +111,12 @@ pub(super) const OPERATION: &[Control] = &[
     Control {
         id: "OPS-01",
         claim: Text {
-            en: "There is a backup, and restoring it was tried.", zh: "存在备份，并已演练恢复。"
+            en: "There is a backup that is not older than the policy allows.",
+            zh: "存在不早于策略允许时间的备份。",
         },
         measured: Text {
-            en: "The date of the last drill would be read.", zh: "读取最近一次演练的日期。"
+            en: "The backups on record that nobody has said are destroyed are counted, and the age of the newest is compared with the policy; whether one can be put back is not tried here.",
+            zh: "统计记录中未声明销毁的备份，并将最新一份距今的时间与策略比较；此处不演练恢复。",
         },
         clauses: Clauses {
             gdpr: &["32(1)(c)"],
@@ -114,7 +124,10 @@ pub(super) const OPERATION: &[Control] = &[
             nist: &["CP-9", "CP-10"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NoProbeYet),
+        trial: Trial::Facts(&[
+            Condition { fact: "backups", must: Must::AtLeast(1) },
+            Condition { fact: "backup_age_seconds_max", must: Must::AtLeastFact("backup_age_seconds") },
+        ]),
     },
     Control {
         id: "OPS-02",
@@ -122,7 +135,10 @@ pub(super) const OPERATION: &[Control] = &[
             en: "The state at a breach can be pinned and handed over.",
             zh: "发生泄露时可固定并移交当时的状态。",
         },
-        measured: Text { en: "A dry run would be verified.", zh: "验证一次演练。" },
+        measured: Text {
+            en: "Of each state that was pinned it is read whether a bundle was handed out behind it; a bundle that does not pass its own check is not.",
+            zh: "读取每次固定状态之后是否交出了证据包；未通过自检的证据包不会交出。",
+        },
         clauses: Clauses {
             gdpr: &["33", "34"],
             iso27001: &["A.5.24", "A.5.25", "A.5.26", "A.5.27", "A.5.28"],
@@ -130,7 +146,7 @@ pub(super) const OPERATION: &[Control] = &[
             cn: &["PIPL 57"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NotBuilt),
+        trial: Trial::Facts(&[Condition { fact: "states_handed_over", must: Must::SameAs("states_pinned") }]),
     },
     Control {
         id: "OPS-03",
@@ -139,8 +155,8 @@ pub(super) const OPERATION: &[Control] = &[
             zh: "主机作为第二视角监视程序的文件夹。",
         },
         measured: Text {
-            en: "The host’s rules would be read before the fences go up.",
-            zh: "在隔离措施生效之前读取主机规则。",
+            en: "The rules that the host loads at its start are read, and whether they watch each folder is told from them.",
+            zh: "读取主机启动时加载的审计规则，并判断其是否监视每个文件夹。",
         },
         clauses: Clauses {
             gdpr: &["32"],
@@ -148,7 +164,7 @@ pub(super) const OPERATION: &[Control] = &[
             nist: &["AU-12", "AU-9"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NoProbeYet),
+        trial: Trial::Facts(&[Condition { fact: "folders_watched", must: Must::SameAs("folders") }]),
     },
     Control {
         id: "GOV-01",

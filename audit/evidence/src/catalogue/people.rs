@@ -6,12 +6,12 @@ pub(super) const PEOPLE: &[Control] = &[
     Control {
         id: "PRV-01",
         claim: Text {
-            en: "No prompt and no picture appears in a log or an output stream.",
-            zh: "任何日志或输出流中都不出现提示词或图片。",
+            en: "No kept prompt appears in the folders of the log and of what was found.",
+            zh: "日志文件夹和检验结果文件夹中不出现已保存的提示词。",
         },
         measured: Text {
-            en: "A marked prompt would be sent in, and looked for everywhere.",
-            zh: "提交带标记的提示词，并在各处查找。",
+            en: "The prompts that the vault keeps are looked for in every file of the two folders.",
+            zh: "在两个文件夹的每个文件中查找保险库所保存的提示词。",
         },
         clauses: Clauses {
             gdpr: &["5(1)(c)", "25"],
@@ -19,17 +19,20 @@ pub(super) const PEOPLE: &[Control] = &[
             nist: &["PM-25", "AU-3(3)"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NotBreakable),
+        trial: Trial::Facts(&[
+            Condition { fact: "prompts_looked_for", must: Must::AtLeast(1) },
+            Condition { fact: "prompts_found", must: Must::AtMost(0) },
+        ]),
     },
     Control {
         id: "PRV-02",
         claim: Text {
-            en: "People appear in the log as pseudonyms whose key lies elsewhere.",
-            zh: "日志中的人员以化名出现，其密钥另行保存。",
+            en: "Nobody’s name appears in the folders of the log and of what was found.",
+            zh: "日志文件夹和检验结果文件夹中不出现任何人的姓名。",
         },
         measured: Text {
-            en: "The names in the log would be held against the vault.",
-            zh: "将日志中的名称与保险库核对。",
+            en: "The names that the vault keeps are looked for, as words, in every file of the two folders.",
+            zh: "在两个文件夹的每个文件中按词查找保险库所保存的姓名。",
         },
         clauses: Clauses {
             gdpr: &["4(5)", "25", "32(1)(a)"],
@@ -38,7 +41,10 @@ pub(super) const PEOPLE: &[Control] = &[
             cn: &["PIPL 51"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NotBreakable),
+        trial: Trial::Facts(&[
+            Condition { fact: "names_looked_for", must: Must::AtLeast(1) },
+            Condition { fact: "names_found", must: Must::AtMost(0) },
+        ]),
     },
     Control {
         id: "PRV-03",
@@ -96,7 +102,8 @@ pub(super) const PEOPLE: &[Control] = &[
             zh: "可以向个人提供所保存的有关其本人的信息。",
         },
         measured: Text {
-            en: "An export would be made for a test person.", zh: "为测试人员执行一次导出。"
+            en: "What log and vault hold about whoever asks is collected, and handed out to nobody.",
+            zh: "收集日志和保险库中有关请求者的信息，不向任何人交出。",
         },
         clauses: Clauses {
             gdpr: &["12", "15", "20"],
@@ -105,7 +112,10 @@ pub(super) const PEOPLE: &[Control] = &[
             cn: &["PIPL 45"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NotBuilt),
+        trial: Trial::Facts(&[
+            Condition { fact: "collected", must: Must::Be(true) },
+            Condition { fact: "records", must: Must::AtLeast(1) },
+        ]),
     },
     Control {
         id: "PRV-07",

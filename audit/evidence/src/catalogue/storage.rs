@@ -113,14 +113,18 @@ pub(super) const STORAGE: &[Control] = &[
     Control {
         id: "KEY-01",
         claim: Text {
-            en: "Keys are replaced within the period that the policy names.",
-            zh: "密钥在策略规定的期限内更换。",
+            en: "The master key of the vault is replaced within the period that the policy names.",
+            zh: "保险库主密钥在策略规定的期限内更换。",
         },
         measured: Text {
-            en: "The age of every key would be read.", zh: "读取每个密钥的使用时间。"
+            en: "The time since the newest roll of the vault on record is compared with the policy.",
+            zh: "将距最近一次密钥轮换记录的时间与策略比较。",
         },
         clauses: Clauses { gdpr: &["32"], iso27001: &["A.8.24"], nist: &["SC-12"], ..Clauses::NONE },
-        trial: Trial::None(Reason::NoProbeYet),
+        trial: Trial::Facts(&[Condition {
+            fact: "key_age_seconds_max",
+            must: Must::AtLeastFact("key_age_seconds"),
+        }]),
     },
     Control {
         id: "KEY-02",
@@ -197,11 +201,12 @@ pub(super) const STORAGE: &[Control] = &[
     Control {
         id: "ERA-02",
         claim: Text {
-            en: "Each erasure has a signed certificate that names what is left.",
-            zh: "每次删除都有签名证书，并列明残留内容。",
+            en: "Each erasure can be certified, with what is left of it.",
+            zh: "每次删除都可以出具证书，并列明残留内容。",
         },
         measured: Text {
-            en: "The certificates of the period would be verified.", zh: "验证该时期的证书。"
+            en: "What a certificate of the last erasures would rest on is read from the log, and each record is proved to be in it.",
+            zh: "从日志读取最近几次删除的证书所依据的记录，并证明每条记录都在日志中。",
         },
         clauses: Clauses {
             gdpr: &["5(2)", "17", "19"],
@@ -209,7 +214,10 @@ pub(super) const STORAGE: &[Control] = &[
             nist: &["MP-6", "SI-12(3)"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NoProbeYet),
+        trial: Trial::Facts(&[Condition {
+            fact: "erasures_certifiable",
+            must: Must::SameAs("erasures_read"),
+        }]),
     },
     Control {
         id: "ERA-03",
@@ -218,8 +226,8 @@ pub(super) const STORAGE: &[Control] = &[
             zh: "恢复备份不会使已删除的图片重现。",
         },
         measured: Text {
-            en: "An older backup would be restored on a clone.",
-            zh: "在副本上恢复较早的备份。",
+            en: "Of each backup that was put back it is read whether the log was there that says what had been erased, and whether an erased picture was seen again.",
+            zh: "读取每次恢复备份时记载删除情况的日志是否存在，以及已删除的图片是否重现。",
         },
         clauses: Clauses {
             gdpr: &["17", "32"],
@@ -227,7 +235,11 @@ pub(super) const STORAGE: &[Control] = &[
             nist: &["CP-9", "MP-6"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NoProbeYet),
+        trial: Trial::Facts(&[
+            Condition { fact: "restores", must: Must::AtLeast(1) },
+            Condition { fact: "restores_without_log", must: Must::AtMost(0) },
+            Condition { fact: "erased_and_back", must: Must::AtMost(0) },
+        ]),
     },
     Control {
         id: "ERA-04",

@@ -53,6 +53,13 @@ pub(super) fn check(
         }
     }
     references(reading, checked);
+    // An older program carried none, and so may one that somebody compiled for themselves.
+    if reading.lists(bundle::SBOM)
+        && let Some(sbom) = parsed(reading, bundle::SBOM, checked)
+        && json::text(&sbom, "bomFormat") != Some("CycloneDX")
+    {
+        checked.find(bundle::SBOM, "is no list of parts in the form of CycloneDX");
+    }
 }
 
 /// The signature names the log, its size and root, and the records that vouch for key and run.

@@ -58,6 +58,7 @@ fn what_the_log_does_not_name_is_not_exported_and_nothing_is_left() {
             stamps: &[],
             policy: "",
             posture: &tried.posture,
+            sbom: None,
             framework: None,
             language: None,
             version: "0.1.0",
@@ -211,4 +212,30 @@ fn the_report_is_for_people_in_both_languages_and_holds_no_script() {
     let chinese = page(Some(Framework::Cn), Some(Language::Zh));
     assert!(chinese.contains("NET-02") && !chinese.contains("NET-01") && !chinese.contains("Evidence"));
     assert!(!chinese.contains("控制者负责的部分"), "those of the GDPR only where it is about the GDPR");
+}
+
+#[test]
+fn a_list_of_parts_is_in_the_bundle_or_the_page_says_that_there_is_none() {
+    let tried = Tried::new("CRY-01");
+    let page = |dir: &Path| std::fs::read_to_string(dir.join("README.html")).unwrap();
+    let (without, ..) = tried.export("without", |_| ());
+    assert!(
+        !without.join("sbom.cdx.json").exists() && page(&without).contains("carries no list of its parts")
+    );
+    assert_eq!(blamed(&without), [] as [String; 0]);
+    let parts = "{ \"specVersion\": \"1.6\", \"bomFormat\": \"CycloneDX\", \"version\": 1 }\n";
+    let (with, ..) = tried.export("with", |export| export.sbom = Some(parts));
+    let text = std::fs::read_to_string(with.join("sbom.cdx.json")).unwrap();
+    assert_eq!(text, "{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.6\",\"version\":1}");
+    assert!(page(&with).contains("sbom.cdx.json lists") && !page(&with).contains("carries no list"));
+    assert_eq!(blamed(&with), [] as [String; 0]);
+    // Another list is not taken for it, nor is what is none.
+    let (other, ..) = tried.export("other", |export| export.sbom = Some("{\"bomFormat\":\"SPDX\"}"));
+    assert_eq!(blamed(&other), ["sbom.cdx.json"]);
+    for wrong in ["parts", "{\"version\":1.5}"] {
+        let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            tried.export("wrong", |export| export.sbom = Some(wrong));
+        }));
+        assert!(made.is_err() && !tried.dir.0.join("wrong").exists(), "{wrong}");
+    }
 }

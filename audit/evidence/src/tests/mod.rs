@@ -139,6 +139,7 @@ impl Tried {
             stamps: &[],
             policy: POLICY,
             posture: &self.posture,
+            sbom: None,
             framework: None,
             language: None,
             version: "0.1.0",

@@ -129,12 +129,21 @@ fn a_slice_of_a_log_that_was_changed_is_not_made_and_nothing_is_left() {
     assert!(!dir.exists());
 }
 
+/// What `deploy/sbom` says of the auditor's program.
+fn sbom() -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/sbom");
+    let output = Command::new(script).arg("evidence").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// `compliance-trestle` reads and validates every OSCAL file, `securesystemslib` verifies the signature, and `rfc8785` writes
 /// every JSON file again byte for byte. What they must refuse, they refuse.
 #[test]
 fn other_peoples_programs_accept_a_bundle_and_refuse_what_was_changed() {
+    let sbom: &str = sbom().leak();
     let tried = Tried::new("CRY-01");
-    let (dir, ..) = tried.export("bundle", |_| ());
+    let (dir, ..) = tried.export("bundle", |export| export.sbom = Some(sbom));
     let place = Dir::new();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/oracles.py");
     let judge = |dir: &Path| {
@@ -150,6 +159,7 @@ fn other_peoples_programs_accept_a_bundle_and_refuse_what_was_changed() {
         ("oscal/assessment-results.json", "\"methods\":[\"TEST\"]", "\"methods\":[]"),
         ("oscal/catalog.json", "\"title\":", "\"heading\":"),
         ("manifest.json", "\"bytes\":1", "\"bytes\":2"),
+        ("sbom.cdx.json", "\"type\":\"library\"", "\"type\":\"book\""),
     ];
     for (name, from, to) in changes {
         let changed = copy(&dir);

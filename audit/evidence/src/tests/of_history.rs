@@ -1,0 +1,216 @@
+//! Each control of what people must not forget, and what breaks it.
+
+use super::*;
+use crate::Outcome::{self, NotApplicable, NotMeasured, NotSatisfied, Satisfied};
+use crate::tests::{Dir, copy};
+use audit::words::{Grade, RollReason, StopReason, View};
+use audit::{Digest, Event, JobId, Log, SystemClock};
+
+const DAY_MS: u64 = 24 * 3600 * 1000;
+const MONTH: Periods =
+    Periods { key_days_max: Some(30), backup_days_max: Some(30), stamp_days_max: Some(30) };
+const NONE: Periods = Periods { key_days_max: None, backup_days_max: None, stamp_days_max: None };
+
+fn in_days(days: u64) -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_millis()).unwrap() + days * DAY_MS
+}
+
+fn outcome(dir: &Path, periods: &Periods, days: u64, id: &str) -> (Outcome, Option<Reason>) {
+    let verdicts = try_history(dir, dir, periods, Some((Actor::Person([7; 16]), 3)), &|| in_days(days));
+    let ids: Vec<&str> = verdicts.iter().map(|verdict| verdict.control().id).collect();
+    assert_eq!(ids, IDS);
+    let verdict = verdicts.iter().find(|verdict| verdict.control().id == id).unwrap();
+    (verdict.outcome(), verdict.reason())
+}
+
+fn rolled(epoch: u64) -> Event {
+    Event::VaultRolled {
+        reason: RollReason::Erase,
+        vault_epoch: epoch,
+        vault_seq: 3,
+        vault_root: Digest([4; 32]),
+    }
+}
+
+/// A picture's end, as the darkroom has it.
+fn erase(log: &Log, object: u8) {
+    let (object, job) = (Object([object; 16]), JobId([object; 16]));
+    let erased = Event::ObjectErased {
+        grade: Grade::B,
+        vault_epoch: u64::from(object.0[0]),
+        vault_seq: 3,
+        vault_root: Digest([4; 32]),
+        cleanup_pending: false,
+    };
+    log.append(&[Event::ObjectEraseRequested { count: 1 }.by_system().job(job)]).unwrap();
+    log.append(&[erased.by_system().object(object).job(job)]).unwrap();
+}
+
+fn back_up(log: &Log, job: u8) {
+    let job = JobId([job; 16]);
+    log.append(&[Event::BackupBegun { objects: 1 }.by_system().job(job)]).unwrap();
+    let written = Event::BackupWritten { bytes: 7, sha256: Digest([5; 32]) };
+    log.append(&[written.by_system().job(job)]).unwrap();
+}
+
+fn restore(log: &Log, job: u8, log_survived: bool) {
+    let job = JobId([job; 16]);
+    let begun = Event::BackupRestoreBegun { objects: 1, erased: 0, log_survived };
+    log.append(&[begun.by_system().job(job)]).unwrap();
+    let restored = Event::BackupRestored { vault_epoch: 9, vault_seq: 3, vault_root: Digest([4; 32]) };
+    log.append(&[restored.by_system().job(job)]).unwrap();
+}
+
+/// A log, and what a test adds to it.
+fn log(fill: impl FnOnce(&Log)) -> Dir {
+    let dir = Dir::new();
+    let log = Log::create(&dir.0.join("audit"), SystemClock::new()).unwrap();
+    fill(&log);
+    drop(log);
+    copy(&dir.0.join("audit"))
+}
+
+#[test]
+fn a_key_grows_old_and_a_roll_makes_a_new_one() {
+    let of = log(|log| {
+        log.append(&[rolled(1).by_system()]).unwrap();
+    });
+    assert_eq!(outcome(&of.0, &NONE, 0, "KEY-01"), (NotMeasured, Some(Reason::NoPeriod)));
+    assert_eq!(outcome(&of.0, &MONTH, 29, "KEY-01").0, Satisfied);
+    assert_eq!(outcome(&of.0, &MONTH, 31, "KEY-01").0, NotSatisfied);
+    // Without a vault there is nothing to be old.
+    let none = log(|_| ());
+    assert_eq!(outcome(&none.0, &MONTH, 31, "KEY-01"), (NotMeasured, Some(Reason::FactMissing)));
+}
+
+#[test]
+fn a_backup_that_is_old_unfinished_or_destroyed_is_none() {
+    let of = log(|log| back_up(log, 1));
+    assert_eq!(outcome(&of.0, &NONE, 0, "OPS-01"), (NotMeasured, Some(Reason::NoPeriod)));
+    assert_eq!(outcome(&of.0, &MONTH, 29, "OPS-01").0, Satisfied);
+    assert_eq!(outcome(&of.0, &MONTH, 31, "OPS-01").0, NotSatisfied);
+    let (none, begun) = (
+        log(|_| ()),
+        log(|log| {
+            log.append(&[Event::BackupBegun { objects: 1 }.by_system().job(JobId([1; 16]))]).unwrap();
+        }),
+    );
+    let destroyed = log(|log| {
+        back_up(log, 1);
+        log.append(&[Event::BackupDestroyed {}.by_system().job(JobId([1; 16]))]).unwrap();
+    });
+    for dir in [none, begun, destroyed] {
+        assert_eq!(outcome(&dir.0, &MONTH, 0, "OPS-01").0, NotSatisfied);
+    }
+}
+
+#[test]
+fn a_stamp_that_is_not_kept_does_not_count() {
+    let none = log(|_| ());
+    assert_eq!(outcome(&none.0, &NONE, 0, "LOG-06"), (NotMeasured, Some(Reason::NoPeriod)));
+    assert_eq!(outcome(&none.0, &MONTH, 0, "LOG-06").0, NotSatisfied);
+    let claimed = log(|log| {
+        let stamped = Event::LogStamped { answer: Digest([1; 32]), size: 1, stamped_ms: in_days(0) };
+        log.append(&[stamped.by_system()]).unwrap();
+    });
+    assert_eq!(outcome(&claimed.0, &MONTH, 0, "LOG-06").0, NotSatisfied);
+}
+
+#[test]
+fn an_erasure_without_its_request_or_its_proof_cannot_be_certified() {
+    let none = log(|_| ());
+    assert_eq!(outcome(&none.0, &NONE, 0, "ERA-02"), (NotApplicable, Some(Reason::NothingErased)));
+    let many = log(|log| (1..20).for_each(|object| erase(log, object)));
+    assert_eq!(outcome(&many.0, &NONE, 0, "ERA-02").0, Satisfied);
+    let segment = many.0.join("seg/00000000.jsonl");
+    let text = std::fs::read_to_string(&segment).unwrap();
+    std::fs::write(&segment, text.replacen("\"grade\":\"b\"", "\"grade\":\"v\"", 1)).unwrap();
+    assert_eq!(outcome(&many.0, &NONE, 0, "ERA-02").0, NotSatisfied);
+    let unasked = log(|log| {
+        erase(log, 1);
+        let erased = Event::ObjectErased {
+            grade: Grade::B,
+            vault_epoch: 2,
+            vault_seq: 3,
+            vault_root: Digest([4; 32]),
+            cleanup_pending: false,
+        };
+        log.append(&[erased.by_system().object(Object([7; 16])).job(JobId([7; 16]))]).unwrap();
+    });
+    assert_eq!(outcome(&unasked.0, &NONE, 0, "ERA-02").0, NotSatisfied);
+    // What is no record at all tells nothing.
+    std::fs::write(&segment, "{}\n").unwrap();
+    assert_eq!(outcome(&many.0, &NONE, 0, "ERA-02"), (NotMeasured, Some(Reason::TrialFailed)));
+}
+
+#[test]
+fn a_backup_that_brings_back_what_was_erased_is_seen() {
+    let none = log(|log| back_up(log, 1));
+    assert_eq!(outcome(&none.0, &NONE, 0, "ERA-03"), (NotApplicable, Some(Reason::NothingRestored)));
+    let viewed = |log: &Log, object| {
+        let look = Event::ObjectViewed { kind: View::Content };
+        log.append(&[look.by_system().object(Object([object; 16]))]).unwrap();
+    };
+    let sound = log(|log| {
+        erase(log, 1);
+        restore(log, 2, true);
+        viewed(log, 3);
+    });
+    assert_eq!(outcome(&sound.0, &NONE, 0, "ERA-03").0, Satisfied);
+    let blind = log(|log| restore(log, 2, false));
+    assert_eq!(outcome(&blind.0, &NONE, 0, "ERA-03").0, NotSatisfied);
+    let back = log(|log| {
+        erase(log, 1);
+        restore(log, 2, true);
+        viewed(log, 1);
+    });
+    assert_eq!(outcome(&back.0, &NONE, 0, "ERA-03").0, NotSatisfied);
+}
+
+#[test]
+fn a_state_that_was_pinned_and_not_handed_over_is_seen() {
+    use audit::words::FreezeReason;
+    let none = log(|_| ());
+    assert_eq!(outcome(&none.0, &NONE, 0, "OPS-02"), (NotApplicable, Some(Reason::NothingFrozen)));
+    let freeze = |log: &Log, job| {
+        let (reason, root) = (FreezeReason::Exercise, Digest([1; 32]));
+        let frozen = Event::EvidenceFrozen { reason, gdpr: true, dora: false, cra: false, size: 1, root };
+        log.append(&[frozen.by_system().job(JobId([job; 16]))]).unwrap();
+    };
+    let hand_over = |log: &Log| {
+        let exported = Event::EvidenceExported { manifest: Digest([1; 32]) };
+        log.append(&[exported.by_system().job(JobId([9; 16]))]).unwrap();
+    };
+    let whole = log(|log| {
+        freeze(log, 1);
+        hand_over(log);
+    });
+    assert_eq!(outcome(&whole.0, &NONE, 0, "OPS-02").0, Satisfied);
+    let now = log(|log| freeze(log, 1));
+    assert_eq!(outcome(&now.0, &NONE, 0, "OPS-02"), (NotApplicable, Some(Reason::NothingFrozen)));
+    let half = log(|log| {
+        hand_over(log);
+        freeze(log, 1);
+        log.append(&[Event::BootStopped { reason: StopReason::Error }.by_system()]).unwrap();
+    });
+    assert_eq!(outcome(&half.0, &NONE, 0, "OPS-02").0, NotSatisfied);
+}
+
+#[test]
+fn what_is_held_about_a_person_is_collected_or_it_is_said_that_it_cannot_be() {
+    let unheard = log(|_| ());
+    assert_eq!(outcome(&unheard.0, &NONE, 0, "PRV-06").0, NotSatisfied, "nothing is on record of them");
+    let person = Actor::Person([7; 16]);
+    let known = log(|log| {
+        log.append(&[Event::VaultUnlockFailed {}.by(person)]).unwrap();
+    });
+    assert_eq!(outcome(&known.0, &NONE, 0, "PRV-06").0, Satisfied);
+    let shut = try_history(&known.0, &known.0, &NONE, None, &|| in_days(0));
+    let shut = shut.iter().find(|verdict| verdict.control().id == "PRV-06").unwrap();
+    assert_eq!((shut.outcome(), shut.reason()), (NotMeasured, Some(Reason::Locked)));
+    let segment = known.0.join("seg/00000000.jsonl");
+    let text = std::fs::read_to_string(&segment).unwrap();
+    std::fs::write(&segment, text.replacen("\n{", "\n#", 1)).unwrap();
+    assert_eq!(outcome(&known.0, &NONE, 0, "PRV-06").0, NotSatisfied);
+}

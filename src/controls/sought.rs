@@ -1,0 +1,90 @@
+//! Whether a kept prompt or a name stands in the clear beside the log, where nobody is to write any: looked for in its folder and
+//! in that of what was found.
+
+use super::reading::{Read, timed, why};
+use super::site::{Room, Site};
+use crate::paths::open_regular;
+use darkroom::{Sought, Who};
+use evidence::Reason;
+use rustix::fs::OFlags;
+use std::io::{ErrorKind, Read as _, Result};
+use std::path::Path;
+
+/// Bytes that are looked through at once.
+const PIECE_BYTES: usize = 1 << 20;
+const DEPTH_MAX: usize = 8;
+/// What has no text in it, and much that is random: hashes, a key, space that is set aside, answers of authorities, who have names.
+const NOT_TEXT: [&str; 4] = ["tile", "epoch.key", "reserve", "stamps"];
+
+/// The controls that are tried here.
+pub fn tried(
+    site: &Site,
+    room: &mut Room<'_>,
+    who: Option<&Who>,
+    now: &dyn Fn() -> u64,
+) -> [(&'static str, Read); 2] {
+    let prompts = timed(now, |reading| {
+        let who = who.ok_or(Reason::Locked)?;
+        let sought = room.with(|darkroom| darkroom.sought_prompts(who)).map_err(|error| why(&error))?;
+        let (count, found) = look(site, sought, Reason::NoKeptPrompts)?;
+        reading.fact("prompts_looked_for", count);
+        reading.fact("prompts_found", found);
+        Ok(())
+    });
+    let names = timed(now, |reading| {
+        let who = who.ok_or(Reason::Locked)?;
+        let sought = room.with(|darkroom| darkroom.sought_names(who)).map_err(|error| why(&error))?;
+        let (count, found) = look(site, sought, Reason::NobodyNamed)?;
+        reading.fact("names_looked_for", count);
+        reading.fact("names_found", found);
+        Ok(())
+    });
+    [("PRV-01", prompts), ("PRV-02", names)]
+}
+
+/// How many are looked for, and found; `none` without any.
+fn look(site: &Site, mut sought: Sought, none: Reason) -> std::result::Result<(u64, u64), Reason> {
+    if sought.count() == 0 {
+        return Err(none);
+    }
+    for folder in [&site.audit, &site.evidence] {
+        look_below(folder, DEPTH_MAX, &mut sought).map_err(|_| Reason::TrialFailed)?;
+    }
+    Ok((sought.count() as u64, sought.found() as u64))
+}
+
+fn look_below(folder: &Path, depth: usize, sought: &mut Sought) -> Result<()> {
+    for entry in folder.read_dir()? {
+        let entry = entry?;
+        if NOT_TEXT.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
+        let path = entry.path();
+        let looked = match entry.file_type() {
+            Ok(kind) if kind.is_dir() && depth > 0 => look_below(&path, depth - 1, sought),
+            Ok(kind) if kind.is_file() => look_into(&path, sought),
+            other => other.map(drop),
+        };
+        match looked {
+            // Beside a running program a file may go between the list and this look.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            looked => looked?,
+        }
+    }
+    Ok(())
+}
+
+fn look_into(path: &Path, sought: &mut Sought) -> Result<()> {
+    let mut file = open_regular(path, OFlags::NOFOLLOW)?;
+    let mut piece: Vec<u8> = Vec::new();
+    loop {
+        // The end of the last piece stays before the next one.
+        piece.drain(..piece.len().saturating_sub(sought.overlap()));
+        let kept = piece.len();
+        let read = file.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut piece)?;
+        sought.look(&piece);
+        if read == 0 || piece.len() == kept {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! `evidence freeze`, `clocks` and `settled`: the state at an incident, pinned, and what is due when.
+
+use crate::Done;
+use crate::boot::folders::FolderUse;
+use crate::boot::{self, Wants};
+use crate::cli::{Freeze, Global, Keys};
+use crate::exit::{Code, Failure};
+use crate::output::Output;
+use audit::{Clock as _, timestamp};
+use darkroom::{Darkroom, FreezeReason, JobId, Laws, Who};
+use evidence::{CLOCKS, Incident, Law, describe_incident, incidents};
+use sandbox::Clean;
+use serde_json::json;
+
+/// A freeze whose words make sense.
+pub struct Frozen {
+    reason: FreezeReason,
+    laws: Vec<Law>,
+}
+
+impl Frozen {
+    /// Reads the flags.
+    ///
+    /// # Errors
+    /// They make no sense.
+    pub fn parse(arguments: &Freeze) -> Result<Self, Failure> {
+        let reason = FreezeReason::parse(&arguments.reason).ok_or_else(|| {
+            let words = FreezeReason::WORDS.join(", ");
+            Failure::new(Code::Usage, format!("the reason is one of: {words}"))
+        })?;
+        let law = |word: &String| {
+            let words = Law::ALL.map(Law::word).join(", ");
+            Law::parse(word).ok_or_else(|| Failure::new(Code::Usage, format!("--law takes one of {words}")))
+        };
+        let mut laws = arguments.law.iter().map(law).collect::<Result<Vec<_>, _>>()?;
+        if laws.is_empty() {
+            laws.push(Law::Gdpr);
+        }
+        Ok(Self { reason, laws })
+    }
+
+    /// Puts it on record. What the incident is called.
+    ///
+    /// # Errors
+    /// They may not; the log cannot be written.
+    pub fn record(&self, darkroom: &Darkroom, who: Option<&Who>, out: &Output) -> Result<JobId, Failure> {
+        let has = |law| self.laws.contains(&law);
+        let laws = Laws { gdpr: has(Law::Gdpr), dora: has(Law::Dora), cra: has(Law::Cra) };
+        let (job, receipt) = darkroom.freeze(who, self.reason, laws)?;
+        let due = CLOCKS.iter().filter(|clock| has(clock.law)).map(|clock| clock.hours).min().unwrap_or(0);
+        out.say(&format!(
+            "pinned by record {}, incident {job}; the first clock ends in {due} h, counted from now and not from when somebody first \
+             knew; what is due when: lightproof evidence clocks",
+            receipt.seq_first
+        ));
+        Ok(job)
+    }
+}
+
+/// What is due when. Nothing is opened but the log.
+///
+/// # Errors
+/// The log cannot be read.
+pub fn clocks(clean: Clean, global: &Global, out: &Output) -> Done {
+    let wants = Wants { folder_use: FolderUse::Read, ..Wants::default() };
+    let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
+    let (all, now_ms) = (incidents(&booted.folders.audit)?, booted.clock.wall_ms());
+    for incident in &all {
+        let state = if incident.settled { ", settled" } else { "" };
+        let (job, reason, since) = (incident.job, incident.reason.word(), timestamp(incident.ts_ms));
+        out.data(&format!("{job}  {reason}, frozen {since}, record {}{state}\n", incident.record));
+        for running in incident.running() {
+            let clock = running.clock;
+            let due = timestamp(running.due_ms);
+            out.data(&format!(
+                "  {:<16}{} h  {}  {}: {}\n",
+                clock.clause,
+                clock.hours,
+                due,
+                running.left_in_words(now_ms),
+                clock.due.en.trim_end_matches('.')
+            ));
+        }
+    }
+    if all.is_empty() {
+        out.say("no state was pinned; at an incident: lightproof evidence freeze");
+    }
+    out.object(
+        true,
+        &json!({ "incidents": all.iter().map(|of| describe_incident(of, now_ms)).collect::<Vec<_>>() }),
+    );
+    Ok(Code::Done)
+}
+
+/// Puts on record that an incident needs nothing more.
+///
+/// # Errors
+/// There is none of that name, or it is settled; as every verb that opens the vault.
+pub fn settled(clean: Clean, global: &Global, (name, keys): (&str, &Keys), out: &Output) -> Done {
+    let job = JobId::parse(name).ok_or_else(|| {
+        Failure::new(
+            Code::Usage,
+            "an incident goes by its name, `j:` and 22 characters, as `evidence clocks` says it",
+        )
+    })?;
+    let (mut booted, mut darkroom) = boot::boot(clean, global, &Wants::with(keys))?.darkroom()?;
+    let done = booted.unlock(&mut darkroom, out).and_then(|who| {
+        let found = incidents(&booted.folders.audit)?.into_iter().find(|incident| incident.job == job);
+        match found {
+            None => Err(Failure::new(
+                Code::NotFound,
+                format!("there is no incident {job}; see: lightproof evidence clocks"),
+            )),
+            Some(Incident { settled: true, .. }) => {
+                Err(Failure::new(Code::Refused, format!("{job} is settled already")))
+            }
+            Some(_) => {
+                let receipt = darkroom.settle_incident(&who, job)?;
+                out.data(&format!("{job}: settled, record {}\n", receipt.seq_first));
+                out.object(true, &json!({ "incident": job.to_string(), "record": receipt.seq_first }));
+                Ok(Code::Done)
+            }
+        }
+    });
+    boot::leave(darkroom, done)
+}

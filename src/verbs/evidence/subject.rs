@@ -1,0 +1,90 @@
+//! `evidence subject`: what is held about one person, for that person.
+
+use crate::Done;
+use crate::boot::folders::Bundle;
+use crate::boot::{self, Booted, Wants};
+use crate::cli::{Global, Keys};
+use crate::exit::{Code, Failure};
+use crate::output::{Output, counted};
+use audit::Clock as _;
+use darkroom::{Actor, Darkroom, PersonName, Who};
+use evidence::{Subject, SubjectPicture, Told};
+use sandbox::Clean;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The sentences of the page about the types of records, in Chinese.
+const IN_CHINESE: &str = include_str!("../../server/pages/records.zh-CN.json");
+
+/// Runs the verb.
+///
+/// # Errors
+/// Why it ended early.
+pub fn run(
+    clean: Clean,
+    global: &Global,
+    (pseudonym, output, keys): (Option<&str>, &Path, &Keys),
+    out: &Output,
+) -> Done {
+    let actor = |text| {
+        let what = "a person goes by their pseudonym, `a:` and 22 characters, as the records have it";
+        Actor::parse(text).ok_or_else(|| Failure::new(Code::Usage, what))
+    };
+    let actor = pseudonym.map(actor).transpose()?;
+    let wants = Wants { bundle: Some(Bundle::Made(output)), ..Wants::with(keys) };
+    let left_empty = |mut failure: Failure| {
+        failure.what += &format!("; the folder {} is left empty", output.display());
+        failure
+    };
+    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(left_empty)?;
+    let done =
+        booted.unlock(&mut darkroom, out).and_then(|who| hand_over(&booted, &darkroom, &who, actor, out));
+    boot::leave(darkroom, done.map_err(left_empty))
+}
+
+fn hand_over(booted: &Booted, darkroom: &Darkroom, who: &Who, actor: Option<Actor>, out: &Output) -> Done {
+    let actor = actor.unwrap_or(who.actor());
+    let held = darkroom.held_about(who, actor)?;
+    let dir = booted.folders.bundle.clone().unwrap_or_default();
+    let pictures: Vec<SubjectPicture> = held
+        .pictures
+        .iter()
+        .map(|(object, name, created_ms, bytes, keeps_prompt)| SubjectPicture {
+            object: object.to_string(),
+            name: name.clone(),
+            created_ms: *created_ms,
+            bytes: *bytes,
+            keeps_prompt: *keeps_prompt,
+        })
+        .collect();
+    let chinese: BTreeMap<String, String> = serde_json::from_str(IN_CHINESE).unwrap_or_default();
+    let subject = Subject {
+        log: &booted.folders.audit,
+        actor,
+        slot: held.slot.into(),
+        name: held.name.as_ref().map(PersonName::as_str),
+        role: held.role.map(darkroom::Role::word),
+        pictures: &pictures,
+        in_chinese: &|name| chinese.get(&format!("record.{name}")).cloned(),
+        version: env!("CARGO_PKG_VERSION"),
+        made_ms: booted.clock.wall_ms(),
+    };
+    let Told { file, records } = subject.make(&dir)?;
+    let recorded = darkroom.record_subject(who, actor, (held.slot, records, file));
+    let receipt = recorded.inspect_err(|_| evidence::take_back(&dir))?;
+    let count = counted(usize::try_from(records).unwrap_or(usize::MAX), "record");
+    out.data(&format!(
+        "{}: {count}, {}\n  record {}\n",
+        dir.display(),
+        counted(pictures.len(), "picture"),
+        receipt.seq_first
+    ));
+    out.say("subject.html in it is for the person; it names them: hand it to nobody else");
+    out.object(
+        true,
+        &json!({ "dir": dir.display().to_string(), "pseudonym": actor.to_string(), "records": records,
+            "pictures": pictures.len(), "file": file.to_string(), "record": receipt.seq_first }),
+    );
+    Ok(Code::Done)
+}

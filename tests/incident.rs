@@ -1,0 +1,207 @@
+//! A state that is pinned at an incident, with the clocks that run from there; and what somebody gets who asks what is held about
+//! them.
+
+use crate::crash::SmallDisk;
+use crate::harness::{Home, Ran, SMALL, is_root_for};
+use serde_json::{Value, json};
+use std::path::Path;
+
+const HOUR_SECONDS: u64 = 3600;
+
+#[track_caller]
+fn incidents(home: &Home) -> Vec<Value> {
+    let told = home.ask(&["evidence", "clocks", "--json"]).ends(0, &[]).data();
+    told["incidents"].as_array().unwrap_or_else(|| panic!("{told}")).clone()
+}
+
+#[test]
+fn a_state_is_pinned_handed_over_and_its_clocks_run_until_it_is_settled() {
+    let home = Home::with_picture("freeze");
+    home.ask(&["evidence", "clocks"]).ends(0, &["evidence freeze"]);
+    assert!(home.ask(&["status"]).ends(0, &[]).stdout.contains("none run"));
+    let freeze =
+        |words: &[&str]| home.ask(&[&["evidence", "freeze", "-o", &home.at("bundle")], words].concat());
+    freeze(&["--reason", "bad luck"]).ends(2, &["breach, incident, vulnerability"]);
+    freeze(&["--reason", "breach", "--law", "sox"]).ends(2, &["gdpr, dora, cra"]);
+    assert!(!home.path().join("bundle").exists());
+    let laws = ["--reason", "breach", "--law", "gdpr", "--law", "dora", "--json"];
+    let made = freeze(&laws).ends(0, &["not from when somebody first knew"]).data();
+    home.ask(&["evidence", "verify", &home.at("bundle")]).ends(0, &[]);
+    let frozen = ["evidence.frozen ok", "reason=breach", "gdpr=true", "dora=true", "cra=false"];
+    assert_eq!(home.count_records(&frozen), 1);
+    // What is pinned is all that came before, and the bundle has its record.
+    let records = home.records();
+    let record = records.iter().find(|record| record.contains("evidence.frozen")).expect("it is on record");
+    let number = record.split(' ').next().expect("a number");
+    assert!(
+        record.contains(&format!("size={number} ")) || record.ends_with(&format!("size={number}")),
+        "{record}"
+    );
+    let handed = std::fs::read_to_string(home.path().join("bundle/audit/records.jsonl")).expect("it is text");
+    assert!(handed.contains("\"evidence.frozen\""));
+    // The clocks, by time: that of the law which is in a hurry first.
+    let [incident] = &incidents(&home)[..] else { panic!("not one incident") };
+    assert_eq!(
+        (&incident["incident"], &incident["settled"]),
+        (&made["incident"], &false.into()),
+        "{incident}"
+    );
+    let clocks = incident["clocks"].as_array().expect("a list");
+    let hours: Vec<u64> = clocks.iter().filter_map(|clock| clock["hours"].as_u64()).collect();
+    assert_eq!(hours, [72, 4, 24, 72], "{clocks:?}");
+    for clock in clocks {
+        let (hours, left) = (clock["hours"].as_u64(), clock["left_seconds"].as_u64());
+        let (hours, left) = hours.zip(left).unwrap_or_else(|| panic!("{clock}"));
+        assert!(left <= hours * HOUR_SECONDS && left > hours * HOUR_SECONDS - 900, "{clock}");
+        assert_eq!(clock["late"], false, "{clock}");
+    }
+    let status = home.ask(&["status"]).ends(4, &["evidence clocks"]);
+    assert!(status.stdout.contains("DORA 19(4)(a) in 3 h"), "{status:#?}");
+    // Done, once, by somebody.
+    let name = made["incident"].as_str().expect("a name");
+    home.ask(&["evidence", "settled", "j:AAAAAAAAAAAAAAAAAAAAAA"]).ends(5, &["evidence clocks"]);
+    home.ask(&["evidence", "settled", "breach"]).ends(2, &["j:"]);
+    home.ask(&["evidence", "settled", name]).ends(0, &[]);
+    home.ask(&["evidence", "settled", name]).ends(6, &["already"]);
+    assert_eq!(incidents(&home)[0]["clocks"], json!([]));
+    home.ask(&["status"]).ends(0, &[]);
+    assert_eq!(home.count_records(&["evidence.settled ok", name]), 1);
+    home.is_whole(1);
+}
+
+/// Nobody has to open the vault for it: at an incident there may be nobody who can.
+#[test]
+fn the_clocks_run_whatever_becomes_of_the_bundle() {
+    if !is_root_for("mounting a small disk") {
+        return;
+    }
+    let home = Home::with_picture("freeze-full");
+    let _disk = SmallDisk::mount(home.at("disk"), "size=64k,mode=700");
+    let at = home.at("disk/bundle");
+    let arguments = ["evidence", "freeze", "--reason", "exercise", "-o", &at, "--home", &home.at("state")];
+    Ran::of(&mut home.program(&arguments)).ends(10, &["pinned by record", "left empty"]);
+    assert_eq!(home.count_records(&["evidence.frozen ok", "a:system", "reason=exercise"]), 1);
+    assert_eq!(home.count_records(&["evidence.exported"]), 0);
+    assert_eq!(incidents(&home)[0]["clocks"].as_array().map(Vec::len), Some(1));
+    let found = |code| {
+        let data = home.ask(&["evidence", "run", "--json"]).ends(code, &[]).data();
+        crate::controls::found_by(&data)["OPS-02"].clone()
+    };
+    assert_eq!(found(4), "not_satisfied");
+    home.ask(&["evidence", "export", "-o", &home.at("later")]).ends(0, &[]);
+    assert_eq!(found(0), "satisfied");
+}
+
+/// A home with two people, and what the log calls them: the first one, and the second, who has made a picture.
+fn two(test: &str) -> (Home, [String; 2]) {
+    let home = Home::with_picture(test);
+    home.write("second", b"the words of the second one\n");
+    home.ask(&[
+        "operator",
+        "add",
+        "Second",
+        "--operator",
+        "First",
+        "--new-passphrase-file",
+        &home.at("second"),
+    ])
+    .ends(0, &[]);
+    as_second(&home, &[&["generate", "a vermilion axolotl", "--remember-prompt"], &SMALL[..]].concat())
+        .ends(0, &[]);
+    let records = home.records();
+    let of = |slot: &str| {
+        let mut opened = records.iter().rev();
+        let record = opened.find(|record| record.contains("session.opened") && record.ends_with(slot));
+        let record = record.unwrap_or_else(|| panic!("{slot}: {records:#?}"));
+        record.split(' ').find(|word| word.starts_with("a:")).expect("a pseudonym").to_owned()
+    };
+    let slot = |of: &str| {
+        let listed = home.ask(&["operator", "list", "--operator", "First", "--json"]).ends(0, &[]).data();
+        let people = listed["people"].as_array().unwrap_or_else(|| panic!("{listed}")).clone();
+        let person = people.into_iter().find(|person| person["name"] == of).expect("a person");
+        format!("slot={}", person["slot"])
+    };
+    let pseudonyms = [of(&slot("First")), of(&slot("Second"))];
+    (home, pseudonyms)
+}
+
+fn as_second(home: &Home, arguments: &[&str]) -> Ran {
+    let keys = ["--home", &home.at("state"), "--passphrase-file", &home.at("second"), "--operator", "second"];
+    Ran::of(&mut home.program(&[arguments, &keys].concat()))
+}
+
+fn told(dir: &Path) -> (Value, String) {
+    let json = std::fs::read(dir.join("subject.json")).expect("it is there");
+    let page = std::fs::read_to_string(dir.join("subject.html")).expect("it is text");
+    (serde_json::from_slice(&json).expect("JSON"), page)
+}
+
+#[test]
+fn who_asks_gets_what_is_held_about_them_and_nothing_of_others() {
+    let (home, [first, second]) = two("subject");
+    let about = home.path().join("about");
+    let said = home
+        .ask(&["evidence", "subject", &second, "-o", &home.at("about"), "--operator", "First", "--json"])
+        .ends(0, &["hand it to nobody else"])
+        .data();
+    let (json, page) = told(&about);
+    assert_eq!(
+        (&json["name"], &json["role"], &json["pseudonym"]),
+        (&"Second".into(), &"operator".into(), &json!(second))
+    );
+    assert_eq!(json["pictures"].as_array().map(Vec::len), Some(1), "{json}");
+    assert_eq!(json["pictures"][0]["keeps_prompt"], true);
+    // Everything that the log has under their pseudonym, and how they came to be there; nothing that only the other did.
+    let lines: Vec<&str> = json["records"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|record| record["record"].as_str().expect("a line"))
+        .collect();
+    assert_eq!(said["records"], lines.len());
+    let of_log =
+        std::fs::read_to_string(home.path().join("state/audit/seg/00000000.jsonl")).expect("it is text");
+    let own = of_log.lines().filter(|line| line.contains(&second)).count();
+    assert_eq!(lines.iter().filter(|line| line.contains(&second)).count(), own);
+    assert!(lines.iter().any(|line| line.contains("\"slot.added\"") && line.contains(&first)), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("\"vault.created\"")), "{lines:#?}");
+    assert!(lines.iter().all(|line| of_log.contains(line)), "byte for byte");
+    // To read, in both languages, without a script, and with nothing from elsewhere.
+    for words in
+        ["lang=\"en\"", "lang=\"zh-CN\"", "Second", "Your pictures", "您的图片", "default-src 'none'"]
+    {
+        assert!(page.contains(words), "{words}");
+    }
+    for word in ["<script", "http://", "https://", "vermilion"] {
+        assert!(!page.contains(word) && !json.to_string().contains(word), "{word}");
+    }
+    // Their own, which needs no name; and nobody else's.
+    as_second(&home, &["evidence", "subject", "-o", &home.at("mine")]).ends(0, &[]);
+    assert_eq!(told(&home.path().join("mine")).0["pseudonym"], json!(second));
+    let refused = home.count_records(&["request.refused denied", "reason=permission"]);
+    as_second(&home, &["evidence", "subject", &first, "-o", &home.at("theirs")]).ends(6, &["left empty"]);
+    assert_eq!(home.count_records(&["request.refused denied", "reason=permission"]), refused + 1);
+    assert!(!home.path().join("theirs/subject.json").exists());
+    let nobody =
+        ["evidence", "subject", "a:AAAAAAAAAAAAAAAAAAAAAA", "-o", &home.at("nobody"), "--operator", "First"];
+    home.ask(&nobody).ends(5, &["nobody"]);
+    home.ask(&["evidence", "subject", "Second", "-o", &home.at("no"), "--operator", "First"])
+        .ends(2, &["a:"]);
+    home.ask(&["evidence", "subject", &second, "-o", &home.at("about"), "--operator", "First"])
+        .ends(6, &["not empty"]);
+    assert_eq!(home.count_records(&["evidence.subject ok", &second]), 1, "by themselves");
+    assert_eq!(home.count_records(&["evidence.subject ok", &first]), 1, "by the admin");
+}
+
+#[test]
+fn what_finds_no_room_is_not_handed_out() {
+    if !is_root_for("mounting a small disk") {
+        return;
+    }
+    let (home, [_, second]) = two("subject-full");
+    let _disk = SmallDisk::mount(home.at("disk"), "size=4k,mode=700");
+    let full = ["evidence", "subject", &second, "-o", &home.at("disk/about"), "--operator", "First"];
+    home.ask(&full).ends(10, &["left empty"]);
+    assert_eq!(home.count_records(&["evidence.subject"]), 0);
+    assert!(!home.path().join("disk/about/subject.json").exists());
+}

@@ -1,0 +1,252 @@
+//! Controls about what was started, kept and watched: each is satisfied on a sound appliance, and not on one that somebody broke
+//! from outside.
+
+use crate::abuse::Opened;
+use crate::checkpoint::{TINY, copy};
+use crate::controls::found_by;
+use crate::faults::with_a_fault;
+use crate::harness::{Home, Ran, behind, is_root_for};
+use crate::http::Request;
+use crate::served::Served;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+type Found = BTreeMap<String, String>;
+
+/// What the verb finds with the vault open.
+#[track_caller]
+fn tried(home: &Home, more: &[&str], code: i32) -> Found {
+    found_by(&home.ask(&[&["evidence", "run", "--json"], more].concat()).ends(code, &[]).data())
+}
+
+/// A server with somebody signed in.
+fn opened(home: Home, more: &[&str]) -> Opened {
+    let state = home.at("state");
+    let served =
+        Served::run(&mut home.program(&[&["serve", "--port", "0", "--home", &state], more].concat()));
+    let token = Opened::unlock(&served);
+    Opened { home, served, token }
+}
+
+/// What a running server finds.
+#[track_caller]
+fn found(opened: &Opened) -> Found {
+    found_by(&opened.ask(Request::post("/api/v1/evidence/run", &json!({}))).is(200).json())
+}
+
+#[test]
+fn a_policy_that_is_changed_beside_a_running_server_is_not_satisfied() {
+    let home = Home::with_picture("policy-changed");
+    home.policy(b"schema = 1\nkeep_prompts = \"never\"\n");
+    let opened_one = opened(home, &[]);
+    let file = opened_one.home.path().join("state/config/policy.toml");
+    assert_eq!(found(&opened_one)["INT-03"], "satisfied");
+    let sound = fs::read(&file).expect("it is there");
+    fs::write(&file, "schema = 1\n").expect("it is ours");
+    assert_eq!(found(&opened_one)["INT-03"], "not_satisfied", "a looser policy");
+    fs::write(&file, &sound).expect("it is ours");
+    assert_eq!(found(&opened_one)["INT-03"], "satisfied");
+    fs::write(file.with_extension("new"), &sound).expect("it is ours");
+    fs::rename(file.with_extension("new"), &file).expect("it is ours");
+    assert_eq!(found(&opened_one)["INT-03"], "not_satisfied", "another file in its place");
+    fs::remove_file(&file).expect("it is there");
+    assert_eq!(found(&opened_one)["INT-03"], "not_satisfied", "none in its place");
+    // One where there was none.
+    let second = opened(opened_one.end(1), &[]);
+    assert_eq!(found(&second)["INT-03"], "satisfied");
+    fs::write(&file, &sound).expect("it is ours");
+    assert_eq!(found(&second)["INT-03"], "not_satisfied");
+}
+
+#[test]
+fn a_model_file_that_is_touched_beside_a_running_server_is_not_satisfied() {
+    const FILES: [&str; 3] =
+        ["vae/diffusion_pytorch_model.safetensors", "tokenizer/tokenizer.json", "model_index.json"];
+    type Break = fn(&Path);
+    let breaks: [Break; 3] = [
+        |file| {
+            let mut bytes = fs::read(file).expect("it is there");
+            *bytes.last_mut().expect("it is not empty") ^= 1;
+            fs::write(file, bytes).expect("it is ours");
+        },
+        |file| {
+            let bytes = fs::read(file).expect("it is there");
+            fs::write(file.with_extension("new"), bytes).expect("it is ours");
+            fs::rename(file.with_extension("new"), file).expect("it is ours");
+        },
+        |file| fs::remove_file(file).expect("it is there"),
+    ];
+    for (file, break_it) in FILES.into_iter().zip(breaks) {
+        let home = Home::with_picture("model-changed");
+        let model = home.path().join("model");
+        copy(&Path::new(TINY).join("model"), &model);
+        let opened = opened(home, &["--model", &model.display().to_string()]);
+        assert_eq!(found(&opened)["SAF-02"], "satisfied");
+        break_it(&model.join(file));
+        assert_eq!(found(&opened)["SAF-02"], "not_satisfied", "{file}");
+    }
+    // The one inside the program is judged with the program.
+    let home = Home::with_picture("model-none");
+    assert_eq!(tried(&home, &[], 0)["SAF-02"], "not_measured no_model_loaded");
+}
+
+/// From outside nobody takes the flag away, so the kernel's answer is changed.
+#[test]
+fn a_process_whose_memory_others_may_read_is_not_satisfied() {
+    if !is_root_for("a fault in a running server") {
+        return;
+    }
+    let opened = opened(Home::with_picture("dumpable"), &[]);
+    assert_eq!(found(&opened)["CRY-02"], "satisfied");
+    let fault = ["-e", "trace=prctl", "-e", "inject=prctl:retval=1"];
+    let found = with_a_fault(&opened.served, &fault, || found(&opened));
+    assert_eq!((&*found["CRY-02"], &*found["INT-02"]), ("not_satisfied", "not_satisfied"));
+}
+
+#[test]
+fn a_kept_prompt_or_a_name_beside_the_log_is_not_satisfied() {
+    const CANARY: &str = "a vermilion axolotl";
+    let home = Home::with_picture("words-beside");
+    let none = tried(&home, &[], 0);
+    assert_eq!(
+        (&*none["PRV-01"], &*none["PRV-02"]),
+        ("not_measured no_kept_prompts", "not_applicable nobody_named")
+    );
+    home.generate(&[CANARY, "--remember-prompt"]).ends(0, &[]);
+    home.write("second", b"the words of the second one\n");
+    let second = home.at("second");
+    home.ask(&["operator", "add", "Second", "--operator", "First", "--new-passphrase-file", &second])
+        .ends(0, &[]);
+    let first = ["--operator", "First"];
+    let sound = tried(&home, &first, 0);
+    assert_eq!((&*sound["PRV-01"], &*sound["PRV-02"]), ("satisfied", "satisfied"));
+    for place in ["audit/notes.txt", "audit/seg/notes", "evidence/notes.json"] {
+        let path = home.path().join("state").join(place);
+        // Far behind, and across two pieces of what is read at once.
+        let text = [" ".repeat((1 << 20) - 7), CANARY.to_owned()].concat();
+        fs::write(&path, text).expect("it is ours");
+        let found = home.ask(&[&["evidence", "run", "--json"][..], &first].concat());
+        let found = found_by(&found.data());
+        assert_eq!((&*found["PRV-01"], &*found["PRV-02"]), ("not_satisfied", "satisfied"), "{place}");
+        fs::write(&path, "asked for by Second, who is on leave\n").expect("it is ours");
+        let found = home.ask(&[&["evidence", "run", "--json"][..], &first].concat());
+        let found = found_by(&found.data());
+        assert_eq!((&*found["PRV-01"], &*found["PRV-02"]), ("satisfied", "not_satisfied"), "{place}");
+        fs::remove_file(&path).expect("it is there");
+    }
+    assert_eq!(tried(&home, &first, 0)["PRV-02"], "satisfied");
+    // Neither is on record itself.
+    for word in [CANARY, "Second"] {
+        let holding = home.files_with(word.as_bytes());
+        assert!(
+            holding.iter().all(|path| !path.starts_with(home.path().join("state/evidence"))),
+            "{holding:?}"
+        );
+    }
+}
+
+#[test]
+fn what_the_policy_names_and_nobody_did_is_not_satisfied() {
+    let home = Home::with_picture("periods");
+    let without = tried(&home, &[], 0);
+    for id in ["KEY-01", "OPS-01", "LOG-06"] {
+        assert_eq!(without[id], "not_measured no_period", "{id}");
+    }
+    home.policy(b"schema = 1\nkey_days_max = 90\nbackup_days_max = 7\nstamp_days_max = 30\n");
+    let found = tried(&home, &[], 4);
+    assert_eq!(
+        (&*found["KEY-01"], &*found["OPS-01"], &*found["LOG-06"]),
+        ("satisfied", "not_satisfied", "not_satisfied")
+    );
+    home.policy(b"schema = 1\nbackup_days_max = 7\n");
+    home.ask(&["backup", "create", "-o", &home.at("out/a.backup")]).ends(0, &[]);
+    assert_eq!(tried(&home, &[], 0)["OPS-01"], "satisfied");
+    let listed = home.ask(&["backup", "list", "--json"]).ends(0, &[]).data();
+    let id = listed["backups"][0]["backup"].as_str().unwrap_or_else(|| panic!("{listed}"));
+    home.ask(&["backup", "destroyed", id]).ends(0, &[]);
+    assert_eq!(tried(&home, &[], 4)["OPS-01"], "not_satisfied");
+}
+
+#[test]
+fn an_erasure_whose_records_were_changed_cannot_be_certified() {
+    let home = Home::with_picture("certifiable");
+    home.generate(&["a blue boat"]).ends(0, &[]);
+    let id = home.pictures()[0]["id"].as_str().expect("an id").to_owned();
+    home.ask(&["history", "rm", &id, "--yes"]).ends(0, &[]);
+    let opened = opened(home, &[]);
+    assert_eq!(found(&opened)["ERA-02"], "satisfied");
+    let segment = opened.home.path().join("state/audit/seg/00000000.jsonl");
+    let text = fs::read_to_string(&segment).expect("it is text");
+    let asked = text.replacen("object.erase_requested", "object.erase_requestex", 1);
+    assert_ne!(asked, text);
+    fs::write(&segment, asked).expect("it is ours");
+    assert_eq!(found(&opened)["ERA-02"], "not_satisfied");
+}
+
+#[test]
+fn a_backup_that_was_put_back_without_its_log_is_not_satisfied() {
+    let home = Home::with_picture("restored");
+    home.ask(&["backup", "create", "-o", &home.at("out/a.backup")]).ends(0, &[]);
+    assert_eq!(tried(&home, &[], 0)["ERA-03"], "not_applicable nothing_restored");
+    let id = home.pictures()[0]["id"].as_str().expect("an id").to_owned();
+    home.ask(&["history", "rm", &id, "--yes"]).ends(0, &[]);
+    let lose = |parts: &[&str]| {
+        for part in parts {
+            fs::remove_dir_all(home.path().join(part)).expect("it was there");
+        }
+    };
+    lose(&["state/vault", "workspace"]);
+    home.ask(&["backup", "restore", &home.at("out/a.backup")]).ends(0, &[]);
+    assert_eq!(tried(&home, &[], 0)["ERA-03"], "satisfied");
+    // The log is lost, too: what was erased is back, and nobody knows.
+    lose(&["state/vault", "state/audit", "workspace"]);
+    home.ask(&["backup", "restore", &home.at("out/a.backup"), "--without-log"]).ends(0, &[]);
+    assert_eq!(tried(&home, &[], 4)["ERA-03"], "not_satisfied");
+}
+
+#[test]
+fn a_hole_in_the_rules_of_the_hosts_audit_is_not_satisfied() {
+    if !is_root_for("mounting another /etc") {
+        return;
+    }
+    let home = Home::with_picture("host-audit");
+    let etc = home.path().join("etc");
+    fs::create_dir(&etc).expect("a home can be written");
+    fs::copy("/etc/passwd", etc.join("passwd")).expect("it is there");
+    let run = |more: &str| {
+        let script = format!("mount --bind '{}' /etc && {more} exec \"$@\"", etc.display());
+        let outer = ["unshare", "--mount", "sh", "-c", &script, "sh"];
+        let ran = Ran::of(&mut behind(&outer, &home.furnished_program(&["evidence", "run", "--json"])));
+        found_by(&ran.data())["OPS-03"].clone()
+    };
+    assert_eq!(run(""), "not_measured no_host_audit");
+    fs::create_dir(etc.join("audit")).expect("it is ours");
+    let folders = [home.at("state/vault"), home.at("state/audit"), home.at("workspace/output_image")];
+    let rules = |watched: &[String]| {
+        let lines: Vec<String> =
+            watched.iter().map(|folder| format!("-w {folder} -p wa -k lightproof\n")).collect();
+        fs::write(etc.join("audit/audit.rules"), lines.concat()).expect("it is ours");
+    };
+    rules(&folders);
+    assert_eq!(run(""), "satisfied");
+    for hole in 0..folders.len() {
+        let mut watched = folders.to_vec();
+        watched.remove(hole);
+        rules(&watched);
+        assert_eq!(run(""), "not_satisfied", "{hole}");
+    }
+    fs::set_permissions(etc.join("audit"), fs::Permissions::from_mode(0o700)).expect("it is ours");
+}
+
+#[test]
+fn a_log_that_cannot_be_read_tells_nobody_what_it_holds_about_them() {
+    let opened = opened(Home::with_picture("not-told"), &[]);
+    assert_eq!(found(&opened)["PRV-06"], "satisfied");
+    let segment = opened.home.path().join("state/audit/seg/00000000.jsonl");
+    let text = fs::read_to_string(&segment).expect("it is text");
+    fs::write(&segment, text.replacen("\n{", "\n#", 1)).expect("it is ours");
+    assert_eq!(found(&opened)["PRV-06"], "not_satisfied");
+}
