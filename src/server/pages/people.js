@@ -90,7 +90,7 @@ export function open(you) {
 
   function waiting(one) {
     const what = () => t(["pending", one.act, one.left ?? one.role].filter(Boolean).join("."),
-      { ...one, n: one.pictures, of: one.of ?? t("pending.everybody"), reason: one.reason ?? "" });
+      { ...one, n: one.pictures, of: one.of ?? t("pending.everybody"), reason: t(`reason.${one.reason}`) });
     return h("li", { "data-number": one.number },
       h("strong", {}, what),
       h("span", { class: "hint" }, () => t("pending.by", { by: one.by, at: fullTime(one.until_ms) })),
