@@ -285,11 +285,13 @@ pub enum HistoryVerb {
         ids: Vec<String>,
         /// PNG file, or folder for several; `-` is standard output
         #[arg(short, value_name = "PATH")]
+        #[serde(skip)]
         output: PathBuf,
     },
     /// Say which exports on record a plain copy is, byte for byte; once its picture is erased nobody can
     Prove {
         /// The plain copy
+        #[serde(skip)]
         file: PathBuf,
     },
     /// Destroy pictures for good: their keys are erased

@@ -1,12 +1,13 @@
 //! Verbs through a running server. The vault has one owner at a time; so while a server has it, a verb of the same user asks that
 //! server over a named socket in the folder of the vault, and says what it would have said alone.
 //!
-//! The verb's process is the `client`: it has the terminal, the connection, which it made before its fences, and the files that a
+//! An `errand` is a verb that can be done so. The verb's process is the `client`: it has the terminal, the connection, which it made before its fences, and the files that a
 //! person named. The `host` is a part of the server: it signs the person in, does the verb's own work with the server's vault, and
 //! sends what is to be printed, asked or written to the other end of the `line`. `place` is where the socket is, `wire` what goes
 //! over it.
 
 pub mod client;
+pub mod errand;
 pub mod host;
 pub mod line;
 pub mod place;

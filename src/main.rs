@@ -61,7 +61,7 @@ fn main() -> ExitCode {
         return out.fail(&failure);
     }
     // A server that has the vault does the verb's work, with the model that it has.
-    if let Some((errand, stream)) = door::client::reach(&cli.verb, &cli.global) {
+    if let Some((errand, stream)) = door::errand::reach(&cli.verb, &cli.global) {
         return end(&out, door::client::run(clean, &cli.global, errand, stream, &out));
     }
     if let Err(failure) = boot::models::choose(&mut cli) {

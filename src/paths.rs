@@ -233,10 +233,13 @@ impl Targets {
             None => self.folder.join(name),
             Some(file) if count == 1 => file.clone(),
             Some(file) => {
-                let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-                let extension =
-                    file.extension().map_or_else(String::new, |e| format!(".{}", e.to_string_lossy()));
-                file.with_file_name(format!("{stem}-{}{extension}", index + 1))
+                let mut name = file.file_stem().unwrap_or_default().to_owned();
+                name.push(format!("-{}", index + 1));
+                if let Some(extension) = file.extension() {
+                    name.push(".");
+                    name.push(extension);
+                }
+                file.with_file_name(name)
             }
         }
     }

@@ -255,20 +255,26 @@ fn a_running_server_makes_one_and_goes_on_with_its_work() {
 }
 
 #[test]
-fn a_verb_that_is_killed_leaves_a_backup_that_may_exist_and_a_server_that_goes_on() {
+fn a_verb_or_a_server_that_is_gone_leaves_a_backup_that_may_exist_and_says_so() {
     let home = Home::with_picture("backup-killed");
     // More than fits into a pipe.
     home.ask(&["generate", "a house", "--size", "256x256", "--steps", "1"]).ends(0, &[]);
     let served = Served::start(&home);
     let begun = || home.count_records(&["backup.begun"]);
+    // Nobody reads what it writes, so it stays in the middle.
+    let begin = || {
+        let before = begun();
+        let mut program = home.furnished_program(&["backup", "create", "-o", "-"]);
+        let child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let until = Instant::now() + Duration::from_secs(60);
+        while begun() == before {
+            assert!(Instant::now() < until, "it does not begin");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        child
+    };
     // Killed while it writes: nobody knows where it is, so it is one that may exist, and the server goes on.
-    let mut program = home.furnished_program(&["backup", "create", "-o", "-"]);
-    let mut child = program.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
-    let until = Instant::now() + Duration::from_secs(60);
-    while begun() == 0 {
-        assert!(Instant::now() < until, "it does not begin");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let mut child = begin();
     child.kill().expect("it is there: nobody reads what it writes");
     child.wait().expect("it is our child");
     let listed = home.ask(&["backup", "list", "--json"]).ends(0, &[]).data();
@@ -276,7 +282,21 @@ fn a_verb_that_is_killed_leaves_a_backup_that_may_exist_and_a_server_that_goes_o
         listed["backups"].as_array().expect("a list").iter().filter(|backup| backup["bytes"].is_null());
     assert_eq!(unwritten.count(), 1, "{listed}");
     create(&home, "out/b.backup");
-    served.stop().ends(0, &[]);
+    // An empty file that another verb has just made is nobody else's.
+    home.write("out/taken", b"");
+    fs::set_permissions(home.path().join("out/taken"), fs::Permissions::from_mode(0o600))
+        .expect("it is ours");
+    let taken = fs::File::open(home.path().join("out/taken")).expect("it is there");
+    rustix::fs::flock(&taken, rustix::fs::FlockOperation::LockExclusive).expect("nobody has it");
+    home.ask(&["backup", "create", "-o", &home.at("out/taken")]).ends(6, &["is there already"]);
+    drop(taken);
+    create(&home, "out/taken");
+    // The server is killed: what the pipe took stays where it went.
+    let child = begin();
+    served.kill();
+    let ran = Ran::from(child.wait_with_output().expect("it ends"));
+    ran.ends(1, &["the running server ended", "what went to standard output", "destroy it"]);
+    served.wait();
     let status = home.ask(&["status", "--json"]).ends(0, &[]).data();
     assert!(status["backup_ms"].is_u64(), "{status}");
     home.is_whole(2);

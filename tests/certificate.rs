@@ -5,6 +5,8 @@ use crate::checkpoint::copy;
 use crate::harness::{Home, PASSPHRASE, Ran, SMALL, behind};
 use crate::served::Served;
 use serde_json::{Value, json};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -343,6 +345,10 @@ fn a_running_server_hands_out_the_same_certificate() {
     let ran = Ran::of(&mut behind(&limited, &program)).ends(10, &["on record all the same", "is left empty"]);
     assert!(!ran.stdout.contains("certificate of"), "{ran:#?}");
     assert_eq!(home.count_records(&["certificate.issued"]), 5);
+    // A name that is no text, and one by the folder that somebody is in.
+    let mut program = home.furnished_program(&["history", "certificate", "--all"]);
+    Ran::of(program.arg("-o").arg(OsStr::from_bytes(b"no-text-\xff"))).ends(0, &[]);
+    home.ask(&["history", "certificate", "nonsense", "-o", "relative"]).ends(5, &["relative is left empty"]);
     ask(&["--all"]).ends(0, &[]);
     ask(&["--all"]).ends(6, &["not empty"]);
     assert!(!home.path().join("state/evidence/certificate").exists(), "nothing stays in the server's folder");

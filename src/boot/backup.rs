@@ -3,7 +3,7 @@
 use crate::exit::{Code, Failure};
 use crate::paths::{absolute, make_new, open_empty, open_folder, open_regular};
 use policy::Folders;
-use rustix::fs::OFlags;
+use rustix::fs::{FlockOperation, OFlags, flock};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -77,9 +77,12 @@ fn make(path: &Path, folders: &Folders) -> Result<Opened, Failure> {
         return Err(Failure::new(Code::Refused, what));
     }
     match make_new(&place) {
-        Ok(file) => Ok(Opened { file, folder: place.parent().and_then(|folder| open_folder(folder).ok()) }),
+        Ok(file) => {
+            is_ours(&file); // nobody else has this name yet
+            Ok(Opened { file, folder: place.parent().and_then(|folder| open_folder(folder).ok()) })
+        }
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-            if let Some(file) = open_empty(&place) {
+            if let Some(file) = open_empty(&place).filter(is_ours) {
                 return Ok(Opened { file, folder: None });
             }
             let what = format!("{} is there already; choose another name", path.display());
@@ -90,6 +93,13 @@ fn make(path: &Path, folders: &Folders) -> Result<Opened, Failure> {
             Err(Failure::new(code, format!("cannot make {}: {e}", path.display())))
         }
     }
+}
+
+/// Takes an empty file as long as this process is there, unless another one has it, or has written to it meanwhile: what a failed
+/// try has left looks as what another verb has just made.
+fn is_ours(file: &File) -> bool {
+    let locked = flock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
+    locked && file.metadata().is_ok_and(|found| found.len() == 0)
 }
 
 /// Where the file is to lie, without links.

@@ -156,6 +156,7 @@ pub struct Certificate {
     pub until: Option<String>,
     /// Folder that is to be made
     #[arg(short, value_name = "DIR")]
+    #[serde(skip)]
     pub output: PathBuf,
 }
 

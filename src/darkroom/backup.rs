@@ -89,7 +89,7 @@ pub struct Looked {
 /// A vault and its log as they are at one moment, and the backup's name in the log.
 struct Begun {
     id: JobId,
-    taken: Result<(Snapshot, Vec<CopiedFile>), vault::Error>,
+    taken: Result<(Snapshot, Vec<CopiedFile>), Error>,
 }
 
 /// Writes a backup of everything to `out`, with the text of the policy; `settle` makes it durable, and `undo` takes back what was
@@ -119,10 +119,10 @@ pub fn back_up(
         });
         let written = beside(|| snapshot.write(of_log.chain(policy), out, &mut OsRandom))?;
         settle().map_err(vault::Error::of_backup)?;
-        Ok(written)
+        Ok::<_, Error>(written)
     });
     // Who is out by then gets none.
-    let done = done.map_err(Error::from).and_then(|mut written| {
+    let done = done.and_then(|mut written| {
         room.with(|darkroom| {
             let vault = darkroom.vault_of(who, Act::Backups)?;
             // What was erased meanwhile is not missed.
@@ -135,19 +135,26 @@ pub fn back_up(
             let event = Event::BackupWritten { bytes: written.bytes, sha256: Digest(written.sha256) };
             let entry = event.by(who.actor).job(id);
             let unrecorded = |source| Error::Unrecorded { done: "the backup is whole".into(), source };
-            let receipt = room.with(|darkroom| darkroom.log.append(&[entry]).map_err(unrecorded))?;
+            let receipt = room.with(|darkroom| {
+                darkroom.in_work.remove(&id);
+                darkroom.log.append(&[entry]).map_err(unrecorded)
+            })?;
             Ok(BackedUp { id, written, receipt })
         }
         Err(error) => {
-            if undo() {
-                let reason = match &error {
-                    Error::Vault(error) => vault_failure(error),
-                    _ => ObjectFailure::Vault,
-                };
-                let event = Event::BackupFailed { reason };
-                let entry = event.by(who.actor).job(id).failed();
-                room.with(|darkroom| Ok(darkroom.log.append(&[entry])?))?;
-            }
+            let is_undone = undo();
+            let reason = match &error {
+                Error::Vault(error) => vault_failure(error),
+                _ => ObjectFailure::Vault,
+            };
+            let entry = Event::BackupFailed { reason }.by(who.actor).job(id).failed();
+            room.with(|darkroom| {
+                darkroom.in_work.remove(&id);
+                if is_undone {
+                    darkroom.log.append(&[entry])?;
+                }
+                Ok(())
+            })?;
             Err(error)
         }
     }
@@ -158,13 +165,15 @@ impl Darkroom {
     fn begin_backup(&mut self, who: &Who) -> Result<Begun, Error> {
         let (id, made_ms) = (JobId::random()?, self.now_ms());
         let dir = self.folders.audit.clone();
-        let (open, random, log) = self.parts(who, Act::Backups)?;
+        let (open, _, log) = self.parts(who, Act::Backups)?;
         open.vault.outputs()?;
         let objects = open.vault.list().len() as u64;
         log.append(&[Event::BackupBegun { objects }.by(who.actor).job(id)])?;
+        self.in_work.insert(id);
+        let (open, random, log) = self.open_parts()?;
         // What is in the backup is remembered by the vault that is in it.
-        open.cover(log, random)?;
-        let taken = open.vault.snapshot(id.0, made_ms).and_then(|snapshot| {
+        let taken = open.cover(log, random).and_then(|()| {
+            let snapshot = open.vault.snapshot(id.0, made_ms)?;
             Ok((snapshot, audit::copied_files(&dir).map_err(|error| unreadable(&error))?))
         });
         Ok(Begun { id, taken })
@@ -183,7 +192,11 @@ impl Darkroom {
     /// # Errors
     /// [`Error::NotPermitted`]; [`Error::NoBackup`]; what the log says.
     pub fn backup_destroyed(&mut self, who: &Who, id: JobId) -> Result<Receipt, Error> {
+        let is_in_work = self.in_work.contains(&id);
         let (_, _, log) = self.parts(who, Act::Backups)?;
+        if is_in_work {
+            return Err(Error::BackupInWork);
+        }
         if !log.unfinished()?.backups.iter().any(|backup| backup.job == id) {
             return Err(Error::NoBackup);
         }

@@ -176,6 +176,9 @@ pub enum Error {
     /// No backup that may exist has this name.
     #[error("no backup that may exist has this name")]
     NoBackup,
+    /// It is being written.
+    #[error("this backup is being written; wait until that has ended")]
+    BackupInWork,
     /// There is a log, and the vault that it tells of is gone.
     #[error(
         "the vault that this log tells of is gone from {}; bring the folder back, with its file `anchor`, or put a \
@@ -400,6 +403,7 @@ impl Error {
             | Self::NoJob
             | Self::NoBackup => Kind::NotFound,
             Self::NotErased { .. } => Kind::Conflict,
+            Self::BackupInWork => Kind::Busy,
             Self::JobEnded => Kind::JobEnded,
             Self::Stopping => Kind::Stopping,
             Self::Broken => Kind::Internal,

@@ -1,19 +1,16 @@
 //! The verb's end: what it needs of files and terminal, and nothing of vault or log.
 
-use super::place;
+use super::errand::Errand;
 use super::wire::{self, Heard, Hello, Said, Unwritten, Wish};
 use crate::Done;
 use crate::batch::Progress;
 use crate::boot::backup::BackupFile;
-use crate::boot::folders::{Bundle, Home};
+use crate::boot::folders::Bundle;
 use crate::boot::{self, Booted, Wants};
-use crate::cli::{
-    Backup, Batch, Certificate, Computing, Evidence, Generate, Global, History, HistoryVerb, Keys, Vault,
-    Verb,
-};
+use crate::cli::{Computing, Global, History, HistoryVerb};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
-use crate::paths::Exporting;
+use crate::paths::{Exporting, absolute};
 use crate::verbs::backup::{self, Target};
 use crate::verbs::history::certificate;
 use crate::verbs::{batch, generate, history};
@@ -35,87 +32,15 @@ const HELLO_TIME_MAX: Duration = Duration::from_secs(20);
 /// A signal is looked for this often while a job is in work.
 const LOOK_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
-/// A verb that a running server can do the work of.
-pub enum Errand<'a> {
-    /// `vault status`.
-    Status(Option<&'a Path>),
-    /// `generate`.
-    Generate(&'a Generate),
-    /// `batch`.
-    Batch(&'a Batch),
-    /// `evidence run`, which nobody need sign in for.
-    TryControls(&'a Keys),
-    /// `history`.
-    History(&'a History),
-    /// `backup create`: where it goes.
-    Backup(&'a Path, &'a Keys),
-    /// `backup destroyed`: its name.
-    BackupDestroyed(&'a str, &'a Keys),
-}
-
-impl<'a> Errand<'a> {
-    fn of(verb: &'a Verb) -> Option<Self> {
-        match verb {
-            Verb::Vault(Vault::Status(pictures)) => Some(Self::Status(pictures.outputs.as_deref())),
-            Verb::Evidence(Evidence::Run(keys)) => Some(Self::TryControls(keys)),
-            Verb::Generate(arguments) => Some(Self::Generate(arguments)),
-            Verb::Batch(arguments) => Some(Self::Batch(arguments)),
-            Verb::History(arguments) => Some(Self::History(arguments)),
-            Verb::Backup(Backup::Create { output, keys }) => Some(Self::Backup(output, keys)),
-            Verb::Backup(Backup::Destroyed { id, keys }) => Some(Self::BackupDestroyed(id, keys)),
-            _ => None,
-        }
-    }
-
-    fn keys(&self) -> Option<&'a Keys> {
-        match *self {
-            Self::Status(_) => None,
-            Self::TryControls(keys) => Some(keys),
-            Self::Generate(arguments) => Some(&arguments.keys),
-            Self::Batch(arguments) => Some(&arguments.keys),
-            Self::History(arguments) => Some(&arguments.keys),
-            Self::Backup(_, keys) | Self::BackupDestroyed(_, keys) => Some(keys),
-        }
-    }
-
-    fn certificate(&self) -> Option<&'a Certificate> {
-        match *self {
-            Self::History(History { verb: HistoryVerb::Certificate(asked), .. }) => Some(asked),
-            _ => None,
-        }
-    }
-
-    /// Whether somebody has to sign in: a timer that tries the controls has nobody to ask.
-    fn signs_in(&self) -> bool {
-        match self {
-            Self::TryControls(keys) => keys.passphrase_file.is_some(),
-            _ => self.keys().is_some(),
-        }
-    }
-
-    fn outputs(&self) -> Option<&'a Path> {
-        match *self {
-            Self::Status(outputs) => outputs,
-            _ => self.keys()?.pictures.outputs.as_deref(),
-        }
-    }
-}
-
-/// The verb and a connection, if a server has the vault and this is one that it does the work of.
-pub fn reach<'a>(verb: &'a Verb, global: &Global) -> Option<(Errand<'a>, UnixStream)> {
-    let errand = Errand::of(verb)?;
-    let vault = Home::new(global).ok()?.vault;
-    Some((errand, place::reach(&vault)?))
-}
-
 /// The verb's life.
 ///
 /// # Errors
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream, out: &Output) -> Done {
-    let mut brought = Brought::of(&errand, global, out)?;
+    let mut brought = Brought::of(&errand, out)?;
     let exporting = brought.exporting.take();
     let certificate = errand.certificate();
+    let made = certificate.map(|asked| absolute(&asked.output)).transpose()?;
     let wants = Wants {
         process: Process::Client,
         outputs: errand.outputs(),
@@ -130,8 +55,8 @@ pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream
     };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     let done = go(booted, errand, brought, exporting, stream, out);
-    match certificate {
-        Some(asked) => done.map_err(|failure| certificate::what_is_left(failure, &asked.output)),
+    match made {
+        Some(made) => done.map_err(|failure| certificate::what_is_left(failure, &made)),
         None => done,
     }
 }
@@ -147,7 +72,12 @@ fn go(
 ) -> Done {
     sandbox::probe(&booted.sandboxed)?;
     let text = brought.text(&errand, out)?;
-    let target = matches!(errand, Errand::Backup(..)).then(|| Target::of(booted.backup.take()));
+    let target = match errand {
+        Errand::Backup(path, _) => {
+            Some(Reaching { target: Target::of(booted.backup.take()), path, is_settled: false })
+        }
+        _ => None,
+    };
     let (exports, signs_in) = (exporting.is_some(), errand.signs_in());
     let wish = match errand {
         Errand::Status(_) => Wish::Status,
@@ -163,7 +93,7 @@ fn go(
             asked: asked.clone(),
             dir: booted.folders.bundle.clone().unwrap_or_default().into(),
         },
-        Errand::Backup(path, _) => Wish::Backup { path: path.into(), has_policy: brought.has_policy },
+        Errand::Backup(path, _) => Wish::Backup { path: path.into() },
         Errand::BackupDestroyed(id, _) => Wish::BackupDestroyed(id.to_owned()),
         Errand::History(arguments) => Wish::History { verb: arguments.verb.clone(), sought: brought.sought },
     };
@@ -176,6 +106,7 @@ fn go(
         target,
         copy: None,
         stands: None,
+        is_told: false,
         interrupted: None,
         out,
     };
@@ -229,12 +160,10 @@ struct Brought {
     progress: Option<Progress>,
     /// SHA-256 of the file whose export is sought.
     sought: Option<[u8; 32]>,
-    /// The text is that of a policy.
-    has_policy: bool,
 }
 
 impl Brought {
-    fn of(errand: &Errand<'_>, global: &Global, out: &Output) -> Result<Self, Failure> {
+    fn of(errand: &Errand<'_>, out: &Output) -> Result<Self, Failure> {
         let exporting = |path: &Path| Exporting::new(path, out);
         match errand {
             Errand::Generate(arguments) => {
@@ -261,8 +190,7 @@ impl Brought {
             }
             Errand::Backup(path, _) => {
                 backup::target::check(path, out)?;
-                let text = backup::policy(global)?.map(Zeroizing::new);
-                Ok(Self { has_policy: text.is_some(), text, ..Self::default() })
+                Ok(Self::default())
             }
             Errand::BackupDestroyed(id, _) => {
                 backup::id_of(id)?;
@@ -293,6 +221,28 @@ fn refuse_other_model(computing: &Computing) -> Result<(), Failure> {
     Err(Failure::new(Code::Busy, what))
 }
 
+/// A backup on its way.
+struct Reaching<'a> {
+    target: Target,
+    /// As the person named it.
+    path: &'a Path,
+    /// It is whole and durable.
+    is_settled: bool,
+}
+
+impl Reaching<'_> {
+    /// What becomes of it when nobody says any more.
+    fn end(&self) -> String {
+        if self.is_settled {
+            return format!("; {0} may be whole: lightproof backup verify {0}", self.path.display());
+        }
+        match self.target.undo() {
+            true => "; nothing of the backup is left".to_owned(),
+            false => backup::target::what_is_left(self.path),
+        }
+    }
+}
+
 /// A connection to a host, and this process behind its fences.
 struct Client<'a> {
     stream: UnixStream,
@@ -300,11 +250,13 @@ struct Client<'a> {
     exporting: Option<Exporting>,
     progress: Option<Progress>,
     /// Where a backup goes.
-    target: Option<Target>,
+    target: Option<Reaching<'a>>,
     /// Where the next plain copy goes.
     copy: Option<PathBuf>,
     /// The plain copy that was written last, until the host speaks of it.
     stands: Option<PathBuf>,
+    /// The host has said why the verb ends early.
+    is_told: bool,
     /// Set by a signal once a job is in work.
     interrupted: Option<Arc<AtomicBool>>,
     out: &'a Output,
@@ -346,6 +298,18 @@ impl Client<'_> {
 
     /// Does what the host says, to its last word.
     fn listen(mut self) -> Done {
+        let done = self.follow();
+        match &self.target {
+            // Otherwise the host has said what became of it.
+            Some(reaching) if !self.is_told => done.map_err(|mut failure| {
+                failure.what += &reaching.end();
+                failure
+            }),
+            _ => done,
+        }
+    }
+
+    fn follow(&mut self) -> Done {
         loop {
             let (word, bytes) = self.hear().map_err(|failure| with(failure, self.stands.as_deref()))?;
             self.stands = None;
@@ -383,7 +347,12 @@ impl Client<'_> {
                     self.say(&Heard::Written(written), &[])?;
                 }
                 Said::Piece => self.of_backup(|mut target| target.write_all(&bytes))?,
-                Said::Settle => self.of_backup(Target::settle)?,
+                Said::Settle => {
+                    let settled = self.target.as_ref().ok_or_else(nonsense)?.target.settle();
+                    self.target.iter_mut().for_each(|reaching| reaching.is_settled = settled.is_ok());
+                    let settled = settled.map_err(|error| Unwritten::new(&error, true));
+                    self.say(&Heard::Written(settled), &[])?;
+                }
                 Said::Undo => self.of_backup(|target| match target.undo() {
                     true => Ok(()),
                     false => Err(io::Error::other("it could not be taken back")),
@@ -399,7 +368,10 @@ impl Client<'_> {
                 }
                 Said::Working => self.interrupted = Some(self.booted.terminal.job_flag()?),
                 Said::Ended(code) => return Ok(Code::of(code)),
-                Said::Failed(fault) => return Err(fault.into()),
+                Said::Failed(fault) => {
+                    self.is_told = true;
+                    return Err(fault.into());
+                }
                 Said::Hello(_) | Said::Opened | Said::Wrong => return Err(nonsense()),
             }
         }
@@ -427,13 +399,23 @@ impl Client<'_> {
 
     /// Does what is asked of the backup, and says whether it is done.
     fn of_backup(&mut self, act: impl FnOnce(&Target) -> io::Result<()>) -> Result<(), Failure> {
-        let target = self.target.as_ref().ok_or_else(nonsense)?;
-        let done = act(target).map_err(|error| Unwritten::new(&error, true));
+        let reaching = self.target.as_mut().ok_or_else(nonsense)?;
+        let done = act(&reaching.target).map_err(|error| Unwritten::new(&error, true));
         self.say(&Heard::Written(done), &[])
     }
 
+    /// Where the host listens no more, its last word is what it ended with.
     fn say(&mut self, word: &Heard, bytes: &[u8]) -> Result<(), Failure> {
-        tell(&mut self.stream, word, bytes)
+        let said = tell(&mut self.stream, word, bytes);
+        while said.is_err()
+            && let Ok((last, _)) = wire::receive(&mut self.stream)
+        {
+            if let Said::Failed(fault) = last {
+                self.is_told = true;
+                return Err(fault.into());
+            }
+        }
+        said
     }
 
     /// The host's next word. A signal meanwhile ends the job, and the host says how.
@@ -455,6 +437,9 @@ impl Client<'_> {
 fn tell(stream: &mut UnixStream, word: &Heard, bytes: &[u8]) -> Result<(), Failure> {
     wire::send(stream, word, bytes).map_err(|error| match error.kind() {
         ErrorKind::InvalidInput => Failure::new(Code::Usage, "this is longer than a running server takes"),
+        ErrorKind::InvalidData => {
+            Failure::new(Code::Usage, format!("a running server does not take this: {error}"))
+        }
         _ => gone(error),
     })
 }
@@ -468,8 +453,8 @@ fn with(mut failure: Failure, stands: Option<&Path>) -> Failure {
 }
 
 fn gone(_: io::Error) -> Failure {
-    let what = "the running server ended meanwhile; what it answered is done, and the log says what became of the rest: \
-                lightproof audit show";
+    let what = "the running server ended meanwhile, or waited too long for this program; what it answered is done, and the log \
+                says what became of the rest: lightproof audit show";
     Failure::new(Code::Unexpected, what)
 }
 

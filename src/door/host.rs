@@ -44,6 +44,8 @@ pub struct Host {
     pub vault: PathBuf,
     /// Where the controls are tried.
     pub site: Arc<Site>,
+    /// Text of the policy that the server was started with.
+    pub policy: Option<Vec<u8>>,
     /// Where a certificate is made before it crosses, one at a time.
     pub certificate: Mutex<PathBuf>,
 }
@@ -223,13 +225,12 @@ impl Host {
                     Ok(line.interrupted())
                 })
             }
-            Wish::Backup { path, has_policy } => {
-                let policy = has_policy.then_some(&**prompt);
+            Wish::Backup { path } => {
                 let (target, path) = (Target::Far(Arc::clone(line)), PathBuf::from(path));
-                let mut room = &**self.doorway.queue();
+                let (mut room, policy) = (&**self.doorway.queue(), self.policy.as_deref());
                 let done = backup::make(&mut room, visit.who(), policy, (&target, &path), out);
-                // Whoever is signed out meanwhile hears that rather than what it led to.
-                done.map_err(|failure| line.check().err().unwrap_or(failure))
+                let code = |code| line.check().map_or_else(|out| out.code, |()| code);
+                done.map_err(|failure| Failure { code: code(failure.code), ..failure })
             }
             Wish::BackupDestroyed(id) => {
                 backup::gone(&mut &**self.doorway.queue(), visit.who(), backup::id_of(&id)?, out)

@@ -40,6 +40,8 @@ pub struct Line {
     /// How long a person is waited for.
     idle: Duration,
     has_terminal: AtomicBool,
+    /// An answer did not come in time: whatever comes now may be the one to another question.
+    has_waited: AtomicBool,
     /// Who signed in.
     person: OnceLock<Person>,
 }
@@ -74,6 +76,7 @@ impl Line {
             interrupted,
             idle,
             has_terminal: AtomicBool::new(false),
+            has_waited: AtomicBool::new(false),
             person: OnceLock::new(),
         }))
     }
@@ -110,9 +113,14 @@ impl Line {
 
     fn next(&self, time_max: Duration) -> Result<Word, Failure> {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let too_late = || Failure::new(Code::Locked, "nobody answered in time; nothing more was done");
+        if self.has_waited.load(Ordering::Relaxed) {
+            return Err(too_late());
+        }
         heard.recv_timeout(time_max).map_err(|error| match error {
             RecvTimeoutError::Timeout => {
-                Failure::new(Code::Locked, "nobody answered in time; nothing more was done")
+                self.has_waited.store(true, Ordering::Relaxed);
+                too_late()
             }
             RecvTimeoutError::Disconnected => Failure::new(Code::Interrupted, "interrupted"),
         })
@@ -290,4 +298,22 @@ fn answered(written: Result<Result<(), Unwritten>, Failure>) -> io::Result<()> {
 
 fn no_answer() -> Failure {
     Failure::new(Code::Unexpected, "the other end said what makes no sense here")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_answer_is_none_to_a_later_question() {
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair");
+        let line = Line::new(ours, Duration::from_secs(1)).expect("a line");
+        line.tell(&Said::Piece);
+        assert!(line.written(Duration::from_millis(10)).is_err());
+        // It was the answer to the piece.
+        wire::send(&mut theirs, &Heard::Written(Ok(())), &[]).expect("it is heard");
+        assert!(!line.undo(), "what was written is called taken back");
+        assert!(line.settle().is_err());
+        line.close();
+    }
 }

@@ -143,12 +143,10 @@ pub enum Wish {
         /// Of the file whose export is sought.
         sought: Option<[u8; 32]>,
     },
-    /// `backup create`. The text of the policy is beside it.
+    /// `backup create`.
     Backup {
         /// Where it goes, as the person named it.
         path: OsString,
-        /// Whether there is a policy.
-        has_policy: bool,
     },
     /// `backup destroyed`, of the backup with this name.
     BackupDestroyed(String),

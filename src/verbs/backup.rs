@@ -89,7 +89,7 @@ pub fn make(
     let is_left = Cell::new(false);
     let undo = || {
         let undone = target.undo();
-        is_left.set(!undone && !matches!(target, Target::Stdout(_)));
+        is_left.set(!undone);
         undone
     };
     let done = darkroom::back_up(room, who, policy, &mut writer, || target.settle(), undo);
@@ -98,10 +98,7 @@ pub fn make(
     let done = done.map_err(|error| {
         let mut failure = Failure::from(error);
         if is_left.get() {
-            failure.what += &format!(
-                "; {} could not be emptied, and whoever has it and a passphrase may read what is in it: destroy it",
-                path.display()
-            );
+            failure.what += &target::what_is_left(path);
         }
         failure
     })?;
@@ -119,8 +116,8 @@ fn tell_created(BackedUp { id, written, receipt }: &BackedUp, path: &Path, out: 
         pictures::checkpoint(receipt),
     ));
     out.say(
-        "today's passphrases and the recovery code open it, also after they are changed, and it keeps what is erased from now \
-         on: keep it as the vault itself, and destroy it when it is out of date",
+        "the passphrases of when it was begun and the recovery code open it, also after they are changed, and it keeps what is \
+         erased from then on: keep it as the vault itself, and destroy it when it is out of date",
     );
     for name in &written.lacking {
         out.warn(&format!("the sealed file of {name} is missing or damaged, and is not in the backup"));

@@ -12,6 +12,7 @@ use crate::output::Output;
 use crate::processes::channel::Word;
 use crate::processes::notify;
 use crate::signals::RELAYED;
+use crate::verbs::backup;
 use audit::words::StartRefusal;
 use darkroom::{Darkroom, Engine as _, Model};
 use diffusion::DeviceName;
@@ -33,6 +34,7 @@ const CERTIFICATE: &str = "certificate";
 /// Why it did not start, or did not end in order.
 pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Done {
     arguments.computing.device.parse::<DeviceName>().map_err(|e| Failure::new(Code::Usage, e))?;
+    let policy = backup::policy(global)?;
     let wants = Wants {
         folder_use: FolderUse::Made,
         model: arguments.computing.model.as_deref(),
@@ -93,6 +95,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         build: booted.binary,
         vault: booted.folders.vault,
         site,
+        policy,
         certificate,
     };
     let host = door.clone().map(|door| (door, host));

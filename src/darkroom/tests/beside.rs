@@ -166,10 +166,14 @@ fn what_is_done_while_a_backup_is_written_is_not_undone_by_it() {
     let mut bytes = Vec::new();
     let back_up = || crate::back_up(&mut &queue, &who, None, &mut bytes, || Ok(()), || true).unwrap();
     let (done, _) = in_the_middle(back_up, || {
+        let id = queue.with(|darkroom| darkroom.backups()).unwrap()[0].job;
+        let destroyed = queue.with(|darkroom| darkroom.backup_destroyed(&who, id));
+        assert!(matches!(destroyed, Err(Error::BackupInWork)), "{destroyed:?}");
         assert_eq!(queue.erase(&who, &ids[..1]).unwrap().erased, 1);
         queue.submit(&who, queue.check(Some(&who), ask(1)).unwrap(), None).unwrap();
     });
     assert_eq!((done.written.objects, done.written.lacking.len()), (1, 0));
+    assert_eq!(queue.with(|darkroom| darkroom.backups()).unwrap().len(), 1);
     queue.close(StopReason::Done).unwrap();
     home.log_verifies();
     // Alone it is a vault of its moment; with the log that has survived nothing comes back that was erased since.

@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,7 +36,11 @@ impl Target {
     pub fn settle(&self) -> io::Result<()> {
         match self {
             Self::File(Opened { file, folder }) => {
-                file.sync_all().and_then(|()| folder.as_ref().map_or(Ok(()), File::sync_all))
+                file.sync_all().and_then(|()| folder.as_ref().map_or(Ok(()), File::sync_all))?;
+                match file.metadata()?.nlink() {
+                    0 => Err(io::Error::other("the file was removed while it was written")),
+                    _ => Ok(()),
+                }
             }
             Self::Stdout(_) => Ok(()),
             Self::Far(line) => line.settle(),
@@ -89,6 +94,17 @@ pub fn check(path: &Path, out: &Output) -> Result<(), Failure> {
             Err(Failure::new(Code::Refused, what))
         }
     }
+}
+
+/// What is said of a part of a backup that nobody could take back.
+pub fn what_is_left(path: &Path) -> String {
+    let it = match path.as_os_str() == "-" {
+        true => "what went to standard output".to_owned(),
+        false => path.display().to_string(),
+    };
+    format!(
+        "; {it} could not be taken back, and whoever has it and a passphrase may read what is in it: destroy it"
+    )
 }
 
 /// Whether it is the null device, which also stands for one that was closed.

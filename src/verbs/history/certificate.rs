@@ -5,6 +5,7 @@ use crate::boot::{self, Booted, Wants};
 use crate::cli::{self, Global, Keys};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
+use crate::paths::absolute;
 use crate::{Done, certificates};
 use audit::{Clock as _, Selection, Typed};
 use darkroom::{Asked, Darkroom, Hold, Who};
@@ -19,8 +20,9 @@ use std::path::Path;
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, keys: &Keys, asked: &cli::Certificate, out: &Output) -> Done {
     check(asked)?;
+    let output = absolute(&asked.output)?;
     let wants = Wants { bundle: Some(Bundle::Made(&asked.output)), ..Wants::with(keys) };
-    let left = |failure| what_is_left(failure, &asked.output);
+    let left = |failure| what_is_left(failure, &output);
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(left)?;
     let result = hand_out(&mut booted, &mut darkroom, asked, out).map_err(left);
     boot::leave(darkroom, result)

@@ -1,0 +1,85 @@
+//! Which verbs a running server does the work of.
+
+use super::place;
+use crate::boot::folders::Home;
+use crate::cli::{
+    Backup, Batch, Certificate, Evidence, Generate, Global, History, HistoryVerb, Keys, Vault, Verb,
+};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+/// A verb that a running server can do the work of.
+pub enum Errand<'a> {
+    /// `vault status`.
+    Status(Option<&'a Path>),
+    /// `generate`.
+    Generate(&'a Generate),
+    /// `batch`.
+    Batch(&'a Batch),
+    /// `evidence run`, which nobody need sign in for.
+    TryControls(&'a Keys),
+    /// `history`.
+    History(&'a History),
+    /// `backup create`: where it goes.
+    Backup(&'a Path, &'a Keys),
+    /// `backup destroyed`: its name.
+    BackupDestroyed(&'a str, &'a Keys),
+}
+
+impl<'a> Errand<'a> {
+    fn of(verb: &'a Verb) -> Option<Self> {
+        match verb {
+            Verb::Vault(Vault::Status(pictures)) => Some(Self::Status(pictures.outputs.as_deref())),
+            Verb::Evidence(Evidence::Run(keys)) => Some(Self::TryControls(keys)),
+            Verb::Generate(arguments) => Some(Self::Generate(arguments)),
+            Verb::Batch(arguments) => Some(Self::Batch(arguments)),
+            Verb::History(arguments) => Some(Self::History(arguments)),
+            Verb::Backup(Backup::Create { output, keys }) => Some(Self::Backup(output, keys)),
+            Verb::Backup(Backup::Destroyed { id, keys }) => Some(Self::BackupDestroyed(id, keys)),
+            _ => None,
+        }
+    }
+
+    /// Vault and pictures, as the person named them.
+    pub fn keys(&self) -> Option<&'a Keys> {
+        match *self {
+            Self::Status(_) => None,
+            Self::TryControls(keys) => Some(keys),
+            Self::Generate(arguments) => Some(&arguments.keys),
+            Self::Batch(arguments) => Some(&arguments.keys),
+            Self::History(arguments) => Some(&arguments.keys),
+            Self::Backup(_, keys) | Self::BackupDestroyed(_, keys) => Some(keys),
+        }
+    }
+
+    /// What a certificate is asked for.
+    pub fn certificate(&self) -> Option<&'a Certificate> {
+        match *self {
+            Self::History(History { verb: HistoryVerb::Certificate(asked), .. }) => Some(asked),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody has to sign in: a timer that tries the controls has nobody to ask.
+    pub fn signs_in(&self) -> bool {
+        match self {
+            Self::TryControls(keys) => keys.passphrase_file.is_some(),
+            _ => self.keys().is_some(),
+        }
+    }
+
+    /// The folder of pictures, if the person named one.
+    pub fn outputs(&self) -> Option<&'a Path> {
+        match *self {
+            Self::Status(outputs) => outputs,
+            _ => self.keys()?.pictures.outputs.as_deref(),
+        }
+    }
+}
+
+/// The verb and a connection, if a server has the vault and this is one that it does the work of.
+pub fn reach<'a>(verb: &'a Verb, global: &Global) -> Option<(Errand<'a>, UnixStream)> {
+    let errand = Errand::of(verb)?;
+    let vault = Home::new(global).ok()?.vault;
+    Some((errand, place::reach(&vault)?))
+}
