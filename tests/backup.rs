@@ -297,6 +297,7 @@ fn a_verb_or_a_server_that_is_gone_leaves_a_backup_that_may_exist_and_says_so() 
     let ran = Ran::from(child.wait_with_output().expect("it ends"));
     ran.ends(1, &["the running server ended", "what went to standard output", "destroy it"]);
     served.wait();
+    home.ask(&["history", "list"]).ends(0, &[]);
     let status = home.ask(&["status", "--json"]).ends(0, &[]).data();
     assert!(status["backup_ms"].is_u64(), "{status}");
     home.is_whole(2);
