@@ -163,7 +163,8 @@ export function open(you) {
   hush();
   document.body.append(dialog);
   dialog.showModal();
-  load().catch((problem) => {
+  // Late texts come with it.
+  load().then(() => refresh(dialog)).catch((problem) => {
     message = () => explain(problem);
     refresh(dialog);
   });

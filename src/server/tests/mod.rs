@@ -51,6 +51,25 @@ fn both_languages_say_the_same() {
     }
 }
 
+/// A key that stands in no file of texts would stand on the page itself.
+#[test]
+fn every_text_that_a_script_names_is_there() {
+    let mut known = words("en.json");
+    known.extend(words("late.en.json"));
+    let mut named = 0;
+    for (name, _) in FILES.iter().filter(|(name, _)| name.ends_with(".js")) {
+        let script = text(name);
+        for (at, _) in script.match_indices("t(\"") {
+            let is_a_name =
+                script[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || "_.$".contains(c));
+            let key = script[at + 3..].split('"').next().unwrap_or_default();
+            assert!(is_a_name || known.contains_key(key), "{name} names {key}");
+            named += usize::from(!is_a_name);
+        }
+    }
+    assert!(named > 100, "{named}");
+}
+
 /// The policy of the headers forbids most of this; here it is not even written.
 #[test]
 fn the_page_keeps_and_reads_nothing_that_it_should_not() {
