@@ -191,6 +191,20 @@ fn a_backup_goes_through_a_pipe_and_a_full_disk_leaves_none() {
 }
 
 #[test]
+fn a_backup_comes_back_beside_the_policy_that_it_was_made_under() {
+    let home = Home::with_picture("backup-policy");
+    home.policy(b"schema = 1\n");
+    let file = create(&home, "out/a.backup");
+    lose_all_but_the_log(&home);
+    let back = home.ask(&["backup", "restore", &file]).ends(0, &["make a new backup"]);
+    assert!(!back.stderr.contains("is not the one here"), "{back:#?}");
+    home.is_whole(1);
+    lose_all_but_the_log(&home);
+    home.policy(b"schema = 1\nkeep_prompts = \"never\"\n");
+    home.ask(&["backup", "restore", &file]).ends(0, &["is not the one here"]);
+}
+
+#[test]
 fn a_running_server_makes_one_and_goes_on_with_its_work() {
     let home = Home::with_picture("backup-served");
     home.policy(b"schema = 1\n");

@@ -69,6 +69,15 @@ fn one_person_asks_and_a_second_one_confirms() {
         assert!(!record.contains("second ") && !record.contains("third"), "a name is in the log: {record}");
     }
 
+    // By no other way alone, and what says so leaves no folder.
+    let subject = ["evidence", "subject", pseudonym, "-o", &home.at("about")];
+    as_who(&home, FIRST, &subject).ends(6, &["operator resolve", "second admin"]);
+    let own = as_who(&home, FIRST, &["evidence", "subject", "-o", &home.at("own")]);
+    own.ends(0, &[]);
+    let certified = ["vault", "destroy", "--yes", "--certificate", &home.at("certificate")];
+    as_who(&home, FIRST, &certified).ends(6, &["certificates first: lightproof history certificate"]);
+    assert!(!home.path().join("certificate").exists());
+
     // Refused, or taken back, it is over; the end of the vault is confirmed like the rest.
     let remove = number(&home, &["operator", "remove", "Second"]);
     as_who(&home, OTHER, &["operator", "refuse", &remove]).ends(0, &["nothing of it was done"]);

@@ -3,7 +3,7 @@
 use crate::cli::Global;
 use crate::exit::{Code, Failure};
 use crate::paths::{absolute, real};
-use policy::{Folders, Plan, Right};
+use policy::{Folders, Plan, Right, TwoPerson};
 use std::fmt;
 use std::fs::DirBuilder;
 use std::io::{self, ErrorKind};
@@ -27,6 +27,8 @@ pub enum FolderUse {
 pub enum Bundle<'a> {
     /// It is made, or is there and empty.
     Made(&'a Path),
+    /// The same, for the certificates that the vault's end leaves.
+    OfEnd(&'a Path),
     /// It is there, and is read.
     Read(&'a Path),
 }
@@ -177,7 +179,7 @@ pub fn of_model(path: &Path) -> Result<PathBuf, Failure> {
 pub fn of_bundle(bundle: Bundle<'_>) -> Result<PathBuf, Failure> {
     match bundle {
         Bundle::Read(path) => real(path),
-        Bundle::Made(path) => {
+        Bundle::Made(path) | Bundle::OfEnd(path) => {
             let path = absolute(path)?;
             let cannot = |e| {
                 let hint = "make the folder first in which it is to lie";
@@ -196,12 +198,18 @@ pub fn of_bundle(bundle: Bundle<'_>) -> Result<PathBuf, Failure> {
 /// from one that is only checked.
 ///
 /// # Errors
-/// Something else is there, or it cannot be made.
+/// Something else is there, or it cannot be made; the end of the vault waits for somebody who gets none.
 pub fn grant_bundle(plan: &mut Plan, folders: &Folders, bundle: Option<Bundle<'_>>) -> Result<(), Failure> {
     let (Some(path), Some(bundle)) = (&folders.bundle, bundle) else { return Ok(()) };
     if matches!(bundle, Bundle::Read(_)) {
         plan.paths.entry(path.clone()).and_modify(|grant| grant.rights.retain(|right| *right == Right::Read));
         return Ok(());
+    }
+    if matches!(bundle, Bundle::OfEnd(_)) && plan.two_person.needs(TwoPerson::Destroy) {
+        let what = "the policy asks for a second admin, and who confirms the end of a vault gets no certificate of it. Erase the pictures \
+                    and make certificates first: lightproof history certificate; then ask for the end without --certificate; nothing was \
+                    done";
+        return Err(Failure::new(Code::Refused, what));
     }
     let refused = |what: &dyn fmt::Display| {
         let hint = "name a folder that is to be made";

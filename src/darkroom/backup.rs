@@ -278,6 +278,7 @@ pub fn restore(
         let mark = mark_of(&backup, opened.mark().origin)?;
         opened.check_mark(&mark).map_err(|_| Error::ForeignLog { dir: folders.audit.clone() })?;
         since.add_unfinished(&opened)?;
+        check_right_since(&since, backup.slot())?;
         if !since.goes_on && !without_log {
             return Err(Error::LogEnds { dir: folders.audit.clone() });
         }
@@ -356,6 +357,15 @@ fn check_right<R>(backup: &Backup<R>) -> Result<(), Error> {
     let role = Roles::parse(backup.mark(Roles::MARK)).role(backup.slot());
     let is_open = backup.names().is_empty() || Act::Restore.is_open_to(role);
     if is_open { Ok(()) } else { Err(Error::NotPermitted(Act::Restore)) }
+}
+
+/// Whoever might do it when the backup was made may do it still, by the log that has survived.
+fn check_right_since(since: &Since, slot: SlotInfo) -> Result<(), Error> {
+    match since.role(slot.id.0) {
+        _ if since.removed.contains(&slot.id.0) => Err(Error::NotPermitted(Act::Restore)),
+        Some(role) if !Act::Restore.is_open_to(role) => Err(Error::NotPermitted(Act::Restore)),
+        _ => Ok(()),
+    }
 }
 
 /// Where no log is there may be parts of one, which nothing is written over: but for those that an attempt has left, and that

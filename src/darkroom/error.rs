@@ -40,6 +40,18 @@ pub enum Error {
         /// What the log said.
         source: audit::Error,
     },
+    /// A change is on record that failed, and that it failed could not be recorded.
+    #[error(
+        "nothing has changed ({failed}), but the log says that it has, and could not record that it has not ({log}): once there is \
+         room, start the program again and ask for it again; what is done then holds"
+    )]
+    Misrecorded {
+        /// Why it failed.
+        #[source]
+        failed: Box<Error>,
+        /// What the log said.
+        log: audit::Error,
+    },
     /// Nobody has unlocked the vault, or it was locked since.
     #[error("the vault is locked; give its passphrase")]
     Locked,
@@ -364,6 +376,7 @@ impl Error {
     fn own_kind(&self) -> Kind {
         match self {
             Self::Refused(Refusal { reason, .. }) => refusal_kind(*reason),
+            Self::Misrecorded { failed, .. } => failed.own_kind(),
             Self::Engine(engine::Error::Refused { rule, .. }) => refusal_kind(refusal_word(*rule)),
             Self::Engine(engine::Error::Failed { cause, .. }) => match cause {
                 engine::Cause::Cancelled => Kind::Cancelled,

@@ -1,12 +1,14 @@
 //! Evidence on record: that the controls were tried, and what was handed out. What was found is no matter of the darkroom.
 
 use crate::metadata::{Metadata, pseudonym};
+use crate::request::Refusal;
 use crate::roles::role_of;
 use crate::who::pseudonym_of;
 use crate::whose;
 use crate::{Act, Darkroom, Error, Who};
-use audit::words::{FreezeReason, Role};
+use audit::words::{FreezeReason, RequestRefusal, Role};
 use audit::{Actor, Digest, Entry, Event, JobId, Object, PublicKey, Receipt};
+use policy::TwoPerson;
 use vault::PersonName;
 
 /// Which laws ask for reports within hours.
@@ -114,13 +116,22 @@ impl Darkroom {
         Ok(self.log.append(&[self.entry(Event::EvidenceSettled {}, Some(who))?.job(incident)])?)
     }
 
-    /// What the vault holds about the person of this pseudonym: for themselves, or whoever may ask for anybody's.
+    /// What the vault holds about the person of this pseudonym: for themselves, or whoever may ask for anybody's. Where it takes two
+    /// to say who is behind a pseudonym, for themselves alone.
     ///
     /// # Errors
-    /// [`Error::NotPermitted`], on record; [`Error::UnknownPseudonym`]; [`Error::Locked`].
+    /// [`Error::NotPermitted`], on record; it would say alone what takes two: refused, on record; [`Error::UnknownPseudonym`]; [`Error::Locked`].
     pub fn held_about(&self, who: &Who, actor: Actor) -> Result<PersonHeld, Error> {
         let act = if actor == who.actor { Act::OwnRecords } else { Act::AnyRecords };
         let vault = self.vault_of(who, act)?;
+        if act == Act::AnyRecords && self.two_person.needs(TwoPerson::Resolve) {
+            let reason = RequestRefusal::Policy;
+            self.log.append(&[Event::RequestRefused { reason }.by(who.actor).denied()])?;
+            let text = "this would say who is behind a pseudonym, for which the policy asks for a second admin: ask with `operator \
+                        resolve`, which waits for one, and whoever it is about asks for what is held about themselves; nothing \
+                        was done";
+            return Err(Refusal::new(reason, text).into());
+        }
         let is_theirs = |person: &vault::Person| pseudonym_of(vault, person.slot.0) == Some(actor);
         let person = vault.people().into_iter().find(is_theirs).ok_or(Error::UnknownPseudonym)?;
         let slot = person.slot.0;

@@ -177,7 +177,7 @@ impl Darkroom {
     /// Ends a hold. It is on record before it ends.
     ///
     /// # Errors
-    /// [`vault::Error::UnknownName`]; [`Error::NoHold`]; [`Error::Waits`]; what vault and log say, after which it stands.
+    /// [`vault::Error::UnknownName`]; [`Error::NoHold`]; [`Error::Waits`]; what vault and log say, after which it stands, by the log too.
     pub fn end_hold(&mut self, who: &Who, of: Option<&PersonName>) -> Result<(), Error> {
         let vault = self.vault_of(who, Act::Holds)?;
         let slot = slot_of(vault, of)?;
@@ -195,8 +195,8 @@ impl Darkroom {
         let Hold { reason, .. } = holds.0.remove(at);
         let (open, random, log) = self.parts(who, Act::Holds)?;
         log.append(&[Event::HoldEnded { slot: slot.into(), reason }.by(who.actor)])?;
-        open.cover_with_next(log)?;
-        holds.set(&mut open.vault, random)
+        let stands = Event::HoldSet { slot: slot.into(), reason }.by(who.actor);
+        open.set_recorded(log, random, (Holds::MARK, &holds.encode()), stands)
     }
 }
 

@@ -243,9 +243,9 @@ impl Darkroom {
         let mut roles = Roles::of(vault);
         roles.give(slot, role, |slot| vault.has_slot(SlotId(slot)));
         let (open, random, log) = self.parts(who, Act::ManagePeople)?;
-        log.append(&[Event::SlotRoleChanged { slot: slot.into(), role, was }.by(who.actor)])?;
-        open.cover_with_next(log)?;
-        roles.set(&mut open.vault, random)?;
+        let changed = |role, was| Event::SlotRoleChanged { slot: slot.into(), role, was }.by(who.actor);
+        log.append(&[changed(role, was)])?;
+        open.set_recorded(log, random, (Roles::MARK, &roles.encode()), changed(was, role))?;
         self.end_asked();
         Ok(())
     }

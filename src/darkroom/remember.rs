@@ -13,7 +13,7 @@ use crate::room::{Darkroom, Open};
 use crate::step::{After, reach};
 use crate::{Error, who};
 use audit::words::RollReason;
-use audit::{Digest, Log, Mark};
+use audit::{Digest, Entry, Log, Mark};
 use vault::{Random, Vault};
 
 /// The vault's mark that remembers how far the log had come.
@@ -33,6 +33,26 @@ impl Open {
     pub(crate) fn cover_with_next(&mut self, log: &Log) -> Result<(), Error> {
         self.vault.remember(MARK_LOG, &encode(&log.mark()))?;
         Ok(())
+    }
+
+    /// Sets a mark, the change of which is on record already. If that fails, the log says so at once by `back`: a vault that is put
+    /// back from a backup does what the log says.
+    pub(crate) fn set_recorded(
+        &mut self,
+        log: &Log,
+        random: &mut dyn Random,
+        (tag, value): (u8, &[u8]),
+        back: Entry,
+    ) -> Result<(), Error> {
+        let covered = self.cover_with_next(log);
+        let Err(failed) = covered.and_then(|()| Ok(self.vault.set_mark(tag, value, random).map(drop)?))
+        else {
+            return Ok(());
+        };
+        Err(match log.append(&[back]) {
+            Ok(_) => failed,
+            Err(log) => Error::Misrecorded { failed: Box::new(failed), log },
+        })
     }
 }
 

@@ -3,10 +3,9 @@
 //! A slot says what it was made to give, and only the passphrase that it is of could make it say something else. An admin who
 //! changes somebody's role has no such passphrase, so the change is a mark of the vault, sealed as everything in it.
 
-use crate::Error;
 use audit::words::Role;
 use std::collections::BTreeMap;
-use vault::{Random, SlotInfo, SlotKind, Vault};
+use vault::{SlotInfo, SlotKind, Vault};
 
 /// Bytes of one change.
 const CHANGE_BYTES: usize = 3;
@@ -47,11 +46,6 @@ impl Roles {
     pub fn give(&mut self, slot: u16, role: Role, there: impl Fn(u16) -> bool) {
         self.0.retain(|slot, _| there(*slot));
         self.0.insert(slot, role);
-    }
-
-    /// Now, durably, or not at all.
-    pub fn set(&self, vault: &mut Vault, random: &mut dyn Random) -> Result<(), Error> {
-        Ok(vault.set_mark(Self::MARK, &self.encode(), random).map(drop)?)
     }
 
     /// What whoever opens this slot may do.

@@ -85,7 +85,8 @@ impl Darkroom {
     pub(crate) fn ask_second(&mut self, who: &Who, act: Act, meant: Meant) -> Result<(), Error> {
         let vault = self.vault_of(who, act)?;
         if !meant.needs_second(self.two_person, who, vault) {
-            return Ok(());
+            // Before a role changes: what went with its asker does not come back with that.
+            return self.drop_lapsed();
         }
         if count_admins(vault) < 2 {
             self.refuse(Some(who), RequestRefusal::Policy)?;

@@ -100,6 +100,11 @@ impl Since {
         }
     }
 
+    /// The role that this slot was given last, if any.
+    pub fn role(&self, slot: u16) -> Option<Role> {
+        self.roles.iter().rfind(|(known, _)| *known == slot).map(|(_, role)| *role)
+    }
+
     /// How many pictures were made and not erased: none of them is in what was made before.
     pub fn made_and_lost(&self) -> u64 {
         self.made.difference(&self.erased).count() as u64

@@ -183,6 +183,8 @@ fn tell_looked(looked: &Looked, out: &Output) {
 }
 
 fn restore(clean: Clean, global: &Global, file: (&Path, &Keys), meant: Meant, out: &Output) -> Done {
+    // Behind the fences it cannot be read.
+    let in_force = policy(global)?;
     let (mut booted, file) = opened(clean, global, file, FolderUse::Made)?;
     let paths = vault::Paths { state: booted.folders.vault.clone(), outputs: booted.folders.outputs.clone() };
     if paths.vault_exists() {
@@ -207,7 +209,7 @@ fn restore(clean: Clean, global: &Global, file: (&Path, &Keys), meant: Meant, ou
         darkroom::restore(&folders, (clock, start), input, secret, meant)
     })?;
     tell_restored(&restored, out);
-    if restored.policy != policy(global)? {
+    if restored.policy != in_force {
         out.warn(
             "the policy that was in force when the backup was made is not the one here; look at it with: lightproof backup \
              policy FILE, and put it in place by hand",

@@ -29,7 +29,7 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
         Vault::Init(keys) => Wants { folder_use: FolderUse::Made, ..Wants::with(keys) },
         Vault::Status(pictures) => Wants { outputs: pictures.outputs.as_deref(), ..Wants::default() },
         Vault::Destroy { keys, certificate, .. } => {
-            Wants { bundle: certificate.as_deref().map(Bundle::Made), ..Wants::with(keys) }
+            Wants { bundle: certificate.as_deref().map(Bundle::OfEnd), ..Wants::with(keys) }
         }
         Vault::Verify(keys)
         | Vault::Recovery(keys)

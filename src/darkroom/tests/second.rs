@@ -63,7 +63,7 @@ impl House {
     }
 
     /// With a hold, if one is to be ended.
-    fn for_act(act: Waits, admins: usize) -> Self {
+    pub fn for_act(act: Waits, admins: usize) -> Self {
         let mut house = Self::new(admins);
         if act == EndHold {
             house.room.hold(&house.first, Some(&name("third")), HoldReason::Order).unwrap();
@@ -435,4 +435,21 @@ fn as_many_wait_as_can() {
     assert!(matches!(house.confirm(oldest), Err(Error::UnknownPseudonym)), "which is an answer");
     assert_eq!((house.waiting().len(), house.done(Resolve)), (7, 1));
     house.waits(Destroy);
+}
+
+/// What is held about somebody has their name.
+#[test]
+fn what_is_held_about_somebody_says_alone_nothing_that_takes_two() {
+    let mut house = House::new(2);
+    let refused = house.room.held_about(&house.first, house.third.actor).err().unwrap();
+    assert_eq!(refused.kind(), Kind::Policy, "{refused}");
+    assert!(refused.to_string().contains("operator resolve"), "{refused}");
+    assert_eq!(house.home.count("request.refused"), 1);
+    let nobody = house.room.held_about(&house.first, audit::Actor::Person([0; 16])).err().unwrap();
+    assert_eq!(nobody.kind(), Kind::Policy, "nor whether there is anybody: {nobody}");
+    for own in [house.first, house.third] {
+        assert_eq!(house.room.held_about(&own, own.actor).unwrap().slot, own.slot);
+    }
+    house.room.two_person = TwoPersons::of(&[TwoPerson::Pictures]);
+    assert!(house.room.held_about(&house.first, house.third.actor).is_ok());
 }
