@@ -16,6 +16,17 @@ const TARGETS: [&str; 8] =
     ["lightproof", "server", "darkroom", "diffusion", "sandbox", "vault", "policy", "audit"];
 /// Fields that are printed.
 const FIELDS: [&str; 9] = ["event", "job", "code", "step", "count", "elapsed_ms", "pid", "fence", "state"];
+/// Every event that there is, and who says it. A text that is none of ours says something of somebody else's.
+const EVENTS: [(&str, &[&str]); 5] = [
+    ("lightproof", &["ended"]),
+    ("lightproof::boot", &["fenced"]),
+    ("lightproof::making", &["step", "sealed"]),
+    ("lightproof::processes::keeper", &["engine_ended", "engine_not_started", "engine_given_up"]),
+    ("lightproof::verbs::serve", &["ready"]),
+];
+const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+/// Of the fences.
+const STATES: [&str; 2] = ["green", "amber"];
 /// Longest text of a field.
 const TEXT_BYTES_MAX: usize = 48;
 
@@ -39,20 +50,27 @@ pub fn install() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The line again, if this log can have printed it: our events, the fields above, and of their texts only short tokens.
+/// The line again, if this log can have printed it: each text is one that the program has, and the rest are numbers.
 pub fn parse(line: &str) -> Option<serde_json::Value> {
     let value: serde_json::Value = serde_json::from_str(line).ok()?;
     let fields = value.as_object()?;
-    let is_token = |text: &str| text.len() <= TEXT_BYTES_MAX && text.bytes().all(token);
-    let is_ours = |(name, value): (&String, &serde_json::Value)| match value {
-        serde_json::Value::String(text) => {
-            is_token(text) && (FIELDS.contains(&&**name) || ["level", "target"].contains(&&**name))
+    let target = fields.get("target")?.as_str()?;
+    let (_, events) = EVENTS.iter().find(|(of, _)| *of == target)?;
+    let is_ours = |(name, value): (&String, &serde_json::Value)| {
+        let one_of = |words: &[&str]| value.as_str().is_some_and(|text| words.contains(&text));
+        match &**name {
+            "target" => true,
+            "level" => one_of(&LEVELS),
+            "event" => one_of(events),
+            "state" => one_of(&STATES),
+            "code" | "step" | "count" | "elapsed_ms" | "pid" => {
+                value.as_u64().is_some_and(|number| u32::try_from(number).is_ok())
+            }
+            _ => false,
         }
-        serde_json::Value::Number(_) | serde_json::Value::Bool(_) => FIELDS.contains(&&**name),
-        _ => false,
     };
-    let target = fields.get("target")?.as_str()?.split("::").next()?;
-    (fields.contains_key("level") && TARGETS.contains(&target) && fields.iter().all(is_ours)).then_some(value)
+    let is_whole = fields.contains_key("level") && fields.contains_key("event");
+    (is_whole && fields.iter().all(is_ours)).then_some(value)
 }
 
 fn token(b: u8) -> bool {
@@ -124,27 +142,48 @@ mod tests {
         let subscriber = tracing_subscriber::registry().with(Lines { level: Level::TRACE, print });
         let prompt = "a red apple";
         tracing::subscriber::with_default(subscriber, || {
-            tracing::trace!(target: "darkroom", event = "seal", count = 3_u64, prompt, "sealed {prompt}");
-            tracing::trace!(target: "darkroom::generate", job = prompt, state = %prompt, fence = %prompt);
+            tracing::trace!(target: "lightproof::making", event = "sealed", count = 3_u64, prompt, "sealed {prompt}");
+            tracing::trace!(target: "lightproof::making", event = "step", job = prompt, state = %prompt, fence = %prompt);
             tracing::error!(target: "tokenizers", event = "encode");
         });
         let lines = lines.lock().unwrap();
         assert_eq!(lines.len(), 2, "{lines:?}");
-        assert!(lines[0].contains(r#""event":"seal""#) && lines[0].contains(r#""count":3"#), "{lines:?}");
+        assert!(lines[0].contains(r#""event":"sealed""#) && lines[0].contains(r#""count":3"#), "{lines:?}");
         assert!(!lines.concat().contains("apple"), "{lines:?}");
         // What it printed is known again, and nothing else.
         assert!(lines.iter().all(|line| parse(line).is_some()), "{lines:?}");
-        let good = r#"{"level":"info","target":"darkroom::queue","event":"seal","count":3,"fence":true}"#;
+        let good = r#"{"level":"info","target":"lightproof::making","event":"sealed","count":3}"#;
         assert!(parse(good).is_some());
         for (from, to) in [
-            ("darkroom::queue", "somebody"),
-            (r#""event":"seal""#, r#""event":"a red apple""#),
-            (r#""event":"seal""#, r#""event":["seal"]"#),
-            (r#""event":"seal""#, r#""prompt":"apple""#),
+            ("lightproof::making", "somebody"),
+            ("lightproof::making", "lightproof::boot"),
+            ("info", "anna.smith"),
+            (r#""event":"sealed","#, ""),
+            (":3", ":493012345678"),
+            (":3", r#":3,"state":"anna.smith""#),
+            (":3", r#":3,"job":"Anna-Smith""#),
+            (r#""event":"sealed""#, r#""event":"a red apple""#),
+            (r#""event":"sealed""#, r#""event":["sealed"]"#),
+            (r#""event":"sealed""#, r#""prompt":"apple""#),
             (r#""level":"info","#, ""),
             ("{", "x{"),
         ] {
             assert!(parse(&good.replace(from, to)).is_none(), "{to}");
+        }
+    }
+
+    #[test]
+    fn every_event_of_the_program_is_known() {
+        for (target, source) in [
+            ("lightproof", include_str!("main.rs")),
+            ("lightproof::boot", include_str!("boot.rs")),
+            ("lightproof::making", include_str!("making.rs")),
+            ("lightproof::processes::keeper", include_str!("processes/keeper.rs")),
+            ("lightproof::verbs::serve", include_str!("verbs/serve.rs")),
+        ] {
+            let said = source.split("(event = \"").skip(1).filter_map(|rest| rest.split('"').next());
+            let known = EVENTS.iter().find(|(of, _)| *of == target).map(|(_, events)| events.to_vec());
+            assert_eq!(Some(said.collect::<Vec<_>>()), known, "{target}");
         }
     }
 }

@@ -172,15 +172,15 @@ impl Output {
         }
     }
 
-    /// The exit code of a verb that came to its end: data that nobody got is no success. A reader who closed the pipe has
-    /// what it wanted, and that is.
+    /// The exit code of a verb that came to its end: data that nobody got is no success, and nothing that was found. A reader
+    /// who closed the pipe has what it wanted, and that is.
     pub fn end(&self, code: Code) -> ExitCode {
         let Some(lost) = self.loss().filter(|_| !self.is_left()) else {
             return ExitCode::from(code as u8);
         };
         let what =
             format!("the result could not be printed: {lost}; what was done is done, ask again to see it");
-        let code = if code == Code::Done { Code::Unexpected } else { code };
+        let code = if matches!(code, Code::Done | Code::Found) { Code::Unexpected } else { code };
         self.complain(&what);
         ExitCode::from(code as u8)
     }

@@ -7,8 +7,8 @@ use self::metrics::Family;
 use crate::boot::Booted;
 use crate::exit::Failure;
 use crate::version;
-use audit::{Clock as _, Order, Stored, timestamp};
-use evidence::{Incident, describe_incident};
+use audit::{Actor, Clock as _, Order, Stored, timestamp};
+use evidence::{Incident, Incidents, describe_incident};
 use rustix::fs::statvfs;
 use serde_json::{Value, json};
 use std::io::ErrorKind;
@@ -37,7 +37,8 @@ struct Told {
     fence_open: bool,
     /// Secrets that opened nothing since somebody was let in last.
     wrong: u64,
-    /// The last run of the controls, and how many did not hold.
+    /// The last run of the controls, and how many did not hold: the most of it and of the last one that somebody signed in for,
+    /// since a run without measures less, and says nothing of what only the other one found.
     tried: Option<(u64, i64)>,
     /// When the last backup was whole.
     backed_up_ms: Option<u64>,
@@ -50,7 +51,7 @@ impl Told {
             Err(audit::Error::Absent { .. }) => return Ok(told),
             records => records.map_err(darkroom::Error::from)?,
         };
-        let (mut state_known, mut start_known, mut let_in) = (false, false, false);
+        let (mut state_known, mut start_known, mut let_in, mut all_tried) = (false, false, false, false);
         for record in records.take(RECORDS_MAX) {
             // What is no record is for `audit verify` to say.
             let Ok(record) = record else { continue };
@@ -77,13 +78,19 @@ impl Told {
                     (start_known, state_known) = (true, true);
                 }
                 "backup.written" => told.backed_up_ms = told.backed_up_ms.or(Some(record.ts_ms)),
-                "evidence.tried" => {
-                    let of_run = || Some((record.ts_ms, record.int("not_satisfied")?));
-                    told.tried = told.tried.or_else(of_run);
+                "evidence.tried" if !all_tried => {
+                    let signed_in = record.actor != Actor::System;
+                    if let Some(count) =
+                        record.int("not_satisfied").filter(|_| signed_in || told.tried.is_none())
+                    {
+                        let (at_ms, newer) = told.tried.unwrap_or((record.ts_ms, 0));
+                        told.tried = Some((at_ms, newer.max(count)));
+                        all_tried = signed_in;
+                    }
                 }
                 _ => {}
             }
-            if start_known && let_in && told.tried.is_some() && told.backed_up_ms.is_some() {
+            if start_known && let_in && all_tried && told.backed_up_ms.is_some() {
                 break;
             }
         }
@@ -134,6 +141,8 @@ pub struct Status {
     picture_days_max: Option<u32>,
     /// States that were pinned.
     incidents: Vec<Incident>,
+    /// Whether every record could be read that may tell of one.
+    clocks_known: bool,
     now_ms: u64,
 }
 
@@ -150,8 +159,9 @@ impl Status {
         let told = Told::by(&booted.folders.audit)?;
         let absent = if has_vault { absent(booted) } else { Vec::new() };
         let (now_ms, picture_days_max) = (booted.clock.wall_ms(), booted.plan.picture_days_max);
-        let (incidents, room) = (evidence::incidents(&booted.folders.audit)?, room(booted));
-        Ok(Self { has_vault, holder, told, absent, room, picture_days_max, incidents, now_ms })
+        let Incidents { incidents, unread } = Incidents::of(&booted.folders.audit)?;
+        let (clocks_known, room) = (unread.is_none(), room(booted));
+        Ok(Self { has_vault, holder, told, absent, room, picture_days_max, incidents, clocks_known, now_ms })
     }
 
     /// Whether there is a vault.
@@ -215,7 +225,16 @@ impl Status {
         }
         if let Some((_, count)) = self.told.tried.filter(|(_, count)| *count > 0) {
             let are = if count == 1 { "1 control does" } else { &format!("{count} controls do") };
-            needs.push(format!("{are} not hold; see: lightproof evidence list"));
+            needs.push(format!(
+                "{are} not hold; see: lightproof evidence list, and for those that only an open vault shows: lightproof evidence \
+                 run"
+            ));
+        }
+        if !self.clocks_known {
+            needs.push(
+                "a record of the log cannot be read, so nobody knows which clocks run; see: lightproof audit verify"
+                    .into(),
+            );
         }
         for incident in &self.incidents {
             let (job, reason) = (incident.job, incident.reason.word());
@@ -270,7 +289,8 @@ impl Status {
         let clocks = clocks
             .iter()
             .map(|running| format!("{} {}", running.clock.clause, running.left_in_words(self.now_ms)));
-        let clocks = clocks.collect::<Vec<_>>().join(", ");
+        let unknown = Some("unknown".to_owned()).filter(|_| !self.clocks_known);
+        let clocks = clocks.chain(unknown).collect::<Vec<_>>().join(", ");
         vec![
             ("server", server),
             ("vault", vault),

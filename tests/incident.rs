@@ -3,6 +3,7 @@
 
 use crate::crash::SmallDisk;
 use crate::harness::{Home, Ran, SMALL, is_root_for};
+use crate::served::Served;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -67,6 +68,26 @@ fn a_state_is_pinned_handed_over_and_its_clocks_run_until_it_is_settled() {
     home.ask(&["status"]).ends(0, &[]);
     assert_eq!(home.count_records(&["evidence.settled ok", name]), 1);
     home.is_whole(1);
+}
+
+/// A server that has the vault is no way to it, and nothing among the pictures is.
+#[test]
+fn where_no_state_can_be_pinned_nobody_is_told_that_one_is() {
+    let home = Home::with_picture("freeze-not");
+    let among = home.at("workspace/output_image/bundle");
+    let at = home.at("bundle");
+    let freeze = |at: &str| home.ask(&["evidence", "freeze", "--reason", "breach", "-o", at]);
+    freeze(&among).ends(6, &["among the pictures"]);
+    home.ask(&["evidence", "export", "-o", &among]).ends(6, &["among the pictures"]);
+    home.ask(&["evidence", "subject", "-o", &among]).ends(6, &["among the pictures"]);
+    home.ask(&["history", "certificate", "--all", "-o", &among]).ends(6, &["among the pictures"]);
+    assert!(!Path::new(&among).exists());
+    let served = Served::start(&home);
+    freeze(&at).ends(9, &["no clock runs", "stop the server"]);
+    home.ask(&["evidence", "subject", "-o", &at]).ends(9, &["nothing was handed out", "stop the server"]);
+    home.ask(&["evidence", "settled", "j:AAAAAAAAAAAAAAAAAAAAAA"]).ends(9, &["nothing is settled"]);
+    assert_eq!(home.count_records(&["evidence.frozen"]), 0);
+    drop(served);
 }
 
 /// Nobody has to open the vault for it: at an incident there may be nobody who can.
@@ -202,6 +223,7 @@ fn what_finds_no_room_is_not_handed_out() {
     let _disk = SmallDisk::mount(home.at("disk"), "size=4k,mode=700");
     let full = ["evidence", "subject", &second, "-o", &home.at("disk/about"), "--operator", "First"];
     home.ask(&full).ends(10, &["left empty"]);
-    assert_eq!(home.count_records(&["evidence.subject"]), 0);
+    // It is on record before anything is written.
+    assert_eq!(home.count_records(&["evidence.subject ok"]), 1);
     assert!(!home.path().join("disk/about/subject.json").exists());
 }

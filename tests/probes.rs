@@ -123,8 +123,15 @@ fn a_kept_prompt_or_a_name_beside_the_log_is_not_satisfied() {
     let first = ["--operator", "First"];
     let sound = tried(&home, &first, 0);
     assert_eq!((&*sound["PRV-01"], &*sound["PRV-02"]), ("satisfied", "satisfied"));
-    for place in ["audit/notes.txt", "audit/seg/notes", "evidence/notes.json"] {
+    for place in [
+        "audit/notes.txt",
+        "audit/seg/notes",
+        "audit/sub/reserve",
+        "evidence/notes.json",
+        "evidence/tile/notes",
+    ] {
         let path = home.path().join("state").join(place);
+        fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("it is ours");
         // Far behind, and across two pieces of what is read at once.
         let text = [" ".repeat((1 << 20) - 7), CANARY.to_owned()].concat();
         fs::write(&path, text).expect("it is ours");
@@ -138,6 +145,10 @@ fn a_kept_prompt_or_a_name_beside_the_log_is_not_satisfied() {
         fs::remove_file(&path).expect("it is there");
     }
     assert_eq!(tried(&home, &first, 0)["PRV-02"], "satisfied");
+    // Where nobody looks is not where nothing is.
+    fs::create_dir_all(home.path().join("state/evidence/1/2/3/4/5/6/7/8/9")).expect("it is ours");
+    assert_eq!(tried(&home, &first, 0)["PRV-01"], "not_measured trial_failed");
+    fs::remove_dir_all(home.path().join("state/evidence/1")).expect("it is there");
     // Neither is on record itself.
     for word in [CANARY, "Second"] {
         let holding = home.files_with(word.as_bytes());

@@ -1,6 +1,6 @@
 //! `status`: what the files say of the appliance, beside a running server and after its end.
 
-use crate::harness::{Home, PASSPHRASE};
+use crate::harness::{Home, PASSPHRASE, Ran};
 use crate::http::Request;
 use crate::served::Served;
 use serde_json::{Value, json};
@@ -174,4 +174,59 @@ fn the_numbers_are_what_a_monitor_reads_and_nobodys() {
     ] {
         assert!(text.contains(from) && parsed(&home, &text.replace(from, to)).is_err(), "{from} {to}");
     }
+}
+
+/// A run that nobody signed in for cannot see a damaged picture, and clears no alarm of one that did.
+#[test]
+fn a_run_that_measures_less_clears_no_alarm() {
+    let home = Home::with_picture("alarm");
+    let name = home.pictures()[0]["name"].as_str().expect("a picture has a name").to_owned();
+    let sealed = home.path().join("workspace/output_image").join(format!("{name}.sealed"));
+    let sound = std::fs::read(&sealed).expect("it is there");
+    let run = |signed_in: bool, code: i32| {
+        let mut arguments = vec!["evidence", "run", "--quiet", "--home"];
+        let (state, words) = (home.at("state"), home.at("pass"));
+        arguments.push(&state);
+        if signed_in {
+            arguments.extend(["--passphrase-file", &words]);
+        }
+        Ran::of(&mut home.program(&arguments)).ends(code, &[]);
+    };
+    run(true, 0);
+    assert_eq!(status(&home, 0)["not_satisfied"], 0);
+    let mut damaged = sound.clone();
+    *damaged.last_mut().expect("it is not empty") ^= 1;
+    std::fs::write(&sealed, &damaged).expect("it is ours");
+    run(true, 4);
+    for _ in 0..2 {
+        run(false, 0);
+        let told = status(&home, 4);
+        assert!(told["not_satisfied"] == 1 && told["needs"].to_string().contains("not hold"), "{told}");
+    }
+    std::fs::write(&sealed, &sound).expect("it is ours");
+    run(true, 0);
+    assert_eq!(status(&home, 0)["not_satisfied"], 0);
+    run(false, 0);
+    assert_eq!(status(&home, 0)["not_satisfied"], 0);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_ends_no_clock() {
+    let home = Home::with_picture("clocks-unread");
+    let freeze = ["evidence", "freeze", "--reason", "breach", "-o", &home.at("bundle")];
+    home.ask(&freeze).ends(0, &[]);
+    home.ask(&["status"]).ends(4, &["clocks of the incident"]);
+    let segment = home.path().join("state/audit/seg/00000000.jsonl");
+    let text = std::fs::read_to_string(&segment).expect("it is text");
+    let lines = text.lines().map(|line| match line.contains("evidence.frozen") {
+        true => format!("#{}\n", &line[1..]),
+        false => format!("{line}\n"),
+    });
+    std::fs::write(&segment, lines.collect::<String>()).expect("it is ours");
+    home.ask(&["evidence", "clocks"]).ends(11, &["verify"]);
+    let told = home.ask(&["status"]).ends(4, &["nobody knows which clocks run", "audit verify"]);
+    assert!(
+        told.stdout.lines().any(|line| line.starts_with("clocks") && line.ends_with("unknown")),
+        "{told:#?}"
+    );
 }

@@ -94,6 +94,8 @@ fn of_a_log_only_what_the_program_can_have_said_is_taken() {
         "Running on local URL: http://127.0.0.1:7860",
         r#"{"level":"info","target":"lightproof","event":"a red apple"}"#,
         r#"{"level":"info","target":"lightproof","event":"x","prompt":"apple"}"#,
+        r#"{"level":"info","target":"server","event":"10.20.30.40","state":"anna.smith","job":"Anna-Smith","count":493012345678}"#,
+        r#"{"level":"Anna.Smith","target":"audit::Anna-Smith.example.com","event":"a.red.apple.on.a.table"}"#,
         r#"{"level":"info","target":"nobodys-name","event":"apple"}"#,
         r#"{"level":"info","target":"lightproof","event":{"x":"apple"}}"#,
         "error: the output folder of nobodys-name",
@@ -120,7 +122,14 @@ fn nobody_asked_means_nothing_made() {
     let home = Home::with_picture("support-places");
     let before = home.records().len();
     home.ask(&["support", "bundle", "-o", &home.at("out/a.json")]).ends(6, &["--yes"]);
+    home.ask(&["support", "bundle", "-o", &home.at("out/a.json"), "--json"]).ends(2, &["--yes"]);
     assert!(!home.path().join("out/a.json").exists());
+    // What could not be shown does not leave.
+    let full = fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let unseen = home.at("out/unseen.json");
+    let mut program = home.furnished_program(&["support", "bundle", "-o", &unseen, "--yes"]);
+    Ran::of(program.stdout(full)).ends(1, &["could not be shown", "left empty"]);
+    assert_eq!(fs::metadata(&unseen).expect("left").len(), 0);
     home.write("out/there", b"somebody's");
     home.ask(&["support", "bundle", "-o", &home.at("out/there"), "--yes"]).ends(6, &["is there already"]);
     assert_eq!(fs::read(home.path().join("out/there")).expect("still there"), b"somebody's");

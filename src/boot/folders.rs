@@ -198,7 +198,8 @@ pub fn of_bundle(bundle: Bundle<'_>) -> Result<PathBuf, Failure> {
 /// from one that is only checked.
 ///
 /// # Errors
-/// Something else is there, or it cannot be made; the end of the vault waits for somebody who gets none.
+/// Something else is there, it would lie among the pictures, or it cannot be made; the end of the vault waits for somebody who gets
+/// none.
 pub fn grant_bundle(plan: &mut Plan, folders: &Folders, bundle: Option<Bundle<'_>>) -> Result<(), Failure> {
     let (Some(path), Some(bundle)) = (&folders.bundle, bundle) else { return Ok(()) };
     if matches!(bundle, Bundle::Read(_)) {
@@ -215,6 +216,12 @@ pub fn grant_bundle(plan: &mut Plan, folders: &Folders, bundle: Option<Bundle<'_
         let hint = "name a folder that is to be made";
         Failure::new(Code::Refused, format!("cannot make {}: {what}; {hint}", path.display()))
     };
+    if path.starts_with(&folders.outputs) {
+        return Err(refused(&format_args!(
+            "it would lie among the pictures in {}",
+            folders.outputs.display()
+        )));
+    }
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => Ok(()),
         Err(e) if e.kind() == ErrorKind::AlreadyExists => match path.read_dir().map(|mut all| all.next()) {

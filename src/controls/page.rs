@@ -91,7 +91,7 @@ impl server::Controls for Page {
         Ok(json!({
             "tried": runs.first().map(of_run), "age_seconds": runs.first().map(age),
             "age_seconds_max": RUN_AGE_SECONDS_MAX,
-            "incidents": evidence::incidents(&self.0.audit).map_err(Error::from)?.iter()
+            "incidents": evidence::Incidents::of(&self.0.audit).map_err(Error::from)?.incidents.iter()
                 .map(|incident| evidence::describe_incident(incident, now_ms)).collect::<Vec<_>>(),
             "controls": catalogue["controls"], "reasons": catalogue["reasons"],
         }))

@@ -13,8 +13,10 @@ use std::path::Path;
 /// Bytes that are looked through at once.
 const PIECE_BYTES: usize = 1 << 20;
 const DEPTH_MAX: usize = 8;
-/// What has no text in it, and much that is random: hashes, a key, space that is set aside, answers of authorities, who have names.
-const NOT_TEXT: [&str; 4] = ["tile", "epoch.key", "reserve", "stamps"];
+/// What has no text in it at the top of the folder of the log, and much that is random: hashes, a key, space that is set aside.
+const NOT_TEXT_OF_LOG: [&str; 3] = ["tile", "epoch.key", "reserve"];
+/// The same of the other folder: answers of authorities, who have names.
+const NOT_TEXT_OF_EVIDENCE: [&str; 1] = ["stamps"];
 
 /// The controls that are tried here.
 pub fn tried(
@@ -47,21 +49,25 @@ fn look(site: &Site, mut sought: Sought, none: Reason) -> std::result::Result<(u
     if sought.count() == 0 {
         return Err(none);
     }
-    for folder in [&site.audit, &site.evidence] {
-        look_below(folder, DEPTH_MAX, &mut sought).map_err(|_| Reason::TrialFailed)?;
+    for (folder, not_text) in
+        [(&site.audit, &NOT_TEXT_OF_LOG[..]), (&site.evidence, &NOT_TEXT_OF_EVIDENCE[..])]
+    {
+        look_below(folder, not_text, DEPTH_MAX, &mut sought).map_err(|_| Reason::TrialFailed)?;
     }
     Ok((sought.count() as u64, sought.found() as u64))
 }
 
-fn look_below(folder: &Path, depth: usize, sought: &mut Sought) -> Result<()> {
+fn look_below(folder: &Path, not_text: &[&str], depth: usize, sought: &mut Sought) -> Result<()> {
     for entry in folder.read_dir()? {
         let entry = entry?;
-        if NOT_TEXT.iter().any(|name| entry.file_name() == *name) {
+        if not_text.iter().any(|name| entry.file_name() == *name) {
             continue;
         }
         let path = entry.path();
         let looked = match entry.file_type() {
-            Ok(kind) if kind.is_dir() && depth > 0 => look_below(&path, depth - 1, sought),
+            // Nobody looked into it, and that is no answer.
+            Ok(kind) if kind.is_dir() && depth == 0 => Err(ErrorKind::QuotaExceeded.into()),
+            Ok(kind) if kind.is_dir() => look_below(&path, &[], depth - 1, sought),
             Ok(kind) if kind.is_file() => look_into(&path, sought),
             other => other.map(drop),
         };

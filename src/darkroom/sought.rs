@@ -49,7 +49,8 @@ impl Darkroom {
         Ok(Sought::new(texts.into_iter().filter(can_be_told).collect(), false))
     }
 
-    /// The names of everybody, also of those who are gone. One of small letters alone could be a word of the log, and is left out.
+    /// The names of everybody, also of those who are gone. One of small letters or digits alone could be a
+    /// word or a number of the log, and is left out.
     ///
     /// # Errors
     /// As [`Darkroom::may_try_controls`].
@@ -57,11 +58,13 @@ impl Darkroom {
         let people = self.vault_of(who, Act::Controls)?.people();
         let names = people.into_iter().filter_map(|person| person.name);
         let bytes = names.map(|name| Zeroizing::new(name.as_str().as_bytes().to_vec()));
-        let can_be_told = |name: &Zeroizing<Vec<u8>>| {
-            name.len() >= NAME_BYTES_MIN && !name.iter().all(|byte| byte.is_ascii_lowercase())
-        };
-        Ok(Sought::new(bytes.filter(can_be_told).collect(), true))
+        Ok(Sought::new(bytes.filter(|name| is_told_from_words(name)).collect(), true))
     }
+}
+
+/// Whether a name has a letter that no word and no number of the log has.
+fn is_told_from_words(name: &[u8]) -> bool {
+    name.len() >= NAME_BYTES_MIN && name.iter().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii())
 }
 
 impl Sought {
@@ -136,6 +139,14 @@ mod tests {
         prompts.look("\u{7ea2}\u{82f9}\u{679c}".as_bytes());
         assert_eq!(prompts.found(), 2);
         assert!(prompts.overlap() > "a red apple".len());
+    }
+
+    #[test]
+    fn a_name_that_may_be_any_word_or_number_is_not_looked_for() {
+        for (name, told) in [("Anna", true), ("\u{738b}\u{82b3}", true), ("anna", false), ("1017", false)] {
+            assert_eq!(is_told_from_words(name.as_bytes()), told, "{name}");
+        }
+        assert!(!is_told_from_words(b"anna-2") && !is_told_from_words(b"Al"));
     }
 
     #[test]

@@ -66,6 +66,14 @@ fn beside(mut failure: Failure) -> Failure {
     failure
 }
 
+/// No page of a server does it: what became of it, and what to do.
+fn alone(mut failure: Failure, what: &str) -> Failure {
+    if failure.code == Code::Busy {
+        failure.what += &format!("; {what}");
+    }
+    failure
+}
+
 /// A run that is on record, and who asked for it.
 struct Asked {
     who: Option<Who>,
@@ -186,7 +194,15 @@ fn export(
         failure
     };
     let opened = boot::boot(clean, global, &wants)?.darkroom();
-    let (mut booted, mut darkroom) = opened.map_err(|failure| left_empty(beside(failure)))?;
+    let (mut booted, mut darkroom) = opened.map_err(|failure| {
+        left_empty(match frozen {
+            Some(_) => alone(
+                failure,
+                "nothing is pinned and no clock runs: stop the server, freeze, and start it again",
+            ),
+            None => beside(failure),
+        })
+    })?;
     let dir = booted.folders.bundle.clone().unwrap_or_default();
     let result = hand_over(&mut booted, &mut darkroom, (&chosen, frozen), &dir, out).map_err(left_empty);
     boot::leave(darkroom, result)

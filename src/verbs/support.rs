@@ -37,6 +37,10 @@ const LINES_MAX: usize = 5000;
 pub fn run(clean: Clean, global: &Global, verb: &Support, out: &Output) -> Done {
     let Support::Bundle(arguments) = verb;
     let path = &arguments.output;
+    if global.json && !arguments.yes {
+        let what = "with --json it is shown when it is written, and nobody can be asked before; leave --json out, or say --yes";
+        return Err(Failure::new(Code::Usage, what));
+    }
     if !arguments.yes && !Terminal::open().is_there() {
         let what = "nobody can be asked whether this may leave; look at it at a terminal, or say --yes";
         return Err(Failure::new(Code::Refused, what));
@@ -82,6 +86,10 @@ fn hand_over(
     let bundle = bundle(&booted, looked, &status);
     let text = format!("{bundle:#}\n");
     out.data(&text);
+    if out.has_lost() {
+        let what = "what is in it could not be shown, and nothing was written";
+        return Err(Failure::new(Code::Unexpected, what));
+    }
     if !arguments.yes {
         let question = format!("All of it is above. Type yes to write it to {path}: ");
         if booted.terminal.ask(&question)?.trim() != "yes" {
@@ -172,7 +180,9 @@ mod tests {
     #[test]
     fn only_the_newest_lines_of_the_program_are_taken() {
         let line = |count: usize| {
-            format!("{{\"level\":\"info\",\"target\":\"lightproof\",\"event\":\"step\",\"count\":{count}}}\n")
+            format!(
+                "{{\"level\":\"info\",\"target\":\"lightproof::making\",\"event\":\"step\",\"count\":{count}}}\n"
+            )
         };
         let mut log: String = (0..LINES_MAX + 2).map(line).collect();
         log += "\n\nRunning on local URL: http://127.0.0.1:7860\n";

@@ -195,19 +195,43 @@ pub fn describe_incident(incident: &Incident, now_ms: u64) -> Value {
         "clocks": clocks.collect::<Vec<_>>() })
 }
 
-/// The incidents of the log in `log`, oldest first; none where there is no log. Not verified, and beside a running writer. What is
-/// no record is left out.
+/// The incidents of a log, as far as it can be read.
+#[derive(Debug, Default)]
+pub struct Incidents {
+    /// The oldest first.
+    pub incidents: Vec<Incident>,
+    /// Why the first record cannot be read that cannot: it may have been the freeze of another one.
+    pub unread: Option<audit::Error>,
+}
+
+impl Incidents {
+    /// Of the log in `log`; none where there is no log. Not verified, and beside a running writer.
+    ///
+    /// # Errors
+    /// The folder of the log cannot be read.
+    pub fn of(log: &Path) -> Result<Self, Error> {
+        let mut found = Self::default();
+        let records = match audit::records(log, Order::OldestFirst) {
+            Err(audit::Error::Absent { .. }) => return Ok(found),
+            records => records?,
+        };
+        for record in records {
+            match record {
+                Ok(record) => Incident::see(&record, &mut found.incidents),
+                Err(error) => found.unread = found.unread.or(Some(error)),
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// All incidents of the log in `log`, as [`Incidents::of`].
 ///
 /// # Errors
-/// The log cannot be read.
+/// As there; and a record cannot be read, so that nobody knows which clocks run.
 pub fn incidents(log: &Path) -> Result<Vec<Incident>, Error> {
-    let mut incidents = Vec::new();
-    let records = match audit::records(log, Order::OldestFirst) {
-        Err(audit::Error::Absent { .. }) => return Ok(incidents),
-        records => records?,
-    };
-    records.flatten().for_each(|record| Incident::see(&record, &mut incidents));
-    Ok(incidents)
+    let Incidents { incidents, unread } = Incidents::of(log)?;
+    unread.map_or(Ok(incidents), |error| Err(error.into()))
 }
 
 #[cfg(test)]
@@ -245,6 +269,15 @@ mod tests {
         let exported = Event::EvidenceExported { manifest: Digest([1; 32]) };
         log.append(&[exported.by_system().job(JobId([9; 16]))]).unwrap();
         assert!(of().iter().all(|incident| incident.handed_over));
+        // One byte ends no clock: what cannot be read is told, and what can be read stays.
+        let segment = dir.0.join("audit/seg/00000000.jsonl");
+        let text = std::fs::read_to_string(&segment).unwrap();
+        let at = text.find("\"evidence.frozen\"").and_then(|at| text[..at].rfind('{')).unwrap();
+        let start = text[..at].rfind('\n').map_or(0, |at| at + 1);
+        std::fs::write(&segment, text[..start].to_owned() + "#" + &text[start + 1..]).unwrap();
+        assert!(matches!(incidents(&dir.0.join("audit")), Err(Error::Log(audit::Error::Broken { .. }))));
+        let found = Incidents::of(&dir.0.join("audit")).unwrap();
+        assert_eq!((found.incidents.len(), found.unread.is_some()), (1, true));
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub use certificate::{
     is_certificate,
 };
 pub use check::check;
-pub use clocks::{CLOCKS, Clock, Incident, Law, Running, describe_incident, incidents};
+pub use clocks::{CLOCKS, Clock, Incident, Incidents, Law, Running, describe_incident, incidents};
 pub use control::{Clauses, Condition, Control, Framework, Language, Must, Reason, Text, Trial};
 pub use describe::{control as describe_control, controls as describe_controls};
 pub use dsse::ExportKey;

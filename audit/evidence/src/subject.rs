@@ -59,9 +59,11 @@ pub struct Subject<'a> {
     pub made_ms: u64,
 }
 
-/// What was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is to be handed out, in memory: no file has it yet.
+#[derive(Debug)]
 pub struct Told {
+    json: Vec<u8>,
+    page: String,
     /// SHA-256 of the file for programs.
     pub file: Digest,
     /// How many records it has.
@@ -69,25 +71,15 @@ pub struct Told {
 }
 
 impl Subject<'_> {
-    /// Makes the folder. Where it ends with an error nothing is left behind.
+    /// Makes the texts. Nothing is written.
     ///
     /// # Errors
-    /// [`Error::Exists`]; a record that cannot be read, since nobody knows whom it is about; what the disk says.
-    pub fn make(&self, dir: &Path) -> Result<Told, Error> {
+    /// A record cannot be read, and nobody knows whom it is about.
+    pub fn tell(&self) -> Result<Told, Error> {
         let records = self.records()?;
-        let mut folder = NewFolder::make(dir)?;
         let json = canonical(&self.to_json(&records));
-        let written = folder
-            .write(FILE, &json)
-            .and_then(|()| folder.write(PAGE, self.page(&records).as_bytes()))
-            .and_then(|()| folder.seal());
-        match written {
-            Ok(()) => Ok(Told { file: Digest::of(&json), records: records.len() as u64 }),
-            Err(error) => {
-                folder.remove();
-                Err(error)
-            }
-        }
+        let (file, page) = (Digest::of(&json), self.page(&records));
+        Ok(Told { json, page, file, records: records.len() as u64 })
     }
 
     fn records(&self) -> Result<Vec<Stored>, Error> {
@@ -158,6 +150,21 @@ impl Subject<'_> {
             put(format_args!("</table>\n</section>\n"));
         }
         page + "</body>\n</html>\n"
+    }
+}
+
+impl Told {
+    /// Makes the folder. Where it ends with an error nothing is left behind.
+    ///
+    /// # Errors
+    /// [`Error::Exists`]; what the disk says.
+    pub fn write(&self, dir: &Path) -> Result<(), Error> {
+        let mut folder = NewFolder::make(dir)?;
+        let written = folder
+            .write(FILE, &self.json)
+            .and_then(|()| folder.write(PAGE, self.page.as_bytes()))
+            .and_then(|()| folder.seal());
+        written.inspect_err(|_| folder.remove())
     }
 }
 

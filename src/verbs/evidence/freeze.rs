@@ -1,5 +1,6 @@
 //! `evidence freeze`, `clocks` and `settled`: the state at an incident, pinned, and what is due when.
 
+use super::alone;
 use crate::Done;
 use crate::boot::folders::FolderUse;
 use crate::boot::{self, Wants};
@@ -8,7 +9,7 @@ use crate::exit::{Code, Failure};
 use crate::output::Output;
 use audit::{Clock as _, timestamp};
 use darkroom::{Darkroom, FreezeReason, JobId, Laws, Who};
-use evidence::{CLOCKS, Incident, Law, describe_incident, incidents};
+use evidence::{CLOCKS, Incident, Incidents, Law, describe_incident, incidents};
 use sandbox::Clean;
 use serde_json::json;
 
@@ -103,9 +104,13 @@ pub fn settled(clean: Clean, global: &Global, (name, keys): (&str, &Keys), out: 
             "an incident goes by its name, `j:` and 22 characters, as `evidence clocks` says it",
         )
     })?;
-    let (mut booted, mut darkroom) = boot::boot(clean, global, &Wants::with(keys))?.darkroom()?;
+    let (mut booted, mut darkroom) =
+        boot::boot(clean, global, &Wants::with(keys))?.darkroom().map_err(|failure| {
+            alone(failure, "nothing is settled: stop the server, say that it is, and start it again")
+        })?;
     let done = booted.unlock(&mut darkroom, out).and_then(|who| {
-        let found = incidents(&booted.folders.audit)?.into_iter().find(|incident| incident.job == job);
+        let all = Incidents::of(&booted.folders.audit)?.incidents;
+        let found = all.into_iter().find(|incident| incident.job == job);
         match found {
             None => Err(Failure::new(
                 Code::NotFound,

@@ -1,5 +1,6 @@
 //! `evidence subject`: what is held about one person, for that person.
 
+use super::alone;
 use crate::Done;
 use crate::boot::folders::Bundle;
 use crate::boot::{self, Booted, Wants};
@@ -37,7 +38,9 @@ pub fn run(
         failure.what += &format!("; the folder {} is left empty", output.display());
         failure
     };
-    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(left_empty)?;
+    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(|failure| {
+        left_empty(alone(failure, "nothing was handed out: stop the server, ask, and start it again"))
+    })?;
     let done =
         booted.unlock(&mut darkroom, out).and_then(|who| hand_over(&booted, &darkroom, &who, actor, out));
     boot::leave(darkroom, done.map_err(left_empty))
@@ -70,9 +73,11 @@ fn hand_over(booted: &Booted, darkroom: &Darkroom, who: &Who, actor: Option<Acto
         version: env!("CARGO_PKG_VERSION"),
         made_ms: booted.clock.wall_ms(),
     };
-    let Told { file, records } = subject.make(&dir)?;
-    let recorded = darkroom.record_subject(who, actor, (held.slot, records, file));
-    let receipt = recorded.inspect_err(|_| evidence::take_back(&dir))?;
+    let told = subject.tell()?;
+    let Told { file, records, .. } = told;
+    // Before the first byte is on the disk: whoever ends the program in between keeps nothing that no record tells of.
+    let receipt = darkroom.record_subject(who, actor, (held.slot, records, file))?;
+    told.write(&dir)?;
     let count = counted(usize::try_from(records).unwrap_or(usize::MAX), "record");
     out.data(&format!(
         "{}: {count}, {}\n  record {}\n",
