@@ -84,6 +84,14 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// With what became of it and what to do, where somebody else has the vault.
+    pub fn if_busy(mut self, what: &str) -> Self {
+        if self.code == Code::Busy {
+            self.what += &format!("; {what}");
+        }
+        self
+    }
+
     /// A failure with its sentence.
     pub fn new(code: Code, what: impl fmt::Display) -> Self {
         Self { code, what: what.to_string(), done: None }

@@ -66,14 +66,6 @@ fn beside(mut failure: Failure) -> Failure {
     failure
 }
 
-/// No page of a server does it: what became of it, and what to do.
-fn alone(mut failure: Failure, what: &str) -> Failure {
-    if failure.code == Code::Busy {
-        failure.what += &format!("; {what}");
-    }
-    failure
-}
-
 /// A run that is on record, and who asked for it.
 struct Asked {
     who: Option<Who>,
@@ -196,10 +188,8 @@ fn export(
     let opened = boot::boot(clean, global, &wants)?.darkroom();
     let (mut booted, mut darkroom) = opened.map_err(|failure| {
         left_empty(match frozen {
-            Some(_) => alone(
-                failure,
-                "nothing is pinned and no clock runs: stop the server, freeze, and start it again",
-            ),
+            Some(_) => failure
+                .if_busy("nothing is pinned and no clock runs: stop the server, freeze, and start it again"),
             None => beside(failure),
         })
     })?;

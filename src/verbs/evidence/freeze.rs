@@ -1,6 +1,5 @@
 //! `evidence freeze`, `clocks` and `settled`: the state at an incident, pinned, and what is due when.
 
-use super::alone;
 use crate::Done;
 use crate::boot::folders::FolderUse;
 use crate::boot::{self, Wants};
@@ -106,7 +105,7 @@ pub fn settled(clean: Clean, global: &Global, (name, keys): (&str, &Keys), out: 
     })?;
     let (mut booted, mut darkroom) =
         boot::boot(clean, global, &Wants::with(keys))?.darkroom().map_err(|failure| {
-            alone(failure, "nothing is settled: stop the server, say that it is, and start it again")
+            failure.if_busy("nothing is settled: stop the server, say that it is, and start it again")
         })?;
     let done = booted.unlock(&mut darkroom, out).and_then(|who| {
         let all = Incidents::of(&booted.folders.audit)?.incidents;

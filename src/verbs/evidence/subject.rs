@@ -1,6 +1,5 @@
 //! `evidence subject`: what is held about one person, for that person.
 
-use super::alone;
 use crate::Done;
 use crate::boot::folders::Bundle;
 use crate::boot::{self, Booted, Wants};
@@ -39,7 +38,7 @@ pub fn run(
         failure
     };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(|failure| {
-        left_empty(alone(failure, "nothing was handed out: stop the server, ask, and start it again"))
+        left_empty(failure.if_busy("nothing was handed out: stop the server, ask, and start it again"))
     })?;
     let done =
         booted.unlock(&mut darkroom, out).and_then(|who| hand_over(&booted, &darkroom, &who, actor, out));
