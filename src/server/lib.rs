@@ -72,6 +72,9 @@ const WAITING_MAX: usize = 8;
 /// Acts that may wait side by side for the disk, argon2 and each other; more wait for one of them to end.
 const ACTS_MAX: usize = 32;
 
+/// Descriptors that the server has without anybody, and for what it opens in the middle of an act: some 33 with an open vault.
+const OWN_FILES_MAX: u64 = 40;
+
 /// What a server is made of.
 pub struct Parts {
     /// Vault and log.
@@ -170,8 +173,7 @@ impl Server {
         let tell = changes.clone();
         let notify = move || tell.send_modify(|count| *count += 1);
         let idle_s = parts.limits.idle_seconds_max;
-        // A connection takes one descriptor; the vault, the log and the runtime need some, too.
-        let connections_max = (parts.limits.open_files_max / 2).clamp(16, 512) as usize;
+        let connections_max = connections_max(parts.limits.open_files_max);
         let house = House {
             sessions: Arc::new(Sessions::new(
                 idle_s * 1000,
@@ -281,6 +283,11 @@ impl Server {
             closed.map_err(std::io::Error::other)?.map_err(Error::from)
         })
     }
+}
+
+/// How many connections may be open with so many descriptors: each takes one, and as many are left for what is done for it.
+fn connections_max(open_files_max: u64) -> usize {
+    (open_files_max / 2).min(open_files_max.saturating_sub(OWN_FILES_MAX)).clamp(16, 512) as usize
 }
 
 /// Says again and again that the event loop goes round: by the thread that answers, so that nobody says it for one that hangs.
