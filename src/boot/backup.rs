@@ -4,8 +4,10 @@ use crate::exit::{Code, Failure};
 use crate::paths::{absolute, make_new, open_empty, open_folder, open_regular};
 use policy::Folders;
 use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// What becomes of it.
@@ -49,7 +51,33 @@ pub struct Opened {
     /// It.
     pub file: File,
     /// The folder of a new one, to make its name durable.
-    pub folder: Option<File>,
+    folder: Option<File>,
+}
+
+impl Opened {
+    /// Makes what was written durable.
+    ///
+    /// # Errors
+    /// What the system says; somebody has removed the file meanwhile.
+    pub fn settle(&self) -> io::Result<()> {
+        self.file.sync_all()?;
+        self.folder.as_ref().map_or(Ok(()), File::sync_all)?;
+        match self.file.metadata()?.nlink() {
+            0 => Err(io::Error::other("the file was removed while it was written")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes an empty file as long as this process is there, unless another one has it, or has written to it meanwhile: what a
+    /// failed try has left looks as what another verb has just made, and a new name is somebody's who looks at that moment.
+    fn is_ours(&self, is_new: bool) -> bool {
+        match flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => self.file.metadata().is_ok_and(|found| found.len() == 0),
+            Err(Errno::WOULDBLOCK) => false,
+            // A file system without locks: what is new is taken all the same.
+            Err(_) => is_new,
+        }
+    }
 }
 
 /// Where another program has the vault, nothing is made that would look like a backup.
@@ -76,30 +104,23 @@ fn make(path: &Path, folders: &Folders) -> Result<Opened, Failure> {
         );
         return Err(Failure::new(Code::Refused, what));
     }
-    match make_new(&place) {
+    let opened = match make_new(&place) {
         Ok(file) => {
-            is_ours(&file); // nobody else has this name yet
-            Ok(Opened { file, folder: place.parent().and_then(|folder| open_folder(folder).ok()) })
+            let folder = place.parent().and_then(|folder| open_folder(folder).ok());
+            Some(Opened { file, folder }).filter(|opened| opened.is_ours(true))
         }
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-            if let Some(file) = open_empty(&place).filter(is_ours) {
-                return Ok(Opened { file, folder: None });
-            }
-            let what = format!("{} is there already; choose another name", path.display());
-            Err(Failure::new(Code::Refused, what))
-        }
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => open_empty(&place)
+            .map(|file| Opened { file, folder: None })
+            .filter(|opened| opened.is_ours(false)),
         Err(e) => {
             let code = if e.kind() == ErrorKind::StorageFull { Code::Space } else { Code::Refused };
-            Err(Failure::new(code, format!("cannot make {}: {e}", path.display())))
+            return Err(Failure::new(code, format!("cannot make {}: {e}", path.display())));
         }
-    }
-}
-
-/// Takes an empty file as long as this process is there, unless another one has it, or has written to it meanwhile: what a failed
-/// try has left looks as what another verb has just made.
-fn is_ours(file: &File) -> bool {
-    let locked = flock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
-    locked && file.metadata().is_ok_and(|found| found.len() == 0)
+    };
+    opened.ok_or_else(|| {
+        let what = format!("{} is there already; choose another name", path.display());
+        Failure::new(Code::Refused, what)
+    })
 }
 
 /// Where the file is to lie, without links.
@@ -111,5 +132,28 @@ fn place_of(path: &Path) -> Result<PathBuf, Failure> {
             Err(e) => Err(Failure::new(Code::NotFound, format!("cannot make {}: {e}", path.display()))),
         },
         _ => Err(Failure::new(Code::Usage, format!("{} is no name of a file", path.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_ones_own_as_long_as_nobody_else_has_it_or_wrote_to_it() {
+        let folder = std::env::temp_dir().join(format!("lightproof-backup-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let place = folder.join("new");
+        // Somebody looks at the new name before its maker has it.
+        let made = Opened { file: make_new(&place).expect("made"), folder: None };
+        let other = Opened { file: open_empty(&place).expect("it is empty"), folder: None };
+        assert!(other.is_ours(false) && !made.is_ours(true));
+        drop(other);
+        assert!(made.is_ours(true));
+        std::fs::write(&place, "theirs").expect("it is ours");
+        assert!(!made.is_ours(true));
+        std::fs::remove_file(&place).expect("it is there");
+        assert!(made.settle().is_err(), "no name leads to it any more");
+        std::fs::remove_dir_all(&folder).expect("it is ours");
     }
 }

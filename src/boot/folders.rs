@@ -233,6 +233,17 @@ pub fn grant_bundle(plan: &mut Plan, folders: &Folders, bundle: Option<Bundle<'_
     }
 }
 
+/// The same failure, with what stands of the folder of a new bundle, by its absolute path: the fences grant nothing beside it, so
+/// that it cannot be removed.
+pub fn what_is_left(mut failure: Failure, output: &Path) -> Failure {
+    let Ok(mut entries) = output.read_dir() else { return failure };
+    failure.what += &match entries.next() {
+        None => format!("; the folder {} is left empty", output.display()),
+        Some(_) => format!("; what lies in {} is not whole", output.display()),
+    };
+    failure
+}
+
 /// What becomes of the folder of the models, for the process that looks after them.
 #[derive(Clone, Copy, Default)]
 pub struct OfModels<'a> {

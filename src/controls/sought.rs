@@ -4,10 +4,10 @@
 use super::reading::{Read, timed, why};
 use super::site::{Room, Site};
 use crate::paths::open_regular;
-use darkroom::{Sought, Who};
+use darkroom::{Darkroom, Error, Sought, Who};
 use evidence::Reason;
 use rustix::fs::OFlags;
-use std::io::{ErrorKind, Read as _, Result};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
 
 /// Bytes that are looked through at once.
@@ -25,27 +25,26 @@ pub fn tried(
     who: Option<&Who>,
     now: &dyn Fn() -> u64,
 ) -> [(&'static str, Read); 2] {
-    let prompts = timed(now, |reading| {
-        let who = who.ok_or(Reason::Locked)?;
-        let sought = room.with(|darkroom| darkroom.sought_prompts(who)).map_err(|error| why(&error))?;
-        let (count, found) = look(site, sought, Reason::NoKeptPrompts)?;
-        reading.fact("prompts_looked_for", count);
-        reading.fact("prompts_found", found);
-        Ok(())
-    });
-    let names = timed(now, |reading| {
-        let who = who.ok_or(Reason::Locked)?;
-        let sought = room.with(|darkroom| darkroom.sought_names(who)).map_err(|error| why(&error))?;
-        let (count, found) = look(site, sought, Reason::NobodyNamed)?;
-        reading.fact("names_looked_for", count);
-        reading.fact("names_found", found);
-        Ok(())
-    });
+    let mut looked_for =
+        |sought: fn(&Darkroom, &Who) -> Result<Sought, Error>, none, facts: [&'static str; 2]| {
+            timed(now, |reading| {
+                let who = who.ok_or(Reason::Locked)?;
+                let sought = room.with(|darkroom| sought(darkroom, who)).map_err(|error| why(&error))?;
+                let (count, found) = look(site, sought, none)?;
+                reading.fact(facts[0], count);
+                reading.fact(facts[1], found);
+                Ok(())
+            })
+        };
+    let facts = ["prompts_looked_for", "prompts_found"];
+    let prompts = looked_for(Darkroom::sought_prompts, Reason::NoKeptPrompts, facts);
+    let facts = ["names_looked_for", "names_found"];
+    let names = looked_for(Darkroom::sought_names, Reason::NobodyNamed, facts);
     [("PRV-01", prompts), ("PRV-02", names)]
 }
 
 /// How many are looked for, and found; `none` without any.
-fn look(site: &Site, mut sought: Sought, none: Reason) -> std::result::Result<(u64, u64), Reason> {
+fn look(site: &Site, mut sought: Sought, none: Reason) -> Result<(u64, u64), Reason> {
     if sought.count() == 0 {
         return Err(none);
     }
@@ -57,7 +56,7 @@ fn look(site: &Site, mut sought: Sought, none: Reason) -> std::result::Result<(u
     Ok((sought.count() as u64, sought.found() as u64))
 }
 
-fn look_below(folder: &Path, not_text: &[&str], depth: usize, sought: &mut Sought) -> Result<()> {
+fn look_below(folder: &Path, not_text: &[&str], depth: usize, sought: &mut Sought) -> io::Result<()> {
     for entry in folder.read_dir()? {
         let entry = entry?;
         if not_text.iter().any(|name| entry.file_name() == *name) {
@@ -80,7 +79,7 @@ fn look_below(folder: &Path, not_text: &[&str], depth: usize, sought: &mut Sough
     Ok(())
 }
 
-fn look_into(path: &Path, sought: &mut Sought) -> Result<()> {
+fn look_into(path: &Path, sought: &mut Sought) -> io::Result<()> {
     let mut file = open_regular(path, OFlags::NOFOLLOW)?;
     let mut piece: Vec<u8> = Vec::new();
     loop {

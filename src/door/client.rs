@@ -5,7 +5,7 @@ use super::wire::{self, Heard, Hello, Said, Unwritten, Wish};
 use crate::Done;
 use crate::batch::Progress;
 use crate::boot::backup::BackupFile;
-use crate::boot::folders::Bundle;
+use crate::boot::folders::{Bundle, what_is_left};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Computing, Global, History, HistoryVerb};
 use crate::exit::{Code, Failure};
@@ -56,7 +56,7 @@ pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     let done = go(booted, errand, brought, exporting, stream, out);
     match made {
-        Some(made) => done.map_err(|failure| certificate::what_is_left(failure, &made)),
+        Some(made) => done.map_err(|failure| what_is_left(failure, &made)),
         None => done,
     }
 }

@@ -3,12 +3,13 @@
 mod freeze;
 mod subject;
 
-use crate::boot::folders::{Bundle, FolderUse};
+use crate::boot::folders::{Bundle, FolderUse, what_is_left};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{self, Evidence, Global};
 use crate::controls::{Chosen, Handed, Room, Site, Tried};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
+use crate::paths::absolute;
 use crate::{Done, controls, input};
 use audit::{Selection, Typed, VerifyKey, timestamp};
 use darkroom::{Darkroom, Who};
@@ -180,21 +181,18 @@ fn export(
     let chosen = chosen(arguments)?;
     let bundle = Some(Bundle::Made(&arguments.output));
     let wants = Wants { evidence: true, bundle, ..Wants::with(&arguments.keys) };
-    // The fences grant nothing beside the folder, so that it cannot be removed.
-    let left_empty = |mut failure: Failure| {
-        failure.what += &format!("; the folder {} is left empty", arguments.output.display());
-        failure
-    };
+    let output = absolute(&arguments.output)?;
+    let left = |failure| what_is_left(failure, &output);
     let opened = boot::boot(clean, global, &wants)?.darkroom();
     let (mut booted, mut darkroom) = opened.map_err(|failure| {
-        left_empty(match frozen {
+        left(match frozen {
             Some(_) => failure
                 .if_busy("nothing is pinned and no clock runs: stop the server, freeze, and start it again"),
             None => beside(failure),
         })
     })?;
     let dir = booted.folders.bundle.clone().unwrap_or_default();
-    let result = hand_over(&mut booted, &mut darkroom, (&chosen, frozen), &dir, out).map_err(left_empty);
+    let result = hand_over(&mut booted, &mut darkroom, (&chosen, frozen), &dir, out).map_err(left);
     boot::leave(darkroom, result)
 }
 

@@ -18,7 +18,6 @@ use audit::{Clock as _, Digest, timestamp};
 use rustix::fs::OFlags;
 use sandbox::Clean;
 use serde_json::{Value, json};
-use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -98,8 +97,7 @@ fn hand_over(
     }
     let sha256 = Digest::of(text.as_bytes());
     let is_on_record = record(&booted, (server, refusal), &status, sha256)?;
-    let written = (&file.file).write_all(text.as_bytes()).and_then(|()| file.file.sync_all());
-    let written = written.and_then(|()| file.folder.as_ref().map_or(Ok(()), File::sync_all));
+    let written = (&file.file).write_all(text.as_bytes()).and_then(|()| file.settle());
     written.map_err(|error| Failure::new(Code::Space, format!("{path} cannot be written: {error}")))?;
     let where_ =
         if is_on_record { "that it leaves is on record" } else { "there is no log to put it on record" };

@@ -11,6 +11,16 @@ use serde_json::json;
 
 const SECOND: &str = "the words of the second one";
 
+/// Leaves, and comes in as somebody.
+fn sign_in_as(browser: &Browser, name: &str, passphrase: &str) {
+    browser.click("#lock");
+    browser.see("#operator");
+    browser.fill("#operator", name);
+    browser.fill("#passphrase", passphrase);
+    browser.click("#unlock");
+    browser.see("#prompt");
+}
+
 #[test]
 fn a_second_person_is_added_and_removed_in_the_studio() {
     let studio = Studio::ready("people");
@@ -42,12 +52,7 @@ fn a_second_person_is_added_and_removed_in_the_studio() {
     browser.see_no("#people-dialog");
 
     // The second one sees nothing of the first, and manages nobody.
-    browser.click("#lock");
-    browser.see("#operator");
-    browser.fill("#operator", "second");
-    browser.fill("#passphrase", SECOND);
-    browser.click("#unlock");
-    browser.see("#prompt");
+    sign_in_as(browser, "second", SECOND);
     studio.shows(0);
     assert_eq!((browser.count("#recovery-new"), browser.count("#compliance")), (0, 0));
     studio.describe("a yellow star", (128, 128), 2, 1);
@@ -60,12 +65,7 @@ fn a_second_person_is_added_and_removed_in_the_studio() {
     browser.press("", crate::browser::driver::keys::ESCAPE);
 
     // The first one removes them; nobody loses a picture by not saying what becomes of it.
-    browser.click("#lock");
-    browser.see("#operator");
-    browser.fill("#operator", "FIRST");
-    browser.fill("#passphrase", PASSPHRASE);
-    browser.click("#unlock");
-    browser.see("#prompt");
+    sign_in_as(browser, "FIRST", PASSPHRASE);
     studio.shows(2);
     browser.click("#people");
     let row = "#people-list li[data-slot='3']";
@@ -117,12 +117,7 @@ fn a_second_admin_confirms_in_the_studio() {
     assert_eq!(browser.count("#pending-list .confirm"), 0, "one's own is taken back, not confirmed");
     browser.press("", crate::browser::driver::keys::ESCAPE);
 
-    browser.click("#lock");
-    browser.see("#operator");
-    browser.fill("#operator", "second");
-    browser.fill("#passphrase", SECOND);
-    browser.click("#unlock");
-    browser.see("#prompt");
+    sign_in_as(browser, "second", SECOND);
     browser.click("#people");
     browser.see("#pending-list .confirm");
     browser.fill("#proof", SECOND);

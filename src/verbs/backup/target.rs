@@ -6,10 +6,8 @@ use crate::exit::{Code, Failure};
 use crate::output::Output;
 use rustix::fs::FileType;
 use std::cell::Cell;
-use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,13 +33,7 @@ impl Target {
     /// What the system says.
     pub fn settle(&self) -> io::Result<()> {
         match self {
-            Self::File(Opened { file, folder }) => {
-                file.sync_all().and_then(|()| folder.as_ref().map_or(Ok(()), File::sync_all))?;
-                match file.metadata()?.nlink() {
-                    0 => Err(io::Error::other("the file was removed while it was written")),
-                    _ => Ok(()),
-                }
-            }
+            Self::File(opened) => opened.settle(),
             Self::Stdout(_) => Ok(()),
             Self::Far(line) => line.settle(),
         }

@@ -1,11 +1,12 @@
 //! `evidence subject`: what is held about one person, for that person.
 
 use crate::Done;
-use crate::boot::folders::Bundle;
+use crate::boot::folders::{Bundle, what_is_left};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Keys};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
+use crate::paths::absolute;
 use audit::Clock as _;
 use darkroom::{Actor, Darkroom, PersonName, Who};
 use evidence::{Subject, SubjectPicture, Told};
@@ -33,16 +34,14 @@ pub fn run(
     };
     let actor = pseudonym.map(actor).transpose()?;
     let wants = Wants { bundle: Some(Bundle::Made(output)), ..Wants::with(keys) };
-    let left_empty = |mut failure: Failure| {
-        failure.what += &format!("; the folder {} is left empty", output.display());
-        failure
-    };
+    let made = absolute(output)?;
+    let left = |failure| what_is_left(failure, &made);
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(|failure| {
-        left_empty(failure.if_busy("nothing was handed out: stop the server, ask, and start it again"))
+        left(failure.if_busy("nothing was handed out: stop the server, ask, and start it again"))
     })?;
     let done =
         booted.unlock(&mut darkroom, out).and_then(|who| hand_over(&booted, &darkroom, &who, actor, out));
-    boot::leave(darkroom, done.map_err(left_empty))
+    boot::leave(darkroom, done.map_err(left))
 }
 
 fn hand_over(booted: &Booted, darkroom: &Darkroom, who: &Who, actor: Option<Actor>, out: &Output) -> Done {

@@ -1,6 +1,6 @@
 //! `lightproof history certificate`: something to hand to the person who asked for an erasure.
 
-use crate::boot::folders::Bundle;
+use crate::boot::folders::{Bundle, what_is_left};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{self, Global, Keys};
 use crate::exit::{Code, Failure};
@@ -99,14 +99,4 @@ pub fn report((certified, record): &(Certified, u64), dir: &Path, out: &Output) 
             "statement": statement.to_string() }),
     );
     Ok(Code::Done)
-}
-
-/// The same failure, with what stands of the folder: the fences grant nothing beside it, so that it cannot be removed.
-pub fn what_is_left(mut failure: Failure, output: &Path) -> Failure {
-    let Ok(mut entries) = output.read_dir() else { return failure };
-    failure.what += &match entries.next() {
-        None => format!("; the folder {} is left empty", output.display()),
-        Some(_) => format!("; what lies in {} is no certificate", output.display()),
-    };
-    failure
 }
