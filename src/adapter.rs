@@ -2,7 +2,7 @@
 
 use crate::boot::memory::Memory;
 use crate::version::DEMO_NAME;
-use diffusion::{DeviceName, Drawing, Error, LoadProgress, ModelFolder, Pipeline, Tokens};
+use diffusion::{DeviceName, Drawing, Error, FoundDevice, LoadProgress, ModelFolder, Pipeline, Tokens};
 use engine::{
     Cause, Check, Command, Device, Engine, Model, Pixels, Prepared, Progress, PromptLength, Recipe, Rule,
     Settings,
@@ -20,6 +20,8 @@ pub struct Diffusion {
     checkpoint: Arc<Checkpoint>,
     model: Model,
     work: Option<Work>,
+    /// Whether the card has failed.
+    is_spent: bool,
 }
 
 /// The work that was begun; its memory is given up before its claim to it.
@@ -51,14 +53,14 @@ impl Diffusion {
     /// Loads and checks a checkpoint, and tells how far it is.
     ///
     /// # Errors
-    /// What is wrong with the folder or the device, or that it does not fit in memory.
+    /// What is wrong with the folder, or that it does not fit in memory.
     pub fn load(
         folder: &ModelFolder,
-        device_name: DeviceName,
+        found: &FoundDevice,
         memory: Arc<Memory>,
         tell: &mut (dyn FnMut(LoadProgress) + Send),
     ) -> Result<Self, Error> {
-        let pipeline = Pipeline::load_telling(folder, device_name, memory.left_bytes(), tell)?;
+        let pipeline = Pipeline::load_telling(folder, found, memory.left_bytes(), tell)?;
         let name = match folder {
             ModelFolder::Embedded(_) => DEMO_NAME.into(),
             ModelFolder::Disk(path) | ModelFolder::Within(path, _) => {
@@ -68,7 +70,7 @@ impl Diffusion {
         let model = Model {
             name,
             digest: pipeline.digest(),
-            device: match device_name {
+            device: match found.name() {
                 DeviceName::Cpu => Device::Cpu,
                 DeviceName::Cuda(_) => Device::Cuda,
             },
@@ -82,7 +84,7 @@ impl Diffusion {
             ModelFolder::Embedded(_) => None,
         };
         let checkpoint = Checkpoint { pipeline, folder, memory, in_work: InWork::default() };
-        Ok(Self { checkpoint: Arc::new(checkpoint), model, work: None })
+        Ok(Self { checkpoint: Arc::new(checkpoint), model, work: None, is_spent: false })
     }
 }
 
@@ -176,6 +178,10 @@ impl Engine for Diffusion {
         Arc::clone(&self.checkpoint) as Arc<dyn Check>
     }
 
+    fn is_spent(&self) -> bool {
+        self.is_spent
+    }
+
     fn begin(&mut self, prepared: &Prepared) -> Result<(), engine::Error> {
         self.work = None;
         let pipeline = &self.checkpoint.pipeline;
@@ -199,11 +205,12 @@ impl Engine for Diffusion {
         };
         let none = || failed(Cause::Other, "there is no work to go on with");
         let mut work = work.ok_or_else(none)?;
-        let piece = self
-            .checkpoint
-            .pipeline
-            .advance(&mut work.drawing, preview)
-            .map_err(|error| self.checkpoint.told(error))?;
+        let piece = self.checkpoint.pipeline.advance(&mut work.drawing, preview).map_err(|error| {
+            // After a fault a card answers nothing any more, and what was spent of its memory comes back with the process.
+            self.is_spent |=
+                self.model.device == Device::Cuda && matches!(error, Error::Compute(_) | Error::CardFull);
+            self.checkpoint.told(error)
+        })?;
         if !work.drawing.is_over() {
             self.work = Some(work);
         }
@@ -255,7 +262,7 @@ fn engine_error(error: Error) -> engine::Error {
         Error::PictureSize { .. } => refused(Rule::Size, text),
         Error::RecipeRange { .. } => refused(Rule::Parameter, text),
         Error::NonFinite { .. } => failed(Cause::NonFinite, text),
-        Error::Memory { .. } => failed(Cause::Memory, text),
+        Error::Memory { .. } | Error::CardFull => failed(Cause::Memory, text),
         _ => failed(Cause::Other, text),
     }
 }

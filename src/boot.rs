@@ -1,6 +1,7 @@
 //! The boot order of every verb: clean environment, folders, policy, fences, and only then vault and log.
 
 pub mod backup;
+mod card;
 pub mod folders;
 pub mod keeper;
 pub mod limits;
@@ -26,6 +27,7 @@ use audit::SystemClock;
 use audit::words::{StartRefusal, StopReason};
 use backup::{BackupFile, Opened};
 use darkroom::{Darkroom, Queue, Start};
+use diffusion::DeviceName;
 use engine::Engine as _;
 use engine::far::Far;
 use engine::supply::{Expected, NoEngine, Patience};
@@ -60,6 +62,8 @@ pub struct Wants<'a> {
     pub operator: Option<&'a str>,
     /// Folder of a checkpoint.
     pub model: Option<&'a Path>,
+    /// Where an engine computes.
+    pub device: DeviceName,
     /// Whether a plain copy is to leave, to a file or to standard output.
     pub plain_copy: bool,
     /// File or folder that plain copies go to.
@@ -88,6 +92,7 @@ impl Default for Wants<'_> {
             signs_in: false,
             operator: None,
             model: None,
+            device: DeviceName::Cpu,
             plain_copy: false,
             export: None,
             reference: None,
@@ -148,6 +153,8 @@ pub struct Booted {
     pub processes: Vec<(Process, wire::Fenced)>,
     /// What the controls need to know from before the fences, where controls are tried.
     pub seen: Option<Arc<Seen>>,
+    /// Why there is no card, where one was asked for.
+    pub no_card: Option<String>,
     passphrase: Option<SecretLine>,
     /// Who it is of, if somebody said so.
     operator: Option<PersonName>,
@@ -189,11 +196,15 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         refusal = refusal.or(Some(Failure::new(Code::Refused, what)));
     }
     let folder_use = wants.folder_use;
-    let folders = folders_of(&home, &policy, wants)?;
+    let mut folders = folders_of(&home, &policy, wants)?;
     folders::refuse_own_folders(&folders)?;
+    let no_card = card::wanted(wants.device, &policy).map(|card| folders.card = card).err();
     let plan = |process| policy.plan(process, &folders).map_err(|error| Failure::new(Code::Usage, error));
     // What the engine must have, if there is one.
-    let plan_of_engine = clean.has_keeper().then(|| plan(Process::Engine)).transpose()?;
+    let mut plan_of_engine = clean.has_keeper().then(|| plan(Process::Engine)).transpose()?;
+    if let Some(plan) = &mut plan_of_engine {
+        folders::grant_what_exists(plan, &folders);
+    }
     let mut plan = plan(wants.process)?;
     let rules = if wants.evidence { rules(&policy)? } else { String::new() };
     wants.models.narrow(&mut plan, &folders);
@@ -242,6 +253,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         operator,
         engines: engines.zip(plan_of_engine.map(|plan| plan.digest())),
         pinned,
+        no_card,
     };
     Ok(Fenced { booted, folder_use, refusal })
 }
@@ -277,6 +289,7 @@ fn folders_of(home: &Home, policy: &Policy, wants: &Wants<'_>) -> Result<Folders
         export: wants.export.map(real).transpose()?,
         reference: wants.reference.map(real).transpose()?,
         program: Vec::new(),
+        card: None,
     })
 }
 

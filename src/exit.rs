@@ -198,7 +198,7 @@ pub fn code_of_model(error: &diffusion::Error) -> Code {
             Code::Refused
         }
         E::LinkLeavesFolder { .. } | E::Device(_) => Code::Refused,
-        E::Memory { .. } | E::Threads(_) => Code::Space,
+        E::Memory { .. } | E::CardFull | E::Threads(_) => Code::Space,
         _ => Code::Integrity,
     }
 }

@@ -11,6 +11,36 @@ pub struct CallGrant {
     pub why: String,
 }
 
+/// One system call that is refused although what is not named is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// From when on.
+    pub since: Since,
+    /// Why nobody needs it.
+    pub why: String,
+}
+
+/// From when on a call is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Since {
+    /// From the start.
+    #[default]
+    Start,
+    /// From when the card has computed, before a file of a model is read.
+    WarmUp,
+}
+
+impl Since {
+    /// The word used in the profile.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::WarmUp => "warm-up",
+        }
+    }
+}
+
 /// Conditions on arguments. Each is a closed list that the `sandbox` crate spells out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -19,6 +49,8 @@ pub enum Only {
     NoSignalOwner,
     /// `ioctl` requests for terminal settings, window size, non-blocking mode and file flags.
     TerminalAndFiles,
+    /// `ioctl` but for the requests that type on a terminal.
+    NoTyping,
     /// `mmap` and `mprotect` without PROT_EXEC.
     NotExecutable,
     /// `clone` of a thread, with no new namespace.
@@ -33,6 +65,8 @@ pub enum Only {
     OwnFences,
     /// `socketpair` of the family AF_UNIX.
     UnixPair,
+    /// `socket` of the family AF_UNIX.
+    UnixSocket,
     /// `sendto` without a destination and without TCP Fast Open.
     NoAddress,
     /// `setsockopt` of harmless options of a stream.
@@ -46,11 +80,24 @@ pub enum Only {
 }
 
 impl Only {
+    /// Does it let everything pass that `other` lets pass?
+    pub(crate) fn covers(self, other: Self) -> bool {
+        self == other
+            || matches!(
+                (self, other),
+                (Self::NoNamespaces, Self::Threads)
+                    | (Self::NoTyping, Self::TerminalAndFiles)
+                    | (Self::OwnFences, Self::NamesAndReads)
+                    | (Self::OwnLimits, Self::ReadLimits)
+            )
+    }
+
     /// The word used in the profile.
     pub fn word(self) -> &'static str {
         match self {
             Self::NoSignalOwner => "no-signal-owner",
             Self::TerminalAndFiles => "terminal-and-files",
+            Self::NoTyping => "no-typing",
             Self::NotExecutable => "not-executable",
             Self::Threads => "threads",
             Self::NoNamespaces => "no-namespaces",
@@ -58,6 +105,7 @@ impl Only {
             Self::OwnFences => "own-fences",
             Self::OwnProcess => "own-process",
             Self::UnixPair => "unix-pair",
+            Self::UnixSocket => "unix-socket",
             Self::NoAddress => "no-address",
             Self::StreamOptions => "stream-options",
             Self::NamesAndReads => "names-and-reads",

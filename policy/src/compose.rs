@@ -2,7 +2,10 @@
 
 use crate::document::{Deny, Overlay};
 use crate::limits::{OPEN_FILES_MIN, SIDE_PIXELS_MIN};
-use crate::{Erase, Error, KeepPrompts, LoopbackAddr, PICTURE_DAYS_MAX, Periods, Policy, TwoPersons, paths};
+use crate::{
+    Erase, Error, KeepPrompts, LoopbackAddr, PICTURE_DAYS_MAX, Periods, Policy, Refusal, Since, TwoPersons,
+    paths,
+};
 
 /// Applies an overlay to a profile.
 pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Error> {
@@ -75,22 +78,34 @@ fn shorter(key: &'static str, base: Option<u32>, days: Option<u32>) -> Result<Op
 /// Takes a grant away from every process that has it.
 fn deny(mut policy: Policy, deny: Deny) -> Result<Policy, Error> {
     let mut denied = false;
-    let Deny { path, rights, call, .. } = deny;
+    let Deny { path, rights, call, why } = deny;
     let at = match (&path, &rights, &call) {
         (Some(at), _, None) | (None, None, Some(at)) => at.clone(),
         _ => return Err(Error::DenyWhat),
     };
-    for grants in policy.grants.values_mut() {
-        if call.is_some() {
-            denied |= grants.calls.remove(&at).is_some();
-        } else if let Some(grant) = grants.paths.get_mut(&at) {
+    if call.is_some() {
+        let calls = policy.grants.values_mut().map(|grants| &mut grants.calls);
+        for calls in calls.chain([&mut policy.of_gpu.grants.calls]) {
+            denied |= calls.remove(&at).is_some();
+        }
+        // There what is not named is allowed.
+        let refusal = Refusal { since: Since::Start, why };
+        denied |= policy
+            .of_gpu
+            .refused
+            .insert(at.clone(), refusal)
+            .is_some_and(|known| known.since == Since::WarmUp);
+    } else {
+        let paths = policy.grants.values_mut().map(|grants| &mut grants.paths);
+        for paths in paths.chain(policy.of_gpu.all_paths()) {
+            let Some(grant) = paths.get_mut(&at) else { continue };
             denied = true;
             match &rights {
                 Some(rights) => grant.rights.retain(|right| !rights.contains(right)),
                 None => grant.rights.clear(),
             }
             if grant.rights.is_empty() {
-                grants.paths.remove(&at);
+                paths.remove(&at);
             }
         }
     }

@@ -1,13 +1,14 @@
 //! TOML to values. The structs are the grammar: a key that is not a field is an error.
 
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use crate::gpu::OfGpu;
 use crate::limits::{Limits, LowerLimits};
 use crate::{
     CallGrant, Erase, Error, Grants, KeepPrompts, LoopbackAddr, NetworkNamespace, OVERLAY_BYTES_MAX, Only,
-    PathGrant, Periods, Policy, Process, Right, TwoPerson, TwoPersons,
+    PathGrant, Periods, Policy, Process, Refusal, Right, Since, TwoPerson, TwoPersons,
 };
 
 const SCHEMA: u32 = 1;
@@ -37,6 +38,7 @@ pub(crate) fn settings_and_grants(text: &str) -> Result<Policy, Error> {
         network_namespace: missing_network_namespace.into(),
         limits,
         grants: [(Process::Server, granted(Process::Server, path, call, absent)?)].into(),
+        of_gpu: OfGpu::default(),
     })
 }
 
@@ -45,6 +47,35 @@ pub(crate) fn grants(process: Process, text: &str) -> Result<Grants, Error> {
     let Profile { schema, path, call, absent } = toml::from_str(text).map_err(Error::Syntax)?;
     check_schema(schema)?;
     granted(process, path, call, absent)
+}
+
+/// Parses what is granted besides where a card is asked for.
+pub(crate) fn of_gpu(text: &str) -> Result<OfGpu, Error> {
+    let GpuProfile { schema, others, path, call, absent, refused } =
+        toml::from_str(text).map_err(Error::Syntax)?;
+    check_schema(schema)?;
+    let (mut of_engine, mut of_keeper) = (Vec::new(), Vec::new());
+    for OfPath { at, of, allow, why } in path {
+        let both = [(Process::Engine, &mut of_engine), (Process::Keeper, &mut of_keeper)];
+        for (_, table) in both.into_iter().filter(|(process, _)| of.is_none_or(|of| of == *process)) {
+            table.push(PathTable { at: at.clone(), allow: allow.clone(), why: why.clone() });
+        }
+    }
+    let grants = granted(Process::Engine, of_engine, call, absent)?;
+    let of_keeper = granted(Process::Keeper, of_keeper, Vec::new(), Vec::new())?.paths;
+    let mut all = BTreeMap::new();
+    for RefusedTable { names, since, why } in refused {
+        for name in names {
+            let refusal = Refusal { since, why: reason(why.clone(), &name)? };
+            // What is narrowed may be refused later, and then altogether.
+            let twice = since == Since::Start && grants.calls.contains_key(&name)
+                || grants.absent.contains_key(&name);
+            if twice || all.insert(name.clone(), refusal).is_some() {
+                return Err(Error::Doubled { at: name });
+            }
+        }
+    }
+    Ok(OfGpu { others: reason(others, "others")?, grants, of_keeper, refused: all })
 }
 
 fn granted(
@@ -132,6 +163,35 @@ struct PathTable {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct GpuProfile {
+    schema: u32,
+    others: String,
+    path: Vec<OfPath>,
+    call: Vec<CallTable>,
+    absent: Vec<AbsentTable>,
+    refused: Vec<RefusedTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfPath {
+    at: String,
+    of: Option<Process>,
+    allow: Vec<Right>,
+    why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefusedTable {
+    names: Vec<String>,
+    #[serde(default)]
+    since: Since,
+    why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct CallTable {
     names: Vec<String>,
     only: Option<Only>,
@@ -181,7 +241,7 @@ pub(crate) struct Deny {
     pub path: Option<String>,
     pub rights: Option<Vec<Right>>,
     pub call: Option<String>,
-    why: String,
+    pub why: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -51,7 +51,7 @@ pub enum Error {
     /// A placeholder that stands for nothing, or a relative path.
     #[error(
         "{at:?} is no place: write an absolute path or ${{vault}}, ${{audit}}, ${{outputs}}, ${{model}}, ${{models}}, \
-         ${{source}}, ${{export}}, ${{reference}}, ${{program}}"
+         ${{source}}, ${{export}}, ${{reference}}, ${{program}}, ${{card}}, ${{driver}}, ${{card-facts}}"
     )]
     UnknownPlace {
         /// As written.

@@ -19,6 +19,7 @@
 //!     export: None,
 //!     reference: None,
 //!     program: Vec::new(),
+//!     card: None,
 //! };
 //! let plan = Policy::read(Some("schema = 1\nkeep_prompts = \"never\""))?.plan(Process::Server, &places)?;
 //! assert_eq!(plan.listen.port(), 7860);
@@ -29,6 +30,7 @@ mod calls;
 mod compose;
 mod document;
 mod error;
+mod gpu;
 mod limits;
 mod listen;
 mod paths;
@@ -36,11 +38,11 @@ mod plan;
 mod settings;
 mod two_person;
 
-pub use calls::{CallGrant, Only};
+pub use calls::{CallGrant, Only, Refusal, Since};
 pub use error::Error;
 pub use limits::Limits;
 pub use listen::{ListenError, LoopbackAddr};
-pub use paths::{Folders, PathGrant, Right};
+pub use paths::{Card, Folders, PathGrant, Right};
 pub use plan::Plan;
 pub use settings::{Origin, Setting};
 pub use two_person::{TwoPerson, TwoPersons};
@@ -49,7 +51,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The processes of the program, each with a profile of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Process {
     /// It starts the others. It has the terminal, and no file.
@@ -93,6 +95,8 @@ pub struct Profiles<'a> {
     pub client: &'a str,
     /// Of the process that brings models in.
     pub import: &'a str,
+    /// What an engine and its keeper have besides, where a card is asked for.
+    pub gpu: &'a str,
 }
 
 /// The profiles that are compiled in.
@@ -102,6 +106,7 @@ pub const BUILT_IN: Profiles<'static> = Profiles {
     keeper: include_str!("../profiles/keeper.toml"),
     client: include_str!("../profiles/client.toml"),
     import: include_str!("../profiles/import.toml"),
+    gpu: include_str!("../profiles/gpu.toml"),
 };
 
 /// The longest period that can be set, in days.
@@ -145,6 +150,7 @@ pub struct Policy {
     network_namespace: NetworkNamespace,
     limits: Limits,
     grants: BTreeMap<Process, Grants>,
+    of_gpu: gpu::OfGpu,
 }
 
 /// What one process may do.
@@ -177,6 +183,7 @@ impl Policy {
         for (process, text) in others {
             policy.grants.insert(process, document::grants(process, text)?);
         }
+        policy.of_gpu = document::of_gpu(profiles.gpu)?;
         Ok(policy)
     }
 
@@ -202,6 +209,13 @@ impl Policy {
             .get(&Process::Server)
             .and_then(|grants| grants.paths.get("${export}"))
             .is_some_and(|grant| needed.iter().all(|right| grant.rights.contains(right)))
+    }
+
+    /// Whether an engine may be given a card.
+    pub fn allows_cards(&self) -> bool {
+        let needed = [Right::Read, Right::Write, Right::Ioctl];
+        let grant = self.of_gpu.grants.paths.get("${card}");
+        grant.is_some_and(|grant| needed.iter().all(|right| grant.rights.contains(right)))
     }
 
     /// The folder for sealed pictures that the overlay names, if it names one.

@@ -20,6 +20,8 @@ pub enum Right {
     Remove,
     /// Run files as programs: the keeper's alone, for this program's own file.
     Execute,
+    /// Ask a device for what only it understands (`ioctl`): for the nodes of a card. Kernels before 6.10 do not keep it apart.
+    Ioctl,
 }
 
 impl Right {
@@ -31,11 +33,12 @@ impl Right {
             Self::Create => "create",
             Self::Remove => "remove",
             Self::Execute => "execute",
+            Self::Ioctl => "ioctl",
         }
     }
 
     pub(crate) fn changes_files(self) -> bool {
-        !matches!(self, Self::Read | Self::Execute)
+        !matches!(self, Self::Read | Self::Execute | Self::Ioctl)
     }
 }
 
@@ -82,6 +85,19 @@ pub struct Folders {
     pub reference: Option<PathBuf>,
     /// This program's own file and those that it was loaded from, for the process that starts it again.
     pub program: Vec<PathBuf>,
+    /// The card that was asked for; `None` for a run on the processor.
+    pub card: Option<Card>,
+}
+
+/// What the host has of a card of NVIDIA's, and of its driver.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Card {
+    /// Device nodes: those of the card, and of the driver's control and memory.
+    pub nodes: Vec<PathBuf>,
+    /// Folders of the driver's libraries.
+    pub driver: Vec<PathBuf>,
+    /// What the kernel says of the driver and of the card.
+    pub facts: Vec<PathBuf>,
 }
 
 impl Folders {
@@ -99,6 +115,9 @@ impl Folders {
             "${export}" => self.export.iter().collect(),
             "${reference}" => self.reference.iter().collect(),
             "${program}" => self.program.iter().collect(),
+            "${card}" => self.card.iter().flat_map(|card| &card.nodes).collect(),
+            "${driver}" => self.card.iter().flat_map(|card| &card.driver).collect(),
+            "${card-facts}" => self.card.iter().flat_map(|card| &card.facts).collect(),
             _ if at.starts_with('/') => return plain(Path::new(at)).map(|path| vec![path]),
             _ => return Err(Error::UnknownPlace { at: at.to_owned() }),
         };

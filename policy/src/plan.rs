@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::{
-    CallGrant, Erase, Error, Folders, KeepPrompts, Limits, LoopbackAddr, NetworkNamespace, PathGrant,
-    Periods, Policy, Process, Right, TwoPersons, paths,
+    CallGrant, Erase, Error, Folders, KeepPrompts, Limits, LoopbackAddr, NetworkNamespace, Only, PathGrant,
+    Periods, Policy, Process, Refusal, Right, Since, TwoPersons, paths,
 };
 
 /// What one process of a run may do. It has no `Default`: an empty plan would mean either everything or nothing.
@@ -37,6 +37,11 @@ pub struct Plan {
     pub calls: BTreeMap<String, CallGrant>,
     /// System calls that are answered ENOSYS, with the reason.
     pub absent: BTreeMap<String, String>,
+    /// Why a call that is named neither here nor there is allowed all the same: for a closed driver's library. `None`: it is
+    /// refused.
+    pub others: Option<String>,
+    /// System calls that are answered EPERM where others are allowed.
+    pub refused: BTreeMap<String, Refusal>,
     /// Folder of the overlay: every start tries to write there and must fail.
     pub config: PathBuf,
     /// Folders of another process: every start tries to list them and must fail.
@@ -55,8 +60,17 @@ impl Plan {
         let rights = |path: &Path, grant: &PathGrant| {
             other.paths.get(path).is_some_and(|theirs| grant.rights.is_subset(&theirs.rights))
         };
-        let call =
-            |name: &str, grant: &CallGrant| other.calls.get(name).is_some_and(|c| c.only == grant.only);
+        let named = self.calls.iter().all(|(name, grant)| other.lets_pass(name, grant.only));
+        // Where what is not named passes, it must pass there, too, and what is named there must be named here.
+        let unnamed = self.others.is_none()
+            || other.others.is_some()
+                && other.refused.iter().all(|(name, theirs)| {
+                    self.refused.get(name).is_some_and(|ours| ours.since <= theirs.since)
+                })
+                && other
+                    .calls
+                    .keys()
+                    .all(|name| self.calls.contains_key(name) || self.refused.contains_key(name));
         self.process == other.process
             && (!keeps(self) || keeps(other))
             && (!erases(self) || erases(other))
@@ -66,8 +80,24 @@ impl Plan {
             && (!bare(self) || bare(other))
             && self.limits.is_within(&other.limits)
             && self.paths.iter().all(|(path, grant)| rights(path, grant))
-            && self.calls.iter().all(|(name, grant)| call(name, grant))
+            && named
+            && unnamed
             && self.absent.keys().all(|name| other.absent.contains_key(name))
+    }
+
+    /// Does this plan let a call pass at its start, with such arguments?
+    fn lets_pass(&self, name: &str, only: Option<Only>) -> bool {
+        match self.calls.get(name) {
+            Some(theirs) => match (theirs.only, only) {
+                (None, _) => true,
+                (Some(theirs), Some(ours)) => theirs.covers(ours),
+                (Some(_), None) => false,
+            },
+            None => {
+                let is_refused = self.refused.get(name).is_some_and(|refusal| refusal.since == Since::Start);
+                self.others.is_some() && !is_refused && !self.absent.contains_key(name)
+            }
+        }
     }
 
     /// The plan in sentences, one per line and in a fixed order: for people, and the input of
@@ -107,6 +137,12 @@ impl Plan {
         }
         for (name, why) in &self.absent {
             line(format_args!("absent {name}: {why}"));
+        }
+        if let Some(why) = &self.others {
+            line(format_args!("others any: {why}"));
+        }
+        for (name, Refusal { since, why }) in &self.refused {
+            line(format_args!("refused {name} since {}: {why}", since.word()));
         }
         line(format_args!("config {:?}", self.config));
         for path in &self.closed {
@@ -164,7 +200,7 @@ pub(crate) fn resolve(policy: &Policy, process: Process, places: &Folders) -> Re
         }
     }
     let grants = policy.grants.get(&process).cloned().unwrap_or_default();
-    Ok(Plan {
+    let mut plan = Plan {
         process,
         listen: policy.listen,
         keep_prompts: policy.keep_prompts,
@@ -177,9 +213,15 @@ pub(crate) fn resolve(policy: &Policy, process: Process, places: &Folders) -> Re
         paths,
         calls: grants.calls,
         absent: grants.absent,
+        others: None,
+        refused: BTreeMap::new(),
         config,
         closed,
-    })
+    };
+    if places.card.is_some() && policy.of_gpu.paths(process).is_some() {
+        policy.of_gpu.apply(&mut plan);
+    }
+    Ok(plan)
 }
 
 /// The places of a process, with their rights.
@@ -190,7 +232,8 @@ fn granted(
 ) -> Result<BTreeMap<PathBuf, PathGrant>, Error> {
     let mut resolved = BTreeMap::<PathBuf, PathGrant>::new();
     let grants = policy.grants.get(&process).into_iter().flat_map(|grants| &grants.paths);
-    for (at, grant) in grants {
+    let of_gpu = places.card.as_ref().and_then(|_| policy.of_gpu.paths(process)).into_iter().flatten();
+    for (at, grant) in grants.chain(of_gpu) {
         for path in places.resolve(at)? {
             resolved
                 .entry(path)

@@ -46,6 +46,7 @@ fn plan(policy: &Policy, process: Process, outputs: &Path) -> Option<Plan> {
         export: None,
         reference: None,
         program: vec!["/usr/bin/studio".into()],
+        card: None,
     };
     policy.plan(process, &places).ok()
 }

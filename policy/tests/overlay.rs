@@ -20,6 +20,7 @@ fn places() -> Folders {
         export: Some("/home/ann/exports".into()),
         reference: Some("/srv/golden".into()),
         program: vec!["/usr/bin/studio".into()],
+        card: None,
     }
 }
 
@@ -304,7 +305,7 @@ fn unknown_keys_are_errors() {
 
 #[test]
 fn denials_name_one_granted_thing_and_a_reason() {
-    refused("[[deny]]\ncall = \"socket\"\nwhy = \"never needed here\"", "not granted");
+    refused("[[deny]]\ncall = \"ptrace\"\nwhy = \"never needed here\"", "not granted");
     refused("[[deny]]\npath = \"/etc\"\nwhy = \"never needed here\"", "not granted");
     refused("[[deny]]\nwhy = \"never needed here\"", "names either");
     refused("[[deny]]\ncall = \"read\"\npath = \"${vault}\"\nwhy = \"never needed here\"", "names either");

@@ -18,6 +18,7 @@ fn places() -> Folders {
         export: None,
         reference: None,
         program: Vec::new(),
+        card: None,
     }
 }
 

@@ -63,7 +63,7 @@ fn what_an_overlay_says_is_said_to_come_from_it_even_if_it_changes_nothing() {
 #[test]
 fn what_is_no_policy_has_no_settings() {
     for wrong in
-        ["colour = 1", "[limits]\nsteps_max = 101", "[[deny]]\ncall = \"socket\"\nwhy = \"never needed\""]
+        ["colour = 1", "[limits]\nsteps_max = 101", "[[deny]]\ncall = \"ptrace\"\nwhy = \"never needed\""]
     {
         assert!(Policy::settings(Some(&format!("schema = 1\n{wrong}"))).is_err(), "{wrong}");
     }

@@ -288,13 +288,15 @@ pub fn of_any_machine() -> Folders {
         export: Some(place("export")),
         reference: Some(place("reference")),
         program: vec![place("program")],
+        card: None,
     }
 }
 
 /// What is not there cannot be granted. Nobody can make it later: its parent is not granted either.
 pub fn grant_what_exists(plan: &mut Plan, folders: &Folders) {
-    // Not every host has the last two.
-    let of_host = ["/etc/ld.so.cache", "/sys/fs/cgroup"].map(PathBuf::from);
+    // Not every host has these.
+    let of_host = ["/etc/ld.so.cache", "/sys/fs/cgroup", "/sys/devices/system/node", "/proc/modules"]
+        .map(PathBuf::from);
     let ours = [&folders.vault, &folders.audit, &folders.outputs];
     for path in ours.into_iter().chain(&folders.evidence).chain(&folders.models).chain(&of_host) {
         if is_missing(path) {

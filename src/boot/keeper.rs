@@ -1,7 +1,7 @@
 //! What the process that starts the others needs to know: it looks at policy and folders as the server does, and makes nothing.
 
 use super::folders::{self, FolderUse, Home};
-use super::{Wants, folders_of, overlay, policy_of};
+use super::{Wants, card, folders_of, overlay, policy_of};
 use crate::cli::{EngineUse, Global};
 use crate::exit::{Code, Failure};
 use crate::paths::absolute;
@@ -32,6 +32,8 @@ pub fn of_keeper(global: &Global, engine: &EngineUse<'_>) -> Result<Kept, Failur
     let wants = Wants { folder_use: FolderUse::Read, model, outputs, ..Wants::default() };
     let mut folders = folders_of(&home, &policy, &wants)?;
     folders.program = sandbox::program_files()?;
+    // Why there is none the engine says itself.
+    folders.card = device.parse().ok().and_then(|device| card::wanted(device, &policy).ok()).flatten();
     let mut plan =
         policy.plan(Process::Keeper, &folders).map_err(|error| Failure::new(Code::Usage, error))?;
     folders::grant_what_exists(&mut plan, &folders);

@@ -2,7 +2,9 @@
 
 use crate::Error;
 use burn_tensor::{DType, Device, FloatDType, Tensor};
+use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 
 /// A device that a person may name. Which of them can be used depends on the build and the machine.
@@ -37,16 +39,31 @@ impl fmt::Display for DeviceName {
     }
 }
 
+/// A device that was found. A card has computed something by now.
+#[derive(Clone)]
+pub struct FoundDevice {
+    pub(crate) name: DeviceName,
+    pub(crate) device: Device,
+}
+
+impl FoundDevice {
+    /// Which one it is.
+    pub fn name(&self) -> DeviceName {
+        self.name
+    }
+}
+
 impl DeviceName {
-    /// Finds the device.
+    /// Finds the device, and has a card compute something small: what its driver needs to do so is loaded then.
     ///
     /// # Errors
-    /// [`Error::Device`], with what is missing: the feature at build time, or the driver and the card now.
-    pub(crate) fn find(self) -> Result<Device, Error> {
-        match self {
-            Self::Cpu => Ok(Device::flex()),
-            Self::Cuda(index) => find_cuda(index),
-        }
+    /// [`Error::Device`], with what is missing: the feature at build time, or the driver and the card now; [`Error::CardFull`].
+    pub fn find(self) -> Result<FoundDevice, Error> {
+        let device = match self {
+            Self::Cpu => Device::flex(),
+            Self::Cuda(index) => find_cuda(index)?,
+        };
+        Ok(FoundDevice { name: self, device })
     }
 }
 
@@ -61,21 +78,89 @@ fn find_cuda(index: usize) -> Result<Device, Error> {
 #[cfg(feature = "cuda")]
 fn find_cuda(index: usize) -> Result<Device, Error> {
     use burn_tensor::DeviceType;
+    configure();
     // Enumerating asks the driver library and answers with an empty list where there is none. Touching
     // `Device::cuda(0)` first would panic in a thread of its own.
-    let found =
-        std::panic::catch_unwind(|| Device::enumerate(DeviceType::Cuda).into_vec()).unwrap_or_default();
+    let found = catch_unwind(|| Device::enumerate(DeviceType::Cuda).into_vec()).unwrap_or_default();
     let count = found.len();
-    found.into_iter().nth(index).ok_or_else(|| {
+    // The fences grant one card, so that the driver sees no other.
+    let at = if count == 1 { 0 } else { index };
+    let device = found.into_iter().nth(at).ok_or_else(|| {
         Error::Device(match count {
-            0 => "no CUDA device: the NVIDIA driver (libcuda.so.1) or its device nodes are missing; \
-                  install the driver, check nvidia-smi, or use --device cpu"
+            0 => "the NVIDIA driver finds no card: its library (libcuda.so.1) is missing or of another version than the \
+                  kernel's part; nvidia-smi says which; or use --device cpu"
                 .to_owned(),
             _ => format!(
                 "cuda:{index} does not exist, this machine has {count} CUDA devices, the first is cuda:0"
             ),
         })
+    })?;
+    guarded(true, || warm_up(&device)).map_err(|error| match error {
+        Error::CardFull => error,
+        error => Error::Device(format!(
+            "the card cuda:{index} is there and cannot be used: {error}; see what nvidia-smi and the kernel's log say, or use \
+             --device cpu"
+        )),
+    })?;
+    Ok(device)
+}
+
+/// Sets in code what CubeCL and Burn would look for in files and variables; nothing is kept from one run to the next.
+#[cfg(feature = "cuda")]
+fn configure() {
+    use burn_std::config::BurnConfig;
+    use cubecl_runtime::config::{CubeClRuntimeConfig, RuntimeConfig as _};
+    let mut cubecl = CubeClRuntimeConfig::default();
+    cubecl.throughput.disable_cache = true;
+    // Whoever asks again, in a test, has set the same.
+    CubeClRuntimeConfig::try_set(cubecl);
+    BurnConfig::try_set(BurnConfig::default());
+}
+
+/// Has a device compute something small whose result is known, so that what it needs is loaded.
+///
+/// # Errors
+/// [`Error::Compute`].
+#[cfg_attr(not(feature = "cuda"), allow(dead_code))] // a test has the processor do it
+pub(crate) fn warm_up(device: &Device) -> Result<(), Error> {
+    const SIDE: usize = 64;
+    let values = burn_tensor::TensorData::new(vec![0.125_f32; SIDE * SIDE], [SIDE, SIDE]);
+    let x = Tensor::<2>::from_data(values, device);
+    let [product, sine] = [x.clone().matmul(x.clone()), x.sin()].map(crate::drawing::host);
+    let is = |data: &burn_tensor::TensorData, wanted: f32| {
+        data.as_slice::<f32>().is_ok_and(|values| values.iter().all(|value| (value - wanted).abs() < 1e-3))
+    };
+    match is(&product?, 1.0) && is(&sine?, 0.124_674_73) {
+        true => Ok(()),
+        false => Err(Error::Compute("it computes something else than it was asked".to_owned())),
+    }
+}
+
+/// What a card does, with an error for a panic: Burn's runtime panics where the driver fails.
+pub(crate) fn guarded<T>(is_card: bool, act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    if !is_card {
+        return act();
+    }
+    let done =
+        catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|panic| Err(Error::Compute(words(&*panic))));
+    done.map_err(|error| match error {
+        Error::Compute(text) if says_full(&text) => Error::CardFull,
+        error => error,
     })
+}
+
+/// The first line of what a panic says, cut.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text =
+        panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.and_then(|text| text.lines().next()).unwrap_or("no reason was given").chars().take(200).collect()
+}
+
+/// Whether a driver's words mean that the memory of the card is spent.
+fn says_full(text: &str) -> bool {
+    let letters: String = text.chars().filter(char::is_ascii_alphabetic).collect();
+    let letters = letters.to_ascii_lowercase();
+    ["outofmemory", "buffertoobig", "memoryallocation"].iter().any(|words| letters.contains(words))
 }
 
 /// In which types a part of the model holds its weights and computes.
@@ -124,5 +209,36 @@ pub(crate) fn cast<const D: usize>(x: Tensor<D>, dtype: DType) -> Tensor<D> {
     match x.dtype() == dtype {
         true => x,
         false => x.cast(FloatDType::from(dtype)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_computes_rightly_is_warm() {
+        warm_up(&Device::flex()).unwrap();
+    }
+
+    #[test]
+    fn a_fault_of_a_card_is_an_error_with_a_sentence() {
+        let failing = |text: &'static str| {
+            guarded::<()>(true, || std::panic::panic_any(format!("{text}\nand a second line")))
+        };
+        for full in ["CUDA_ERROR_OUT_OF_MEMORY", "an OutOfMemory happened", "Error: BufferTooBig(12)"] {
+            let error = failing(full).unwrap_err().to_string();
+            assert!(
+                error.contains("no memory left on the card") && error.contains("--device cpu"),
+                "{error}"
+            );
+        }
+        let error = failing("CUDA_ERROR_ILLEGAL_ADDRESS").unwrap_err().to_string();
+        assert!(error.contains("ILLEGAL_ADDRESS") && !error.contains("second line"), "{error}");
+        let error = guarded::<()>(true, || Err(Error::Compute("out of memory".to_owned()))).unwrap_err();
+        assert!(matches!(error, Error::CardFull));
+        // Another error stays what it is, and the processor's panics are caught elsewhere.
+        assert!(matches!(guarded::<()>(true, || Err(Error::Tokenize)), Err(Error::Tokenize)));
+        assert!(catch_unwind(|| guarded::<()>(false, || std::panic::panic_any("x"))).is_err());
     }
 }

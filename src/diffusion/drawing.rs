@@ -1,5 +1,6 @@
 //! A prompt becomes a picture, a piece at a time. Source: the loop of `ZImagePipeline`.
 
+use crate::device::guarded;
 use crate::pipeline::{Captions, Pipeline};
 use crate::room::room;
 use crate::{Error, Recipe, Tokens, noise};
@@ -110,10 +111,10 @@ impl Pipeline {
     /// costs the time of decoding it. `None` if none is left: after the last picture and after an error.
     ///
     /// # Errors
-    /// [`Error::FileChanged`], [`Error::Memory`], [`Error::NonFinite`], [`Error::Compute`], or [`Error::ParseConfig`] for a
+    /// [`Error::FileChanged`], [`Error::Memory`], [`Error::CardFull`], [`Error::NonFinite`], [`Error::Compute`], or [`Error::ParseConfig`] for a
     /// token that is not in the vocabulary. The work is over.
     pub fn advance(&self, drawing: &mut Drawing, preview: bool) -> Result<Option<Progress>, Error> {
-        self.compute(|| self.next(drawing, preview))
+        self.compute(|| guarded(self.is_on_a_card(), || self.next(drawing, preview)))
     }
 
     fn next(&self, drawing: &mut Drawing, preview: bool) -> Result<Option<Progress>, Error> {

@@ -154,6 +154,11 @@ pub enum Error {
     /// The device does not exist or cannot be used.
     #[error("{0}")]
     Device(String),
+    /// The memory of the card is spent.
+    #[error(
+        "there is no memory left on the card; end other programs that use it, ask for a smaller picture, or use --device cpu"
+    )]
+    CardFull,
     /// The device failed while it computed.
     #[error("the device failed while computing: {0}")]
     Compute(String),

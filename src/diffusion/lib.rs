@@ -49,7 +49,7 @@ pub mod tokenizer;
 pub mod vae;
 mod weights;
 
-pub use device::DeviceName;
+pub use device::{DeviceName, FoundDevice};
 pub use drawing::{Drawing, Picture, Progress};
 pub use error::Error;
 pub use folder::{ModelFiles, ModelFolder};

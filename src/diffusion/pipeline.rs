@@ -1,7 +1,7 @@
 //! A loaded checkpoint: what it is, what it can do, and what that takes. Source: `ZImagePipeline`.
 
 use crate::checkpoint::{Checkpoint, Parts};
-use crate::device::Precision;
+use crate::device::{FoundDevice, Precision, guarded};
 use crate::dit::{Caption, PIXELS_PER_TOKEN, Transformer};
 use crate::file::OpenFile;
 use crate::folder::ModelFiles;
@@ -30,6 +30,7 @@ pub struct Pipeline {
     pub(crate) device: Device,
     /// None where a GPU computes: its work is queued by the thread that asks.
     pub(crate) threads: Option<Threads>,
+    is_on_a_card: bool,
     digest: [u8; 32],
     /// Files whose bytes are used where they lie.
     mapped: Vec<OpenFile>,
@@ -48,7 +49,7 @@ impl Pipeline {
     /// # Errors
     /// Any that says what is wrong with the folder or the device.
     pub fn load(folder: &ModelFolder, device_name: DeviceName) -> Result<Self, Error> {
-        Self::load_telling(folder, device_name, u64::MAX, &mut |_| ())
+        Self::load_telling(folder, &device_name.find()?, u64::MAX, &mut |_| ())
     }
 
     /// Loads a checkpoint if that takes at most `bytes_max` of memory at one time, and tells how far it is: a large one
@@ -58,16 +59,16 @@ impl Pipeline {
     /// Those of [`Pipeline::load`]; [`Error::Memory`] if it would take more.
     pub fn load_telling(
         folder: &ModelFolder,
-        device_name: DeviceName,
+        found: &FoundDevice,
         bytes_max: u64,
         tell: &mut (dyn FnMut(LoadProgress) + Send),
     ) -> Result<Self, Error> {
-        let threads = match device_name {
+        let threads = match found.name {
             DeviceName::Cpu => Some(Threads::start()?),
             DeviceName::Cuda(_) => None,
         };
-        let choose = |parameters| Precision::choose(device_name, parameters);
-        Self::load_with(folder, device_name, choose, bytes_max, threads, tell)
+        let choose = |parameters| Precision::choose(found.name, parameters);
+        Self::load_with(folder, found, choose, bytes_max, threads, tell)
     }
 
     /// Checks everything that the files of a checkpoint claim, as [`Pipeline::load`] does, and reads no weight: the most bytes
@@ -93,21 +94,22 @@ impl Pipeline {
     /// on these threads.
     pub(crate) fn load_with(
         folder: &ModelFolder,
-        device_name: DeviceName,
+        found: &FoundDevice,
         choose: impl Fn(u64) -> Precision,
         bytes_max: u64,
         threads: Option<Threads>,
         tell: &mut (dyn FnMut(LoadProgress) + Send),
     ) -> Result<Self, Error> {
-        let device = device_name.find()?;
+        let FoundDevice { name, device } = found.clone();
         let checkpoint = Checkpoint::open(folder, choose)?;
         let bytes = checkpoint.bytes_to_load();
         if bytes > bytes_max {
             return Err(Error::Memory { bytes });
         }
-        let loaded = compute(threads.as_ref(), || checkpoint.load(&device, tell));
+        let is_on_a_card = name != DeviceName::Cpu;
+        let loaded = compute(threads.as_ref(), || guarded(is_on_a_card, || checkpoint.load(&device, tell)));
         let Parts { schedule, tokenizer, text_encoder, transformer, vae, digest, mut mapped } = loaded?;
-        if device_name != DeviceName::Cpu {
+        if is_on_a_card {
             mapped.clear(); // The weights lie on the device.
         }
         let embedded = matches!(folder, ModelFolder::Embedded(_));
@@ -119,6 +121,7 @@ impl Pipeline {
             schedule,
             device,
             threads,
+            is_on_a_card,
             digest,
             mapped,
             embedded,
@@ -141,6 +144,11 @@ impl Pipeline {
     /// Width and height in pixels when a recipe names none.
     pub fn side_px_default(&self) -> u32 {
         if self.embedded { demo::SIDE_PX } else { 1024 }
+    }
+
+    /// Whether it computes on a card, whose driver may fail.
+    pub(crate) fn is_on_a_card(&self) -> bool {
+        self.is_on_a_card
     }
 
     /// Runs `act` where this model computes: for whoever calls its parts one by one.

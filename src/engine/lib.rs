@@ -219,6 +219,11 @@ pub trait Engine: Send {
         None
     }
 
+    /// Whether what it computes on has failed, so that its process ends after this answer and another one starts anew.
+    fn is_spent(&self) -> bool {
+        false
+    }
+
     /// Takes up work: one picture per seed, in order. Nothing is computed yet. Earlier work that has not ended is dropped.
     ///
     /// # Errors

@@ -77,6 +77,9 @@ fn answer_work(engine: &mut dyn Engine, work: &mut Line) -> Result<(), Fault> {
             Question::Check(_) | Question::Measure(_) | Question::Alive => return Err(Fault::Nonsense),
         };
         work.tell(number, &answer)?;
+        if engine.is_spent() {
+            return Ok(());
+        }
     }
     Ok(())
 }

@@ -34,16 +34,32 @@ pub fn run(clean: Clean, global: &Global, arguments: &EngineProcess) -> Done {
         process: Process::Engine,
         folder_use: FolderUse::Read,
         model: arguments.model.as_deref(),
+        device: device_name,
         outputs: arguments.pictures.outputs.as_deref(),
         ..Wants::default()
     };
-    let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
+    let mut booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     sandbox::probe(&booted.sandboxed)?;
     let greeting = Greeting { build: booted.binary, fenced: booted.fenced() };
     // A server that has ended says why itself: this process has nothing to say then.
     let unheard = Ok(Code::Unexpected);
     if near.greet(greeting).is_err() {
         return unheard;
+    }
+    if let Some(why) = booted.no_card.take() {
+        let _ = near.not_ready(Unready::Device, why);
+        return unheard;
+    }
+    let found = match device_name.find() {
+        Ok(found) => found,
+        Err(error) => {
+            let _ = near.not_ready(why(&error), error.to_string());
+            return unheard;
+        }
+    };
+    // A card has computed: what its driver needs was loaded. Only now a file is parsed.
+    if booted.sandboxed.refuse_the_rest()? {
+        sandbox::probe(&booted.sandboxed)?;
     }
     let folder = match &booted.folders.model {
         Some(path) => ModelFolder::open(path),
@@ -54,7 +70,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &EngineProcess) -> Done {
         let _ = near.loading(progress.bytes_done, progress.bytes_total);
     };
     let memory = Arc::clone(&booted.memory);
-    match folder.and_then(|folder| Diffusion::load(&folder, device_name, memory, &mut tell)) {
+    match folder.and_then(|folder| Diffusion::load(&folder, &found, memory, &mut tell)) {
         Ok(mut engine) => {
             near.answer(&mut engine, || std::process::exit(0)).map_err(broken)?;
             Ok(Code::Done)

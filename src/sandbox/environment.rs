@@ -51,9 +51,9 @@ const KEPT: &[&str] = &[
     HANDED_DOWN,
 ];
 
-/// What is set besides: the driver's cache of compiled kernels would be code that outlives a run; and a mark,
-/// so that a host that adds variables to every program cannot make this one start for ever.
-const SET: [(&str, &str); 2] = [("CUDA_CACHE_DISABLE", "1"), STARTED];
+/// What is set besides: the driver's cache of compiled kernels would be code that outlives a run, and cards have the numbers
+/// of their nodes; and a mark, so that a host that adds variables to every program cannot make this one start for ever.
+const SET: [(&str, &str); 3] = [("CUDA_CACHE_DISABLE", "1"), ("CUDA_DEVICE_ORDER", "PCI_BUS_ID"), STARTED];
 const STARTED: (&str, &str) = ("STARTED_CLEAN", "1");
 
 /// First descriptor that a service manager hands over.

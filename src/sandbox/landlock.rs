@@ -110,6 +110,8 @@ pub(crate) fn restrict(variant: Variant, rules: Vec<Rule>) -> Result<(Vec<OwnedF
     }
     for rule in &rules {
         let mut access: BitFlags<AccessFs> = rule.grant.rights.iter().map(|right| rights(*right)).collect();
+        // A kernel that does not keep a right apart grants it with the file.
+        access &= AccessFs::from_all(known);
         if !rule.folder {
             access &= AccessFs::from_file(known);
         }
@@ -141,5 +143,6 @@ fn rights(right: Right) -> BitFlags<AccessFs> {
         Right::Create => AccessFs::MakeReg | AccessFs::MakeDir | AccessFs::Refer,
         Right::Remove => AccessFs::RemoveFile | AccessFs::RemoveDir,
         Right::Execute => AccessFs::Execute.into(),
+        Right::Ioctl => AccessFs::IoctlDev.into(),
     }
 }

@@ -51,7 +51,7 @@ pub use program::program_files;
 pub use raw::WipingAllocator;
 pub use report::{FenceReport, Report, State};
 
-use policy::{Plan, Process};
+use policy::{Plan, Process, Since};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
@@ -72,9 +72,27 @@ pub struct Sandboxed {
     config: PathBuf,
     closed: Vec<PathBuf>,
     bounding_kept: bool,
+    /// Whether it may drive a card.
+    with_card: bool,
+    /// Calls that are refused once the card has computed.
+    later: Vec<String>,
 }
 
 impl Sandboxed {
+    /// The second step of the fences of an engine with a card: what the plan refuses once the card has computed is refused from
+    /// now on, to every thread. True if there was something to refuse: try the fences again then.
+    ///
+    /// # Errors
+    /// The kernel refuses; the process must end then.
+    pub fn refuse_the_rest(&mut self) -> Result<bool, Error> {
+        if self.later.is_empty() {
+            return Ok(false);
+        }
+        seccomp::refuse(&self.later)?;
+        self.later.clear();
+        Ok(true)
+    }
+
     /// For an engine that this process is the keeper of, and starts inside its own fences.
     pub fn hand_down(&self) -> HandDown {
         HandDown::for_engine(self.network.word(self.user_namespace))
@@ -149,6 +167,13 @@ fn enter_variant(
         config: plan.config.clone(),
         closed: plan.closed.clone(),
         bounding_kept,
+        with_card: plan.others.is_some(),
+        later: plan
+            .refused
+            .iter()
+            .filter(|(_, call)| call.since == Since::WarmUp)
+            .map(|(name, _)| name.clone())
+            .collect(),
     };
     let report = report::describe(&sandboxed, plan, listener, abi);
     Ok((sandboxed, report))

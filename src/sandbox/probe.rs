@@ -10,7 +10,7 @@ use std::thread;
 
 use crate::capabilities::SETS;
 use crate::namespace::{Network, network_id};
-use crate::raw::{ATTEMPTS, WRITE_EXECUTE};
+use crate::raw::{ATTEMPTS, Attempt, WRITE_EXECUTE, WithCard};
 use crate::status::Status;
 use crate::{Error, Fence, Sandboxed, environment, raw};
 
@@ -72,6 +72,19 @@ fn check_thread(status: &Status, sandboxed: &Sandboxed) -> Result<(), Error> {
     }
 }
 
+/// Does the plan let it pass?
+pub(crate) fn is_open(sandboxed: &Sandboxed, call: &Attempt) -> bool {
+    let Sandboxed { process, with_card, later, .. } = sandboxed;
+    let is_keeper = *process == Process::Keeper;
+    let to_a_card = match call.with_card {
+        WithCard::Closed => false,
+        // What an engine is refused only later its keeper is never refused.
+        WithCard::UntilWarm => is_keeper || !later.is_empty(),
+        WithCard::Open => true,
+    };
+    is_keeper && call.is_the_keepers || *with_card && to_a_card
+}
+
 /// The operations of one thread.
 struct Battery<'a> {
     sandboxed: &'a Sandboxed,
@@ -81,12 +94,12 @@ struct Battery<'a> {
 
 impl Battery<'_> {
     fn run(mut self) -> Result<Vec<Tried>, Error> {
+        let sandboxed = self.sandboxed;
         self.flags()?;
         self.network()?;
         self.files()?;
         self.denied(Fence::WriteXorExecute, WRITE_EXECUTE.operation, raw::attempt(&WRITE_EXECUTE))?;
-        let is_keeper = self.sandboxed.process == Process::Keeper;
-        for call in ATTEMPTS.iter().filter(|call| !(is_keeper && call.is_the_keepers)) {
+        for call in ATTEMPTS.iter().filter(|call| !is_open(sandboxed, call)) {
             self.denied(Fence::Seccomp, call.operation, raw::attempt(call))?;
         }
         Ok(self.tried)

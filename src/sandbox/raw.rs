@@ -7,7 +7,7 @@ mod attempts;
 pub(crate) mod trial;
 
 pub use allocator::WipingAllocator;
-pub(crate) use attempts::{ATTEMPTS, WRITE_EXECUTE, attempt};
+pub(crate) use attempts::{ATTEMPTS, Attempt, WRITE_EXECUTE, WithCard, attempt};
 
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
@@ -168,6 +168,31 @@ pub(crate) fn landlock_abi() -> io::Result<i32> {
     match unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, nothing, 0_usize, version) } {
         -1 => Err(io::Error::last_os_error()),
         abi => Ok(i32::try_from(abi).unwrap_or(i32::MAX)),
+    }
+}
+
+/// Puts a filter before the system calls of every thread, on top of those that are there.
+pub(crate) fn filter_all_threads(program: &[seccompiler::sock_filter]) -> io::Result<()> {
+    /// As the kernel reads it.
+    #[repr(C)]
+    struct Program {
+        len: libc::c_ushort,
+        filter: *const seccompiler::sock_filter,
+    }
+    let len = program.len().try_into().map_err(io::Error::other)?;
+    let program = Program { len, filter: program.as_ptr() };
+    // SAFETY: the kernel copies `len` instructions from the slice, which lives until the call returns, and keeps no pointer.
+    match unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_TSYNC,
+            &raw const program,
+        )
+    } {
+        0 => Ok(()),
+        -1 => Err(io::Error::last_os_error()),
+        thread => Err(io::Error::other(format!("thread {thread} has filters of its own"))),
     }
 }
 

@@ -135,6 +135,14 @@ pub(crate) fn describe(
                 ),
             ),
             Fence::Landlock => (State::Green, format!("ABI {landlock_abi}, {} paths", plan.paths.len())),
+            Fence::Seccomp if plan.others.is_some() => (
+                State::Green,
+                format!(
+                    "{} calls answered EPERM and {} narrowed, others allowed to the driver of a card",
+                    plan.refused.len(),
+                    plan.calls.len()
+                ),
+            ),
             Fence::Seccomp => {
                 (State::Green, format!("{} calls allowed, others answered EPERM", plan.calls.len()))
             }

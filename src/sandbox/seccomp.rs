@@ -3,18 +3,20 @@
 //! EPERM and not a signal: a panic handler that makes one unexpected call must not end a service. The first
 //! filter answers ENOSYS to the calls that the plan lists as absent; the kernel takes the stricter answer of
 //! the two, so the second one lets them pass.
+//!
+//! With a card what the plan does not refuse is allowed; a third filter refuses more once the card has computed.
 
-use policy::{Only, Plan};
+use policy::{Only, Plan, Since};
 use seccompiler::SeccompCmpArgLen::{Dword, Qword};
 use seccompiler::SeccompCmpOp::{self, Eq, MaskedEq, Ne};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCondition, SeccompFilter, SeccompRule,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::RawFd;
 
 use crate::variant::Variant;
-use crate::{Error, Fence, calls};
+use crate::{Error, Fence, calls, raw};
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
@@ -28,6 +30,20 @@ pub(crate) fn restrict(variant: Variant, plan: &Plan, channel: Option<RawFd>) ->
         |program: &BpfProgram| seccompiler::apply_filter(program).map_err(|source| Error::Seccomp { source });
     apply(&absent)?;
     apply(&allowed)
+}
+
+/// Refuses these calls, too, to every thread that there is, for good.
+pub(crate) fn refuse(names: &[String]) -> Result<(), Error> {
+    let mut refused = Rules::new();
+    for name in names {
+        refused.extend(number(name)?.map(|number| (number, Vec::new())));
+    }
+    let program = compile(refused, SeccompAction::Allow, errno(libc::EPERM))?;
+    raw::filter_all_threads(&program).map_err(|source| Error::Process { fence: Fence::Seccomp, source })
+}
+
+fn errno(value: i32) -> SeccompAction {
+    SeccompAction::Errno(value.unsigned_abs())
 }
 
 fn programs(plan: &Plan, channel: Option<RawFd>) -> Result<(BpfProgram, BpfProgram), Error> {
@@ -47,7 +63,15 @@ fn programs(plan: &Plan, channel: Option<RawFd>) -> Result<(BpfProgram, BpfProgr
             allowed.insert(number, rules(name, grant.only, channel)?);
         }
     }
-    let errno = |value: i32| SeccompAction::Errno(value.unsigned_abs());
+    if plan.others.is_some() {
+        let refused = |(name, _): (&String, _)| number(name);
+        let start = plan.refused.iter().filter(|(_, refusal)| refusal.since == Since::Start);
+        let refused: BTreeSet<Option<i64>> = start.map(refused).collect::<Result<_, _>>()?;
+        // Numbers that nobody knew when this was written stay refused.
+        for number in calls::known().filter(|number| !refused.contains(&Some(*number))) {
+            allowed.entry(number).or_default();
+        }
+    }
     Ok((
         compile(absent, SeccompAction::Allow, errno(libc::ENOSYS))?,
         compile(allowed, errno(libc::EPERM), SeccompAction::Allow)?,
@@ -79,6 +103,7 @@ fn rules(name: &str, only: Option<Only>, channel: Option<RawFd>) -> Result<Vec<S
         Some(Only::TerminalAndFiles) => {
             REQUESTS.iter().map(|request| vec![(1, Dword, Eq, *request)]).collect()
         }
+        Some(Only::NoTyping) => vec![TYPING.iter().map(|request| (1, Dword, Ne, *request)).collect()],
         Some(Only::NotExecutable) => vec![vec![(2, Dword, MaskedEq(PROT_EXEC), 0)]],
         Some(Only::Threads) => vec![vec![(0, Qword, MaskedEq(CLONE_THREAD | CLONE_NEW), CLONE_THREAD)]],
         Some(Only::NoNamespaces) => vec![vec![(0, Qword, MaskedEq(CLONE_NEW), 0)]],
@@ -86,7 +111,7 @@ fn rules(name: &str, only: Option<Only>, channel: Option<RawFd>) -> Result<Vec<S
             channel.iter().map(|number| vec![(0, Dword, Eq, u64::from(number.unsigned_abs()))]).collect()
         }
         Some(Only::OwnProcess) => vec![vec![(0, Dword, Eq, u64::from(std::process::id()))]],
-        Some(Only::UnixPair) => vec![vec![(0, Dword, Eq, AF_UNIX)]],
+        Some(Only::UnixPair | Only::UnixSocket) => vec![vec![(0, Dword, Eq, AF_UNIX)]],
         Some(Only::NoAddress) => vec![vec![(4, Qword, Eq, 0), (3, Dword, MaskedEq(MSG_FASTOPEN), 0)]],
         Some(Only::StreamOptions) => OPTIONS
             .iter()
@@ -124,6 +149,9 @@ const MSG_FASTOPEN: u64 = 0x2000_0000;
 
 /// F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY.
 const SIGNAL_OWNER: [u64; 4] = [8, 10, 15, 1026];
+
+/// TIOCSTI and TIOCLINUX, which type on a terminal; TIOCSETD, which makes another thing of one.
+const TYPING: [u64; 3] = [0x5412, 0x541c, 0x5423];
 
 /// TIOCSTI and TIOCLINUX, which type on a terminal, are not among them.
 const REQUESTS: [u64; 14] = [

@@ -1,6 +1,7 @@
 //! Fences cannot be taken off again, so each trial runs in a child process: this test program, started again.
 
 mod attacks;
+mod card;
 pub(crate) mod child;
 mod listener;
 mod starts;

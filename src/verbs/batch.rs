@@ -28,11 +28,13 @@ use zeroize::Zeroizing;
 /// # Errors
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, arguments: &Batch, out: &Output) -> Done {
-    arguments.computing.device.parse::<DeviceName>().map_err(|e| Failure::new(Code::Usage, e))?;
+    let device =
+        arguments.computing.device.parse::<DeviceName>().map_err(|e| Failure::new(Code::Usage, e))?;
     let Files { format, exporting, typed, progress } = Files::of(arguments, out)?;
     let wants = Wants {
         folder_use: FolderUse::Made,
         model: arguments.computing.model.as_deref(),
+        device,
         plain_copy: exporting.is_some(),
         export: exporting.as_ref().and_then(Exporting::folder),
         ..Wants::with(&arguments.keys)

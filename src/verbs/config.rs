@@ -103,6 +103,7 @@ fn check(home: &Home, file: &Path, out: &Output) -> Done {
         export: None,
         reference: None,
         program: Vec::new(),
+        card: None,
     };
     for process in Process::ALL {
         policy.plan(process, &folders).map_err(wrong)?;

@@ -27,12 +27,14 @@ const PROMPT_FILE_BYTES_MAX: u64 = 64 << 20;
 /// # Errors
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, arguments: &Generate, out: &Output) -> Done {
-    arguments.computing.device.parse::<DeviceName>().map_err(|e| Failure::new(Code::Usage, e))?;
+    let device =
+        arguments.computing.device.parse::<DeviceName>().map_err(|e| Failure::new(Code::Usage, e))?;
     let export = arguments.export.as_deref().map(|path| Exporting::new(path, out)).transpose()?;
     let mut prompt = prompt_before_fences(arguments)?;
     let wants = Wants {
         folder_use: FolderUse::Made,
         model: arguments.computing.model.as_deref(),
+        device,
         plain_copy: export.is_some(),
         export: export.as_ref().and_then(Exporting::folder),
         ..Wants::with(&arguments.keys)

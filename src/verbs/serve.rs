@@ -33,11 +33,13 @@ const CERTIFICATE: &str = "certificate";
 /// # Errors
 /// Why it did not start, or did not end in order.
 pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Done {
-    arguments.computing.device.parse::<DeviceName>().map_err(|e| Failure::new(Code::Usage, e))?;
+    let device =
+        arguments.computing.device.parse::<DeviceName>().map_err(|e| Failure::new(Code::Usage, e))?;
     let policy = backup::policy(global)?;
     let wants = Wants {
         folder_use: FolderUse::Made,
         model: arguments.computing.model.as_deref(),
+        device,
         listen: Some(arguments.port),
         evidence: true,
         ..Wants::with(&arguments.keys)

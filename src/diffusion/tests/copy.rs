@@ -56,7 +56,10 @@ impl Copy {
     /// The error of loading this folder has all of `wanted` in it, is short, and came before a weight was read.
     pub fn check(&self, wanted: &[&str]) {
         let mut read = 0;
-        let loaded = Pipeline::load_telling(&self.folder(), DeviceName::Cpu, u64::MAX, &mut |_| read += 1);
+        let loaded =
+            Pipeline::load_telling(&self.folder(), &DeviceName::Cpu.find().unwrap(), u64::MAX, &mut |_| {
+                read += 1
+            });
         let error = loaded.err().expect("the folder loaded").to_string();
         wanted.iter().for_each(|w| assert!(error.contains(w), "{error:?} lacks {w:?}"));
         assert!(error.len() < 500 && !error.contains(char::is_control), "{error:?}");

@@ -47,7 +47,15 @@ fn kept(_: u64) -> Precision {
 
 fn load(copy: &Copy, choose: fn(u64) -> Precision) -> Pipeline {
     let threads = Some(Threads::start().unwrap());
-    Pipeline::load_with(&copy.folder(), DeviceName::Cpu, choose, u64::MAX, threads, &mut |_| ()).unwrap()
+    Pipeline::load_with(
+        &copy.folder(),
+        &DeviceName::Cpu.find().unwrap(),
+        choose,
+        u64::MAX,
+        threads,
+        &mut |_| (),
+    )
+    .unwrap()
 }
 
 fn fifo(path: &Path) {
@@ -110,7 +118,9 @@ fn the_digest_is_over_all_files_in_the_order_of_their_names() {
         assert!(progress.bytes_done >= last.bytes_done);
         last = progress;
     };
-    let pipeline = Pipeline::load_telling(&copy.folder(), DeviceName::Cpu, u64::MAX, &mut tell).unwrap();
+    let pipeline =
+        Pipeline::load_telling(&copy.folder(), &DeviceName::Cpu.find().unwrap(), u64::MAX, &mut tell)
+            .unwrap();
     assert_eq!(pipeline.digest(), digest(&copy.0));
     let bytes: u64 = hashed().iter().map(|name| copy.0.join(name).metadata().unwrap().len()).sum();
     assert_eq!(last, LoadProgress { bytes_done: bytes, bytes_total: bytes });

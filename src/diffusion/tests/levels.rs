@@ -27,7 +27,15 @@ impl Way {
     pub fn load(self, folder: &ModelFolder) -> Pipeline {
         let precision = Precision { compute: DType::F32, widen: self.widen, kernels: self.kernels };
         let threads = Some(Threads::of(self.level, self.threads).unwrap());
-        Pipeline::load_with(folder, DeviceName::Cpu, |_| precision, u64::MAX, threads, &mut |_| ()).unwrap()
+        Pipeline::load_with(
+            folder,
+            &DeviceName::Cpu.find().unwrap(),
+            |_| precision,
+            u64::MAX,
+            threads,
+            &mut |_| (),
+        )
+        .unwrap()
     }
 
     /// A picture of the demo model.

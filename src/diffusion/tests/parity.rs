@@ -47,9 +47,15 @@ fn distance(precision: Precision) -> f64 {
     let picture = |precision: Precision| {
         let threads = Some(Threads::start().unwrap());
         let folder = demo::folder();
-        let pipeline =
-            Pipeline::load_with(&folder, DeviceName::Cpu, |_| precision, u64::MAX, threads, &mut |_| ())
-                .unwrap();
+        let pipeline = Pipeline::load_with(
+            &folder,
+            &DeviceName::Cpu.find().unwrap(),
+            |_| precision,
+            u64::MAX,
+            threads,
+            &mut |_| (),
+        )
+        .unwrap();
         let ids = pipeline.tokenizer.encode("a red apple").unwrap();
         let caption = pipeline.transformer.caption(pipeline.text_encoder.forward(&ids).unwrap());
         let noise = TensorData::new(noise::randn(42, 4096).unwrap(), [1, 16, 16, 16]);

@@ -80,6 +80,22 @@ fn a_panic_costs_one_work() {
     process.join().unwrap();
 }
 
+#[test]
+fn an_engine_whose_card_failed_says_so_and_the_next_picture_is_made_by_another() {
+    let (starter, stub) = Starter::new();
+    let spent = starter.real(Toy::with(|toy| toy.fails_at = Some(2)));
+    let mut far = first(stub, PATIENCE).unwrap();
+    let error = draw(&mut far, 1).err().unwrap();
+    assert!(error.to_string().contains("the card is gone"), "{error:?}");
+    // Nobody ended it: it ends by itself.
+    spent.join().unwrap();
+    let next = starter.real(Toy::new());
+    far.wait(&|| true);
+    assert_eq!(draw(&mut far, 1).unwrap().len(), 1);
+    drop(far);
+    next.join().unwrap();
+}
+
 /// What an engine may say in place of its next piece, after so many right ones.
 struct Lie {
     name: &'static str,

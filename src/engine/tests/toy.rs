@@ -58,6 +58,8 @@ pub struct Toy {
     pub waits_for: Option<Receiver<()>>,
     /// At this question for a piece it panics.
     pub panics_at: Option<usize>,
+    /// At this question for a piece what it computes on fails.
+    pub fails_at: Option<usize>,
     asked: usize,
     pieces: VecDeque<Progress>,
 }
@@ -75,6 +77,7 @@ impl Toy {
             waits_for_a_check: false,
             waits_for: None,
             panics_at: None,
+            fails_at: None,
             asked: 0,
             pieces: VecDeque::new(),
         }
@@ -115,6 +118,10 @@ impl Engine for Toy {
         Arc::clone(&self.checker) as Arc<dyn Check>
     }
 
+    fn is_spent(&self) -> bool {
+        self.fails_at.is_some_and(|at| self.asked >= at)
+    }
+
     fn begin(&mut self, prepared: &Prepared) -> Result<(), Error> {
         self.pieces = pieces(&prepared.settings);
         Ok(())
@@ -123,6 +130,9 @@ impl Engine for Toy {
     fn next(&mut self, command: Command) -> Result<Progress, Error> {
         self.asked += 1;
         assert_ne!(Some(self.asked), self.panics_at, "as it was told");
+        if Some(self.asked) == self.fails_at {
+            return Err(Error::Failed { cause: Cause::Other, text: "the card is gone".into() });
+        }
         if std::mem::take(&mut self.waits_for_a_check) {
             self.checked.recv().unwrap();
         }

@@ -19,18 +19,39 @@ pub(crate) struct Attempt {
     pub operation: &'static str,
     /// The keeper may, since it starts the engine; what its other fences make of it is tried otherwise.
     pub is_the_keepers: bool,
+    /// What becomes of it where an engine drives a card.
+    pub with_card: WithCard,
     number: libc::c_long,
     args: [u64; 6],
+}
+
+/// What the library of a card's driver may do besides.
+#[derive(Clone, Copy)]
+pub(crate) enum WithCard {
+    /// Not this.
+    Closed,
+    /// This, until the card has computed.
+    UntilWarm,
+    /// This.
+    Open,
 }
 
 const NO_FD: u64 = u64::MAX;
 
 const fn call(operation: &'static str, number: libc::c_long, args: [u64; 6]) -> Attempt {
-    Attempt { operation, is_the_keepers: false, number, args }
+    Attempt { operation, is_the_keepers: false, with_card: WithCard::Closed, number, args }
 }
 
 const fn of_keeper(operation: &'static str, number: libc::c_long, args: [u64; 6]) -> Attempt {
     Attempt { is_the_keepers: true, ..call(operation, number, args) }
+}
+
+const fn until_warm(attempt: Attempt) -> Attempt {
+    Attempt { with_card: WithCard::UntilWarm, ..attempt }
+}
+
+const fn open_to_cards(attempt: Attempt) -> Attempt {
+    Attempt { with_card: WithCard::Open, ..attempt }
 }
 
 /// Memory that is writable and executable.
@@ -43,12 +64,12 @@ pub(crate) const ATTEMPTS: [Attempt; 42] = [
     call("make a TCP socket over IPv6", libc::SYS_socket, [10, 1, 0, 0, 0, 0]),
     call("make a UDP socket", libc::SYS_socket, [2, 2, 0, 0, 0, 0]),
     call("make an MPTCP socket", libc::SYS_socket, [2, 1, 262, 0, 0, 0]),
-    call("make a Unix socket", libc::SYS_socket, [1, 1, 0, 0, 0, 0]),
+    until_warm(call("make a Unix socket", libc::SYS_socket, [1, 1, 0, 0, 0, 0])),
     call("make a netlink socket", libc::SYS_socket, [16, 3, 0, 0, 0, 0]),
     call("make a socket to the hypervisor", libc::SYS_socket, [40, 1, 0, 0, 0, 0]),
     call("connect", libc::SYS_connect, [NO_FD, 0, 0, 0, 0, 0]),
-    call("bind", libc::SYS_bind, [NO_FD, 0, 0, 0, 0, 0]),
-    call("listen", libc::SYS_listen, [NO_FD, 1, 0, 0, 0, 0]),
+    until_warm(call("bind", libc::SYS_bind, [NO_FD, 0, 0, 0, 0, 0])),
+    until_warm(call("listen", libc::SYS_listen, [NO_FD, 1, 0, 0, 0, 0])),
     call("send to an address", libc::SYS_sendto, [NO_FD, 0, 0, 0, 8, 16]),
     call("send with TCP Fast Open", libc::SYS_sendto, [NO_FD, 0, 0, 0x2000_0000, 0, 0]),
     of_keeper("send a message", libc::SYS_sendmsg, [NO_FD, 0, 0, 0, 0, 0]),
@@ -61,8 +82,8 @@ pub(crate) const ATTEMPTS: [Attempt; 42] = [
     of_keeper("make a process", libc::SYS_clone, [0x800, 0, 0, 0, 0, 0]),
     call("make a thread in a new user namespace", libc::SYS_clone, [0x1001_0000, 0, 0, 0, 0, 0]),
     call("make a process by clone3", libc::SYS_clone3, [0, 0, 0, 0, 0, 0]),
-    call("make a file in memory", libc::SYS_memfd_create, [0, 0, 0, 0, 0, 0]),
-    of_keeper("make memory executable", libc::SYS_mprotect, [0, 0, 5, 0, 0, 0]),
+    open_to_cards(call("make a file in memory", libc::SYS_memfd_create, [0, 0, 0, 0, 0, 0])),
+    open_to_cards(of_keeper("make memory executable", libc::SYS_mprotect, [0, 0, 5, 0, 0, 0])),
     call("leave a namespace", libc::SYS_unshare, [1, 0, 0, 0, 0, 0]),
     call("enter a namespace", libc::SYS_setns, [NO_FD, 0, 0, 0, 0, 0]),
     call("mount", libc::SYS_mount, [0, 0, 0, 0, 0, 0]),

@@ -48,6 +48,34 @@ pub fn map_first_byte(file: &std::fs::File) -> io::Result<u8> {
     Ok(byte)
 }
 
+/// Maps the beginning of a file so that it could be run, as the loader does.
+pub fn map_executable(file: &std::fs::File) -> io::Result<()> {
+    let (how, fd) = (libc::PROT_READ | libc::PROT_EXEC, file.as_raw_fd());
+    // SAFETY: a new mapping, where the kernel finds room.
+    let page = unsafe { libc::mmap(null_mut(), 4096, how, libc::MAP_PRIVATE, fd, 0) };
+    if page == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: as mapped above; nothing was read from it.
+    check(unsafe { libc::munmap(page, 4096) })
+}
+
+/// Makes a file that lies in memory only.
+pub fn file_in_memory() -> io::Result<()> {
+    // SAFETY: a live string that ends in NUL.
+    match unsafe { libc::memfd_create(c"card".as_ptr(), libc::MFD_CLOEXEC) } {
+        -1 => Err(io::Error::last_os_error()),
+        // SAFETY: made above, and nobody else knows the number.
+        number => check(unsafe { libc::close(number) }),
+    }
+}
+
+/// Asks a device for what none understands.
+pub fn unknown_request(file: &std::fs::File) -> io::Result<()> {
+    // SAFETY: a request without an argument; a device that knows it reads no memory for it.
+    check(unsafe { libc::ioctl(file.as_raw_fd(), 0x4600, 0) })
+}
+
 /// Blocks SIGUSR1 in this thread, sends it here, and reads it from a descriptor; then once more by way of a
 /// handler.
 pub fn signals() -> io::Result<()> {

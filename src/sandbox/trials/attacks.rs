@@ -17,14 +17,15 @@ use rustix::process::Pid;
 use rustix::termios::{self, LocalModes, OptionalActions};
 
 use super::{Trial, text, users};
-use crate::{LoopbackListener, raw};
+use crate::probe::is_open;
+use crate::{LoopbackListener, Sandboxed, raw};
 
 /// Variable with address, process and socket name of the parent, as targets.
 pub const TARGET: &str = "SANDBOX_TRIAL_TARGET";
 
 /// In the child, fenced: everything that went the wrong way.
-pub fn run(home: &Path, process: Process, terminal: Option<(OwnedFd, OwnedFd)>) -> Vec<String> {
-    let all = || [harmless(home, process, terminal.as_ref()), malicious(home, process)].concat();
+pub fn run(home: &Path, sandboxed: &Sandboxed, terminal: Option<(OwnedFd, OwnedFd)>) -> Vec<String> {
+    let all = || [harmless(home, sandboxed.process, terminal.as_ref()), malicious(home, sandboxed)].concat();
     let mut broken = all();
     broken.extend(thread::scope(|scope| {
         scope.spawn(all).join().unwrap_or_else(|_| vec!["the fresh thread panicked".to_owned()])
@@ -226,7 +227,13 @@ fn is_the_keepers(what: &str) -> bool {
     what == "signal the group" || (what == "signal the parent" && !scoped)
 }
 
-fn malicious(home: &Path, process: Process) -> Vec<String> {
+/// Whether a process that drives a card may.
+fn is_the_cards(what: &str) -> bool {
+    ["write a thread's name by way of a file", "write its own memory by way of a file"].contains(&what)
+}
+
+fn malicious(home: &Path, sandboxed: &Sandboxed) -> Vec<String> {
+    let (process, with_card) = (sandboxed.process, sandboxed.with_card);
     let targets = std::env::var(TARGET).unwrap();
     let targets: Vec<&str> = targets.split(' ').collect();
     let (address, parent, socket) = (targets[0], targets[1].parse::<u32>().unwrap(), targets[2]);
@@ -286,11 +293,14 @@ fn malicious(home: &Path, process: Process) -> Vec<String> {
     }
     let mut broken: Vec<String> = attempts
         .into_iter()
-        .filter(|(what, result)| !(is_denied(result) || is_keeper && is_the_keepers(what)))
+        .filter(|(what, result)| {
+            let is_open = is_keeper && is_the_keepers(what) || with_card && is_the_cards(what);
+            !(is_denied(result) || is_open)
+        })
         .map(|(what, r)| format!("{what}: {r:?}"))
         .collect();
     for call in raw::ATTEMPTS.iter().chain([&raw::WRITE_EXECUTE]) {
-        if is_keeper && call.is_the_keepers {
+        if is_open(sandboxed, call) {
             continue;
         }
         let result = raw::attempt(call);
@@ -424,6 +434,14 @@ fn attacks_fail_at_landlock_abi_6() {
 #[test]
 fn attacks_fail_at_landlock_abi_7() {
     users().into_iter().for_each(|user| attack(user, &[("SANDBOX_TRIAL_ABI", "7".to_owned())]));
+}
+
+#[test]
+fn attacks_fail_where_an_engine_drives_a_card() {
+    for abi in ["4", "5", "7", "99"] {
+        let settings = [(super::child::CARD, "1".to_owned()), ("SANDBOX_TRIAL_ABI", abi.to_owned())];
+        users().into_iter().for_each(|user| attack(user, &settings));
+    }
 }
 
 #[test]

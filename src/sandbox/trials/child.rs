@@ -1,6 +1,6 @@
 //! The child: what a program of this product does at its start, then what the trial asks for.
 
-use policy::{Folders, Policy, Process};
+use policy::{Card, Folders, Policy, Process};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use std::env;
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 use super::attacks::{self, TARGET};
-use super::works;
+use super::{card, works};
 use crate::handed::HANDED_DOWN;
 use crate::raw::trial;
 use crate::variant::Variant;
@@ -34,9 +34,12 @@ const HIDDEN: &str = "SANDBOX_TRIAL_HIDDEN";
 const HANDED: &str = "SANDBOX_TRIAL_HANDED";
 /// What an engine does that a keeper starts inside its fences, as [`ACT`].
 pub const NEXT: &str = "SANDBOX_TRIAL_NEXT";
-/// `threads`, `attack`, `start` an engine, `work`, `serve`, `wait`, `file`, `environment`, `json`, or nothing: probe only.
+/// Set: an engine drives a card, which /dev/zero plays.
+pub const CARD: &str = "SANDBOX_TRIAL_CARD";
+/// `threads`, `attack`, `start` an engine, `work`, `serve`, `wait`, `file`, `card`, `environment`, `json`, or nothing: probe only.
 const ACT: &str = "SANDBOX_TRIAL_ACT";
-const OWN_NAMES: &[&str] = &[HOME, USER, PROCESS, WITHOUT, ABI, OVERLAY, HIDDEN, HANDED, NEXT, ACT, TARGET];
+const OWN_NAMES: &[&str] =
+    &[HOME, USER, PROCESS, WITHOUT, ABI, OVERLAY, HIDDEN, HANDED, NEXT, CARD, ACT, TARGET];
 
 /// Every fence held.
 pub const UP: i32 = 0;
@@ -87,11 +90,20 @@ fn start(home: &Path) -> Result<i32, Error> {
     plan.paths.retain(|path, _| path.exists() || path.starts_with(home)); // as the program does
     let terminal = terminal().ok(); // opened before, as a prompt's /dev/tty is
     let listener = listener(&mut clean, &plan, &act)?;
-    let (sandboxed, report) = enter_variant(variant, clean, &plan, listener.as_ref())?;
+    let (mut sandboxed, report) = enter_variant(variant, clean, &plan, listener.as_ref())?;
     let probed = probe(&sandboxed)?;
     say(&format!("{}overall {:?}\ntried {}", report.explain(), report.overall(), probed.tried.len()));
     let broken = match act.as_str() {
-        "attack" => attacks::run(home, process, terminal),
+        "attack" => {
+            sandboxed.refuse_the_rest()?;
+            attacks::run(home, &sandboxed, terminal)
+        }
+        "card" => {
+            let mut broken = card::before();
+            sandboxed.refuse_the_rest()?;
+            broken.extend(card::after());
+            broken
+        }
         "start" => start_engine(&sandboxed),
         "work" => works::run(home, listener.as_ref()),
         "serve" => attacks::serve(listener.as_ref().unwrap()),
@@ -169,6 +181,11 @@ fn places(home: &Path, act: &str) -> Folders {
         export: Some(folder(if act == "file" { "export/old" } else { "export" })),
         reference: Some(folder("golden")),
         program: crate::program_files().unwrap(),
+        card: variable(CARD).map(|_| Card {
+            nodes: vec!["/dev/zero".into()],
+            driver: vec!["/usr/lib".into()],
+            facts: Vec::new(),
+        }),
     }
 }
 

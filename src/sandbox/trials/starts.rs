@@ -317,11 +317,15 @@ fn every_call_of_the_profile_has_a_number() {
         export: None,
         reference: None,
         program: Vec::new(),
+        card: None,
     };
     let policy = policy::Policy::read(None).unwrap();
-    for plan in Process::ALL.map(|process| policy.plan(process, &places).unwrap()) {
-        for name in plan.calls.keys().chain(plan.absent.keys()) {
-            assert!(calls::number(name).is_some(), "{name}");
+    for card in [None, Some(policy::Card::default())] {
+        let places = policy::Folders { card, ..places.clone() };
+        for plan in Process::ALL.map(|process| policy.plan(process, &places).unwrap()) {
+            for name in plan.calls.keys().chain(plan.absent.keys()).chain(plan.refused.keys()) {
+                assert!(calls::number(name).is_some(), "{name}");
+            }
         }
     }
     assert_eq!(calls::number("no_such_call"), None);
