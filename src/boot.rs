@@ -1,7 +1,7 @@
 //! The boot order of every verb: clean environment, folders, policy, fences, and only then vault and log.
 
 pub mod backup;
-mod card;
+pub mod card;
 pub mod folders;
 pub mod keeper;
 pub mod limits;
@@ -23,6 +23,7 @@ use crate::paths::{absolute, real};
 use crate::processes::channel::Word;
 use crate::processes::kept::{self, Engines};
 use crate::terminal::Terminal;
+use crate::version;
 use audit::SystemClock;
 use audit::words::{StartRefusal, StopReason};
 use backup::{BackupFile, Opened};
@@ -39,9 +40,7 @@ use policy::{Folders, Plan, Policy, Process};
 use rustix::fs::{Access, access};
 use sandbox::{Clean, LoopbackListener, Report, Sandboxed, State};
 use seen::Seen;
-use sha2::{Digest as _, Sha256};
 use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use vault::PersonName;
@@ -216,7 +215,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     let terminal = Terminal::open();
     let channel = clean.take_channel();
     let clock = SystemClock::new();
-    let binary = binary_digest()?;
+    let binary = version::binary_digest()?;
     let pinned = models::pinned(&home, wants.model);
     let memory = Arc::new(Memory::open());
     let listener = wants.listen.map(|port| listen::listen(&mut clean, &mut plan, port)).transpose()?;
@@ -473,20 +472,6 @@ fn reason<T>(result: &Result<T, Failure>) -> StopReason {
     match result {
         Ok(_) => StopReason::Done,
         Err(_) => StopReason::Error,
-    }
-}
-
-/// SHA-256 of the running program, as it lies on disk.
-fn binary_digest() -> Result<[u8; 32], Failure> {
-    let failed = |e| Failure::new(Code::Unexpected, format!("cannot read the program itself: {e}"));
-    let mut file = File::open("/proc/self/exe").map_err(failed)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).map_err(failed)? {
-            0 => return Ok(hash.finalize().into()),
-            n => hash.update(&buffer[..n]),
-        }
     }
 }
 

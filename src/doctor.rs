@@ -72,6 +72,10 @@ pub fn examine(
     let of_folders: Vec<Finding> = places.iter().flat_map(|place| of_place(place, &before, uid)).collect();
     let of_host = of_host(&host, &places, port);
     let nodes = devices::nodes(&host);
+    let card = match device {
+        DeviceName::Cpu => None,
+        DeviceName::Cuda(index) => Some(boot::card::of_this_machine(index)),
+    };
 
     let model = arguments.computing.model.as_deref();
     let in_use = in_use(&home);
@@ -95,7 +99,7 @@ pub fn examine(
     findings.push(of_policy);
     findings.extend(of_folders);
     findings.push(of_port);
-    findings.push(devices::gpu(&nodes, device != DeviceName::Cpu, cfg!(feature = "cuda")));
+    findings.push(devices::gpu(&nodes, card.as_ref(), cfg!(feature = "cuda")));
     findings.push(match model {
         Some(model) => of_model(model, device, booted.as_ref()),
         None => of_model_in_use(&in_use),

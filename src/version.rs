@@ -1,6 +1,10 @@
 //! What this program is: its version, the commit that it was built from, the model inside, and who stands behind it.
 
+use crate::exit::{Code, Failure};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use std::fs::File;
+use std::io::Read as _;
 
 /// The embedded model's name, as records and answers have it.
 pub const DEMO_NAME: &str = "lightproof-demo";
@@ -21,6 +25,23 @@ const VENDOR: [Option<&str>; 3] = [
 /// Version and commit.
 pub fn named() -> [&'static str; 2] {
     [env!("CARGO_PKG_VERSION"), COMMIT.unwrap_or("unknown")]
+}
+
+/// SHA-256 of the running program, as it lies on disk.
+///
+/// # Errors
+/// It cannot be read.
+pub fn binary_digest() -> Result<[u8; 32], Failure> {
+    let failed = |e| Failure::new(Code::Unexpected, format!("cannot read the program itself: {e}"));
+    let mut file = File::open("/proc/self/exe").map_err(failed)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer).map_err(failed)? {
+            0 => return Ok(hash.finalize().into()),
+            n => hash.update(&buffer[..n]),
+        }
+    }
 }
 
 /// The list of its parts (CycloneDX), if one was compiled in.

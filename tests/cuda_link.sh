@@ -5,6 +5,9 @@
 # hold where nothing can be downloaded, so it puts Debian's LLVM 22 in that archive's place: enough to show that our
 # code compiles and that the program links. No kernel is compiled or run; a release for GPUs uses the archive.
 #
+# Then, as root, it is started on a machine that seems to have a card: nodes of that name, which are no card's. Every process gets the
+# plan of a card, the fences are tried, and the driver is looked for behind them.
+#
 # Everything goes to target/cuda, unoptimised and without debug information.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -79,3 +82,52 @@ if readelf --dynamic "$program" | grep NEEDED | grep -i -E 'cuda|nvrtc|nvidia'; 
 fi
 "$program" --version
 echo "cuda_link: $program links, with $symbols symbols of the CUDA runtime and no library of NVIDIA's"
+
+if [ "$(id -u)" != 0 ]; then
+    echo "Not run, since it needs root: a start on nodes that are no card's."
+    [ "${CI:-}" != true ] || exit 1
+    exit 0
+fi
+home=$(mktemp -d)
+trap 'rm -rf "$home"' EXIT
+chmod 755 "$home"
+install -d -o nobody -m 700 "$home/user"
+install -m 755 "$program" "$home/lightproof"
+generate=("$home/lightproof" generate "a red apple" --device cuda:0 --home "$home/user/state" --outputs "$home/user/pictures" --passphrase-file "$home/user/passphrase")
+install -o nobody -m 600 /dev/stdin "$home/user/passphrase" <<<"a passphrase of this test"
+as_nobody() { setpriv --reuid nobody --regid nogroup --clear-groups env -C "$home/user" HOME="$home/user" "$@"; }
+says() {
+    local wanted=$1 said
+    shift
+    if said=$("$@" 2>&1); then
+        echo "there is no card here, and a picture was made: $said" >&2
+        exit 1
+    fi
+    if [[ $said != *"$wanted"* ]]; then
+        printf 'wanted: %s\nsaid: %s\n' "$wanted" "$said" >&2
+        exit 1
+    fi
+    echo "cuda_link: said: ${said##*error: }"
+}
+as_nobody "$home/lightproof" vault init --home "$home/user/state" --outputs "$home/user/pictures" --passphrase-file "$home/user/passphrase" >/dev/null
+says "no card is used as root" "${generate[@]/user\//root-}"
+says "there is no NVIDIA card here" as_nobody "${generate[@]}"
+# A view of /dev of its own, with nodes that are those of /dev/null.
+export -f as_nobody says
+export home
+unshare --mount bash -euo pipefail -c '
+    mkdir "$home/dev"
+    mount -t tmpfs tmpfs "$home/dev"
+    cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty "$home/dev/"
+    for node in nvidia0 nvidiactl; do mknod -m 666 "$home/dev/$node" c 1 3; done
+    mount --bind "$home/dev" /dev
+    says "/dev/nvidia-uvm is missing" as_nobody "$@"
+    mknod -m 666 /dev/nvidia-uvm c 1 3
+    says "the NVIDIA driver finds no card" as_nobody "$@"
+' bash "${generate[@]}"
+log=$(as_nobody "$home/lightproof" audit show --home "$home/user/state" --outputs "$home/user/pictures" --json)
+if [ "$(grep -c '"device"' <<<"$log")" = 0 ]; then
+    echo "no refusal is on record: $log" >&2
+    exit 1
+fi
+echo "cuda_link: with the plan of a card all three processes were fenced, and each refusal is on record"

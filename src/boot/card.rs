@@ -1,9 +1,11 @@
 //! The card that a person asks for: what the host has of it, found before the fences, which then grant exactly that.
 
+use crate::paths::open_regular;
 use diffusion::DeviceName;
 use policy::{Card, Policy};
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, OFlags, access};
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
@@ -26,6 +28,9 @@ const FACTS: [&str; 6] = [
     "/sys/devices/system/memory/block_size_bytes",
 ];
 
+/// Most bytes of what the kernel says of a card that are read.
+const INFORMATION_BYTES_MAX: u64 = 64 << 10;
+
 /// What the policy may grant of the card; `None` for the processor, and for a program that can use no card, which says so itself.
 ///
 /// # Errors
@@ -41,12 +46,20 @@ pub fn wanted(device: DeviceName, policy: &Policy) -> Result<Option<Card>, Strin
             "no card is used as root, who would get more of the machine with it than a picture takes; start the program as another \
              user (sudo -u USER), {INSTEAD}"
         )),
-        DeviceName::Cuda(index) => found(Path::new("/"), 0, index).map(Some),
+        DeviceName::Cuda(index) => of_this_machine(index).map(Some),
         DeviceName::Cpu => Ok(None),
     }
 }
 
-/// The card of that number, on the host at `root` whose administrator is `admin`.
+/// The card of that number.
+///
+/// # Errors
+/// Why it cannot be used, and what to do.
+pub fn of_this_machine(index: usize) -> Result<Card, String> {
+    found(Path::new("/"), 0, index)
+}
+
+/// The same, on the host at `root` whose administrator is `admin`.
 fn found(root: &Path, admin: u32, index: usize) -> Result<Card, String> {
     let cards =
         fs::read_dir(root.join("dev")).map_err(|error| format!("/dev cannot be looked at: {error}"))?;
@@ -125,12 +138,15 @@ fn outermost(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
 /// Where the card of that number is on the bus.
 fn on_the_bus(root: &Path, index: usize) -> Option<PathBuf> {
     let cards = fs::read_dir(root.join("proc/driver/nvidia/gpus")).ok()?;
-    let is_it = |text: String| {
+    let is_it = |information: &Path| {
+        let mut text = String::new();
+        let mut file = open_regular(information, OFlags::empty()).ok()?.take(INFORMATION_BYTES_MAX);
+        file.read_to_string(&mut text).ok()?;
         let minor = text.lines().find_map(|line| line.strip_prefix("Device Minor:"));
-        minor.is_some_and(|minor| minor.trim() == index.to_string())
+        (minor?.trim() == index.to_string()).then_some(())
     };
     let mut cards = cards.flatten();
-    let card = cards.find(|card| fs::read_to_string(card.path().join("information")).is_ok_and(is_it))?;
+    let card = cards.find(|card| is_it(&card.path().join("information")).is_some())?;
     root.join("sys/bus/pci/devices").join(card.file_name()).canonicalize().ok()
 }
 
@@ -166,20 +182,17 @@ mod tests {
             made
         }
 
-        /// A terminal, which any user can make, plays a device; it belongs to who made it.
+        /// That of /dev/null plays one; only root can make it.
         fn node(&self, name: &str) {
             let path = self.0.join("dev").join(name);
-            if rustix::process::geteuid().is_root() {
-                // That of /dev/null.
-                let made = rustix::fs::mknodat(
-                    rustix::fs::CWD,
-                    &path,
-                    rustix::fs::FileType::CharacterDevice,
-                    0o660.into(),
-                    rustix::fs::makedev(1, 3),
-                );
-                made.unwrap();
-            }
+            let made = rustix::fs::mknodat(
+                rustix::fs::CWD,
+                &path,
+                rustix::fs::FileType::CharacterDevice,
+                0o660.into(),
+                rustix::fs::makedev(1, 3),
+            );
+            made.unwrap();
         }
 
         fn card(&self, index: usize) -> Result<Card, String> {
@@ -204,8 +217,6 @@ mod tests {
     #[test]
     fn a_host_without_a_card_or_with_half_a_driver_says_so() {
         Made::with(&[]).is_refused(0, &["no NVIDIA card", "/dev/nvidia0", "--device cpu"]);
-        let only_root = "only root makes device nodes; this test needs them";
-        assert!(rustix::process::geteuid().is_root(), "{only_root}");
         Made::with(&["nvidia0", "nvidiactl"])
             .is_refused(0, &["/dev/nvidia-uvm is missing", "nvidia-modprobe"]);
         Made::with(&ALL).is_refused(1, &["cuda:1 does not exist", "is cuda:0"]);

@@ -126,7 +126,8 @@ pub(crate) fn warm_up(device: &Device) -> Result<(), Error> {
     const SIDE: usize = 64;
     let values = burn_tensor::TensorData::new(vec![0.125_f32; SIDE * SIDE], [SIDE, SIDE]);
     let x = Tensor::<2>::from_data(values, device);
-    let [product, sine] = [x.clone().matmul(x.clone()), x.sin()].map(crate::drawing::host);
+    let host = |x: Tensor<2>| x.try_into_data().map_err(|error| Error::Compute(error.to_string()));
+    let [product, sine] = [x.clone().matmul(x.clone()), x.sin()].map(host);
     let is = |data: &burn_tensor::TensorData, wanted: f32| {
         data.as_slice::<f32>().is_ok_and(|values| values.iter().all(|value| (value - wanted).abs() < 1e-3))
     };

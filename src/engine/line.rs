@@ -3,6 +3,7 @@
 use crate::Nonsense;
 use crate::wire::{Answer, Ask, FIELDS_BYTES_MAX, Question};
 use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
@@ -49,6 +50,13 @@ impl Line {
         stream.set_read_timeout(wait)?;
         stream.set_write_timeout(wait)?;
         Ok(Self { stream, number: 0 })
+    }
+
+    /// A way to end it that others may have.
+    pub fn ender(&self) -> io::Result<impl FnOnce() + use<>> {
+        let stream = self.stream.try_clone()?;
+        // One that has ended needs no end.
+        Ok(move || drop(stream.shutdown(Shutdown::Both)))
     }
 
     /// Asks, and gives back the number of the question.

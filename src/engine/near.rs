@@ -55,6 +55,7 @@ impl Near {
     pub fn answer(self, engine: &mut dyn Engine, gone: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let Self { mut work, mut checks } = self;
         let checker = engine.checker();
+        let end_checks = checks.ender()?;
         let check = move || {
             // Whatever ended it: the other end talks to this process no more.
             let _ = answer_checks(&*checker, &mut checks);
@@ -62,7 +63,10 @@ impl Near {
         };
         thread::Builder::new().name("checks".into()).spawn(check)?;
         let ended = work.tell(0, &Answer::Ready(engine.model().clone()));
-        match ended.and_then(|()| answer_work(engine, &mut work)) {
+        let ended = ended.and_then(|()| answer_work(engine, &mut work));
+        // Whoever asks whether this engine is alive must not hear that it is.
+        end_checks();
+        match ended {
             Ok(()) | Err(Fault::Ended) => Ok(()),
             Err(_) => Err(io::Error::other("the questions of the other process made no sense")),
         }

@@ -5,6 +5,7 @@ mod copy;
 mod files;
 mod folders;
 mod fuzz;
+mod gpu;
 mod levels;
 mod memory;
 mod parity;

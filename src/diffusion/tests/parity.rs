@@ -9,7 +9,7 @@ use crate::{DeviceName, ModelFolder, Pipeline, demo, noise};
 use burn_tensor::{DType, Tensor, TensorData};
 use std::path::Path;
 
-fn testdata(name: &str) -> std::path::PathBuf {
+pub fn testdata(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
 }
 
