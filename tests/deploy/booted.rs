@@ -262,7 +262,11 @@ fn hangs(machine: &mut Machine) {
 /// Asks, and waits while the service starts behind its socket.
 #[track_caller]
 fn ask(request: &Request) -> Answer {
-    request.send(PORT).unwrap_or_else(|error| panic!("{error}"))
+    match request.send(PORT) {
+        Ok(answer) => answer,
+        // Not in a closure, which would be where it panicked.
+        Err(error) => panic!("{error}"),
+    }
 }
 
 #[track_caller]
