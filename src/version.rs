@@ -50,7 +50,10 @@ pub fn text() -> String {
         _ => "none: nobody stands behind this build".to_owned(),
     };
     let updates = match UPDATE_KEY {
-        Some(key) => format!("signed by {key}"),
+        Some(key) => {
+            let id = evidence::UpdateKey::parse(key).map(evidence::UpdateKey::id).unwrap_or_default();
+            format!("signed by {key} (SHA-256 {id})")
+        }
         None => "none: this build pins no key for them".to_owned(),
     };
     format!(

@@ -82,7 +82,7 @@ fn an_update_goes_the_whole_way_and_what_is_changed_on_it_is_named() {
     assert_eq!((&data["version"], &data["is_newer"]), (&json!(NEWER), &json!(true)), "{data}");
     assert!(data["files"].as_array().is_some_and(|files| files.len() == 6), "{data}");
     // It looks, and leaves nothing.
-    assert!(!home.path().join(".local").exists());
+    assert!(!home.path().join(".local").exists() && !home.path().join(".config").exists());
 
     // A bit in a package, half of one, and one that was left at home.
     let whole = fs::read(&program).expect("it was packed");
@@ -127,6 +127,10 @@ fn an_update_goes_the_whole_way_and_what_is_changed_on_it_is_named() {
     stick.verify_file(folder, &[]).ends(5, &["is a folder", "lightproof.update"]);
     stick.verify_file(&folder.join("lightproof.updaet"), &[]).ends(5, &["lightproof.updaet"]);
     stick.verify_file(&program, &[]).ends(11, &["is no signed update"]);
+    // In a home the program's own folders lie beside it.
+    fs::create_dir_all(home.path().join(".config/lightproof")).expect("a home can be written");
+    fs::copy(&at, home.path().join("lightproof.update")).expect("a home can be written");
+    stick.verify_file(&home.path().join("lightproof.update"), &[]).ends(6, &["a folder of its own"]);
     shell("mkfifo pipe", &alone);
     stick.verify_file(&alone.join("pipe"), &[]).ends(5, &["no regular file"]);
 }

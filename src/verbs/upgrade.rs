@@ -1,6 +1,6 @@
 //! `lightproof upgrade verify`: whether an update that was carried here may be installed.
 
-use crate::boot::folders::{Bundle, FolderUse};
+use crate::boot::folders::{Bundle, FolderUse, Home};
 use crate::boot::{self, Wants};
 use crate::cli::{Global, Upgrade};
 use crate::exit::{Code, Failure};
@@ -11,7 +11,7 @@ use evidence::{CheckedUpdate, FileState, Installed, Step, UPDATE, UpdateError, U
 use rustix::fs::OFlags;
 use sandbox::Clean;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Bytes of the file with a public key.
 const KEY_BYTES_MAX: u64 = 4096;
@@ -30,6 +30,7 @@ pub fn run(clean: Clean, global: &Global, verb: &Upgrade, out: &Output) -> Done 
     }
     // Only the folder can be granted: what the file names lies beside it.
     let folder = file.parent().unwrap_or(Path::new("/"));
+    refuse_own_folders(&Home::new(global)?, folder)?;
     let wants = Wants { folder_use: FolderUse::Read, bundle: Some(Bundle::Read(folder)), ..Wants::default() };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     let [version, _] = version::named();
@@ -42,6 +43,23 @@ pub fn run(clean: Clean, global: &Global, verb: &Upgrade, out: &Output) -> Done 
     let checked = check_update(&file, key, &installed);
     drop(booted);
     Ok(tell(&checked.map_err(refused)?, folder, out))
+}
+
+/// In a person's home, say: nobody who reads what was brought from outside may read these, too.
+fn refuse_own_folders(home: &Home, folder: &Path) -> Result<(), Failure> {
+    let own = [&home.config, &home.vault, &home.audit, &home.evidence, &home.models, &home.outputs];
+    let lies_there = |own: &&PathBuf| own.canonicalize().as_ref().unwrap_or(own).starts_with(folder);
+    match own.iter().find(|own| lies_there(own)) {
+        None => Ok(()),
+        Some(own) => {
+            let what = format!(
+                "{} lies in {} too, and is not for this to read; put the update into a folder of its own",
+                own.display(),
+                folder.display()
+            );
+            Err(Failure::new(Code::Refused, what))
+        }
+    }
 }
 
 /// The key that an update must be signed by. A build that pins one takes no other: whoever hands over an update hands over a key to it
