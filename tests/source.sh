@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the archive of all sources, unpacks it elsewhere, and compiles the auditor's program from it, without a network and without
-# what cargo has fetched for anybody before. (The whole program takes the first build once more; CONTRIBUTING.md has the line.)
+# what cargo has fetched for anybody before. (The whole program takes the first build once more; deploy/PACKAGES.md has the lines.)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
