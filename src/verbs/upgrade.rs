@@ -10,7 +10,7 @@ use crate::{Done, version};
 use evidence::{CheckedUpdate, FileState, Installed, Step, UPDATE, UpdateError, UpdateKey, check_update};
 use rustix::fs::OFlags;
 use sandbox::Clean;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 /// Bytes of the file with a public key.
@@ -33,9 +33,10 @@ pub fn run(clean: Clean, global: &Global, verb: &Upgrade, out: &Output) -> Done 
     refuse_own_folders(&Home::new(global)?, folder)?;
     let wants = Wants { folder_use: FolderUse::Read, bundle: Some(Bundle::Read(folder)), ..Wants::default() };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
-    let [version, _] = version::named();
+    let [version, commit] = version::named();
     let installed = Installed {
         version,
+        commit: Some(commit),
         committed_s: version::committed_s(),
         system: std::env::consts::OS,
         architecture: std::env::consts::ARCH,
@@ -99,7 +100,11 @@ fn read_key(path: &Path) -> Result<UpdateKey, Failure> {
 
 fn refused(error: UpdateError) -> Failure {
     let code = match error {
-        UpdateError::Unread { .. } => Code::NotFound,
+        UpdateError::Unread { ref source, .. } => match source.kind() {
+            ErrorKind::NotFound | ErrorKind::InvalidInput => Code::NotFound,
+            ErrorKind::PermissionDenied => Code::Refused,
+            _ => Code::Unexpected,
+        },
         UpdateError::Form { .. } | UpdateError::Signature { .. } => Code::Integrity,
         UpdateError::Other { .. } | UpdateError::Older { .. } | UpdateError::Incomparable { .. } => {
             Code::Refused

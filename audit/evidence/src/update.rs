@@ -56,7 +56,9 @@ impl UpdateKey {
 pub struct Installed<'a> {
     /// Its version, three numbers.
     pub version: &'a str,
-    /// When its commit was made, in seconds; none where that is not known.
+    /// The commit that it was made from, as far as it is known.
+    pub commit: Option<&'a str>,
+    /// When that was made, in seconds; none where that is not known.
     pub committed_s: Option<u64>,
     /// Its operating system.
     pub system: &'a str,
@@ -155,7 +157,7 @@ impl fmt::Display for CheckedUpdate {
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
     /// A file cannot be read.
-    #[error("cannot read {path}: {source}; name the file {UPDATE} that was handed over beside the packages")]
+    #[error("cannot read {path}: {source}; bring it again, or name the file {UPDATE} beside the packages")]
     Unread {
         /// Which.
         path: PathBuf,
@@ -255,6 +257,8 @@ impl<'a> Statement<'a> {
         };
         match order {
             std::cmp::Ordering::Greater => Ok(Step::Newer),
+            // Two of the same second have no order.
+            std::cmp::Ordering::Equal if installed.commit != Some(self.commit) => Err(incomparable()),
             std::cmp::Ordering::Equal => Ok(Step::Same),
             std::cmp::Ordering::Less if new == old => Err(UpdateError::Older {
                 found: format!("{found} from an earlier commit"),

@@ -7,8 +7,13 @@ use crate::tests::Dir;
 use serde_json::{Value, json};
 use std::fs;
 
-const RUNNING: Installed<'_> =
-    Installed { version: "0.2.0", committed_s: Some(1000), system: "linux", architecture: "x86_64" };
+const RUNNING: Installed<'_> = Installed {
+    version: "0.2.0",
+    commit: Some("5f0c1f3d"),
+    committed_s: Some(1000),
+    system: "linux",
+    architecture: "x86_64",
+};
 
 fn predicate(version: &str, committed_s: u64) -> Value {
     json!({
@@ -84,6 +89,10 @@ fn a_step_back_another_machine_and_what_cannot_be_told_are_refused_in_words() {
         other[member] = value;
         refused(&other, &words);
     }
+    // Two commits of the same second.
+    let mut other = predicate("0.2.0", 1000);
+    other["commit"] = json!("6a");
+    refused(&other, &["cannot be told"]);
     // Of the same version nobody knows where a program of unknown commit stands; of another one it does not matter.
     let (dir, key) = update(&predicate("0.2.0", 5000));
     let unknown = Installed { committed_s: None, ..RUNNING };
