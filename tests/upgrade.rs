@@ -211,6 +211,11 @@ fn only_what_was_packed_for_a_key_is_signed_and_the_key_stays_where_it_is() {
     fs::write(&program, &whole[1..]).expect("a home can be written");
     refused("firm.key", &folder, "is not what was packed");
     fs::write(&program, &whole).expect("a home can be written");
+    // What is left of an earlier one would be refused where it is carried to.
+    let earlier = folder.join("lightproof_8.0.0-1_amd64.deb");
+    fs::write(&earlier, &whole).expect("a home can be written");
+    refused("firm.key", &folder, "lightproof_8.0.0-1_amd64.deb is not of this update");
+    fs::remove_file(&earlier).expect("it is there");
 
     let signed = sign(&home.at("firm.key"), &folder);
     assert!(signed.status.success(), "{}", said(&signed));
