@@ -34,11 +34,17 @@ fn main() -> std::io::Result<()> {
     std::fs::write(Path::new(&folder).join("sbom.cdx.json"), sbom)?;
     if let Some(commit) = commit() {
         writeln!(cargo, "cargo::rustc-env=LIGHTPROOF_COMMIT={commit}")?;
+        if let Some(seconds) = git(&["log", "-1", "--format=%ct"]) {
+            writeln!(cargo, "cargo::rustc-env=LIGHTPROOF_COMMITTED={seconds}")?;
+        }
     }
     if let Some(vendor) = vendor()? {
         writeln!(cargo, "cargo::rustc-env=LIGHTPROOF_VENDOR={}", vendor.name)?;
         writeln!(cargo, "cargo::rustc-env=LIGHTPROOF_CONTACT={}", vendor.contact)?;
         writeln!(cargo, "cargo::rustc-env=LIGHTPROOF_END_OF_SUPPORT={}", vendor.end_of_support)?;
+        if let Some(key) = vendor.update_key {
+            writeln!(cargo, "cargo::rustc-env=LIGHTPROOF_UPDATE_KEY={key}")?;
+        }
     }
     Ok(())
 }

@@ -2,26 +2,30 @@
 
 mod backup;
 mod keys;
+mod manual;
 mod models;
 mod people;
 mod proof;
 mod settings;
 mod support;
+mod upgrade;
 
 use crate::examples;
 use crate::exit::Code;
-use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use backup::Backup;
 pub use keys::{Keys, Outputs};
+pub use manual::{Completions, Man, Shell};
 pub use models::{Model, ModelsProcess};
 pub use people::{Hold, HoldVerb, Operator, OperatorVerb};
 pub use proof::{Audit, Bundle, Certificate, Evidence, Freeze, Show, Stamp};
 pub use settings::{Format, Settings};
 pub use support::{Support, SupportBundle};
+pub use upgrade::Upgrade;
 
 /// Heading of the flags that every verb takes.
 const EVERY: &str = "Flags of every verb";
@@ -97,6 +101,9 @@ pub enum Verb {
     /// Make what whoever is asked for help may see, without names and without content
     #[command(subcommand, after_help = examples::SUPPORT)]
     Support(Support),
+    /// Check an update before it is installed
+    #[command(subcommand, after_help = examples::UPGRADE)]
+    Upgrade(Upgrade),
     /// Try the controls, and hand over what was found
     #[command(subcommand, after_help = examples::EVIDENCE)]
     Evidence(Evidence),
@@ -426,39 +433,10 @@ pub struct Selftest {
     pub model: Option<PathBuf>,
 }
 
-/// Shells that complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Shell {
-    /// GNU Bash.
-    Bash,
-    /// The Z shell.
-    Zsh,
-    /// fish.
-    Fish,
-}
-
-/// Arguments of `completions`.
-#[derive(Args)]
-pub struct Completions {
-    /// Which shell
-    pub shell: Shell,
-}
-
-/// Arguments of `man`.
-#[derive(Args)]
-pub struct Man {
-    /// The verb that the page is about, such as `history export`; the whole program without it
-    #[arg(value_name = "VERB")]
-    pub verb: Vec<String>,
-    /// Write the pages of all verbs to this folder, which is there
-    #[arg(short, value_name = "DIR", conflicts_with = "verb")]
-    pub output: Option<PathBuf>,
-}
-
 impl Cli {
     /// Every verb and flag, with what the help says.
     pub fn definitions() -> Command {
-        with_exit_codes(Self::command())
+        with_ends(Self::command(), "lightproof", "")
     }
 
     /// The arguments of this process.
@@ -479,13 +457,20 @@ impl Cli {
     }
 }
 
-/// The help of each verb, the long one, ends with what its exit code says.
-fn with_exit_codes(command: Command) -> Command {
+/// The help of each verb ends with examples, its own or those among the examples of the verb above it that are of it; and the long one with
+/// what its exit code says.
+fn with_ends(command: Command, words: &str, above: &str) -> Command {
+    let own = command.get_after_help().map(ToString::to_string);
+    let examples = own.clone().unwrap_or_else(|| examples::of(words, above));
     let rows = Code::TABLE.iter().map(|(code, means)| format!("  {:>3}  {means}", *code as u8));
     let codes = rows.fold("Exit codes:".to_owned(), |text, row| text + "\n" + &row);
-    let text = match command.get_after_help() {
-        Some(examples) => format!("{examples}\n\n{codes}"),
-        None => codes,
+    let command = match (own, examples.is_empty()) {
+        (None, false) => command.after_help(examples.clone()),
+        _ => command,
     };
-    command.after_long_help(text).mut_subcommands(with_exit_codes)
+    let text = if examples.is_empty() { codes } else { format!("{examples}\n\n{codes}") };
+    command.after_long_help(text).mut_subcommands(|verb| {
+        let words = format!("{words} {}", verb.get_name());
+        with_ends(verb, &words, &examples)
+    })
 }

@@ -1,5 +1,14 @@
 //! Examples at the end of each help text.
 
+/// Those among examples, a line each, that have these words; nothing where there are none.
+pub fn of(words: &str, among: &str) -> String {
+    let is_of = |line: &&str| {
+        line.split_once(words).is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with(' '))
+    };
+    let found: Vec<&str> = among.lines().filter(is_of).collect();
+    if found.is_empty() { String::new() } else { format!("Examples:\n{}", found.join("\n")) }
+}
+
 /// Of the whole program.
 pub const ALL: &str = "\
 Examples:
@@ -40,6 +49,7 @@ Examples:
   lightproof history export 705ae56a -o - | feh -
   lightproof history prove apple.png                  which exports on record that file is
   lightproof history rm 705ae56a
+  lightproof history rm --of press --operator front-desk
   lightproof history certificate o:4YhBPbS1n5HiO4T0mGd6_w -o for-the-person";
 
 /// Of `vault`.
@@ -47,6 +57,9 @@ pub const VAULT: &str = "\
 Examples:
   lightproof vault init
   lightproof vault passwd
+  lightproof vault retain --dry-run                    what is past the period of the policy, erasing nothing
+  lightproof vault rotate
+  lightproof vault destroy --certificate for-the-file
   lightproof vault verify --json";
 
 /// Of `backup`.
@@ -56,7 +69,9 @@ Examples:
   lightproof backup create -o - --passphrase-file pass | ssh HOST 'cat > lightproof-1.backup'
   lightproof backup verify /media/stick/lightproof-1.backup
   lightproof backup restore /media/stick/lightproof-1.backup --home DIR --outputs DIR/pictures
-  lightproof backup list";
+  lightproof backup policy /media/stick/lightproof-1.backup > policy.toml
+  lightproof backup list
+  lightproof backup destroyed j:sQHPHTLOo6hY7XTqWmj0Yg  once every copy of it is gone";
 
 /// Of `operator`.
 pub const OPERATOR: &str = "\
@@ -65,7 +80,11 @@ Examples:
   lightproof operator add revision --role auditor --operator front-desk
   lightproof operator remove press --hand-over-to front-desk --operator front-desk
   lightproof operator role press admin --operator front-desk
-  lightproof operator confirm 214 --operator press      what another admin asked for: lightproof operator pending
+  lightproof operator passwd press                     with the recovery code, for who has lost their passphrase
+  lightproof operator resolve a:AAAAAAAAAAAAAAAAAAAAAA --reason incident --operator front-desk
+  lightproof operator pending --operator press         what another admin asked for, with its number
+  lightproof operator confirm 214 --operator press
+  lightproof operator refuse 214 --operator press
   lightproof generate \"a boat\" --operator press";
 
 /// Of `model`.
@@ -81,7 +100,8 @@ pub const HOLD: &str = "\
 Examples:
   lightproof hold set --reason litigation              every picture, those that are made later among them
   lightproof hold set --of press --reason order --operator front-desk
-  lightproof hold list";
+  lightproof hold list
+  lightproof hold end --of press --operator front-desk";
 
 /// Of `audit`.
 pub const AUDIT: &str = "\
@@ -90,7 +110,9 @@ Examples:
   lightproof audit show --type object.exported --since 2026-01-31
   lightproof audit explain 41
   lightproof audit verify --expect checkpoint-of-last-month
-  lightproof audit stamp request -o stamp.tsq          for a time stamping authority; then import its answer";
+  lightproof audit stamp request -o stamp.tsq          for a time stamping authority
+  lightproof audit stamp import stamp.tsr --request stamp.tsq
+  lightproof audit stamp list";
 
 /// Of `status`.
 pub const STATUS: &str = "\
@@ -104,6 +126,11 @@ pub const SUPPORT: &str = "\
 Examples:
   lightproof support bundle -o for-support.json        shows all of it, and asks
   journalctl --unit=lightproof -o cat | lightproof support bundle --log - -o for-support.json --yes";
+
+/// Of `upgrade`.
+pub const UPGRADE: &str = "\
+Examples:
+  lightproof upgrade verify /srv/update/lightproof.update   before: dpkg -i";
 
 /// Of `doctor`.
 pub const DOCTOR: &str = "\
@@ -121,7 +148,10 @@ Examples:
   lightproof evidence export -o for-the-auditor --since 2026-01-01 --framework gdpr
   lightproof evidence verify for-the-auditor
   lightproof evidence freeze --reason breach --law gdpr --law dora -o at-the-breach
-  lightproof evidence subject a:AAAAAAAAAAAAAAAAAAAAAA -o for-the-person";
+  lightproof evidence clocks
+  lightproof evidence settled j:AAAAAAAAAAAAAAAAAAAAAA  as `evidence clocks` names the incident
+  lightproof evidence subject -o for-me
+  lightproof evidence subject a:AAAAAAAAAAAAAAAAAAAAAA -o for-the-person --operator front-desk";
 
 /// Of `config`.
 pub const CONFIG: &str = "\

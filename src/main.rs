@@ -89,6 +89,7 @@ fn main() -> ExitCode {
         Verb::Backup(verb) => verbs::backup::run(clean, global, verb, &out),
         Verb::Doctor(arguments) => verbs::doctor::run(clean, global, arguments, &out),
         Verb::Support(verb) => verbs::support::run(clean, global, verb, &out),
+        Verb::Upgrade(verb) => verbs::upgrade::run(clean, global, verb, &out),
         Verb::Audit(verb) => verbs::audit::run(clean, global, verb, &out),
         Verb::Evidence(verb) => verbs::evidence::run(clean, global, verb, &out),
         Verb::Config(verb) => verbs::config::run(global, verb, &out),

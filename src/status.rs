@@ -8,7 +8,7 @@ use crate::boot::Booted;
 use crate::exit::Failure;
 use crate::version;
 use audit::{Actor, Clock as _, Order, Stored, timestamp};
-use evidence::{Incident, Incidents, describe_incident};
+use evidence::{Clock, Incident, Incidents, describe_incident};
 use rustix::fs::statvfs;
 use serde_json::{Value, json};
 use std::io::ErrorKind;
@@ -253,7 +253,7 @@ impl Status {
         needs
     }
 
-    /// The screen.
+    /// The screen: each line with what it is about, or with nothing where it goes on with what the one before is about.
     pub fn lines(&self) -> Vec<(&'static str, String)> {
         let told = &self.told;
         let server = match &self.holder {
@@ -272,8 +272,13 @@ impl Status {
             Some(at_ms) => ago(self.now_ms, at_ms),
             None => "never; see: lightproof backup create".to_owned(),
         };
-        let vault = match told.destroyed_ms {
-            Some(at_ms) if !self.has_vault => format!("destroyed {}", ago(self.now_ms, at_ms)),
+        let first = "make one with: lightproof serve, in its page, or at a terminal: lightproof vault init";
+        let vault = match (self.has_vault, told.destroyed_ms) {
+            (false, Some(at_ms)) => {
+                format!("destroyed {}; to begin anew {first}", ago(self.now_ms, at_ms))
+            }
+            // Where the log tells of one that is gone, none is to be made.
+            (false, None) if !told.tells_of_vault => format!("none yet; {first}"),
             _ => self.vault().to_owned(),
         };
         let period = match self.picture_days_max {
@@ -286,12 +291,17 @@ impl Status {
         });
         let mut clocks: Vec<_> = self.incidents.iter().flat_map(Incident::running).collect();
         clocks.sort_by_key(|running| running.due_ms);
-        let clocks = clocks
-            .iter()
-            .map(|running| format!("{} {}", running.clock.clause, running.left_in_words(self.now_ms)));
+        let clocks = clocks.iter().map(|running| {
+            let Clock { clause, due, .. } = running.clock;
+            format!("{clause} {}: {}", running.left_in_words(self.now_ms), due.en.trim_end_matches('.'))
+        });
         let unknown = Some("unknown".to_owned()).filter(|_| !self.clocks_known);
-        let clocks = clocks.chain(unknown).collect::<Vec<_>>().join(", ");
-        vec![
+        let mut clocks: Vec<String> = clocks.chain(unknown).collect();
+        if clocks.is_empty() {
+            clocks.push("none run".to_owned());
+        }
+        let clocks = std::iter::once("clocks").chain(std::iter::repeat("")).zip(clocks);
+        let mut lines = vec![
             ("server", server),
             ("vault", vault),
             ("period", period),
@@ -300,9 +310,10 @@ impl Status {
             ("log", log),
             ("evidence", evidence),
             ("backup", backup),
-            ("clocks", if clocks.is_empty() { "none run".to_owned() } else { clocks }),
-            ("room left", room.join(", ")),
-        ]
+        ];
+        lines.extend(clocks);
+        lines.push(("room left", room.join(", ")));
+        lines
     }
 
     /// The same as numbers, in the text form of Prometheus, without a path, a number of a process or whatever else is somebody's.

@@ -12,8 +12,18 @@ use std::process::ExitCode;
 /// Longest word that is repeated, in bytes.
 const WORD_BYTES_MAX: usize = 24;
 /// Verbs that take no prompt.
-const WITHOUT_PROMPT: [&str; 9] =
-    ["serve", "history", "vault", "doctor", "audit", "evidence", "config", "completions", "selftest"];
+const WITHOUT_PROMPT: [&str; 10] = [
+    "serve",
+    "history",
+    "vault",
+    "doctor",
+    "upgrade",
+    "audit",
+    "evidence",
+    "config",
+    "completions",
+    "selftest",
+];
 
 /// Help and version go to stdout, mistakes to stderr with exit code 2.
 pub fn answer(error: &clap::Error) -> ExitCode {

@@ -9,14 +9,16 @@ pub struct Vendor {
     pub contact: String,
     /// The last day on which one is mended, `YEAR-MONTH-DAY`.
     pub end_of_support: String,
+    /// The public key that signs updates (Ed25519, the middle line of what `openssl pkey -pubout` writes), if there is one.
+    pub update_key: Option<String>,
 }
 
-/// Lines `key = "value"` and comments: as much of TOML as the file needs. `None` where all three are empty.
+/// Lines `key = "value"` and comments: as much of TOML as the file needs. `None` where all of them are empty.
 ///
 /// # Errors
 /// In words, what is missing or of another form; the build ends with it.
 pub fn parse(text: &str) -> Result<Option<Vendor>, String> {
-    let mut values = [None, None, None];
+    let mut values = [const { None }; KEYS.len()];
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let form = || format!("a line is not of the form `name = \"value\"`: {line}");
         let (key, value) = line.split_once('=').ok_or_else(form)?;
@@ -28,23 +30,31 @@ pub fn parse(text: &str) -> Result<Option<Vendor>, String> {
             return Err(format!("`{key}` stands here twice"));
         }
     }
-    let [name, contact, end_of_support] = values.map(Option::unwrap_or_default);
-    let vendor = Vendor { name, contact, end_of_support };
+    let [name, contact, end_of_support, update_key] = values.map(Option::unwrap_or_default);
+    let update_key = Some(update_key).filter(|key| !key.is_empty());
+    let vendor = Vendor { name, contact, end_of_support, update_key };
     match [&vendor.name, &vendor.contact, &vendor.end_of_support].map(|value| value.is_empty()) {
+        [true, true, true] if vendor.update_key.is_some() => {
+            Err("`update_key` is nobody's: say who stands behind it, too".to_owned())
+        }
         [true, true, true] => Ok(None),
         [false, false, false] => vendor.checked().map(Some),
         empty => {
             let missing =
                 KEYS.iter().zip(empty).filter(|(_, empty)| *empty).map(|(key, _)| format!("`{key}`"));
             Err(format!(
-                "fill in {}, too, or leave all three empty",
+                "fill in {}, too, or leave all of them empty",
                 missing.collect::<Vec<_>>().join(" and ")
             ))
         }
     }
 }
 
-const KEYS: [&str; 3] = ["name", "contact", "end_of_support"];
+const KEYS: [&str; 4] = ["name", "contact", "end_of_support", "update_key"];
+/// What each such key begins with: the form of the public keys of Ed25519 (RFC 8410).
+const UPDATE_KEY_HEAD: &str = "MCowBQYDK2VwAyEA";
+/// Characters of one.
+const UPDATE_KEY_LENGTH: usize = 60;
 /// Bytes of a value; it stands in one line of a terminal.
 const VALUE_BYTES_MAX: usize = 120;
 
@@ -79,6 +89,17 @@ impl Vendor {
         if !is_date {
             return Err("`end_of_support` is no day of the form YEAR-MONTH-DAY".to_owned());
         }
+        let is_base64 = |b: u8| b.is_ascii_alphanumeric() || b"+/".contains(&b);
+        let is_key = |key: &String| {
+            let body = key.strip_prefix(UPDATE_KEY_HEAD).and_then(|rest| rest.strip_suffix('='));
+            key.len() == UPDATE_KEY_LENGTH && body.is_some_and(|body| body.bytes().all(is_base64))
+        };
+        if !self.update_key.as_ref().is_none_or(is_key) {
+            return Err(
+                "`update_key` is no public key of Ed25519: it takes the middle line of what `openssl pkey -pubout` writes"
+                    .to_owned(),
+            );
+        }
         Ok(self)
     }
 }
@@ -90,14 +111,20 @@ mod tests {
     const FULL: &str =
         "# who\nname = \"A Firm\"\ncontact = \"security@firm.example\"\nend_of_support = \"2031-12-31\"\n";
 
+    /// RFC 8410, 10.1.
+    const KEY: &str = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
+
     #[test]
     fn a_vendor_is_all_of_it_or_nobody() {
         let vendor = Vendor {
             name: "A Firm".into(),
             contact: "security@firm.example".into(),
             end_of_support: "2031-12-31".into(),
+            update_key: None,
         };
         assert_eq!(parse(FULL), Ok(Some(vendor)));
+        let signing = parse(&format!("{FULL}update_key = \"{KEY}\"\n")).unwrap().unwrap();
+        assert_eq!(signing.update_key.as_deref(), Some(KEY));
         for nobody in ["", "# nobody\n", "name = \"\"\ncontact = \"\"\nend_of_support = \"\"\n"] {
             assert_eq!(parse(nobody), Ok(None), "{nobody}");
         }
@@ -128,5 +155,11 @@ mod tests {
         }
         let long = FULL.replace("A Firm", &"a".repeat(VALUE_BYTES_MAX + 1));
         assert!(parse(&long).is_err());
+        let private = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC";
+        for wrong in [&KEY[1..], &KEY.replace('b', " "), private, "-----BEGIN PUBLIC KEY-----"] {
+            let text = format!("{FULL}update_key = \"{wrong}\"\n");
+            assert!(parse(&text).is_err_and(|what| what.contains("`update_key`")), "{wrong}");
+        }
+        assert!(parse(&format!("update_key = \"{KEY}\"\n")).is_err_and(|what| what.contains("nobody's")));
     }
 }

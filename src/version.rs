@@ -15,12 +15,23 @@ const DEMO_DIGEST: &str = "fae4d8ca8235411ee8f48b01aae6fe66f814df3e5579f98ee0eaa
 /// The commit, and whether the sources were changed since; `src/build.rs` asks git. None outside a checkout.
 const COMMIT: Option<&str> = option_env!("LIGHTPROOF_COMMIT");
 
+/// When that commit was made, in seconds.
+const COMMITTED: Option<&str> = option_env!("LIGHTPROOF_COMMITTED");
+
 /// Who stands behind this build, where weaknesses are reported, and the last day on which they are mended: `deploy/vendor.toml`.
 const VENDOR: [Option<&str>; 3] = [
     option_env!("LIGHTPROOF_VENDOR"),
     option_env!("LIGHTPROOF_CONTACT"),
     option_env!("LIGHTPROOF_END_OF_SUPPORT"),
 ];
+
+/// The public key that must have signed an update, if whoever stands behind this build has one.
+pub const UPDATE_KEY: Option<&str> = option_env!("LIGHTPROOF_UPDATE_KEY");
+
+/// When the commit was made, in seconds; none outside a checkout.
+pub fn committed_s() -> Option<u64> {
+    COMMITTED?.parse().ok()
+}
 
 /// Version and commit.
 pub fn named() -> [&'static str; 2] {
@@ -59,18 +70,27 @@ pub fn text() -> String {
         }
         _ => "none: nobody stands behind this build".to_owned(),
     };
-    format!("lightproof {version}\ncommit {commit}\nmodel {DEMO_NAME} {DEMO_DIGEST}\nvendor {vendor}\n")
+    let updates = match UPDATE_KEY {
+        Some(key) => {
+            let id = evidence::UpdateKey::parse(key).map(evidence::UpdateKey::id).unwrap_or_default();
+            format!("signed by {key} (SHA-256 {id})")
+        }
+        None => "none: this build pins no key for them".to_owned(),
+    };
+    format!(
+        "lightproof {version}\ncommit {commit}\nmodel {DEMO_NAME} {DEMO_DIGEST}\nvendor {vendor}\nupdates {updates}\n"
+    )
 }
 
 /// The same for programs.
 pub fn json() -> Value {
     let vendor = match VENDOR {
         [Some(name), Some(contact), Some(end)] => {
-            json!({ "name": name, "contact": contact, "end_of_support": end })
+            json!({ "name": name, "contact": contact, "end_of_support": end, "update_key": UPDATE_KEY })
         }
         _ => Value::Null,
     };
-    json!({ "version": env!("CARGO_PKG_VERSION"), "commit": COMMIT,
+    json!({ "version": env!("CARGO_PKG_VERSION"), "commit": COMMIT, "committed_s": committed_s(),
         "model": { "name": DEMO_NAME, "digest": DEMO_DIGEST },
         "vendor": vendor })
 }

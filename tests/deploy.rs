@@ -1,5 +1,6 @@
 //! What `deploy/` holds, tried.
 //!
+//! - `advisories`: what is said of advisories about parts of the program
 //! - `units`: what systemd says of the units without running them
 //! - `booted`: a machine that is installed, used, restarted, upgraded and taken down as the page says
 //! - `packaged`: a machine on which the packages are installed, upgraded, removed and purged as their page says
@@ -8,6 +9,7 @@
 //! - `firewall`: packets through the rules of nftables, between two networks
 //! - `rules`: the grammar of the rules for auditd
 
+mod advisories;
 mod booted;
 mod firewall;
 mod machine;

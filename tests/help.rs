@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-pub const VERBS: [(&[&str], &[&str]); 69] = [
+pub const VERBS: [(&[&str], &[&str]); 70] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -59,6 +59,7 @@ pub const VERBS: [(&[&str], &[&str]); 69] = [
     (&["model", "rm"], &["--operator", "--outputs", "--passphrase-file"]),
     (&["status"], &["--metrics", "--outputs"]),
     (&["support", "bundle"], &["-o", "--log", "--yes", "--outputs"]),
+    (&["upgrade", "verify"], &["--key"]),
     (&["doctor"], &["--port", "--model", "--device", "--outputs"]),
     (&["backup", "create"], &["-o", "--operator", "--outputs", "--passphrase-file"]),
     (&["backup", "verify"], &["--outputs", "--passphrase-file"]),
@@ -131,6 +132,7 @@ fn every_verb_has_its_own_flags_exit_codes_and_examples() {
         "backup",
         "status",
         "doctor",
+        "upgrade",
         "audit",
         "evidence",
         "config",
@@ -144,6 +146,42 @@ fn every_verb_has_its_own_flags_exit_codes_and_examples() {
         assert!(help(&home, &[group, "-h"]).contains("Examples:"), "{group}");
     }
     assert!(help(&home, &["help", "generate"]).contains("What other programs call 9 steps"));
+}
+
+/// A verb below another has its own among the examples of that one, and no other.
+#[test]
+fn a_verb_below_another_has_the_examples_that_are_of_it() {
+    let home = Home::new("examples");
+    for verb in [
+        &["backup", "destroyed"][..],
+        &["evidence", "freeze"],
+        &["evidence", "clocks"],
+        &["evidence", "settled"],
+        &["evidence", "subject"],
+        &["hold", "set"],
+        &["hold", "end"],
+        &["operator", "pending"],
+        &["operator", "confirm"],
+        &["operator", "refuse"],
+        &["support", "bundle"],
+        &["history", "certificate"],
+        &["vault", "rotate"],
+        &["audit", "stamp", "import"],
+        &["upgrade", "verify"],
+    ] {
+        for asked in ["-h", "--help"] {
+            let text = help(&home, &[verb, &[asked]].concat());
+            let examples = text.split("Examples:\n").nth(1).unwrap_or_else(|| panic!("{verb:?}:\n{text}"));
+            let examples: Vec<&str> = examples.lines().take_while(|line| !line.is_empty()).collect();
+            let words = format!("lightproof {}", verb.join(" "));
+            assert!(
+                !examples.is_empty() && examples.iter().all(|line| line.contains(&words)),
+                "{examples:#?}"
+            );
+        }
+    }
+    // The words of another verb, or a longer word, are not its own.
+    assert!(!help(&home, &["evidence", "show", "--help"]).contains("evidence freeze"));
 }
 
 #[test]

@@ -108,4 +108,5 @@ mod terminal;
 mod through;
 mod trouble;
 mod two_person;
+mod upgrade;
 mod user;

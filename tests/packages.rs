@@ -12,7 +12,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const PROGRAM: &str = env!("CARGO_BIN_EXE_lightproof");
 const VENDOR: &str = r#"{"name":"A Firm","contact":"security@firm.example","end_of_support":"2031-12-31"}"#;
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
 }
 
@@ -25,7 +25,7 @@ fn run(command: &mut Command) -> String {
 }
 
 #[track_caller]
-fn shell(script: &str, folder: &Path) -> String {
+pub fn shell(script: &str, folder: &Path) -> String {
     run(Command::new("bash").args(["-euo", "pipefail", "-c", script]).current_dir(folder))
 }
 
@@ -88,7 +88,7 @@ fn packages_hold_what_they_should_and_are_the_same_each_time() {
     let home = Home::new("packages");
     let (first, again) = (packages(&home, "1"), home.path().join("again"));
     let made = files(&first);
-    assert_eq!(made.len(), 6, "{:?}", made.keys());
+    assert_eq!(made.len(), 7, "{:?}", made.keys());
     run(script(&programs(), &home.at("again"), &["--trial"])
         .env("TZ", "Asia/Tokyo")
         .env("LC_ALL", "C.UTF-8"));
@@ -187,9 +187,14 @@ fn packages_hold_what_they_should_and_are_the_same_each_time() {
 /// A program that says of itself what a test wants, and does all else as the one under test.
 #[track_caller]
 fn of_vendor(home: &Home, folder: &str, vendor: &str, commit: &str) -> PathBuf {
+    saying(home, folder, &format!(r#""version":"0.1.0","commit":"{commit}","vendor":{vendor}"#))
+}
+
+#[track_caller]
+fn saying(home: &Home, folder: &str, facts: &str) -> PathBuf {
     let folder = home.path().join(folder);
     std::fs::create_dir_all(&folder).expect("a home can be written");
-    let answer = format!(r#"{{"data":{{"version":"0.1.0","commit":"{commit}","vendor":{vendor}}}}}"#);
+    let answer = format!(r#"{{"data":{{{facts}}}}}"#);
     // Its folder comes from outside: one that is handed on may not name it.
     let text = format!(
         "#!/bin/sh\ncase \"$*\" in *--version*) echo '{answer}';; *) exec \"$REAL/${{0##*/}}\" \"$@\";; esac\n"
@@ -199,6 +204,14 @@ fn of_vendor(home: &Home, folder: &str, vendor: &str, commit: &str) -> PathBuf {
     }
     shell("chmod 755 *", &folder);
     folder
+}
+
+/// Packages that are no trial, of a program that says this of itself; gives their folder.
+#[track_caller]
+pub fn packages_of(home: &Home, folder: &str, facts: &str) -> PathBuf {
+    let binaries = saying(home, &format!("{folder}-binaries"), facts);
+    run(script(&binaries, &home.at(folder), &[]).env("REAL", programs()));
+    home.path().join(folder)
 }
 
 #[test]

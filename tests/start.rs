@@ -12,7 +12,7 @@ fn says_its_version_and_leaves_nothing_behind() {
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines[0], concat!("lightproof ", env!("CARGO_PKG_VERSION")));
     let facts: Vec<_> = lines[1..].iter().filter_map(|line| line.split(' ').next()).collect();
-    assert_eq!(facts, ["commit", "model", "vendor"], "{said}");
+    assert_eq!(facts, ["commit", "model", "vendor", "updates"], "{said}");
     assert_eq!(output.stderr, b"");
     let left: Vec<_> = std::fs::read_dir(home.path()).expect("it is a folder").flatten().collect();
     assert_eq!(left.iter().map(|entry| entry.file_name()).collect::<Vec<_>>(), ["tmp"]);
@@ -56,13 +56,13 @@ fn the_version_names_the_commit_and_the_model_that_goes_on_record() {
     let digest = version["model"]["digest"].as_str().unwrap_or_else(|| panic!("{version}"));
     assert_eq!(home.count_records(&["boot.ready", &format!("model={digest}")]), 1, "{version}");
     assert_eq!(version["model"]["name"], "lightproof-demo");
-    // Three facts or none, as the lines of deploy/vendor.toml have it.
+    // As the lines of deploy/vendor.toml have it.
     let shipped = include_str!("../deploy/vendor.toml");
     let value = |key: &str| {
         let line = shipped.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_else(|| panic!("{key}"));
         line.trim_matches([' ', '=', '"'])
     };
-    for key in ["name", "contact", "end_of_support"] {
+    for key in ["name", "contact", "end_of_support", "update_key"] {
         assert_eq!(version["vendor"][key].as_str().unwrap_or_default(), value(key), "{version}");
     }
     match commit() {

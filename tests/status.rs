@@ -21,6 +21,9 @@ fn the_status_is_what_happens() {
         (&json!("not running"), &json!("none"), &json!(0))
     );
     assert!(!home.path().join("state").join("audit").exists(), "a verb that looks makes nothing");
+    let screen = home.ask(&["status"]).ends(0, &[]).stdout;
+    assert!(screen.contains("none yet; make one with: lightproof serve"), "{screen}");
+    assert!(screen.contains("model     demo, where") && none["model"] == "demo", "{screen}");
     // A server that waits for its setup has no vault whose lock would tell of it: nothing is said to be wrong.
     let served = Served::start(&home);
     let waits = status(&home, 0);
@@ -72,7 +75,8 @@ fn the_status_is_what_happens() {
     for (folder, says) in [(&audit, "the log that belongs"), (&vault, "the vault that the log tells of")] {
         let aside = home.path().join("aside");
         std::fs::rename(folder, &aside).expect("moved away");
-        home.ask(&["status"]).ends(4, &[says]);
+        let screen = home.ask(&["status"]).ends(4, &[says]).stdout;
+        assert!(!screen.contains("make one with"), "not beside what is left of another: {screen}");
         std::fs::rename(&aside, folder).expect("moved back");
     }
 }

@@ -60,6 +60,8 @@ fn a_machine_from_its_installation_to_its_end() {
     assert!(record.contains("support.bundled"), "{record}");
 
     by_timers(&machine, &page);
+    while_it_is_stopped(&machine, &page);
+    on_a_card(&machine);
 
     machine.type_in(&page.take("Upgrade"));
     assert_eq!(vault(), "unlocked");
@@ -166,6 +168,76 @@ fn by_timers(machine: &Machine, page: &Page) {
     assert_eq!(vault(), "unlocked");
 }
 
+/// What takes the vault for itself, each once, and the service goes on afterwards.
+#[track_caller]
+fn while_it_is_stopped(machine: &Machine, page: &Page) {
+    let log = || machine.type_in(&format!("{AS_SERVICE} lightproof audit tail -n 1000"));
+    // Nobody does so much within a minute, after which a start is no accident.
+    let take = |heading: &str| {
+        machine.type_in("systemctl reset-failed lightproof.service");
+        machine.type_in(&page.take(heading))
+    };
+    take("New keys");
+    assert!(log().contains("vault.rolled ") && vault() == "unlocked");
+    let said = take("An auditor's visit");
+    assert!(said.contains("CRY-01") || said.contains("manifest"), "{said}");
+    let said = take("An incident");
+    assert!(said.contains("GDPR 33(1)") && log().contains("evidence.frozen"), "{said}");
+    take("A person asks what is held about them");
+    assert!(log().contains("evidence.subject"));
+    let made = machine.type_in(
+        "cd /var/lib/lightproof; stat -c '%U %a %n' for-the-auditor at-the-incident for-the-person
+        rm -r for-the-auditor at-the-incident for-the-person",
+    );
+    let wanted = ["for-the-auditor", "at-the-incident", "for-the-person"];
+    assert_eq!(made, wanted.map(|name| format!("lightproof 700 {name}\n")).concat());
+    assert_eq!(vault(), "unlocked");
+}
+
+/// The file for a card: its nodes are in the /dev of the service, and can be opened; a node that may be missing is missing, and one
+/// of another card is not there. The nodes are those of other devices, since the machine has no card.
+#[track_caller]
+fn on_a_card(machine: &Machine) {
+    let (drop_in, look) =
+        ("/etc/systemd/system/lightproof.service.d", "/run/systemd/system/lightproof.service.d");
+    let nodes = ["nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"];
+    let make = nodes.map(|node| format!("touch /dev/{node}; mount --bind /dev/null /dev/{node}\n")).concat();
+    machine.type_in(&format!(
+        "{make}install -D -m 644 deploy/systemd/gpu.conf {drop_in}/gpu.conf; mkdir -p {look}
+        cat >{look}/look.conf <<'END'
+[Service]
+Type=oneshot
+WatchdogSec=0
+ExecStart=
+ExecStart=/bin/sh -c 'cd /dev && echo seen: * && : >nvidia0 && : >nvidiactl && : >nvidia-uvm && echo each opens; ls kmsg nvidia1 nvidia-uvm-tools'
+SuccessExitStatus=2
+END
+        systemctl stop lightproof.socket lightproof.service; systemctl daemon-reload
+        systemctl reset-failed lightproof.service; systemctl start lightproof.service
+        systemctl stop lightproof.socket lightproof.service",
+    ));
+    let said = machine.type_in("journalctl --unit=lightproof.service --output=cat --no-pager -n 20");
+    let seen = said.lines().find(|line| line.starts_with("seen: ")).unwrap_or_else(|| panic!("{said}"));
+    for node in ["nvidia0", "nvidiactl", "nvidia-uvm", "null", "urandom"] {
+        assert!(seen.split(' ').any(|name| name == node), "{node}: {said}");
+    }
+    for node in ["nvidia1", "nvidia-uvm-tools", "kmsg", "console"] {
+        assert!(!seen.split(' ').any(|name| name == node), "{node}: {said}");
+    }
+    assert!(said.contains("each opens"), "{said}");
+    // Without a node that it cannot do without, it does not start, and says which.
+    machine.type_in("umount /dev/nvidia-uvm; rm /dev/nvidia-uvm");
+    assert!(!machine.answer("systemctl start lightproof.service").status.success());
+    let said = machine.type_in("journalctl --unit=lightproof.service --output=cat --no-pager -n 20");
+    assert!(said.contains("/dev/nvidia-uvm") && said.contains("226/NAMESPACE"), "{said}");
+    machine.type_in(&format!(
+        "rm -r {drop_in}/gpu.conf {look}; umount /dev/nvidia0 /dev/nvidia1 /dev/nvidiactl; rm /dev/nvidia*
+        systemctl daemon-reload; systemctl reset-failed lightproof.socket lightproof.service
+        systemctl start lightproof.socket lightproof.service",
+    ));
+    assert_eq!(vault(), "unlocked");
+}
+
 /// A server that hangs is started again, and so is one whose first process hangs; who asks meanwhile waits. A minute is shortened
 /// for it.
 #[track_caller]
@@ -196,7 +268,11 @@ fn hangs(machine: &mut Machine) {
 /// Asks, and waits while the service starts behind its socket.
 #[track_caller]
 fn ask(request: &Request) -> Answer {
-    request.send(PORT).unwrap_or_else(|error| panic!("{error}"))
+    match request.send(PORT) {
+        Ok(answer) => answer,
+        // Not in a closure, which would be where it panicked.
+        Err(error) => panic!("{error}"),
+    }
 }
 
 #[track_caller]

@@ -45,6 +45,14 @@ fn packages_from_their_installation_to_their_end() {
     let version =
         machine.type_in("dpkg-query -f '${Version}' -W lightproof; tail -n 1 /etc/lightproof/policy.toml");
     assert!(version.ends_with("-2# ours\n"), "{version}");
+    // An older one does not take its place, and what runs goes on.
+    machine.lay(&home.path().join("packages-1"), PACKED);
+    let refused = machine.answer("dpkg -i lightproof_*.deb");
+    assert!(!refused.status.success() && said(&refused).contains("is older than"), "{}", said(&refused));
+    let kept = machine.type_in("dpkg-query -f '${Status} ${Version}' -W lightproof");
+    assert!(kept.starts_with("install ok installed ") && kept.ends_with("-2"), "{kept}");
+    holds(&[&made]);
+    machine.lay(&home.path().join("packages-2"), PACKED);
 
     let remove = page.take("Remove");
     let is_removed = || {

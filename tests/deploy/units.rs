@@ -18,6 +18,9 @@ const UNITS: [&str; 8] = [
     "lightproof-metrics.service",
     "lightproof-metrics.timer",
 ];
+/// What the first one has besides where it computes on a card, and what it may cost.
+const CARD: &str = "gpu.conf";
+const CARD_EXPOSURE_MAX: &str = "8";
 /// What the services beside the first one have of it, in a folder that systemd reads for each of them.
 const FENCES: &str = "lightproof-.service.d/fences.conf";
 
@@ -34,9 +37,9 @@ fn units(test: &str) -> Home {
     home
 }
 
-fn exposure(home: &Home, service: &str) -> std::process::Output {
+fn exposure(home: &Home, service: &str, most: &str) -> std::process::Output {
     let mut analyze = Command::new("systemd-analyze");
-    analyze.args(["security", "--offline=true", "--no-pager", "--threshold", EXPOSURE_MAX]);
+    analyze.args(["security", "--offline=true", "--no-pager", "--threshold", most]);
     let output = analyze.arg(home.at(service)).output();
     output.unwrap_or_else(|error| panic!("systemd-analyze (the package systemd): {error}"))
 }
@@ -67,7 +70,7 @@ fn the_services_are_exposed_to_next_to_nothing() {
     let home = units("exposure");
     let services = || UNITS.into_iter().filter(|name| name.ends_with(".service"));
     for service in services() {
-        let output = exposure(&home, service);
+        let output = exposure(&home, service, EXPOSURE_MAX);
         assert!(output.status.success(), "{service}: {}", said(&output));
     }
 
@@ -75,11 +78,37 @@ fn the_services_are_exposed_to_next_to_nothing() {
     for (name, services) in [("lightproof.service", 1), (FENCES, 3)] {
         let open = text(&format!("systemd/{name}")).replace("PrivateNetwork=yes\n", "").replace("User=", "#");
         home.write(name, open.as_bytes());
-        let worse = UNITS
-            .into_iter()
-            .filter(|name| name.ends_with(".service") && !exposure(&home, name).status.success());
+        let worse = UNITS.into_iter().filter(|name| {
+            name.ends_with(".service") && !exposure(&home, name, EXPOSURE_MAX).status.success()
+        });
         assert_eq!(worse.count(), if name == FENCES { services + 1 } else { services }, "{name}");
     }
+}
+
+/// The service on a card is the same with a few lines more, and those cost next to nothing, too.
+#[test]
+fn the_service_on_a_card_is_exposed_to_little_more() {
+    let home = units("card");
+    let tested = text(&format!("systemd/{CARD}"))
+        .replace("=/usr/bin/lightproof ", concat!("=", env!("CARGO_BIN_EXE_lightproof"), " "));
+    std::fs::create_dir(home.at("lightproof.service.d")).expect("a home can be written");
+    let lay = |text: &str| home.write(&format!("lightproof.service.d/{CARD}"), text.as_bytes());
+    lay(&tested);
+    let verify = || {
+        let mut verify = Command::new("systemd-analyze");
+        run(verify
+            .args(["verify", "--man=no"])
+            .args([home.at("lightproof.service"), home.at("lightproof.socket")]))
+    };
+    let output = exposure(&home, "lightproof.service", CARD_EXPOSURE_MAX);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("/dev/nvidia0:rw"), "{}", said(&output));
+    assert!(!verify().contains("lightproof"), "{}", verify());
+    // It is these lines that are judged.
+    lay(&tested.replace("BindPaths=", "BindPath="));
+    assert!(verify().contains("BindPath"), "{}", verify());
+    lay(&format!("{tested}PrivateDevices=no\nDevicePolicy=auto\nCapabilityBoundingSet=~\n"));
+    assert!(!exposure(&home, "lightproof.service", CARD_EXPOSURE_MAX).status.success());
 }
 
 /// They were copied, and stay the same; what a service has beyond them is its own.
@@ -119,7 +148,7 @@ fn the_services_beside_the_first_one_have_its_fences() {
 /// A line is copied easily, and a reason is not.
 #[test]
 fn every_line_of_a_unit_has_its_reason() {
-    for name in UNITS.into_iter().chain([FENCES]).map(|name| format!("systemd/{name}")) {
+    for name in UNITS.into_iter().chain([FENCES, CARD]).map(|name| format!("systemd/{name}")) {
         assert_eq!(unreasoned(&text(&name)), Vec::<String>::new(), "{}", shipped(&name).display());
     }
     let unit = "[Unit]\nDescription=a\n\n[Service]\n# why\nA=1\nB=2\n\nC=3\n\n[Install]\nWantedBy=a\n";

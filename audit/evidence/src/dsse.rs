@@ -1,5 +1,6 @@
 //! The signature of a bundle or of a certificate: a statement (in-toto.io/Statement/v1) in an envelope (DSSE, version 1), signed by a key that
-//! is drawn for it, and gone afterwards.
+//! is drawn for it, and gone afterwards. An update has the same form, signed elsewhere (`deploy/sign`) by the key of whoever stands behind
+//! the program.
 
 use crate::error::Error;
 use crate::json::{canonical, has_only, parse, text, unhex};
@@ -13,7 +14,8 @@ use zeroize::Zeroizing;
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 /// An Ed25519 public key as SubjectPublicKeyInfo (RFC 8410), without the key itself.
-const SPKI_HEAD: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+pub(crate) const SPKI_HEAD: [u8; 12] =
+    [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 /// A key that signs one bundle, or one certificate. It has no other use, no file, and no copy.
 #[derive(Debug)]
@@ -94,6 +96,11 @@ impl Envelope {
         })
     }
 
+    /// Which key it says has signed it; nothing is trusted for that.
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
     /// Whether `key` signed it.
     pub fn is_signed_by(&self, key: PublicKey) -> bool {
         let Ok(public) = VerifyingKey::from_bytes(&key.0) else { return false };
@@ -109,7 +116,7 @@ fn signed_bytes(payload: &[u8]) -> Vec<u8> {
 }
 
 /// SHA-256 of the key as SubjectPublicKeyInfo: which key of several it is. Nothing is trusted for it.
-fn key_id(key: PublicKey) -> String {
+pub(crate) fn key_id(key: PublicKey) -> String {
     Digest::of(&[&SPKI_HEAD[..], &key.0].concat()).to_string()
 }
 

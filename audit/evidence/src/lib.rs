@@ -36,6 +36,7 @@ mod run;
 mod slice;
 mod stamps;
 mod subject;
+mod update;
 mod verdict;
 
 pub use archive::archive;
@@ -62,6 +63,7 @@ pub use run::Run;
 pub use slice::{is_part_of_log, slice};
 pub use stamps::{KeptStamp, keep_stamp, stamps};
 pub use subject::{Subject, SubjectPicture, Told};
+pub use update::{CheckedUpdate, FileState, Installed, Step, UPDATE, UpdateError, UpdateKey, check_update};
 pub use verdict::{Outcome, Reading, Verdict};
 
 #[cfg(test)]

@@ -11,6 +11,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use streams::{pause, say, talk};
 
+/// The commit that it was compiled from, where whoever made the package says so (`deploy/package`).
+const COMMIT: &str = match option_env!("LIGHTPROOF_AUDIT_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown: it was not compiled by deploy/package",
+};
+
 /// The program's exit codes; the same numbers mean the same in `lightproof`.
 enum Exit {
     Ok = 0,
@@ -30,7 +36,9 @@ impl From<Exit> for ExitCode {
 fn main() -> ExitCode {
     let exit = match arguments::parse(std::env::args_os()) {
         Ok(Command::Help) => print(USAGE, Exit::Ok),
-        Ok(Command::Version) => print(&format!("lightproof-audit {}\n", env!("CARGO_PKG_VERSION")), Exit::Ok),
+        Ok(Command::Version) => {
+            print(&format!("lightproof-audit {}\ncommit {COMMIT}\n", env!("CARGO_PKG_VERSION")), Exit::Ok)
+        }
         Ok(Command::Verify { dir, expect, json }) => verify(&dir, expect.as_deref(), json),
         Ok(Command::Show { dir, record: Some(seq), json, .. }) => {
             one(&dir, seq, |record| if json { record.json().to_owned() } else { record.to_string() })
