@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-pub const VERBS: [(&[&str], &[&str]); 69] = [
+pub const VERBS: [(&[&str], &[&str]); 70] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -78,12 +78,32 @@ pub const VERBS: [(&[&str], &[&str]); 69] = [
     (&["evidence", "show"], &[]),
     (
         &["evidence", "export"],
-        &["-o", "--since", "--until", "--framework", "--lang", "--outputs", "--passphrase-file"],
+        &[
+            "-o",
+            "--incident",
+            "--since",
+            "--until",
+            "--framework",
+            "--lang",
+            "--include-failures",
+            "--outputs",
+            "--passphrase-file",
+        ],
     ),
+    (&["evidence", "rehearse"], &["-o"]),
     (&["evidence", "verify"], &["--expect", "--first-key"]),
     (
         &["evidence", "freeze"],
-        &["--reason", "--law", "-o", "--since", "--until", "--outputs", "--passphrase-file"],
+        &[
+            "--reason",
+            "--law",
+            "-o",
+            "--since",
+            "--until",
+            "--include-failures",
+            "--outputs",
+            "--passphrase-file",
+        ],
     ),
     (&["evidence", "clocks"], &[]),
     (&["evidence", "settled"], &["--outputs", "--passphrase-file"]),
