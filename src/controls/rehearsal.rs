@@ -103,7 +103,7 @@ const INJURIES: [Injury; 13] = [
     Injury {
         control: "LOG-05",
         what: says("A record that the vault remembers was changed.", "更改了保险库所记住的一条记录。"),
-        harm: |places| replace(places, b"vault.created", b"vault.createx"),
+        harm: |places| replace(places, b"boot.started", b"boot.startex"),
     },
     Injury {
         control: "LOG-09",

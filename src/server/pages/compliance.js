@@ -32,7 +32,7 @@ export async function open() {
   // What leaves: all of it, unless somebody says otherwise.
   const [since, until] = ["since", "until"].map((one) => h("input", { id: `export-${one}`, type: "date" }));
   const lang = h("select", { id: "export-lang" },
-    ["", "en", "zh"].map((one) => h("option", { value: one }, () => t(`compliance.in.${one || "both"}`))));
+    ["all", "en", "zh"].map((one) => h("option", { value: one }, () => t(`compliance.in.${one}`))));
   // It scrolls, so the keyboard must come to it.
   const list = h("div", {
     id: "controls", class: "result", role: "region", tabindex: "0", "aria-labelledby": "compliance-title",
