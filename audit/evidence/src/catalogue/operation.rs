@@ -136,8 +136,8 @@ pub(super) const OPERATION: &[Control] = &[
             zh: "发生泄露时可固定并移交当时的状态。",
         },
         measured: Text {
-            en: "Of each state that was pinned it is read whether a bundle was handed out behind it; a bundle that does not pass its own check is not.",
-            zh: "读取每次固定状态之后是否交出了证据包；未通过自检的证据包不会交出。",
+            en: "Of each state that was pinned it is read whether a bundle was handed out for it; a bundle that does not pass its own check is not.",
+            zh: "读取是否为每次固定的状态交出了证据包；未通过自检的证据包不会交出。",
         },
         clauses: Clauses {
             gdpr: &["33", "34"],
