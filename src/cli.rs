@@ -22,7 +22,7 @@ pub use keys::{Keys, Outputs};
 pub use manual::{Completions, Man, Shell};
 pub use models::{Model, ModelsProcess};
 pub use people::{Hold, HoldVerb, Operator, OperatorVerb};
-pub use proof::{Audit, Bundle, Certificate, Evidence, Freeze, Show, Stamp};
+pub use proof::{Audit, Bundle, BundleOf, Certificate, Evidence, Export, Freeze, Show, Stamp};
 pub use settings::{Format, Settings};
 pub use support::{Support, SupportBundle};
 pub use upgrade::Upgrade;
@@ -140,6 +140,10 @@ impl Verb {
 
     /// What it needs an engine with, if it makes pictures.
     pub fn engine(&self) -> Option<EngineUse<'_>> {
+        if let Self::Evidence(Evidence::Rehearse { pictures, .. }) = self {
+            let (model, outputs) = (None, pictures.as_deref());
+            return Some(EngineUse { model, device: Computing::DEVICE, outputs, serves: false });
+        }
         let (Computing { model, device }, keys) = match self {
             Self::Serve(Serve { computing, keys, .. })
             | Self::Generate(Generate { computing, keys, .. })

@@ -3,9 +3,10 @@
 //!
 //! An `errand` is a verb that can be done so. The verb's process is the `client`: it has the terminal, the connection, which it made before its fences, and the files that a
 //! person named. The `host` is a part of the server: it signs the person in, does the verb's own work with the server's vault, and
-//! sends what is to be printed, asked or written to the other end of the `line`. `place` is where the socket is, `wire` what goes
+//! sends what is to be printed, asked or written to the other end of the `line`. `brought` is what a verb needs from before its fences, `place` where the socket is, `wire` what goes
 //! over it.
 
+mod brought;
 pub mod client;
 pub mod errand;
 pub mod host;

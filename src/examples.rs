@@ -147,6 +147,7 @@ Examples:
   lightproof evidence show NET-02
   lightproof evidence export -o for-the-auditor --since 2026-01-01 --framework gdpr
   lightproof evidence verify for-the-auditor
+  lightproof evidence rehearse -o how-the-probes-fail
   lightproof evidence freeze --reason breach --law gdpr --law dora -o at-the-breach
   lightproof evidence clocks
   lightproof evidence settled j:AAAAAAAAAAAAAAAAAAAAAA  as `evidence clocks` names the incident

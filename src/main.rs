@@ -64,6 +64,9 @@ fn main() -> ExitCode {
     if let Some((errand, stream)) = door::errand::reach(&cli.verb, &cli.global) {
         return end(&out, door::client::run(clean, &cli.global, errand, stream, &out));
     }
+    if let Err(failure) = verbs::evidence::rehearse::prepare(&mut cli, clean.has_keeper()) {
+        return out.fail(&failure);
+    }
     if let Err(failure) = boot::models::choose(&mut cli) {
         return out.fail(&failure);
     }

@@ -49,6 +49,16 @@ pub fn make_new(path: &Path) -> std::io::Result<File> {
     Ok(File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?))
 }
 
+/// Opens a file that is there, to write bytes in the middle of it; anything else than a file is an error.
+pub fn open_to_change(path: &Path) -> std::io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(std::io::Error::other("it is no regular file")),
+    }
+}
+
 /// Opens a folder, to make a name in it durable.
 pub fn open_folder(path: &Path) -> std::io::Result<File> {
     open(path, OFlags::DIRECTORY)

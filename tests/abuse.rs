@@ -45,7 +45,7 @@ const FIXED: [(&str, &str); 9] = [
 ];
 
 /// All that API.md names.
-const CODES: [&str; 46] = [
+const CODES: [&str; 47] = [
     "method",
     "host",
     "origin",
@@ -92,6 +92,7 @@ const CODES: [&str; 46] = [
     "reading",
     "evidence",
     "bundle_large",
+    "controller_file",
 ];
 
 /// A server whose vault was set up, and a session in it. The server ends before its home is removed.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
+#[path = "bench_evidence.rs"]
+mod bench_evidence;
 #[path = "bench_pictures.rs"]
 mod bench_pictures;
 #[path = "bench_server.rs"]
@@ -40,6 +42,9 @@ fn main() {
     }
     println!("Medians of one run on {} threads.\n", threads());
     let only = arguments.first().map(String::as_str);
+    if only == Some("evidence") {
+        return bench_evidence::measure();
+    }
     if only != Some("rest") {
         bench_pictures::measure(only);
     }
@@ -48,6 +53,7 @@ fn main() {
         row("a product of 512x512 by 512x512, Burn's own: a measure for the machine", product());
         storage();
         bench_server::measure();
+        bench_evidence::measure();
     }
 }
 

@@ -246,3 +246,60 @@ fn a_bundle_that_finds_no_room_is_not_left_in_part() {
     home.ask(&["evidence", "run"]).ends(0, &[]);
     home.is_whole(1);
 }
+
+/// What no program can know stands in the file of an admin, and leaves it for the papers alone.
+#[test]
+fn what_the_controller_wrote_is_in_the_papers_and_a_senseless_file_hands_nothing_out() {
+    const CANARY: &str = "Vermilion Axolotl Foundation";
+    let home = Home::with_picture("papers");
+    home.policy(b"schema = 1\npicture_days_max = 41\n");
+    let file = "state/config/controller.toml";
+    let write = |text: &str| home.write(file, format!("schema = 1\n{text}\n").as_bytes());
+    let check = |code, said: &[&str]| home.ask(&["config", "check", &home.at(file)]).ends(code, said);
+    check(5, &["is not there"]);
+    write(&format!("controller = \"{CANARY}\"\npurposes = \"{CANARY} paints\""));
+    assert!(check(0, &[]).stdout.contains("answers controller, purposes"));
+    home.ask(&["evidence", "export", "-o", &home.at("bundle")]).ends(0, &[]);
+    home.ask(&["evidence", "verify", &home.at("bundle")]).ends(0, &[]);
+    let bundle = home.path().join("bundle");
+    let record = std::fs::read_to_string(bundle.join("gdpr/record.html")).expect("it is text");
+    assert!(record.contains(CANARY) && record.contains("41 days"), "{record}");
+    let found = home.files_with(CANARY.as_bytes());
+    assert!(found.len() > 3, "{found:?}");
+    for path in found {
+        let is_paper = path.starts_with(bundle.join("gdpr")) && !path.ends_with("articles.json");
+        assert!(is_paper || path.ends_with("controller.toml"), "{}", path.display());
+    }
+    // Whatever is wrong with it, nothing of it is repeated, and no paper goes out that lacks it.
+    let before = home.records().len();
+    for (text, said) in [
+        (format!("controler = \"{CANARY}\""), "controler"),
+        (format!("controller = \"{CANARY}"), "line 2"),
+        (format!("controller = [\"{CANARY}\"]"), "controller"),
+        (format!("controller = \"{CANARY} \\u001b[2J\""), "control characters"),
+        (format!("controller = \"{}\"", CANARY.repeat(3000)), "longer"),
+    ] {
+        write(&text);
+        for ran in [
+            home.ask(&["evidence", "export", "-o", &home.at("none")]).ends(2, &["controller.toml", said]),
+            check(2, &["controller.toml", said]),
+        ] {
+            assert!(!ran.stderr.contains(CANARY) && !ran.stdout.contains(CANARY), "{ran:#?}");
+        }
+        assert!(!home.path().join("none/manifest.json").exists());
+        let _ = std::fs::remove_dir(home.path().join("none"));
+    }
+    assert_eq!(home.count_records(&["evidence.exported"]), 1);
+    assert!(home.records()[before..].iter().all(|record| !record.contains("evidence.")));
+    // The controls are tried all the same, and so is a picture made.
+    home.ask(&["evidence", "run"]).ends(0, &[]);
+    for make in ["mkfifo", "mkdir"] {
+        std::fs::remove_file(home.path().join(file)).expect("it is ours");
+        assert!(Command::new(make).arg(home.path().join(file)).status().is_ok_and(|status| status.success()));
+        home.ask(&["evidence", "export", "-o", &home.at("none")]).ends(2, &["controller.toml"]);
+        let _ = std::fs::remove_dir(home.path().join("none"));
+        if make == "mkdir" {
+            break;
+        }
+    }
+}

@@ -299,3 +299,34 @@ fn a_bundle_of_a_log_that_does_not_hold_is_not_handed_out() {
     assert!(!opened.home.path().join("state/evidence/bundle").exists());
     assert_eq!(opened.home.count_records(&["evidence.exported"]), 0);
 }
+
+/// The page may ask for less, in the words of the verb; what makes no sense makes none.
+#[test]
+fn a_bundle_of_the_page_is_about_what_was_asked_for() {
+    let opened = opened(Home::with_picture("served-wanted"));
+    let ask = |wanted: Value| opened.ask(Request::post("/api/v1/evidence/export", &wanted));
+    let unpacked = |name: &str, wanted: Value| {
+        let zip = opened.home.path().join(format!("{name}.zip"));
+        std::fs::write(&zip, ask(wanted).is(200).body).expect("a home can be written");
+        let to = opened.home.path().join(name);
+        let ran = Command::new("python3").args(["-m", "zipfile", "-e"]).args([&zip, &to]).status();
+        assert!(ran.is_ok_and(|status| status.success()));
+        to.join("lightproof-evidence")
+    };
+    let text = |path: PathBuf| std::fs::read_to_string(path).expect("it is text");
+    let few = unpacked("few", json!({ "until": "2001-01-01", "framework": "ai-act", "lang": "zh" }));
+    assert_eq!(text(few.join("audit/records.jsonl")), "");
+    let page = text(few.join("README.html"));
+    assert!(page.contains("ai-act") && page.contains("zh-CN") && !page.contains("lang=\"en\""), "{page}");
+    let all = unpacked("all", json!({}));
+    assert!(text(all.join("README.html")).contains("gdpr/record.html"));
+    for bundle in [&few, &all] {
+        opened.home.ask(&["evidence", "verify", &bundle.display().to_string()]).ends(0, &[]);
+    }
+    let exported = opened.home.count_records(&["evidence.exported ok"]);
+    for wrong in [json!({ "framework": "sox" }), json!({ "lang": "de" }), json!({ "since": "noon" })] {
+        assert_eq!(ask(wrong.clone()).is(422).json()["code"], "parameter", "{wrong}");
+    }
+    ask(json!({ "dir": "/" })).is(400);
+    assert_eq!(opened.home.count_records(&["evidence.exported ok"]), exported);
+}

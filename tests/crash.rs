@@ -9,7 +9,7 @@ const CALLS: [&str; 8] =
     ["fdatasync", "fsync", "rename", "renameat2", "write", "pwrite64", "unlink", "ftruncate"];
 
 /// The program under strace, with the calls `watched`, and one of them a kill if `inject` says so.
-fn under_strace(home: &Home, arguments: &[&str], inject: Option<(&str, u32)>) -> Command {
+pub fn under_strace(home: &Home, arguments: &[&str], inject: Option<(&str, u32)>) -> Command {
     let trace = home.at("tmp/trace");
     let calls = inject.map_or_else(|| CALLS.join(","), |(call, _)| call.to_owned());
     let (calls, kill) = (
@@ -22,7 +22,7 @@ fn under_strace(home: &Home, arguments: &[&str], inject: Option<(&str, u32)>) ->
 }
 
 /// How often each call happens in the thread that does it most, in a whole run: strace counts by thread.
-fn counted(home: &Home, arguments: &[&str]) -> BTreeMap<String, u32> {
+pub fn counted(home: &Home, arguments: &[&str]) -> BTreeMap<String, u32> {
     Ran::of(&mut under_strace(home, arguments, None)).ends(0, &[]);
     let trace = std::fs::read_to_string(home.path().join("tmp/trace")).expect("strace wrote it");
     let mut by_thread = BTreeMap::<(String, &str), u32>::new();

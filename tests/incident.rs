@@ -75,19 +75,108 @@ fn a_state_is_pinned_handed_over_and_its_clocks_run_until_it_is_settled() {
 fn where_no_state_can_be_pinned_nobody_is_told_that_one_is() {
     let home = Home::with_picture("freeze-not");
     let among = home.at("workspace/output_image/bundle");
-    let at = home.at("bundle");
     let freeze = |at: &str| home.ask(&["evidence", "freeze", "--reason", "breach", "-o", at]);
     freeze(&among).ends(6, &["among the pictures"]);
     home.ask(&["evidence", "export", "-o", &among]).ends(6, &["among the pictures"]);
     home.ask(&["evidence", "subject", "-o", &among]).ends(6, &["among the pictures"]);
     home.ask(&["history", "certificate", "--all", "-o", &among]).ends(6, &["among the pictures"]);
     assert!(!Path::new(&among).exists());
-    let served = Served::start(&home);
-    freeze(&at).ends(9, &["no clock runs", "stop the server"]);
-    home.ask(&["evidence", "subject", "-o", &at]).ends(9, &["nothing was handed out", "stop the server"]);
-    home.ask(&["evidence", "settled", "j:AAAAAAAAAAAAAAAAAAAAAA"]).ends(9, &["nothing is settled"]);
     assert_eq!(home.count_records(&["evidence.frozen"]), 0);
-    drop(served);
+}
+
+/// With a server that has the vault: the same words, the same files, and nobody has to stop it at an incident.
+#[test]
+fn a_running_server_pins_hands_over_settles_and_tells_a_person() {
+    let home = Home::with_picture("freeze-through");
+    let served = Served::start(&home);
+    let ask = |arguments: &[&str]| home.ask(arguments);
+    let freeze = |at: &str| {
+        // Nobody signs in for it: there may be nobody who can.
+        let at = home.at(at);
+        Ran::of(&mut home.program(&[
+            "evidence",
+            "freeze",
+            "--reason",
+            "breach",
+            "--lang",
+            "en",
+            "-o",
+            &at,
+            "--home",
+            &home.at("state"),
+            "--json",
+        ]))
+    };
+    let made = freeze("frozen").ends(0, &["pinned by record"]).data();
+    let job = made["incident"].as_str().expect("a name").to_owned();
+    ask(&["evidence", "verify", &home.at("frozen")]).ends(0, &[]);
+    let text = |name: &str| std::fs::read_to_string(home.path().join(name)).expect("it is text");
+    assert!(text("frozen/incident.json").contains(&job) && !text("frozen/README.html").contains("zh-CN"));
+    assert_eq!(home.count_records(&["evidence.frozen ok", &job]), 1);
+    assert_eq!(home.count_records(&["evidence.exported ok", &job]), 1);
+    // What makes no sense is said before anything is made, and what is there is not written over.
+    let none = home.at("none");
+    ask(&["evidence", "export", "-o", &none, "--lang", "de"]).ends(2, &["zh"]);
+    ask(&["evidence", "export", "-o", &none, "--incident", "x"]).ends(2, &["j:"]);
+    ask(&["evidence", "freeze", "-o", &none, "--reason", "bad luck"]).ends(2, &["breach, incident"]);
+    ask(&["evidence", "settled", "x"]).ends(2, &["j:"]);
+    ask(&["evidence", "subject", "x", "-o", &none]).ends(2, &["a:"]);
+    assert!(!Path::new(&none).exists());
+    ask(&["evidence", "export", "-o", &home.at("frozen")]).ends(6, &["not empty"]);
+    ask(&["evidence", "export", "-o", &none, "--incident", "j:AAAAAAAAAAAAAAAAAAAAAA"])
+        .ends(5, &["evidence clocks"]);
+    std::fs::remove_dir(&none).expect("it is empty");
+    // A bundle with somebody signed in: what needs the vault open is tried.
+    let whole = ask(&["evidence", "export", "-o", &home.at("whole"), "--incident", &job, "--json"])
+        .ends(0, &[])
+        .data();
+    ask(&["evidence", "verify", &home.at("whole")]).ends(0, &[]);
+    assert!(
+        text("whole/results.json").contains("\"control\":\"CRY-06\",\"outcome\":\"satisfied\""),
+        "{whole}"
+    );
+    let modes = |name: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        home.path().join(name).metadata().expect("it is there").permissions().mode() & 0o777
+    };
+    assert_eq!(
+        (modes("whole"), modes("whole/audit"), modes("whole/audit/records.jsonl")),
+        (0o700, 0o700, 0o600)
+    );
+    assert!(!home.path().join("state/evidence/bundle").exists(), "the server keeps none");
+    let told = ask(&["evidence", "subject", "-o", &home.at("person"), "--json"]).ends(0, &[]).data();
+    let sum = std::process::Command::new("sha256sum")
+        .arg(home.at("person/subject.json"))
+        .output()
+        .expect("sha256sum");
+    assert_eq!(&String::from_utf8_lossy(&sum.stdout)[..64], told["file"].as_str().expect("a digest"));
+    assert!(text("person/subject.html").contains("What this installation holds about you"));
+    assert_eq!(home.count_records(&["evidence.subject ok"]), 1);
+    ask(&["evidence", "settled", "j:AAAAAAAAAAAAAAAAAAAAAA"]).ends(5, &["evidence clocks"]);
+    ask(&["evidence", "settled", &job]).ends(0, &[]);
+    ask(&["evidence", "settled", &job]).ends(6, &["already"]);
+    assert_eq!(home.count_records(&["evidence.settled ok", &job]), 1);
+    served.stop().ends(0, &[]);
+    home.is_whole(1);
+}
+
+/// Nowhere to write at the other end: nothing of it is left there, and what the log says is said.
+#[test]
+fn a_bundle_that_finds_no_room_at_the_other_end_is_not_left_in_part() {
+    if !is_root_for("mounting a small disk") {
+        return;
+    }
+    let home = Home::with_picture("through-full");
+    let served = Served::start(&home);
+    let disk = SmallDisk::mount(home.at("disk"), "size=64k,mode=700");
+    let at = home.at("disk/bundle");
+    home.ask(&["evidence", "freeze", "--reason", "exercise", "-o", &at])
+        .ends(10, &["pinned by record", "on record all the same"]);
+    assert_eq!(std::fs::read_dir(&at).map(Iterator::count).unwrap_or(0), 0);
+    drop(disk);
+    assert_eq!(home.count_records(&["evidence.frozen ok"]), 1);
+    served.stop().ends(0, &[]);
+    home.is_whole(1);
 }
 
 /// Nobody has to open the vault for it: at an incident there may be nobody who can.
@@ -109,7 +198,8 @@ fn the_clocks_run_whatever_becomes_of_the_bundle() {
         crate::controls::found_by(&data)["OPS-02"].clone()
     };
     assert_eq!(found(4), "not_satisfied");
-    home.ask(&["evidence", "export", "-o", &home.at("later")]).ends(0, &[]);
+    let job = incidents(&home)[0]["incident"].as_str().expect("a name").to_owned();
+    home.ask(&["evidence", "export", "-o", &home.at("later"), "--incident", &job]).ends(0, &[]);
     assert_eq!(found(0), "satisfied");
 }
 

@@ -29,8 +29,10 @@
 //! - `life`: a picture from its making to its erasure, and the marks it carries
 //! - `evidence`: what the log shows, and finds
 //! - `controls`, `bundles`: the controls as they are tried, on a sound appliance and on a broken one, and the bundle of them
+//! - `handed_over`: bundles that are disturbed or killed while they are made, and those of an incident
 //! - `probes`: the controls about what was started, kept and watched, each broken from outside
 //! - `incident`: a state that is pinned, and what a person gets who asks what is held about them
+//! - `rehearsal`: the probes are seen to fail
 //! - `certificate`: what somebody gets who asked for an erasure
 //! - `compliance`: the same by a running server, for its page
 //! - `stamp`: time from outside, with an authority that openssl makes
@@ -74,6 +76,7 @@ mod evidence;
 mod family;
 mod faults;
 mod folders;
+mod handed_over;
 mod harness;
 mod help;
 mod http;
@@ -91,6 +94,7 @@ mod pipes;
 mod probes;
 mod processes;
 mod reading;
+mod rehearsal;
 mod released;
 mod retention;
 mod secrecy;

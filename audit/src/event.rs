@@ -628,6 +628,13 @@ events! {
         /// SHA-256 of the manifest, the list of its files.
         manifest: Digest,
     }
+    /// A bundle of evidence that does not pass its own check is about to be handed out, since somebody asked for it all the same.
+    "evidence.exported_failing" [job] EvidenceExportedFailing {
+        /// SHA-256 of the manifest, the list of its files.
+        manifest: Digest,
+        /// How many findings the bundle tells of.
+        findings: u32,
+    }
     /// The state at an incident is pinned: the checkpoint before this record is named, and the clocks of the laws run from here.
     /// What is handed out for it is in the bundle that follows.
     "evidence.frozen" [job] EvidenceFrozen {

@@ -1,7 +1,7 @@
 //! What the appliance may do, as data: TOML in, a plain [`Plan`] out.
 //!
 //! Belongs here: the built-in profile, the overlay that can only tighten it, the listen address that can only
-//! be loopback, and the digest of the result. Does not belong here: system calls, files, enforcement. The
+//! be loopback, the digest of the result, and the other file of the same folder, what the controller says of themselves. Does not belong here: system calls, files, enforcement. The
 //! `sandbox` crate turns a plan into kernel state.
 //!
 //! ```
@@ -28,6 +28,7 @@
 
 mod calls;
 mod compose;
+mod controller;
 mod document;
 mod error;
 mod gpu;
@@ -39,6 +40,7 @@ mod settings;
 mod two_person;
 
 pub use calls::{CallGrant, Only, Refusal, Since};
+pub use controller::{CONTROLLER_BYTES_MAX, CONTROLLER_KEYS, Controller, ControllerError, read_controller};
 pub use error::Error;
 pub use limits::Limits;
 pub use listen::{ListenError, LoopbackAddr};

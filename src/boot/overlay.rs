@@ -1,12 +1,16 @@
-//! The policy file.
+//! The policy file, and the other one beside it: what the controller says of themselves.
 
 use crate::exit::{Code, Failure};
 use crate::paths::open_regular;
 use crate::processes::POLICY_VARIABLE;
+use policy::{CONTROLLER_BYTES_MAX, Controller, OVERLAY_BYTES_MAX, read_controller};
 use rustix::fs::OFlags;
 use sandbox::Clean;
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
+
+/// Name of the file in which the controller says something of themselves.
+pub const CONTROLLER: &str = "controller.toml";
 
 /// The overlay's text; `None` if there is none. An engine has it from its keeper: what is changed in the file meanwhile counts
 /// at the next start of the program.
@@ -25,18 +29,32 @@ pub fn of(clean: &Clean, path: &Path) -> Result<Option<String>, Failure> {
 /// # Errors
 /// As there.
 pub fn read(path: &Path) -> Result<Option<String>, Failure> {
+    text(path, "the policy", OVERLAY_BYTES_MAX)
+}
+
+/// What the controller says of themselves, in `controller.toml` of that folder; nothing if there is no such file.
+///
+/// # Errors
+/// The file cannot be read, or makes no sense. Nothing of its text is in the failure.
+pub fn controller(config: &Path) -> Result<Controller, Failure> {
+    let path = config.join(CONTROLLER);
+    let Some(text) = text(&path, "the file", CONTROLLER_BYTES_MAX)? else { return Ok(Controller::new()) };
+    read_controller(&text).map_err(|error| Failure::new(Code::Usage, format!("{}: {error}", path.display())))
+}
+
+fn text(path: &Path, what: &str, bytes_max: usize) -> Result<Option<String>, Failure> {
     let failed = |why: String| Failure::new(Code::Usage, format!("{}: {why}", path.display()));
     // A link could lead to a file that a grant makes writable.
     let file = match open_regular(path, OFlags::NOFOLLOW) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        opened => opened.map_err(|e| failed(format!("the policy cannot be read: {e}")))?,
+        opened => opened.map_err(|e| failed(format!("{what} cannot be read: {e}")))?,
     };
     let mut text = String::new();
-    file.take(policy::OVERLAY_BYTES_MAX as u64 + 1)
+    file.take(bytes_max as u64 + 1)
         .read_to_string(&mut text)
-        .map_err(|e| failed(format!("the policy cannot be read: {e}")))?;
-    match text.len() > policy::OVERLAY_BYTES_MAX {
-        true => Err(failed(format!("the policy is longer than {} bytes", policy::OVERLAY_BYTES_MAX))),
+        .map_err(|e| failed(format!("{what} cannot be read: {e}")))?;
+    match text.len() > bytes_max {
+        true => Err(failed(format!("{what} is longer than {bytes_max} bytes"))),
         false => Ok(Some(text)),
     }
 }

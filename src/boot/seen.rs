@@ -1,10 +1,12 @@
-//! What the controls need to know from before the fences, which hide it: the policy's file, the files of the model, and what the
-//! host's own audit watches.
+//! What the controls need to know from before the fences, which hide it: the policy's file, what the controller says of themselves
+//! beside it, the files of the model, and what the host's own audit watches.
 
+use super::overlay;
+use crate::exit::Failure;
 use crate::host_audit::{RULES, watched};
 use crate::paths::open_regular;
 use audit::Digest;
-use policy::Folders;
+use policy::{Controller, Folders};
 use rustix::fs::OFlags;
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read as _};
@@ -21,6 +23,8 @@ const RULES_BYTES_MAX: u64 = 1 << 20;
 pub struct Seen {
     /// The policy.
     pub policy: PolicyFile,
+    /// What the controller says of themselves, or why nobody can tell.
+    pub controller: Result<Controller, Failure>,
     /// The files of the model, if a folder of one is used.
     pub model: Option<Vec<Known>>,
     /// Which of the folders of vault, log and pictures the host's audit watches.
@@ -78,6 +82,7 @@ impl Seen {
                 held: text.and_then(|_| open_regular(policy, OFlags::NOFOLLOW).ok()),
                 at_start: Digest::of(text.unwrap_or_default().as_bytes()),
             },
+            controller: overlay::controller(&folders.config),
             model: folders.model.as_deref().map(|model| {
                 let mut files = Vec::new();
                 add_files(model, DEPTH_MAX, &mut files);

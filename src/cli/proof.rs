@@ -98,9 +98,19 @@ pub enum Evidence {
         id: String,
     },
     /// Try the controls, and make a folder for an auditor, signed, that others' programs can check
-    Export(Bundle),
+    Export(Export),
     /// Pin the state at an incident, start the clocks of the laws that ask for reports, and make a bundle of it
     Freeze(Freeze),
+    /// Show that the probes can fail: make a throw-away appliance, break one control after the other on it, and hand over what was found,
+    /// signed, beside what was found of the same one when it was sound
+    Rehearse {
+        /// Folder that is to be made: the appliance and both bundles lie in it, and nothing anywhere else
+        #[arg(short, value_name = "DIR")]
+        output: PathBuf,
+        /// Where the pictures of the appliance lie, which no flag says.
+        #[arg(skip)]
+        pictures: Option<PathBuf>,
+    },
     /// Say which incidents have clocks that run, and what is due when
     Clocks,
     /// Say on record that what an incident asked for is done: its clocks stop
@@ -177,10 +187,32 @@ pub struct Freeze {
 
 /// Arguments of `evidence export`.
 #[derive(Args)]
+pub struct Export {
+    /// Hand it over for this incident, `j:` and 22 characters, as `evidence clocks` says it
+    #[arg(long, value_name = "J")]
+    pub incident: Option<String>,
+    /// What the bundle is to be.
+    #[command(flatten)]
+    pub bundle: Bundle,
+}
+
+/// What a bundle of evidence is to be.
+#[derive(Args)]
 pub struct Bundle {
     /// Folder that is to be made
     #[arg(short, value_name = "DIR")]
     pub output: PathBuf,
+    /// What it is to be about.
+    #[command(flatten)]
+    pub of: BundleOf,
+    /// Vault and pictures.
+    #[command(flatten)]
+    pub keys: Keys,
+}
+
+/// What a bundle of evidence is to be about.
+#[derive(Args, Clone, Serialize, Deserialize)]
+pub struct BundleOf {
     /// Hand over the records from this moment in UTC on, such as 2026-01-31 or 2026-01-31T07:08; from the first one without it
     #[arg(long, value_name = "T")]
     pub since: Option<String>,
@@ -193,7 +225,7 @@ pub struct Bundle {
     /// Write what people read in one language, en or zh; in both without it
     #[arg(long, value_name = "L")]
     pub lang: Option<String>,
-    /// Vault and pictures.
-    #[command(flatten)]
-    pub keys: Keys,
+    /// Hand it out although it does not pass its own check; it says so, and so does the log
+    #[arg(long)]
+    pub include_failures: bool,
 }

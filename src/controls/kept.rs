@@ -22,6 +22,8 @@ pub enum Error {
     Evidence(evidence::Error),
     /// A bundle that does not pass its own check, and what was found first.
     NotWhole(Finding),
+    /// What the controller says of themselves makes no sense, in words.
+    Controller(String),
     /// Vault and log.
     Darkroom(darkroom::Error),
 }
@@ -56,6 +58,14 @@ pub fn try_now(
     let run = try_all(site, room, who, fences);
     // Whoever asked may be out by now. What is kept and not on record would take the place of a run that is.
     may_try(room)?;
+    record_run(site, room, who, run)
+}
+
+/// Keeps a run, and puts it on record.
+///
+/// # Errors
+/// As [`try_now`].
+pub fn record_run(site: &Site, room: &mut Room<'_>, who: Option<&Who>, run: Run) -> Result<Tried, Error> {
     let digest = evidence::keep(&site.evidence, &run)?;
     let not_satisfied = u32::try_from(run.count(Outcome::NotSatisfied)).unwrap_or(u32::MAX);
     let record = room.with(|darkroom| darkroom.record_tried(who, digest, not_satisfied))?.seq_first;

@@ -9,7 +9,7 @@ use darkroom::{Queue, Who};
 use evidence::{Outcome, Run, Trial};
 use sandbox::ProbeReport;
 use serde_json::{Map, Value, json};
-use server::Untold;
+use server::{Untold, Wanted};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,12 +45,15 @@ impl server::Controls for Page {
         queue: &Queue,
         who: &Who,
         fences: &dyn Fn() -> Result<ProbeReport, sandbox::Error>,
+        Wanted { since, until, framework, lang }: &Wanted,
     ) -> Result<Vec<u8>, Untold> {
+        let words = [since, until, framework, lang].map(Option::as_deref);
+        let chosen = Chosen::parse(words).map_err(Untold::Senseless)?;
         let dir = self.0.evidence.join(BUNDLE);
         // What a crash left of an earlier one.
         evidence::take_back(&dir);
         let pack = |dir: &Path| Ok(evidence::archive(dir, ARCHIVED, ARCHIVE_BYTES_MAX)?);
-        let chosen = (&Chosen::default(), &*dir);
+        let chosen = (&chosen, &*dir);
         let handed = hand_over(&self.0, &mut Room::Shared(queue), Some(who), fences, chosen, pack);
         evidence::take_back(&dir);
         Ok(handed?.made)
@@ -126,6 +129,7 @@ impl From<Error> for Untold {
                 Self::TooLarge
             }
             Error::NotWhole(_) => Self::NotWhole,
+            Error::Controller(_) => Self::Controller,
             Error::Evidence(_) => Self::Folder,
         }
     }

@@ -6,7 +6,8 @@ use crate::boot::seen::Seen;
 use crate::exit::{Code, Failure};
 use audit::{Digest, SystemClock};
 use darkroom::{Darkroom, Error, Marked, Queue, Who, newest_marks};
-use evidence::Periods;
+use evidence::{Answers, Periods};
+use policy::{Controller, Erase, KeepPrompts};
 use sandbox::Report;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct Site {
     pub policy: Digest,
     /// The periods that the policy names.
     pub periods: Periods,
+    /// What else it says that the controller's papers rest on.
+    pub answers: Answers,
     /// What was seen before the fences.
     pub seen: Option<Arc<Seen>>,
     /// Digest of the loaded model, if one is.
@@ -61,11 +64,29 @@ impl Site {
                 backup_days_max: periods.backup_days_max,
                 stamp_days_max: periods.stamp_days_max,
             },
+            answers: Answers {
+                keeps_prompts: booted.plan.keep_prompts == KeepPrompts::Allow,
+                erases: booted.plan.erase == Erase::Allow,
+                picture_days_max: booted.plan.picture_days_max,
+                asks_a_second_admin: !booted.plan.two_person.is_empty(),
+            },
             seen: booted.seen.clone(),
             model: None,
             clock: booted.clock,
             listener: None,
         })
+    }
+
+    /// What the controller says of themselves.
+    ///
+    /// # Errors
+    /// The file makes no sense: in words, without any of its text.
+    pub fn controller(&self) -> Result<Controller, String> {
+        match self.seen.as_deref().map(|seen| &seen.controller) {
+            Some(Ok(controller)) => Ok(controller.clone()),
+            Some(Err(failure)) => Err(failure.what.clone()),
+            None => Ok(Controller::new()),
+        }
     }
 }
 
@@ -109,5 +130,16 @@ impl Room<'_> {
             Self::Own(darkroom) => darkroom.verify(who),
             Self::Shared(queue) => queue.verify(who),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_papers_ask_for_every_key_and_for_no_other() {
+        let (mut asked, mut known) = (evidence::controller_keys(), policy::CONTROLLER_KEYS.to_vec());
+        asked.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(asked, known);
     }
 }

@@ -65,22 +65,37 @@ impl Darkroom {
         Ok(self.log.append(&[self.entry(Event::EvidenceTried { run, not_satisfied }, who)?])?)
     }
 
-    /// Puts the key of a bundle on record, before it signs anything. The bundle goes by the request that is handed back.
+    /// Puts the key of a bundle on record, before it signs anything. The bundle goes by the request that is handed back: that of the
+    /// incident, if it is for one.
     ///
     /// # Errors
     /// As [`Darkroom::record_tried`].
-    pub fn record_key_drawn(&self, who: Option<&Who>, key: PublicKey) -> Result<(JobId, Receipt), Error> {
-        let job = JobId::random()?;
+    pub fn record_key_drawn(
+        &self,
+        who: Option<&Who>,
+        key: PublicKey,
+        incident: Option<JobId>,
+    ) -> Result<(JobId, Receipt), Error> {
+        let job = incident.map_or_else(JobId::random, Ok)?;
         let entry = self.entry(Event::EvidenceKeyDrawn { key }, who)?.job(job);
         Ok((job, self.log.append(&[entry])?))
     }
 
-    /// Puts on record that a bundle is handed out, before it is.
+    /// Puts on record that a bundle is handed out, before it is; with how many findings of its own check it tells of.
     ///
     /// # Errors
     /// As [`Darkroom::record_tried`].
-    pub fn record_exported(&self, who: Option<&Who>, job: JobId, manifest: Digest) -> Result<Receipt, Error> {
-        Ok(self.log.append(&[self.entry(Event::EvidenceExported { manifest }, who)?.job(job)])?)
+    pub fn record_exported(
+        &self,
+        who: Option<&Who>,
+        job: JobId,
+        (manifest, findings): (Digest, u32),
+    ) -> Result<Receipt, Error> {
+        let event = match findings {
+            0 => Event::EvidenceExported { manifest },
+            findings => Event::EvidenceExportedFailing { manifest, findings },
+        };
+        Ok(self.log.append(&[self.entry(event, who)?.job(job)])?)
     }
 
     /// Puts on record that a bundle for support is about to leave. It takes no right: nothing of anybody's is in it.

@@ -1,5 +1,6 @@
 //! The verb's end: what it needs of files and terminal, and nothing of vault or log.
 
+use super::brought::Brought;
 use super::errand::Errand;
 use super::wire::{self, Heard, Hello, Said, Unwritten, Wish};
 use crate::Done;
@@ -7,21 +8,22 @@ use crate::batch::Progress;
 use crate::boot::backup::BackupFile;
 use crate::boot::folders::{Bundle, what_is_left};
 use crate::boot::{self, Booted, Wants};
-use crate::cli::{Computing, Global, History, HistoryVerb};
+use crate::cli::{Export, Freeze, Global, History, HistoryVerb};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::paths::{Exporting, absolute};
 use crate::verbs::backup::{self, Target};
-use crate::verbs::history::certificate;
-use crate::verbs::{batch, generate, history};
+use crate::verbs::batch;
 use audit::Digest;
 use policy::Process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sandbox::Clean;
 use std::ffi::OsString;
+use std::fs::DirBuilder;
 use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -39,14 +41,14 @@ const LOOK_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream, out: &Output) -> Done {
     let mut brought = Brought::of(&errand, out)?;
     let exporting = brought.exporting.take();
-    let certificate = errand.certificate();
-    let made = certificate.map(|asked| absolute(&asked.output)).transpose()?;
+    let folder = errand.folder();
+    let made = folder.map(absolute).transpose()?;
     let wants = Wants {
         process: Process::Client,
         outputs: errand.outputs(),
         plain_copy: exporting.is_some(),
         export: exporting.as_ref().and_then(Exporting::folder),
-        bundle: certificate.map(|asked| Bundle::Made(&asked.output)),
+        bundle: folder.map(Bundle::Made),
         backup: match errand {
             Errand::Backup(path, _) => Some(BackupFile::Handed(path)),
             _ => None,
@@ -79,6 +81,7 @@ fn go(
         _ => None,
     };
     let (exports, signs_in) = (exporting.is_some(), errand.signs_in());
+    let dir = || OsString::from(booted.folders.bundle.clone().unwrap_or_default());
     let wish = match errand {
         Errand::Status(_) => Wish::Status,
         Errand::TryControls(_) => Wish::TryControls,
@@ -89,10 +92,22 @@ fn go(
             progress: brought.progress.as_ref().map(|progress| progress.path().into()),
             exports,
         },
-        Errand::History(History { verb: HistoryVerb::Certificate(asked), .. }) => Wish::Certificate {
-            asked: asked.clone(),
-            dir: booted.folders.bundle.clone().unwrap_or_default().into(),
+        Errand::History(History { verb: HistoryVerb::Certificate(asked), .. }) => {
+            Wish::Certificate { asked: asked.clone(), dir: dir() }
+        }
+        Errand::Export(Export { incident, bundle }) => {
+            Wish::Bundle { of: bundle.of.clone(), incident: incident.clone(), freeze: None, dir: dir() }
+        }
+        Errand::Freeze(Freeze { reason, law, bundle }) => Wish::Bundle {
+            of: bundle.of.clone(),
+            incident: None,
+            freeze: Some((reason.clone(), law.clone())),
+            dir: dir(),
         },
+        Errand::Settled(incident, _) => Wish::Settled(incident.to_owned()),
+        Errand::Subject(pseudonym, ..) => {
+            Wish::Subject { pseudonym: pseudonym.map(str::to_owned), dir: dir() }
+        }
         Errand::Backup(path, _) => Wish::Backup { path: path.into() },
         Errand::BackupDestroyed(id, _) => Wish::BackupDestroyed(id.to_owned()),
         Errand::History(arguments) => Wish::History { verb: arguments.verb.clone(), sought: brought.sought },
@@ -149,76 +164,6 @@ fn hello(stream: &mut UnixStream, build: &[u8; 32]) -> Result<Hello, Failure> {
         (Said::Failed(fault), _) => Err(fault.into()),
         _ => Err(nonsense()),
     }
-}
-
-/// What became of the files that a person named, before the fences.
-#[derive(Default)]
-struct Brought {
-    /// Prompt or batch, unless it comes from standard input.
-    text: Option<Zeroizing<Vec<u8>>>,
-    exporting: Option<Exporting>,
-    progress: Option<Progress>,
-    /// SHA-256 of the file whose export is sought.
-    sought: Option<[u8; 32]>,
-}
-
-impl Brought {
-    fn of(errand: &Errand<'_>, out: &Output) -> Result<Self, Failure> {
-        let exporting = |path: &Path| Exporting::new(path, out);
-        match errand {
-            Errand::Generate(arguments) => {
-                refuse_other_model(&arguments.computing)?;
-                let exporting = arguments.export.as_deref().map(exporting).transpose()?;
-                Ok(Self { text: generate::prompt_before_fences(arguments)?, exporting, ..Self::default() })
-            }
-            Errand::Batch(arguments) => {
-                refuse_other_model(&arguments.computing)?;
-                let batch::Files { exporting, typed, progress, .. } = batch::Files::of(arguments, out)?;
-                Ok(Self { text: typed, exporting, progress, ..Self::default() })
-            }
-            Errand::History(History { verb: HistoryVerb::Export { output, ids }, .. }) => {
-                let exporting = exporting(output)?;
-                exporting.check_count(ids.len())?;
-                Ok(Self { exporting: Some(exporting), ..Self::default() })
-            }
-            Errand::History(History { verb: HistoryVerb::Prove { file }, .. }) => {
-                Ok(Self { sought: Some(history::digest(file)?.0), ..Self::default() })
-            }
-            Errand::History(History { verb: HistoryVerb::Certificate(asked), .. }) => {
-                certificate::check(asked)?;
-                Ok(Self::default())
-            }
-            Errand::Backup(path, _) => {
-                backup::target::check(path, out)?;
-                Ok(Self::default())
-            }
-            Errand::BackupDestroyed(id, _) => {
-                backup::id_of(id)?;
-                Ok(Self::default())
-            }
-            Errand::History(_) | Errand::Status(_) | Errand::TryControls(_) => Ok(Self::default()),
-        }
-    }
-
-    /// What goes beside the wish.
-    fn text(&mut self, errand: &Errand<'_>, out: &Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        match (self.text.take(), errand) {
-            (Some(text), _) => Ok(text),
-            (None, Errand::Generate(_)) => generate::prompt_of_stdin(),
-            (None, Errand::Batch(_)) => batch::of_stdin(out),
-            (None, _) => Ok(Zeroizing::default()),
-        }
-    }
-}
-
-/// The server's model is loaded, and is the one that makes the pictures.
-fn refuse_other_model(computing: &Computing) -> Result<(), Failure> {
-    if computing.model.is_none() && computing.device == Computing::DEVICE {
-        return Ok(());
-    }
-    let what = "a server is running, and pictures are made with the model and the device that it was started with; leave \
-                --model and --device out, or stop it first";
-    Err(Failure::new(Code::Busy, what))
 }
 
 /// A backup on its way.
@@ -388,10 +333,17 @@ impl Client<'_> {
     fn write_file(&self, name: &str, content: &[u8]) -> Result<(), Unwritten> {
         let nowhere = || Unwritten::new(&io::Error::from(ErrorKind::NotFound), false);
         let dir = self.booted.folders.bundle.as_deref().ok_or_else(nowhere)?;
-        if Path::new(name).file_name() != Some(name.as_ref()) {
+        // Plain names, in folders of plain names: nothing leads out of the one that was asked for.
+        let is_plain = |part| matches!(part, Component::Normal(_));
+        let path = Path::new(name);
+        if name.is_empty() || name.ends_with('/') || !path.components().all(is_plain) {
             return Err(nowhere());
         }
-        darkroom::write_new(&dir.join(name), content).map_err(|(error, _)| {
+        let path = dir.join(path);
+        let above = path.parent().unwrap_or(dir);
+        let make = |above| DirBuilder::new().mode(0o700).recursive(true).create(above);
+        let made = if above == dir { Ok(()) } else { make(above) };
+        made.and_then(|()| darkroom::write_new(&path, content).map_err(|(error, _)| error)).map_err(|error| {
             evidence::take_back(dir);
             Unwritten::new(&error, dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()))
         })

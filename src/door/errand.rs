@@ -3,7 +3,7 @@
 use super::place;
 use crate::boot::folders::Home;
 use crate::cli::{
-    Backup, Batch, Certificate, Evidence, Generate, Global, History, HistoryVerb, Keys, Vault, Verb,
+    Backup, Batch, Evidence, Export, Freeze, Generate, Global, History, HistoryVerb, Keys, Vault, Verb,
 };
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -18,6 +18,14 @@ pub enum Errand<'a> {
     Batch(&'a Batch),
     /// `evidence run`, which nobody need sign in for.
     TryControls(&'a Keys),
+    /// `evidence export`, likewise.
+    Export(&'a Export),
+    /// `evidence freeze`, likewise.
+    Freeze(&'a Freeze),
+    /// `evidence settled`: its name.
+    Settled(&'a str, &'a Keys),
+    /// `evidence subject`: whom it is about, and where it goes.
+    Subject(Option<&'a str>, &'a Path, &'a Keys),
     /// `history`.
     History(&'a History),
     /// `backup create`: where it goes.
@@ -31,6 +39,12 @@ impl<'a> Errand<'a> {
         match verb {
             Verb::Vault(Vault::Status(pictures)) => Some(Self::Status(pictures.outputs.as_deref())),
             Verb::Evidence(Evidence::Run(keys)) => Some(Self::TryControls(keys)),
+            Verb::Evidence(Evidence::Export(arguments)) => Some(Self::Export(arguments)),
+            Verb::Evidence(Evidence::Freeze(arguments)) => Some(Self::Freeze(arguments)),
+            Verb::Evidence(Evidence::Settled { incident, keys }) => Some(Self::Settled(incident, keys)),
+            Verb::Evidence(Evidence::Subject { pseudonym, output, keys }) => {
+                Some(Self::Subject(pseudonym.as_deref(), output, keys))
+            }
             Verb::Generate(arguments) => Some(Self::Generate(arguments)),
             Verb::Batch(arguments) => Some(Self::Batch(arguments)),
             Verb::History(arguments) => Some(Self::History(arguments)),
@@ -48,14 +62,22 @@ impl<'a> Errand<'a> {
             Self::Generate(arguments) => Some(&arguments.keys),
             Self::Batch(arguments) => Some(&arguments.keys),
             Self::History(arguments) => Some(&arguments.keys),
-            Self::Backup(_, keys) | Self::BackupDestroyed(_, keys) => Some(keys),
+            Self::Export(arguments) => Some(&arguments.bundle.keys),
+            Self::Freeze(arguments) => Some(&arguments.bundle.keys),
+            Self::Backup(_, keys)
+            | Self::BackupDestroyed(_, keys)
+            | Self::Settled(_, keys)
+            | Self::Subject(_, _, keys) => Some(keys),
         }
     }
 
-    /// What a certificate is asked for.
-    pub fn certificate(&self) -> Option<&'a Certificate> {
+    /// The folder that is made, if one is.
+    pub fn folder(&self) -> Option<&'a Path> {
         match *self {
-            Self::History(History { verb: HistoryVerb::Certificate(asked), .. }) => Some(asked),
+            Self::History(History { verb: HistoryVerb::Certificate(asked), .. }) => Some(&asked.output),
+            Self::Export(arguments) => Some(&arguments.bundle.output),
+            Self::Freeze(arguments) => Some(&arguments.bundle.output),
+            Self::Subject(_, output, _) => Some(output),
             _ => None,
         }
     }
@@ -63,7 +85,9 @@ impl<'a> Errand<'a> {
     /// Whether somebody has to sign in: a timer that tries the controls has nobody to ask.
     pub fn signs_in(&self) -> bool {
         match self {
-            Self::TryControls(keys) => keys.passphrase_file.is_some(),
+            Self::TryControls(_) | Self::Export(_) | Self::Freeze(_) => {
+                self.keys().is_some_and(|keys| keys.passphrase_file.is_some())
+            }
             _ => self.keys().is_some(),
         }
     }

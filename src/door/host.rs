@@ -5,7 +5,7 @@ use super::place::Door;
 use super::wire::{Fault, Heard, Hello, Said, Wish};
 use crate::batch::{self, Progress};
 use crate::boot::passphrase::asks_name;
-use crate::cli::{self, HistoryVerb, Settings};
+use crate::cli::{self, BundleOf, HistoryVerb, Settings};
 use crate::controls::Site;
 use crate::exit::{Code, Failure};
 use crate::making::Making;
@@ -14,10 +14,14 @@ use crate::paths::Exporting;
 use crate::terminal::Terminal;
 use crate::verbs::backup::{self, Target};
 use crate::verbs::batch::Work;
+use crate::verbs::evidence::bundle::{self, Asked};
+use crate::verbs::evidence::{freeze, subject};
 use crate::verbs::history::{Named, certificate};
 use crate::verbs::{evidence, generate, history, vault};
 use crate::{Done, boot::operator::name_of};
+use ::evidence::Told;
 use audit::{Clock as _, Digest};
+use darkroom::Who;
 use server::{Doorway, Outside, Visit};
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -155,6 +159,9 @@ impl Host {
                 (Heard::Wish(Wish::TryControls), _) if visit.is_none() => {
                     return evidence::through(&self.doorway, &self.site, None, &out);
                 }
+                (Heard::Wish(Wish::Bundle { of, incident, freeze, dir }), _) if visit.is_none() => {
+                    return self.bundle(line, None, &of, (incident, freeze), Path::new(&dir), &out);
+                }
                 (Heard::Wish(wish), prompt) => {
                     let visit = visit.ok_or_else(|| Failure::new(Code::Locked, "nobody is signed in"))?;
                     let done = self.grant(line, &visit, wish, prompt, &out);
@@ -237,6 +244,25 @@ impl Host {
             }
             Wish::Certificate { asked, dir } => self.certificate(line, visit, &asked, Path::new(&dir), out),
             Wish::TryControls => evidence::through(&self.doorway, &self.site, Some(visit.who()), out),
+            Wish::Bundle { of, incident, freeze, dir } => {
+                self.bundle(line, Some(visit.who()), &of, (incident, freeze), Path::new(&dir), out)
+            }
+            Wish::Settled(incident) => {
+                let (job, log) = (freeze::named(&incident)?, &self.site.audit);
+                freeze::settle(&mut &**self.doorway.queue(), visit.who(), log, job, out)
+            }
+            Wish::Subject { pseudonym, dir } => {
+                line.check()?;
+                let actor = pseudonym.as_deref().map(subject::named).transpose()?;
+                let (mut room, dir) = (&**self.doorway.queue(), Path::new(&dir));
+                let log = (&*self.site.audit, self.site.clock.wall_ms());
+                let write = |told: &Told| {
+                    told.files()
+                        .into_iter()
+                        .try_for_each(|(name, content)| line.write_file(dir, name, content))
+                };
+                subject::hand_over((&mut room, visit.who()), actor, log, dir, write, out)
+            }
             Wish::Status | Wish::RecordSupport { .. } => Ok(Code::Usage), // answered to anybody
         }
     }
@@ -285,6 +311,24 @@ impl Host {
             terminal: &mut Terminal::far(Arc::clone(line)),
         };
         history::act(&mut &**self.doorway.queue(), visit.who(), verb, named, out)
+    }
+
+    /// Made here, and written at the other end, where its signature comes last.
+    fn bundle(
+        &self,
+        line: &Line,
+        who: Option<&Who>,
+        of: &BundleOf,
+        (incident, pinned): (Option<String>, Option<(String, Vec<String>)>),
+        dir: &Path,
+        out: &Output,
+    ) -> Done {
+        let frozen = pinned.map(|(reason, laws)| freeze::Frozen::parse(&reason, &laws)).transpose()?;
+        let incident = incident.as_deref().map(freeze::named).transpose()?;
+        let asked = frozen.as_ref().map_or(Asked::Bundle(incident), Asked::Freeze);
+        let write = |path: &str, content: &[u8]| line.write_file(dir, path, content);
+        let wanted = (bundle::chosen(of)?, asked);
+        bundle::through((&self.doorway, &self.site), who, wanted, dir, &write, out)
     }
 
     /// Made here, where the log can be read, and written at the other end.

@@ -1,6 +1,6 @@
 //! What client and host say to each other: a length-bounded object in JSON, and bytes beside it. Both ends are one build.
 
-use crate::cli::{Certificate, Format, HistoryVerb, Settings};
+use crate::cli::{BundleOf, Certificate, Format, HistoryVerb, Settings};
 use crate::exit::{Code, Failure};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -113,6 +113,26 @@ pub enum Wish {
     Status,
     /// `evidence run`, for whoever has signed in, or for nobody.
     TryControls,
+    /// `evidence export` or `freeze`, for whoever has signed in, or for nobody.
+    Bundle {
+        /// What the bundle is to be about.
+        of: BundleOf,
+        /// The incident that it is for.
+        incident: Option<String>,
+        /// A state is pinned first: why, and the laws whose clocks start.
+        freeze: Option<(String, Vec<String>)>,
+        /// The folder that is made.
+        dir: OsString,
+    },
+    /// `evidence settled`, of the incident with this name.
+    Settled(String),
+    /// `evidence subject`.
+    Subject {
+        /// Whom it is about.
+        pseudonym: Option<String>,
+        /// The folder that is made.
+        dir: OsString,
+    },
     /// `support bundle`: that a file with this SHA-256 leaves is to be on record. Nobody signs in for it.
     RecordSupport {
         /// Of the file.

@@ -12,6 +12,7 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use darkroom::{Queue, Who};
 use sandbox::ProbeReport;
+use serde::Deserialize;
 use serde_json::Value;
 use std::sync::{Arc, MutexGuard, TryLockError};
 
@@ -39,6 +40,7 @@ pub trait Controls: Send + Sync {
         queue: &Queue,
         who: &Who,
         fences: &dyn Fn() -> Result<ProbeReport, sandbox::Error>,
+        wanted: &Wanted,
     ) -> Result<Vec<u8>, Untold>;
 
     /// An archive of the records of a period, in milliseconds since 1970, with what leads from the first key of the log to them,
@@ -55,6 +57,20 @@ pub trait Controls: Send + Sync {
     fn told(&self) -> Result<Value, Untold>;
 }
 
+/// What a bundle is to be about, as it is typed: all of it without a word.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// The first moment of the period whose records it holds.
+    pub since: Option<String>,
+    /// The last one.
+    pub until: Option<String>,
+    /// The law or standard.
+    pub framework: Option<String>,
+    /// The language of what people read.
+    pub lang: Option<String>,
+}
+
 /// Why nothing can be told of the controls.
 #[derive(Debug)]
 pub enum Untold {
@@ -64,8 +80,12 @@ pub enum Untold {
     Full,
     /// The folder of what was found cannot be used.
     Folder,
+    /// What a bundle is to be about makes no sense, in words.
+    Senseless(String),
     /// A bundle does not pass its own check.
     NotWhole,
+    /// What the controller says of themselves makes no sense.
+    Controller,
     /// A bundle is too large to be put together in memory.
     TooLarge,
 }
@@ -76,7 +96,9 @@ impl From<Untold> for Problem {
             Untold::Darkroom(error) => error.into(),
             Untold::Full => Self::DISK,
             Untold::Folder => Self::EVIDENCE,
+            Untold::Senseless(what) => Self::new(422, "parameter", what),
             Untold::NotWhole => Self::NOT_WHOLE,
+            Untold::Controller => Self::CONTROLLER,
             Untold::TooLarge => Self::BUNDLE_TOO_LARGE,
         }
     }
@@ -97,10 +119,11 @@ pub async fn run(
 pub async fn export(
     State(house): State<Arc<House>>,
     Extension(who): Extension<Who>,
-    Body(Nothing {}): Body<Nothing>,
+    Body(wanted): Body<Wanted>,
 ) -> Result<Response, Problem> {
-    let bundle =
-        in_turn(house, who, |house, who| house.controls.hand_over(&house.queue, who, &|| house.try_fences()));
+    let bundle = in_turn(house, who, move |house, who| {
+        house.controls.hand_over(&house.queue, who, &|| house.try_fences(), &wanted)
+    });
     let headers = [
         (header::CONTENT_TYPE, "application/zip"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"lightproof-evidence.zip\""),

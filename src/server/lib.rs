@@ -61,7 +61,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
-pub use controls::{Controls, Untold};
+pub use controls::{Controls, Untold, Wanted};
 pub use doorway::{Doorway, Outside, Visit};
 pub use peers::rows as socket_rows;
 pub use session::SetupCode;

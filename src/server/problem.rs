@@ -103,6 +103,12 @@ impl Problem {
         "damaged",
         "the bundle does not pass its own check, and is not handed out; verify the log with: lightproof audit verify",
     );
+    pub const CONTROLLER: Self = Self::fixed(
+        409,
+        "controller_file",
+        "controller.toml beside the policy makes no sense; lightproof config check FILE says why; mend it, and start the \
+         program again",
+    );
     pub const BUNDLE_TOO_LARGE: Self = Self::fixed(
         507,
         "bundle_large",

@@ -1,4 +1,4 @@
-//! `lightproof config`: the settings in force, and whether a file would be a policy. It ends where a start has read its policy:
+//! `lightproof config`: the settings in force, and whether a file would be a policy, or the other one beside it. It ends where a start has read its policy:
 //! it builds no fence, since it goes on to nothing.
 
 use crate::Done;
@@ -9,7 +9,7 @@ use crate::cli::{Config, Global};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::paths::absolute;
-use policy::{Folders, Origin, Policy, Process, Setting};
+use policy::{CONTROLLER_KEYS, Folders, Origin, Policy, Process, Setting};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -84,6 +84,9 @@ fn show(home: &Home, outputs: Option<&Path>, with_origin: bool, out: &Output) ->
 }
 
 fn check(home: &Home, file: &Path, out: &Output) -> Done {
+    if file.file_name().is_some_and(|name| name == overlay::CONTROLLER) {
+        return check_controller(file, out);
+    }
     let Some(text) = overlay::read(file)? else {
         return Err(Failure::new(Code::NotFound, format!("{} is not there", file.display())));
     };
@@ -118,6 +121,21 @@ fn check(home: &Home, file: &Path, out: &Output) -> Done {
     }
     let object = |setting: &&Setting| json!({ "key": setting.key, "value": setting.value });
     out.object(true, &json!({ "settings": said.iter().map(object).collect::<Vec<Value>>() }));
+    Ok(Code::Done)
+}
+
+/// What the controller says of themselves goes by its name, and no answer is repeated.
+fn check_controller(file: &Path, out: &Output) -> Done {
+    let answers = overlay::controller(file.parent().unwrap_or(Path::new("")))?;
+    if file.symlink_metadata().is_err() {
+        return Err(Failure::new(Code::NotFound, format!("{} is not there", file.display())));
+    }
+    let said: Vec<&str> = answers.keys().copied().collect();
+    let open: Vec<&str> = CONTROLLER_KEYS.into_iter().filter(|key| !answers.contains_key(key)).collect();
+    let words = |keys: &[&str]| if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") };
+    out.data(&format!("{} would be taken into the papers of a bundle\n", file.display()));
+    out.data(&format!("  answers {}\n  leaves open {}\n", words(&said), words(&open)));
+    out.object(true, &json!({ "answers": said, "open": open }));
     Ok(Code::Done)
 }
 

@@ -1,25 +1,27 @@
 //! `lightproof evidence`: the controls are tried, what was found is kept and shown, and handed over in a bundle.
 
-mod freeze;
-mod subject;
+pub mod bundle;
+pub mod freeze;
+pub mod rehearse;
+pub mod subject;
+mod told;
 
-use crate::boot::folders::{Bundle, FolderUse, what_is_left};
+use crate::boot::folders::{Bundle, FolderUse};
 use crate::boot::{self, Booted, Wants};
-use crate::cli::{self, Evidence, Global};
-use crate::controls::{Chosen, Handed, Room, Site, Tried};
+use crate::cli::{Evidence, Global};
+use crate::controls::{Room, Site, Tried};
 use crate::exit::{Code, Failure};
-use crate::output::{Output, counted};
-use crate::paths::absolute;
+use crate::output::Output;
 use crate::{Done, controls, input};
-use audit::{Selection, Typed, VerifyKey, timestamp};
+use audit::{VerifyKey, timestamp};
+use bundle::Asked;
 use darkroom::{Darkroom, Who};
-use evidence::{
-    Control, Error, Expected, Exported, Finding, Framework, Language, Outcome, Run, Trial, Verdict,
-};
+use evidence::{Control, Expected, Framework, Outcome, Run, Trial, Verdict};
 use sandbox::Clean;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use server::Doorway;
 use std::path::Path;
+use told::{beside, counts, counts_json, failed, signed_in, untold, word};
 
 /// Runs the verb.
 ///
@@ -31,14 +33,18 @@ pub fn run(clean: Clean, global: &Global, verb: &Evidence, out: &Output) -> Done
             let wants = Wants { evidence: true, ..Wants::with(keys) };
             let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(beside)?;
             let result = try_now(&mut booted, &mut darkroom, out)
-                .map(|Asked { who, tried }| tell_run(&tried, who.is_some(), out));
+                .map(|(who, tried)| tell_run(&tried, who.is_some(), out));
             boot::leave(darkroom, result)
         }
-        Evidence::Export(arguments) => export(clean, global, arguments, None, out),
-        Evidence::Freeze(arguments) => {
-            let frozen = freeze::Frozen::parse(arguments)?;
-            export(clean, global, &arguments.bundle, Some(&frozen), out)
+        Evidence::Export(arguments) => {
+            let incident = arguments.incident.as_deref().map(freeze::named).transpose()?;
+            bundle::run(clean, global, &arguments.bundle, Asked::Bundle(incident), out)
         }
+        Evidence::Freeze(arguments) => {
+            let frozen = freeze::Frozen::parse(&arguments.reason, &arguments.law)?;
+            bundle::run(clean, global, &arguments.bundle, Asked::Freeze(&frozen), out)
+        }
+        Evidence::Rehearse { output, .. } => rehearse::run(clean, global, output, out),
         Evidence::Clocks => freeze::clocks(clean, global, out),
         Evidence::Settled { incident, keys } => freeze::settled(clean, global, (incident, keys), out),
         Evidence::Subject { pseudonym, output, keys } => {
@@ -58,31 +64,16 @@ pub fn run(clean: Clean, global: &Global, verb: &Evidence, out: &Output) -> Done
     }
 }
 
-/// A server that has the vault tries the controls itself.
-fn beside(mut failure: Failure) -> Failure {
-    if failure.code == Code::Busy {
-        failure.what +=
-            "; if that is a server, its page tries the controls and exports evidence, too: Compliance";
-    }
-    failure
-}
-
 /// A run that is on record, and who asked for it.
-struct Asked {
-    who: Option<Who>,
-    tried: Tried,
-}
-
-/// Who gave a passphrase. The vault is opened for nobody else: a timer has nobody to ask.
-fn signed_in(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Result<Option<Who>, Failure> {
-    Ok(if booted.has_passphrase() { Some(booted.unlock(darkroom, out)?) } else { None })
-}
-
-fn try_now(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Result<Asked, Failure> {
+fn try_now(
+    booted: &mut Booted,
+    darkroom: &mut Darkroom,
+    out: &Output,
+) -> Result<(Option<Who>, Tried), Failure> {
     let (who, site) = (signed_in(booted, darkroom, out)?, Site::of(booted)?);
     let fences = || sandbox::probe(&booted.sandboxed);
     let tried = controls::try_now(&site, &mut Room::Own(darkroom), who.as_ref(), &fences).map_err(untold)?;
-    Ok(Asked { who, tried })
+    Ok((who, tried))
 }
 
 /// The same through a server that has the vault, which is open or not: what needs it open is tried for whoever signed in.
@@ -134,104 +125,6 @@ fn line(verdict: &Verdict) -> String {
     let claim = control.claim.en.trim_end_matches('.');
     let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
     format!("{:<14}  {:<7} {claim}{why}", word(verdict.outcome()), control.id)
-}
-
-fn word(outcome: Outcome) -> String {
-    outcome.word().replace('_', " ")
-}
-
-/// `15 satisfied, 0 not satisfied, 2 not applicable, 47 not measured`.
-fn counts(run: &Run) -> String {
-    Outcome::ALL.map(|outcome| format!("{} {}", run.count(outcome), word(outcome))).join(", ")
-}
-
-fn counts_json(run: &Run) -> Value {
-    let counts = Outcome::ALL.map(|outcome| (outcome.word().to_owned(), run.count(outcome).into()));
-    Value::Object(Map::from_iter(counts))
-}
-
-/// What was asked of a bundle.
-fn chosen(arguments: &cli::Bundle) -> Result<Chosen, Failure> {
-    let typed =
-        Typed { since: arguments.since.as_deref(), until: arguments.until.as_deref(), ..Typed::default() };
-    let period = Selection::parse(&typed).map_err(|senseless| Failure::new(Code::Usage, senseless))?;
-    let framework = match arguments.framework.as_deref() {
-        None => None,
-        Some(word) => Some(Framework::parse(word).ok_or_else(|| {
-            let words = Framework::ALL.map(Framework::word).join(", ");
-            Failure::new(Code::Usage, format!("--framework takes one of {words}"))
-        })?),
-    };
-    let language = match arguments.lang.as_deref() {
-        None => None,
-        Some("en") => Some(Language::En),
-        Some("zh") => Some(Language::Zh),
-        Some(_) => return Err(Failure::new(Code::Usage, "--lang takes en or zh")),
-    };
-    Ok(Chosen { period, framework, language })
-}
-
-fn export(
-    clean: Clean,
-    global: &Global,
-    arguments: &cli::Bundle,
-    frozen: Option<&freeze::Frozen>,
-    out: &Output,
-) -> Done {
-    let chosen = chosen(arguments)?;
-    let bundle = Some(Bundle::Made(&arguments.output));
-    let wants = Wants { evidence: true, bundle, ..Wants::with(&arguments.keys) };
-    let output = absolute(&arguments.output)?;
-    let left = |failure| what_is_left(failure, &output);
-    let opened = boot::boot(clean, global, &wants)?.darkroom();
-    let (mut booted, mut darkroom) = opened.map_err(|failure| {
-        left(match frozen {
-            Some(_) => failure
-                .if_busy("nothing is pinned and no clock runs: stop the server, freeze, and start it again"),
-            None => beside(failure),
-        })
-    })?;
-    let dir = booted.folders.bundle.clone().unwrap_or_default();
-    let result = hand_over(&mut booted, &mut darkroom, (&chosen, frozen), &dir, out).map_err(left);
-    boot::leave(darkroom, result)
-}
-
-fn hand_over(
-    booted: &mut Booted,
-    darkroom: &mut Darkroom,
-    (chosen, frozen): (&Chosen, Option<&freeze::Frozen>),
-    dir: &Path,
-    out: &Output,
-) -> Done {
-    let (who, site) = (signed_in(booted, darkroom, out)?, Site::of(booted)?);
-    // First: the clocks run whatever becomes of the bundle.
-    let incident = frozen.map(|frozen| frozen.record(darkroom, who.as_ref(), out)).transpose()?;
-    let fences = || sandbox::probe(&booted.sandboxed);
-    let handed = controls::hand_over(
-        &site,
-        &mut Room::Own(darkroom),
-        who.as_ref(),
-        &fences,
-        (chosen, dir),
-        |_| Ok(()),
-    );
-    let Handed { tried, exported: Exported { manifest, files, records }, record, .. } =
-        handed.map_err(untold)?;
-    out.data(&format!(
-        "{}: {}, {}\n  {}\n  manifest {manifest}, record {record}\n",
-        dir.display(),
-        counted(usize::try_from(files).unwrap_or(usize::MAX), "file"),
-        counted(usize::try_from(records).unwrap_or(usize::MAX), "record"),
-        counts(&tried.run),
-    ));
-    out.say("README.html in it is for people; VERIFY.md says how to check it with others' programs");
-    out.object(
-        true,
-        &json!({ "dir": dir.display().to_string(), "files": files, "records": records, "record": record,
-            "manifest": manifest.to_string(), "run": tried.run.digest().to_string(), "counts": counts_json(&tried.run),
-            "incident": incident.map(|job| job.to_string()) }),
-    );
-    Ok(Code::Done)
 }
 
 fn verify(
@@ -345,22 +238,4 @@ fn show(booted: &Booted, id: &str, out: &Output) -> Done {
     }
     out.object(true, &json!({ "control": evidence::describe_control(control), "results": results }));
     Ok(Code::Done)
-}
-
-fn untold(error: controls::Error) -> Failure {
-    match error {
-        controls::Error::Evidence(error) => failed(error),
-        controls::Error::Darkroom(error) => error.into(),
-        controls::Error::NotWhole(Finding { file, text, .. }) => {
-            let what = format!(
-                "the bundle does not pass its own check, and is not handed out: {file}: {text}; verify the log with: \
-                 lightproof audit verify"
-            );
-            Failure::new(Code::Integrity, what)
-        }
-    }
-}
-
-fn failed(error: Error) -> Failure {
-    error.into()
 }

@@ -86,6 +86,7 @@ fn the_controls_are_tried_when_somebody_asks_and_what_is_broken_comes_first() {
     for name in ["README.html", "manifest.dsse.json", "audit/records.jsonl"] {
         assert!(listed.contains(&format!("lightproof-evidence/{name} ")), "{listed}");
     }
+    says(&studio, "handed to the browser as lightproof-evidence.zip");
     browser.until("show its run", SOON, || {
         (browser.count("[data-control='CRY-01'] > table tbody tr") == 4).then_some(())
     });

@@ -1,6 +1,7 @@
 //! A bundle as one file, for whoever takes it through a browser: an archive of its files as they are, which any program for
 //! ZIP opens. Fields as in PKWARE's APPNOTE 6.3, 4.3.
 
+use crate::bundle;
 use crate::error::{Error, io_error};
 use crate::folder;
 use std::io::ErrorKind;
@@ -12,7 +13,7 @@ const NEEDS: [u8; 4] = [20, 0, 0, 8];
 const AS_IT_IS: [u8; 6] = [0, 0, 0, 0, 0x21, 0];
 const CRC_TABLE: [u32; 256] = crc_table();
 
-/// The archive of the bundle in `dir`, with all its files in one folder, `name`.
+/// The archive of the bundle in `dir`, with all its files in one folder, `name`. One that is not finished is, in the archive.
 ///
 /// # Errors
 /// [`Error::Io`]: a file cannot be read, or, of the kind `FileTooLarge`, they have more than `bytes_max` bytes.
@@ -22,7 +23,9 @@ pub fn archive(dir: &Path, name: &str, bytes_max: u32) -> Result<Vec<u8>, Error>
     let (mut files, mut directory, mut count) = (Vec::new(), Vec::new(), 0u16);
     for path in folder::names(dir).map_err(&failed)? {
         let bytes = folder::read(&dir.join(&path), u64::from(bytes_max)).map_err(&failed)?;
-        let title = format!("{name}/{path}");
+        // It is on record when it leaves, and is not before that.
+        let finished = if path == bundle::UNSIGNED { bundle::ENVELOPE } else { &path };
+        let title = format!("{name}/{finished}");
         let at = u32::try_from(files.len()).map_err(|_| too_large())?;
         let length = u32::try_from(bytes.len()).map_err(|_| too_large())?;
         if u64::from(at) + u64::from(length) > u64::from(bytes_max) {

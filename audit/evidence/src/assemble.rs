@@ -1,15 +1,17 @@
 //! Making a bundle, from a log, a run and what the program says of itself.
 
 use crate::bundle::{self, Manifest};
+use crate::clocks::pinned;
 use crate::dsse::{ExportKey, key_on_record, pem};
 use crate::error::Error;
 use crate::export::{Export, Exported};
 use crate::folder::NewFolder;
 use crate::json::canonical;
+use crate::report::Finding;
 use crate::run::reading_to_json;
-use crate::{describe, oscal, readme, stamps};
+use crate::{describe, folder, oscal, papers, readme, rehearsal, stamps};
 use audit::{Digest, Order, Proofs, PublicKey, Stored};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -19,11 +21,11 @@ const VERIFY: &str = include_str!("VERIFY.md");
 const VERIFY_LOG: &str = include_str!("verify_log.py");
 
 impl Export<'_> {
-    /// Makes the bundle in `dir`, which is made, too. The key signs it, and is gone. Where it ends with an error nothing
-    /// is left behind.
+    /// Makes the bundle in `dir`, which is made, too, but for the name of its signature, which [`finish`] gives it: until then nobody
+    /// takes it for one. The key signs it, and is gone. Where it ends with an error nothing is left behind.
     ///
     /// # Errors
-    /// [`Error::Exists`]; [`Error::Record`] when the log does not name this run and this key; what log and disk say.
+    /// [`Error::Exists`]; [`Error::Record`] when the log does not name this run, this key and this freeze; what log and disk say.
     pub fn make(&self, dir: &Path, key: ExportKey) -> Result<Exported, Error> {
         let proofs = Proofs::read(self.log)?;
         let mut folder = NewFolder::make(dir)?;
@@ -47,6 +49,11 @@ impl Export<'_> {
         Self::check_record(&cited, self.key_record, "it does not name this key", |record| {
             record.name == "evidence.key_drawn" && key_on_record(record) == Some(public)
         })?;
+        if let Some(seq) = self.incident {
+            let frozen =
+                cited.get(&seq).and_then(pinned).ok_or(Error::Record { seq, what: "it pins no state" })?;
+            folder.write(bundle::INCIDENT, &canonical(&frozen))?;
+        }
         stamps::hand_over(folder, self.stamps)?;
         cited.values().try_for_each(|record| cite(folder, proofs, record))?;
         let mut id = [0; 16];
@@ -63,7 +70,7 @@ impl Export<'_> {
         });
         folder.write(bundle::MANIFEST, &manifest)?;
         folder.write(
-            bundle::ENVELOPE,
+            bundle::UNSIGNED,
             &key.sign(bundle::PREDICATE, &[(bundle::MANIFEST, digest)], &predicate),
         )?;
         folder.seal()?;
@@ -81,6 +88,7 @@ impl Export<'_> {
         let of_readings = self.run.verdicts().iter().filter_map(|verdict| verdict.reading());
         let mut wanted: BTreeSet<u64> = of_readings.flat_map(|reading| reading.records()).copied().collect();
         wanted.extend([0, self.run_record, self.key_record]);
+        wanted.extend(self.incident);
         wanted.extend(self.stamps.iter().filter(|stamp| stamp.holds()).map(|stamp| stamp.record.seq));
         let (since, until) = (self.since_ms.unwrap_or(0), self.until_ms.unwrap_or(u64::MAX));
         let (mut file, mut count, mut last, mut cited) =
@@ -134,6 +142,15 @@ impl Export<'_> {
             folder.write(path, &canonical(&value))?;
         }
         folder.write("gdpr/articles.json", &canonical(&describe::articles()))?;
+        for (path, bytes) in papers::files(self) {
+            folder.write(&path, &bytes)?;
+        }
+        if let Some(rehearsal) = self.rehearsal {
+            folder.write(rehearsal::FILE, &canonical(&rehearsal.to_json()))?;
+        }
+        if !self.failures.is_empty() {
+            folder.write(bundle::FINDINGS, &canonical(&findings(self.failures)))?;
+        }
         folder.write(bundle::POLICY, self.policy.as_bytes())?;
         if let Some(sbom) = self.sbom {
             let sbom = crate::json::read(sbom).ok_or(Error::Sbom)?;
@@ -144,6 +161,31 @@ impl Export<'_> {
         folder.write("VERIFY.md", with_log(VERIFY).as_bytes())?;
         folder.write("README.html", readme::page(self).as_bytes())
     }
+}
+
+/// Gives the bundle in `dir` its signature: from here on it is one. Call it when the bundle is on record.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn finish(dir: &Path) -> Result<(), Error> {
+    folder::rename(dir, bundle::UNSIGNED, bundle::ENVELOPE)
+}
+
+/// The files of a bundle that is not finished, by the paths that they have when it is; the signature comes last.
+///
+/// # Errors
+/// [`Error::Io`]: one cannot be read, or, of the kind `FileTooLarge`, has more than `bytes_max` bytes.
+pub fn made_files(dir: &Path, bytes_max: u64) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let mut files = folder::files(dir, bytes_max)?;
+    files.sort_by_key(|(path, _)| path == bundle::UNSIGNED);
+    let finished = |path: String| if path == bundle::UNSIGNED { bundle::ENVELOPE.to_owned() } else { path };
+    Ok(files.into_iter().map(|(path, bytes)| (finished(path), bytes)).collect())
+}
+
+/// What the check of the bundle found when it was made the first time.
+fn findings(failures: &[Finding]) -> Value {
+    let failures = failures.iter().map(|finding| json!({ "file": finding.file, "text": finding.text }));
+    json!({ "schema": "lightproof/bundle-findings/v1", "findings": failures.collect::<Vec<_>>() })
 }
 
 /// The instructions with the part that is about the log.

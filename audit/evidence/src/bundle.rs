@@ -4,10 +4,13 @@
 //! README.html VERIFY.md              for people
 //! manifest.json                      every other file with its SHA-256; what is signed
 //! manifest.dsse.json                 the signature
+//! incident.json rehearsal.json       the incident that it is handed over for; that it is of a rehearsal. Mostly neither
+//! findings.json                      what its own check found, where it was handed out all the same
 //! controls.json results.json         the catalogue with its conditions; the run
 //! probes/ID.json                     what was read for one control
 //! oscal/                             the same for programs: OSCAL 1.2.1
 //! gdpr/articles.json                 what the program does for each article, and what stays with the controller
+//! gdpr/papers.json gdpr/*.html       drafts of the papers that the controller needs
 //! audit/origin checkpoint vkeys      the log's name, its newest signed head, its keys from the first on
 //! audit/hand-overs.jsonl             how each key handed over to the next
 //! audit/records.jsonl                the records of the period, without a gap
@@ -26,6 +29,10 @@ use serde_json::{Value, json};
 
 pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const ENVELOPE: &str = "manifest.dsse.json";
+/// The signature until the bundle is on record: one that is given up in between is signed by nobody.
+pub(crate) const UNSIGNED: &str = "manifest.dsse.part";
+pub(crate) const INCIDENT: &str = "incident.json";
+pub(crate) const FINDINGS: &str = "findings.json";
 pub(crate) const RESULTS: &str = "results.json";
 pub(crate) const CONTROLS: &str = "controls.json";
 pub(crate) const ORIGIN: &str = "audit/origin";

@@ -8,6 +8,7 @@ mod contents;
 mod judged;
 mod log;
 mod reading;
+mod rehearsal;
 mod stamps;
 
 use crate::bundle::{self, Manifest};
@@ -26,6 +27,18 @@ use std::path::Path;
 /// # Errors
 /// [`Error::Absent`] when there is no `manifest.json`; [`Error::Io`] when a folder cannot be read.
 pub fn check(dir: &Path, expected: &Expected) -> Result<Checked, Error> {
+    check_signed_by(dir, bundle::ENVELOPE, expected)
+}
+
+/// Checks a bundle that was made and has not been given its signature: by whoever made it.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_made(dir: &Path) -> Result<Checked, Error> {
+    check_signed_by(dir, bundle::UNSIGNED, &Expected::default())
+}
+
+fn check_signed_by(dir: &Path, envelope_name: &str, expected: &Expected) -> Result<Checked, Error> {
     let mut checked = Checked::default();
     let bytes = match folder::read(&dir.join(bundle::MANIFEST), FILE_BYTES_MAX) {
         Err(e) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&e.kind()) => {
@@ -38,9 +51,9 @@ pub fn check(dir: &Path, expected: &Expected) -> Result<Checked, Error> {
         return Ok(checked);
     };
     checked.made_ms = Some(manifest.made_ms);
-    files(dir, &manifest, &mut checked)?;
+    files(dir, &manifest, envelope_name, &mut checked)?;
     let reading = Reading { dir, manifest: &manifest, digest: Digest::of(&bytes) };
-    let envelope = envelope(&reading, &mut checked);
+    let envelope = envelope(&reading, envelope_name, &mut checked);
     let trusted = log::check(&reading, expected, &mut checked);
     if let Some(envelope) = &envelope {
         signature(&reading, envelope, &trusted, &mut checked);
@@ -51,10 +64,10 @@ pub fn check(dir: &Path, expected: &Expected) -> Result<Checked, Error> {
 }
 
 /// Every file is the one that the manifest lists, and there is no other.
-fn files(dir: &Path, manifest: &Manifest, checked: &mut Checked) -> Result<(), Error> {
+fn files(dir: &Path, manifest: &Manifest, envelope_name: &str, checked: &mut Checked) -> Result<(), Error> {
     let found = folder::names(dir).map_err(io_error("read", dir))?;
     let listed: BTreeMap<&str, _> = manifest.files.iter().map(|file| (file.path.as_str(), file)).collect();
-    let own = [bundle::MANIFEST, bundle::ENVELOPE];
+    let own = [bundle::MANIFEST, envelope_name];
     for name in
         found.iter().filter(|name| !listed.contains_key(name.as_str()) && !own.contains(&name.as_str()))
     {
@@ -71,8 +84,8 @@ fn files(dir: &Path, manifest: &Manifest, checked: &mut Checked) -> Result<(), E
     Ok(())
 }
 
-fn envelope(reading: &Reading<'_>, checked: &mut Checked) -> Option<Envelope> {
-    let path = reading.dir.join(bundle::ENVELOPE);
+fn envelope(reading: &Reading<'_>, name: &str, checked: &mut Checked) -> Option<Envelope> {
+    let path = reading.dir.join(name);
     let envelope = match folder::read(&path, FILE_BYTES_MAX) {
         Ok(bytes) => Envelope::parse(&bytes, bundle::PREDICATE),
         Err(e) if e.kind() == ErrorKind::NotFound => {

@@ -6,7 +6,7 @@
 use crate::control::Text;
 use crate::error::Error;
 use audit::words::FreezeReason;
-use audit::{JobId, Order, Stored};
+use audit::{Actor, JobId, Order, Stored, timestamp};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -120,7 +120,9 @@ pub struct Incident {
     pub laws: Vec<Law>,
     /// Whether somebody said that all of it is done.
     pub settled: bool,
-    /// Whether a bundle was handed out behind it.
+    /// Whoever pinned it.
+    pub actor: Actor,
+    /// Whether a bundle was handed out for it.
     pub handed_over: bool,
     /// Whether the program that pinned it has ended.
     pub is_past: bool,
@@ -147,6 +149,7 @@ impl Incident {
                 reason: record.word("reason").and_then(FreezeReason::parse).unwrap_or(FreezeReason::Incident),
                 laws: Law::ALL.into_iter().filter(|law| flag(law.word())).collect(),
                 settled: false,
+                actor: record.actor,
                 handed_over: false,
                 is_past: false,
             }),
@@ -154,7 +157,11 @@ impl Incident {
                 incidents.iter_mut().filter(|of| of.job == job).for_each(|of| of.settled = true);
             }
             ("boot.started" | "boot.stopped", _) => incidents.iter_mut().for_each(|of| of.is_past = true),
-            ("evidence.exported", _) => incidents.iter_mut().for_each(|of| of.handed_over = true),
+            // Older versions gave the bundle a name of its own, and made it in the same run of the program.
+            ("evidence.exported" | "evidence.exported_failing", job) => {
+                let is_of = |of: &&mut Self| Some(of.job) == job || !of.is_past && of.actor == record.actor;
+                incidents.iter_mut().filter(is_of).for_each(|of| of.handed_over = true);
+            }
             _ => {}
         }
     }
@@ -180,6 +187,16 @@ impl Running {
         let text = format!("{} h {} min", minutes / 60, minutes % 60);
         if late { format!("{text} too late") } else { format!("in {text}") }
     }
+}
+
+/// The state that a record pins, as it stands in a bundle; `None` of another record.
+pub(crate) fn pinned(record: &Stored) -> Option<Value> {
+    let flag = |law: &&Law| record.flag(law.word()) == Some(true);
+    let job = record.job.filter(|_| record.name == "evidence.frozen")?;
+    let laws: Vec<&str> = Law::ALL.iter().filter(flag).map(|law| law.word()).collect();
+    Some(json!({ "schema": "lightproof/incident/v1", "incident": job.to_string(), "record": record.seq,
+        "frozen": timestamp(record.ts_ms), "frozen_ms": record.ts_ms, "reason": record.word("reason")?, "laws": laws,
+        "size": record.int("size")?, "root": record.digest("root")?.to_string() }))
 }
 
 /// An incident as JSON, with what is left of its clocks.

@@ -1,11 +1,14 @@
 //! What a bundle is made of.
 
 use crate::control::{Framework, Language};
+use crate::rehearsal::Rehearsal;
+use crate::report::Finding;
 use crate::run::Run;
 use crate::stamps::KeptStamp;
 use crate::verdict::Verdict;
 use audit::Digest;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What a bundle is made of.
@@ -31,14 +34,38 @@ pub struct Export<'a> {
     pub posture: &'a Value,
     /// What the program is made of, as JSON (CycloneDX), if it carries that.
     pub sbom: Option<&'a str>,
+    /// What the policy says that the papers of the controller rest on.
+    pub answers: Answers,
+    /// What the controller says of themselves, by the keys of [`controller_keys`](crate::controller_keys). It stands in those papers
+    /// and nowhere else.
+    pub controller: &'a BTreeMap<&'static str, String>,
     /// Which controls the files for people and for OSCAL are about; all of them without it. `results.json` is whole.
     pub framework: Option<Framework>,
     /// The language of what people read; both without it.
     pub language: Option<Language>,
+    /// Number of the record of the freeze that it is handed over for, if it is for an incident.
+    pub incident: Option<u64>,
+    /// What it says of the rehearsal that it is of, if it is of one.
+    pub rehearsal: Option<&'a Rehearsal>,
+    /// What the check of this bundle found when it was made the first time, where it is handed out all the same.
+    pub failures: &'a [Finding],
     /// Version of the program.
     pub version: &'a str,
     /// When it is made, in milliseconds since 1970.
     pub made_ms: u64,
+}
+
+/// What the policy says that the papers rest on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Answers {
+    /// Whether a request may ask that its prompt is kept.
+    pub keeps_prompts: bool,
+    /// Whether pictures may be erased.
+    pub erases: bool,
+    /// After how many days a picture is erased by itself, if it ever is.
+    pub picture_days_max: Option<u32>,
+    /// Whether some acts of an admin wait for a second one.
+    pub asks_a_second_admin: bool,
 }
 
 /// A bundle that was made.
@@ -53,6 +80,14 @@ pub struct Exported {
 }
 
 impl Export<'_> {
+    /// The languages of what people read, in their order.
+    pub(crate) fn languages(&self) -> Vec<Language> {
+        match self.language {
+            Some(one) => vec![one],
+            None => vec![Language::En, Language::Zh],
+        }
+    }
+
     /// The verdicts that the files for people and for OSCAL are about.
     pub(crate) fn chosen(&self) -> impl Iterator<Item = &Verdict> {
         let framework = self.framework;

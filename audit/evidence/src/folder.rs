@@ -87,6 +87,12 @@ impl NewFolder {
     }
 }
 
+/// Gives a file in that folder another name, which no file has yet, and makes that durable.
+pub(crate) fn rename(dir: &Path, from: &str, to: &str) -> Result<(), Error> {
+    let renamed = std::fs::rename(dir.join(from), dir.join(to)).and_then(|()| File::open(dir)?.sync_all());
+    renamed.map_err(io_error("write", &dir.join(to)))
+}
+
 /// Removes a bundle that was made and is not to be handed out. The folder itself stays, and empty, where this process may not
 /// remove it.
 pub fn take_back(dir: &Path) {

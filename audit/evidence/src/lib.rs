@@ -25,12 +25,15 @@ mod error;
 mod export;
 mod fact;
 mod folder;
+mod html;
 mod json;
 mod kept;
 mod of_history;
 mod of_log;
 mod oscal;
+mod papers;
 mod readme;
+mod rehearsal;
 mod report;
 mod run;
 mod slice;
@@ -41,23 +44,26 @@ mod verdict;
 
 pub use archive::archive;
 pub use articles::{ARTICLES, Article};
+pub use assemble::{finish, made_files};
 pub use catalogue::{control, controls};
 pub use certificate::{
     CERTIFIED_MAX, Certificate, Certified, CheckedCertificate, ErasedPicture, check_certificate,
     is_certificate,
 };
-pub use check::check;
+pub use check::{check, check_made};
 pub use clocks::{CLOCKS, Clock, Incident, Incidents, Law, Running, describe_incident, incidents};
 pub use control::{Clauses, Condition, Control, Framework, Language, Must, Reason, Text, Trial};
 pub use describe::{control as describe_control, controls as describe_controls};
 pub use dsse::ExportKey;
 pub use error::Error;
-pub use export::{Export, Exported};
+pub use export::{Answers, Export, Exported};
 pub use fact::{Attempt, Fact, Word};
 pub use folder::{files, take_back};
 pub use kept::{Kept, RUNS_KEPT_MAX, keep, kept};
 pub use of_history::{Periods, try_history};
 pub use of_log::try_log;
+pub use papers::controller_keys;
+pub use rehearsal::Rehearsal;
 pub use report::{Checked, Expected, Finding};
 pub use run::Run;
 pub use slice::{is_part_of_log, slice};

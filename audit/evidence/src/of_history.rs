@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::Path;
 
 /// The controls that are tried here.
-const IDS: [&str; 7] = ["KEY-01", "OPS-01", "LOG-06", "ERA-02", "ERA-03", "OPS-02", "PRV-06"];
+const IDS: [&str; 8] = ["KEY-01", "OPS-01", "LOG-06", "ERA-02", "ERA-03", "OPS-02", "GOV-02", "PRV-06"];
 /// So many of the last erasures are looked into.
 const ERASURES_MAX: usize = 8;
 const DAY_SECONDS: u64 = 24 * 3600;
@@ -48,6 +48,7 @@ pub fn try_history(
             of_erasures(seen, dir),
             of_restores(seen),
             of_incidents(seen),
+            of_bundles(seen),
             of_person(person.map(|_| Some(seen.about_person))),
         ],
         None => IDS.map(|id| match id {
@@ -63,9 +64,12 @@ pub fn try_history(
                 (reading.started_ms, reading.took_ms) = (started_ms, took_ms);
                 Verdict::of(control, reading)
             }
-            Err(reason @ (Reason::NothingErased | Reason::NothingRestored | Reason::NothingFrozen)) => {
-                Verdict::not_applicable(control, reason)
-            }
+            Err(
+                reason @ (Reason::NothingErased
+                | Reason::NothingRestored
+                | Reason::NothingFrozen
+                | Reason::NothingHandedOut),
+            ) => Verdict::not_applicable(control, reason),
             Err(reason) => Verdict::not_measured(control, reason),
         })
     });
@@ -73,6 +77,14 @@ pub fn try_history(
 }
 
 type Read = Result<Reading, Reason>;
+
+/// A bundle on record.
+struct Bundle {
+    record: u64,
+    /// The key that signed it was on record before.
+    has_key: bool,
+    passed: bool,
+}
 
 /// What one reading of the records brings.
 #[derive(Default)]
@@ -84,6 +96,9 @@ struct Seen {
     backups: Vec<KnownBackup>,
     incidents: Vec<Incident>,
     has_stamps: bool,
+    /// Keys of bundles, by their job.
+    drawn: HashSet<[u8; 16]>,
+    newest_bundle: Option<Bundle>,
     erased: HashSet<Object>,
     /// The last of them, in their order.
     erased_last: VecDeque<Object>,
@@ -124,6 +139,12 @@ impl Seen {
         match (&*record.name, record.object, record.job) {
             ("vault.destroyed", ..) => self.key = None,
             ("log.stamped", ..) => self.has_stamps = true,
+            ("evidence.key_drawn", _, Some(job)) => drop(self.drawn.insert(job.0)),
+            (name @ ("evidence.exported" | "evidence.exported_failing"), _, Some(job)) => {
+                let passed = name == "evidence.exported";
+                self.newest_bundle =
+                    Some(Bundle { record: record.seq, has_key: self.drawn.contains(&job.0), passed });
+            }
             ("object.erased", Some(object), _) => {
                 self.erased.insert(object);
                 self.erased_last.push_back(object);
@@ -238,6 +259,15 @@ fn of_incidents(seen: &Seen) -> Read {
     reading.fact("states_pinned", pinned.len() as u64);
     reading.fact("states_handed_over", handed_over as u64);
     pinned.iter().for_each(|incident| reading.record(incident.record));
+    Ok(reading)
+}
+
+fn of_bundles(seen: &Seen) -> Read {
+    let bundle = seen.newest_bundle.as_ref().ok_or(Reason::NothingHandedOut)?;
+    let mut reading = Reading::default();
+    reading.fact("key_on_record_before", bundle.has_key);
+    reading.fact("passed_own_check", bundle.passed);
+    reading.record(bundle.record);
     Ok(reading)
 }
 

@@ -3,20 +3,11 @@
 use crate::articles::ARTICLES;
 use crate::control::{Framework, Language, Text};
 use crate::export::Export;
+use crate::html::{STYLE, both, escape, outcome, tag};
+use crate::papers;
 use crate::verdict::{Outcome, Verdict};
 use audit::timestamp;
 use std::fmt::Write as _;
-
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;\
-background:#fff}table{border-collapse:collapse;width:100%;margin:1rem 0}th,td{border:1px solid #bbb;padding:.35rem .5rem;\
-text-align:left;vertical-align:top}th{background:#f0f0f0}code{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}\
-td.satisfied{background:#e3f4e5}td.not_satisfied{background:#fbdcdc;font-weight:600}tr{break-inside:avoid}\
-@media print{body{margin:0;max-width:none;font-size:11px}a{color:inherit}}";
-
-/// A sentence of the page in both languages.
-const fn both(en: &'static str, zh: &'static str) -> Text {
-    Text { en, zh }
-}
 
 const TITLE: Text = both("Evidence", "证据");
 const ABOUT: Text = both(
@@ -31,6 +22,11 @@ const LIMITS: Text = both(
      control supports is this project\u{2019}s reading.",
     "它不能证明：检验自身的程序确为其所声称的程序；整个磁盘未被恢复到旧状态；机器时钟准确；以及离开本机的副本的任何情况。处理活动是否合法由控制者判断：\
      本页仅提供支持，不能替代该判断。各项控制对应哪些条款，为本项目的理解。",
+);
+const FAILING: Text = both(
+    "This folder was made anew after the first one did not pass its own check, and is handed out because somebody asked for it all \
+     the same. What was found of the first:",
+    "首次生成的文件夹未通过自检；应请求重新生成并交出此文件夹。首次检查发现：",
 );
 const PARTS: Text = both(
     "sbom.cdx.json lists what the program was made of when it was compiled (CycloneDX).",
@@ -55,21 +51,16 @@ const ARTICLE_COLUMNS: [Text; 4] = [
     both("What stays with the controller", "由控制者负责的部分"),
 ];
 
-fn outcome(outcome: Outcome) -> Text {
-    match outcome {
-        Outcome::Satisfied => both("satisfied", "满足"),
-        Outcome::NotSatisfied => both("not satisfied", "不满足"),
-        Outcome::NotApplicable => both("not applicable", "不适用"),
-        Outcome::NotMeasured => both("not measured", "未检验"),
-    }
-}
+const PAPERS: Text = both("Papers of the controller", "控制者的文件");
+const PAPERS_ABOUT: Text = both(
+    "Drafts, filled from the policy and from what was found here, and with what the controller wrote. None of them is a control.",
+    "草稿，依据策略、此处的检验结果以及控制者填写的内容生成。它们均不是控制。",
+);
+const PAPER_STATE: Text = both("controller\u{2019}s part", "由控制者负责");
 
 /// The page.
 pub(crate) fn page(export: &Export<'_>) -> String {
-    let languages = match export.language {
-        Some(one) => vec![one],
-        None => vec![Language::En, Language::Zh],
-    };
+    let languages = export.languages();
     let tag = tag(languages[0]);
     let title = TITLE.in_language(languages[0]);
     let mut html = format!(
@@ -80,13 +71,6 @@ pub(crate) fn page(export: &Export<'_>) -> String {
         html += &part(export, language);
     }
     html + "</body>\n</html>\n"
-}
-
-fn tag(language: Language) -> &'static str {
-    match language {
-        Language::En => "en",
-        Language::Zh => "zh-CN",
-    }
 }
 
 fn part(export: &Export<'_>, language: Language) -> String {
@@ -101,9 +85,23 @@ fn part(export: &Export<'_>, language: Language) -> String {
         (both("Made", "生成时间"), timestamp(export.made_ms)),
         (both("Newest time stamp", "最新时间戳"), newest_stamp(export, language)),
     ];
+    let incident = export
+        .incident
+        .map(|record| (both("For the incident of record", "所涉事件的记录"), record.to_string()));
     let framework = export.framework.map(|f| (both("Only clauses of", "仅限条款"), f.word().to_owned()));
+    if let Some(rehearsal) = export.rehearsal {
+        html += &rehearsal.part(language);
+    }
+    if !export.failures.is_empty() {
+        let _ = writeln!(html, "<p><strong>{}</strong></p>\n<ul>", say(FAILING));
+        for finding in export.failures {
+            let _ =
+                writeln!(html, "<li><code>{}</code> {}</li>", escape(&finding.file), escape(&finding.text));
+        }
+        html += "</ul>\n";
+    }
     html += "<table>\n";
-    for (name, value) in head.into_iter().chain(framework) {
+    for (name, value) in head.into_iter().chain(framework).chain(incident) {
         let _ = writeln!(
             html,
             "<tr><th scope=\"row\">{}</th><td><code>{}</code></td></tr>",
@@ -130,6 +128,7 @@ fn part(export: &Export<'_>, language: Language) -> String {
     html += "</tbody>\n</table>\n";
     if export.framework.is_none_or(|framework| framework == Framework::Gdpr) {
         html += &articles(export, language);
+        html += &papers(export, language);
     }
     let parts = if export.sbom.is_some() { PARTS } else { NO_PARTS };
     let _ = writeln!(html, "<p>{}</p>\n<p>{}</p>\n</main>", say(parts), say(LIMITS));
@@ -174,6 +173,26 @@ fn articles(export: &Export<'_>, language: Language) -> String {
     html + "</tbody>\n</table>\n"
 }
 
+/// The papers, each with what waits for the controller.
+fn papers(export: &Export<'_>, language: Language) -> String {
+    let say = |text: Text| text.in_language(language);
+    let mut html = format!("<h2>{}</h2>\n<p>{}</p>\n<ul>\n", say(PAPERS), say(PAPERS_ABOUT));
+    for paper in papers::of(export) {
+        let (page, title, open) = (papers::page_of(paper), say(paper.title), papers::open(export, paper));
+        let waiting = match language {
+            Language::En => format!("{open} fields wait for the controller"),
+            Language::Zh => format!("{open} 项待控制者填写"),
+        };
+        let _ = writeln!(
+            html,
+            "<li><a href=\"{page}\">{title}</a>, {}: {}, {waiting}</li>",
+            paper.article,
+            say(PAPER_STATE)
+        );
+    }
+    html + "</ul>\n"
+}
+
 fn row(verdict: &Verdict, language: Language) -> String {
     let (control, say) = (verdict.control(), |text: Text| text.in_language(language));
     let clauses: Vec<String> = Framework::ALL
@@ -205,9 +224,4 @@ fn row(verdict: &Verdict, language: Language) -> String {
         clauses = escape(&clauses.join("; ")),
         read = read.join("<br>"),
     )
-}
-
-/// Text that holds no markup.
-pub(crate) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -32,6 +32,10 @@ pub struct Checked {
     pub records: Option<(u64, u64)>,
     /// How many controls ended how, if the results could be judged.
     pub outcomes: Option<[(Outcome, u64); 4]>,
+    /// Whether it is of a rehearsal, and no evidence of an appliance in use.
+    pub is_rehearsal: bool,
+    /// How much its own check found wrong when it was made, where it was handed out all the same; findings.json says what.
+    pub failures: u64,
     /// SHA-256 of the catalogue that they were judged by, where it is not this version's: another version made the bundle.
     pub other_catalogue: Option<Digest>,
 }
@@ -62,7 +66,7 @@ impl Checked {
         let data = json!({
             "origin": self.origin, "size": self.size, "first_key": self.first_key, "made_ms": self.made_ms,
             "first_record": self.records.map(|(first, _)| first), "last_record": self.records.map(|(_, last)| last),
-            "outcomes": outcomes,
+            "outcomes": outcomes, "failures": self.failures, "rehearsal": self.is_rehearsal,
             "other_catalogue": self.other_catalogue.map(|digest| digest.to_string()), "findings": findings,
         });
         json!({ "schema": "lightproof/bundle-verify/v1", "ok": self.is_ok(), "data": data }).to_string()
@@ -96,6 +100,18 @@ impl fmt::Display for Checked {
         if let Some(outcomes) = &self.outcomes {
             let counts = outcomes.map(|(of, count)| format!("{count} {}", of.word().replace('_', " ")));
             writeln!(f, "controls  {}", counts.join(", "))?;
+        }
+        if self.is_rehearsal {
+            writeln!(
+                f,
+                "note: it is of a rehearsal on a throw-away appliance, and no evidence of one in use"
+            )?;
+        }
+        if self.failures > 0 {
+            writeln!(
+                f,
+                "note: it did not pass its own check and was handed out all the same: see findings.json"
+            )?;
         }
         if let Some(digest) = &self.other_catalogue {
             writeln!(

@@ -8,8 +8,8 @@
 
 use crate::error::Error;
 use crate::folder::NewFolder;
+use crate::html::escape;
 use crate::json::canonical;
-use crate::readme::escape;
 use audit::{Actor, Digest, JobId, Object, Order, Stored, timestamp};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -154,15 +154,21 @@ impl Subject<'_> {
 }
 
 impl Told {
+    /// Its files, with their names.
+    pub fn files(&self) -> [(&'static str, &[u8]); 2] {
+        [(FILE, &self.json), (PAGE, self.page.as_bytes())]
+    }
+
     /// Makes the folder. Where it ends with an error nothing is left behind.
     ///
     /// # Errors
     /// [`Error::Exists`]; what the disk says.
     pub fn write(&self, dir: &Path) -> Result<(), Error> {
         let mut folder = NewFolder::make(dir)?;
-        let written = folder
-            .write(FILE, &self.json)
-            .and_then(|()| folder.write(PAGE, self.page.as_bytes()))
+        let written = self
+            .files()
+            .into_iter()
+            .try_for_each(|(name, content)| folder.write(name, content))
             .and_then(|()| folder.seal());
         written.inspect_err(|_| folder.remove())
     }

@@ -339,10 +339,16 @@ fn bundle(log: &Path, dir: &Path) {
         sbom: None,
         framework: None,
         language: None,
+        answers: Default::default(),
+        controller: &Default::default(),
+        incident: None,
+        rehearsal: None,
+        failures: &[],
         version: "0.1.0",
         made_ms: 0,
     };
     export.make(dir, key).unwrap();
+    evidence::finish(dir).unwrap();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 58] = [
+const LATER: [&str; 59] = [
     "act.asked",
     "act.confirmed",
     "act.lapsed",
@@ -18,6 +18,7 @@ const LATER: [&str; 58] = [
     "certificate.issued",
     "certificate.key_drawn",
     "evidence.exported",
+    "evidence.exported_failing",
     "evidence.frozen",
     "evidence.key_drawn",
     "evidence.settled",

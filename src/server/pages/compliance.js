@@ -3,7 +3,7 @@
 import { blob, json } from "./api.js";
 import { hush } from "./dialog.js";
 import { save } from "./download.js";
-import { learn, table } from "./late.js";
+import { learn, table, utc } from "./late.js";
 import { field, h, refresh } from "./view.js";
 import { explain, fullTime, t, translate } from "./words.js";
 
@@ -29,6 +29,10 @@ export async function open() {
   let found = null;
   const framework = h("select", { id: "framework", onchange: draw },
     ["all", ...FRAMEWORKS].map((one) => h("option", { value: one }, () => t(`framework.${one}`))));
+  // What leaves: all of it, unless somebody says otherwise.
+  const [since, until] = ["since", "until"].map((one) => h("input", { id: `export-${one}`, type: "date" }));
+  const lang = h("select", { id: "export-lang" },
+    ["all", "en", "zh"].map((one) => h("option", { value: one }, () => t(`compliance.in.${one}`))));
   // It scrolls, so the keyboard must come to it.
   const list = h("div", {
     id: "controls", class: "result", role: "region", tabindex: "0", "aria-labelledby": "compliance-title",
@@ -42,6 +46,9 @@ export async function open() {
     h("p", { id: "compliance-age", role: "status" }, () => message?.() ?? (found && summary(found))),
     field(framework, () => t("compliance.framework")),
     list,
+    h("details", { id: "export-of" }, h("summary", {}, () => t("compliance.of")),
+      h("div", { class: "filters" }, field(since, () => t("log.since")), field(until, () => t("log.until")),
+        field(lang, () => t("compliance.in")))),
     h("div", { class: "actions end" },
       h("button", { id: "export-evidence", type: "button", onclick: () => load(hand), disabled: () => busy },
         () => t("compliance.export")),
@@ -50,16 +57,22 @@ export async function open() {
       h("button", { type: "button", onclick: () => dialog.close() }, () => t("close"))));
 
   const run = () => json("POST", "/api/v1/evidence/run", {});
-  const hand = async () => save(await blob("POST", "/api/v1/evidence/export", {}), "lightproof-evidence.zip");
+  const hand = async () => {
+    const of = { since: utc(since.value, "00:00"), until: utc(until.value, "23:59"), framework: framework.value, lang: lang.value };
+    const said = Object.fromEntries(Object.entries(of).filter(([, value]) => value && value !== "all"));
+    save(await blob("POST", "/api/v1/evidence/export", said), "lightproof-evidence.zip");
+    return () => t("compliance.exported");
+  };
 
   async function load(before) {
     busy = true;
     message = null;
     refresh(dialog);
     try {
-      await before?.();
+      const note = await before?.();
       found = await json("GET", "/api/v1/evidence");
       draw();
+      message = typeof note === "function" ? note : null;
     } catch (problem) {
       message = () => explain(problem);
     } finally {

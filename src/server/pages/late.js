@@ -17,3 +17,6 @@ export const learn = (...files) => part(async () => {
 export const table = (heads, rows) => h("table", {},
   h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, () => t(key))))),
   h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell))))));
+
+/** A day of the person who reads, from its first minute to its last, as filters take it. */
+export const utc = (day, minute) => (day ? new Date(`${day}T${minute}`).toISOString().slice(0, 16) : "");

@@ -3,7 +3,7 @@
 import { blob, json } from "./api.js";
 import { hush } from "./dialog.js";
 import { save } from "./download.js";
-import { learn } from "./late.js";
+import { learn, utc } from "./late.js";
 import { field, h, refresh } from "./view.js";
 import { explain, fullTime, named, t } from "./words.js";
 
@@ -12,8 +12,6 @@ const KINDS = [
   "act", "audit", "backup", "boot", "certificate", "clock", "disk", "evidence", "fence", "generate", "hold", "key", "log", "model",
   "object", "objects", "outputs", "posture", "recovery", "request", "retention", "session", "slot", "support", "vault",
 ];
-// A day of the person who reads, from its first minute to its last, as the filters take it.
-const utc = (day, minute) => (day ? new Date(`${day}T${minute}`).toISOString().slice(0, 16) : "");
 
 // Sign and colour of each outcome, as those of the fences.
 const LOOKS = { ok: ["✓", "green"], denied: ["✕", "red"], failed: ["✕", "red"] };

@@ -70,6 +70,7 @@ fn bodies() {
             takes::<Look>(body, &["ids"]),
             takes::<Nothing>(body, &[]),
             takes::<Measured>(body, &["text"]),
+            takes::<crate::Wanted>(body, &["since", "until", "framework", "lang"]),
             takes::<Newcomer>(body, &["name", "role", "new_passphrase", "passphrase", "own_name"]),
             takes::<Leaver>(body, &["name", "passphrase", "pictures", "hand_over_to"]),
             takes::<NewPassphrase>(body, &["passphrase", "new_passphrase"]),

@@ -3,14 +3,16 @@
 use crate::Done;
 use crate::boot::folders::FolderUse;
 use crate::boot::{self, Wants};
-use crate::cli::{Freeze, Global, Keys};
+use crate::cli::{Global, Keys};
+use crate::controls::Room;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use audit::{Clock as _, timestamp};
-use darkroom::{Darkroom, FreezeReason, JobId, Laws, Who};
+use darkroom::{FreezeReason, Hold, JobId, Laws, Who};
 use evidence::{CLOCKS, Incident, Incidents, Law, describe_incident, incidents};
 use sandbox::Clean;
 use serde_json::json;
+use std::path::Path;
 
 /// A freeze whose words make sense.
 pub struct Frozen {
@@ -23,8 +25,8 @@ impl Frozen {
     ///
     /// # Errors
     /// They make no sense.
-    pub fn parse(arguments: &Freeze) -> Result<Self, Failure> {
-        let reason = FreezeReason::parse(&arguments.reason).ok_or_else(|| {
+    pub fn parse(reason: &str, laws: &[String]) -> Result<Self, Failure> {
+        let reason = FreezeReason::parse(reason).ok_or_else(|| {
             let words = FreezeReason::WORDS.join(", ");
             Failure::new(Code::Usage, format!("the reason is one of: {words}"))
         })?;
@@ -32,7 +34,7 @@ impl Frozen {
             let words = Law::ALL.map(Law::word).join(", ");
             Law::parse(word).ok_or_else(|| Failure::new(Code::Usage, format!("--law takes one of {words}")))
         };
-        let mut laws = arguments.law.iter().map(law).collect::<Result<Vec<_>, _>>()?;
+        let mut laws = laws.iter().map(law).collect::<Result<Vec<_>, _>>()?;
         if laws.is_empty() {
             laws.push(Law::Gdpr);
         }
@@ -43,10 +45,10 @@ impl Frozen {
     ///
     /// # Errors
     /// They may not; the log cannot be written.
-    pub fn record(&self, darkroom: &Darkroom, who: Option<&Who>, out: &Output) -> Result<JobId, Failure> {
+    pub fn record(&self, room: &mut Room<'_>, who: Option<&Who>, out: &Output) -> Result<JobId, Failure> {
         let has = |law| self.laws.contains(&law);
         let laws = Laws { gdpr: has(Law::Gdpr), dora: has(Law::Dora), cra: has(Law::Cra) };
-        let (job, receipt) = darkroom.freeze(who, self.reason, laws)?;
+        let (job, receipt) = room.with(|darkroom| darkroom.freeze(who, self.reason, laws))?;
         let due = CLOCKS.iter().filter(|clock| has(clock.law)).map(|clock| clock.hours).min().unwrap_or(0);
         out.say(&format!(
             "pinned by record {}, incident {job}; the first clock ends in {due} h, counted from now and not from when somebody first \
@@ -92,39 +94,54 @@ pub fn clocks(clean: Clean, global: &Global, out: &Output) -> Done {
     Ok(Code::Done)
 }
 
+/// The incident that goes by a name, if there is one.
+///
+/// # Errors
+/// It is no name of an incident.
+pub fn named(name: &str) -> Result<JobId, Failure> {
+    let what = "an incident goes by its name, `j:` and 22 characters, as `evidence clocks` says it";
+    JobId::parse(name).ok_or_else(|| Failure::new(Code::Usage, what))
+}
+
+/// What the log has of it.
+///
+/// # Errors
+/// Nothing.
+pub fn of(log: &Path, job: JobId) -> Result<Incident, Failure> {
+    let found = Incidents::of(log)?.incidents.into_iter().find(|incident| incident.job == job);
+    let what = || format!("there is no incident {job}; see: lightproof evidence clocks");
+    found.ok_or_else(|| Failure::new(Code::NotFound, what()))
+}
+
 /// Puts on record that an incident needs nothing more.
 ///
 /// # Errors
 /// There is none of that name, or it is settled; as every verb that opens the vault.
 pub fn settled(clean: Clean, global: &Global, (name, keys): (&str, &Keys), out: &Output) -> Done {
-    let job = JobId::parse(name).ok_or_else(|| {
-        Failure::new(
-            Code::Usage,
-            "an incident goes by its name, `j:` and 22 characters, as `evidence clocks` says it",
-        )
-    })?;
-    let (mut booted, mut darkroom) =
-        boot::boot(clean, global, &Wants::with(keys))?.darkroom().map_err(|failure| {
-            failure.if_busy("nothing is settled: stop the server, say that it is, and start it again")
-        })?;
-    let done = booted.unlock(&mut darkroom, out).and_then(|who| {
-        let all = Incidents::of(&booted.folders.audit)?.incidents;
-        let found = all.into_iter().find(|incident| incident.job == job);
-        match found {
-            None => Err(Failure::new(
-                Code::NotFound,
-                format!("there is no incident {job}; see: lightproof evidence clocks"),
-            )),
-            Some(Incident { settled: true, .. }) => {
+    let job = named(name)?;
+    let (mut booted, mut darkroom) = boot::boot(clean, global, &Wants::with(keys))?.darkroom()?;
+    let done = booted
+        .unlock(&mut darkroom, out)
+        .and_then(|who| settle(&mut darkroom, &who, &booted.folders.audit, job, out));
+    boot::leave(darkroom, done)
+}
+
+/// The same, in a darkroom that is open, of the log in this folder.
+///
+/// # Errors
+/// As [`settled`].
+pub fn settle(room: &mut impl Hold, who: &Who, log: &Path, job: JobId, out: &Output) -> Done {
+    // In one moment: of two who say so at once one comes second.
+    let receipt = room.with(|darkroom| {
+        Ok(match of(log, job) {
+            Ok(Incident { settled: true, .. }) => {
                 Err(Failure::new(Code::Refused, format!("{job} is settled already")))
             }
-            Some(_) => {
-                let receipt = darkroom.settle_incident(&who, job)?;
-                out.data(&format!("{job}: settled, record {}\n", receipt.seq_first));
-                out.object(true, &json!({ "incident": job.to_string(), "record": receipt.seq_first }));
-                Ok(Code::Done)
-            }
-        }
-    });
-    boot::leave(darkroom, done)
+            Ok(_) => Ok(darkroom.settle_incident(who, job)?),
+            Err(failure) => Err(failure),
+        })
+    })??;
+    out.data(&format!("{job}: settled, record {}\n", receipt.seq_first));
+    out.object(true, &json!({ "incident": job.to_string(), "record": receipt.seq_first }));
+    Ok(Code::Done)
 }

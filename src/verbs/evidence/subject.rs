@@ -2,13 +2,13 @@
 
 use crate::Done;
 use crate::boot::folders::{Bundle, what_is_left};
-use crate::boot::{self, Booted, Wants};
+use crate::boot::{self, Wants};
 use crate::cli::{Global, Keys};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use crate::paths::absolute;
 use audit::Clock as _;
-use darkroom::{Actor, Darkroom, PersonName, Who};
+use darkroom::{Actor, Hold, PersonName, Who};
 use evidence::{Subject, SubjectPicture, Told};
 use sandbox::Clean;
 use serde_json::json;
@@ -28,26 +28,42 @@ pub fn run(
     (pseudonym, output, keys): (Option<&str>, &Path, &Keys),
     out: &Output,
 ) -> Done {
-    let actor = |text| {
-        let what = "a person goes by their pseudonym, `a:` and 22 characters, as the records have it";
-        Actor::parse(text).ok_or_else(|| Failure::new(Code::Usage, what))
-    };
-    let actor = pseudonym.map(actor).transpose()?;
+    let actor = pseudonym.map(named).transpose()?;
     let wants = Wants { bundle: Some(Bundle::Made(output)), ..Wants::with(keys) };
     let made = absolute(output)?;
     let left = |failure| what_is_left(failure, &made);
-    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(|failure| {
-        left(failure.if_busy("nothing was handed out: stop the server, ask, and start it again"))
-    })?;
-    let done =
-        booted.unlock(&mut darkroom, out).and_then(|who| hand_over(&booted, &darkroom, &who, actor, out));
+    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(left)?;
+    let done = booted.unlock(&mut darkroom, out).and_then(|who| {
+        let dir = booted.folders.bundle.clone().unwrap_or_default();
+        let log = (&*booted.folders.audit, booted.clock.wall_ms());
+        hand_over((&mut darkroom, &who), actor, log, &dir, |told| Ok(told.write(&dir)?), out)
+    });
     boot::leave(darkroom, done.map_err(left))
 }
 
-fn hand_over(booted: &Booted, darkroom: &Darkroom, who: &Who, actor: Option<Actor>, out: &Output) -> Done {
+/// Whom a pseudonym stands for.
+///
+/// # Errors
+/// It is none.
+pub fn named(text: &str) -> Result<Actor, Failure> {
+    let what = "a person goes by their pseudonym, `a:` and 22 characters, as the records have it";
+    Actor::parse(text).ok_or_else(|| Failure::new(Code::Usage, what))
+}
+
+/// Puts on record that it leaves, and has it written in `dir`: of the log in this folder at this moment.
+///
+/// # Errors
+/// They may not; there is no such person; what log and disk say.
+pub fn hand_over(
+    (room, who): (&mut impl Hold, &Who),
+    actor: Option<Actor>,
+    (log, now_ms): (&Path, u64),
+    dir: &Path,
+    write: impl FnOnce(&Told) -> Result<(), Failure>,
+    out: &Output,
+) -> Done {
     let actor = actor.unwrap_or(who.actor());
-    let held = darkroom.held_about(who, actor)?;
-    let dir = booted.folders.bundle.clone().unwrap_or_default();
+    let held = room.with(|darkroom| darkroom.held_about(who, actor))?;
     let pictures: Vec<SubjectPicture> = held
         .pictures
         .iter()
@@ -61,7 +77,7 @@ fn hand_over(booted: &Booted, darkroom: &Darkroom, who: &Who, actor: Option<Acto
         .collect();
     let chinese: BTreeMap<String, String> = serde_json::from_str(IN_CHINESE).unwrap_or_default();
     let subject = Subject {
-        log: &booted.folders.audit,
+        log,
         actor,
         slot: held.slot.into(),
         name: held.name.as_ref().map(PersonName::as_str),
@@ -69,13 +85,13 @@ fn hand_over(booted: &Booted, darkroom: &Darkroom, who: &Who, actor: Option<Acto
         pictures: &pictures,
         in_chinese: &|name| chinese.get(&format!("record.{name}")).cloned(),
         version: env!("CARGO_PKG_VERSION"),
-        made_ms: booted.clock.wall_ms(),
+        made_ms: now_ms,
     };
     let told = subject.tell()?;
-    let Told { file, records, .. } = told;
+    let (file, records) = (told.file, told.records);
     // Before the first byte is on the disk: whoever ends the program in between keeps nothing that no record tells of.
-    let receipt = darkroom.record_subject(who, actor, (held.slot, records, file))?;
-    told.write(&dir)?;
+    let receipt = room.with(|darkroom| darkroom.record_subject(who, actor, (held.slot, records, file)))?;
+    write(&told)?;
     let count = counted(usize::try_from(records).unwrap_or(usize::MAX), "record");
     out.data(&format!(
         "{}: {count}, {}\n  record {}\n",

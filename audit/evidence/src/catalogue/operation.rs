@@ -136,8 +136,8 @@ pub(super) const OPERATION: &[Control] = &[
             zh: "发生泄露时可固定并移交当时的状态。",
         },
         measured: Text {
-            en: "Of each state that was pinned it is read whether a bundle was handed out behind it; a bundle that does not pass its own check is not.",
-            zh: "读取每次固定状态之后是否交出了证据包；未通过自检的证据包不会交出。",
+            en: "Of each state that was pinned it is read whether a bundle was handed out for it; a bundle that does not pass its own check is not.",
+            zh: "读取是否为每次固定的状态交出了证据包；未通过自检的证据包不会交出。",
         },
         clauses: Clauses {
             gdpr: &["33", "34"],
@@ -190,7 +190,8 @@ pub(super) const OPERATION: &[Control] = &[
             en: "Evidence is handed out signed, and checks.", zh: "证据以签名形式交付并可验证。"
         },
         measured: Text {
-            en: "A bundle would be made and verified.", zh: "生成并验证一个证据包。"
+            en: "Of the newest bundle on record it is read whether the key that signed it was on record before, and whether it passed its own check.",
+            zh: "读取记录中最新的证据包：签署它的密钥此前是否已有记录，以及它是否通过自检。",
         },
         clauses: Clauses {
             gdpr: &["5(2)"],
@@ -198,7 +199,10 @@ pub(super) const OPERATION: &[Control] = &[
             nist: &["AU-10", "SI-7"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NoProbeYet),
+        trial: Trial::Facts(&[
+            Condition { fact: "key_on_record_before", must: Must::Be(true) },
+            Condition { fact: "passed_own_check", must: Must::Be(true) },
+        ]),
     },
     Control {
         id: "GOV-03",

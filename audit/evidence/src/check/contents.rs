@@ -3,10 +3,14 @@
 use super::judged::{Judged, judge};
 use super::log::Trusted;
 use super::reading::Reading;
+use super::rehearsal;
 use crate::bundle;
+use crate::clocks::pinned;
 use crate::dsse::{Envelope, key_on_record};
 use crate::json;
 use crate::oscal;
+use crate::papers::PAPERS;
+use crate::rehearsal::FILE;
 use crate::report::Checked;
 use crate::run;
 use crate::verdict::Outcome;
@@ -46,6 +50,8 @@ pub(super) fn check(
             Ok(all) => {
                 of_run(reading, trusted, &all, checked);
                 oscal_results(reading, &all, checked);
+                papers(reading, &all, checked);
+                of_rehearsal(reading, &all, checked);
                 let count = |of| all.iter().filter(|judged| judged.outcome == of).count() as u64;
                 checked.outcomes = Some(Outcome::ALL.map(|of| (of, count(of))));
             }
@@ -53,6 +59,8 @@ pub(super) fn check(
         }
     }
     references(reading, checked);
+    incident(reading, trusted, checked);
+    failures(reading, checked);
     // An older program carried none, and so may one that somebody compiled for themselves.
     if reading.lists(bundle::SBOM)
         && let Some(sbom) = parsed(reading, bundle::SBOM, checked)
@@ -133,6 +141,60 @@ fn oscal_results(reading: &Reading<'_>, all: &[Judged], checked: &mut Checked) {
                 format_args!("says of {} what the results do not", title.escape_default()),
             );
         }
+    }
+}
+
+/// What the papers say was found is what the results say. Bundles of older versions have none, and so have those about another
+/// framework.
+fn papers(reading: &Reading<'_>, all: &[Judged], checked: &mut Checked) {
+    if !reading.lists(PAPERS) {
+        return;
+    }
+    let Some(value) = parsed(reading, PAPERS, checked) else { return };
+    let papers = value["papers"].as_array().map_or(&[][..], Vec::as_slice);
+    let fields = papers.iter().flat_map(|paper| paper["fields"].as_array().into_iter().flatten());
+    for found in fields.flat_map(|field| field["found"].as_array().into_iter().flatten()) {
+        let id = json::text(found, "control").unwrap_or_default();
+        let judged = all.iter().find(|judged| judged.id == id).map(|judged| judged.outcome.word());
+        if judged.is_none() || json::text(found, "outcome") != judged {
+            checked.find(PAPERS, format_args!("says of {} what the results do not", id.escape_default()));
+        }
+    }
+    if papers.iter().any(|paper| json::text(paper, "state") != Some("controllers_part")) {
+        checked.find(PAPERS, "takes a paper for a control: each is the controller's part");
+    }
+}
+
+/// What it says of the rehearsal that it is of.
+fn of_rehearsal(reading: &Reading<'_>, all: &[Judged], checked: &mut Checked) {
+    if reading.lists(FILE)
+        && let Some(value) = parsed(reading, FILE, checked)
+    {
+        rehearsal::check(&value, all, checked);
+    }
+}
+
+/// The incident is the one that a proved record pins.
+fn incident(reading: &Reading<'_>, trusted: &Trusted, checked: &mut Checked) {
+    if !reading.lists(bundle::INCIDENT) {
+        return;
+    }
+    let Some(value) = parsed(reading, bundle::INCIDENT, checked) else { return };
+    let record = json::number(&value, "record").and_then(|seq| trusted.records.get(&seq));
+    if record.and_then(pinned).as_ref() != Some(&value) {
+        checked.find(bundle::INCIDENT, "is not the state that a proved record of the log pins");
+    }
+}
+
+/// What its own check found, where it was handed out all the same.
+fn failures(reading: &Reading<'_>, checked: &mut Checked) {
+    if !reading.lists(bundle::FINDINGS) {
+        return;
+    }
+    let Some(value) = parsed(reading, bundle::FINDINGS, checked) else { return };
+    match value["findings"].as_array().map_or(0, Vec::len) {
+        0 => checked.find(bundle::FINDINGS, "is no list of what was found"),
+        count => checked.failures = count as u64,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Bundles as they are made, and what is changed by accident or by somebody without a key.
 
 use super::*;
+use crate::report::Finding;
 use crate::{Error, Framework, Language, Outcome};
 
 #[test]
@@ -59,8 +60,13 @@ fn what_the_log_does_not_name_is_not_exported_and_nothing_is_left() {
             policy: "",
             posture: &tried.posture,
             sbom: None,
+            answers: crate::Answers::default(),
+            controller: &Default::default(),
             framework: None,
             language: None,
+            incident: None,
+            rehearsal: None,
+            failures: &[],
             version: "0.1.0",
             made_ms: 0,
         };
@@ -199,8 +205,10 @@ fn the_report_is_for_people_in_both_languages_and_holds_no_script() {
         assert!(whole.contains(control.claim.en) && whole.contains(control.claim.zh), "{}", control.id);
     }
     assert!(whole.contains("plain_files = 1000000") && whole.contains("plain_files &lt;= 0"));
+    // It links to the papers beside it, and to nothing else.
+    let own = whole.replace("<a href=\"gdpr/", "");
     for forbidden in ["<script", "http", "src=", "href", "url(", "@import", "onload"] {
-        assert!(!whole.to_lowercase().contains(forbidden), "{forbidden}");
+        assert!(!own.to_lowercase().contains(forbidden), "{forbidden}");
     }
     let not_satisfied = whole.find("class=\"not_satisfied\"").unwrap();
     assert!(not_satisfied < whole.find("class=\"satisfied\"").unwrap(), "what does not hold comes first");
@@ -238,4 +246,51 @@ fn a_list_of_parts_is_in_the_bundle_or_the_page_says_that_there_is_none() {
         }));
         assert!(made.is_err() && !tried.dir.0.join("wrong").exists(), "{wrong}");
     }
+}
+
+/// Until it is on record its signature has no name, so that nobody takes it for one.
+#[test]
+fn a_bundle_that_was_given_up_before_its_end_is_none() {
+    let tried = Tried::new("CRY-01");
+    let (dir, ..) = tried.export("bundle", |_| ());
+    std::fs::rename(dir.join("manifest.dsse.json"), dir.join("manifest.dsse.part")).unwrap();
+    assert_eq!(blamed(&dir), ["manifest.dsse.part", "manifest.dsse.json"]);
+    assert_eq!(crate::check_made(&dir).unwrap().findings, []);
+    let archived = crate::archive(&dir, "a", 1 << 20).unwrap();
+    let has = |name: &[u8]| archived.windows(name.len()).any(|window| window == name);
+    assert!(has(b"a/manifest.dsse.json") && !has(b"a/manifest.dsse.part"));
+    crate::finish(&dir).unwrap();
+    assert_eq!(blamed(&dir), [] as [String; 0]);
+}
+
+#[test]
+fn a_bundle_says_that_its_own_check_failed_and_which_incident_it_is_for() {
+    let tried = Tried::new("CRY-01");
+    let frozen = Event::EvidenceFrozen {
+        reason: audit::words::FreezeReason::Breach,
+        gdpr: true,
+        dora: false,
+        cra: false,
+        size: 7,
+        root: Digest([4; 32]),
+    };
+    let record = tried.log.append(&[frozen.by_system().job(JobId([8; 16]))]).unwrap().seq_first;
+    let failures = vec![Finding::new("policy.txt", "was <changed>")];
+    let (dir, ..) = tried.export("bundle", |export| {
+        export.incident = Some(record);
+        export.failures = Box::leak(failures.into_boxed_slice());
+    });
+    assert_eq!((blamed(&dir), checked(&dir).failures), (vec![], 1));
+    assert!(checked(&dir).to_string().contains("see findings.json"));
+    let text = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
+    assert!(text("incident.json").contains(&JobId([8; 16]).to_string()));
+    assert!(text("README.html").contains("<code>policy.txt</code> was &lt;changed&gt;"));
+    let (plain, ..) = tried.export("plain", |_| ());
+    assert!(!plain.join("incident.json").exists() && !plain.join("findings.json").exists());
+    assert_eq!(checked(&plain).failures, 0);
+    // Another record pins nothing.
+    let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        tried.export("wrong", |export| export.incident = Some(1));
+    }));
+    assert!(made.is_err() && !tried.dir.0.join("wrong").exists());
 }

@@ -6,7 +6,9 @@ mod fuzz;
 mod oracles;
 
 use crate::control::{Control, Must, Trial};
-use crate::{Checked, Expected, Export, ExportKey, Exported, Reading, Run, Verdict, check, controls};
+use crate::{
+    Answers, Checked, Expected, Export, ExportKey, Exported, Reading, Run, Verdict, check, controls,
+};
 use audit::words::{EpochReason, StopReason};
 use audit::{Digest, Event, JobId, Log, SystemClock};
 use serde_json::{Value, json};
@@ -140,8 +142,13 @@ impl Tried {
             policy: POLICY,
             posture: &self.posture,
             sbom: None,
+            answers: Answers::default(),
+            controller: &Default::default(),
             framework: None,
             language: None,
+            incident: None,
+            rehearsal: None,
+            failures: &[],
             version: "0.1.0",
             made_ms: 1_705_328_700_000,
         };
@@ -149,6 +156,7 @@ impl Tried {
         let dir = self.dir.0.join(name);
         let thief = key.copy();
         let exported = export.make(&dir, key).unwrap();
+        crate::finish(&dir).unwrap();
         (dir, thief, exported)
     }
 }

@@ -214,3 +214,45 @@ fn what_is_held_about_a_person_is_collected_or_it_is_said_that_it_cannot_be() {
     std::fs::write(&segment, text.replacen("\n{", "\n#", 1)).unwrap();
     assert_eq!(outcome(&known.0, &NONE, 0, "PRV-06").0, NotSatisfied);
 }
+
+#[test]
+fn a_bundle_that_did_not_pass_its_check_or_has_no_key_is_seen_until_another_one_is_handed_out() {
+    let none = log(|_| ());
+    assert_eq!(outcome(&none.0, &NONE, 0, "GOV-02"), (NotApplicable, Some(Reason::NothingHandedOut)));
+    let manifest = Digest([1; 32]);
+    let (sound, failing) =
+        (Event::EvidenceExported { manifest }, Event::EvidenceExportedFailing { manifest, findings: 1 });
+    let drawn = Event::EvidenceKeyDrawn { key: audit::PublicKey([2; 32]) };
+    let of = |events: &[(Event, u8)]| {
+        let dir = log(|log| {
+            for (event, job) in events {
+                log.append(&[event.by_system().job(JobId([*job; 16]))]).unwrap();
+            }
+        });
+        outcome(&dir.0, &NONE, 0, "GOV-02").0
+    };
+    assert_eq!(of(&[(drawn, 1), (sound, 1)]), Satisfied);
+    assert_eq!(of(&[(drawn, 1), (failing, 1)]), NotSatisfied);
+    assert_eq!(of(&[(drawn, 2), (sound, 1)]), NotSatisfied, "the key of another one");
+    assert_eq!(of(&[(sound, 1), (drawn, 1)]), NotSatisfied, "a key that came afterwards");
+    assert_eq!(of(&[(drawn, 1), (failing, 1), (drawn, 2), (sound, 2)]), Satisfied);
+}
+
+#[test]
+fn a_bundle_is_for_the_incident_that_it_names_or_of_the_same_act_in_an_older_log() {
+    use audit::words::FreezeReason;
+    let freeze = |job| {
+        let (reason, root) = (FreezeReason::Exercise, Digest([1; 32]));
+        let frozen = Event::EvidenceFrozen { reason, gdpr: true, dora: false, cra: false, size: 1, root };
+        frozen.by_system().job(JobId([job; 16]))
+    };
+    let stop = Event::BootStopped { reason: StopReason::Done }.by_system();
+    let export =
+        |job| Event::EvidenceExported { manifest: Digest([1; 32]) }.by_system().job(JobId([job; 16]));
+    for (later, wanted) in [(9, NotSatisfied), (1, Satisfied)] {
+        let dir = log(|log| {
+            log.append(&[freeze(1), stop, export(later)]).unwrap();
+        });
+        assert_eq!(outcome(&dir.0, &NONE, 0, "OPS-02").0, wanted, "{later}");
+    }
+}

@@ -1,0 +1,157 @@
+//! `evidence export`, and the bundle of `evidence freeze`: alone, and by a running server for whoever asks it.
+
+use super::freeze;
+use super::told::{beside, counts, counts_json, signed_in, untold};
+use crate::Done;
+use crate::boot::folders::{Bundle, what_is_left};
+use crate::boot::{self, Booted, Wants};
+use crate::cli::{self, Global};
+use crate::controls::{self, Chosen, Error, Handed, Room, Site};
+use crate::exit::{Code, Failure};
+use crate::output::{Output, counted};
+use crate::paths::absolute;
+use darkroom::{Darkroom, JobId, Who};
+use evidence::Exported;
+use sandbox::{Clean, ProbeReport};
+use serde_json::json;
+use server::Doorway;
+use std::path::Path;
+
+/// Where a server makes a bundle, in the folder of what was found: in its turn, so that there is one at a time.
+const BUNDLE: &str = "bundle";
+/// No file of a bundle that crosses is larger.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// What a bundle is asked for.
+#[derive(Clone, Copy)]
+pub enum Asked<'a> {
+    /// As it is, or for an incident.
+    Bundle(Option<JobId>),
+    /// For a state that is pinned first.
+    Freeze(&'a freeze::Frozen),
+}
+
+/// Has a file written, by its path in the bundle.
+type Write<'a> = &'a dyn Fn(&str, &[u8]) -> Result<(), Failure>;
+/// A bundle as it was handed out, with the incident that it is for.
+type Made<T> = (Handed<T>, Option<JobId>);
+
+/// What was asked of a bundle.
+///
+/// # Errors
+/// It makes no sense.
+pub fn chosen(of: &cli::BundleOf) -> Result<Chosen, Failure> {
+    let words = [&of.since, &of.until, &of.framework, &of.lang].map(Option::as_deref);
+    let chosen = Chosen::parse(words).map_err(|what| Failure::new(Code::Usage, what))?;
+    Ok(Chosen { with_failures: of.include_failures, ..chosen })
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Why it ended early.
+pub fn run(clean: Clean, global: &Global, arguments: &cli::Bundle, asked: Asked<'_>, out: &Output) -> Done {
+    let chosen = chosen(&arguments.of)?;
+    let bundle = Some(Bundle::Made(&arguments.output));
+    let wants = Wants { evidence: true, bundle, ..Wants::with(&arguments.keys) };
+    let output = absolute(&arguments.output)?;
+    let left = |failure| what_is_left(failure, &output);
+    let opened = boot::boot(clean, global, &wants)?.darkroom();
+    let (mut booted, mut darkroom) = opened.map_err(|failure| left(beside(failure)))?;
+    let dir = booted.folders.bundle.clone().unwrap_or_default();
+    let result = alone(&mut booted, &mut darkroom, (chosen, asked), &dir, out).map_err(left);
+    boot::leave(darkroom, result)
+}
+
+fn alone(
+    booted: &mut Booted,
+    darkroom: &mut Darkroom,
+    wanted: (Chosen, Asked<'_>),
+    dir: &Path,
+    out: &Output,
+) -> Done {
+    let (who, site) = (signed_in(booted, darkroom, out)?, Site::of(booted)?);
+    let fences = || sandbox::probe(&booted.sandboxed);
+    let room = &mut Room::Own(darkroom);
+    let made = make(&site, room, who.as_ref(), &fences, wanted, dir, |_| Ok(()), out)?;
+    report(&made, dir, out)
+}
+
+/// By a server that has the vault, which is open or not. `write` has each file written in `dir`, at the other end.
+///
+/// # Errors
+/// The controls are being tried; as alone; a file is not written.
+pub fn through(
+    (doorway, site): (&Doorway, &Site),
+    who: Option<&Who>,
+    (chosen, asked): (Chosen, Asked<'_>),
+    dir: &Path,
+    write: Write<'_>,
+    out: &Output,
+) -> Done {
+    let here = site.evidence.join(BUNDLE);
+    let mut room = Room::Shared(doorway.queue());
+    let files = |dir: &Path| Ok(evidence::made_files(dir, FILE_BYTES_MAX)?);
+    let made = doorway.try_controls(|fences| {
+        // What a crash left of an earlier one.
+        evidence::take_back(&here);
+        let made = make(site, &mut room, who, fences, (chosen, asked), &here, files, out);
+        evidence::take_back(&here);
+        made
+    });
+    let what = "the controls are being tried already; try again when that run has ended";
+    let made = made.ok_or_else(|| Failure::new(Code::Busy, what))??;
+    for (path, content) in &made.0.made {
+        write(path, content)?;
+    }
+    report(&made, dir, out)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn make<T>(
+    site: &Site,
+    room: &mut Room<'_>,
+    who: Option<&Who>,
+    fences: &dyn Fn() -> Result<ProbeReport, sandbox::Error>,
+    (chosen, asked): (Chosen, Asked<'_>),
+    dir: &Path,
+    make_of: impl FnOnce(&Path) -> Result<T, Error>,
+    out: &Output,
+) -> Result<Made<T>, Failure> {
+    let job = match asked {
+        Asked::Bundle(job) => job,
+        // First: the clocks run whatever becomes of the bundle.
+        Asked::Freeze(frozen) => Some(frozen.record(room, who, out)?),
+    };
+    let incident = job.map(|job| freeze::of(&site.audit, job)).transpose()?;
+    let chosen = Chosen { incident, ..chosen };
+    let handed = controls::hand_over(site, room, who, fences, (&chosen, dir), make_of).map_err(untold)?;
+    Ok((handed, job))
+}
+
+/// Says what was handed out.
+fn report<T>((handed, job): &Made<T>, dir: &Path, out: &Output) -> Done {
+    let Handed { tried, exported: Exported { manifest, files, records }, record, failures, .. } = handed;
+    out.data(&format!(
+        "{}: {}, {}\n  {}\n  manifest {manifest}, record {record}\n",
+        dir.display(),
+        counted(usize::try_from(*files).unwrap_or(usize::MAX), "file"),
+        counted(usize::try_from(*records).unwrap_or(usize::MAX), "record"),
+        counts(&tried.run),
+    ));
+    if let Some(first) = failures.first() {
+        let count = counted(failures.len(), "finding");
+        out.warn(&format!(
+            "it does not pass its own check, and says so: {count}, {}: {}",
+            first.file, first.text
+        ));
+    }
+    out.say("README.html in it is for people; VERIFY.md says how to check it with others' programs");
+    out.object(
+        true,
+        &json!({ "dir": dir.display().to_string(), "files": files, "records": records, "record": record,
+            "manifest": manifest.to_string(), "run": tried.run.digest().to_string(), "counts": counts_json(&tried.run),
+            "failures": failures.len(), "incident": job.map(|job| job.to_string()) }),
+    );
+    Ok(Code::Done)
+}

@@ -1,0 +1,59 @@
+//! How long the controls take, and a bundle, of an appliance that was used for long: 1,000 pictures and 100,000 records.
+
+use crate::harness::Home;
+use crate::median;
+use audit::words::StopReason;
+use audit::{Event, Log, SystemClock};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+const PICTURES: usize = 1000;
+const RECORDS: usize = 100_000;
+const ROUNDS: usize = 5;
+
+pub fn measure() {
+    let home = Home::furnished("bench-evidence");
+    // As small as pictures get: it is their number that counts here.
+    home.write("lines.txt", "a red apple\n".repeat(PICTURES.div_ceil(16)).as_bytes());
+    let small = ["--size", "16x16", "--steps", "1", "-n16"];
+    home.ask(&[&["batch", "lines.txt"], &small[..]].concat()).ends(0, &[]);
+    {
+        let (log, _) = Log::open(&home.path().join("state/audit"), SystemClock::new()).unwrap();
+        let entry = Event::BootStopped { reason: StopReason::Done }.by_system();
+        for _ in 0..RECORDS / 1000 {
+            log.append(&vec![entry; 1000]).unwrap();
+        }
+    }
+    home.ask(&["evidence", "run"]).ends(0, &[]);
+    println!("| evidence, of {} pictures and {RECORDS} records and more | |", home.pictures().len());
+    let kept = home.at("kept");
+    row("`evidence run`, with the start and a passphrase", &home, &["evidence", "run"]);
+    row("`evidence export`, likewise", &home, &["evidence", "export", "-o", &home.at("bundle")]);
+    home.ask(&["evidence", "export", "-o", &kept]).ends(0, &[]);
+    row("`evidence verify`", &home, &["evidence", "verify", &kept]);
+}
+
+/// Median seconds, and the most memory of any run.
+fn row(what: &str, home: &Home, arguments: &[&str]) {
+    let mut peak_kib = 0;
+    let mut run = |_| {
+        let _ = std::fs::remove_dir_all(home.path().join("bundle"));
+        let started = Instant::now();
+        let mut command = home.furnished_program(arguments);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let status = format!("/proc/{}/status", child.id());
+        let ended = loop {
+            if let Some(ended) = child.try_wait().unwrap() {
+                break ended;
+            }
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0 kB");
+            peak_kib = line.trim().trim_end_matches(" kB").parse().unwrap_or(0).max(peak_kib);
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        assert!(ended.success(), "{arguments:?}");
+        started.elapsed().as_secs_f64()
+    };
+    let seconds = median((0..ROUNDS).map(&mut run).collect());
+    println!("| {what} | {seconds:.2} s, {} MiB |", peak_kib >> 10);
+}
