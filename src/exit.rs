@@ -177,7 +177,9 @@ fn code_of(error: &darkroom::Error) -> Code {
         | Kind::Outputs
         | Kind::OldKeyRemains
         | Kind::Stopping => Code::Refused,
-        Kind::Locked | Kind::NoVault | Kind::WrongSecret | Kind::AuditorOnly => Code::Locked,
+        Kind::Locked | Kind::NoVault | Kind::WrongSecret | Kind::WrongToken | Kind::AuditorOnly => {
+            Code::Locked
+        }
         Kind::Busy | Kind::QueueFull => Code::Busy,
         Kind::Disk | Kind::Memory => Code::Space,
         Kind::Damaged => Code::Integrity,
@@ -211,6 +213,7 @@ fn hint(error: &darkroom::Error) -> String {
         E::Vault(vault::Error::OutputsInUse(_)) => ", or say --same-pictures if that vault is lost",
         E::Waits { .. } => "; see: lightproof operator pending",
         E::NoPending { .. } => "; see: lightproof operator pending",
+        E::NoToken { .. } => "; see: lightproof token list",
         E::NotErased { .. } => "; erase it first: lightproof history rm",
         E::Vault(vault::Error::NameNeeded) => ": --operator NAME, or the variable LIGHTPROOF_OPERATOR",
         E::Vault(vault::Error::UnknownName) => "; see: lightproof operator list",

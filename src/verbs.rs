@@ -17,4 +17,5 @@ pub mod selftest;
 pub mod serve;
 pub mod status;
 pub mod support;
+pub mod token;
 pub mod vault;

@@ -46,6 +46,7 @@
 //! - `server_faults`: the server when something goes wrong around it, or ends
 //! - `people`: several people with one vault
 //! - `two_person`: acts that take two admins
+//! - `tokens`: what programs ask the server with, and every route asked with it
 //! - `packages`: Debian packages, the tarball, and what they are made of
 //! - `notify`: what a service manager hears of a server
 //! - `processes`: three processes, and what becomes of the others when one ends
@@ -106,6 +107,7 @@ mod streams;
 mod support;
 mod terminal;
 mod through;
+mod tokens;
 mod trouble;
 mod two_person;
 mod user;

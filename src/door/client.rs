@@ -13,7 +13,7 @@ use crate::output::Output;
 use crate::paths::{Exporting, absolute};
 use crate::verbs::backup::{self, Target};
 use crate::verbs::history::certificate;
-use crate::verbs::{batch, generate, history};
+use crate::verbs::{batch, generate, history, token};
 use audit::Digest;
 use policy::Process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -93,6 +93,7 @@ fn go(
             asked: asked.clone(),
             dir: booted.folders.bundle.clone().unwrap_or_default().into(),
         },
+        Errand::Token(arguments) => Wish::Token(arguments.verb.clone()),
         Errand::Backup(path, _) => Wish::Backup { path: path.into() },
         Errand::BackupDestroyed(id, _) => Wish::BackupDestroyed(id.to_owned()),
         Errand::History(arguments) => Wish::History { verb: arguments.verb.clone(), sought: brought.sought },
@@ -194,6 +195,10 @@ impl Brought {
             }
             Errand::BackupDestroyed(id, _) => {
                 backup::id_of(id)?;
+                Ok(Self::default())
+            }
+            Errand::Token(arguments) => {
+                token::check(&arguments.verb)?;
                 Ok(Self::default())
             }
             Errand::History(_) | Errand::Status(_) | Errand::TryControls(_) => Ok(Self::default()),

@@ -3,7 +3,7 @@
 use super::place;
 use crate::boot::folders::Home;
 use crate::cli::{
-    Backup, Batch, Certificate, Evidence, Generate, Global, History, HistoryVerb, Keys, Vault, Verb,
+    Backup, Batch, Certificate, Evidence, Generate, Global, History, HistoryVerb, Keys, Token, Vault, Verb,
 };
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -20,6 +20,8 @@ pub enum Errand<'a> {
     TryControls(&'a Keys),
     /// `history`.
     History(&'a History),
+    /// `token`.
+    Token(&'a Token),
     /// `backup create`: where it goes.
     Backup(&'a Path, &'a Keys),
     /// `backup destroyed`: its name.
@@ -34,6 +36,7 @@ impl<'a> Errand<'a> {
             Verb::Generate(arguments) => Some(Self::Generate(arguments)),
             Verb::Batch(arguments) => Some(Self::Batch(arguments)),
             Verb::History(arguments) => Some(Self::History(arguments)),
+            Verb::Token(arguments) => Some(Self::Token(arguments)),
             Verb::Backup(Backup::Create { output, keys }) => Some(Self::Backup(output, keys)),
             Verb::Backup(Backup::Destroyed { id, keys }) => Some(Self::BackupDestroyed(id, keys)),
             _ => None,
@@ -48,6 +51,7 @@ impl<'a> Errand<'a> {
             Self::Generate(arguments) => Some(&arguments.keys),
             Self::Batch(arguments) => Some(&arguments.keys),
             Self::History(arguments) => Some(&arguments.keys),
+            Self::Token(arguments) => Some(&arguments.keys),
             Self::Backup(_, keys) | Self::BackupDestroyed(_, keys) => Some(keys),
         }
     }

@@ -15,7 +15,7 @@ use crate::terminal::Terminal;
 use crate::verbs::backup::{self, Target};
 use crate::verbs::batch::Work;
 use crate::verbs::history::{Named, certificate};
-use crate::verbs::{evidence, generate, history, vault};
+use crate::verbs::{evidence, generate, history, token, vault};
 use crate::{Done, boot::operator::name_of};
 use audit::{Clock as _, Digest};
 use server::{Doorway, Outside, Visit};
@@ -235,6 +235,7 @@ impl Host {
             Wish::BackupDestroyed(id) => {
                 backup::gone(&mut &**self.doorway.queue(), visit.who(), backup::id_of(&id)?, out)
             }
+            Wish::Token(verb) => token::act(&mut &**self.doorway.queue(), visit.who(), &verb, out),
             Wish::Certificate { asked, dir } => self.certificate(line, visit, &asked, Path::new(&dir), out),
             Wish::TryControls => evidence::through(&self.doorway, &self.site, Some(visit.who()), out),
             Wish::Status | Wish::RecordSupport { .. } => Ok(Code::Usage), // answered to anybody

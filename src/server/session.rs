@@ -36,6 +36,11 @@ impl Key {
     pub(crate) fn of(token: &str) -> Self {
         Self(Sha256::digest(token.to_ascii_lowercase()).into())
     }
+
+    /// The digest.
+    pub(crate) fn sha256(self) -> [u8; 32] {
+        self.0
+    }
 }
 
 /// The code that makes the vault on a first start, as the server keeps it.

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 58] = [
+const LATER: [&str; 62] = [
     "act.asked",
     "act.confirmed",
     "act.lapsed",
@@ -48,6 +48,10 @@ const LATER: [&str; 58] = [
     "slot.resolved",
     "slot.role_changed",
     "support.bundled",
+    "token.end_failed",
+    "token.ended",
+    "token.made",
+    "token.used",
     "vault.damaged",
     "vault.destroy_failed",
     "vault.destroy_requested",

@@ -18,6 +18,7 @@ fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<
                 made
             }
             Act::OwnPictures => room.list(who).map(drop),
+            Act::EraseOwn => room.erase(who, &[]).map(drop),
             Act::CheckPictures => room.verify(who).map(drop),
             Act::ManagePeople => room.people(who).map(drop),
             Act::ErasePictures => room.names_of(who, &name("second")).map(drop),
@@ -49,7 +50,9 @@ fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<
                 crate::back_up(&mut **room, who, None, &mut Vec::new(), || Ok(()), || true).map(drop)
             }
             Act::Restore => backup::restore(&Home::in_memory(), &backup, proof, true).map(drop),
-            Act::Leave => room.name_of(who).map(drop),
+            Act::OwnTokens => room.own_tokens(who).map(drop),
+            Act::AnyTokens => room.tokens_of_all(who).map(drop),
+            Act::Leave => room.record_closed(who),
         };
         match done {
             Err(Error::NotPermitted(said)) => {

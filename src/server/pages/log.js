@@ -10,7 +10,7 @@ import { explain, fullTime, named, t } from "./words.js";
 // First words of types: what a filter takes.
 const KINDS = [
   "act", "audit", "backup", "boot", "certificate", "clock", "disk", "evidence", "fence", "generate", "hold", "key", "log", "model",
-  "object", "objects", "outputs", "posture", "recovery", "request", "retention", "session", "slot", "support", "vault",
+  "object", "objects", "outputs", "posture", "recovery", "request", "retention", "session", "slot", "support", "token", "vault",
 ];
 // A day of the person who reads, from its first minute to its last, as the filters take it.
 const utc = (day, minute) => (day ? new Date(`${day}T${minute}`).toISOString().slice(0, 16) : "");

@@ -8,6 +8,8 @@ import { field, h, refresh } from "./view.js";
 import { explain, fullTime, t } from "./words.js";
 
 const ROLES = ["operator", "admin", "auditor"];
+// What a token of a program is for; the last one is an admin's.
+const SCOPES = ["generate,read", "generate", "read", "audit"];
 
 /** Opens it for `you`; who has no name yet is given one with the first person that is added. */
 export function open(you) {
@@ -24,6 +26,11 @@ export function open(you) {
   const first = secret("person-passphrase", "new-password");
   const list = h("ul", { id: "people-list", class: "people" });
   const waits = h("ul", { id: "pending-list", class: "people" });
+  const scopes = h("select", { id: "token-scopes" },
+    SCOPES.slice(0, isAdmin ? 4 : 3).map((one) => h("option", { value: one }, () => t(`scope.${one}`))));
+  const label = h("input", { id: "token-label", autocomplete: "off", maxLength: 64 });
+  const minted = h("code", { id: "token" });
+  const tokens = h("ul", { id: "token-list", class: "people" });
   const ownName = field(own, () => t("people.own"), () => t("people.own.hint"));
 
   /** Does something for which one's own passphrase is typed, and says what came of it. */
@@ -80,6 +87,33 @@ export function open(you) {
   const change = (person, to) => act(null, () =>
     json("POST", "/api/v1/people:role", { name: person.name, role: to, passphrase: proof.value }), "people.role.done");
 
+  const mint = (event) => act(event, async () => {
+    const made = await json("POST", "/api/v1/api-tokens", {
+      scopes: scopes.value.split(","), passphrase: proof.value, ...(label.value && { label: label.value }),
+    });
+    [minted.textContent, label.value] = [made.token, ""];
+  }, "token.made");
+
+  // It takes no passphrase: it opens nothing.
+  async function revoke({ number: token }) {
+    try {
+      await json("POST", "/api/v1/api-tokens:revoke", { token });
+      message = () => t("token.revoked");
+      minted.textContent = "";
+      await load();
+    } catch (problem) {
+      message = () => explain(problem);
+    }
+    refresh(dialog);
+  }
+
+  const described = (one) => h("li", { "data-number": one.number },
+    h("strong", {}, one.label ?? one.number),
+    h("span", { class: "hint" }, () => [!one.you && one.of, t(`scope.${one.scopes}`),
+      t("token.until", { at: fullTime(one.expires_ms) }), t(one.used_day ? "token.used" : "token.unused", { day: one.used_day })]
+      .filter(Boolean).join(" · ")),
+    h("div", { class: "actions" }, h("button", { type: "button", class: "revoke", onclick: () => revoke(one) }, () => t("token.revoke"))));
+
   async function confirm(one, what) {
     if (!await ask({ title: what, sentences: [() => t("pending.confirm.what")], yes: () => t("pending.confirm") })) return;
     await act(null, async () => {
@@ -127,8 +161,9 @@ export function open(you) {
   }
 
   async function load() {
-    if (!isAdmin) return;
     await learn();
+    tokens.replaceChildren(...(await json("GET", "/api/v1/api-tokens")).tokens.map(described));
+    if (!isAdmin) return;
     const { people } = await json("GET", "/api/v1/people");
     const { pending } = await json("GET", "/api/v1/pending");
     waits.replaceChildren(...pending.map(waiting));
@@ -155,6 +190,10 @@ export function open(you) {
       ownName, field(name, () => t("person.name"), () => t("person.name.hint")),
       field(role, () => t("people.role"), () => t(`role.${role.value}.what`)), field(first, () => t("people.first")),
       h("div", { class: "actions end" }, button("add-person", "people.add"))),
+    h("form", { onsubmit: mint },
+      h("h3", {}, () => t("token.title")), h("p", { class: "hint" }, () => t("token.intro")), tokens,
+      field(scopes, () => t("token.scopes")), field(label, () => t("token.label")),
+      h("div", { class: "actions end" }, button("make-token", "token.make")), minted),
     showPassphrase(proof, renewed, again, first),
     h("div", { class: "actions end" },
       h("button", { type: "button", onclick: () => dialog.close() }, () => t("close"))));
