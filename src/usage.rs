@@ -12,8 +12,24 @@ use std::process::ExitCode;
 /// Longest word that is repeated, in bytes.
 const WORD_BYTES_MAX: usize = 24;
 /// Verbs that take no prompt.
-const WITHOUT_PROMPT: [&str; 9] =
-    ["serve", "history", "vault", "doctor", "audit", "evidence", "config", "completions", "selftest"];
+const WITHOUT_PROMPT: [&str; 16] = [
+    "serve",
+    "history",
+    "vault",
+    "hold",
+    "token",
+    "model",
+    "backup",
+    "status",
+    "support",
+    "man",
+    "doctor",
+    "audit",
+    "evidence",
+    "config",
+    "completions",
+    "selftest",
+];
 
 /// Help and version go to stdout, mistakes to stderr with exit code 2.
 pub fn answer(error: &clap::Error) -> ExitCode {
@@ -119,6 +135,8 @@ mod tests {
             (&["audit", "tail", "--frob"], "`--frob`"),
             (&["audit", "tail", "-n", "many"], "`many`"),
             (&["history", "list", "more"], "`more`"),
+            (&["backup", "list", "--operator", "x"], "`--operator`"),
+            (&["token", "revoke", "lpt"], "`lpt`"),
             (&["serve", "--port", "99999"], "`99999`"),
             (&["--json", "--home", "x", "vault", "frob"], "`frob`"),
             (&["generat", "x"], "`generat`"),

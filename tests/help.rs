@@ -129,6 +129,7 @@ fn every_verb_has_its_own_flags_exit_codes_and_examples() {
         "history",
         "vault",
         "operator",
+        "token",
         "hold",
         "model",
         "backup",

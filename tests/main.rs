@@ -46,6 +46,7 @@
 //! - `server_faults`: the server when something goes wrong around it, or ends
 //! - `people`: several people with one vault
 //! - `two_person`: acts that take two admins
+//! - `auditor`: who sees log and controls, and nothing else
 //! - `tokens`: what programs ask the server with, and every route asked with it
 //! - `packages`: Debian packages, the tarball, and what they are made of
 //! - `notify`: what a service manager hears of a server
@@ -58,6 +59,7 @@
 #![allow(clippy::panic)]
 
 mod abuse;
+mod auditor;
 mod backup;
 mod batch;
 mod browser;

@@ -23,8 +23,8 @@ pub enum OperatorVerb {
     Add {
         /// Their name, for signing in; it is kept sealed, and no log has it
         name: String,
-        /// operator makes pictures and sees those; admin manages people, too, and sees no others' pictures; auditor proves
-        /// the state and sees none
+        /// operator makes pictures and sees those; admin manages people, too, and sees no others' pictures; auditor sees
+        /// log and controls in the page, and none
         #[arg(long, value_name = "ROLE", default_value = "operator")]
         role: String,
         /// Read their passphrase from the first line of this file or pipe

@@ -95,6 +95,15 @@ pub enum Error {
         /// How long it waits.
         hours: u64,
     },
+    /// Another admin has asked for exactly this, so who asks now is the second one.
+    #[error(
+        "nothing is done yet: another admin has asked for exactly this, and it waits as number {number}; you are the second one, so \
+         confirm it"
+    )]
+    WaitsForYou {
+        /// By which it is confirmed.
+        number: u64,
+    },
     /// The policy asks for a second admin, and there is none; on record.
     #[error(
         "the policy asks for the word of a second admin, and this vault has none: make somebody else an admin first; nothing was \
@@ -412,7 +421,7 @@ impl Error {
             Self::UnknownToken => Kind::WrongToken,
             Self::PicturesUndecided { .. } => Kind::Parameter,
             Self::HoldStands => Kind::HoldStands,
-            Self::Waits { .. } => Kind::Waits,
+            Self::Waits { .. } | Self::WaitsForYou { .. } => Kind::Waits,
             Self::OneAdmin | Self::OwnWord | Self::NoWord { .. } => Kind::SecondAdmin,
             Self::NoHold | Self::UnknownPseudonym | Self::NoPending { .. } | Self::NoToken { .. } => {
                 Kind::NotFound

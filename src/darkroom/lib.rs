@@ -66,6 +66,7 @@ mod sought;
 mod step;
 #[cfg(test)]
 mod tests;
+mod token;
 mod tokens;
 mod unlock;
 mod view;
@@ -108,7 +109,8 @@ pub use rights::{Act, Scope, Scopes, TABLE as RIGHTS};
 pub use room::{Darkroom, Folders, Start};
 pub use second::{Confirmed, Waiting};
 pub use sought::Sought;
-pub use tokens::{TOKEN_DAYS, TOKEN_DAYS_MAX, TOKEN_PREFIX, Token};
+pub use token::Token;
+pub use tokens::{TOKEN_DAYS, TOKEN_DAYS_MAX, TOKEN_PREFIX};
 pub use view::{Previews, newest_marks, verify, verify_as};
 pub use warning::Warning;
 pub use who::{Door, Role, Who};

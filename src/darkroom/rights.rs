@@ -140,7 +140,7 @@ pub(crate) type Row = (Act, &'static str, &'static [Role]);
 
 /// Each act in words, and the roles that may do it.
 pub const TABLE: [Row; 27] = {
-    use Role::{Admin, Operator, Recovery};
+    use Role::{Admin, Auditor, Operator, Recovery};
     [
         (Act::MakePictures, "make pictures", &[Operator, Admin]),
         (Act::OwnPictures, "list, look at and export one's own pictures", &[Operator, Admin]),
@@ -155,20 +155,24 @@ pub const TABLE: [Row; 27] = {
         (Act::AnyCertificate, "have certificates of any erasure", &[Admin]),
         (Act::Holds, "set and end legal holds", &[Admin]),
         (Act::Resolve, "ask who is behind a pseudonym, or took a copy of any picture", &[Admin]),
-        (Act::Controls, "try the controls, see what was found, and hand over evidence", &[Admin]),
+        (Act::Controls, "try the controls, see what was found, and hand over evidence", &[Admin, Auditor]),
         (Act::OwnRecords, "have what is held about oneself", &[Operator, Admin]),
         (Act::AnyRecords, "have what is held about anybody", &[Admin]),
-        (Act::ReadLog, "read the log, have it verified, and take a slice of it out", &[Admin]),
+        (Act::ReadLog, "read the log, have it verified, and take a slice of it out", &[Admin, Auditor]),
         (Act::Models, "bring models in, choose the one in use, and remove them", &[Admin]),
         (Act::NewRecoveryCode, "draw a new recovery code", &[Admin]),
-        (Act::OwnPassphrase, "set one's own new passphrase", &[Operator, Admin]),
+        (Act::OwnPassphrase, "set one's own new passphrase", &[Operator, Admin, Auditor]),
         (Act::AnyPassphrase, "set a new passphrase for anybody", &[Recovery]),
         (Act::Backups, "make backups, and say that one is destroyed", &[Admin]),
         (Act::Restore, "put a backup back where there is no vault", &[Admin, Recovery]),
         (Act::SecondWord, "confirm or refuse what another admin has asked for", &[Admin]),
-        (Act::OwnTokens, "make, list and revoke tokens of one's own", &[Operator, Admin]),
+        (Act::OwnTokens, "make, list and revoke tokens of one's own", &[Operator, Admin, Auditor]),
         (Act::AnyTokens, "list and revoke tokens of anybody", &[Admin]),
-        (Act::Leave, "sign out, which locks the vault behind the last one", &[Operator, Admin, Recovery]),
+        (
+            Act::Leave,
+            "sign out, which locks the vault behind the last one",
+            &[Operator, Admin, Auditor, Recovery],
+        ),
     ]
 };
 

@@ -14,7 +14,7 @@ use darkroom::{Error, Kind, Queue, Scope};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use guard::Access::{self, By, Open, Session, Watch};
+use guard::Access::{self, Anyone, By, Look, Open, Session, Watch};
 
 const GENERATE: Access = By(&[Scope::Generate]);
 const READ: Access = By(&[Scope::Read]);
@@ -40,24 +40,24 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/status", Open, vault::status),
         post("/api/v1/setup", Open, vault::set_up),
         post("/api/v1/session", Open, vault::unlock),
-        delete("/api/v1/session", Session, vault::leave),
+        delete("/api/v1/session", Anyone, vault::leave),
         post("/api/v1/recovery", Session, vault::replace_recovery),
-        post("/api/v1/passphrase", Session, people::set_passphrase),
+        post("/api/v1/passphrase", Anyone, people::set_passphrase),
         get("/api/v1/people", Session, people::list),
         post("/api/v1/people", Session, people::add),
         post("/api/v1/people:remove", Session, people::remove),
         post("/api/v1/people:role", Session, people::set_role),
         post("/api/v1/people:resolve", Session, people::resolve),
-        get("/api/v1/api-tokens", Session, tokens::list),
-        post("/api/v1/api-tokens", Session, tokens::make),
-        post("/api/v1/api-tokens:revoke", Session, tokens::revoke),
+        get("/api/v1/api-tokens", Anyone, tokens::list),
+        post("/api/v1/api-tokens", Anyone, tokens::make),
+        post("/api/v1/api-tokens:revoke", Anyone, tokens::revoke),
         get("/api/v1/pending", Session, pending::list),
         post("/api/v1/pending:confirm", Session, pending::confirm),
         post("/api/v1/pending:refuse", Session, pending::refuse),
         get("/api/v1/holds", Session, people::holds),
         post("/api/v1/holds", Session, people::hold),
         post("/api/v1/holds:end", Session, people::end_hold),
-        get("/api/v1/state", Watch, events::state),
+        get("/api/v1/state", Look, events::state),
         get("/api/v1/capabilities", By(&Scope::ALL), vault::capabilities),
         post("/api/v1/prompts", Session, jobs::prompts),
         post("/api/v1/tokens", GENERATE, jobs::measure),

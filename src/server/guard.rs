@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use darkroom::{Scope, Scopes, TOKEN_PREFIX, Who};
+use darkroom::{Role, Scope, Scopes, TOKEN_PREFIX, Who};
 use std::sync::Arc;
 
 const TARGET_BYTES_MAX: usize = 8 * 1024;
@@ -97,12 +97,27 @@ pub async fn stand(State(house): State<Arc<House>>, request: Request, next: Next
 pub enum Access {
     /// Whoever gets past the guard.
     Open,
-    /// Who has a session. The request shows that somebody is there.
+    /// Who has a session, but no auditor. The request shows that somebody is there.
     Session,
-    /// Who has a session, or a program that has a token with one of these scopes.
+    /// Who has a session, an auditor's too.
+    Anyone,
+    /// The same for a request that comes by itself.
+    Look,
+    /// Who has a session, an auditor's too where a scope is theirs, or a program that has a token with one of these scopes.
     By(&'static [Scope]),
-    /// Who has a session. The request comes by itself, again and again: it does not put off the session's end.
+    /// The same. The request comes by itself, again and again: it does not put off the session's end.
     Watch,
+}
+
+impl Access {
+    /// An auditor sees log and controls, and looks after their own passphrase and tokens.
+    fn lets_auditors(self) -> bool {
+        match self {
+            Self::Open | Self::Anyone | Self::Look => true,
+            Self::By(scopes) => scopes.contains(&Scope::Audit),
+            Self::Session | Self::Watch => false,
+        }
+    }
 }
 
 /// The guard in front of one route: whether its declared access admits the request.
@@ -115,8 +130,8 @@ pub async fn admit(
         Access::Open => return next.run(request).await,
         // It would put a look on record that nobody had.
         _ if request.method() == Method::HEAD => return Problem::METHOD.into_response(),
-        Access::Session | Access::By(_) => true,
-        Access::Watch => false,
+        Access::Session | Access::Anyone | Access::By(_) => true,
+        Access::Watch | Access::Look => false,
     };
     let session = match bearer(request.headers()) {
         None => Err(Problem::TOKEN),
@@ -127,6 +142,9 @@ pub async fn admit(
         Ok(session) => session,
         Err(problem) => return problem.into_response(),
     };
+    if who.role() == Role::Auditor && !access.lets_auditors() {
+        return Problem::ROLE.into_response();
+    }
     if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
         connection.is_known(key);
     }

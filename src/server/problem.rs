@@ -36,6 +36,12 @@ impl Problem {
         "token",
         "a session token is needed, and this is none or it has ended; unlock again",
     );
+    pub const AUDITOR: Self = Self::fixed(
+        423,
+        "auditor_alone",
+        "this passphrase is right, and an auditor's, which opens no vault: sign in while somebody has it open",
+    );
+    pub const ROLE: Self = Self::fixed(403, "role", "your role does not let you do this; ask an admin");
     pub const SCOPE: Self = Self::fixed(
         403,
         "scope",

@@ -89,6 +89,12 @@ impl Queue {
         changed
     }
 
+    /// As [`Darkroom::count_waiting`]; `None` while an act goes on: whoever asks again and again waits for nobody.
+    pub fn count_waiting(&self, who: &Who) -> Option<usize> {
+        let held = self.shared.darkroom.try_lock().ok()?;
+        held.as_ref()?.count_waiting(who).ok()
+    }
+
     /// Confirms what another admin asked for, as [`Darkroom::confirm`], and ends the requests of who is not what they were any more.
     /// The end of the vault is none of a running program's acts.
     ///

@@ -252,3 +252,20 @@ fn a_backup_brings_back_no_token() {
         }
     }
 }
+
+/// A program that asks again and again while the vault takes no record fills no log.
+#[test]
+fn a_day_that_the_vault_does_not_take_is_on_record_once() {
+    let home = Home::in_memory();
+    let (mut room, _, second) = two(&home, Role::Operator);
+    let (_, sha256) = made(&mut room, &second, "read");
+    for _ in 0..3 {
+        room.random = Box::new(super::remember::Failing { at: 1, drawn: Arc::default() });
+        assert!(room.enter_by_token(&sha256).is_err());
+    }
+    assert_eq!(home.count("token.used"), 1);
+    room.random = Box::new(vault::OsRandom);
+    room.enter_by_token(&sha256).unwrap();
+    assert!(room.tokens(&second).unwrap()[0].used_day().is_some());
+    assert_eq!(home.count("token.used"), 1);
+}

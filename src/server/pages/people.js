@@ -8,8 +8,6 @@ import { field, h, refresh } from "./view.js";
 import { explain, fullTime, t } from "./words.js";
 
 const ROLES = ["operator", "admin", "auditor"];
-// What a token of a program is for; the last one is an admin's.
-const SCOPES = ["generate,read", "generate", "read", "audit"];
 
 /** Opens it for `you`; who has no name yet is given one with the first person that is added. */
 export function open(you) {
@@ -27,7 +25,7 @@ export function open(you) {
   const list = h("ul", { id: "people-list", class: "people" });
   const waits = h("ul", { id: "pending-list", class: "people" });
   const scopes = h("select", { id: "token-scopes" },
-    SCOPES.slice(0, isAdmin ? 4 : 3).map((one) => h("option", { value: one }, () => t(`scope.${one}`))));
+    ["generate,read", "generate", "read", "audit"].filter((one) => isAdmin || (one === "audit") === (you.role === "auditor")).map((one) => h("option", { value: one }, () => t(`scope.${one}`))));
   const label = h("input", { id: "token-label", autocomplete: "off", maxLength: 64 });
   const minted = h("code", { id: "token" });
   const tokens = h("ul", { id: "token-list", class: "people" });
@@ -43,11 +41,12 @@ export function open(you) {
       return refresh(dialog);
     }
     busy = true;
+    minted.textContent = "";
     refresh(dialog);
     try {
       const said = await work();
       message = said ?? (() => t(done));
-      for (const input of [renewed, again, name, first]) input.value = "";
+      for (const input of [renewed, again, name, first, label]) input.value = "";
       await load();
     } catch (problem) {
       message = () => explain(problem);
@@ -88,34 +87,25 @@ export function open(you) {
     json("POST", "/api/v1/people:role", { name: person.name, role: to, passphrase: proof.value }), "people.role.done");
 
   const mint = (event) => act(event, async () => {
-    const made = await json("POST", "/api/v1/api-tokens", {
+    ({ token: minted.textContent } = await json("POST", "/api/v1/api-tokens", {
       scopes: scopes.value.split(","), passphrase: proof.value, ...(label.value && { label: label.value }),
-    });
-    [minted.textContent, label.value] = [made.token, ""];
+    }));
   }, "token.made");
 
-  // It takes no passphrase: it opens nothing.
-  async function revoke({ number: token }) {
-    try {
-      await json("POST", "/api/v1/api-tokens:revoke", { token });
-      message = () => t("token.revoked");
-      minted.textContent = "";
-      await load();
-    } catch (problem) {
-      message = () => explain(problem);
-    }
-    refresh(dialog);
-  }
+  const press = (name, key, onclick, isOff) =>
+    h("button", { type: "button", class: name, disabled: () => busy || isOff?.(), onclick }, () => t(key));
+  const item = (data, what, hints, ...actions) => h("li", data, h("strong", {}, what),
+    h("span", { class: "hint" }, () => hints().filter(Boolean).join(" · ")), h("div", { class: "actions" }, ...actions));
 
-  const described = (one) => h("li", { "data-number": one.number },
-    h("strong", {}, one.label ?? one.number),
-    h("span", { class: "hint" }, () => [!one.you && one.of, t(`scope.${one.scopes}`),
-      t("token.until", { at: fullTime(one.expires_ms) }), t(one.used_day ? "token.used" : "token.unused", { day: one.used_day })]
-      .filter(Boolean).join(" · ")),
-    h("div", { class: "actions" }, h("button", { type: "button", class: "revoke", onclick: () => revoke(one) }, () => t("token.revoke"))));
+  const described = (one) => item({ "data-number": one.number }, one.label ?? `${one.number}`,
+    () => [!one.you && one.of, t(`scope.${one.scopes}`), t("token.until", { at: fullTime(one.expires_ms) }),
+      t(one.used_day ? "token.used" : "token.unused", { day: one.used_day })],
+    press("revoke", "token.revoke",
+      () => act(null, () => json("POST", "/api/v1/api-tokens:revoke", { token: one.number }), "token.revoked")));
 
   async function confirm(one, what) {
-    if (!await ask({ title: what, sentences: [() => t("pending.confirm.what")], yes: () => t("pending.confirm") })) return;
+    const mild = !["erase", "destroy"].includes(one.act) && one.left !== "erased";
+    if (!await ask({ title: what, sentences: [() => t("pending.confirm.what")], yes: () => t("pending.confirm"), mild })) return;
     await act(null, async () => {
       const { person } = await json("POST", "/api/v1/pending:confirm", { number: one.number, passphrase: proof.value });
       return person && (() => t("pending.person", { name: person.name ?? t("people.nameless") }));
@@ -125,16 +115,10 @@ export function open(you) {
   function waiting(one) {
     const what = () => t(["pending", one.act, one.left ?? one.role].filter(Boolean).join("."),
       { ...one, n: one.pictures, of: one.of ?? t("pending.everybody"), reason: t(`reason.${one.reason}`) });
-    return h("li", { "data-number": one.number },
-      h("strong", {}, what),
-      h("span", { class: "hint" }, () => t("pending.by", { by: one.by, at: fullTime(one.until_ms) })),
-      h("div", { class: "actions" },
-        !one.you && one.act !== "destroy" && h("button", { type: "button", class: "confirm", disabled: () => busy, onclick: () => confirm(one, what) },
-          () => t("pending.confirm")),
-        h("button", {
-          type: "button", disabled: () => busy,
-          onclick: () => act(null, () => json("POST", "/api/v1/pending:refuse", { number: one.number }), "pending.refused"),
-        }, () => t(one.you ? "pending.back" : "pending.refuse"))));
+    return item({ "data-number": one.number }, what, () => [t("pending.by", { by: one.by, at: fullTime(one.until_ms) })],
+      !one.you && one.act !== "destroy" && press("confirm", "pending.confirm", () => confirm(one, what)),
+      press("refuse", one.you ? "pending.back" : "pending.refuse",
+        () => act(null, () => json("POST", "/api/v1/pending:refuse", { number: one.number }), "pending.refused")));
   }
 
   function row(person, people) {
@@ -147,17 +131,14 @@ export function open(you) {
     // The first choice is none.
     const decided = () => !person.pictures || fate.selectedIndex > 0;
     fate.onchange = () => refresh(dialog);
-    return h("li", { "data-slot": person.slot },
-      h("strong", {}, () => person.name ?? t("people.nameless")),
-      h("span", { class: "hint" }, () => [t(person.role ? `role.${person.role}` : "people.gone"),
-        t("people.pictures", { n: person.pictures }), person.you && t("people.you")].filter(Boolean).join(" · ")),
-      person.role && !person.you && h("div", { class: "actions" },
-        ["operator", "admin"].filter((to) => person.role !== "auditor" && person.role !== to).map((to) =>
-          h("button", { type: "button", class: "role", disabled: () => busy, onclick: () => change(person, to) },
-            () => t(`people.make.${to}`))),
+    return item({ "data-slot": person.slot }, () => person.name ?? t("people.nameless"),
+      () => [t(person.role ? `role.${person.role}` : "people.gone"), t("people.pictures", { n: person.pictures }),
+        person.you && t("people.you")],
+      person.role && !person.you && [
+        ...["operator", "admin"].filter((to) => person.role !== "auditor" && person.role !== to).map((to) =>
+          press("role", `people.make.${to}`, () => change(person, to))),
         person.pictures > 0 && fate,
-        h("button", { type: "button", class: "remove", disabled: () => busy || !decided(), onclick: () => remove(person, person.pictures ? fate.value : "") },
-          () => t("people.remove"))));
+        press("remove", "people.remove", () => remove(person, person.pictures ? fate.value : ""), () => !decided())]);
   }
 
   async function load() {

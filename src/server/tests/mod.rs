@@ -126,6 +126,7 @@ fn every_route_declares_what_the_contract_says() {
     let word = |access: Access| match access {
         Access::Open => "no",
         Access::Session | Access::Watch => "yes",
+        Access::Anyone | Access::Look => "yes, auditors too",
         Access::By([scope]) => scope.word(),
         Access::By(any) => ["any", "no word"][usize::from(any != Scope::ALL)],
     };
