@@ -21,7 +21,7 @@ pub use backup::Backup;
 pub use keys::{Keys, Outputs};
 pub use manual::{Completions, Man, Shell};
 pub use models::{Model, ModelsProcess};
-pub use people::{Hold, HoldVerb, Operator, OperatorVerb};
+pub use people::{Hold, HoldVerb, Operator, OperatorVerb, Token, TokenVerb};
 pub use proof::{Audit, Bundle, BundleOf, Certificate, Evidence, Export, Freeze, Show, Stamp};
 pub use settings::{Format, Settings};
 pub use support::{Support, SupportBundle};
@@ -80,6 +80,9 @@ pub enum Verb {
     /// List, add or remove the people who use the vault
     #[command(after_help = examples::OPERATOR)]
     Operator(Operator),
+    /// Make, list or revoke the tokens with which programs ask the server
+    #[command(after_help = examples::TOKEN)]
+    Token(Token),
     /// Bring models in without a network, look at them, check, choose and remove them
     #[command(subcommand, after_help = examples::MODEL)]
     Model(Model),

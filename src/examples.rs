@@ -87,6 +87,14 @@ Examples:
   lightproof operator refuse 214 --operator press
   lightproof generate \"a boat\" --operator press";
 
+/// Of `token`.
+pub const TOKEN: &str = "\
+Examples:
+  lightproof token create --scope generate,read --label gallery-wall > token
+  lightproof token list
+  lightproof token revoke 58
+  curl -H @<(printf 'Authorization: Bearer %s' \"$(cat token)\") http://127.0.0.1:7860/api/v1/images";
+
 /// Of `model`.
 pub const MODEL: &str = "\
 Examples:

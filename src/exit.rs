@@ -97,6 +97,11 @@ impl Failure {
         Self { code, what: what.to_string(), done: None }
     }
 
+    /// Whether it is no error: what was asked for waits for a second person, which `done` names.
+    pub fn waits(&self) -> bool {
+        self.code == Code::Refused && self.done.as_ref().is_some_and(|done| done.get("pending").is_some())
+    }
+
     /// The same, after something was done.
     pub fn with(self, done: Value) -> Self {
         Self { done: Some(done), ..self }
@@ -113,7 +118,9 @@ impl From<&darkroom::Error> for Failure {
     fn from(error: &darkroom::Error) -> Self {
         let failure = Self::new(code_of(error), format_args!("{error}{}", hint(error)));
         match error {
-            darkroom::Error::Waits { number, .. } => failure.with(json!({ "pending": number })),
+            darkroom::Error::Waits { number, .. } | darkroom::Error::WaitsForYou { number } => {
+                failure.with(json!({ "pending": number }))
+            }
             _ => failure,
         }
     }
@@ -177,7 +184,9 @@ fn code_of(error: &darkroom::Error) -> Code {
         | Kind::Outputs
         | Kind::OldKeyRemains
         | Kind::Stopping => Code::Refused,
-        Kind::Locked | Kind::NoVault | Kind::WrongSecret | Kind::AuditorOnly => Code::Locked,
+        Kind::Locked | Kind::NoVault | Kind::WrongSecret | Kind::WrongToken | Kind::AuditorOnly => {
+            Code::Locked
+        }
         Kind::Busy | Kind::QueueFull => Code::Busy,
         Kind::Disk | Kind::Memory => Code::Space,
         Kind::Damaged => Code::Integrity,
@@ -207,10 +216,13 @@ pub fn code_of_model(error: &diffusion::Error) -> Code {
 fn hint(error: &darkroom::Error) -> String {
     use darkroom::Error as E;
     let mut hint = match error {
+        E::WaitsForYou { number } => return format!(": lightproof operator confirm {number}"),
+        E::OneAdmin => "; for somebody who is there: lightproof operator role NAME admin",
         E::NotFound { .. } | E::ShortId { .. } => "; see: lightproof history list",
         E::Vault(vault::Error::OutputsInUse(_)) => ", or say --same-pictures if that vault is lost",
         E::Waits { .. } => "; see: lightproof operator pending",
         E::NoPending { .. } => "; see: lightproof operator pending",
+        E::NoToken { .. } => "; see: lightproof token list",
         E::NotErased { .. } => "; erase it first: lightproof history rm",
         E::Vault(vault::Error::NameNeeded) => ": --operator NAME, or the variable LIGHTPROOF_OPERATOR",
         E::Vault(vault::Error::UnknownName) => "; see: lightproof operator list",

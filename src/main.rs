@@ -86,6 +86,7 @@ fn main() -> ExitCode {
         Verb::History(verb) => verbs::history::run(clean, global, verb, &out),
         Verb::Vault(verb) => verbs::vault::run(clean, global, verb, &out),
         Verb::Operator(verb) => verbs::operator::run(clean, global, verb, &out),
+        Verb::Token(verb) => verbs::token::run(clean, global, verb, &out),
         Verb::Model(verb) => verbs::model::run(clean, global, verb, &out),
         Verb::Hold(verb) => verbs::hold::run(clean, global, verb, &out),
         Verb::Status(arguments) => verbs::status::run(clean, global, arguments, &out),

@@ -195,7 +195,10 @@ impl Output {
             }
             self.json_line(&object.to_string());
         }
-        self.complain(&failure.what);
+        match failure.waits() {
+            true => talk(&format!("{}: {}\n", self.coloured("33", "waits"), harmless(&failure.what))),
+            false => self.complain(&failure.what),
+        }
         ExitCode::from(failure.code as u8)
     }
 

@@ -2,8 +2,10 @@
 //! verified: for that there is `audit verify`.
 
 mod metrics;
+mod waiting;
 
 use self::metrics::Family;
+use self::waiting::Waiting;
 use crate::boot::Booted;
 use crate::exit::Failure;
 use crate::version;
@@ -42,10 +44,13 @@ struct Told {
     tried: Option<(u64, i64)>,
     /// When the last backup was whole.
     backed_up_ms: Option<u64>,
+    /// Acts that wait for a second admin, as far as the log tells.
+    waiting: Waiting,
 }
 
 impl Told {
-    fn by(dir: &Path) -> Result<Self, Failure> {
+    /// `second_ms` is how long an act waits for a second admin, from now back.
+    fn by(dir: &Path, now_ms: u64, second_ms: u64) -> Result<Self, Failure> {
         let mut told = Self::default();
         let records = match audit::records(dir, Order::NewestFirst) {
             Err(audit::Error::Absent { .. }) => return Ok(told),
@@ -62,6 +67,10 @@ impl Told {
                 told.destroyed_ms = told.destroyed_ms.or(Some(record.ts_ms));
             }
             told.tells_of_vault |= told.destroyed_ms.is_none() && record.name.starts_with("vault.");
+            let may_wait = record.ts_ms.saturating_add(second_ms) > now_ms;
+            if may_wait {
+                told.waiting.take(&record, second_ms);
+            }
             match &*record.name {
                 "vault.unlocked" | "vault.created" => {
                     told.is_open |= !state_known && !is_auditors(&record);
@@ -90,7 +99,7 @@ impl Told {
                 }
                 _ => {}
             }
-            if start_known && let_in && all_tried && told.backed_up_ms.is_some() {
+            if start_known && let_in && all_tried && told.backed_up_ms.is_some() && !may_wait {
                 break;
             }
         }
@@ -156,9 +165,10 @@ impl Status {
             vault::Paths { state: booted.folders.vault.clone(), outputs: booted.folders.outputs.clone() };
         let has_vault = paths.vault_exists();
         let holder = if has_vault { paths.holder().map_err(darkroom::Error::from)? } else { None };
-        let told = Told::by(&booted.folders.audit)?;
-        let absent = if has_vault { absent(booted) } else { Vec::new() };
         let (now_ms, picture_days_max) = (booted.clock.wall_ms(), booted.plan.picture_days_max);
+        let second_ms = booted.plan.limits.two_person_hours_max.saturating_mul(3_600_000);
+        let told = Told::by(&booted.folders.audit, now_ms, second_ms)?;
+        let absent = if has_vault { absent(booted) } else { Vec::new() };
         let Incidents { incidents, unread } = Incidents::of(&booted.folders.audit)?;
         let (clocks_known, room) = (unread.is_none(), room(booted));
         Ok(Self { has_vault, holder, told, absent, room, picture_days_max, incidents, clocks_known, now_ms })
@@ -242,6 +252,7 @@ impl Status {
                 format!("clocks of the incident {job} ({reason}) run; see: lightproof evidence clocks")
             }));
         }
+        needs.extend(self.told.waiting.need());
         for (name, left) in &self.room {
             match left {
                 Some(left) if *left < ROOM_BYTES_MIN => {
@@ -310,6 +321,7 @@ impl Status {
             ("log", log),
             ("evidence", evidence),
             ("backup", backup),
+            ("second", self.told.waiting.line()),
         ];
         lines.extend(clocks);
         lines.push(("room left", room.join(", ")));
@@ -360,6 +372,11 @@ impl Status {
                 .moment(told.backed_up_ms),
             Family::gauge("lightproof_picture_days_max", "Days after which a picture goes, by the policy")
                 .whole(self.picture_days_max.map(u64::from)),
+            Family::gauge(
+                "lightproof_acts_waiting",
+                "Acts that wait for a second admin, as far as the log tells",
+            )
+            .whole(told.waiting.count()),
             room,
             Family::gauge("lightproof_needs", "What needs a person; `lightproof status` says what")
                 .whole(needs),
@@ -377,6 +394,7 @@ impl Status {
             "evidence_ms": self.told.tried.map(|(at_ms, _)| at_ms),
             "incidents": self.incidents.iter().map(|of| describe_incident(of, self.now_ms)).collect::<Vec<_>>(),
             "not_satisfied": self.told.tried.map(|(_, count)| count), "backup_ms": self.told.backed_up_ms,
+            "pending": self.told.waiting.describe(),
             "room_bytes": self.room.iter().map(|(name, left)| ((*name).to_owned(), json!(left)))
                 .collect::<serde_json::Map<_, _>>(),
             "needs": needs,

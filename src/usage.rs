@@ -12,10 +12,17 @@ use std::process::ExitCode;
 /// Longest word that is repeated, in bytes.
 const WORD_BYTES_MAX: usize = 24;
 /// Verbs that take no prompt.
-const WITHOUT_PROMPT: [&str; 10] = [
+const WITHOUT_PROMPT: [&str; 17] = [
     "serve",
     "history",
     "vault",
+    "hold",
+    "token",
+    "model",
+    "backup",
+    "status",
+    "support",
+    "man",
     "doctor",
     "upgrade",
     "audit",
@@ -129,6 +136,8 @@ mod tests {
             (&["audit", "tail", "--frob"], "`--frob`"),
             (&["audit", "tail", "-n", "many"], "`many`"),
             (&["history", "list", "more"], "`more`"),
+            (&["backup", "list", "--operator", "x"], "`--operator`"),
+            (&["token", "revoke", "lpt"], "`lpt`"),
             (&["serve", "--port", "99999"], "`99999`"),
             (&["--json", "--home", "x", "vault", "frob"], "`frob`"),
             (&["generat", "x"], "`generat`"),

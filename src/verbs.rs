@@ -17,5 +17,6 @@ pub mod selftest;
 pub mod serve;
 pub mod status;
 pub mod support;
+pub mod token;
 pub mod upgrade;
 pub mod vault;

@@ -9,7 +9,7 @@
 //! - `guesses`: passphrases and setup codes, tried one after another and side by side
 
 mod fields;
-mod guards;
+pub mod guards;
 mod guesses;
 mod limits;
 mod malformed;

@@ -88,7 +88,10 @@ fn who_asked_for_an_erasure_gets_a_certificate_that_strangers_check() {
     home.ask(&["history", "export", id, "-o", &home.at("out/copy.png")]).ends(0, &[]);
     home.ask(&["backup", "create", "-o", &home.at("out/a.backup")]).ends(0, &[]);
     home.ask(&["backup", "create", "-o", &home.at("out/a.backup")]).ends(6, &[]);
+    let other = ["backup", "create", "-o", &home.at("out/b.backup"), "--json"];
+    let other = home.ask(&other).ends(0, &[]).data();
     assert_eq!(erase(&home, &[id]), [pseudonym]);
+    home.ask(&["backup", "destroyed", text(&other["backup"])]).ends(0, &[]);
     // Later rolls do not touch what is on record.
     home.generate(&["y", "--seed", "2"]).ends(0, &[]);
     erase(&home, &[text(&pictures[0]["id"])]);
@@ -109,6 +112,8 @@ fn who_asked_for_an_erasure_gets_a_certificate_that_strangers_check() {
         (&picture["destroyed"], "object.erased"),
         (&picture["not_destroyed"]["exports"][0], "object.exported"),
         (&picture["not_destroyed"]["backups"][0], "backup.begun"),
+        (&picture["not_destroyed"]["backups"][1], "backup.begun"),
+        (&picture["not_destroyed"]["backups"][1]["said_destroyed"], "backup.destroyed"),
     ] {
         let record = record(cited);
         assert!(record.contains(kind) && record.contains(text(&cited["time"])), "{cited}: {record}");
@@ -117,7 +122,10 @@ fn who_asked_for_an_erasure_gets_a_certificate_that_strangers_check() {
     assert!(
         record(&picture["destroyed"]).contains(&format!("grade={}", text(&picture["destroyed"]["grade"])))
     );
-    assert_eq!(picture["not_destroyed"]["backups"].as_array().map(Vec::len), Some(1));
+    let backups = &picture["not_destroyed"]["backups"];
+    assert_eq!((backups.as_array().map(Vec::len), backups[0].get("said_destroyed")), (Some(2), None));
+    let page = std::fs::read_to_string(dir.join("certificate.html")).expect("it is there");
+    assert_eq!(page.matches("somebody said that every copy is destroyed").count(), 1);
     assert_eq!(statement["ids"][0]["ids"], json!([id]), "it went alone, so its id is known");
     assert_eq!(home.count_records(&["certificate.key_drawn"]), 1);
     assert_eq!(home.count_records(&["certificate.issued", "objects=1", text(&said["statement"])]), 1);

@@ -192,7 +192,7 @@ impl Home {
 pub fn opens_vault(arguments: &[&str]) -> bool {
     let opens = matches!(
         arguments,
-        ["serve" | "generate" | "batch" | "history" | "vault" | "operator" | "hold", ..]
+        ["serve" | "generate" | "batch" | "history" | "vault" | "operator" | "token" | "hold", ..]
             | ["evidence", "run" | "export" | "freeze" | "settled" | "subject", ..]
             | ["model", "import" | "use" | "rm", ..]
             | ["backup", "create" | "verify" | "restore" | "policy" | "destroyed", ..]

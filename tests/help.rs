@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-pub const VERBS: [(&[&str], &[&str]); 70] = [
+pub const VERBS: [(&[&str], &[&str]); 74] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -51,6 +51,9 @@ pub const VERBS: [(&[&str], &[&str]); 70] = [
     (&["hold", "set"], &["--of", "--reason", "--outputs", "--passphrase-file"]),
     (&["hold", "list"], &["--outputs", "--passphrase-file"]),
     (&["hold", "end"], &["--of", "--outputs", "--passphrase-file"]),
+    (&["token", "create"], &["--scope", "--days", "--label", "--operator", "--outputs", "--passphrase-file"]),
+    (&["token", "list"], &["--operator", "--outputs", "--passphrase-file"]),
+    (&["token", "revoke"], &["--operator", "--outputs", "--passphrase-file"]),
     (&["model", "import"], &["--name", "--operator", "--outputs", "--passphrase-file"]),
     (&["model", "list"], &[]),
     (&["model", "info"], &[]),
@@ -147,6 +150,7 @@ fn every_verb_has_its_own_flags_exit_codes_and_examples() {
         "history",
         "vault",
         "operator",
+        "token",
         "hold",
         "model",
         "backup",

@@ -48,6 +48,8 @@
 //! - `server_faults`: the server when something goes wrong around it, or ends
 //! - `people`: several people with one vault
 //! - `two_person`: acts that take two admins
+//! - `auditor`: who sees log and controls, and nothing else
+//! - `tokens`: what programs ask the server with, and every route asked with it
 //! - `packages`: Debian packages, the tarball, and what they are made of
 //! - `notify`: what a service manager hears of a server
 //! - `processes`: three processes, and what becomes of the others when one ends
@@ -59,6 +61,7 @@
 #![allow(clippy::panic)]
 
 mod abuse;
+mod auditor;
 mod backup;
 mod batch;
 mod browser;
@@ -110,6 +113,7 @@ mod streams;
 mod support;
 mod terminal;
 mod through;
+mod tokens;
 mod trouble;
 mod two_person;
 mod upgrade;

@@ -90,6 +90,11 @@ fn roles_hold_at_the_command_line() {
     as_who(&home, OTHER, &["operator", "list"]).ends(6, &refused);
     as_who(&home, OTHER, &["history", "verify"]).ends(6, &refused);
     assert_eq!(home.count_records(&["request.refused", "denied", "permission"]), 2);
+    // What was made for a verb that is refused is not left without a word.
+    let (file, folder) = (home.at("out/x.backup"), home.at("certificate"));
+    let said = [refused[0], "is left empty"];
+    as_who(&home, OTHER, &["backup", "create", "-o", &file]).ends(6, &said);
+    as_who(&home, OTHER, &["vault", "destroy", "--yes", "--certificate", &folder]).ends(6, &said);
     add(&home, &["add", "revision", "--role", "auditor"], "third").ends(0, &[]);
     as_who(&home, ("revision", "third"), &["history", "list"]).ends(7, &["auditor's"]);
     let listed = as_who(&home, FIRST, &["operator", "list", "--json"]).ends(0, &[]).data();
@@ -233,6 +238,8 @@ fn the_recovery_code_in_the_safe_is_tried_and_used() {
     run(&words).ends(0, &["the passphrase was changed"]);
     run(&["operator", "passwd", "nobody", "--new-passphrase-file", &new]).ends(5, &["nobody in this vault"]);
     as_who(&home, OTHER, &["history", "list"]).ends(7, &[]);
+    home.ask(&words)
+        .ends(7, &["wrong passphrase", "or the recovery code, and no other's, an admin's neither"]);
     as_who(&home, ("second", "third"), &["history", "list"]).ends(0, &[]);
     as_who(&home, FIRST, &["history", "list"]).ends(0, &[]);
 }

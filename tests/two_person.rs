@@ -156,3 +156,42 @@ fn the_server_asks_for_the_second_one() {
     drop(studio);
     assert_eq!(home.files_with(b"Third"), Vec::<std::path::PathBuf>::new());
 }
+
+/// Nobody need sign in to see that something waits: the monitor does, and whoever is at the page.
+#[test]
+fn what_waits_is_seen_without_asking_for_it() {
+    let home = two_admins("two-person-seen");
+    let status = |code: i32| home.ask(&["status", "--json"]).ends(code, &[]).data();
+    let waiting = |code: i32| home.ask(&["status", "--metrics"]).ends(code, &[]).stdout;
+    assert_eq!(status(0)["pending"], json!([]));
+    assert!(waiting(0).contains("\nlightproof_acts_waiting 0\n"));
+    let said = as_who(&home, FIRST, &["operator", "role", "Third", "admin"]).ends(6, &[]);
+    assert!(said.stderr.starts_with("waits: nothing is done yet"), "{}", said.stderr);
+    let number =
+        said.stderr.split("as number ").nth(1).and_then(|rest| rest.split(';').next()).expect("a number");
+    // The second one, who asks for the same, is told what to do, and does it.
+    let confirm = format!("confirm it: lightproof operator confirm {number}");
+    as_who(&home, OTHER, &["operator", "role", "Third", "admin"]).ends(6, &["waits: ", &confirm]);
+    let told = status(4);
+    assert_eq!(told["pending"][0]["number"].to_string(), number, "{told}");
+    assert_eq!(
+        (&told["pending"][0]["act"], told["pending"].as_array().map(Vec::len)),
+        (&json!("role"), Some(1))
+    );
+    assert!(waiting(4).contains("\nlightproof_acts_waiting 1\n"));
+    home.ask(&["status"]).ends(4, &["1 act waits for a second admin", "lightproof operator pending"]);
+    assert!(!told.to_string().contains("Third"), "{told}");
+
+    let studio = Studio { served: Served::start(&home) };
+    let pending = |name: &str, passphrase: &str| {
+        let token = token_of(&studio.sign_in(Some(name), passphrase).is(201));
+        studio.ask(&token, Request::get("/api/v1/state")).is(200).json()["pending"].clone()
+    };
+    assert_eq!(pending("first", PASSPHRASE), 0, "one's own waits for others");
+    assert_eq!(pending("second", SECOND), 1);
+    assert_eq!(pending("third", THIRD), 0);
+    drop(studio);
+    as_who(&home, OTHER, &["operator", "confirm", number]).ends(0, &["done: make Third an admin"]);
+    let told = home.ask(&["status", "--json"]).data();
+    assert_eq!(told["pending"], json!([]), "{told}");
+}

@@ -307,6 +307,42 @@ events! {
         /// What they might do before.
         was: Role,
     }
+    /// Somebody is about to be given a token, with which a program may do some of what they may; the record's number is its name.
+    "token.made" TokenMade {
+        /// Slot number of the person.
+        slot: u32,
+        /// It may make pictures.
+        generate: bool,
+        /// It may look at the person's pictures, and take plain copies.
+        read: bool,
+        /// It may read the log and try the controls, as far as the person may.
+        audit: bool,
+        /// When it ends by itself, in milliseconds since 1970.
+        expires_ms: u64,
+    }
+    /// A token was used, for the first time at all or on a day; the acts that follow name its person.
+    "token.used" TokenUsed {
+        /// Number of the record `token.made`.
+        token: u64,
+        /// Slot number of the person.
+        slot: u32,
+    }
+    /// A token opens nothing any more.
+    "token.ended" TokenEnded {
+        /// Number of the record `token.made`.
+        token: u64,
+        /// Slot number of the person.
+        slot: u32,
+        /// Why.
+        reason: TokenEnd,
+    }
+    /// A token that was to end has not: the vault did not take that, and it opens what it did.
+    "token.end_failed" TokenEndFailed {
+        /// Number of the record `token.made`.
+        token: u64,
+        /// Slot number of the person.
+        slot: u32,
+    }
     /// An act that takes the word of a second person was asked for. Nothing of it is done, and it waits.
     "act.asked" ActAsked {
         /// What.

@@ -119,6 +119,18 @@ tokens! {
         Role = "role",
     }
 
+    /// Why a token opens nothing any more.
+    TokenEnd {
+        /// Somebody revoked it.
+        Revoked = "revoked",
+        /// Its time is over.
+        Expired = "expired",
+        /// Its person was removed, or has another role.
+        Person = "person",
+        /// It was never handed out: the vault did not take it.
+        Failed = "failed",
+    }
+
     /// Why an act that waited for a second person waits no longer.
     Lapse {
         /// It waited for as long as the policy says.

@@ -244,6 +244,19 @@ pub fn what_is_left(mut failure: Failure, output: &Path) -> Failure {
     failure
 }
 
+/// The same failure, with the word that what was made for the verb, a file or a folder, stands there with nothing in it, if so.
+pub fn left_empty(mut failure: Failure, made: &Path) -> Failure {
+    let is_empty_file = || made.metadata().is_ok_and(|found| found.is_file() && found.len() == 0);
+    let what = match made.read_dir() {
+        Ok(mut entries) => entries.next().is_none().then_some("folder"),
+        Err(_) => is_empty_file().then_some("file"),
+    };
+    if let Some(what) = what {
+        failure.what += &format!("; the {what} {} is left empty", made.display());
+    }
+    failure
+}
+
 /// What becomes of the folder of the models, for the process that looks after them.
 #[derive(Clone, Copy, Default)]
 pub struct OfModels<'a> {

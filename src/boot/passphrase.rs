@@ -93,6 +93,17 @@ impl Booted {
         Ok(proven)
     }
 
+    /// The same for what the recovery code has no word in: it is not asked for.
+    ///
+    /// # Errors
+    /// A wrong passphrase, or nobody to ask.
+    pub fn prove_self(&mut self, darkroom: &mut Darkroom, out: &Output) -> Result<(Who, Secret), Failure> {
+        self.ask_name(darkroom)?;
+        let proven = self.open(darkroom, "Passphrase: ", Secret::any, out)?;
+        warn(darkroom, out);
+        Ok(proven)
+    }
+
     /// Unlocks with the recovery code and nothing else.
     ///
     /// # Errors

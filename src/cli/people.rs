@@ -2,6 +2,7 @@
 
 use super::keys::Keys;
 use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// `operator` and its verbs.
@@ -22,8 +23,8 @@ pub enum OperatorVerb {
     Add {
         /// Their name, for signing in; it is kept sealed, and no log has it
         name: String,
-        /// operator makes pictures and sees those; admin manages people, too, and sees no others' pictures; auditor proves
-        /// the state and sees none
+        /// operator makes pictures and sees those; admin manages people, too, and sees no others' pictures; auditor sees
+        /// log and controls in the page, and none
         #[arg(long, value_name = "ROLE", default_value = "operator")]
         role: String,
         /// Read their passphrase from the first line of this file or pipe
@@ -119,5 +120,41 @@ pub enum HoldVerb {
         /// Whose; everybody's without it
         #[arg(long, value_name = "NAME")]
         of: Option<String>,
+    },
+}
+
+/// `token` and its verbs.
+#[derive(Args)]
+pub struct Token {
+    /// Vault and pictures.
+    #[command(flatten)]
+    pub keys: Keys,
+    /// The verb.
+    #[command(subcommand)]
+    pub verb: TokenVerb,
+}
+
+/// Verbs of `token`.
+#[derive(Clone, Subcommand, Serialize, Deserialize)]
+pub enum TokenVerb {
+    /// Make a token for a program of yours, which is shown once; it opens nothing while the vault is locked
+    Create {
+        /// generate (ask for pictures), read (look at yours, and take plain copies) or audit (read the log, try the controls);
+        /// several with commas
+        #[arg(long = "scope", value_name = "SCOPE", required = true, value_delimiter = ',')]
+        scopes: Vec<String>,
+        /// Days after which it opens nothing any more, 1 to 366
+        #[arg(long, value_name = "N", default_value_t = darkroom::TOKEN_DAYS)]
+        days: u32,
+        /// What it is for, up to 64 bytes; kept sealed
+        #[arg(long, value_name = "TEXT")]
+        label: Option<String>,
+    },
+    /// List your tokens, with the day of their last use; an admin sees everybody's
+    List,
+    /// End a token: from here on it opens nothing
+    Revoke {
+        /// Its number in `token list`
+        number: u64,
     },
 }

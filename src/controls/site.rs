@@ -5,7 +5,7 @@ use crate::boot::Booted;
 use crate::boot::seen::Seen;
 use crate::exit::{Code, Failure};
 use audit::{Digest, SystemClock};
-use darkroom::{Darkroom, Error, Marked, Queue, Who, newest_marks};
+use darkroom::{Act, Darkroom, Error, Marked, Queue, Who, newest_marks, verify_as};
 use evidence::{Answers, Periods};
 use policy::{Controller, Erase, KeepPrompts};
 use sandbox::Report;
@@ -127,8 +127,8 @@ impl Room<'_> {
     /// As [`Darkroom::verify`].
     pub fn verify(&mut self, who: &Who) -> Result<VerifyReport, Error> {
         match self {
-            Self::Own(darkroom) => darkroom.verify(who),
-            Self::Shared(queue) => queue.verify(who),
+            Self::Own(darkroom) => verify_as(*darkroom, who, Act::Controls),
+            Self::Shared(queue) => verify_as(&mut &**queue, who, Act::Controls),
         }
     }
 }

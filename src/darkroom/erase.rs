@@ -35,11 +35,11 @@ impl Darkroom {
     /// [`vault::Error::Unfinished`]: the request stays without an outcome, and the next unlock finishes it.
     /// [`Error::Unrecorded`]: the pictures are gone, and the next unlock records it.
     pub fn erase(&mut self, who: &Who, ids: &[ObjectId]) -> Result<Erased, Error> {
-        let vault = self.vault_of(who, Act::OwnPictures)?;
+        let vault = self.vault_of(who, Act::EraseOwn)?;
         for id in ids {
             whose::picture(vault, who, *id)?;
         }
-        self.erase_as(who, Act::OwnPictures, ids)
+        self.erase_as(who, Act::EraseOwn, ids)
     }
 
     /// The same as a part of another act, whosever they are.

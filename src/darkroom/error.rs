@@ -5,7 +5,7 @@ mod kinds;
 use crate::request::Refusal;
 use crate::rights::Act;
 use audit::words::RequestRefusal;
-use kinds::{log_kind, vault_kind};
+use kinds::{log_kind, refusal_kind, vault_kind};
 use std::path::PathBuf;
 
 /// Why an act was not done. No text repeats a prompt or a secret, and none speaks of a door's own words.
@@ -61,6 +61,18 @@ pub enum Error {
     /// Their role may not do it; on record.
     #[error("your role does not let you {}; ask an admin", .0.words())]
     NotPermitted(Act),
+    /// Their token is not for this; on record.
+    #[error("this token is not for this: it does not let a program {}; nothing was done", .0.words())]
+    OutOfScope(Act),
+    /// No token that opens anything is this one.
+    #[error("this token opens nothing: it was never made, has expired, or was revoked")]
+    UnknownToken,
+    /// There is no token of this number, or it is somebody else's.
+    #[error("no token of yours that opens anything has the number {number}")]
+    NoToken {
+        /// What was named.
+        number: u64,
+    },
     /// Somebody with pictures is to go, and nobody said what becomes of the pictures.
     #[error(
         "{count} sealed pictures are theirs: say whether they are kept, handed over or erased; nothing was done"
@@ -82,6 +94,15 @@ pub enum Error {
         number: u64,
         /// How long it waits.
         hours: u64,
+    },
+    /// Another admin has asked for exactly this, so who asks now is the second one.
+    #[error(
+        "nothing is done yet: another admin has asked for exactly this, and it waits as number {number}; you are the second one, so \
+         confirm it"
+    )]
+    WaitsForYou {
+        /// By which it is confirmed.
+        number: u64,
     },
     /// The policy asks for a second admin, and there is none; on record.
     #[error(
@@ -322,6 +343,8 @@ pub enum Kind {
     NoVault,
     /// A secret opens nothing.
     WrongSecret,
+    /// A token opens nothing.
+    WrongToken,
     /// There is a vault already.
     VaultExists,
     /// There is no such thing.
@@ -394,12 +417,15 @@ impl Error {
             Self::Locked => Kind::Locked,
             Self::NoVault => Kind::NoVault,
             Self::AuditorOnly => Kind::AuditorOnly,
-            Self::NotPermitted(_) => Kind::NotPermitted,
+            Self::NotPermitted(_) | Self::OutOfScope(_) => Kind::NotPermitted,
+            Self::UnknownToken => Kind::WrongToken,
             Self::PicturesUndecided { .. } => Kind::Parameter,
             Self::HoldStands => Kind::HoldStands,
-            Self::Waits { .. } => Kind::Waits,
+            Self::Waits { .. } | Self::WaitsForYou { .. } => Kind::Waits,
             Self::OneAdmin | Self::OwnWord | Self::NoWord { .. } => Kind::SecondAdmin,
-            Self::NoHold | Self::UnknownPseudonym | Self::NoPending { .. } => Kind::NotFound,
+            Self::NoHold | Self::UnknownPseudonym | Self::NoPending { .. } | Self::NoToken { .. } => {
+                Kind::NotFound
+            }
             Self::LastAdmin | Self::ClockMoved | Self::TargetChanged => Kind::Conflict,
             Self::RolledBack { .. }
             | Self::NoMark
@@ -463,24 +489,5 @@ pub(crate) fn refusal_word(rule: engine::Rule) -> RequestRefusal {
         engine::Rule::Size => RequestRefusal::Size,
         engine::Rule::Parameter => RequestRefusal::Parameter,
         engine::Rule::Memory => RequestRefusal::Memory,
-    }
-}
-
-fn refusal_kind(reason: RequestRefusal) -> Kind {
-    use RequestRefusal as R;
-    match reason {
-        R::PromptEmpty | R::PromptLength | R::PromptEncoding => Kind::Prompt,
-        R::Size => Kind::Size,
-        R::Steps => Kind::Steps,
-        R::Seed => Kind::Seed,
-        R::Policy | R::Permission => Kind::Policy,
-        R::Hold => Kind::Held,
-        R::Locked => Kind::Locked,
-        R::Busy => Kind::QueueFull,
-        R::DiskFull => Kind::Disk,
-        R::Memory => Kind::Memory,
-        R::Engine => Kind::Engine,
-        R::NotFound => Kind::NotFound,
-        _ => Kind::Parameter,
     }
 }

@@ -21,6 +21,7 @@
 //! | destroy the vault | as erase, all of it; `vault.destroy_requested`, both keys, `vault.destroyed`, answer | [`Darkroom::destroy_vault`] |
 //! | certify | `certificate.key_drawn`, the signed folder, its own check, `certificate.issued`, answer | `certificate.rs` |
 //! | somebody comes or goes | `vault.secret_requested`, the slot and its role, roll, `slot.added` or `slot.removed`, answer | `people.rs` |
+//! | a program gets a token | `token.made`, the vault remembers its digest, answer; `token.used` on its first use of a day | `tokens.rs` |
 //! | an act takes two | `act.asked`, the vault remembers it; `act.confirmed`, the act itself, answer | [`Darkroom::confirm`] |
 //! | back up | `backup.begun`, the vault remembers the log, the file, `backup.written`, answer | [`Darkroom::back_up`] |
 //! | put a backup back | all of it is opened, `backup.restore_begun`, sealed files, the vault without what was erased since, `backup.restored`, answer | [`restore`] |
@@ -65,6 +66,8 @@ mod sought;
 mod step;
 #[cfg(test)]
 mod tests;
+mod token;
+mod tokens;
 mod unlock;
 mod view;
 mod warning;
@@ -102,10 +105,12 @@ pub use people::{Person, Pictures};
 pub use queue::{Job, JobState, Name, Queue, Rules};
 pub use request::{Ask, Defaults, GUIDANCE_MAX, Refusal, SEED_MAX};
 pub use retention::Due;
-pub use rights::{Act, TABLE as RIGHTS};
+pub use rights::{Act, Scope, Scopes, TABLE as RIGHTS};
 pub use room::{Darkroom, Folders, Start};
 pub use second::{Confirmed, Waiting};
 pub use sought::Sought;
-pub use view::{Previews, newest_marks, verify};
+pub use token::Token;
+pub use tokens::{TOKEN_DAYS, TOKEN_DAYS_MAX, TOKEN_PREFIX};
+pub use view::{Previews, newest_marks, verify, verify_as};
 pub use warning::Warning;
 pub use who::{Door, Role, Who};

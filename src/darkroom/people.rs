@@ -65,7 +65,9 @@ impl Darkroom {
     /// # Errors
     /// [`Error::Locked`].
     pub fn name_of(&self, who: &Who) -> Result<Option<PersonName>, Error> {
-        let people = self.vault_of(who, Act::Leave)?.people();
+        let open = self.open_vault()?;
+        open.admit(who)?;
+        let people = open.vault.people();
         Ok(people.into_iter().find(|person| person.slot.0 == who.slot).and_then(|person| person.name))
     }
 
@@ -238,6 +240,8 @@ impl Darkroom {
 
     /// The same, of this slot, once nobody else is needed for it. It is on record before it holds.
     pub(crate) fn give_role(&mut self, who: &Who, slot: u16, role: Role) -> Result<(), Error> {
+        // Before it changes: a token that went with a role does not come back with it.
+        self.end_tokens()?;
         let vault = self.vault_of(who, Act::ManagePeople)?;
         let was = check_given(vault, slot, role)?;
         let mut roles = Roles::of(vault);
@@ -250,10 +254,11 @@ impl Darkroom {
         Ok(())
     }
 
-    /// What somebody had asked for who cannot any more waits no longer. The removal is done: a log or vault that fails here fails the
+    /// What somebody had asked for who cannot any more waits no longer, and their tokens end. The removal is done: a log or vault that fails here fails the
     /// next act, and nothing of the kind can be confirmed.
     fn end_asked(&mut self) {
         let _ = self.drop_lapsed();
+        let _ = self.end_tokens(); // they open nothing, whether or not this is on record yet
     }
 
     /// The removal, and whose the pictures are from then on, in one record of the vault.

@@ -18,7 +18,7 @@ use crate::request::Ask;
 use crate::room::Darkroom;
 use crate::unlock::with_secret;
 use crate::who::{Door, Who};
-use crate::{Act, Error, Kind, Warning, marks};
+use crate::{Act, Erased, Error, Kind, Warning, marks};
 use audit::words::{GenerateFailure, RequestRefusal, StopReason};
 use engine::{Check, Engine, Model, PromptLength};
 use policy::{KeepPrompts, Limits};
@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use table::{Cancel, Queued, Table};
-use vault::{Erasure, ObjectId, RecoveryCode, Secret};
+use vault::{ObjectId, RecoveryCode, Secret};
 use zeroize::Zeroizing;
 
 pub use table::{Job, JobState, Name};
@@ -290,8 +290,8 @@ impl Queue {
     ///
     /// # Errors
     /// As there.
-    pub fn erase(&self, who: &Who, ids: &[ObjectId]) -> Result<Erasure, Error> {
-        let erased = self.with(|darkroom| darkroom.erase(who, ids)).map(|erased| erased.erasure);
+    pub fn erase(&self, who: &Who, ids: &[ObjectId]) -> Result<Erased, Error> {
+        let erased = self.with(|darkroom| darkroom.erase(who, ids));
         self.shared.table().pictures_changed(Some(who.slot));
         (self.shared.notify)();
         erased

@@ -67,6 +67,8 @@ pub struct Darkroom {
     pub(crate) opening: Arc<AtomicU64>,
     /// Requests of this process that have no outcome yet: nobody needs to look into them.
     pub(crate) in_work: HashSet<audit::JobId>,
+    /// Tokens whose use on a day, in days since 1970, this process has put on record.
+    pub(crate) tokens_used: HashSet<(u64, u32)>,
     /// Where this process can be reached, for those who find the vault taken.
     pub(crate) address: Option<String>,
 }
@@ -155,6 +157,7 @@ impl Darkroom {
             room,
             opening: Arc::default(),
             in_work: HashSet::new(),
+            tokens_used: HashSet::new(),
             address: None,
         })
     }

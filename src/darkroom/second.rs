@@ -97,8 +97,13 @@ impl Darkroom {
         let hours = self.two_person_hours_max;
         let (asked_ms, asker) = (self.now_ms(), who.slot);
         let vault = self.vault_of(who, act)?;
-        if let Some(Pending { number, .. }) = Pending::all(vault).into_iter().find(|p| p.meant == meant) {
-            return Err(Error::Waits { number, hours });
+        if let Some(Pending { number, asker, .. }) =
+            Pending::all(vault).into_iter().find(|p| p.meant == meant)
+        {
+            return Err(match asker == who.slot {
+                true => Error::Waits { number, hours },
+                false => Error::WaitsForYou { number },
+            });
         }
         let full =
             || vault::Error::Limit("as many acts as can wait for a second admin; confirm or refuse one");
@@ -123,6 +128,19 @@ impl Darkroom {
         let waits = |pending: &Pending| pending.lapsed(vault, hours, now_ms).is_none();
         let all = Pending::all(vault).into_iter().filter(waits);
         Ok(all.map(|pending| described(vault, who, &pending, hours)).collect())
+    }
+
+    /// How many acts wait for the word of `who`: none for those who have none. Whoever asks again and again is on no record for it.
+    ///
+    /// # Errors
+    /// [`Error::Locked`].
+    pub fn count_waiting(&self, who: &Who) -> Result<usize, Error> {
+        let open = self.open_vault()?;
+        open.admit(who)?;
+        if who.permitted(Act::SecondWord, &open.vault).is_err() {
+            return Ok(0);
+        }
+        Ok(self.pending(who)?.iter().filter(|waiting| !waiting.is_own).count())
     }
 
     /// Confirms what another admin asked for, and does exactly that. `proof` is the passphrase of who confirms.

@@ -134,6 +134,8 @@ impl Since {
         // What waited for a second person then was confirmed or refused since, or nobody knows.
         let waited = pending::MARKS.filter(|tag| backup.mark(*tag).is_some_and(|mark| !mark.is_empty()));
         marks.extend(waited.map(|tag| (tag, Vec::new())));
+        // Whoever holds a backup would otherwise bring back a token that was revoked.
+        marks.extend(backup.mark(vault::MARK_LONG).map(|_| (vault::MARK_LONG, Vec::new())));
         if !self.handed_over.is_empty() {
             marks.insert(HandedOver::MARK, handed_over.encode());
         }

@@ -168,11 +168,11 @@ impl Darkroom {
         let who = Who::behind(slot, door, open.number, &mut open.vault, random)?;
         let role = Roles::of(&open.vault).role(slot);
         let came = [unlocked(slot, role, open.vault.state()).by(who.actor), who.opened()];
-        // An auditor has shown who they are, and comes in by no door.
-        let is_auditor = who.role() == Role::Auditor;
-        log.append(if is_auditor { &came[..1] } else { &came })?;
+        // An auditor has shown who they are, and comes in by the door of the page alone, behind which there are log and controls.
+        let stays_out = who.role() == Role::Auditor && door != Door::Page;
+        log.append(if stays_out { &came[..1] } else { &came })?;
         self.remember_log()?;
-        if is_auditor { Err(Error::AuditorOnly) } else { Ok(who) }
+        if stays_out { Err(Error::AuditorOnly) } else { Ok(who) }
     }
 
     /// Whose secret this is, while the vault is open. A wrong one is put on record before it is answered, and the vault

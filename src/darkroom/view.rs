@@ -62,14 +62,6 @@ impl Queue {
     pub fn view_previews(&self, who: &Who, ids: &[ObjectId]) -> Result<Previews, Error> {
         view_previews(&mut &*self, who, ids)
     }
-
-    /// As [`Darkroom::verify`]; while a picture is opened, others have the darkroom.
-    ///
-    /// # Errors
-    /// As there; [`Error::Locked`] if the vault was locked meanwhile.
-    pub fn verify(&self, who: &Who) -> Result<VerifyReport, Error> {
-        verify(&mut &*self, who)
-    }
 }
 
 fn view(held: &mut impl Hold, who: &Who, id: ObjectId) -> Result<Zeroizing<Vec<u8>>, Error> {
@@ -143,17 +135,27 @@ pub fn newest_marks(held: &mut impl Hold, who: &Who) -> Result<Option<Marked>, E
     Ok(Some(Marked::of(&content, &produce_id).unwrap_or(nothing)))
 }
 
-/// Picture by picture: nobody waits for all of them.
+/// Opens every picture in memory, and puts on record what was found.
+///
+/// # Errors
+/// As [`Darkroom::verify`].
 pub fn verify(held: &mut impl Hold, who: &Who) -> Result<VerifyReport, Error> {
-    let mut check =
-        held.with(|darkroom| Ok(darkroom.vault_of(who, Act::CheckPictures)?.begin_verification()?))?;
+    verify_as(held, who, Act::CheckPictures)
+}
+
+/// The same as a part of another act. Picture by picture: nobody waits for all of them.
+///
+/// # Errors
+/// As there.
+pub fn verify_as(held: &mut impl Hold, who: &Who, act: Act) -> Result<VerifyReport, Error> {
+    let mut check = held.with(|darkroom| Ok(darkroom.vault_of(who, act)?.begin_verification()?))?;
     while let Some(opener) =
-        held.with(|darkroom| Ok(darkroom.vault_of(who, Act::CheckPictures)?.next_to_verify(&mut check)?))?
+        held.with(|darkroom| Ok(darkroom.vault_of(who, act)?.next_to_verify(&mut check)?))?
     {
         check.add(opener.id(), beside(|| opener.check()));
     }
     held.with(|darkroom| {
-        let (open, _, log) = darkroom.parts(who, Act::CheckPictures)?;
+        let (open, _, log) = darkroom.parts(who, act)?;
         let report = open.vault.end_verification(check)?;
         let (damaged, missing) = (report.damaged.len() as u64, report.missing.len() as u64);
         let event = Event::VaultVerified { objects: report.sound + damaged + missing, damaged, missing };

@@ -1,8 +1,9 @@
 //! Who does something, and by which door: an argument of every act.
 
 use crate::Error;
-use crate::rights::Act;
+use crate::rights::{Act, Scopes};
 use crate::roles::role_of;
+use crate::token;
 use audit::{Actor, Event};
 use vault::{Random, SlotId, SlotInfo, Vault};
 
@@ -19,12 +20,20 @@ pub struct Who {
     door: Door,
     /// Which opening of the vault it was.
     pub(crate) opening: u64,
+    /// By which token they came, and what it lets a program do.
+    token: Option<(u64, Scopes)>,
 }
 
 impl Who {
     /// Nobody: openings are counted from 1, so none admits them.
-    pub const NOBODY: Self =
-        Self { slot: 0, role: Role::Operator, actor: Actor::System, door: Door::Program, opening: 0 };
+    pub const NOBODY: Self = Self {
+        slot: 0,
+        role: Role::Operator,
+        actor: Actor::System,
+        door: Door::Program,
+        opening: 0,
+        token: None,
+    };
 
     /// The person behind a slot, who came in by `door` at this opening of the vault. Their salt is drawn at their first
     /// coming; it goes to the vault with the next mark that is set.
@@ -47,7 +56,17 @@ impl Who {
             }
         };
         let actor = audit::actor(&salt, &slot.id.0.to_be_bytes());
-        Ok(Self { slot: slot.id.0, role: role_of(vault, slot), actor, door, opening })
+        Ok(Self { slot: slot.id.0, role: role_of(vault, slot), actor, door, opening, token: None })
+    }
+
+    /// The same by a token, which lets a program do no more than its scopes.
+    pub(crate) fn by_token(self, number: u64, scopes: Scopes) -> Self {
+        Self { token: Some((number, scopes)), ..self }
+    }
+
+    /// What the token that they came by is for; `None` if they came themselves.
+    pub fn scopes(&self) -> Option<Scopes> {
+        self.token.map(|(_, scopes)| scopes)
     }
 
     /// The number of their slot.
@@ -70,18 +89,24 @@ impl Who {
         self.door
     }
 
-    /// [`Error::NotPermitted`] if their role may not do this.
+    /// [`Error::NotPermitted`] if their role may not do this, [`Error::OutOfScope`] if their token is not for it.
     pub(crate) fn permitted(&self, act: Act, vault: &Vault) -> Result<(), Error> {
-        match !vault.has_names() || act.is_open_to(self.role) {
+        let is_for = |scopes: Scopes| act.scope().is_some_and(|scope| scopes.has(scope));
+        if self.scopes().is_some_and(|scopes| !is_for(scopes)) {
+            return Err(Error::OutOfScope(act));
+        }
+        let is_alone = !vault.has_names() && self.role != Role::Auditor;
+        match is_alone || act.is_open_to(self.role) {
             true => Ok(()),
             false => Err(Error::NotPermitted(act)),
         }
     }
 
-    /// Whether they have their slot, and what they came in for, still.
+    /// Whether they have their slot, what they came in for, and the token that they came by, still.
     pub(crate) fn remains(&self, vault: &Vault) -> bool {
         let own = vault.slot_infos().find(|slot| slot.id == SlotId(self.slot));
-        own.is_some_and(|slot| role_of(vault, slot) == self.role)
+        let has_token = self.token.is_none_or(|(number, _)| token::is_known(vault, number));
+        has_token && own.is_some_and(|slot| role_of(vault, slot) == self.role)
     }
 
     /// [`Error::Locked`] unless they came in at the opening with this number.

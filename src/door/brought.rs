@@ -9,7 +9,7 @@ use crate::paths::Exporting;
 use crate::verbs::evidence::bundle::chosen;
 use crate::verbs::evidence::{freeze, subject};
 use crate::verbs::history::certificate;
-use crate::verbs::{backup, batch, generate, history};
+use crate::verbs::{backup, batch, generate, history, token};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -81,6 +81,10 @@ impl Brought {
             }
             Errand::Subject(pseudonym, ..) => {
                 pseudonym.map(subject::named).transpose()?;
+                Ok(Self::default())
+            }
+            Errand::Token(arguments) => {
+                token::check(&arguments.verb)?;
                 Ok(Self::default())
             }
             Errand::History(_) | Errand::Status(_) | Errand::TryControls(_) => Ok(Self::default()),

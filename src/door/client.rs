@@ -6,7 +6,7 @@ use super::wire::{self, Heard, Hello, Said, Unwritten, Wish};
 use crate::Done;
 use crate::batch::Progress;
 use crate::boot::backup::BackupFile;
-use crate::boot::folders::{Bundle, what_is_left};
+use crate::boot::folders::{Bundle, left_empty, what_is_left};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Export, Freeze, Global, History, HistoryVerb};
 use crate::exit::{Code, Failure};
@@ -43,6 +43,10 @@ pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream
     let exporting = brought.exporting.take();
     let folder = errand.folder();
     let made = folder.map(absolute).transpose()?;
+    let errand_file = match errand {
+        Errand::Backup(path, _) => Some(absolute(path)?),
+        _ => None,
+    };
     let wants = Wants {
         process: Process::Client,
         outputs: errand.outputs(),
@@ -57,9 +61,10 @@ pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream
     };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
     let done = go(booted, errand, brought, exporting, stream, out);
-    match made {
-        Some(made) => done.map_err(|failure| what_is_left(failure, &made)),
-        None => done,
+    match (made, errand_file) {
+        (Some(made), _) => done.map_err(|failure| what_is_left(failure, &made)),
+        (None, Some(file)) => done.map_err(|failure| left_empty(failure, &file)),
+        (None, None) => done,
     }
 }
 
@@ -108,6 +113,7 @@ fn go(
         Errand::Subject(pseudonym, ..) => {
             Wish::Subject { pseudonym: pseudonym.map(str::to_owned), dir: dir() }
         }
+        Errand::Token(arguments) => Wish::Token(arguments.verb.clone()),
         Errand::Backup(path, _) => Wish::Backup { path: path.into() },
         Errand::BackupDestroyed(id, _) => Wish::BackupDestroyed(id.to_owned()),
         Errand::History(arguments) => Wish::History { verb: arguments.verb.clone(), sought: brought.sought },

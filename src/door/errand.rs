@@ -3,7 +3,7 @@
 use super::place;
 use crate::boot::folders::Home;
 use crate::cli::{
-    Backup, Batch, Evidence, Export, Freeze, Generate, Global, History, HistoryVerb, Keys, Vault, Verb,
+    Backup, Batch, Evidence, Export, Freeze, Generate, Global, History, HistoryVerb, Keys, Token, Vault, Verb,
 };
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -28,6 +28,8 @@ pub enum Errand<'a> {
     Subject(Option<&'a str>, &'a Path, &'a Keys),
     /// `history`.
     History(&'a History),
+    /// `token`.
+    Token(&'a Token),
     /// `backup create`: where it goes.
     Backup(&'a Path, &'a Keys),
     /// `backup destroyed`: its name.
@@ -48,6 +50,7 @@ impl<'a> Errand<'a> {
             Verb::Generate(arguments) => Some(Self::Generate(arguments)),
             Verb::Batch(arguments) => Some(Self::Batch(arguments)),
             Verb::History(arguments) => Some(Self::History(arguments)),
+            Verb::Token(arguments) => Some(Self::Token(arguments)),
             Verb::Backup(Backup::Create { output, keys }) => Some(Self::Backup(output, keys)),
             Verb::Backup(Backup::Destroyed { id, keys }) => Some(Self::BackupDestroyed(id, keys)),
             _ => None,
@@ -68,6 +71,7 @@ impl<'a> Errand<'a> {
             | Self::BackupDestroyed(_, keys)
             | Self::Settled(_, keys)
             | Self::Subject(_, _, keys) => Some(keys),
+            Self::Token(arguments) => Some(&arguments.keys),
         }
     }
 

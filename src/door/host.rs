@@ -17,7 +17,7 @@ use crate::verbs::batch::Work;
 use crate::verbs::evidence::bundle::{self, Asked};
 use crate::verbs::evidence::{freeze, subject};
 use crate::verbs::history::{Named, certificate};
-use crate::verbs::{evidence, generate, history, vault};
+use crate::verbs::{evidence, generate, history, token, vault};
 use crate::{Done, boot::operator::name_of};
 use ::evidence::Told;
 use audit::{Clock as _, Digest};
@@ -242,6 +242,7 @@ impl Host {
             Wish::BackupDestroyed(id) => {
                 backup::gone(&mut &**self.doorway.queue(), visit.who(), backup::id_of(&id)?, out)
             }
+            Wish::Token(verb) => token::act(&mut &**self.doorway.queue(), visit.who(), &verb, out),
             Wish::Certificate { asked, dir } => self.certificate(line, visit, &asked, Path::new(&dir), out),
             Wish::TryControls => evidence::through(&self.doorway, &self.site, Some(visit.who()), out),
             Wish::Bundle { of, incident, freeze, dir } => {

@@ -1,6 +1,6 @@
 //! What client and host say to each other: a length-bounded object in JSON, and bytes beside it. Both ends are one build.
 
-use crate::cli::{BundleOf, Certificate, Format, HistoryVerb, Settings};
+use crate::cli::{BundleOf, Certificate, Format, HistoryVerb, Settings, TokenVerb};
 use crate::exit::{Code, Failure};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -170,6 +170,8 @@ pub enum Wish {
     },
     /// `backup destroyed`, of the backup with this name.
     BackupDestroyed(String),
+    /// One of the verbs of `token`.
+    Token(TokenVerb),
     /// `history certificate`.
     Certificate {
         /// Of what.

@@ -3,17 +3,22 @@
 
 use crate::problem::Problem;
 use crate::{
-    House, controls, events, guard, headers, images, jobs, log, pages, pending, people, posture, vault,
+    House, controls, events, guard, headers, images, jobs, log, pages, pending, people, posture, tokens,
+    vault,
 };
 use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
-use darkroom::{Error, Kind, Queue};
+use darkroom::{Error, Kind, Queue, Scope};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use guard::Access::{self, Open, Session, Watch};
+use guard::Access::{self, Anyone, By, Look, Open, Session, Watch};
+
+const GENERATE: Access = By(&[Scope::Generate]);
+const READ: Access = By(&[Scope::Read]);
+const AUDIT: Access = By(&[Scope::Audit]);
 
 /// What is answered, to whom, and by what.
 pub struct Route {
@@ -35,46 +40,49 @@ pub fn table() -> Vec<Route> {
         get("/api/v1/status", Open, vault::status),
         post("/api/v1/setup", Open, vault::set_up),
         post("/api/v1/session", Open, vault::unlock),
-        delete("/api/v1/session", Session, vault::leave),
+        delete("/api/v1/session", Anyone, vault::leave),
         post("/api/v1/recovery", Session, vault::replace_recovery),
-        post("/api/v1/passphrase", Session, people::set_passphrase),
+        post("/api/v1/passphrase", Anyone, people::set_passphrase),
         get("/api/v1/people", Session, people::list),
         post("/api/v1/people", Session, people::add),
         post("/api/v1/people:remove", Session, people::remove),
         post("/api/v1/people:role", Session, people::set_role),
         post("/api/v1/people:resolve", Session, people::resolve),
+        get("/api/v1/api-tokens", Anyone, tokens::list),
+        post("/api/v1/api-tokens", Anyone, tokens::make),
+        post("/api/v1/api-tokens:revoke", Anyone, tokens::revoke),
         get("/api/v1/pending", Session, pending::list),
         post("/api/v1/pending:confirm", Session, pending::confirm),
         post("/api/v1/pending:refuse", Session, pending::refuse),
         get("/api/v1/holds", Session, people::holds),
         post("/api/v1/holds", Session, people::hold),
         post("/api/v1/holds:end", Session, people::end_hold),
-        get("/api/v1/state", Watch, events::state),
-        get("/api/v1/capabilities", Session, vault::capabilities),
+        get("/api/v1/state", Look, events::state),
+        get("/api/v1/capabilities", By(&Scope::ALL), vault::capabilities),
         post("/api/v1/prompts", Session, jobs::prompts),
-        post("/api/v1/tokens", Session, jobs::measure),
-        get("/api/v1/jobs", Session, jobs::list),
-        post("/api/v1/jobs", Session, jobs::submit),
-        get("/api/v1/jobs/{id}", Session, jobs::show),
-        delete("/api/v1/jobs/{id}", Session, jobs::cancel),
-        get("/api/v1/jobs/{id}/preview", Session, jobs::preview),
+        post("/api/v1/tokens", GENERATE, jobs::measure),
+        get("/api/v1/jobs", GENERATE, jobs::list),
+        post("/api/v1/jobs", GENERATE, jobs::submit),
+        get("/api/v1/jobs/{id}", GENERATE, jobs::show),
+        delete("/api/v1/jobs/{id}", GENERATE, jobs::cancel),
+        get("/api/v1/jobs/{id}/preview", GENERATE, jobs::preview),
         get("/api/v1/jobs/{id}/events", Watch, events::of_job),
         get("/api/v1/events", Watch, events::all),
-        get("/api/v1/images", Session, images::list),
+        get("/api/v1/images", READ, images::list),
         post("/api/v1/images:delete", Session, images::delete_many),
-        post("/api/v1/thumbnails", Session, images::thumbnails),
-        get("/api/v1/images/{id}", Session, images::show),
+        post("/api/v1/thumbnails", READ, images::thumbnails),
+        get("/api/v1/images/{id}", READ, images::show),
         delete("/api/v1/images/{id}", Session, images::delete),
-        get("/api/v1/images/{id}/content", Session, images::content),
-        get("/api/v1/images/{id}/thumbnail", Session, images::thumbnail),
-        post("/api/v1/images/{id}/export", Session, images::export),
-        get("/api/v1/posture", Session, posture::show),
-        get("/api/v1/evidence", Session, controls::show),
-        post("/api/v1/evidence/run", Session, controls::run),
-        post("/api/v1/evidence/export", Session, controls::export),
-        get("/api/v1/audit", Session, log::show),
-        post("/api/v1/audit/verify", Session, log::verify),
-        get("/api/v1/audit/export", Session, log::export),
+        get("/api/v1/images/{id}/content", READ, images::content),
+        get("/api/v1/images/{id}/thumbnail", READ, images::thumbnail),
+        post("/api/v1/images/{id}/export", READ, images::export),
+        get("/api/v1/posture", AUDIT, posture::show),
+        get("/api/v1/evidence", AUDIT, controls::show),
+        post("/api/v1/evidence/run", AUDIT, controls::run),
+        post("/api/v1/evidence/export", AUDIT, controls::export),
+        get("/api/v1/audit", AUDIT, log::show),
+        post("/api/v1/audit/verify", AUDIT, log::verify),
+        get("/api/v1/audit/export", AUDIT, log::export),
         get("/", Open, async || pages::answer(&pages::FILES[0])),
     ];
     table.extend(

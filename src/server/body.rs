@@ -6,6 +6,7 @@ use crate::session::Key;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use bytes::Bytes;
+use darkroom::Who;
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -23,7 +24,9 @@ impl<T: DeserializeOwned> FromRequest<Arc<House>> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, house: &Arc<House>) -> Result<Self, Problem> {
-        let session = request.extensions().get::<Key>().copied();
+        // That of a program is asked for again by the act itself.
+        let is_program = request.extensions().get::<Who>().is_some_and(|who| who.scopes().is_some());
+        let session = request.extensions().get::<Key>().copied().filter(|_| !is_program);
         let bytes = read(request).await?;
         // A session that ended while the body was on its way does nothing any more.
         if session.is_some_and(|key| !house.sessions.lives(key, house.now_ms())) {

@@ -48,6 +48,7 @@ pub async fn state(
     let warnings = house.queue.warnings();
     Ok(Json(json!({
         "jobs": jobs, "pictures": house.queue.pictures_version(&who), "posture": house.fences.state(),
+        "pending": house.queue.count_waiting(&who),
         "warnings": warnings.iter().map(|warning| warning.word()).collect::<Vec<_>>(),
     })))
 }

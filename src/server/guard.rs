@@ -4,10 +4,12 @@
 use crate::House;
 use crate::connection::Connection;
 use crate::problem::Problem;
+use crate::session::Key;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use darkroom::{Role, Scope, Scopes, TOKEN_PREFIX, Who};
 use std::sync::Arc;
 
 const TARGET_BYTES_MAX: usize = 8 * 1024;
@@ -95,10 +97,27 @@ pub async fn stand(State(house): State<Arc<House>>, request: Request, next: Next
 pub enum Access {
     /// Whoever gets past the guard.
     Open,
-    /// Who has a session. The request shows that somebody is there.
+    /// Who has a session, but no auditor. The request shows that somebody is there.
     Session,
-    /// Who has a session. The request comes by itself, again and again: it does not put off the session's end.
+    /// Who has a session, an auditor's too.
+    Anyone,
+    /// The same for a request that comes by itself.
+    Look,
+    /// Who has a session, an auditor's too where a scope is theirs, or a program that has a token with one of these scopes.
+    By(&'static [Scope]),
+    /// The same. The request comes by itself, again and again: it does not put off the session's end.
     Watch,
+}
+
+impl Access {
+    /// An auditor sees log and controls, and looks after their own passphrase and tokens.
+    fn lets_auditors(self) -> bool {
+        match self {
+            Self::Open | Self::Anyone | Self::Look => true,
+            Self::By(scopes) => scopes.contains(&Scope::Audit),
+            Self::Session | Self::Watch => false,
+        }
+    }
 }
 
 /// The guard in front of one route: whether its declared access admits the request.
@@ -111,12 +130,21 @@ pub async fn admit(
         Access::Open => return next.run(request).await,
         // It would put a look on record that nobody had.
         _ if request.method() == Method::HEAD => return Problem::METHOD.into_response(),
-        Access::Session => true,
-        Access::Watch => false,
+        Access::Session | Access::Anyone | Access::By(_) => true,
+        Access::Watch | Access::Look => false,
     };
-    let enter = |token: &str| house.sessions.enter(token, counts, house.now_ms());
-    let session = bearer(request.headers()).and_then(enter);
-    let Some((key, who)) = session else { return Problem::TOKEN.into_response() };
+    let session = match bearer(request.headers()) {
+        None => Err(Problem::TOKEN),
+        Some(token) if token.starts_with(TOKEN_PREFIX) => by_token(&house, access, Key::of(token)).await,
+        Some(token) => house.sessions.enter(token, counts, house.now_ms()).ok_or(Problem::TOKEN),
+    };
+    let (key, who) = match session {
+        Ok(session) => session,
+        Err(problem) => return problem.into_response(),
+    };
+    if who.role() == Role::Auditor && !access.lets_auditors() {
+        return Problem::ROLE.into_response();
+    }
     if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
         connection.is_known(key);
     }
@@ -125,10 +153,24 @@ pub async fn admit(
     next.run(request).await
 }
 
+/// A program with a token, whom nobody takes for somebody who is there: it puts off no end of a session, and no lock.
+async fn by_token(house: &Arc<House>, access: Access, key: Key) -> Result<(Key, Who), Problem> {
+    let sha256 = key.sha256();
+    let who = house.act(move |queue| queue.with(|darkroom| darkroom.enter_by_token(&sha256))).await?;
+    let is_for =
+        |scopes: Scopes| matches!(access, Access::By(any) if any.iter().any(|scope| scopes.has(*scope)));
+    match who.scopes().is_some_and(is_for) {
+        true => Ok((key, who)),
+        false => Err(Problem::SCOPE),
+    }
+}
+
+/// The token of a session, 64 hex digits, or that of a program, which has a prefix before them.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = single(headers, &header::AUTHORIZATION, Problem::TOKEN).ok()??;
     let token = value.strip_prefix("Bearer ")?;
-    (token.len() == 64 && token.bytes().all(|b| b.is_ascii_hexdigit())).then_some(token)
+    let digits = token.strip_prefix(TOKEN_PREFIX).unwrap_or(token);
+    (digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit())).then_some(token)
 }
 
 /// A header that may stand there once.
@@ -277,12 +319,16 @@ mod tests {
             bearer(&headers).is_some()
         };
         assert!(found(&[format!("Bearer {token}")]));
+        assert!(found(&[format!("Bearer lpt_{token}")]));
         for value in [
             "",
             &token,
             &format!("Basic {token}"),
             &format!("Bearer {token}0"),
             &format!("Bearer {}g", &token[1..]),
+            &format!("Bearer LPT_{token}"),
+            &format!("Bearer lpt_{}", &token[4..]),
+            &format!("Bearer lpt_lpt_{token}"),
         ] {
             assert!(!found(&[value.to_owned()]), "{value}");
         }

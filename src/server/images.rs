@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use base64ct::{Base64, Encoding as _};
 use bytes::Bytes;
-use darkroom::{Erasure, Grade, ObjectId, Summary, Who};
+use darkroom::{Erased, Grade, ObjectId, Summary, Who};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -174,19 +174,19 @@ pub async fn delete_many(
         return Err(Problem::new(409, "confirm", detail));
     }
     if ids.is_empty() {
-        return Ok(Json(json!({ "erased": 0, "grade": null, "cleanup_pending": false })));
+        return Ok(Json(json!({ "erased": 0, "grade": null, "cleanup_pending": false, "backups": 0 })));
     }
     let erased = house.act(move |queue| queue.erase(&who, &ids)).await?;
     Ok(Json(answer(&erased)))
 }
 
-fn answer(erasure: &Erasure) -> Value {
+fn answer(Erased { erasure, backups, .. }: &Erased) -> Value {
     let grade = match erasure.grade {
         Grade::InPlace => "b",
         Grade::Volatile => "v",
         _ => "c",
     };
-    json!({ "erased": erasure.erased, "grade": grade, "cleanup_pending": erasure.cleanup_pending })
+    json!({ "erased": erasure.erased, "grade": grade, "cleanup_pending": erasure.cleanup_pending, "backups": backups })
 }
 
 fn parse(id: &str) -> Result<ObjectId, Problem> {

@@ -12,7 +12,7 @@
 //! | `headers.rs` | puts the security headers on every answer |
 //! | `guard.rs` | method, Host, Origin, Sec-Fetch-Site, Upgrade, content type: before any route; then the token, as its route says |
 //! | `api.rs` | the table of routes, and who may ask for each |
-//! | `vault.rs`, `people.rs`, `pending.rs`, `jobs.rs`, `events.rs`, `images.rs`, `posture.rs` | one act of the darkroom each, and its answer as JSON |
+//! | `vault.rs`, `people.rs`, `tokens.rs`, `pending.rs`, `jobs.rs`, `events.rs`, `images.rs`, `posture.rs` | one act of the darkroom each, and its answer as JSON |
 //! | `controls.rs` | the controls, which whoever starts the server brings along |
 //! | `log.rs` | the log, read, verified, and a slice of it |
 //! | `pages.rs` | the page's files |
@@ -46,6 +46,7 @@ mod retention;
 mod session;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod vault;
 
 use darkroom::{Clock as _, Darkroom, Engine, Fenced, Queue, Rules, StopReason, SystemClock};

@@ -52,7 +52,7 @@ pub async fn confirm(
         Confirmed::Resolved(person) => json!({ "person": describe(&person) }),
         Confirmed::Erased(erased, _) => json!({
             "erased": erased.erasure.erased, "grade": erased.erasure.grade.letter().to_string(),
-            "cleanup_pending": erased.erasure.cleanup_pending,
+            "cleanup_pending": erased.erasure.cleanup_pending, "backups": erased.backups,
         }),
         _ => json!({}),
     }))

@@ -236,7 +236,8 @@ fn role_of(text: &str) -> Result<Role, Problem> {
     role.ok_or_else(|| Problem::new(422, "parameter", "a role is one of: operator, admin, auditor"))
 }
 
-fn name_of(text: &Text) -> Result<PersonName, Problem> {
+/// A name as it was typed.
+pub fn name_of(text: &Text) -> Result<PersonName, Problem> {
     Ok(PersonName::new(&text.0).map_err(Error::from)?)
 }
 

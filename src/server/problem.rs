@@ -36,6 +36,17 @@ impl Problem {
         "token",
         "a session token is needed, and this is none or it has ended; unlock again",
     );
+    pub const AUDITOR: Self = Self::fixed(
+        423,
+        "auditor_alone",
+        "this passphrase is right, and an auditor's, which opens no vault: sign in while somebody has it open",
+    );
+    pub const ROLE: Self = Self::fixed(403, "role", "your role does not let you do this; ask an admin");
+    pub const SCOPE: Self = Self::fixed(
+        403,
+        "scope",
+        "no token of a program is for this, or this one is not: API.md says which scope is, and most are for people who sign in",
+    );
     pub const NOT_FOUND: Self = Self::fixed(404, "not_found", "there is no such thing");
     pub const NO_METHOD: Self = Self::fixed(405, "method", "this address is not asked for in this way");
     pub const TOO_LARGE: Self = Self::fixed(413, "too_large", "the request is too large");
@@ -180,6 +191,7 @@ impl From<&darkroom::Error> for Problem {
             Kind::Stopping => said(503, "stopping"),
             Kind::Locked => said(423, "locked"),
             Kind::WrongSecret => Self::PASSPHRASE,
+            Kind::WrongToken => said(401, "token"),
             Kind::Engine | Kind::Cancelled => said(500, "engine"),
             Kind::Memory => said(507, "memory"),
             // The sentences of these may name files.

@@ -6,7 +6,7 @@
 use crate::House;
 use crate::problem::Problem;
 use crate::prompts::{Prompts, Typed};
-use darkroom::{Clock as _, PersonName, SystemClock, Who};
+use darkroom::{Clock as _, PersonName, Role, SystemClock, Who};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -35,6 +35,11 @@ pub struct Key([u8; 32]);
 impl Key {
     pub(crate) fn of(token: &str) -> Self {
         Self(Sha256::digest(token.to_ascii_lowercase()).into())
+    }
+
+    /// The digest.
+    pub(crate) fn sha256(self) -> [u8; 32] {
+        self.0
     }
 }
 
@@ -78,6 +83,13 @@ struct State {
     open_until_ms: Option<u64>,
 }
 
+impl State {
+    /// Whether the vault is open for somebody.
+    fn is_held(&self) -> bool {
+        self.sessions.values().any(Session::holds_vault)
+    }
+}
+
 struct Session {
     who: Who,
     prompts: Prompts,
@@ -88,6 +100,11 @@ struct Session {
 }
 
 impl Session {
+    /// Whether the vault is open for it: not for an auditor's, who has no key of it.
+    fn holds_vault(&self) -> bool {
+        self.who.role() != Role::Auditor
+    }
+
     fn ends_ms(&self, idle_ms: u64) -> u64 {
         match self.works {
             true => u64::MAX,
@@ -164,7 +181,10 @@ impl Sessions {
     /// The system gives no randomness.
     pub fn begin(&self, who: Who, now_ms: u64) -> std::io::Result<Zeroizing<String>> {
         let token = self.begin_work(who, now_ms)?;
-        self.state().open_until_ms = None;
+        // An auditor takes an open vault over from nobody.
+        if who.role() != Role::Auditor {
+            self.state().open_until_ms = None;
+        }
         Ok(token)
     }
 
@@ -236,21 +256,31 @@ impl Sessions {
         // Somebody was there: it waits anew.
         let idle_ms = self.idle_ms;
         let waits = state.open_until_ms.as_mut().map(|until_ms| *until_ms = now_ms + idle_ms).is_some();
-        Some(waits || !state.sessions.is_empty())
+        Some(waits || state.is_held())
     }
 
-    /// Ends the sessions of the person with this slot. Whether others go on.
-    pub fn end_of(&self, slot: u16) -> bool {
+    /// Ends the sessions of somebody who leaves. Whether the vault stays open: for others, or because they were an auditor, whom it
+    /// was not open for.
+    pub fn end_of(&self, who: &Who) -> bool {
         let mut state = self.state();
-        state.sessions.retain(|_, session| session.who.slot() != slot);
-        !state.sessions.is_empty()
+        state.sessions.retain(|_, session| session.who.slot() != who.slot());
+        let stays = who.role() == Role::Auditor || state.is_held();
+        if !stays {
+            state.sessions.clear();
+        }
+        stays
     }
 
     /// Ends the sessions of those who are not what they came in as any more.
     pub fn end_unless(&self, admitted: impl Fn(&Who) -> bool) {
         let all: Vec<Who> = self.state().sessions.values().map(|session| session.who).collect();
         let gone: Vec<Who> = all.into_iter().filter(|who| !admitted(who)).collect();
-        self.state().sessions.retain(|_, session| !gone.contains(&session.who));
+        let mut state = self.state();
+        let was_held = state.is_held();
+        state.sessions.retain(|_, session| !gone.contains(&session.who));
+        if was_held && !state.is_held() {
+            state.open_until_ms = Some(0); // nobody is left whom the vault could wait for
+        }
     }
 
     /// Ends every session.
@@ -263,19 +293,21 @@ impl Sessions {
     /// Forgets the sessions that have ended. `Some` is when the next one ends; `Err` says that the last one just did.
     fn sweep(&self, now_ms: u64) -> Result<Option<u64>, LastEnded> {
         let mut state = self.state();
-        let before = state.sessions.len();
+        let was_held = state.is_held();
         state.sessions.retain(|_, session| now_ms < session.ends_ms(self.idle_ms));
         // While there are sessions the vault waits for nobody.
-        let waited =
-            state.sessions.is_empty() && state.open_until_ms.is_some_and(|until_ms| now_ms >= until_ms);
+        let is_held = state.is_held();
+        let waited = !is_held && state.open_until_ms.is_some_and(|until_ms| now_ms >= until_ms);
         if waited {
             state.open_until_ms = None;
         }
-        if state.sessions.is_empty() && (before > 0 || waited) {
+        if !is_held && (was_held || waited) {
+            // Those of auditors end with the vault.
+            state.sessions.clear();
             return Err(LastEnded);
         }
         let ends = state.sessions.values().map(|session| session.ends_ms(self.idle_ms));
-        let waits = state.open_until_ms.filter(|_| state.sessions.is_empty());
+        let waits = state.open_until_ms.filter(|_| !is_held);
         Ok(ends.chain(waits).min())
     }
 

@@ -135,10 +135,10 @@ pub async fn unlock(
                 guess.right();
                 who
             }
-            // It is an auditor's, and right.
-            Err(error @ darkroom::Error::AuditorOnly) => {
+            // It is right, and opens nothing: somebody else has to have the vault open.
+            Err(darkroom::Error::AuditorOnly) => {
                 guess.right();
-                return Err(error.into());
+                return Err(Problem::AUDITOR);
             }
             Err(error) => {
                 if matches!(error.kind(), Kind::NoVault | Kind::NameNeeded | Kind::Stopping) {
@@ -218,7 +218,7 @@ pub async fn leave(
     State(house): State<Arc<House>>,
     Extension(who): Extension<Who>,
 ) -> Result<StatusCode, Problem> {
-    let others_stay = house.sessions.end_of(who.slot());
+    let others_stay = house.sessions.end_of(&who);
     house.changed();
     house.act(move |queue| if others_stay { queue.leave(&who) } else { queue.lock(&who) }).await?;
     Ok(StatusCode::NO_CONTENT)

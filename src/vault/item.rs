@@ -19,6 +19,10 @@ pub const PREVIEW_BYTES_MAX: usize = 4 << 20;
 pub const CONTENT_BYTES_MAX: usize = 256 << 20;
 /// Bytes of a mark at most.
 pub const MARK_BYTES_MAX: usize = 256;
+/// The tag of the one mark that may be longer.
+pub const MARK_LONG: u8 = 15;
+/// Bytes of that one at most.
+pub const MARK_LONG_BYTES_MAX: usize = 4096;
 /// Bytes of an encoded entry at most: a put with the longest name and metadata, rounded up.
 pub(crate) const ITEM_BYTES_MAX: usize = METADATA_BYTES_MAX + 1024;
 

@@ -54,8 +54,8 @@ pub use error::{Damage, Error};
 pub use format::{ObjectId, Role, SlotId, SlotInfo, SlotKind, VaultId};
 pub use home::Paths;
 pub use item::{
-    CONTENT_BYTES_MAX, MARK_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX, ObjectInfo, PREVIEW_BYTES_MAX,
-    Tombstone,
+    CONTENT_BYTES_MAX, MARK_BYTES_MAX, MARK_LONG, MARK_LONG_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX,
+    ObjectInfo, PREVIEW_BYTES_MAX, Tombstone,
 };
 pub use kdf::KdfParams;
 pub use lock::Holder;

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::format::Header;
-use crate::item::{Item, MARK_BYTES_MAX};
+use crate::item::{Item, MARK_BYTES_MAX, MARK_LONG, MARK_LONG_BYTES_MAX};
 use crate::log::Index;
 use crate::random::Random;
 use crate::vault::Vault;
@@ -30,7 +30,7 @@ impl Vault {
     }
 
     /// Sets a mark, durably, with every mark that is pending. Tag 2 is the vault's own, and tags above 16 are those of slots:
-    /// 16 plus the slot's number. At most 256 bytes; the last value wins, older ones end with the next roll.
+    /// 16 plus the slot's number. At most 256 bytes, of tag 15 at most 4096; the last value wins, older ones end with the next roll.
     pub fn set_mark(&mut self, tag: u8, value: &[u8], random: &mut dyn Random) -> Result<State, Error> {
         check(tag, value)?;
         self.append(vec![Item::Mark { tag, value: Zeroizing::new(value.to_vec()) }], random)?;
@@ -89,5 +89,9 @@ fn check(tag: u8, value: &[u8]) -> Result<(), Error> {
     if tag == SLOT_HIGHEST {
         return Err(Error::Limit("mark 2 is the vault's own"));
     }
-    if value.len() > MARK_BYTES_MAX { Err(Error::Limit("a mark has at most 256 bytes")) } else { Ok(()) }
+    let bytes_max = if tag == MARK_LONG { MARK_LONG_BYTES_MAX } else { MARK_BYTES_MAX };
+    match value.len() <= bytes_max {
+        true => Ok(()),
+        false => Err(Error::Limit("a mark has at most 256 bytes, and that of tag 15 has 4096")),
+    }
 }

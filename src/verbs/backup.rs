@@ -3,11 +3,12 @@
 pub mod target;
 
 use crate::boot::backup::BackupFile;
-use crate::boot::folders::{FolderUse, Home};
+use crate::boot::folders::{FolderUse, Home, left_empty};
 use crate::boot::{self, Booted, Wants, overlay};
 use crate::cli::{Backup, Global, Keys};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
+use crate::paths::absolute;
 use crate::{Done, pictures};
 use audit::{JobId, KnownBackup, timestamp};
 use darkroom::{BackedUp, Hold, Looked, Meant, Restored, Secret, Who};
@@ -58,12 +59,14 @@ fn create(clean: Clean, global: &Global, (path, keys): (&Path, &Keys), out: &Out
     target::check(path, out)?;
     let policy = policy(global)?;
     let wants = Wants { backup: Some(BackupFile::Made(path)), ..Wants::with(keys) };
-    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
+    let made = absolute(path)?;
+    let left = |failure| left_empty(failure, &made);
+    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(left)?;
     let target = Target::of(booted.backup.take());
     let done = booted
         .unlock(&mut darkroom, out)
         .and_then(|who| make(&mut darkroom, &who, policy.as_deref(), (&target, path), out));
-    boot::leave(darkroom, done)
+    boot::leave(darkroom, done).map_err(left)
 }
 
 /// Text of the policy in force, if there is one, for a backup.

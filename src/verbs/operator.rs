@@ -99,10 +99,17 @@ fn act(booted: &mut Booted, darkroom: &mut Darkroom, verb: Asked, out: &Output) 
         }
         Asked::Remove { name, pictures, yes } => remove(booted, darkroom, &name, pictures.as_ref(), yes, out),
         Asked::Passwd { name, new } => {
-            if let Some(name) = name {
-                booted.speak_of(name);
-            }
-            booted.change_passphrase(darkroom, new.as_ref(), out)
+            let Some(name) = name else { return booted.change_passphrase(darkroom, new.as_ref(), out) };
+            booted.speak_of(name);
+            let is_wrong =
+                |failure: &Failure| failure.code == Code::Locked && failure.what.starts_with("wrong ");
+            booted.change_passphrase(darkroom, new.as_ref(), out).map_err(|mut failure| {
+                if is_wrong(&failure) {
+                    failure.what += "; a new passphrase of somebody takes their old one, or the recovery code, and no other's, an \
+                                     admin's neither";
+                }
+                failure
+            })
         }
         Asked::Role { name, role } => {
             let (who, proof) = booted.prove(darkroom, out)?;

@@ -1,6 +1,6 @@
 //! `lightproof vault`: making, looking at and checking the vault, and its secrets.
 
-use crate::boot::folders::{Bundle, FolderUse};
+use crate::boot::folders::{Bundle, FolderUse, left_empty};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Vault};
 use crate::exit::{Code, Failure};
@@ -49,7 +49,14 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
         Vault::Passwd { .. } => booted.change_passphrase(&mut darkroom, new.as_ref(), out),
         Vault::Retain { dry_run, yes, .. } => retain(&mut booted, &mut darkroom, (*dry_run, *yes), out),
         Vault::Rotate(_) => rotate(&mut booted, &mut darkroom, out),
-        Vault::Destroy { yes, .. } => destroy(&mut booted, &mut darkroom, *yes, out),
+        Vault::Destroy { yes, .. } => {
+            let made = booted.folders.bundle.clone();
+            let done = destroy(&mut booted, &mut darkroom, *yes, out);
+            match made {
+                Some(made) => done.map_err(|failure| left_empty(failure, &made)),
+                None => done,
+            }
+        }
         Vault::Recovery(_) => recovery(&mut booted, &mut darkroom, out),
         Vault::Drill(_) => drill(&mut booted, &mut darkroom, out),
     };

@@ -128,3 +128,92 @@ fn a_second_admin_confirms_in_the_studio() {
     assert_eq!((browser.count("#pending-list li"), browser.text(row).contains("Admin")), (0, true));
     studio.close();
 }
+
+/// A token is made in the dialog, shown until the next act, used by a program, and revoked.
+#[test]
+fn a_token_is_made_and_revoked_in_the_studio() {
+    let studio = Studio::ready("page-tokens");
+    let browser = &studio.browser;
+    let says = |words: &str| {
+        browser.until(&format!("say {words:?}"), SOON, || {
+            browser.text("#people-message").contains(words).then_some(())
+        });
+    };
+    browser.click("#people");
+    browser.see("#make-token");
+    browser.choose("#token-scopes", "read");
+    browser.fill("#token-label", "gallery wall");
+    browser.click("#make-token");
+    says("Type your own passphrase first");
+    browser.fill("#proof", PASSPHRASE);
+    browser.click("#make-token");
+    says("it is not shown again");
+    let token = browser.text("#token");
+    assert!(token.starts_with("lpt_") && token.len() == 68, "{token}");
+    let row = browser.text("#token-list li");
+    for words in ["gallery wall", "look at pictures", "never used"] {
+        assert!(row.contains(words), "{words}: {row}");
+    }
+    let images = || studio.served.ask(&Request::get("/api/v1/images").token(&token)).status;
+    assert_eq!(images(), 200);
+    browser.fill("#proof", PASSPHRASE);
+    browser.click("#token-list .revoke");
+    says("opens nothing any more");
+    assert_eq!((browser.count("#token-list li"), browser.text("#token").as_str()), (0, ""));
+    assert_eq!(images(), 401);
+    browser.press("", crate::browser::driver::keys::ESCAPE);
+    browser.see_no("#people-dialog");
+    studio.close();
+}
+
+/// An auditor sees two buttons beside their own passphrase, and behind them the controls and the log, in both languages.
+#[test]
+fn an_auditor_has_log_and_controls_and_no_studio() {
+    let studio = Studio::ready("page-auditor");
+    let browser = &studio.browser;
+    studio.make_small(1);
+    let wish = json!({ "passphrase": PASSPHRASE });
+    let token = token_of(&studio.served.ask(&Request::post("/api/v1/session", &wish)).is(201));
+    let newcomer = json!({
+        "name": "Revision", "role": "auditor", "new_passphrase": SECOND, "passphrase": PASSPHRASE, "own_name": "First",
+    });
+    studio.served.ask(&Request::post("/api/v1/people", &newcomer).token(&token)).is(201);
+    let come = |passphrase: &str| {
+        browser.see("#operator");
+        browser.fill("#operator", "revision");
+        browser.fill("#passphrase", passphrase);
+        browser.click("#unlock");
+    };
+    // The first one leaves: the vault locks, and an auditor opens none.
+    browser.click("#lock");
+    come(SECOND);
+    browser.until("say so", SOON, || browser.text("#message").contains("it opens no vault").then_some(()));
+    let first = json!({ "operator": "first", "passphrase": PASSPHRASE });
+    let token = token_of(&studio.served.ask(&Request::post("/api/v1/session", &first)).is(201));
+    come(SECOND);
+    browser.see("#compliance");
+    for absent in ["#prompt", "#recovery-new", ".studio"] {
+        assert_eq!(browser.count(absent), 0, "{absent}");
+    }
+    browser.click("#compliance");
+    browser.see("#controls details");
+    browser.click("#run-controls");
+    browser.see("[data-control='CRY-06'][data-outcome='satisfied']");
+    browser.press("", crate::browser::driver::keys::ESCAPE);
+    browser.click("#log");
+    browser.see("#records details");
+    browser.press("", crate::browser::driver::keys::ESCAPE);
+    browser.click("#people");
+    browser.see("#token-scopes");
+    let scopes =
+        "return [...document.querySelectorAll('#token-scopes option')].map((one) => one.value).join()";
+    assert_eq!(browser.script(scopes, &[]), "audit");
+    browser.press("", crate::browser::driver::keys::ESCAPE);
+    browser.click("#language");
+    browser.until("be Chinese", SOON, || browser.text("main").contains("审计员").then_some(()));
+    browser.see("#badge");
+    // Whom the vault is open for leaves, and so do they.
+    studio.served.ask(&Request::new("DELETE", "/api/v1/session").token(&token)).is(204);
+    browser.see("#operator");
+    studio.close();
+}

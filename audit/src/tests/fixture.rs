@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 59] = [
+const LATER: [&str; 63] = [
     "act.asked",
     "act.confirmed",
     "act.lapsed",
@@ -49,6 +49,10 @@ const LATER: [&str; 59] = [
     "slot.resolved",
     "slot.role_changed",
     "support.bundled",
+    "token.end_failed",
+    "token.ended",
+    "token.made",
+    "token.used",
     "vault.damaged",
     "vault.destroy_failed",
     "vault.destroy_requested",

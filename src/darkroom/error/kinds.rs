@@ -1,6 +1,7 @@
-//! Which kind of trouble the errors of vault and log are.
+//! Which kind of trouble the errors of vault and log are, and what breaks a rule.
 
 use super::Kind;
+use audit::words::RequestRefusal;
 
 /// Of what the log says.
 pub(super) fn log_kind(error: &audit::Error) -> Kind {
@@ -50,5 +51,25 @@ pub(super) fn vault_kind(error: &vault::Error) -> Kind {
         | E::ObjectMissing(_)
         | E::ObjectDamaged { .. } => Kind::Damaged,
         _ => Kind::Internal,
+    }
+}
+
+/// Of what breaks a rule.
+pub(super) fn refusal_kind(reason: RequestRefusal) -> Kind {
+    use RequestRefusal as R;
+    match reason {
+        R::PromptEmpty | R::PromptLength | R::PromptEncoding => Kind::Prompt,
+        R::Size => Kind::Size,
+        R::Steps => Kind::Steps,
+        R::Seed => Kind::Seed,
+        R::Policy | R::Permission => Kind::Policy,
+        R::Hold => Kind::Held,
+        R::Locked => Kind::Locked,
+        R::Busy => Kind::QueueFull,
+        R::DiskFull => Kind::Disk,
+        R::Memory => Kind::Memory,
+        R::Engine => Kind::Engine,
+        R::NotFound => Kind::NotFound,
+        _ => Kind::Parameter,
     }
 }

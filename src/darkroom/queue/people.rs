@@ -4,9 +4,10 @@ use super::table::Cancel;
 use super::{Queue, fail_all};
 use crate::room::Darkroom;
 use crate::unlock::with_secret;
-use crate::{Act, Confirmed, Error, Pictures, Role, Who};
+use crate::{Act, Confirmed, Error, Pictures, Role, Scopes, Token, Who};
 use audit::words::GenerateFailure;
 use vault::{PersonName, Secret};
+use zeroize::Zeroizing;
 
 impl Queue {
     /// Ends the requests of `who`, who leaves while others stay.
@@ -88,6 +89,12 @@ impl Queue {
         changed
     }
 
+    /// As [`Darkroom::count_waiting`]; `None` while an act goes on: whoever asks again and again waits for nobody.
+    pub fn count_waiting(&self, who: &Who) -> Option<usize> {
+        let held = self.shared.darkroom.try_lock().ok()?;
+        held.as_ref()?.count_waiting(who).ok()
+    }
+
     /// Confirms what another admin asked for, as [`Darkroom::confirm`], and ends the requests of who is not what they were any more.
     /// The end of the vault is none of a running program's acts.
     ///
@@ -114,6 +121,25 @@ impl Queue {
     /// As there.
     pub fn change_secret(&self, who: &Who, proof: &Secret, new: &Secret) -> Result<(), Error> {
         with_secret(&mut &*self, proof, |darkroom| darkroom.change_secret(who, proof, new))
+    }
+
+    /// Makes a token, as [`Darkroom::make_token`], for somebody who proves once more who they are. While the keys of `proof` are
+    /// derived, others have the darkroom.
+    ///
+    /// # Errors
+    /// A wrong proof, on record; as there.
+    pub fn make_token(
+        &self,
+        who: &Who,
+        proof: &Secret,
+        (scopes, days): (Scopes, u32),
+        name: Option<&PersonName>,
+    ) -> Result<(Token, Zeroizing<String>), Error> {
+        self.with(|darkroom| darkroom.vault_of(who, Act::OwnTokens).map(drop))?;
+        with_secret(&mut &*self, proof, |darkroom| {
+            darkroom.prove(who, proof, Act::OwnTokens)?;
+            darkroom.make_token(who, scopes, days, name.cloned())
+        })
     }
 
     /// Who has no slot has no requests, whatever else became of what was asked for.

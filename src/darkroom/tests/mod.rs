@@ -16,6 +16,7 @@ mod rights;
 mod roles;
 mod rollback;
 mod second;
+mod tokens;
 
 use crate::request::Request;
 use crate::step::{After, CRASH};

@@ -36,19 +36,31 @@ pub(super) fn one_of(room: &mut Room, who: Who) -> Summary {
     made
 }
 
-/// An auditor comes in by no door of the pictures, whether the vault is open or not; that they came is on record.
+/// An auditor comes in by the page alone, once somebody has the vault open, and to no picture; that they came is on record.
 #[test]
 fn an_auditor_opens_no_picture() {
     let home = Home::new();
     let mut room = with_second(&home, Role::Auditor);
-    assert!(matches!(room.unlock(&of("second"), Door::Page), Err(Error::AuditorOnly)));
+    let admin = signed_in(&mut room, &first());
+    let picture = one_of(&mut room, admin);
+    assert!(matches!(room.unlock(&of("second"), Door::Terminal), Err(Error::AuditorOnly)));
+    let auditor = room.unlock(&of("second"), Door::Page).unwrap();
+    assert_eq!(auditor.role(), Role::Auditor);
+    let refused = |error: Error| assert_eq!(error.kind(), Kind::NotPermitted, "{error}");
+    refused(room.view(&auditor, picture.id).err().unwrap());
+    refused(room.view_previews(&auditor, &[picture.id]).err().unwrap());
+    refused(room.export(&auditor, picture.id, &home.0.join("plain/a.png")).err().unwrap());
+    refused(room.picture(&auditor, picture.id).err().unwrap());
+    refused(room.erase(&auditor, &[picture.id]).err().unwrap());
+    assert!(room.reads_log(&auditor).is_ok() && room.may_try_controls(&auditor).is_ok());
     drop(room);
     let mut darkroom = home.open().unwrap();
     assert!(matches!(darkroom.unlock(&of("second"), Door::Page), Err(Error::AuditorOnly)));
     assert!(!darkroom.is_open());
+    assert!(darkroom.reads_log(&auditor).is_err(), "who came in before did so at another opening");
     let of_auditor =
         home.records().iter().filter(|(n, l)| n == "vault.unlocked" && l.contains("role=auditor")).count();
-    assert_eq!((of_auditor, home.count("session.opened")), (2, 1), "no session begins");
+    assert_eq!((of_auditor, home.count("session.opened")), (3, 3), "one session of the auditor's");
 }
 
 #[test]

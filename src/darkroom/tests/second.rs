@@ -453,3 +453,19 @@ fn what_is_held_about_somebody_says_alone_nothing_that_takes_two() {
     house.room.two_person = TwoPersons::of(&[TwoPerson::Pictures]);
     assert!(house.room.held_about(&house.first, house.third.actor).is_ok());
 }
+
+/// A second admin who asks for the same is told that they are the second one; whoever counts what waits counts it for them alone.
+#[test]
+fn a_second_admin_who_asks_for_the_same_is_told_that_they_can_confirm_it() {
+    let mut house = House::new(2);
+    let number = house.waits(Erase);
+    assert_eq!(house.waits(Erase), number);
+    let asked = house.room.erase_of(&house.second, &name("third")).err().unwrap();
+    assert!(matches!(asked, Error::WaitsForYou { number: named } if named == number), "{asked}");
+    assert_eq!((asked.kind(), house.home.count("act.asked")), (Kind::Waits, 1));
+    let before = house.home.count("request.refused");
+    let counted = [house.first, house.second, house.third].map(|who| house.room.count_waiting(&who).unwrap());
+    assert_eq!((counted, house.home.count("request.refused")), ([0, 1, 0], before), "and is on no record");
+    house.confirm(number).unwrap();
+    assert_eq!(house.room.count_waiting(&house.second).unwrap(), 0);
+}

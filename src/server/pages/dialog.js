@@ -4,10 +4,10 @@ import { h, refresh } from "./view.js";
 import { explain, t } from "./words.js";
 
 /**
- * Asks a question and answers whether it was agreed to. With `count`, the person has to type that number.
+ * Asks a question and answers whether it was agreed to. With `count`, the person has to type that number; `mild` can be undone.
  * `title`, `yes` and each of `sentences` are functions, so that they follow the language.
  */
-export function ask({ title, sentences, yes, count }) {
+export function ask({ title, sentences, yes, count, mild }) {
   return new Promise((answer) => {
     const typed = count === undefined ? null : h("input", {
       id: "dialog-count", inputMode: "numeric", autocomplete: "off",
@@ -33,7 +33,7 @@ export function ask({ title, sentences, yes, count }) {
       h("div", { class: "actions end" },
         h("button", { id: "dialog-no", type: "button", autofocus: !typed, onclick: () => close(false) },
           () => t("dialog.no")),
-        h("button", { id: "dialog-yes", class: "danger", disabled: () => !agreed() }, yes)));
+        h("button", { id: "dialog-yes", class: mild ? "primary" : "danger", disabled: () => !agreed() }, yes)));
     const dialog = h("dialog", {
       id: "dialog", "aria-labelledby": "dialog-title", "aria-describedby": "dialog-text",
       onclose: () => {

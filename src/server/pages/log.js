@@ -10,7 +10,7 @@ import { explain, fullTime, named, t } from "./words.js";
 // First words of types: what a filter takes.
 const KINDS = [
   "act", "audit", "backup", "boot", "certificate", "clock", "disk", "evidence", "fence", "generate", "hold", "key", "log", "model",
-  "object", "objects", "outputs", "posture", "recovery", "request", "retention", "session", "slot", "support", "vault",
+  "object", "objects", "outputs", "posture", "recovery", "request", "retention", "session", "slot", "support", "token", "vault",
 ];
 
 // Sign and colour of each outcome, as those of the fences.

@@ -24,6 +24,11 @@ export function open(you) {
   const first = secret("person-passphrase", "new-password");
   const list = h("ul", { id: "people-list", class: "people" });
   const waits = h("ul", { id: "pending-list", class: "people" });
+  const scopes = h("select", { id: "token-scopes" },
+    ["generate,read", "generate", "read", "audit"].filter((one) => isAdmin || (one === "audit") === (you.role === "auditor")).map((one) => h("option", { value: one }, () => t(`scope.${one}`))));
+  const label = h("input", { id: "token-label", autocomplete: "off", maxLength: 64 });
+  const minted = h("code", { id: "token" });
+  const tokens = h("ul", { id: "token-list", class: "people" });
   const ownName = field(own, () => t("people.own"), () => t("people.own.hint"));
 
   /** Does something for which one's own passphrase is typed, and says what came of it. */
@@ -36,11 +41,12 @@ export function open(you) {
       return refresh(dialog);
     }
     busy = true;
+    minted.textContent = "";
     refresh(dialog);
     try {
       const said = await work();
       message = said ?? (() => t(done));
-      for (const input of [renewed, again, name, first]) input.value = "";
+      for (const input of [renewed, again, name, first, label]) input.value = "";
       await load();
     } catch (problem) {
       message = () => explain(problem);
@@ -80,8 +86,26 @@ export function open(you) {
   const change = (person, to) => act(null, () =>
     json("POST", "/api/v1/people:role", { name: person.name, role: to, passphrase: proof.value }), "people.role.done");
 
+  const mint = (event) => act(event, async () => {
+    ({ token: minted.textContent } = await json("POST", "/api/v1/api-tokens", {
+      scopes: scopes.value.split(","), passphrase: proof.value, ...(label.value && { label: label.value }),
+    }));
+  }, "token.made");
+
+  const press = (name, key, onclick, isOff) =>
+    h("button", { type: "button", class: name, disabled: () => busy || isOff?.(), onclick }, () => t(key));
+  const item = (data, what, hints, ...actions) => h("li", data, h("strong", {}, what),
+    h("span", { class: "hint" }, () => hints().filter(Boolean).join(" · ")), h("div", { class: "actions" }, ...actions));
+
+  const described = (one) => item({ "data-number": one.number }, one.label ?? `${one.number}`,
+    () => [!one.you && one.of, t(`scope.${one.scopes}`), t("token.until", { at: fullTime(one.expires_ms) }),
+      t(one.used_day ? "token.used" : "token.unused", { day: one.used_day })],
+    press("revoke", "token.revoke",
+      () => act(null, () => json("POST", "/api/v1/api-tokens:revoke", { token: one.number }), "token.revoked")));
+
   async function confirm(one, what) {
-    if (!await ask({ title: what, sentences: [() => t("pending.confirm.what")], yes: () => t("pending.confirm") })) return;
+    const mild = !["erase", "destroy"].includes(one.act) && one.left !== "erased";
+    if (!await ask({ title: what, sentences: [() => t("pending.confirm.what")], yes: () => t("pending.confirm"), mild })) return;
     await act(null, async () => {
       const { person } = await json("POST", "/api/v1/pending:confirm", { number: one.number, passphrase: proof.value });
       return person && (() => t("pending.person", { name: person.name ?? t("people.nameless") }));
@@ -91,16 +115,10 @@ export function open(you) {
   function waiting(one) {
     const what = () => t(["pending", one.act, one.left ?? one.role].filter(Boolean).join("."),
       { ...one, n: one.pictures, of: one.of ?? t("pending.everybody"), reason: t(`reason.${one.reason}`) });
-    return h("li", { "data-number": one.number },
-      h("strong", {}, what),
-      h("span", { class: "hint" }, () => t("pending.by", { by: one.by, at: fullTime(one.until_ms) })),
-      h("div", { class: "actions" },
-        !one.you && one.act !== "destroy" && h("button", { type: "button", class: "confirm", disabled: () => busy, onclick: () => confirm(one, what) },
-          () => t("pending.confirm")),
-        h("button", {
-          type: "button", disabled: () => busy,
-          onclick: () => act(null, () => json("POST", "/api/v1/pending:refuse", { number: one.number }), "pending.refused"),
-        }, () => t(one.you ? "pending.back" : "pending.refuse"))));
+    return item({ "data-number": one.number }, what, () => [t("pending.by", { by: one.by, at: fullTime(one.until_ms) })],
+      !one.you && one.act !== "destroy" && press("confirm", "pending.confirm", () => confirm(one, what)),
+      press("refuse", one.you ? "pending.back" : "pending.refuse",
+        () => act(null, () => json("POST", "/api/v1/pending:refuse", { number: one.number }), "pending.refused")));
   }
 
   function row(person, people) {
@@ -113,22 +131,20 @@ export function open(you) {
     // The first choice is none.
     const decided = () => !person.pictures || fate.selectedIndex > 0;
     fate.onchange = () => refresh(dialog);
-    return h("li", { "data-slot": person.slot },
-      h("strong", {}, () => person.name ?? t("people.nameless")),
-      h("span", { class: "hint" }, () => [t(person.role ? `role.${person.role}` : "people.gone"),
-        t("people.pictures", { n: person.pictures }), person.you && t("people.you")].filter(Boolean).join(" · ")),
-      person.role && !person.you && h("div", { class: "actions" },
-        ["operator", "admin"].filter((to) => person.role !== "auditor" && person.role !== to).map((to) =>
-          h("button", { type: "button", class: "role", disabled: () => busy, onclick: () => change(person, to) },
-            () => t(`people.make.${to}`))),
+    return item({ "data-slot": person.slot }, () => person.name ?? t("people.nameless"),
+      () => [t(person.role ? `role.${person.role}` : "people.gone"), t("people.pictures", { n: person.pictures }),
+        person.you && t("people.you")],
+      person.role && !person.you && [
+        ...["operator", "admin"].filter((to) => person.role !== "auditor" && person.role !== to).map((to) =>
+          press("role", `people.make.${to}`, () => change(person, to))),
         person.pictures > 0 && fate,
-        h("button", { type: "button", class: "remove", disabled: () => busy || !decided(), onclick: () => remove(person, person.pictures ? fate.value : "") },
-          () => t("people.remove"))));
+        press("remove", "people.remove", () => remove(person, person.pictures ? fate.value : ""), () => !decided())]);
   }
 
   async function load() {
-    if (!isAdmin) return;
     await learn();
+    tokens.replaceChildren(...(await json("GET", "/api/v1/api-tokens")).tokens.map(described));
+    if (!isAdmin) return;
     const { people } = await json("GET", "/api/v1/people");
     const { pending } = await json("GET", "/api/v1/pending");
     waits.replaceChildren(...pending.map(waiting));
@@ -155,6 +171,10 @@ export function open(you) {
       ownName, field(name, () => t("person.name"), () => t("person.name.hint")),
       field(role, () => t("people.role"), () => t(`role.${role.value}.what`)), field(first, () => t("people.first")),
       h("div", { class: "actions end" }, button("add-person", "people.add"))),
+    h("form", { onsubmit: mint },
+      h("h3", {}, () => t("token.title")), h("p", { class: "hint" }, () => t("token.intro")), tokens,
+      field(scopes, () => t("token.scopes")), field(label, () => t("token.label")),
+      h("div", { class: "actions end" }, button("make-token", "token.make")), minted),
     showPassphrase(proof, renewed, again, first),
     h("div", { class: "actions end" },
       h("button", { type: "button", onclick: () => dialog.close() }, () => t("close"))));

@@ -3,6 +3,7 @@
 import { PAUSE_MS, json, part } from "./api.js";
 import { hush, tell, tellProblem } from "./dialog.js";
 import { download } from "./download.js";
+import { card } from "./gate.js";
 import { makeForm } from "./form.js";
 import { makeHistory } from "./history.js";
 import { firstWords } from "./prompts.js";
@@ -23,10 +24,27 @@ const isActive = (job) => job.status === "waiting" || job.status === "running";
  * `drawRecovery()` leads to a new recovery code.
  */
 export async function makeStudio({ sealed, look, drawRecovery }) {
-  const [capabilities, session] = await Promise.all([
-    json("GET", "/api/v1/capabilities"), json("POST", "/api/v1/prompts", {}),
-  ]);
-  const { defaults, limits } = capabilities;
+  const capabilities = await json("GET", "/api/v1/capabilities");
+  const { defaults, limits, you } = capabilities;
+  const button = (id, text, onclick) => h("button", { id, type: "button", class: "quiet", onclick }, text);
+  // A dialog that is fetched when somebody asks for it.
+  const opens = (id, text, read) =>
+    button(id, text, () => part(read).then((dialog) => dialog.open(you)).catch(tellProblem));
+  const people = (text) => opens("people", text, () => import("./people.js"));
+  const evidence = [
+    opens("compliance", () => t("compliance.open"), () => import("./compliance.js")),
+    opens("log", () => t("log.open"), () => import("./log.js")),
+  ];
+  // Who sees no picture has no studio.
+  if (you.role === "auditor") {
+    const none = () => {};
+    return {
+      element: card(() => t("role.auditor"), h("p", {}, () => t("auditor.intro")),
+        h("div", { class: "actions" }, evidence, people(() => t("people.open.own")))),
+      take: () => PAUSE_MS, lose: none, view: none, typed: none, putBack: none, active: () => 0,
+    };
+  }
+  const session = await json("POST", "/api/v1/prompts", {});
   const jobs = new Map();
   const rows = new Map();
   let followed = null;
@@ -71,18 +89,13 @@ export async function makeStudio({ sealed, look, drawRecovery }) {
   const queue = h("ul", { id: "queue", "aria-label": () => t("queue") });
   stage.element.append(queue);
   const warnings = h("ul", { id: "warnings", role: "alert" });
-  const { you } = capabilities;
-  const button = (id, text, onclick) => h("button", { id, type: "button", class: "quiet", onclick }, text);
-  // A dialog that is fetched when somebody asks for it.
-  const opens = (id, text, read) =>
-    button(id, () => t(text), () => part(read).then((dialog) => dialog.open(you)).catch(tellProblem));
+  // Acts that wait for this admin.
+  let waits = 0;
   const recovery = h("p", { class: "hint" },
     ...(you.role === "admin" ? [
       () => t("recovery.offer"), button("recovery-new", () => t("recovery.new"), drawRecovery),
-      opens("people", "people.open", () => import("./people.js")),
-      opens("compliance", "compliance.open", () => import("./compliance.js")),
-      opens("log", "log.open", () => import("./log.js")),
-    ] : [opens("people", "people.open.own", () => import("./people.js"))]));
+      people(() => t("people.open") + (waits ? t("people.waits", { n: waits }) : "")), evidence,
+    ] : [people(() => t("people.open.own"))]));
   const element = h("main", { class: "studio" }, warnings, form.element, stage.element, history.element, recovery);
 
   for (const typed of session.prompts.reverse()) {
@@ -109,6 +122,10 @@ export async function makeStudio({ sealed, look, drawRecovery }) {
     for (const [id, job] of jobs) if (!known.has(id) && !isActive(job)) jobs.delete(id);
     now.jobs.forEach(update);
     warn(now.warnings);
+    if ((now.pending ?? waits) !== waits) {
+      waits = now.pending;
+      refresh(recovery);
+    }
     draw();
     lost?.remove();
     if (now.pictures !== pictures) history.reload();

@@ -7,6 +7,7 @@ use crate::images::{Delete, Look, Nothing, Paging};
 use crate::jobs::{Measured, Wish};
 use crate::pending::{No, Word};
 use crate::people::{Leaver, NewHold, NewPassphrase, NewRole, Newcomer, Question};
+use crate::tokens::{NewToken, OldToken};
 use crate::vault::{SetUp, Unlock};
 use axum::body::Body;
 use axum::extract::{Query, Request};
@@ -58,6 +59,8 @@ fn bodies() {
         "\"number\":",
         "\"role\":",
         "\"confirm\":",
+        "\"scopes\":[",
+        "\"token\":",
         "{}",
         ",",
     ];
@@ -79,6 +82,8 @@ fn bodies() {
             takes::<No>(body, &["number"]),
             takes::<Question>(body, &["pseudonym", "reason"]),
             takes::<NewHold>(body, &["of", "reason"]),
+            takes::<NewToken>(body, &["scopes", "days", "label", "passphrase"]),
+            takes::<OldToken>(body, &["token"]),
         ];
         let routes = taken.into_iter().filter(|taken| *taken).count();
         assert!(routes <= 1, "a body for two routes: {taken:?}");

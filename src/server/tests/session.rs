@@ -81,6 +81,17 @@ fn the_end_of_the_last_session_is_told_once() {
 }
 
 #[test]
+fn a_vault_whose_last_one_is_not_who_they_were_locks() {
+    let sessions = sessions();
+    sessions.begin(Who::NOBODY, 0).unwrap();
+    sessions.end_unless(|_| true);
+    assert_eq!(sessions.sweep(0).unwrap(), Some(IDLE_MS));
+    sessions.end_unless(|_| false);
+    sessions.sweep(0).unwrap_err();
+    assert_eq!(sessions.sweep(0).unwrap(), None);
+}
+
+#[test]
 fn an_open_vault_waits_for_its_first_session_and_no_longer() {
     let clock = SystemClock::new();
     let sessions = Sessions::new(IDLE_MS, None, true, &clock);

@@ -32,7 +32,7 @@ pub fn list(darkroom: &Darkroom, who: &Who, out: &Output) -> Done {
 /// # Errors
 /// What cannot be undone is not said to be meant; what the darkroom says.
 pub fn confirm(booted: &mut Booted, darkroom: &mut Darkroom, number: u64, yes: bool, out: &Output) -> Done {
-    let (who, proof) = booted.prove(darkroom, out)?;
+    let (who, proof) = booted.prove_self(darkroom, out)?;
     let found = darkroom.pending(&who)?.into_iter().find(|waiting| waiting.number == number);
     let waiting = found.ok_or(Error::NoPending { number })?;
     let said = words(&waiting);

@@ -40,8 +40,8 @@ pub(crate) struct Picture {
     pub exports: Vec<(Cited, u64)>,
     /// Plain copies that were asked for, and nobody knows whether they left: the program was killed.
     pub exports_unknown: Vec<Cited>,
-    /// Backups that were made while it was there.
-    pub backups: Vec<Cited>,
+    /// Backups that were made while it was there, and where somebody has said since that every copy of one is destroyed.
+    pub backups: Vec<(Cited, Option<Cited>)>,
 }
 
 impl Picture {
@@ -49,7 +49,8 @@ impl Picture {
     pub fn records(&self) -> impl Iterator<Item = u64> {
         let single = [self.made, self.lost, self.asked, Some(self.destroyed.cited)];
         let copies = self.exports.iter().map(|(cited, _)| cited).chain(&self.exports_unknown);
-        let several: Vec<u64> = copies.chain(&self.backups).map(|cited| cited.record).collect();
+        let backups = self.backups.iter().flat_map(|(made, said)| [Some(made), said.as_ref()]).flatten();
+        let several: Vec<u64> = copies.chain(backups).map(|cited| cited.record).collect();
         single.into_iter().flatten().map(|cited| cited.record).chain(several)
     }
 }
@@ -60,6 +61,7 @@ pub(crate) struct Facts {
     pictures: HashMap<Object, Draft>,
     asked: HashMap<JobId, Cited>,
     backups: Vec<(Option<JobId>, Cited)>,
+    said_destroyed: HashMap<JobId, Cited>,
 }
 
 #[derive(Debug, Default)]
@@ -86,6 +88,9 @@ impl Facts {
                 self.asked.insert(job, cited);
             }
             ("backup.begun", job) => self.backups.push((job, cited)),
+            ("backup.destroyed", Some(job)) => {
+                self.said_destroyed.entry(job).or_insert(cited);
+            }
             ("backup.failed", job) => self.backups.retain(|(begun, _)| *begun != job),
             _ => {}
         }
@@ -111,12 +116,15 @@ impl Facts {
     /// # Errors
     /// A picture whose end was not seen.
     pub fn pictures(self) -> Result<Vec<Picture>, Object> {
-        let Self { pictures, asked, backups } = self;
+        let Self { pictures, asked, backups, said_destroyed } = self;
         let mut all = Vec::with_capacity(pictures.len());
         for (object, Draft { made, lost, destroyed, exports, exports_open }) in pictures {
             let destroyed = destroyed.ok_or(object)?;
             let (from, to) = (made.map_or(0, |made| made.record), destroyed.cited.record);
             let held = |(_, backup): &&(Option<JobId>, Cited)| (from..to).contains(&backup.record);
+            let with_said = |(job, backup): &(Option<JobId>, Cited)| {
+                (*backup, job.and_then(|job| said_destroyed.get(&job)).copied())
+            };
             all.push(Picture {
                 object,
                 made,
@@ -125,7 +133,7 @@ impl Facts {
                 destroyed,
                 exports,
                 exports_unknown: exports_open.into_iter().map(|(_, cited)| cited).collect(),
-                backups: backups.iter().filter(held).map(|(_, backup)| *backup).collect(),
+                backups: backups.iter().filter(held).map(with_said).collect(),
             });
         }
         all.sort_by_key(|picture| picture.destroyed.cited.record);

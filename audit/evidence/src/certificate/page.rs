@@ -229,7 +229,11 @@ fn picture(html: &mut String, picture: &Picture, language: Language) {
         let text = both("Plain copies that may have left", "可能已导出的未封存副本");
         row(html, say(text), &list(picture.exports_unknown.iter().map(record).collect()), class(false));
     }
-    let backups = picture.backups.iter().map(record).collect();
+    let said = say(both("; somebody said that every copy is destroyed: ", "；有人声明其所有副本均已销毁："));
+    let backup = |(made, gone): &(Cited, Option<Cited>)| {
+        record(made) + &gone.as_ref().map_or_else(String::new, |gone| format!("{said}{}", record(gone)))
+    };
+    let backups = picture.backups.iter().map(backup).collect();
     row(
         html,
         say(both("Backups that hold it", "含有它的备份")),

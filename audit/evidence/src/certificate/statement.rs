@@ -142,9 +142,18 @@ fn picture(picture: &Picture) -> Value {
         "not_destroyed": {
             "exports": picture.exports.iter().map(export).collect::<Vec<_>>(),
             "exports_that_may_have_left": picture.exports_unknown.iter().map(cited).collect::<Vec<_>>(),
-            "backups": picture.backups.iter().map(cited).collect::<Vec<_>>(),
+            "backups": picture.backups.iter().map(backup).collect::<Vec<_>>(),
         },
     })
+}
+
+/// It is no proof that one is gone that somebody said so: it stays among what was not destroyed.
+fn backup((made, said): &(Cited, Option<Cited>)) -> Value {
+    let mut backup = cited(made);
+    if let Some(said) = said {
+        backup["said_destroyed"] = cited(said);
+    }
+    backup
 }
 
 fn cited(cited: &Cited) -> Value {

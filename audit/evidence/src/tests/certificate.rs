@@ -333,7 +333,8 @@ fn a_backup_that_was_made_while_the_picture_was_there_holds_it() {
     for record in audit::records(&dir.0, Order::OldestFirst).unwrap() {
         facts.see(&record.unwrap());
     }
-    let backups: Vec<u64> = facts.pictures().unwrap()[0].backups.iter().map(|cited| cited.record).collect();
+    let backups: Vec<u64> =
+        facts.pictures().unwrap()[0].backups.iter().map(|(made, _)| made.record).collect();
     assert_eq!(backups, [held]);
 }
 
