@@ -95,6 +95,7 @@ install -d -o nobody -m 700 "$home/user"
 install -m 755 "$program" "$home/lightproof"
 generate=("$home/lightproof" generate "a red apple" --device cuda:0 --home "$home/user/state" --outputs "$home/user/pictures" --passphrase-file "$home/user/passphrase")
 install -o nobody -m 600 /dev/stdin "$home/user/passphrase" <<<"a passphrase of this test"
+cp "$home/user/passphrase" "$home/root-passphrase"
 as_nobody() { setpriv --reuid nobody --regid nogroup --clear-groups env -C "$home/user" HOME="$home/user" "$@"; }
 says() {
     local wanted=$1 said

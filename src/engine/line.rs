@@ -5,6 +5,7 @@ use crate::wire::{Answer, Ask, FIELDS_BYTES_MAX, Question};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
@@ -53,8 +54,8 @@ impl Line {
     }
 
     /// A way to end it that others may have.
-    pub fn ender(&self) -> io::Result<impl FnOnce() + use<>> {
-        let stream = self.stream.try_clone()?;
+    pub fn ender(&self) -> io::Result<impl Fn() + Clone + use<>> {
+        let stream = Arc::new(self.stream.try_clone()?);
         // One that has ended needs no end.
         Ok(move || drop(stream.shutdown(Shutdown::Both)))
     }

@@ -56,9 +56,11 @@ impl Near {
         let Self { mut work, mut checks } = self;
         let checker = engine.checker();
         let end_checks = checks.ender()?;
+        let end = end_checks.clone();
         let check = move || {
             // Whatever ended it: the other end talks to this process no more.
             let _ = answer_checks(&*checker, &mut checks);
+            end();
             gone();
         };
         thread::Builder::new().name("checks".into()).spawn(check)?;
