@@ -4,7 +4,7 @@
 //! says how many backups there may be, and who puts one back erases again what the log says was erased, before there is a
 //! vault that could open it.
 
-use crate::export::vault_failure;
+use crate::error::vault_failure;
 use crate::hold::{Hold, beside};
 use crate::remember::{MARK_LOG, decode};
 use crate::rights::Act;

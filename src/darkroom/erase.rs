@@ -1,6 +1,6 @@
 //! Destroying the keys of pictures for good.
 
-use crate::export::vault_failure;
+use crate::error::vault_failure;
 use crate::metadata::pseudonym;
 use crate::request::Refusal;
 use crate::rights::Act;

@@ -5,6 +5,7 @@ mod kinds;
 use crate::request::Refusal;
 use crate::rights::Act;
 use audit::words::RequestRefusal;
+pub(crate) use kinds::vault_failure;
 use kinds::{log_kind, refusal_kind, vault_kind};
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! The one way out for a plain copy. It is opened and written beside the darkroom.
 
-use crate::error::is_full;
+use crate::error::{is_full, vault_failure};
 use crate::hold::{Hold, beside};
 use crate::metadata::{content_mac, pseudonym};
 use crate::room::Darkroom;
@@ -246,15 +246,5 @@ fn failure(error: &Error) -> ObjectFailure {
             _ => ObjectFailure::Io,
         },
         _ => ObjectFailure::Io,
-    }
-}
-
-/// The log's word for what the vault says about an object.
-pub(crate) fn vault_failure(error: &vault::Error) -> ObjectFailure {
-    match error {
-        vault::Error::DiskFull => ObjectFailure::DiskFull,
-        vault::Error::ObjectMissing(_) => ObjectFailure::Missing,
-        vault::Error::ObjectDamaged { .. } => ObjectFailure::Damaged,
-        _ => ObjectFailure::Vault,
     }
 }

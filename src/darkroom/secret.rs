@@ -1,7 +1,7 @@
 //! Changing what proves a right to the vault.
 
 use crate::Error;
-use crate::export::vault_failure;
+use crate::error::vault_failure;
 use crate::pending::{MARK_RESETS, take_back};
 use crate::rights::Act;
 use crate::room::Darkroom;

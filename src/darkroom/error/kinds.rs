@@ -1,6 +1,7 @@
 //! Which kind of trouble the errors of vault and log are, and what breaks a rule.
 
 use super::Kind;
+use audit::words::ObjectFailure;
 use audit::words::RequestRefusal;
 
 /// Of what the log says.
@@ -71,5 +72,15 @@ pub(super) fn refusal_kind(reason: RequestRefusal) -> Kind {
         R::Engine => Kind::Engine,
         R::NotFound => Kind::NotFound,
         _ => Kind::Parameter,
+    }
+}
+
+/// The log's word for what the vault says about an object.
+pub(crate) fn vault_failure(error: &vault::Error) -> ObjectFailure {
+    match error {
+        vault::Error::DiskFull => ObjectFailure::DiskFull,
+        vault::Error::ObjectMissing(_) => ObjectFailure::Missing,
+        vault::Error::ObjectDamaged { .. } => ObjectFailure::Damaged,
+        _ => ObjectFailure::Vault,
     }
 }
