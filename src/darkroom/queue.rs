@@ -18,7 +18,7 @@ use crate::request::Ask;
 use crate::room::Darkroom;
 use crate::unlock::with_secret;
 use crate::who::{Door, Who};
-use crate::{Act, Erased, Error, Kind, Warning, marks};
+use crate::{Act, Error, Kind, Warning, marks};
 use audit::words::{GenerateFailure, RequestRefusal, StopReason};
 use engine::{Check, Engine, Model, PromptLength};
 use policy::{KeepPrompts, Limits};
@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use table::{Cancel, Queued, Table};
-use vault::{ObjectId, RecoveryCode, Secret};
+use vault::{Erasure, ObjectId, RecoveryCode, Secret};
 use zeroize::Zeroizing;
 
 pub use table::{Job, JobState, Name};
@@ -286,12 +286,13 @@ impl Queue {
         })
     }
 
-    /// Destroys the keys of pictures; see [`Darkroom::erase`].
+    /// Destroys the keys of pictures; see [`Darkroom::erase`]. Beside the erasure, how many backups there may be that hold them.
     ///
     /// # Errors
     /// As there.
-    pub fn erase(&self, who: &Who, ids: &[ObjectId]) -> Result<Erased, Error> {
+    pub fn erase(&self, who: &Who, ids: &[ObjectId]) -> Result<(Erasure, usize), Error> {
         let erased = self.with(|darkroom| darkroom.erase(who, ids));
+        let erased = erased.map(|erased| (erased.erasure, erased.backups));
         self.shared.table().pictures_changed(Some(who.slot));
         (self.shared.notify)();
         erased

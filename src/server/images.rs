@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use base64ct::{Base64, Encoding as _};
 use bytes::Bytes;
-use darkroom::{Erased, Grade, ObjectId, Summary, Who};
+use darkroom::{Erasure, Grade, ObjectId, Summary, Who};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -180,7 +180,7 @@ pub async fn delete_many(
     Ok(Json(answer(&erased)))
 }
 
-fn answer(Erased { erasure, backups, .. }: &Erased) -> Value {
+fn answer((erasure, backups): &(Erasure, usize)) -> Value {
     let grade = match erasure.grade {
         Grade::InPlace => "b",
         Grade::Volatile => "v",

@@ -121,7 +121,7 @@ fn a_picture_that_was_erased_by_the_time_it_is_open_is_not_handed_over() {
         let home = Home::new();
         let (queue, who, ids) = queue(&home);
         let (_, act) = acts(&home, ids[0]).into_iter().find(|(this, _)| *this == name).unwrap();
-        let erase = || assert_eq!(queue.erase(&who, &ids[..1]).unwrap().erasure.erased, 1);
+        let erase = || assert_eq!(queue.erase(&who, &ids[..1]).unwrap().0.erased, 1);
         let (refused, _) = in_the_middle(|| act(&queue, &who), erase);
         assert!(matches!(refused, Err(Error::Vault(vault::Error::Erased(_)))), "{name}: {refused:?}");
         assert!(!home.0.join("plain/a.png").exists());
@@ -169,7 +169,7 @@ fn what_is_done_while_a_backup_is_written_is_not_undone_by_it() {
         let id = queue.with(|darkroom| darkroom.backups()).unwrap()[0].job;
         let destroyed = queue.with(|darkroom| darkroom.backup_destroyed(&who, id));
         assert!(matches!(destroyed, Err(Error::BackupInWork)), "{destroyed:?}");
-        assert_eq!(queue.erase(&who, &ids[..1]).unwrap().erasure.erased, 1);
+        assert_eq!(queue.erase(&who, &ids[..1]).unwrap().0.erased, 1);
         queue.submit(&who, queue.check(Some(&who), ask(1)).unwrap(), None).unwrap();
     });
     assert_eq!((done.written.objects, done.written.lacking.len()), (1, 0));

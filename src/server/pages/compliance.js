@@ -1,8 +1,9 @@
 // What was found of each control, and a new run: a dialog that is fetched when an admin asks for it.
 
-import { blob, json } from "./api.js";
+import { PAUSE_MS, blob, json } from "./api.js";
 import { hush } from "./dialog.js";
 import { save } from "./download.js";
+import { card } from "./gate.js";
 import { learn, table, utc } from "./late.js";
 import { field, h, refresh } from "./view.js";
 import { explain, fullTime, t, translate } from "./words.js";
@@ -20,6 +21,17 @@ const language = () => document.documentElement.lang;
 // The program's own sentences come in both languages.
 const say = (text) => text[language().slice(0, 2)];
 const outcomeOf = ({ now }) => now?.outcome ?? "never";
+
+/** What an auditor has in the place of the studio. */
+export function screen(opens) {
+  const none = () => {};
+  return {
+    element: card(() => t("role.auditor"), h("p", {}, () => t("auditor.intro")), h("div", { class: "actions" },
+      opens("compliance", "compliance.open", async () => ({ open })), opens("log", "log.open", () => import("./log.js")),
+      opens("people", "people.open.own", () => import("./people.js")))),
+    take: () => PAUSE_MS, lose: none, view: none, typed: none, putBack: none, active: () => 0,
+  };
+}
 
 /** Opens it with what is on record; nothing is tried before somebody asks. */
 export async function open() {

@@ -4,7 +4,7 @@ import { h, refresh } from "./view.js";
 import { explain, t } from "./words.js";
 
 /**
- * Asks a question and answers whether it was agreed to. With `count`, the person has to type that number; `mild` can be undone.
+ * Asks a question and answers whether it was agreed to. With `count`, the person has to type that number.
  * `title`, `yes` and each of `sentences` are functions, so that they follow the language.
  */
 export function ask({ title, sentences, yes, count, mild }) {

@@ -1,4 +1,4 @@
-// One's own passphrase and, for an admin, the people who use the vault: a dialog that is fetched when somebody asks for it.
+// One's own passphrase and tokens and, for an admin, the people who use the vault.
 
 import { json } from "./api.js";
 import { ask, hush } from "./dialog.js";

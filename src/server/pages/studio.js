@@ -3,7 +3,6 @@
 import { PAUSE_MS, json, part } from "./api.js";
 import { hush, tell, tellProblem } from "./dialog.js";
 import { download } from "./download.js";
-import { card } from "./gate.js";
 import { makeForm } from "./form.js";
 import { makeHistory } from "./history.js";
 import { firstWords } from "./prompts.js";
@@ -14,7 +13,7 @@ import { explain, t } from "./words.js";
 // The pause between two looks while something is in work.
 const PAUSE_BUSY_MS = 400;
 
-// The address of the gallery; the studio has none.
+// The gallery's address.
 const GALLERY = "#gallery";
 
 const isActive = (job) => job.status === "waiting" || job.status === "running";
@@ -27,23 +26,11 @@ export async function makeStudio({ sealed, look, drawRecovery }) {
   const capabilities = await json("GET", "/api/v1/capabilities");
   const { defaults, limits, you } = capabilities;
   const button = (id, text, onclick) => h("button", { id, type: "button", class: "quiet", onclick }, text);
+  let waits = 0;
   // A dialog that is fetched when somebody asks for it.
-  const opens = (id, text, read) =>
-    button(id, text, () => part(read).then((dialog) => dialog.open(you)).catch(tellProblem));
-  const people = (text) => opens("people", text, () => import("./people.js"));
-  const evidence = [
-    opens("compliance", () => t("compliance.open"), () => import("./compliance.js")),
-    opens("log", () => t("log.open"), () => import("./log.js")),
-  ];
-  // Who sees no picture has no studio.
-  if (you.role === "auditor") {
-    const none = () => {};
-    return {
-      element: card(() => t("role.auditor"), h("p", {}, () => t("auditor.intro")),
-        h("div", { class: "actions" }, evidence, people(() => t("people.open.own")))),
-      take: () => PAUSE_MS, lose: none, view: none, typed: none, putBack: none, active: () => 0,
-    };
-  }
+  const opens = (id, text, read) => button(id, () => t(text) + (waits && id === "people" ? ` (${waits})` : ""),
+    () => part(read).then((dialog) => dialog.open(you)).catch(tellProblem));
+  if (you.role === "auditor") return (await part(() => import("./compliance.js"))).screen(opens);
   const session = await json("POST", "/api/v1/prompts", {});
   const jobs = new Map();
   const rows = new Map();
@@ -89,13 +76,13 @@ export async function makeStudio({ sealed, look, drawRecovery }) {
   const queue = h("ul", { id: "queue", "aria-label": () => t("queue") });
   stage.element.append(queue);
   const warnings = h("ul", { id: "warnings", role: "alert" });
-  // Acts that wait for this admin.
-  let waits = 0;
   const recovery = h("p", { class: "hint" },
     ...(you.role === "admin" ? [
       () => t("recovery.offer"), button("recovery-new", () => t("recovery.new"), drawRecovery),
-      people(() => t("people.open") + (waits ? t("people.waits", { n: waits }) : "")), evidence,
-    ] : [people(() => t("people.open.own"))]));
+      opens("people", "people.open", () => import("./people.js")),
+      opens("compliance", "compliance.open", () => import("./compliance.js")),
+      opens("log", "log.open", () => import("./log.js")),
+    ] : [opens("people", "people.open.own", () => import("./people.js"))]));
   const element = h("main", { class: "studio" }, warnings, form.element, stage.element, history.element, recovery);
 
   for (const typed of session.prompts.reverse()) {
@@ -111,21 +98,19 @@ export async function makeStudio({ sealed, look, drawRecovery }) {
     if (prompts.has(job.id)) job.images.forEach((id) => prompts.set(id, prompts.get(job.id)));
     if (!before || !isActive(before) || isActive(job)) return;
     ended(job);
-    // The next one is followed before its own news, which may be its end already.
+    // The next one is followed before its own news.
     draw();
   }
 
   /** Takes in what goes on, and gives the milliseconds until the next look. */
   function take(now) {
     const known = new Set(now.jobs.map((job) => job.id));
-    // What the program forgot has ended long ago; what is not in its answer yet was sent just now.
+    // What the program forgot has ended long ago.
     for (const [id, job] of jobs) if (!known.has(id) && !isActive(job)) jobs.delete(id);
     now.jobs.forEach(update);
     warn(now.warnings);
-    if ((now.pending ?? waits) !== waits) {
-      waits = now.pending;
-      refresh(recovery);
-    }
+    waits = now.pending ?? waits;
+    refresh(recovery);
     draw();
     lost?.remove();
     if (now.pictures !== pictures) history.reload();
@@ -145,7 +130,7 @@ export async function makeStudio({ sealed, look, drawRecovery }) {
   function lose() {
     if (lost) return;
     lost = tell(() => t("error.network"), { bad: true, retry: () => { lost = null; look(); } });
-    // What failed meanwhile is asked for with the next reading of the list.
+    // What failed meanwhile is asked for anew.
     pictures = null;
   }
 
@@ -307,7 +292,7 @@ export async function makeStudio({ sealed, look, drawRecovery }) {
       const job = await json("POST", "/api/v1/jobs", request, { "Idempotency-Key": unsent.key });
       unsent = null;
       prompts.set(job.id, request);
-      // Where the policy keeps no prompts the program keeps none for a session either.
+      // Where the policy keeps no prompts none is kept here either.
       if (capabilities.keep_prompts) form.remember(request);
       // A look may have told more of it already, even its end.
       const known = jobs.get(job.id);
@@ -318,7 +303,7 @@ export async function makeStudio({ sealed, look, drawRecovery }) {
       }
       draw();
       look();
-      // Below the form on narrow windows, where nobody would see it begin.
+      // On narrow windows it begins below the form.
       stage.element.scrollIntoView({ block: "nearest" });
     } catch (problem) {
       if (problem.code !== "network") unsent = null;
