@@ -177,7 +177,7 @@ pub struct EngineProcess {
     /// Checkpoint folder; the embedded demo model without it
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
-    /// Where to compute: cpu or cuda:0
+    /// Where to compute: cpu, or cuda:N for the card of that number
     #[arg(long, value_name = "DEVICE")]
     pub device: String,
     /// Where the pictures are, which it must not read.
@@ -196,7 +196,7 @@ pub struct Computing {
     /// Checkpoint folder; without it the model in use (`model use`), which is the embedded demo model at first
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
-    /// Where to compute: cpu or cuda:0
+    /// Where to compute: cpu, or cuda:N for the card of that number
     #[arg(long, value_name = "DEVICE", default_value = Self::DEVICE)]
     pub device: String,
 }

@@ -49,7 +49,7 @@ pub enum Only {
     NoSignalOwner,
     /// `ioctl` requests for terminal settings, window size, non-blocking mode and file flags.
     TerminalAndFiles,
-    /// `ioctl` but for the requests that type on a terminal.
+    /// `ioctl` but for the requests that type on a terminal, or aim signals at a process.
     NoTyping,
     /// `mmap` and `mprotect` without PROT_EXEC.
     NotExecutable,
@@ -59,6 +59,8 @@ pub enum Only {
     NoNamespaces,
     /// `kill` and `tgkill` aimed at this process.
     OwnProcess,
+    /// `sched_setaffinity` of the thread that asks.
+    OwnThread,
     /// `recvmsg` on the channel to the keeper.
     FromTheKeeper,
     /// `prctl` for the flags of the fences, besides what [`Only::NamesAndReads`] allows.
@@ -104,6 +106,7 @@ impl Only {
             Self::FromTheKeeper => "from-the-keeper",
             Self::OwnFences => "own-fences",
             Self::OwnProcess => "own-process",
+            Self::OwnThread => "own-thread",
             Self::UnixPair => "unix-pair",
             Self::UnixSocket => "unix-socket",
             Self::NoAddress => "no-address",

@@ -32,10 +32,11 @@ const FACTS: [&str; 6] = [
 const INFORMATION_BYTES_MAX: u64 = 64 << 10;
 
 /// What the policy may grant of the card; `None` for the processor, and for a program that can use no card, which says so itself.
+/// `is_kept`: inside a keeper's fences, which has looked at the nodes; there their folder cannot be listed, and root has no number.
 ///
 /// # Errors
 /// Why there is none, and what to do.
-pub fn wanted(device: DeviceName, policy: &Policy) -> Result<Option<Card>, String> {
+pub fn wanted(device: DeviceName, policy: &Policy, is_kept: bool) -> Result<Option<Card>, String> {
     match device {
         DeviceName::Cuda(_) if !cfg!(feature = "cuda") => Ok(None),
         DeviceName::Cuda(_) if !policy.allows_cards() => Err(format!(
@@ -46,7 +47,7 @@ pub fn wanted(device: DeviceName, policy: &Policy) -> Result<Option<Card>, Strin
             "no card is used as root, who would get more of the machine with it than a picture takes; start the program as another \
              user (sudo -u USER), {INSTEAD}"
         )),
-        DeviceName::Cuda(index) => of_this_machine(index).map(Some),
+        DeviceName::Cuda(index) => found(Path::new("/"), (!is_kept).then_some(0), index).map(Some),
         DeviceName::Cpu => Ok(None),
     }
 }
@@ -56,34 +57,18 @@ pub fn wanted(device: DeviceName, policy: &Policy) -> Result<Option<Card>, Strin
 /// # Errors
 /// Why it cannot be used, and what to do.
 pub fn of_this_machine(index: usize) -> Result<Card, String> {
-    found(Path::new("/"), 0, index)
+    found(Path::new("/"), Some(0), index)
 }
 
-/// The same, on the host at `root` whose administrator is `admin`.
-fn found(root: &Path, admin: u32, index: usize) -> Result<Card, String> {
-    let cards =
-        fs::read_dir(root.join("dev")).map_err(|error| format!("/dev cannot be looked at: {error}"))?;
-    let number = |name: &str| name.strip_prefix("nvidia").and_then(|number| number.parse::<usize>().ok());
-    let mut numbers: Vec<usize> =
-        cards.flatten().filter_map(|entry| number(entry.file_name().to_str()?)).collect();
-    numbers.sort_unstable();
-    if !numbers.contains(&index) {
-        return Err(match numbers.as_slice() {
-            [] => format!(
-                "there is no NVIDIA card here (no /dev/nvidia{index}); load its driver (nvidia-modprobe -u -c={index}), {INSTEAD}"
-            ),
-            [one] => format!("cuda:{index} does not exist; the card of this machine is cuda:{one}"),
-            [first, ..] => {
-                format!(
-                    "cuda:{index} does not exist; this machine has {} cards, the first is cuda:{first}",
-                    numbers.len()
-                )
-            }
-        });
+/// The same, on the host at `root` whose administrator is `admin`, if that can be told.
+fn found(root: &Path, admin: Option<u32>, index: usize) -> Result<Card, String> {
+    let at = |name: &str| root.join("dev").join(name);
+    if at(&format!("nvidia{index}")).symlink_metadata().is_err() {
+        return Err(absent(root, index));
     }
     let mut nodes = vec![node(root, admin, &format!("nvidia{index}"))?];
     for (name, is_needed) in OF_DRIVER {
-        if is_needed || root.join("dev").join(name).symlink_metadata().is_ok() {
+        if is_needed || at(name).symlink_metadata().is_ok() {
             nodes.push(node(root, admin, name)?);
         }
     }
@@ -92,8 +77,32 @@ fn found(root: &Path, admin: u32, index: usize) -> Result<Card, String> {
     Ok(Card { nodes, driver: real(root, &LIBRARIES), facts: outermost(facts) })
 }
 
+/// Says which cards there are instead.
+fn absent(root: &Path, index: usize) -> String {
+    let cards = match fs::read_dir(root.join("dev")) {
+        Ok(cards) => cards,
+        Err(error) => return format!("/dev cannot be looked at: {error}; {INSTEAD}"),
+    };
+    let number = |name: &str| name.strip_prefix("nvidia").and_then(|number| number.parse::<usize>().ok());
+    let mut numbers: Vec<usize> =
+        cards.flatten().filter_map(|entry| number(entry.file_name().to_str()?)).collect();
+    numbers.sort_unstable();
+    match numbers.as_slice() {
+        [] => format!(
+            "there is no NVIDIA card here (no /dev/nvidia{index}); load its driver (nvidia-modprobe -u -c={index}), {INSTEAD}"
+        ),
+        [one] => format!("cuda:{index} does not exist; the card of this machine is cuda:{one}"),
+        [first, ..] => {
+            format!(
+                "cuda:{index} does not exist; this machine has {} cards, the first is cuda:{first}",
+                numbers.len()
+            )
+        }
+    }
+}
+
 /// A node of the driver's that this process may use, and that only an administrator can have put there.
-fn node(root: &Path, admin: u32, name: &str) -> Result<PathBuf, String> {
+fn node(root: &Path, admin: Option<u32>, name: &str) -> Result<PathBuf, String> {
     let shown = format!("/dev/{name}");
     let path = root.join("dev").join(name);
     let about = path.symlink_metadata().map_err(|error| match error.kind() {
@@ -107,7 +116,7 @@ fn node(root: &Path, admin: u32, name: &str) -> Result<PathBuf, String> {
             "{shown} is not a device; whoever put it there is not the driver: remove it, {INSTEAD}"
         ));
     }
-    if about.uid() != admin {
+    if admin.is_some_and(|admin| about.uid() != admin) {
         return Err(format!(
             "{shown} belongs to user {}, who can put another device in its place; give it to root (chown root {shown}), {INSTEAD}",
             about.uid()
@@ -196,7 +205,7 @@ mod tests {
         }
 
         fn card(&self, index: usize) -> Result<Card, String> {
-            found(&self.0, 0, index)
+            found(&self.0, Some(0), index)
         }
 
         #[track_caller]
@@ -247,6 +256,8 @@ mod tests {
         let owned = Made::with(&ALL);
         std::os::unix::fs::chown(owned.0.join("dev/nvidiactl"), Some(1234), None).unwrap();
         owned.is_refused(0, &["/dev/nvidiactl belongs to user 1234", "chown root"]);
+        // Inside a keeper's fences nobody can tell who root is.
+        assert!(found(&owned.0, None, 0).is_ok());
         // The optional one counts, too, where it is there.
         let optional = Made::with(&ALL);
         fs::write(optional.0.join("dev/nvidia-uvm-tools"), "").unwrap();

@@ -33,7 +33,7 @@ pub fn of_keeper(global: &Global, engine: &EngineUse<'_>) -> Result<Kept, Failur
     let mut folders = folders_of(&home, &policy, &wants)?;
     folders.program = sandbox::program_files()?;
     // Why there is none the engine says itself.
-    folders.card = device.parse().ok().and_then(|device| card::wanted(device, &policy).ok()).flatten();
+    folders.card = device.parse().ok().and_then(|device| card::wanted(device, &policy, false).ok()).flatten();
     let mut plan =
         policy.plan(Process::Keeper, &folders).map_err(|error| Failure::new(Code::Usage, error))?;
     folders::grant_what_exists(&mut plan, &folders);

@@ -146,7 +146,7 @@ pub enum Error {
     NoHold,
     /// An auditor's passphrase was given where a picture is needed.
     #[error(
-        "this passphrase is an auditor's: the vault is the one that the log tells of; it opens no picture"
+        "this passphrase is an auditor's: the vault is the one that the log tells of; it opens no picture, and an auditor signs in at the page, while somebody has the vault open"
     )]
     AuditorOnly,
     /// The vault is older than the state that the log names.

@@ -80,6 +80,11 @@ impl Meant {
         }
     }
 
+    /// Whether it is to change somebody who is removed by now.
+    fn is_about_nobody(self, vault: &Vault) -> bool {
+        matches!(self, Self::Remove { slot, .. } | Self::Role { slot, .. } if role_at(vault, slot).is_none())
+    }
+
     /// SHA-256 of what is stored of it.
     pub fn digest(self) -> Digest {
         Digest::of(&self.encode())
@@ -201,6 +206,7 @@ impl Pending {
         match self.until_ms(hours) > now_ms {
             false => Some(Lapse::Time),
             true if role_at(vault, self.asker) != Some(Role::Admin) => Some(Lapse::Asker),
+            true if self.meant.is_about_nobody(vault) => Some(Lapse::Target),
             true => None,
         }
     }

@@ -318,9 +318,23 @@ impl Queue {
     pub fn unlock(&self, secret: &Secret, door: Door) -> Result<Who, Error> {
         with_secret(&mut &*self, secret, |darkroom| {
             let who = darkroom.unlock(secret, door)?;
-            self.shared.table().lock_when_empty = false;
+            // An auditor holds it open for nobody: a lock that is due stays so.
+            if who.role() != Role::Auditor {
+                self.shared.table().lock_when_empty = false;
+            }
             Ok(who)
         })
+    }
+
+    /// As [`Darkroom::enter_by_token`]; not where nobody is signed in any more, though the vault is open until the last request is done.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]; as there.
+    pub fn enter_by_token(&self, sha256: &[u8; 32]) -> Result<Who, Error> {
+        if self.shared.table().lock_when_empty {
+            return Err(Error::Locked);
+        }
+        self.with(|darkroom| darkroom.enter_by_token(sha256))
     }
 
     /// Draws a new recovery code, as [`Darkroom::replace_recovery`], for somebody who proves once more what opens the vault:

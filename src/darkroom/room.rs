@@ -95,6 +95,7 @@ impl Open {
         who.admitted_by(self.number)?;
         match who.remains(&self.vault) {
             true => Ok(()),
+            false if who.scopes().is_some() => Err(Error::UnknownToken),
             false => Err(Error::Locked),
         }
     }

@@ -26,7 +26,9 @@ impl FromStr for DeviceName {
             "cuda" => Some(Self::Cuda(0)),
             _ => text.strip_prefix("cuda:").and_then(cuda),
         }
-        .ok_or_else(|| Error::Device(format!("{text:?} is not a device; use cpu or cuda:0")))
+        .ok_or_else(|| {
+            Error::Device(format!("{text:?} is not a device; use cpu, or cuda:N for the card of that number"))
+        })
     }
 }
 

@@ -19,7 +19,7 @@ use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// This program, as it runs: an upgrade on the disk changes nothing until the next start.
@@ -79,6 +79,7 @@ fn keep(
         server,
         sandboxed,
         arguments: kept.arguments,
+        with_card: kept.plan.others.is_some(),
         policy: kept.overlay,
         engine: None,
         number: 0,
@@ -152,6 +153,8 @@ struct Keeper {
     sandboxed: Sandboxed,
     /// Arguments of an engine's process.
     arguments: Vec<OsString>,
+    /// Whether its driver is closed code.
+    with_card: bool,
     /// Text of the policy file, as it was at the start.
     policy: Option<String>,
     engine: Option<Child>,
@@ -251,7 +254,12 @@ impl Keeper {
         if let Some(policy) = &self.policy {
             command.env(POLICY_VARIABLE, policy);
         }
-        let engine = command.stdin(OwnedFd::from(work)).stdout(OwnedFd::from(checks)).spawn()?;
+        if self.with_card {
+            // A pipe that nobody reads: a descriptor of a file passes all fences, and a driver that has one could rewrite the file.
+            command.stderr(Stdio::piped());
+        }
+        let mut engine = command.stdin(OwnedFd::from(work)).stdout(OwnedFd::from(checks)).spawn()?;
+        drop(engine.stderr.take());
         self.number = self.number.wrapping_add(1);
         self.channel.engine(self.number, &far_work, &far_checks)?;
         Ok(engine)

@@ -152,6 +152,12 @@ fn refused(name: &str) -> Option<i64> {
     let number = match name {
         "acct" => libc::SYS_acct,
         "add_key" => libc::SYS_add_key,
+        "remap_file_pages" => libc::SYS_remap_file_pages,
+        "sched_setaffinity" => libc::SYS_sched_setaffinity,
+        "ioprio_set" => libc::SYS_ioprio_set,
+        "sched_setattr" => libc::SYS_sched_setattr,
+        "sched_setparam" => libc::SYS_sched_setparam,
+        "sched_setscheduler" => libc::SYS_sched_setscheduler,
         "adjtimex" => libc::SYS_adjtimex,
         "bind" => libc::SYS_bind,
         "bpf" => libc::SYS_bpf,
@@ -302,6 +308,7 @@ fn old(name: &str) -> Option<Option<i64>> {
         "time" => Some(libc::SYS_time),
         "unlink" => Some(libc::SYS_unlink),
         "vfork" => Some(libc::SYS_vfork),
+        "uselib" => Some(libc::SYS_uselib),
         "utimes" => Some(libc::SYS_utimes),
         "utime" => Some(libc::SYS_utime),
         "symlink" => Some(libc::SYS_symlink),
@@ -320,7 +327,7 @@ fn old(name: &str) -> Option<Option<i64>> {
     let number = match name {
         "access" | "arch_prctl" | "creat" | "dup2" | "epoll_wait" | "fork" | "getrlimit" | "link"
         | "lstat" | "mkdir" | "open" | "pause" | "poll" | "readlink" | "rename" | "rmdir" | "select"
-        | "setrlimit" | "stat" | "time" | "unlink" | "vfork" | "chmod" | "chown" | "futimesat"
+        | "setrlimit" | "stat" | "time" | "unlink" | "vfork" | "uselib" | "chmod" | "chown" | "futimesat"
         | "inotify_init" | "ioperm" | "iopl" | "lchown" | "mknod" | "modify_ldt" | "symlink" | "utime"
         | "utimes" => None,
         _ => return None,

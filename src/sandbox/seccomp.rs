@@ -111,6 +111,7 @@ fn rules(name: &str, only: Option<Only>, channel: Option<RawFd>) -> Result<Vec<S
             channel.iter().map(|number| vec![(0, Dword, Eq, u64::from(number.unsigned_abs()))]).collect()
         }
         Some(Only::OwnProcess) => vec![vec![(0, Dword, Eq, u64::from(std::process::id()))]],
+        Some(Only::OwnThread) => vec![vec![(0, Dword, Eq, 0)]],
         Some(Only::UnixPair | Only::UnixSocket) => vec![vec![(0, Dword, Eq, AF_UNIX)]],
         Some(Only::NoAddress) => vec![vec![(4, Qword, Eq, 0), (3, Dword, MaskedEq(MSG_FASTOPEN), 0)]],
         Some(Only::StreamOptions) => OPTIONS
@@ -150,8 +151,9 @@ const MSG_FASTOPEN: u64 = 0x2000_0000;
 /// F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY.
 const SIGNAL_OWNER: [u64; 4] = [8, 10, 15, 1026];
 
-/// TIOCSTI and TIOCLINUX, which type on a terminal; TIOCSETD, which makes another thing of one.
-const TYPING: [u64; 3] = [0x5412, 0x541c, 0x5423];
+/// TIOCSTI and TIOCLINUX, which type on a terminal; TIOCSETD, which makes another thing of one; FIOSETOWN, SIOCSPGRP and
+/// FIOASYNC, which aim signals at a process.
+const TYPING: [u64; 6] = [0x5412, 0x541c, 0x5423, 0x8901, 0x8902, 0x5452];
 
 /// TIOCSTI and TIOCLINUX, which type on a terminal, are not among them.
 const REQUESTS: [u64; 14] = [

@@ -156,7 +156,7 @@ pub async fn admit(
 /// A program with a token, whom nobody takes for somebody who is there: it puts off no end of a session, and no lock.
 async fn by_token(house: &Arc<House>, access: Access, key: Key) -> Result<(Key, Who), Problem> {
     let sha256 = key.sha256();
-    let who = house.act(move |queue| queue.with(|darkroom| darkroom.enter_by_token(&sha256))).await?;
+    let who = house.act(move |queue| queue.enter_by_token(&sha256)).await?;
     let is_for =
         |scopes: Scopes| matches!(access, Access::By(any) if any.iter().any(|scope| scopes.has(*scope)));
     match who.scopes().is_some_and(is_for) {

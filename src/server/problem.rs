@@ -47,6 +47,11 @@ impl Problem {
         "scope",
         "no token of a program is for this, or this one is not: API.md says which scope is, and most are for people who sign in",
     );
+    pub const LABEL: Self = Self::fixed(
+        422,
+        "parameter",
+        "a label is 1 to 64 bytes, without line breaks and other control characters",
+    );
     pub const NOT_FOUND: Self = Self::fixed(404, "not_found", "there is no such thing");
     pub const NO_METHOD: Self = Self::fixed(405, "method", "this address is not asked for in this way");
     pub const TOO_LARGE: Self = Self::fixed(413, "too_large", "the request is too large");

@@ -3,13 +3,12 @@
 use crate::House;
 use crate::body::Body;
 use crate::connection::Connection;
-use crate::people::name_of;
 use crate::problem::Problem;
 use crate::vault::{Text, with_proof};
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
-use darkroom::{Scopes, TOKEN_DAYS, Token, Who};
+use darkroom::{PersonName, Scopes, TOKEN_DAYS, Token, Who};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -50,7 +49,8 @@ pub async fn make(
     let scopes = Scopes::parse(scopes.iter().map(String::as_str)).ok_or_else(|| {
         Problem::new(422, "parameter", "the scopes of a token are one or more of: generate, read, audit")
     })?;
-    let label = label.as_ref().map(name_of).transpose()?;
+    let label =
+        label.as_ref().map(|text| PersonName::new(&text.0)).transpose().map_err(|_| Problem::LABEL)?;
     let days = days.unwrap_or(TOKEN_DAYS);
     let made = with_proof(house, connection, who, passphrase, move |house, proof| {
         house.queue.make_token(&who, proof, (scopes, days), label.as_ref())

@@ -1,7 +1,6 @@
 //! `lightproof token`: what programs ask the server with.
 
 use crate::Done;
-use crate::boot::operator::name_of;
 use crate::boot::{self, Wants};
 use crate::cli::{Global, Token, TokenVerb};
 use crate::exit::{Code, Failure};
@@ -9,6 +8,9 @@ use crate::output::Output;
 use darkroom::{Hold, PersonName, Scope, Scopes, TOKEN_DAYS_MAX, Who};
 use sandbox::Clean;
 use serde_json::json;
+
+/// What is wrong with a label that is none.
+const LABEL: &str = "a label is 1 to 64 bytes, without line breaks and other control characters";
 
 /// Runs the verb.
 ///
@@ -39,7 +41,7 @@ fn wish(verb: &TokenVerb) -> Result<(Scopes, Option<PersonName>), Failure> {
     if !(1..=TOKEN_DAYS_MAX).contains(days) {
         return Err(usage("a token lasts 1 to 366 days"));
     }
-    Ok((scopes, label.as_deref().map(name_of).transpose()?))
+    Ok((scopes, label.as_deref().map(PersonName::new).transpose().map_err(|_| usage(LABEL))?))
 }
 
 /// Does it as `who`, alone or through a running server.

@@ -147,7 +147,8 @@ impl fmt::Display for CheckedUpdate {
             writeln!(f, "{:<8} {name}", state.word())?;
         }
         for name in &self.strangers {
-            writeln!(f, "foreign  {name}")?;
+            // One line, whatever somebody called it.
+            writeln!(f, "foreign  {}", name.escape_debug())?;
         }
         Ok(())
     }

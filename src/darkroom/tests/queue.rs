@@ -184,6 +184,41 @@ fn an_idle_lock_lets_the_requests_finish() {
 }
 
 #[test]
+fn a_lock_that_is_due_is_put_off_by_no_auditor_and_opens_to_no_token() {
+    use super::people::{first, name, of};
+    let home = Home::new();
+    let (mut queue, step) = queue(&home, Mood::Works);
+    let who = queue.who;
+    let second = |darkroom: &mut crate::Darkroom| {
+        darkroom.add_person_named(&who, &secret(), Some(&name("first")), &of("second"), crate::Role::Auditor)
+    };
+    queue.with(second).unwrap();
+    queue.who = queue.unlock(&first(), Door::Page).unwrap();
+    let admin = queue.who;
+    let scopes = crate::Scopes::parse(["generate"].into_iter()).unwrap();
+    let (_, text) = queue.with(|darkroom| darkroom.make_token(&admin, scopes, 1, None)).unwrap();
+    let sha256 = audit::Digest::of(text.as_bytes()).0;
+    queue.enter_by_token(&sha256).unwrap();
+    let job = queue.submit(ask(), None).unwrap();
+    queue.lock_when_empty();
+    wait_for(&queue, job.id, JobState::Running);
+    queue.unlock(&of("second"), Door::Page).unwrap();
+    assert!(
+        matches!(queue.enter_by_token(&sha256), Err(Error::Locked)),
+        "nobody is signed in for whom it asks"
+    );
+    picture(&step);
+    let started = Instant::now();
+    while queue.with(|darkroom| Ok(darkroom.is_open())).unwrap() {
+        assert!(started.elapsed() < Duration::from_secs(30), "an auditor holds it open");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    queue.who = queue.unlock(&first(), Door::Page).unwrap();
+    queue.enter_by_token(&sha256).unwrap();
+    queue.close(StopReason::Done).unwrap();
+}
+
+#[test]
 fn stopping_fails_the_requests_on_record() {
     let home = Home::new();
     let (queue, step) = queue(&home, Mood::Works);

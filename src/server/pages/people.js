@@ -32,10 +32,10 @@ export function open(you) {
   const ownName = field(own, () => t("people.own"), () => t("people.own.hint"));
 
   /** Does something for which one's own passphrase is typed, and says what came of it. */
-  async function act(event, work, done, wrong) {
+  async function act(event, work, done, wrong, free) {
     event?.preventDefault();
     if (busy) return;
-    message = wrong ?? (proof.value ? null : () => t("people.proof.missing"));
+    message = wrong ?? (proof.value || free ? null : () => t("people.proof.missing"));
     if (message) {
       if (!wrong) proof.focus();
       return refresh(dialog);
@@ -101,7 +101,7 @@ export function open(you) {
     () => [!one.you && one.of, t(`scope.${one.scopes}`), t("token.until", { at: fullTime(one.expires_ms) }),
       t(one.used_day ? "token.used" : "token.unused", { day: one.used_day })],
     press("revoke", "token.revoke",
-      () => act(null, () => json("POST", "/api/v1/api-tokens:revoke", { token: one.number }), "token.revoked")));
+      () => act(null, () => json("POST", "/api/v1/api-tokens:revoke", { token: one.number }), "token.revoked", null, true)));
 
   async function confirm(one, what) {
     const mild = !["erase", "destroy"].includes(one.act) && one.left !== "erased";

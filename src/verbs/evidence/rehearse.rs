@@ -148,7 +148,11 @@ fn rehearse(making: &Making, booted: &Booted, who: &Who, output: &Path, out: &Ou
             handed.exported.manifest, handed.record
         ));
     }
-    out.say("both are checked with: lightproof evidence verify; the appliance lies beside them, and nobody has its passphrase");
+    out.say(&format!(
+        "each is checked by itself: lightproof evidence verify {0}/{RESULTS}/broken, and {0}/{RESULTS}/sound; the appliance lies beside \
+         them, and nobody has its passphrase",
+        output.display()
+    ));
     let told = |handed: &Handed<()>| {
         json!({ "manifest": handed.exported.manifest.to_string(), "record": handed.record,
             "run": handed.tried.run.digest().to_string(),

@@ -269,16 +269,16 @@ pub(super) fn of_periods(answers: &Answers, language: Language) -> String {
         (false, _, Language::Zh) => "策略不允许任何人删除图片：图片均保留。".to_owned(),
         (true, Some(days), Language::En) => format!(
             "A picture is erased by itself {days} days after it was made, with its key, unless a legal hold keeps it; or before, by \
-             whoever made it."
+             whoever made it or by an admin."
         ),
         (true, Some(days), Language::Zh) => {
-            format!("图片在生成 {days} 天后连同密钥自动删除，除非依法保留；生成者也可提前删除。")
+            format!("图片在生成 {days} 天后连同密钥自动删除，除非依法保留；生成者或管理员也可提前删除。")
         }
         (true, None, Language::En) => {
-            "A picture is erased, with its key, by whoever made it. The policy names no period: nothing goes by itself.".to_owned()
+            "A picture is erased, with its key, by whoever made it or by an admin. The policy names no period: nothing goes by itself.".to_owned()
         }
         (true, None, Language::Zh) => {
-            "图片由生成者连同密钥删除。策略未规定期限：不会自动删除任何内容。".to_owned()
+            "图片由生成者或管理员连同密钥删除。策略未规定期限：不会自动删除任何内容。".to_owned()
         }
     }
 }
