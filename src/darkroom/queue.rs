@@ -18,7 +18,7 @@ use crate::request::Ask;
 use crate::room::Darkroom;
 use crate::unlock::with_secret;
 use crate::who::{Door, Who};
-use crate::{Act, Error, Kind, Warning, marks};
+use crate::{Act, Error, Kind, Role, Warning, marks};
 use audit::words::{GenerateFailure, RequestRefusal, StopReason};
 use engine::{Check, Engine, Model, PromptLength};
 use policy::{KeepPrompts, Limits};

@@ -195,7 +195,7 @@ fn a_lock_that_is_due_is_put_off_by_no_auditor_and_opens_to_no_token() {
     queue.with(second).unwrap();
     queue.who = queue.unlock(&first(), Door::Page).unwrap();
     let admin = queue.who;
-    let scopes = crate::Scopes::parse(["generate"].into_iter()).unwrap();
+    let scopes = crate::Scopes::parse(["generate"]).unwrap();
     let (_, text) = queue.with(|darkroom| darkroom.make_token(&admin, scopes, 1, None)).unwrap();
     let sha256 = audit::Digest::of(text.as_bytes()).0;
     queue.enter_by_token(&sha256).unwrap();
