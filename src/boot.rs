@@ -386,6 +386,10 @@ impl Booted {
     /// # Errors
     /// What is wrong with the folder or the device, or that the process ended.
     pub fn engine(&mut self, darkroom: &Darkroom, out: &Output) -> Result<Far, Failure> {
+        if let Some(why) = self.no_card.take() {
+            darkroom.record_refusal(StartRefusal::Device)?;
+            return Err(Failure::new(Code::Refused, why));
+        }
         let none = || Failure::new(Code::Unexpected, "no other process was started for the engine");
         let (engines, plan) = self.engines.take().ok_or_else(none)?;
         let expected = Expected { build: self.binary, plan };
