@@ -136,12 +136,12 @@ fn a_server_pins_a_state_while_its_controls_are_being_tried() {
     let (mut asked, mut busy) = (0, Vec::new());
     while busy.is_empty() && asked < 40 {
         let at: Vec<String> = (0..8).map(|n| home.at(&format!("at-{}", asked + n))).collect();
+        // Nobody signs in, which one does after the other.
+        let state = home.at("state");
+        let words = ["evidence", "freeze", "--reason", "exercise", "--home", &state, "-o"];
+        let freeze = |at: &String| Ran::of(&mut home.program(&[&words[..], &[at]].concat()));
+        let freeze = &freeze;
         let ran: Vec<Ran> = std::thread::scope(|scope| {
-            // Nobody signs in, which one does after the other.
-            let state = home.at("state");
-            let words = ["evidence", "freeze", "--reason", "exercise", "--home", &state, "-o"];
-            let freeze = |at: &String| Ran::of(&mut home.program(&[&words[..], &[at]].concat()));
-            let freeze = &freeze;
             let all: Vec<_> = at.iter().map(|at| scope.spawn(move || freeze(at))).collect();
             all.into_iter().map(|one| one.join().expect("it does not panic")).collect()
         });
