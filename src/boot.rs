@@ -196,7 +196,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     }
     let folder_use = wants.folder_use;
     let mut folders = folders_of(&home, &policy, wants)?;
-    folders::refuse_own_folders(&folders)?;
+    folders::refuse_own_folders(&folders, &home.evidence)?;
     let no_card = card::wanted(wants.device, &policy, clean.is_kept()).map(|card| folders.card = card).err();
     let plan = |process| policy.plan(process, &folders).map_err(|error| Failure::new(Code::Usage, error));
     // What the engine must have, if there is one.

@@ -193,6 +193,9 @@ fn a_bundle_has_the_period_the_framework_and_the_language_that_were_asked_for() 
     {
         home.ask(&["evidence", "export", "-o", &home.at("no"), flag, value]).ends(2, &[said]);
     }
+    let backwards = ["--since", "2026-02-01", "--until", "2026-01-31"];
+    home.ask(&[&["evidence", "export", "-o", &home.at("no")][..], &backwards].concat())
+        .ends(2, &["before it begins"]);
     assert!(!home.path().join("no").exists());
 }
 

@@ -3,6 +3,7 @@
 use crate::controls::found_by;
 use crate::crash::{counted, under_strace};
 use crate::harness::{Home, Ran};
+use crate::served::Served;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -110,7 +111,7 @@ fn a_bundle_of_a_freeze_names_its_incident_and_no_other_bundle_is_taken_for_it()
     let config = home.path().join("state/config");
     fs::create_dir_all(&config).expect("it is ours");
     fs::write(config.join("controller.toml"), "schema = 7").expect("it is ours");
-    freeze(&second).ends(2, &["pinned by record", "controller.toml"]);
+    freeze(&second).ends(2, &["pinned by record", "controller.toml", "evidence export --incident j:"]);
     fs::remove_file(config.join("controller.toml")).expect("it is there");
     home.ask(&["evidence", "export", "-o", &home.at("other")]).ends(0, &[]);
     assert_eq!(ops(4), "not_satisfied");
@@ -124,5 +125,114 @@ fn a_bundle_of_a_freeze_names_its_incident_and_no_other_bundle_is_taken_for_it()
     home.ask(&["evidence", "verify", &second]).ends(0, &[]);
     assert!(text("second/incident.json").contains(&name));
     assert_eq!(ops(0), "satisfied");
+    home.is_whole(1);
+}
+
+/// Whoever freezes while another run has the turn gets the record all the same, and is told how to come by the bundle.
+#[test]
+fn a_server_pins_a_state_while_its_controls_are_being_tried() {
+    let home = Home::with_picture("freeze-busy");
+    let served = Served::start(&home);
+    let (mut asked, mut busy) = (0, Vec::new());
+    while busy.is_empty() && asked < 40 {
+        let at: Vec<String> = (0..8).map(|n| home.at(&format!("at-{}", asked + n))).collect();
+        // Nobody signs in, which one does after the other.
+        let state = home.at("state");
+        let words = ["evidence", "freeze", "--reason", "exercise", "--home", &state, "-o"];
+        let freeze = |at: &String| Ran::of(&mut home.program(&[&words[..], &[at]].concat()));
+        let freeze = &freeze;
+        let ran: Vec<Ran> = std::thread::scope(|scope| {
+            let all: Vec<_> = at.iter().map(|at| scope.spawn(move || freeze(at))).collect();
+            all.into_iter().map(|one| one.join().expect("it does not panic")).collect()
+        });
+        asked += ran.len();
+        busy.extend(ran.into_iter().filter(|ran| ran.code != Some(0)));
+    }
+    assert!(!busy.is_empty(), "nobody had to wait");
+    let mut name = String::new();
+    for ran in busy {
+        let ran = ran.ends(9, &["pinned by record", "the state is pinned", "evidence export --incident j:"]);
+        let rest = ran.stderr.split("--incident ").nth(1).and_then(|rest| rest.split(' ').next());
+        name = rest.expect("a name").to_owned();
+    }
+    home.ask(&["evidence", "export", "--incident", &name, "-o", &home.at("later")]).ends(0, &[]);
+    assert_eq!(home.count_records(&["evidence.exported ok", &name]), 1);
+    assert_eq!(home.count_records(&["evidence.frozen ok"]), asked);
+    served.stop().ends(0, &[]);
+    home.is_whole(1);
+}
+
+/// Neither in the folder that a server takes its own bundles away from, nor among its pictures, wherever they lie.
+#[test]
+fn no_bundle_lies_among_what_a_server_has() {
+    let home = Home::furnished("bundle-among");
+    let chosen = home.at("chosen");
+    home.generate(&["a red apple", "--outputs", &chosen]).ends(0, &[]);
+    let served = ["serve", "--port", "0", "--home", &home.at("state"), "--outputs", &chosen];
+    let served = Served::run(&mut home.program(&served));
+    let before = home.count_records(&["evidence."]);
+    let verbs: [&[&str]; 4] = [
+        &["evidence", "export"],
+        &["evidence", "freeze", "--reason", "exercise"],
+        &["evidence", "subject"],
+        &["history", "certificate", "--all"],
+    ];
+    let refuse = |verb: &[&str], at: &str, said: &str| {
+        home.ask(&[verb, &["-o", &home.at(at)]].concat()).ends(6, &[said]);
+        assert!(!home.path().join(at).exists(), "{verb:?} {at}");
+    };
+    for verb in verbs {
+        refuse(verb, "chosen/bundle", "among the pictures");
+        refuse(verb, "state/evidence/bundle", "state/evidence; choose another folder");
+    }
+    // A folder that does not say whose it is: the server does.
+    for entry in fs::read_dir(&chosen).expect("it is there").flatten() {
+        if entry.file_name().to_string_lossy().starts_with(".lightproof-") {
+            fs::remove_file(entry.path()).expect("it is ours");
+        }
+    }
+    home.ask(&["evidence", "subject", "-o", &home.at("chosen/person")]).ends(6, &["among the pictures"]);
+    assert!(!home.path().join("chosen/person/subject.json").exists());
+    assert_eq!(home.count_records(&["evidence."]), before);
+    served.stop().ends(0, &[]);
+    for verb in verbs {
+        refuse(verb, "state/evidence/bundle", "state/evidence; choose another folder");
+    }
+    assert_eq!(home.count_records(&["evidence."]), before);
+}
+
+/// A server reads it once, and never passes over what was written since.
+#[test]
+fn what_the_controller_writes_beside_a_running_server_is_not_passed_over() {
+    let home = Home::with_picture("controller-since");
+    let config = home.path().join("state/config");
+    fs::create_dir_all(&config).expect("it is ours");
+    let write =
+        |text: &str| home.write("state/config/controller.toml", format!("schema = 1\n{text}\n").as_bytes());
+    let export = |code, said: &[&str]| {
+        let _ = fs::remove_dir_all(home.path().join("bundle"));
+        home.ask(&["evidence", "export", "-o", &home.at("bundle")]).ends(code, said);
+    };
+    let changed = ["controller.toml", "changed after the start", "start the server again"];
+    let served = Served::start(&home);
+    export(0, &[]);
+    write("controller = \"Example GmbH\"");
+    export(2, &changed);
+    home.ask(&["evidence", "freeze", "--reason", "exercise", "-o", &home.at("frozen")])
+        .ends(2, &["pinned by record", "start the server again", "evidence export --incident j:"]);
+    fs::remove_file(config.join("controller.toml")).expect("it is ours");
+    export(0, &[]);
+    assert!(!served.stop().ends(0, &[]).stderr.contains("no bundle of evidence"));
+    write("controller = 7");
+    let served = Served::start(&home);
+    export(2, &["controller is to be a text", "start the server again"]);
+    write("controller = \"Example GmbH\"");
+    export(2, &changed);
+    served.stop().ends(0, &["no bundle of evidence can be made", "controller is to be a text"]);
+    let served = Served::start(&home);
+    export(0, &[]);
+    let paper = fs::read_to_string(home.path().join("bundle/gdpr/record.html")).expect("it is text");
+    assert!(paper.contains("Example GmbH"), "{paper}");
+    served.stop().ends(0, &[]);
     home.is_whole(1);
 }

@@ -171,7 +171,7 @@ fn a_bundle_that_finds_no_room_at_the_other_end_is_not_left_in_part() {
     let disk = SmallDisk::mount(home.at("disk"), "size=64k,mode=700");
     let at = home.at("disk/bundle");
     home.ask(&["evidence", "freeze", "--reason", "exercise", "-o", &at])
-        .ends(10, &["pinned by record", "on record all the same"]);
+        .ends(10, &["pinned by record", "on record all the same", "evidence export --incident j:"]);
     assert_eq!(std::fs::read_dir(&at).map(Iterator::count).unwrap_or(0), 0);
     drop(disk);
     assert_eq!(home.count_records(&["evidence.frozen ok"]), 1);
@@ -189,7 +189,8 @@ fn the_clocks_run_whatever_becomes_of_the_bundle() {
     let _disk = SmallDisk::mount(home.at("disk"), "size=64k,mode=700");
     let at = home.at("disk/bundle");
     let arguments = ["evidence", "freeze", "--reason", "exercise", "-o", &at, "--home", &home.at("state")];
-    Ran::of(&mut home.program(&arguments)).ends(10, &["pinned by record", "left empty"]);
+    Ran::of(&mut home.program(&arguments))
+        .ends(10, &["pinned by record", "left empty", "evidence export --incident j:"]);
     assert_eq!(home.count_records(&["evidence.frozen ok", "a:system", "reason=exercise"]), 1);
     assert_eq!(home.count_records(&["evidence.exported"]), 0);
     assert_eq!(incidents(&home)[0]["clocks"].as_array().map(Vec::len), Some(1));

@@ -1,6 +1,7 @@
 //! A rehearsal: the probes are seen to fail, on an appliance that is thrown away.
 
-use crate::harness::{Home, Ran, behind};
+use crate::crash::SmallDisk;
+use crate::harness::{Home, Ran, behind, is_root_for};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -129,4 +130,19 @@ fn a_rehearsal_that_is_killed_leaves_nothing_beside_its_folder() {
         let _ = fs::remove_dir_all(&dir);
     }
     home.is_whole(1);
+}
+
+#[test]
+fn a_rehearsal_among_the_pictures_of_a_policy_or_on_a_disk_without_room_says_so() {
+    let home = Home::furnished("rehearsal-where");
+    home.policy(format!("schema = 1\noutputs = {:?}\n", home.at("chosen")).as_bytes());
+    home.generate(&["a red apple"]).ends(0, &[]);
+    home.ask(&["evidence", "rehearse", "-o", &home.at("chosen/shown")]).ends(6, &["among the pictures"]);
+    assert!(!home.path().join("chosen/shown").exists());
+    if !is_root_for("mounting a small disk") {
+        return;
+    }
+    let _disk = SmallDisk::mount(home.at("disk"), "size=8m,mode=700");
+    let ran = home.ask(&["evidence", "rehearse", "-o", &home.at("disk/shown")]).ends(10, &["no room", "MiB"]);
+    assert!(!ran.stderr.contains("LOG-09"), "{ran:#?}");
 }

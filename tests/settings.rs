@@ -95,6 +95,24 @@ fn a_file_is_checked_as_a_start_would_take_it() {
     home.ask(&["config", "check", &home.at("missing.toml")]).ends(5, &["missing.toml"]);
 }
 
+/// It may be a draft of what the controller says of themselves.
+#[test]
+fn nothing_of_a_file_that_is_no_policy_is_repeated() {
+    const CANARY: &str = "Vermilion";
+    let home = Home::furnished("draft");
+    for (text, said) in [
+        (format!("schema = 1\ncontroller = \"{CANARY}\"\n"), "line 2: controller is no key"),
+        (format!("schema = 1\n\n\"{CANARY} words\" = 1\n"), "line 3 has a key"),
+        (format!("schema = \"{CANARY}\"\n"), "line 1"),
+        (format!("schema = 1\npicture_days_max = \"{CANARY}\"\n"), "line 2"),
+        (format!("schema = 1\ncontroller = {CANARY}\n"), "line 2"),
+    ] {
+        home.write("draft.toml", text.as_bytes());
+        let ran = home.ask(&["config", "check", &home.at("draft.toml")]).ends(2, &["draft.toml", said]);
+        assert!(!ran.stderr.contains(CANARY) && !ran.stdout.contains(CANARY), "{ran:#?}");
+    }
+}
+
 /// To a file or to standard output: before any work, and on record.
 #[test]
 fn where_the_policy_denies_plain_copies_none_leaves_and_nothing_is_made() {

@@ -55,6 +55,8 @@ pub enum Senseless {
     Outcome,
     /// No time.
     Time,
+    /// A period that ends before it begins.
+    Period,
 }
 
 impl fmt::Display for Senseless {
@@ -69,6 +71,7 @@ impl fmt::Display for Senseless {
             }
             Self::Outcome => "an outcome is ok, denied or failed",
             Self::Time => "a time is one like 2026-01-31, 2026-01-31T07:08 or 2026-01-31T07:08:09.010Z, in UTC",
+            Self::Period => "the period ends before it begins: `until` is a time after `since`",
         })
     }
 }
@@ -83,13 +86,18 @@ impl Selection {
         let known = |name: &str| SCHEMA.iter().any(|kind| is_of(kind.name, name)).then(|| name.to_owned());
         let (object, job) = (typed.object.map(|text| id(text, "o:")), typed.job.map(|text| id(text, "j:")));
         let (since, until) = (typed.since.map(span), typed.until.map(span));
+        let since_ms = read(since, Senseless::Time)?.map(|(first, _)| first);
+        let until_ms = read(until, Senseless::Time)?.map(|(_, last)| last);
+        if since_ms.zip(until_ms).is_some_and(|(since_ms, until_ms)| since_ms > until_ms) {
+            return Err(Senseless::Period);
+        }
         Ok(Self {
             object: read(object, Senseless::Object)?.map(Object),
             job: read(job, Senseless::Job)?.map(JobId),
             name: read(typed.name.map(known), Senseless::Name)?,
             outcome: read(typed.outcome.map(Outcome::parse), Senseless::Outcome)?,
-            since_ms: read(since, Senseless::Time)?.map(|(first, _)| first),
-            until_ms: read(until, Senseless::Time)?.map(|(_, last)| last),
+            since_ms,
+            until_ms,
         })
     }
 

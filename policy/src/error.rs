@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::ListenError;
+use crate::controller::{line_of, plain_key};
 
 /// Everything that can be wrong with a profile, an overlay or the places of a run.
 #[derive(Debug, thiserror::Error)]
@@ -151,4 +152,20 @@ pub enum Error {
         /// The folder of the golden values.
         reference: PathBuf,
     },
+}
+
+impl Error {
+    /// The same in words, without a word of the text that it was found in: another file may have been meant.
+    pub fn without_text(&self, text: &str) -> String {
+        let Self::Syntax(error) = self else { return self.to_string() };
+        let line = line_of(text, error);
+        let key = error.message().strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+        match key.map(plain_key) {
+            Some(Some(key)) => format!("line {line}: {key} is no key of a policy"),
+            Some(None) => format!("line {line} has a key that a policy has not"),
+            None => format!(
+                "the policy cannot be read: line {line} is no TOML, or has a value of another kind than its key takes"
+            ),
+        }
+    }
 }

@@ -216,11 +216,9 @@ pub fn grant_bundle(plan: &mut Plan, folders: &Folders, bundle: Option<Bundle<'_
         let hint = "name a folder that is to be made";
         Failure::new(Code::Refused, format!("cannot make {}: {what}; {hint}", path.display()))
     };
-    if path.starts_with(&folders.outputs) {
-        return Err(refused(&format_args!(
-            "it would lie among the pictures in {}",
-            folders.outputs.display()
-        )));
+    let own = Some(&*folders.outputs).filter(|outputs| path.starts_with(outputs));
+    if let Some(pictures) = own.or_else(|| of_pictures(path)) {
+        return Err(refused(&among(pictures)));
     }
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => Ok(()),
@@ -231,6 +229,17 @@ pub fn grant_bundle(plan: &mut Plan, folders: &Folders, bundle: Option<Bundle<'_
         },
         Err(e) => Err(refused(&e)),
     }
+}
+
+/// The folder of some vault's pictures that this path lies in, by the file there that says so: a server's is not always the one that
+/// the verb's own flags and variables lead to.
+pub fn of_pictures(path: &Path) -> Option<&Path> {
+    path.ancestors().find(|folder| vault::is_of_pictures(folder))
+}
+
+/// Why nothing is made there.
+pub fn among(pictures: &Path) -> String {
+    format!("it would lie among the pictures in {}", pictures.display())
 }
 
 /// The same failure, with what stands of the folder of a new bundle, by its absolute path: the fences grant nothing beside it, so
@@ -318,15 +327,15 @@ pub fn grant_what_exists(plan: &mut Plan, folders: &Folders) {
     }
 }
 
-/// Pictures, plain copies and bundles do not belong among the files of vault and log, nor among those of the kernel.
+/// Pictures, plain copies and bundles do not belong among the files of vault and log, nor among those of the kernel; nor in the folder
+/// `evidence` of what was found, whether this verb has that one or not: a server makes its bundles there, and takes them away.
 ///
 /// # Errors
 /// They would lie there.
-pub fn refuse_own_folders(folders: &Folders) -> Result<(), Failure> {
+pub fn refuse_own_folders(folders: &Folders, evidence: &Path) -> Result<(), Failure> {
     let kernel = ["/proc", "/sys", "/dev"].map(PathBuf::from);
-    let own = || {
-        kernel.iter().chain([&folders.vault, &folders.audit]).chain(&folders.evidence).chain(&folders.models)
-    };
+    let evidence = resolved(evidence).unwrap_or_else(|_| evidence.to_owned());
+    let own = || kernel.iter().chain([&folders.vault, &folders.audit, &evidence]).chain(&folders.models);
     for path in [&folders.outputs].into_iter().chain(&folders.export).chain(&folders.bundle) {
         if let Some(own) = own().find(|own| path.starts_with(own)) {
             let what = format!("{} lies in {}; choose another folder", path.display(), own.display());

@@ -25,6 +25,8 @@ pub struct Seen {
     pub policy: PolicyFile,
     /// What the controller says of themselves, or why nobody can tell.
     pub controller: Result<Controller, Failure>,
+    /// The file that it stands in, or that there was none.
+    pub controller_file: Named,
     /// The files of the model, if a folder of one is used.
     pub model: Option<Vec<Known>>,
     /// Which of the folders of vault, log and pictures the host's audit watches.
@@ -45,6 +47,12 @@ pub struct PolicyNow {
     pub replaced: bool,
     /// SHA-256 of the text of the file that was read at the start.
     pub digest: Digest,
+}
+
+/// The file of a name, or that there is none.
+pub struct Named {
+    path: PathBuf,
+    is: Option<Identity>,
 }
 
 /// A file, by what the kernel says of it. Nobody changes it and leaves that as it was, but by setting the clock back.
@@ -76,7 +84,10 @@ pub enum Watched {
 impl Seen {
     /// Looks: `text` is the policy's, as it was read.
     pub fn now(policy: &Path, text: Option<&str>, folders: &Folders) -> Self {
+        // First: who changes it while it is read is found out.
+        let controller_file = Named::now(folders.config.join(overlay::CONTROLLER));
         Self {
+            controller_file,
             policy: PolicyFile {
                 path: policy.to_owned(),
                 held: text.and_then(|_| open_regular(policy, OFlags::NOFOLLOW).ok()),
@@ -117,6 +128,22 @@ impl PolicyFile {
             }
         }
         Ok(PolicyNow { replaced: !there.as_ref().is_some_and(same), digest: Digest::of(&bytes[..filled]) })
+    }
+}
+
+impl Named {
+    fn now(path: PathBuf) -> Self {
+        Self { is: path.symlink_metadata().ok().map(|found| Identity::of(&found)), path }
+    }
+
+    /// Whether it is as it was: changed, made or taken away it is not.
+    pub fn is_as_it_was(&self) -> bool {
+        Self::now(self.path.clone()).is == self.is
+    }
+
+    /// Where it is, or would be.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 }
 

@@ -26,25 +26,26 @@ pub struct Chosen {
 }
 
 impl Chosen {
-    /// The period's first moment, its last one, the framework and the language, as they are typed.
+    /// The period's first moment, its last one, the framework and the language, as they are typed, with what stands before such a
+    /// name where it is typed: a flag's dashes, say.
     ///
     /// # Errors
-    /// One makes no sense: in words, which name it as the verb's flag does.
-    pub fn parse([since, until, framework, lang]: [Option<&str>; 4]) -> Result<Self, String> {
+    /// One makes no sense: in words.
+    pub fn parse([since, until, framework, lang]: [Option<&str>; 4], dashes: &str) -> Result<Self, String> {
         let typed = Typed { since, until, ..Typed::default() };
         let period = Selection::parse(&typed).map_err(|senseless| senseless.to_string())?;
         let framework = match framework {
             None => None,
             Some(word) => Some(Framework::parse(word).ok_or_else(|| {
                 let words = Framework::ALL.map(Framework::word).join(", ");
-                format!("--framework takes one of {words}")
+                format!("{dashes}framework takes one of {words}")
             })?),
         };
         let language = match lang {
             None => None,
             Some("en") => Some(Language::En),
             Some("zh") => Some(Language::Zh),
-            Some(_) => return Err("--lang takes en or zh".to_owned()),
+            Some(_) => return Err(format!("{dashes}lang takes en or zh")),
         };
         Ok(Self { period, framework, language, ..Self::default() })
     }

@@ -48,7 +48,7 @@ impl server::Controls for Page {
         Wanted { since, until, framework, lang }: &Wanted,
     ) -> Result<Vec<u8>, Untold> {
         let words = [since, until, framework, lang].map(Option::as_deref);
-        let chosen = Chosen::parse(words).map_err(Untold::Senseless)?;
+        let chosen = Chosen::parse(words, "").map_err(Untold::Senseless)?;
         let dir = self.0.evidence.join(BUNDLE);
         // What a crash left of an earlier one.
         evidence::take_back(&dir);

@@ -80,12 +80,21 @@ impl Site {
     /// What the controller says of themselves.
     ///
     /// # Errors
-    /// The file makes no sense: in words, without any of its text.
+    /// The file makes no sense, or is another one since the start, and behind the fences nobody can read it: in words, without any
+    /// of its text.
     pub fn controller(&self) -> Result<Controller, String> {
-        match self.seen.as_deref().map(|seen| &seen.controller) {
-            Some(Ok(controller)) => Ok(controller.clone()),
-            Some(Err(failure)) => Err(failure.what.clone()),
-            None => Ok(Controller::new()),
+        let Some(seen) = self.seen.as_deref() else { return Ok(Controller::new()) };
+        let again = if self.listener.is_some() { "start the server again" } else { "try again" };
+        if !seen.controller_file.is_as_it_was() {
+            let path = seen.controller_file.path().display();
+            return Err(format!(
+                "{path}: it was changed after the start, and is read at the start alone; {again}"
+            ));
+        }
+        match (&seen.controller, &self.listener) {
+            (Ok(controller), _) => Ok(controller.clone()),
+            (Err(failure), Some(_)) => Err(format!("{}; mend it, then {again}", failure.what)),
+            (Err(failure), None) => Err(failure.what.clone()),
         }
     }
 }

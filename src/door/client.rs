@@ -6,7 +6,7 @@ use super::wire::{self, Heard, Hello, Said, Unwritten, Wish};
 use crate::Done;
 use crate::batch::Progress;
 use crate::boot::backup::BackupFile;
-use crate::boot::folders::{Bundle, left_empty, what_is_left};
+use crate::boot::folders::{Bundle, among, left_empty, what_is_left};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Export, Freeze, Global, History, HistoryVerb};
 use crate::exit::{Code, Failure};
@@ -224,6 +224,15 @@ impl Client<'_> {
                 theirs.display()
             );
             return Err(Failure::new(Code::Busy, what));
+        }
+        // A folder of pictures that does not say whose it is yet.
+        if let Some(dir) = self.booted.folders.bundle.as_deref().filter(|dir| dir.starts_with(&theirs)) {
+            let what = format!(
+                "cannot make {}: {}; name a folder that is to be made",
+                dir.display(),
+                among(&theirs)
+            );
+            return Err(Failure::new(Code::Refused, what));
         }
         if !hello.has_vault {
             let what = "the running server has no vault yet; make one in its page, with the link that it printed when it started";

@@ -122,8 +122,8 @@ impl Problem {
     pub const CONTROLLER: Self = Self::fixed(
         409,
         "controller_file",
-        "controller.toml beside the policy makes no sense; lightproof config check FILE says why; mend it, and start the \
-         program again",
+        "controller.toml beside the policy makes no sense, or was changed after the start; lightproof config check FILE says \
+         whether it makes sense; start the server again then",
     );
     pub const BUNDLE_TOO_LARGE: Self = Self::fixed(
         507,

@@ -69,6 +69,6 @@ pub use restore::{Changes, Restoring};
 pub use roll::{Erasure, Rolled};
 pub use secret::{PASSPHRASE_CHARS_MIN, RecoveryCode, Secret};
 pub use slot::Slots;
-pub use survey::{Survey, survey};
+pub use survey::{Survey, is_of_pictures, survey};
 pub use vault::{DamagedCopy, Notice, Receipt, RemainingKey, Vault};
 pub use verify::{Verification, VerifyReport};

@@ -76,6 +76,12 @@ fn salts_of(folder: &Folder, name: &str) -> io::Result<[[u8; SALT_BYTES]; 2]> {
     Ok(salts)
 }
 
+/// Whether a folder says that it is of some vault's pictures. One that cannot be read says nothing.
+pub fn is_of_pictures(folder: &Path) -> bool {
+    let Ok(folder) = Folder::open(folder) else { return false };
+    folder.names().is_ok_and(|names| names.iter().any(|name| owner(&folder, name).is_some()))
+}
+
 /// Whose folder this is, if it is one of the files that say so.
 fn owner(folder: &Folder, name: &str) -> Option<VaultId> {
     let mut bytes = [0; FOLDER_BYTES];

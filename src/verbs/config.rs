@@ -90,8 +90,11 @@ fn check(home: &Home, file: &Path, out: &Output) -> Done {
     let Some(text) = overlay::read(file)? else {
         return Err(Failure::new(Code::NotFound, format!("{} is not there", file.display())));
     };
-    let wrong = |error: policy::Error| Failure::new(Code::Usage, format!("{}: {error}", file.display()));
-    let settings = settings(file, Some(&text))?;
+    // It may be a draft of the other file: nothing of it is repeated.
+    let wrong = |error: policy::Error| {
+        Failure::new(Code::Usage, format!("{}: {}", file.display(), error.without_text(&text)))
+    };
+    let settings = Policy::settings(Some(&text)).map_err(wrong)?;
     let policy = Policy::read(Some(&text)).map_err(wrong)?;
     let folders = Folders {
         config: home.config.clone(),

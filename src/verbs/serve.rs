@@ -75,6 +75,9 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         model: Some(audit::Digest(model.digest)),
         ..site
     });
+    if let Err(what) = site.controller() {
+        out.warn(&format!("no bundle of evidence can be made: {what}"));
+    }
     let user = booted.report.uid;
     // If it cannot be made, the end is on record.
     let server = Server::new(Parts {

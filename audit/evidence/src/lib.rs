@@ -61,7 +61,7 @@ pub use fact::{Attempt, Fact, Word};
 pub use folder::{files, take_back};
 pub use kept::{Kept, RUNS_KEPT_MAX, keep, kept};
 pub use of_history::{Periods, try_history};
-pub use of_log::try_log;
+pub use of_log::{LOG_FREE_BYTES_MIN, try_log};
 pub use papers::controller_keys;
 pub use rehearsal::Rehearsal;
 pub use report::{Checked, Expected, Finding};

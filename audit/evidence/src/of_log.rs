@@ -10,6 +10,8 @@ use std::path::Path;
 const TRIED: [&str; 7] = ["LOG-03", "LOG-04", "LOG-07", "LOG-09", "LOG-12", "ERA-04", "GOV-01"];
 /// Full segments that must find room before the log counts as having some.
 const SEGMENTS_FREE_MIN: u64 = 2;
+/// Bytes that are to be free for the log.
+pub const LOG_FREE_BYTES_MIN: u64 = SEGMENTS_FREE_MIN * SEGMENT_BYTES_MAX;
 
 /// Tries the log in `dir`, beside its writer if there is one. `now` tells the time, in milliseconds since 1970;
 /// `run_age_seconds_max` is how old the last run may be.
@@ -76,7 +78,7 @@ fn room(dir: &Path, reading: &mut Reading) {
     let whole = reserve.as_ref().map_or(0, |meta| if meta.is_file() { meta.len() } else { 0 });
     reading.fact("reserve_bytes", whole);
     reading.fact("reserve_bytes_min", RESERVE_BYTES);
-    reading.fact("free_bytes_min", SEGMENTS_FREE_MIN * SEGMENT_BYTES_MAX);
+    reading.fact("free_bytes_min", LOG_FREE_BYTES_MIN);
     if let Ok(disk) = rustix::fs::statvfs(dir) {
         reading.fact("free_bytes", disk.f_bavail.saturating_mul(disk.f_frsize));
     }

@@ -22,6 +22,17 @@ fn a_time_is_a_span_and_what_is_none_is_refused() {
 }
 
 #[test]
+fn a_period_that_ends_before_it_begins_is_refused() {
+    let period = |since, until| {
+        Selection::parse(&Typed { since: Some(since), until: Some(until), ..Typed::default() }).map(drop)
+    };
+    assert_eq!(period("2026-02-01", "2026-01-31"), Err(Senseless::Period));
+    assert_eq!(period("2026-01-31T07:09", "2026-01-31T07:08"), Err(Senseless::Period));
+    assert_eq!(period("2026-01-31", "2026-01-31"), Ok(()));
+    assert_eq!(period("2026-01-31T23:59", "2026-01-31"), Ok(()));
+}
+
+#[test]
 fn a_type_is_named_whole_or_by_its_first_word() {
     let named = |name| Selection::parse(&Typed { name: Some(name), ..Typed::default() });
     assert!(named("object.exported").is_ok() && named("vault").is_ok() && named("objects").is_ok());

@@ -42,7 +42,7 @@ type Made<T> = (Handed<T>, Option<JobId>);
 /// It makes no sense.
 pub fn chosen(of: &cli::BundleOf) -> Result<Chosen, Failure> {
     let words = [&of.since, &of.until, &of.framework, &of.lang].map(Option::as_deref);
-    let chosen = Chosen::parse(words).map_err(|what| Failure::new(Code::Usage, what))?;
+    let chosen = Chosen::parse(words, "--").map_err(|what| Failure::new(Code::Usage, what))?;
     Ok(Chosen { with_failures: of.include_failures, ..chosen })
 }
 
@@ -73,8 +73,10 @@ fn alone(
     let (who, site) = (signed_in(booted, darkroom, out)?, Site::of(booted)?);
     let fences = || sandbox::probe(&booted.sandboxed);
     let room = &mut Room::Own(darkroom);
-    let made = make(&site, room, who.as_ref(), &fences, wanted, dir, |_| Ok(()), out)?;
-    report(&made, dir, out)
+    let (chosen, asked) = wanted;
+    let job = asked.pin(room, who.as_ref(), out)?;
+    let made = make(&site, room, who.as_ref(), &fences, (chosen, job), dir, |_| Ok(()));
+    report(&made.map_err(|failure| asked.is_pinned(failure, job))?, dir, out)
 }
 
 /// By a server that has the vault, which is open or not. `write` has each file written in `dir`, at the other end.
@@ -92,37 +94,52 @@ pub fn through(
     let here = site.evidence.join(BUNDLE);
     let mut room = Room::Shared(doorway.queue());
     let files = |dir: &Path| Ok(evidence::made_files(dir, FILE_BYTES_MAX)?);
+    let job = asked.pin(&mut room, who, out)?;
     let made = doorway.try_controls(|fences| {
         // What a crash left of an earlier one.
         evidence::take_back(&here);
-        let made = make(site, &mut room, who, fences, (chosen, asked), &here, files, out);
+        let made = make(site, &mut room, who, fences, (chosen, job), &here, files);
         evidence::take_back(&here);
         made
     });
     let what = "the controls are being tried already; try again when that run has ended";
-    let made = made.ok_or_else(|| Failure::new(Code::Busy, what))??;
-    for (path, content) in &made.0.made {
-        write(path, content)?;
-    }
-    report(&made, dir, out)
+    let made = made.unwrap_or_else(|| Err(Failure::new(Code::Busy, what)));
+    let written = made.and_then(|made| {
+        made.0.made.iter().try_for_each(|(path, content)| write(path, content))?;
+        Ok(made)
+    });
+    report(&written.map_err(|failure| asked.is_pinned(failure, job))?, dir, out)
 }
 
-#[allow(clippy::too_many_arguments)]
+impl Asked<'_> {
+    /// First, and in nobody's turn: the clocks run whatever becomes of the bundle. The incident that it is for.
+    fn pin(self, room: &mut Room<'_>, who: Option<&Who>, out: &Output) -> Result<Option<JobId>, Failure> {
+        match self {
+            Self::Bundle(job) => Ok(job),
+            Self::Freeze(frozen) => frozen.record(room, who, out).map(Some),
+        }
+    }
+
+    /// The same failure of the bundle, with the word that the state is pinned all the same, and what makes its bundle.
+    fn is_pinned(self, mut failure: Failure, job: Option<JobId>) -> Failure {
+        if let (Self::Freeze(_), Some(job)) = (self, job) {
+            failure.what += &format!(
+                "; the state is pinned, and its bundle is made with: lightproof evidence export --incident {job} -o DIR"
+            );
+        }
+        failure
+    }
+}
+
 fn make<T>(
     site: &Site,
     room: &mut Room<'_>,
     who: Option<&Who>,
     fences: &dyn Fn() -> Result<ProbeReport, sandbox::Error>,
-    (chosen, asked): (Chosen, Asked<'_>),
+    (chosen, job): (Chosen, Option<JobId>),
     dir: &Path,
     make_of: impl FnOnce(&Path) -> Result<T, Error>,
-    out: &Output,
 ) -> Result<Made<T>, Failure> {
-    let job = match asked {
-        Asked::Bundle(job) => job,
-        // First: the clocks run whatever becomes of the bundle.
-        Asked::Freeze(frozen) => Some(frozen.record(room, who, out)?),
-    };
     let incident = job.map(|job| freeze::of(&site.audit, job)).transpose()?;
     let chosen = Chosen { incident, ..chosen };
     let handed = controls::hand_over(site, room, who, fences, (&chosen, dir), make_of).map_err(untold)?;

@@ -5,7 +5,7 @@
 
 use super::told::{untold, word};
 use crate::Done;
-use crate::boot::folders::{Bundle, FolderUse, Home, what_is_left};
+use crate::boot::folders::{Bundle, FolderUse, Home, among, of_pictures, what_is_left};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Cli, Evidence, Global, Settings, Verb};
 use crate::controls::{self, Failed, Handed, PROMPT, Rehearsed, Room, Site};
@@ -15,7 +15,7 @@ use crate::output::Output;
 use crate::paths::absolute;
 use crate::verbs::generate;
 use darkroom::{Door, JobId, JobState, Who};
-use evidence::Outcome;
+use evidence::{LOG_FREE_BYTES_MIN, Outcome};
 use sandbox::Clean;
 use serde_json::json;
 use std::fs::DirBuilder;
@@ -69,6 +69,10 @@ fn make(output: &Path, global: &Global) -> Result<(), Failure> {
         if let Some(folder) = in_use.iter().find(lies_in) {
             return Err(refused(&format_args!("it would lie in {}, which is in use", folder.display())));
         }
+    }
+    // Those that a policy names lie elsewhere, and say so.
+    if let Some(pictures) = of_pictures(&above.join(name)) {
+        return Err(refused(&among(pictures)));
     }
     let new = |path: &Path| DirBuilder::new().mode(0o700).create(path);
     match new(output) {
@@ -192,6 +196,15 @@ fn failed(failed: Failed) -> Failure {
         Failed::Controls(error) => untold(error),
         Failed::Io(control, error) => {
             Failure::new(Code::Unexpected, format!("{control} could not be broken and mended: {error}"))
+        }
+        // Nobody took that space away: the disk has none.
+        Failed::Blind("LOG-09", false, _) => {
+            let what = format!(
+                "the disk has no room for a log: {} MiB are to be free beside its reserve; make room, or rehearse in a folder of \
+                 another disk",
+                LOG_FREE_BYTES_MIN >> 20
+            );
+            Failure::new(Code::Space, what)
         }
         Failed::Blind(control, broken, outcome) => {
             let state = if broken { "broken" } else { "sound" };

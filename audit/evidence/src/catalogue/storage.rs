@@ -10,8 +10,8 @@ pub(super) const STORAGE: &[Control] = &[
             zh: "图片文件夹中只有加密封存的图片。",
         },
         measured: Text {
-            en: "Every file of the folder is counted as sealed or plain by its first bytes.",
-            zh: "按首部字节把文件夹中的每个文件计为密封或明文。",
+            en: "Every file that lies in the folder itself is counted as sealed or plain by its first bytes; folders in it are not looked into.",
+            zh: "按首部字节把直接位于该文件夹中的每个文件计为密封或明文；不检查其中的子文件夹。",
         },
         clauses: Clauses {
             gdpr: &["32(1)(a)"],
