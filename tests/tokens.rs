@@ -106,7 +106,7 @@ fn the_page_makes_and_revokes_them_and_nobody_elses_names_and_sites_get_further_
         (&["read", "write"][..], json!({}), "parameter"),
         (&[], json!({}), "parameter"),
         (&["read"], json!({ "days": 367 }), "parameter"),
-        (&["read"], json!({ "label": " " }), "name"),
+        (&["read"], json!({ "label": " " }), "parameter"),
         (&["read"], json!({ "for": "x" }), "body"),
     ] {
         let answer = make(&second, wish(scopes, more));

@@ -50,7 +50,7 @@ impl Problem {
     pub const LABEL: Self = Self::fixed(
         422,
         "parameter",
-        "a label is 1 to 64 bytes, without line breaks and other control characters",
+        "a label is 1 to 64 bytes, without line breaks and others that cannot be seen",
     );
     pub const NOT_FOUND: Self = Self::fixed(404, "not_found", "there is no such thing");
     pub const NO_METHOD: Self = Self::fixed(405, "method", "this address is not asked for in this way");

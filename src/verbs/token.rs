@@ -10,7 +10,7 @@ use sandbox::Clean;
 use serde_json::json;
 
 /// What is wrong with a label that is none.
-const LABEL: &str = "a label is 1 to 64 bytes, without line breaks and other control characters";
+const LABEL: &str = "a label is 1 to 64 bytes, without line breaks and others that cannot be seen";
 
 /// Runs the verb.
 ///

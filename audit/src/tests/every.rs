@@ -132,6 +132,7 @@ pub fn every_event() -> Vec<Entry> {
         Event::EvidenceTried { run: digest, not_satisfied: n32 },
         Event::EvidenceKeyDrawn { key: crate::PublicKey([0xff; 32]) },
         Event::EvidenceExported { manifest: digest },
+        Event::EvidenceExportedFailing { manifest: digest, findings: n32 },
         Event::EvidenceFrozen {
             reason: FreezeReason::Vulnerability,
             gdpr: false,

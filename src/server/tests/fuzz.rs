@@ -85,7 +85,9 @@ fn bodies() {
             takes::<NewToken>(body, &["scopes", "days", "label", "passphrase"]),
             takes::<OldToken>(body, &["token"]),
         ];
-        let routes = taken.into_iter().filter(|taken| *taken).count();
+        // A bundle of everything is asked for with nothing.
+        let nothing = [5, 7].iter().filter(|route| taken[**route]).count() == 2;
+        let routes = taken.into_iter().filter(|taken| *taken).count() - usize::from(nothing);
         assert!(routes <= 1, "a body for two routes: {taken:?}");
         routes == 1
     });
