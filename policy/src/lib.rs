@@ -10,16 +10,8 @@
 //!     config: "/etc/example".into(),
 //!     vault: "/var/lib/example/vault".into(),
 //!     audit: "/var/lib/example/audit".into(),
-//!     evidence: None,
-//!     bundle: None,
 //!     outputs: "/srv/pictures".into(),
-//!     model: None,
-//!     models: None,
-//!     source: None,
-//!     export: None,
-//!     reference: None,
-//!     program: Vec::new(),
-//!     card: None,
+//!     ..Folders::default()
 //! };
 //! let plan = Policy::read(Some("schema = 1\nkeep_prompts = \"never\""))?.plan(Process::Server, &places)?;
 //! assert_eq!(plan.listen.port(), 7860);

@@ -57,8 +57,9 @@ impl PathGrant {
     }
 }
 
-/// The folders of one run. Give real paths (absolute, links resolved): this crate looks at no disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The folders of one run. Give real paths (absolute, links resolved): this crate looks at no disk. The default has none, and no plan
+/// is made of it: `config`, `vault`, `audit` and `outputs` are to be named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folders {
     /// Folder of the overlay. No grant names it, and no grant may make it writable.
     pub config: PathBuf,

@@ -37,16 +37,10 @@ fn plan(policy: &Policy, process: Process, outputs: &Path) -> Option<Plan> {
         config: "/etc/studio".into(),
         vault: "/var/lib/studio/vault".into(),
         audit: "/var/lib/studio/audit".into(),
-        evidence: None,
-        bundle: None,
         outputs: outputs.into(),
         model: Some("/srv/models/turbo".into()),
-        models: None,
-        source: None,
-        export: None,
-        reference: None,
         program: vec!["/usr/bin/studio".into()],
-        card: None,
+        ..Folders::default()
     };
     policy.plan(process, &places).ok()
 }

@@ -9,16 +9,11 @@ fn places(card: Option<Card>) -> Folders {
         config: "/etc/studio".into(),
         vault: "/var/lib/studio/vault".into(),
         audit: "/var/lib/studio/audit".into(),
-        evidence: None,
-        bundle: None,
         outputs: "/srv/pictures".into(),
         model: Some("/srv/models/turbo".into()),
-        models: None,
-        source: None,
-        export: None,
-        reference: None,
         program: vec!["/usr/bin/studio".into()],
         card,
+        ..Folders::default()
     }
 }
 

@@ -9,16 +9,8 @@ fn places() -> Folders {
         config: "/home/ann/.config/studio".into(),
         vault: "/home/ann/.local/state/studio/vault".into(),
         audit: "/home/ann/.local/state/studio/audit".into(),
-        evidence: None,
-        bundle: None,
         outputs: "/home/ann/workspace/output_image".into(),
-        model: None,
-        models: None,
-        source: None,
-        export: None,
-        reference: None,
-        program: Vec::new(),
-        card: None,
+        ..Folders::default()
     }
 }
 

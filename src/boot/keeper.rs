@@ -32,7 +32,7 @@ pub fn of_keeper(global: &Global, engine: &EngineUse<'_>) -> Result<Kept, Failur
     let wants = Wants { folder_use: FolderUse::Read, model, outputs, ..Wants::default() };
     let mut folders = folders_of(&home, &policy, &wants)?;
     folders.program = sandbox::program_files()?;
-    // Why there is none the engine says itself.
+    // Why there is none the server says itself.
     folders.card = device.parse().ok().and_then(|device| card::wanted(device, &policy, false).ok()).flatten();
     let mut plan =
         policy.plan(Process::Keeper, &folders).map_err(|error| Failure::new(Code::Usage, error))?;

@@ -129,7 +129,7 @@ const INJURIES: [Injury; 13] = [
 
 const NO_PROBE: Text = says("This version has no probe for it.", "此版本没有对应的检验。");
 const FENCE: Text = says(
-    "It takes a fence away, and nothing in the program can.",
+    "It would take a fence away, which nothing in the program can do.",
     "这需要撤除隔离措施，而程序中没有任何途径可以做到。",
 );
 const SEALED: Text = says(

@@ -100,16 +100,8 @@ fn check(home: &Home, file: &Path, out: &Output) -> Done {
         config: home.config.clone(),
         vault: home.vault.clone(),
         audit: home.audit.clone(),
-        evidence: None,
-        bundle: None,
         outputs: policy.outputs().unwrap_or(&home.outputs).to_path_buf(),
-        model: None,
-        models: None,
-        source: None,
-        export: None,
-        reference: None,
-        program: Vec::new(),
-        card: None,
+        ..Folders::default()
     };
     for process in Process::ALL {
         policy.plan(process, &folders).map_err(wrong)?;

@@ -1,8 +1,7 @@
 //! Which kind of trouble the errors of vault and log are, and what breaks a rule.
 
 use super::Kind;
-use audit::words::ObjectFailure;
-use audit::words::RequestRefusal;
+use audit::words::{ObjectFailure, RequestRefusal};
 
 /// Of what the log says.
 pub(super) fn log_kind(error: &audit::Error) -> Kind {

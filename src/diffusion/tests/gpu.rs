@@ -1,10 +1,11 @@
 //! What only a card can show; `tests/gpu` runs it on one. The variable LIGHTPROOF_GPU names the device; `cpu` there rehearses the
 //! tests themselves.
 
+use super::levels::apple;
 use super::parity::testdata;
 use crate::device::Precision;
 use crate::reference::{Measured, check};
-use crate::{DeviceName, ModelFolder, Pipeline, Recipe, demo};
+use crate::{DeviceName, ModelFolder, Pipeline, demo};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -70,17 +71,7 @@ fn ten_pictures() {
     let mut seconds = Vec::new();
     let mut first = None;
     for picture in 0..=10 {
-        let recipe = Recipe {
-            prompt: "a red apple on a table".into(),
-            negative_prompt: String::new(),
-            width: side,
-            height: side,
-            steps,
-            guidance: 0.0,
-            guidance_norm_max: None,
-            guidance_time_max: 1.0,
-            seeds: vec![5],
-        };
+        let recipe = apple([side, side], steps);
         let started = Instant::now();
         let rgb = pipeline.generate(&recipe).unwrap().remove(0).rgb;
         let taken = started.elapsed().as_secs_f64();

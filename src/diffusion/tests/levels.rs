@@ -39,19 +39,23 @@ impl Way {
     }
 
     /// A picture of the demo model.
-    fn picture(self, [width, height]: [u32; 2], steps: u32) -> Vec<u8> {
-        let recipe = Recipe {
-            prompt: "a red apple on a table".into(),
-            negative_prompt: String::new(),
-            width,
-            height,
-            steps,
-            guidance: 0.0,
-            guidance_norm_max: None,
-            guidance_time_max: 1.0,
-            seeds: vec![5],
-        };
-        self.load(&demo::folder()).generate(&recipe).unwrap().remove(0).rgb
+    fn picture(self, size: [u32; 2], steps: u32) -> Vec<u8> {
+        self.load(&demo::folder()).generate(&apple(size, steps)).unwrap().remove(0).rgb
+    }
+}
+
+/// One picture, without guidance.
+pub fn apple([width, height]: [u32; 2], steps: u32) -> Recipe {
+    Recipe {
+        prompt: "a red apple on a table".into(),
+        negative_prompt: String::new(),
+        width,
+        height,
+        steps,
+        guidance: 0.0,
+        guidance_norm_max: None,
+        guidance_time_max: 1.0,
+        seeds: vec![5],
     }
 }
 

@@ -308,16 +308,8 @@ fn every_call_of_the_profile_has_a_number() {
         config: "/c".into(),
         vault: "/v".into(),
         audit: "/a".into(),
-        evidence: None,
-        bundle: None,
         outputs: "/o".into(),
-        model: None,
-        models: None,
-        source: None,
-        export: None,
-        reference: None,
-        program: Vec::new(),
-        card: None,
+        ..policy::Folders::default()
     };
     let policy = policy::Policy::read(None).unwrap();
     for card in [None, Some(policy::Card::default())] {
