@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 /// Sides of square pictures in pixels.
 const SIDES: [u64; 5] = [128, 256, 512, 768, 1024];
 const MIB: u64 = 1 << 20;
+/// Pictures of one size at most: what is said is the most that may be taken, and whether one picture comes near it
+/// depends on which pieces of its work happen to be done side by side.
+const PICTURES_MAX: usize = 6;
 
 fn square(side: u64) -> Value {
     json!({"prompt": "a red apple", "width": side, "height": side, "steps": 1})
@@ -43,13 +46,6 @@ fn what_is_said_of_a_picture_is_what_the_engine_takes() {
     }
     let opened = Opened::new("memory-plan");
     let engine = opened.served.processes().engine;
-    let measured = SIDES.map(|side| {
-        std::fs::write(format!("/proc/{engine}/clear_refs"), "5").expect("root may");
-        let before = bytes(engine, "VmRSS:");
-        let id = opened.submit(square(side));
-        opened.until(&id, &["done"]);
-        (before, bytes(engine, "VmHWM:"))
-    });
     // Where nothing fits, each size says what it needs.
     leave(engine, 4 * MIB);
     let refusal = |side: u64| {
@@ -57,16 +53,28 @@ fn what_is_said_of_a_picture_is_what_the_engine_takes() {
         refused(&answer, 507, "memory", "a picture that does not fit");
         answer.json()["detail"].as_str().expect("it has a sentence").to_owned()
     };
-    let mut needs = Vec::new();
-    for (side, (before, peak)) in SIDES.into_iter().zip(measured) {
+    let needs = SIDES.map(|side| {
         let sentence = refusal(side);
         let (need, more) = number(&sentence, " MiB of memory");
         let (left, more) = number(more, " MiB are left");
         assert!(left <= 4 && more.contains("none of this shape fits"), "{sentence}");
-        let said = before + need * MIB;
-        println!("{side}x{side}: {before} bytes before, {peak} taken, {said} said");
-        assert!(peak <= said && 10 * said <= 13 * peak, "{side}: {before} before, {peak} taken, {said} said");
-        needs.push(need);
+        need
+    });
+    leave(engine, 1 << 40);
+    let mut pictures = 0;
+    for (side, need) in SIDES.into_iter().zip(needs) {
+        let near = (0..PICTURES_MAX).any(|_| {
+            std::fs::write(format!("/proc/{engine}/clear_refs"), "5").expect("root may");
+            let before = bytes(engine, "VmRSS:");
+            let id = opened.submit(square(side));
+            opened.until(&id, &["done"]);
+            pictures += 1;
+            let (said, peak) = (before + need * MIB, bytes(engine, "VmHWM:"));
+            println!("{side}x{side}: {before} bytes before, {peak} taken, {said} said");
+            assert!(peak <= said, "{side}: {before} before, {peak} taken, {said} said");
+            10 * said <= 13 * peak
+        });
+        assert!(near, "{side}: no picture took what is said");
     }
     // Where one fits, a larger one names it, and it is made.
     leave(engine, (needs[2] + 2) * MIB);
@@ -79,6 +87,6 @@ fn what_is_said_of_a_picture_is_what_the_engine_takes() {
     let home = opened.end(6);
     // Nothing that did not fit was begun.
     assert_eq!(home.count_records(&["request.refused", "reason=memory"]), 6);
-    assert_eq!(home.count_records(&["generate.requested"]), 6);
-    assert_eq!(home.count_records(&["generate.finished ok"]), 6);
+    assert_eq!(home.count_records(&["generate.requested"]), pictures + 1);
+    assert_eq!(home.count_records(&["generate.finished ok"]), pictures + 1);
 }
