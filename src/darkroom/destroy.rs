@@ -77,6 +77,8 @@ impl Darkroom {
             emptied.map_or((0, false), |erasure| (erasure.erased, erasure.cleanup_pending));
         self.end_old_key()?;
         let (job, backups) = (JobId::random()?, self.log.unfinished()?.backups.len());
+        // Nothing is written beside a vault that goes.
+        self.log.forget_key();
         self.log.append(&[Event::VaultDestroyRequested {}.by(who.actor).job(job)])?;
         reach(After::Intent)?;
         let Room::Open(open) = std::mem::replace(&mut self.room, Room::NoVault) else {
