@@ -400,7 +400,8 @@ fn the_tarball_is_installed_and_taken_away() {
             echo 1 >/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
         let mut fenced = Command::new("unshare");
         let told = run(fenced.args(["--mount", "bash", "-euc", &format!("{restricted}\n{again}")]));
-        let command = told.lines().find(|line| line.starts_with("  sed ")).unwrap_or_else(|| panic!("{told}"));
+        let command =
+            told.lines().find(|line| line.starts_with("  sed ")).unwrap_or_else(|| panic!("{told}"));
         let (command, target) = command.split_once(" >").expect("it goes into a file");
         assert_eq!(target, "/etc/apparmor.d/lightproof-tarball");
         assert!(told.ends_with("  apparmor_parser -r /etc/apparmor.d/lightproof-tarball\n"), "{told}");

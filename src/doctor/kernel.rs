@@ -158,7 +158,9 @@ pub fn apparmor(
             match (is_free, restricted.as_deref() == Some("1") && !is_root) {
                 (true, true) => Finding::needs(
                     CHECK,
-                    format!("it keeps user namespaces from programs without a profile, and this one has none: {PROFILE}"),
+                    format!(
+                        "it keeps user namespaces from programs without a profile, and this one has none: {PROFILE}"
+                    ),
                 ),
                 (true, false) => Finding::fine(CHECK, "this program has no profile, and needs none here"),
                 (false, _) => Finding::fine(CHECK, format!("this program runs under the profile {label}")),

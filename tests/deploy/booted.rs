@@ -185,6 +185,12 @@ fn while_it_is_stopped(machine: &Machine, page: &Page) {
     assert!(said.contains("GDPR 33(1)") && log().contains("evidence.frozen"), "{said}");
     take("A person asks what is held about them");
     assert!(log().contains("evidence.subject"));
+    let said = take("A program that asks");
+    assert!(said.contains("\"images\":[{") && log().contains("token.used"), "{said}");
+    let kept = machine.type_in("stat -c '%U %a %s' /run/gallery-wall.token; rm /run/gallery-wall.token");
+    assert_eq!(kept, "root 600 69\n");
+    take("What only the controller knows");
+    assert_eq!(vault(), "unlocked");
     let made = machine.type_in(
         "cd /var/lib/lightproof; stat -c '%U %a %n' for-the-auditor at-the-incident for-the-person
         rm -r for-the-auditor at-the-incident for-the-person",
