@@ -3,8 +3,8 @@
 use super::*;
 use crate::Outcome::{self, NotApplicable, NotMeasured, NotSatisfied, Satisfied};
 use crate::tests::{Dir, Tried, copy, erased};
-use audit::words::EpochReason;
-use audit::{JobId, Log, Object, SystemClock};
+use audit::words::{EpochReason, StopReason};
+use audit::{Event, JobId, Log, Object, SystemClock};
 use std::os::unix::fs::PermissionsExt as _;
 
 /// A year from now.
@@ -57,7 +57,11 @@ fn what_a_sudden_end_cut_short_is_kept() {
     let mut text = std::fs::read(&segment).unwrap();
     text.extend(b"{\"v\":1,");
     std::fs::write(&segment, text).unwrap();
-    drop(Log::open(&log.0, SystemClock::new()).unwrap());
+    {
+        let (log, _) = Log::open(&log.0, SystemClock::new()).unwrap();
+        let event = Event::BootStopped { reason: StopReason::Done };
+        log.append(&[event.by_system()]).unwrap();
+    }
     assert_eq!(outcome(&log.0, "LOG-08"), Satisfied);
     let quarantine = log.0.join("quarantine").read_dir().unwrap().next().unwrap().unwrap().path();
     let kept = std::fs::read(&quarantine).unwrap();
