@@ -6,11 +6,31 @@ use crate::paths::{SMALL_BYTES_MAX, read_limited};
 use crate::remembered::{MemoryKey, Remembered, Seal};
 use crate::token::Digest;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// So many new records are remembered without being asked for it, while somebody vouches.
 pub(crate) const REMEMBER_RECORDS: u64 = if cfg!(test) { 40 } else { 4096 };
+
+/// When a file was changed last, as the file system keeps it: nobody sets it but by the machine's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Changed(i64, i64);
+
+impl Changed {
+    pub fn of(found: &std::fs::Metadata) -> Self {
+        Self(found.ctime(), found.ctime_nsec())
+    }
+}
+
+/// What lies in the file.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub remembered: Remembered,
+    pub seal: Seal,
+    /// When it was put there.
+    pub since: Changed,
+}
 
 /// The memory of one opening of a log.
 #[derive(Debug, Default)]
@@ -34,10 +54,13 @@ impl Memory {
     ///
     /// # Errors
     /// `Io` when there is something that the system does not hand out.
-    pub fn open(path: Option<&Path>) -> Result<(Self, Option<(Remembered, Seal)>), Error> {
+    pub fn open(path: Option<&Path>) -> Result<(Self, Option<Found>), Error> {
         let Some(path) = path else { return Ok((Self::default(), None)) };
-        let found = match read_limited(path, SMALL_BYTES_MAX) {
-            Ok(bytes) => Remembered::parse(&bytes),
+        let since = path.symlink_metadata().map(|found| Changed::of(&found));
+        let found = match since.and_then(|since| Ok((since, read_limited(path, SMALL_BYTES_MAX)?))) {
+            Ok((since, bytes)) => {
+                Remembered::parse(&bytes).map(|(remembered, seal)| Found { remembered, seal, since })
+            }
             Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied) => {
                 return Err(io_error("read", path)(e));
             }

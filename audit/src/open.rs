@@ -5,12 +5,11 @@ use crate::durable::{Disk, is_full, open_append};
 use crate::error::{Error, io_error};
 use crate::event::Event;
 use crate::journal::{Journal, Notes};
-use crate::memory::Memory;
+use crate::memory::{Found, Memory};
 use crate::merkle::Frontier;
 use crate::note::{Note, ORIGIN_PREFIX, VerifyKey, is_origin, new_secret};
 use crate::paths::{Paths, SEGMENT_RECORDS, SMALL_BYTES_MAX, files_below, read_limited};
 use crate::record::{FIRST_PREV, boot_hash};
-use crate::remembered::{Remembered, Seal};
 use crate::replay::{Replay, Surplus};
 use crate::tile::Tiles;
 use crate::token::{Digest, PublicKey, hex};
@@ -143,7 +142,7 @@ pub(crate) fn open(
     }
     let (mut memory, found) = Memory::open(memory)?;
     // The copies of the hand-overs before were looked at when that was remembered.
-    let behind = found.as_ref().map_or(1, |(remembered, _)| remembered.epoch.saturating_add(1));
+    let behind = found.as_ref().map_or(1, |found| found.remembered.epoch.saturating_add(1));
     let (mut replay, segment_tail) = replay(&paths, &origin, note, found, &mut memory)?;
     if replay.frontier.root() != note.checkpoint.root.0 || note.checkpoint.origin != origin {
         return Err(Error::Broken {
@@ -210,13 +209,13 @@ fn replay(
     paths: &Paths,
     origin: &str,
     note: &Note,
-    found: Option<(Remembered, Seal)>,
+    found: Option<Found>,
     memory: &mut Memory,
 ) -> Result<(Replay, Surplus), Error> {
     let signed = note.checkpoint.size;
-    if let Some((remembered, seal)) = found.filter(|(remembered, _)| remembered.is_of(origin)) {
-        let tree = remembered.tree();
-        if let Some(resumed) = Replay::resume(paths, origin, signed, remembered)?
+    if let Some(found) = found.filter(|found| found.remembered.is_of(origin)) {
+        let (seal, tree) = (found.seal, found.remembered.tree());
+        if let Some(resumed) = Replay::resume(paths, signed, found)?
             && resumed.0.frontier.root() == note.checkpoint.root.0
         {
             memory.unproven = Some(seal);

@@ -1,6 +1,7 @@
 //! Reading the records back at the start: the chain, the tree, and what the next record depends on.
 
 use crate::error::{Error, io_error};
+use crate::memory::{Changed, Found};
 use crate::merkle::{Frontier, Hash, leaf};
 use crate::note::VerifyKey;
 use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, SMALL_BYTES_MAX, read_limited};
@@ -40,21 +41,20 @@ impl Replay {
     }
 
     /// Reads the records behind those that are remembered, if what is there fits that; `None` if it does not, so that all
-    /// records tell. What was remembered is not read again, but for the last record of it: of the segments before, only the
-    /// lengths are looked at.
+    /// records tell. What was remembered is not read again, but for the last segment of it: of those before only the lengths
+    /// are looked at, and of them and of the tiles whether somebody has touched them since.
     ///
     /// # Errors
     /// `Io`.
     pub fn resume(
         paths: &Paths,
-        origin: &str,
         signed: u64,
-        remembered: Remembered,
+        Found { remembered, since, .. }: Found,
     ) -> Result<Option<(Self, Surplus)>, Error> {
-        if !remembered.is_of(origin) || remembered.size > signed {
+        if remembered.size > signed {
             return Ok(None);
         }
-        let Some(start) = Self::at(paths, remembered).map_err(io_error("read", &paths.0))? else {
+        let Some(start) = Self::at(paths, remembered, since).map_err(io_error("read", &paths.0))? else {
             return Ok(None);
         };
         match start.go_on(paths, signed) {
@@ -64,12 +64,13 @@ impl Replay {
         }
     }
 
-    fn at(paths: &Paths, remembered: Remembered) -> io::Result<Option<Self>> {
+    fn at(paths: &Paths, remembered: Remembered, since: Changed) -> io::Result<Option<Self>> {
         let Remembered { size, prev, ts_ms, epoch, epoch_start, segments, edge, told, .. } = remembered;
         let is_as_it_was = |(index, len): (u64, &u64)| {
             let is_last = (index + 1).saturating_mul(SEGMENT_RECORDS) > size;
             paths.segment(index).symlink_metadata().is_ok_and(|found| {
-                found.is_file() && if is_last { found.len() >= *len } else { found.len() == *len }
+                let is_whole = || found.len() == *len && Changed::of(&found) <= since;
+                found.is_file() && if is_last { found.len() >= *len } else { is_whole() }
             })
         };
         let Some((tiles, frontier)) =
@@ -77,15 +78,19 @@ impl Replay {
         else {
             return Ok(None);
         };
-        if size == 0 || !(0..).zip(&segments).all(is_as_it_was) || !tiles.are_there(paths)? {
+        if size == 0 || !(0..).zip(&segments).all(is_as_it_was) || !tiles.are_untouched(paths, since) {
             return Ok(None);
         }
         let Some(keys) = first_keys(paths, epoch, &remembered.keys) else { return Ok(None) };
         let last = (size - 1) / SEGMENT_RECORDS;
         let bytes = read_limited(&paths.segment(last), SEGMENT_BYTES_MAX)?;
         let end = segments.last().and_then(|len| usize::try_from(*len).ok());
-        let lines = end.and_then(|end| bytes.get(..end)?.strip_suffix(b"\n"));
-        if lines.and_then(|lines| lines.rsplit(|b| *b == b'\n').next()).map(leaf) != Some(prev) {
+        let Some(lines) = end.and_then(|end| bytes.get(..end)?.strip_suffix(b"\n")) else { return Ok(None) };
+        let leaves: Vec<Hash> = lines.split(|b| *b == b'\n').map(leaf).collect();
+        if leaves.len() as u64 != size - last * SEGMENT_RECORDS
+            || leaves.last() != Some(&prev)
+            || !tiles.end_with(&leaves)
+        {
             return Ok(None);
         }
         Ok(Some(Self { frontier, tiles, prev, ts_ms, epoch_start, keys, segments, told }))

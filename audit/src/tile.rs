@@ -2,6 +2,7 @@
 //! when the log is opened: those behind what the vault remembers, or all.
 
 use crate::durable::Disk;
+use crate::memory::Changed;
 use crate::merkle::{Frontier, Hash, node};
 use crate::paths::{Paths, SEGMENT_RECORDS, SMALL_BYTES_MAX, files_below, read_limited};
 use crate::token::Digest;
@@ -161,14 +162,22 @@ impl Tiles {
         Frontier::of(size, roots)
     }
 
-    /// Whether every full tile has its name on disk.
-    pub fn are_there(&self, paths: &Paths) -> io::Result<bool> {
+    /// Whether the tree ends with these leaves, which begin a tile and are not more than a tile of tiles. (It may deny it where they
+    /// end one of those.)
+    pub fn end_with(&self, leaves: &[Hash]) -> bool {
+        let (whole, rest) = leaves.as_chunks::<WIDTH>();
+        let level = |number: usize| self.levels.get(number).map_or(&[][..], |level| &level.hashes);
+        let above: Vec<Hash> = whole.iter().map(|tile| perfect_root(tile)).collect();
+        level(0) == rest && level(1).ends_with(&above)
+    }
+
+    /// Whether every full tile has its name on disk, and nobody has touched it since.
+    pub fn are_untouched(&self, paths: &Paths, since: Changed) -> bool {
         let dir = paths.tiles();
-        let files: HashSet<PathBuf> = files_below(&dir)?
-            .iter()
-            .filter_map(|file| Some(file.strip_prefix(&dir).ok()?.to_owned()))
-            .collect();
-        Ok(self.full_names().all(|name| files.contains(&name)))
+        self.full_names().all(|name| {
+            let found = dir.join(name).symlink_metadata();
+            found.is_ok_and(|found| found.is_file() && Changed::of(&found) <= since)
+        })
     }
 
     fn full_names(&self) -> impl Iterator<Item = PathBuf> {

@@ -102,6 +102,8 @@ impl Darkroom {
         self.vault_of(who, Act::Rotate)?;
         self.end_old_key()?;
         let (open, random, log) = self.parts(who, Act::Rotate)?;
+        // Whoever had the vault open before may have read that one, too.
+        open.draw_memory_key(log, random)?;
         open.cover_with_next(log)?;
         let rolled = open.vault.rotate(random);
         let State { epoch, seq, root } = open.rolled(rolled, log)??;

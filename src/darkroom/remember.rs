@@ -42,6 +42,16 @@ impl Open {
         Ok(())
     }
 
+    /// Draws the key that vouches for what a start need not read again. On a full disk it stays as it is: a later unlock draws one.
+    pub(crate) fn draw_memory_key(&mut self, log: &Log, random: &mut dyn Random) -> Result<(), Error> {
+        let mut key = Zeroizing::new(MemoryKey::default());
+        random.fill(&mut *key).map_err(vault::Error::Random)?;
+        match self.vault.set_mark(MARK_MEMORY, &*key, random) {
+            Err(vault::Error::DiskFull) => Ok(()),
+            set => set.map(drop).map_err(Error::from).and_then(|()| Ok(log.prove(&key)?)),
+        }
+    }
+
     /// Sets a mark, the change of which is on record already. If that fails, the log says so at once by `back`: a vault that is put
     /// back from a backup does what the log says.
     pub(crate) fn set_recorded(
@@ -127,18 +137,9 @@ impl Darkroom {
     pub(crate) fn trust_log(&mut self) -> Result<(), Error> {
         let (open, random, log) = self.open_parts()?;
         match memory_key(&open.vault) {
-            Some(key) => log.prove(&key)?,
-            // On a full disk it is drawn at a later unlock.
-            None => {
-                let mut key = Zeroizing::new(MemoryKey::default());
-                random.fill(&mut *key).map_err(vault::Error::Random)?;
-                match open.vault.set_mark(MARK_MEMORY, &*key, random) {
-                    Err(vault::Error::DiskFull) => {}
-                    set => set.map(drop).map_err(Error::from).and_then(|()| Ok(log.prove(&key)?))?,
-                }
-            }
+            Some(key) => Ok(log.prove(&key)?),
+            None => open.draw_memory_key(log, random),
         }
-        Ok(())
     }
 
     /// Drops what the vault no longer needs to remember, if that is much: a roll of its own, on record. It keeps nobody out,

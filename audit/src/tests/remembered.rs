@@ -111,13 +111,50 @@ fn a_start_goes_on_where_one_that_reads_everything_would_be() {
     assert!(!lines.iter().any(|line| line.contains("recovery.truncated")));
 }
 
-/// The records before are not read: else nothing would be gained. It is found by whoever verifies, and by a start that has no
-/// memory.
-#[test]
-fn an_older_record_that_was_changed_is_found_by_the_verifier_and_by_a_start_that_reads_all() {
+/// As somebody does who sets the machine's clock, or touches the memory behind it.
+fn touch_behind(home: &Home) {
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    std::fs::write(home.memory(), std::fs::read(home.memory()).unwrap()).unwrap();
+}
+
+/// A session whose end lies behind everything, on the clock of the file system.
+fn settled_home() -> Home {
     let home = Home::new();
-    home.session(10);
+    let log = home.open();
+    for _ in 0..9 {
+        log.append(&vec![event(0); 1000]).unwrap();
+    }
+    drop(log);
+    home.session(3);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    home
+}
+
+/// A start reads everything where somebody has touched what it would not read.
+#[test]
+fn an_older_record_or_tile_that_was_touched_since_is_found_by_a_start() {
+    let home = settled_home();
     change_record(&home.log(), 4);
+    assert!(matches!(home.open_on(&Faults::default()), Err(Error::Broken { .. })));
+    let home = settled_home();
+    let tile = home.log().join("tile/0/003");
+    let sound = std::fs::read(&tile).unwrap();
+    let mut bytes = sound.clone();
+    bytes[5] ^= 1;
+    std::fs::write(&tile, bytes).unwrap();
+    assert!(!verify(&home.log(), None).unwrap().is_ok());
+    drop(home.open());
+    assert_eq!(std::fs::read(&tile).unwrap(), sound, "tiles are made again");
+    home.verifies();
+}
+
+/// But times are no proof: the records before are not read, else nothing would be gained. What was changed behind them is found by
+/// whoever verifies, and by a start that has no memory.
+#[test]
+fn an_older_record_that_was_changed_behind_its_time_is_found_by_the_verifier_and_by_a_start_that_reads_all() {
+    let home = settled_home();
+    change_record(&home.log(), 4);
+    touch_behind(&home);
     let log = home.open();
     log.prove(&KEY).unwrap();
     let report = verify(&home.log(), None).unwrap();
@@ -129,6 +166,21 @@ fn an_older_record_that_was_changed_is_found_by_the_verifier_and_by_a_start_that
     drop(log);
     std::fs::remove_file(home.memory()).unwrap();
     assert!(matches!(home.open_on(&Faults::default()), Err(Error::Broken { .. })));
+    // A tile, too: no root of ours hangs on it.
+    let home = settled_home();
+    let tile = home.log().join("tile/0/003");
+    let mut bytes = std::fs::read(&tile).unwrap();
+    bytes[5] ^= 1;
+    std::fs::write(&tile, bytes).unwrap();
+    touch_behind(&home);
+    let log = home.open();
+    log.prove(&KEY).unwrap();
+    log.append(&[event(1)]).unwrap();
+    drop(log);
+    assert!(!verify(&home.log(), None).unwrap().is_ok());
+    std::fs::remove_file(home.memory()).unwrap();
+    drop(home.open());
+    home.verifies();
 }
 
 #[test]
@@ -141,11 +193,15 @@ fn a_newer_record_that_was_changed_is_refused_as_ever() {
     std::fs::write(home.memory(), old).unwrap();
     change_record(&home.log(), newest);
     assert!(matches!(home.open_on(&Faults::default()), Err(Error::Broken { .. })));
-    // The last record that is remembered is looked at, too.
-    let home = Home::new();
-    home.session(10);
-    change_record(&home.log(), usize::try_from(home.told_by_all().0.size).unwrap() - 1);
-    assert!(matches!(home.open_on(&Faults::default()), Err(Error::Broken { .. })));
+    // The last segment is read, whatever is remembered: in a small log that is all of it.
+    for records in [10, 300, 1000] {
+        for seq in [4, 257, 1] {
+            let home = Home::new();
+            home.session(records);
+            change_record(&home.log(), seq.min(usize::try_from(home.told_by_all().0.size).unwrap() - 1));
+            assert!(matches!(home.open_on(&Faults::default()), Err(Error::Broken { .. })), "{seq}");
+        }
+    }
 }
 
 #[test]
@@ -184,13 +240,7 @@ fn a_log_that_went_on_otherwise_than_what_is_remembered_is_refused() {
 
 #[test]
 fn a_segment_or_tile_that_is_gone_or_cut_is_no_less_found_than_without_memory() {
-    let home = Home::new();
-    let log = home.open();
-    for _ in 0..9 {
-        log.append(&vec![event(0); 1000]).unwrap();
-    }
-    drop(log);
-    home.session(3);
+    let home = settled_home();
     home.verifies();
     let segment = |home: &Home| home.log().join("seg/00000000.jsonl");
     let cut = Home(home.0.copy());
