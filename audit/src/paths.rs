@@ -4,7 +4,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Records in one segment: 16 tiles of the lowest level, an aligned subtree.
@@ -57,6 +57,16 @@ impl Paths {
     }
     pub fn segment(&self, index: u64) -> PathBuf {
         self.segments().join(format!("{index:08}.jsonl"))
+    }
+}
+
+/// When a file was changed last, as the file system keeps it: nobody sets it but by the machine's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Changed(i64, i64);
+
+impl Changed {
+    pub fn of(found: &std::fs::Metadata) -> Self {
+        Self(found.ctime(), found.ctime_nsec())
     }
 }
 
