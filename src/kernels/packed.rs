@@ -5,8 +5,9 @@ use rayon::prelude::*;
 
 /// Weights of a linear layer, packed once for all products.
 ///
-/// The columns of a product come in panels as wide as two vectors, `[panel][inputs][columns]`, the last one filled
-/// up with zeros; so the innermost loop reads one stream from front to back.
+/// The columns of a product come in panels as wide as two vectors, or as one if that holds all of them,
+/// `[panel][inputs][columns]`, the last one filled up with zeros; so the innermost loop reads one stream from front to
+/// back.
 pub struct Packed {
     inputs: usize,
     outputs: usize,
@@ -31,7 +32,7 @@ impl Packed {
     pub fn new(values: &[f32], outputs: usize, inputs: usize) -> Self {
         check(values.len(), outputs, inputs);
         let level = Level::here();
-        let panels = transposed(values, inputs, level.columns(), |value| value);
+        let panels = transposed(values, inputs, level.columns(outputs), |value| value);
         Self { inputs, outputs, level, panels: Panels::F32(panels) }
     }
 
@@ -44,7 +45,7 @@ impl Packed {
         let (pairs, odd) = values.as_chunks::<2>();
         check(2 * pairs.len() + odd.len(), outputs, 2 * inputs);
         let level = Level::here();
-        let panels = transposed(pairs, inputs, level.columns(), u16::from_le_bytes);
+        let panels = transposed(pairs, inputs, level.columns(outputs), u16::from_le_bytes);
         Self { inputs, outputs, level, panels: Panels::Bf16(panels) }
     }
 
@@ -61,7 +62,7 @@ impl Packed {
     /// From panels for this thread's level.
     pub(crate) fn of_panels(panels: Vec<f32>, inputs: usize, outputs: usize) -> Self {
         let level = Level::here();
-        debug_assert_eq!(panels.len(), outputs.next_multiple_of(level.columns()) * inputs);
+        debug_assert_eq!(panels.len(), outputs.next_multiple_of(level.columns(outputs)) * inputs);
         Self { inputs, outputs, level, panels: Panels::F32(panels) }
     }
 
@@ -73,6 +74,11 @@ impl Packed {
     /// Values of an output row.
     pub fn outputs(&self) -> usize {
         self.outputs
+    }
+
+    /// Columns of a panel.
+    pub(crate) fn columns(&self) -> usize {
+        self.level.columns(self.outputs)
     }
 
     /// Bytes of memory that it keeps.
@@ -100,7 +106,7 @@ impl Packed {
         depth: usize,
         wide: &'a mut Vec<f32>,
     ) -> &'a [f32] {
-        let columns = self.level.columns();
+        let columns = self.columns();
         let start = (panel * self.inputs + from) * columns;
         match &self.panels {
             Panels::F32(panels) => &panels[start..][..depth * columns],
@@ -117,7 +123,8 @@ impl Packed {
                     bytes[2 * (row * self.inputs + from)..][..2 * depth].as_chunks::<2>().0
                 };
                 wide.resize(depth * columns, 0.0);
-                match self.level.columns() {
+                match columns {
+                    4 => widen_rows::<4>(std::array::from_fn(row), wide),
                     8 => widen_rows::<8>(std::array::from_fn(row), wide),
                     16 => widen_rows::<16>(std::array::from_fn(row), wide),
                     _ => widen_rows::<32>(std::array::from_fn(row), wide),
