@@ -120,6 +120,12 @@ install_all() {
     trap 'rm -f "$made"' EXIT
     echo "Installed below $prefix. Next: '$prefix/bin/lightproof' --help"
     echo "To take it away: '$prefix/share/lightproof/install.sh' --uninstall --prefix '$prefix'"
+    # A profile is root's and the whole machine's, so it is said and not loaded.
+    if [ "$(cat /proc/sys/kernel/apparmor_restrict_unprivileged_userns 2>/dev/null)" = 1 ]; then
+        echo "AppArmor of this machine keeps user namespaces from programs without a profile. As root, for this one:"
+        echo "  sed 's,lightproof \"/usr,lightproof-tarball \"$prefix,' '$prefix/share/lightproof/apparmor/lightproof' >/etc/apparmor.d/lightproof-tarball"
+        echo "  apparmor_parser -r /etc/apparmor.d/lightproof-tarball"
+    fi
 }
 
 make_folder() {

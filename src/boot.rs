@@ -39,7 +39,7 @@ use memory::Memory;
 use policy::{Folders, Plan, Policy, Process};
 use rustix::fs::{Access, access};
 use sandbox::{Clean, LoopbackListener, Report, Sandboxed, State};
-use seen::Seen;
+use seen::{Known, Seen};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -215,6 +215,8 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     let terminal = Terminal::open();
     let channel = clean.take_channel();
     let clock = SystemClock::new();
+    // First: who changes it while it is digested is found out.
+    let program = wants.evidence.then(Known::program).flatten();
     let binary = version::binary_digest()?;
     let pinned = models::pinned(&home, wants.model);
     let memory = Arc::new(Memory::open());
@@ -224,7 +226,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     let door = listener.as_ref().map_or(Ok(None), |_| Door::make(&folders.vault));
     let backup = wants.backup.map(|file| file.open(&folders)).transpose()?.flatten();
     let sockets_ipv6 = listener.as_ref().and_then(|_| File::open("/proc/net/tcp6").ok());
-    let seen = wants.evidence.then(|| Arc::new(Seen::now(&file, overlay.as_deref(), &folders)));
+    let seen = wants.evidence.then(|| Arc::new(Seen::now(&file, overlay.as_deref(), &folders, program)));
     let (sandboxed, report) = sandbox::enter(clean, &plan, listener.as_ref())?;
     let state = if report.overall() == State::Green { "green" } else { "amber" };
     tracing::info!(event = "fenced", pid = std::process::id(), state);

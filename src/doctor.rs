@@ -9,11 +9,11 @@ mod cloud;
 mod devices;
 mod finding;
 mod folders;
-mod host;
+pub mod host;
 mod kernel;
-mod memory;
+pub mod memory;
 mod mounts;
-mod network;
+pub mod network;
 
 use crate::boot::backup::BackupFile;
 use crate::boot::folders::{FolderUse, Home};
@@ -233,7 +233,7 @@ fn of_host(host: &Host, places: &[Place; 3], port: u16) -> Vec<Finding> {
         time.duration_since(UNIX_EPOCH).ok().and_then(|since| since.as_millis().try_into().ok())
     };
     let watched = places.each_ref().map(|place| (place.name, place.real.as_path()));
-    let nftables = ["/etc/nftables.d/lightproof.nft", "/etc/nftables.conf"].map(|path| host.text(path));
+    let nftables = network::FIREWALL.map(|path| host.text(path));
     vec![
         memory::swap(host),
         memory::hibernation(host),

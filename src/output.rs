@@ -5,11 +5,12 @@ use crate::door::line::Line;
 use crate::door::wire::Said;
 use crate::exit::{Code, Failure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, fstat, makedev};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Name of the form of every JSON object on stdout.
 const SCHEMA: &str = "lightproof/v1";
@@ -27,8 +28,19 @@ pub struct Output {
     is_for_picture: AtomicBool,
     /// Why data did not reach stdout: the system's number of the first error, 0 while there is none.
     lost: AtomicI32,
+    /// The closing object of JSON, kept until it is known how the verb ended: there is one, and it says that, too.
+    closing: Mutex<Closing>,
     /// It is printed at the other end.
     far: Option<Arc<Line>>,
+}
+
+/// The closing object of JSON.
+#[derive(Debug)]
+enum Closing {
+    None,
+    /// Whether it is about a success, and what it holds.
+    Kept(bool, Value),
+    Printed,
 }
 
 impl Output {
@@ -45,7 +57,8 @@ impl Output {
     pub fn early() -> Self {
         let json = std::env::args_os().any(|argument| argument == "--json");
         let (is_for_picture, lost) = (AtomicBool::new(false), AtomicI32::new(0));
-        Self { json, quiet: false, live: false, colour: false, is_for_picture, lost, far: None }
+        let closing = Mutex::new(Closing::None);
+        Self { json, quiet: false, live: false, colour: false, is_for_picture, lost, closing, far: None }
     }
 
     /// At the other end of a connection, as the flags there say.
@@ -107,6 +120,14 @@ impl Output {
         self.loss().is_some()
     }
 
+    /// Whether stdout is `/dev/null`, which the standard library also puts where one was closed.
+    pub fn leads_nowhere(&self) -> bool {
+        let null = makedev(1, 3);
+        fstat(io::stdout()).is_ok_and(|stat| {
+            FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == null
+        })
+    }
+
     /// Waits a moment for more to print; `false` if nobody reads stdout any more.
     pub fn pause(&self) -> bool {
         let stdout = io::stdout();
@@ -120,13 +141,37 @@ impl Output {
         self.loss().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// Prints the closing JSON object, if JSON was asked for.
+    /// The closing JSON object, if JSON was asked for: printed when the verb has ended, with why it ended early if it did.
     pub fn object(&self, ok: bool, data: &Value) {
         if let Some(line) = &self.far {
             return line.tell(&Said::Object(ok, data.clone()));
         }
         if self.json {
+            *self.closing() = Closing::Kept(ok, data.clone());
+        }
+    }
+
+    /// Prints what is kept, and says whether all data has left: for what is shown once, and is undone where nobody could see it.
+    ///
+    /// # Errors
+    /// Nobody is at the other end any more.
+    pub fn has_shown(&self) -> Result<bool, Failure> {
+        if let Some(line) = &self.far {
+            return line.has_shown();
+        }
+        self.print_closing();
+        Ok(!self.has_lost())
+    }
+
+    fn closing(&self) -> MutexGuard<'_, Closing> {
+        self.closing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn print_closing(&self) {
+        let mut closing = self.closing();
+        if let Closing::Kept(ok, data) = &*closing {
             self.json_line(&json!({ "schema": SCHEMA, "ok": ok, "data": data }).to_string());
+            *closing = Closing::Printed;
         }
     }
 
@@ -175,6 +220,7 @@ impl Output {
     /// The exit code of a verb that came to its end: data that nobody got is no success, and nothing that was found. A reader
     /// who closed the pipe has what it wanted, and that is.
     pub fn end(&self, code: Code) -> ExitCode {
+        self.print_closing();
         let Some(lost) = self.loss().filter(|_| !self.is_left()) else {
             return ExitCode::from(code as u8);
         };
@@ -187,11 +233,17 @@ impl Output {
 
     /// Prints why a verb ended early, and gives its exit code.
     pub fn fail(&self, failure: &Failure) -> ExitCode {
-        if self.json {
+        let closing = std::mem::replace(&mut *self.closing(), Closing::None);
+        // One that has left had to leave at once; the exit code and stderr say the rest.
+        if self.json && !matches!(closing, Closing::Printed) {
             let error = json!({ "code": failure.code as u8, "message": failure.what });
             let mut object = json!({ "schema": SCHEMA, "ok": false, "error": error });
-            if let Some(done) = &failure.done {
-                object["data"] = done.clone();
+            let kept = match closing {
+                Closing::Kept(_, data) => Some(data),
+                Closing::None | Closing::Printed => None,
+            };
+            if let Some(done) = failure.done.clone().or(kept) {
+                object["data"] = done;
             }
             self.json_line(&object.to_string());
         }

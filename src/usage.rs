@@ -7,6 +7,7 @@ use crate::version;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::error::Error as _;
 use std::ffi::{OsStr, OsString};
+use std::num::{IntErrorKind, ParseIntError};
 use std::process::ExitCode;
 
 /// Longest word that is repeated, in bytes.
@@ -81,9 +82,11 @@ fn sentence(error: &clap::Error, without_prompt: bool) -> String {
             let value = known(ContextKind::InvalidValue);
             let value = if without_prompt || is_number(&value) { shown(&value) } else { None };
             let value = value.unwrap_or_else(|| "this value".into());
+            let no_number = error.source().and_then(|why| why.downcast_ref()).map(no_number);
             // A fixed sentence of a parser's; the one of a flag with bounds repeats the number.
-            let why = error.source().filter(|_| value != "this value").map(|why| format!(": {why}"));
-            format!("{argument} does not take {value}{}; see --help", why.unwrap_or_default())
+            let why = || error.source().filter(|_| value != "this value").map(|why| format!(": {why}"));
+            let why = no_number.map(str::to_owned).or_else(why).unwrap_or_default();
+            format!("{argument} does not take {value}{why}; see --help")
         }
         ErrorKind::MissingRequiredArgument => format!("{argument} is missing; see --help"),
         ErrorKind::ArgumentConflict => {
@@ -107,6 +110,14 @@ fn sentence(error: &clap::Error, without_prompt: bool) -> String {
     }
 }
 
+/// Why a word is no number of that kind.
+fn no_number(why: &ParseIntError) -> &'static str {
+    match why.kind() {
+        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => ", which is too large a number",
+        _ => ": a whole number is wanted there",
+    }
+}
+
 /// A word as it is repeated, if it is one: short, and of the letters that names and numbers have.
 fn shown(word: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:+".contains(c);
@@ -126,6 +137,16 @@ mod tests {
         let typed: Vec<OsString> = arguments.iter().map(OsString::from).collect();
         let error = crate::cli::Cli::parse_words(["lightproof"].iter().chain(arguments)).err().unwrap();
         sentence(&error, takes_no_prompt(&typed))
+    }
+
+    #[test]
+    fn what_is_no_number_is_told_what_is_one() {
+        let days = said(&["token", "create", "--scope", "read", "--days", "x"]);
+        assert_eq!(days, "--days <N> does not take `x`: a whole number is wanted there; see --help");
+        let steps = said(&["generate", "a", "--steps", "x"]);
+        assert_eq!(steps, "--steps <N> does not take this value: a whole number is wanted there; see --help");
+        assert!(said(&["serve", "--port", "99999"]).contains("99999"));
+        assert!(said(&["audit", "explain", "99999999999999999999"]).contains("too large a number"));
     }
 
     #[test]

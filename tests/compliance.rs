@@ -52,8 +52,10 @@ fn sealed(home: &Home) -> PathBuf {
 #[test]
 fn a_running_server_finds_what_the_verb_finds() {
     /// What is tried for somebody who has signed in alone.
-    const SIGNED_IN: [&str; 8] =
-        ["CRY-06", "LOG-05", "PRV-01", "PRV-02", "PRV-06", "PRV-08", "AIT-02", "AIT-03"];
+    const SIGNED_IN: [&str; 11] = [
+        "ACC-02", "CRY-06", "ERA-01", "LOG-01", "LOG-05", "PRV-01", "PRV-02", "PRV-06", "PRV-08", "AIT-02",
+        "AIT-03",
+    ];
     let home = Home::with_picture("served-controls");
     home.ask(&["evidence", "run"]).ends(0, &[]);
     let alone = found_by(&home.ask(&["evidence", "run", "--json"]).ends(0, &[]).data());

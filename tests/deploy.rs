@@ -6,6 +6,7 @@
 //! - `packaged`: a machine on which the packages are installed, upgraded, removed and purged as their page says
 //! - `machine`: that machine, systemd in a container over a copy of this host's files
 //! - `page`: the commands of the pages
+//! - `profile`: what the package does with a machine's AppArmor
 //! - `firewall`: packets through the rules of nftables, between two networks
 //! - `rules`: the grammar of the rules for auditd
 
@@ -15,6 +16,7 @@ mod firewall;
 mod machine;
 mod packaged;
 mod page;
+mod profile;
 mod rules;
 mod units;
 

@@ -30,6 +30,32 @@ fn ids(home: &Home) -> Vec<String> {
     home.pictures().iter().map(text).collect()
 }
 
+/// Whatever record it is that the log does not take, the one of the end too.
+#[test]
+fn a_verb_whose_log_fails_prints_one_object_and_what_was_done_in_it() {
+    let log = "state/audit/seg/00000000.jsonl";
+    let home = Home::with_picture("one-object");
+    let list = |inject: Option<&str>| {
+        Ran::of(&mut under_strace(
+            &home,
+            &["history", "list", "--json"],
+            log,
+            "write,pwrite64,fdatasync,fsync",
+            inject,
+        ))
+    };
+    assert_eq!(list(None).ends(0, &[]).data()["pictures"].as_array().map(Vec::len), Some(1));
+    let (calls, mut done_in_vain) = (count(&home), 0);
+    for call in 1..=calls {
+        let ran = list(Some(&format!("error=EIO:when={call}")));
+        let object = ran.object();
+        assert_eq!(object["ok"], json!(ran.code == Some(0)), "{call} of {calls}: {ran:#?}");
+        done_in_vain += usize::from(object["ok"] == false && object["data"]["pictures"].is_array());
+    }
+    assert!(done_in_vain > 0, "the record of the end was among {calls}");
+    home.ask(&["audit", "verify"]).ends(0, &[]);
+}
+
 /// The wipe of the old key is the last write to the anchor.
 #[test]
 fn a_key_that_cannot_be_wiped_is_reported_until_it_is() {

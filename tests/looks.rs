@@ -86,6 +86,12 @@ fn root_leaves_nothing_of_its_own_in_the_home_of_another_user() {
         let state = roots.at("state");
         Ran::of(&mut home.program(&[verb, &["--home", &state]].concat())).ends(6, &["--outputs"]);
     }
+    // A bundle of root's own vault, and a rehearsal, would be folders that the user cannot look into.
+    let roots_own = Home::with_picture("roots-own");
+    let there = home.at("for-the-auditor");
+    for verb in ["export", "rehearse"] {
+        roots_own.ask(&["evidence", verb, "-o", &there]).ends(6, &["belongs to user 65534", "sudo -H -u"]);
+    }
     assert_eq!(beneath(home.path()), before);
 
     // Nor where there is a vault: what root wrote there, the user could not write any more.

@@ -100,6 +100,7 @@ mod reading;
 mod rehearsal;
 mod released;
 mod retention;
+mod sabotage;
 mod secrecy;
 mod selftest;
 mod served;

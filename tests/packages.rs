@@ -144,7 +144,7 @@ fn packages_hold_what_they_should_and_are_the_same_each_time() {
         "/usr/share/fish/vendor_completions.d/lightproof.fish",
         "/usr/share/doc/lightproof/lightproof.cdx.json.gz",
         "/usr/share/doc/lightproof/examples/auditd/lightproof.rules",
-        "/usr/share/doc/lightproof/examples/apparmor/lightproof",
+        "/usr/share/lightproof/apparmor/lightproof",
     ] {
         assert!(paths.contains(&path), "{path}: {listed}");
     }
@@ -393,6 +393,22 @@ fn the_tarball_is_installed_and_taken_away() {
     // An upgrade is the same once more.
     assert!(answer(&["--prefix", &prefix]).status.success());
     assert_eq!(there(), first);
+    // Where AppArmor keeps namespaces from it, it says what to type, and types nothing.
+    if is_root_for("mounting over the kernel's settings") {
+        let again = format!("{} --prefix {prefix}", unpacked.join("install.sh").display());
+        let restricted = "mount -t tmpfs none /proc/sys/kernel
+            echo 1 >/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
+        let mut fenced = Command::new("unshare");
+        let told = run(fenced.args(["--mount", "bash", "-euc", &format!("{restricted}\n{again}")]));
+        let command =
+            told.lines().find(|line| line.starts_with("  sed ")).unwrap_or_else(|| panic!("{told}"));
+        let (command, target) = command.split_once(" >").expect("it goes into a file");
+        assert_eq!(target, "/etc/apparmor.d/lightproof-tarball");
+        assert!(told.ends_with("  apparmor_parser -r /etc/apparmor.d/lightproof-tarball\n"), "{told}");
+        let profile = shell(command, home.path());
+        let named = format!("profile lightproof-tarball \"{prefix}/bin/lightproof\" flags=(unconfined) {{\n");
+        assert!(profile.contains(&named), "{profile}");
+    }
 
     std::fs::write(at("share/doc/lightproof/TRUST.md"), "mine").expect("it is there");
     std::fs::write(at("bin/other"), "somebody's").expect("a home can be written");

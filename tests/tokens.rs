@@ -7,6 +7,8 @@ use crate::http::{Answer, Request};
 use crate::people::{FIRST, OTHER, SECOND, Studio, as_who, two};
 use crate::served::Served;
 use serde_json::{Value, json};
+use std::fs::File;
+use std::process::Stdio;
 
 /// Makes one at the command line: its number, and its text.
 fn made(home: &Home, who: (&str, &str), scopes: &str) -> (u64, String) {
@@ -151,6 +153,35 @@ fn the_page_makes_and_revokes_them_and_nobody_elses_names_and_sites_get_further_
     let last = last["token"].as_str().expect("its text");
     assert_eq!(code(asked(Request::get("/api/v1/images").token(last)), 401), "token");
     assert_eq!(home.count_records(&["token.ended", "reason=person"]), 1);
+}
+
+/// It is shown once: where nobody could see it there is none, or it is revoked again.
+#[test]
+fn a_token_that_nobody_could_see_opens_nothing() {
+    let home = Home::with_picture("token-unseen");
+    let create = |out: Stdio, more: &[&str]| {
+        let words = [&["token", "create", "--scope", "read"], more].concat();
+        Ran::of(home.furnished_program(&words).stdout(out))
+    };
+    let full = || Stdio::from(File::options().write(true).open("/dev/full").expect("Linux has it"));
+    let left = || Stdio::from(std::io::pipe().expect("there are pipes").1);
+    let (mut made, ended) = (0, |reason: &str| home.count_records(&[" token.ended ", reason]));
+    let mut all = || {
+        for (out, more) in [(full(), &[][..]), (full(), &["--json"]), (left(), &[]), (left(), &["--json"])] {
+            create(out, more).ends(1, &["could not be shown", "revoked again"]);
+            made += 1;
+            assert_eq!(home.count_records(&[" token.made "]), made);
+            assert_eq!(ended("reason=revoked"), made);
+        }
+        create(Stdio::null(), &[]).ends(6, &["/dev/null", "no token was made"]);
+        assert_eq!(home.count_records(&[" token.made "]), made);
+        home.ask(&["token", "list"]).ends(0, &["there is no token"]);
+    };
+    all();
+    let served = Served::start(&home);
+    all();
+    served.stop().ends(0, &[]);
+    home.ask(&["token", "create", "--scope", "read", "--days", "x"]).ends(2, &["a whole number is wanted"]);
 }
 
 #[test]

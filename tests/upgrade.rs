@@ -217,6 +217,30 @@ fn only_what_was_packed_for_a_key_is_signed_and_the_key_stays_where_it_is() {
     refused("firm.key", &folder, "lightproof_8.0.0-1_amd64.deb is not of this update");
     fs::remove_file(&earlier).expect("it is there");
 
+    // What no `upgrade verify` would take is not signed: whoever carried it would hear so there.
+    let statement = folder.join("lightproof.statement.json");
+    let text = fs::read_to_string(&statement).expect("it was packed");
+    let version = format!("\"version\":\"{NEWER}\"");
+    for (from, to) in [
+        (&*version, "\"version\":\"9.0.0-rc.1\""),
+        (&version, "\"version\":\"9.0.4294967296\""),
+        ("\"committed_s\":1", "\"committed_s\":\"1\""),
+        ("\"committed_s\":1", "\"committed_s\":true"),
+        ("\"product\":\"lightproof\"", "\"product\":\"darkproof\""),
+        ("urn:lightproof:update:v1", "urn:lightproof:update:v2"),
+        ("\"subject\":[", "\"subject\":[],\"were\":["),
+        ("\"name\":\"lightproof.cdx.json\"", "\"name\":\"../lightproof.cdx.json\""),
+        ("\"name\":\"lightproof.cdx.json\"", "\"name\":\"lightproof-audit.cdx.json\""),
+        ("{\"_type\"", "{ \"_type\""),
+        ("}", "]"),
+    ] {
+        let other = text.replacen(from, to, 1);
+        assert!(other != text, "{from} is not in {text}");
+        fs::write(&statement, other).expect("a home can be written");
+        refused("firm.key", &folder, "no `upgrade verify` would take it");
+    }
+    fs::write(&statement, &text).expect("a home can be written");
+
     let signed = sign(&home.at("firm.key"), &folder);
     assert!(signed.status.success(), "{}", said(&signed));
     assert!(!folder.join("lightproof.statement.json").exists(), "it is in the update now");

@@ -29,9 +29,10 @@ pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Er
         policy.erase = erase;
     }
     policy.picture_days_max = shorter("picture_days_max", policy.picture_days_max, overlay.picture_days_max)?;
-    let Periods { key_days_max, backup_days_max, stamp_days_max } = policy.periods;
+    let Periods { key_days_max, drill_days_max, backup_days_max, stamp_days_max } = policy.periods;
     policy.periods = Periods {
         key_days_max: shorter("key_days_max", key_days_max, periods.key_days_max)?,
+        drill_days_max: shorter("drill_days_max", drill_days_max, periods.drill_days_max)?,
         backup_days_max: shorter("backup_days_max", backup_days_max, periods.backup_days_max)?,
         stamp_days_max: shorter("stamp_days_max", stamp_days_max, periods.stamp_days_max)?,
     };

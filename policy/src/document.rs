@@ -217,6 +217,7 @@ pub(crate) struct Overlay {
     pub picture_days_max: Option<u32>,
     pub two_person: Option<Vec<TwoPerson>>,
     pub key_days_max: Option<u32>,
+    pub drill_days_max: Option<u32>,
     pub backup_days_max: Option<u32>,
     pub stamp_days_max: Option<u32>,
     pub missing_network_namespace: Option<Missing>,
@@ -229,8 +230,8 @@ pub(crate) struct Overlay {
 impl Overlay {
     /// The periods that controls are held against.
     pub fn periods(&self) -> Periods {
-        let Self { key_days_max, backup_days_max, stamp_days_max, .. } = *self;
-        Periods { key_days_max, backup_days_max, stamp_days_max }
+        let Self { key_days_max, drill_days_max, backup_days_max, stamp_days_max, .. } = *self;
+        Periods { key_days_max, drill_days_max, backup_days_max, stamp_days_max }
     }
 }
 

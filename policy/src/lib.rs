@@ -111,6 +111,8 @@ pub const PICTURE_DAYS_MAX: u32 = 36_500;
 pub struct Periods {
     /// Days that the vault may have the same master key.
     pub key_days_max: Option<u32>,
+    /// Days that the last trial of the recovery code may be ago.
+    pub drill_days_max: Option<u32>,
     /// Days that the newest backup may be old.
     pub backup_days_max: Option<u32>,
     /// Days that the newest time stamp of the log may be old.
@@ -119,9 +121,10 @@ pub struct Periods {
 
 impl Periods {
     /// Each with its key in an overlay.
-    pub fn entries(&self) -> [(&'static str, Option<u32>); 3] {
+    pub fn entries(&self) -> [(&'static str, Option<u32>); 4] {
         [
             ("key_days_max", self.key_days_max),
+            ("drill_days_max", self.drill_days_max),
             ("backup_days_max", self.backup_days_max),
             ("stamp_days_max", self.stamp_days_max),
         ]

@@ -77,6 +77,7 @@ fn keys(overlay: &Overlay) -> Vec<String> {
         ("picture_days_max", overlay.picture_days_max.is_some()),
         ("two_person", overlay.two_person.is_some()),
         ("key_days_max", overlay.key_days_max.is_some()),
+        ("drill_days_max", overlay.drill_days_max.is_some()),
         ("backup_days_max", overlay.backup_days_max.is_some()),
         ("stamp_days_max", overlay.stamp_days_max.is_some()),
         ("missing_network_namespace", overlay.missing_network_namespace.is_some()),

@@ -10,6 +10,9 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
+/// What root does instead of making the folders of a run in another user's.
+const OTHERS: &str = "choose folders of root's with --home and --outputs";
+
 /// What a verb does with the folders of vault and log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FolderUse {
@@ -128,7 +131,7 @@ impl FolderUse {
             Failure::new(Code::Refused, format!("cannot use the folder {}: {e}; {hint}", path.display()))
         };
         if self == Self::Made && is_missing(path) {
-            refuse_foreign(path)?;
+            refuse_foreign(path, OTHERS)?;
             DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         }
         resolved(path).map_err(failed)
@@ -140,7 +143,7 @@ impl FolderUse {
     /// As there; and it belongs to another user.
     pub fn state(self, path: &Path) -> Result<PathBuf, Failure> {
         if self != Self::Read && !is_missing(path) {
-            refuse_foreign(path)?;
+            refuse_foreign(path, OTHERS)?;
         }
         self.real_path(path)
     }
@@ -175,7 +178,7 @@ pub fn of_model(path: &Path) -> Result<PathBuf, Failure> {
 /// The real path of the folder of a bundle: one that is there, or one in a folder that is there.
 ///
 /// # Errors
-/// It is not there, or could not be made there.
+/// It is not there, could not be made there, or root would make it in another user's folder.
 pub fn of_bundle(bundle: Bundle<'_>) -> Result<PathBuf, Failure> {
     match bundle {
         Bundle::Read(path) => real(path),
@@ -186,12 +189,21 @@ pub fn of_bundle(bundle: Bundle<'_>) -> Result<PathBuf, Failure> {
                 Failure::new(Code::NotFound, format!("cannot make {}: {e}; {hint}", path.display()))
             };
             match (path.parent(), path.file_name()) {
-                _ if !is_missing(&path) => real(&path),
-                (Some(parent), Some(name)) => Ok(parent.canonicalize().map_err(cannot)?.join(name)),
+                _ if !is_missing(&path) => real(&path).and_then(not_foreign),
+                (Some(parent), Some(name)) => not_foreign(parent.canonicalize().map_err(cannot)?.join(name)),
                 _ => Err(Failure::new(Code::Usage, format!("{} is no name of a folder", path.display()))),
             }
         }
     }
+}
+
+/// The path of a folder that is handed out, unless it would be root's in another user's folder.
+///
+/// # Errors
+/// It would.
+pub fn not_foreign(path: PathBuf) -> Result<PathBuf, Failure> {
+    refuse_foreign(&path, "name a folder of root's")?;
+    Ok(path)
 }
 
 /// Makes the folder of a new bundle, for the rights on it cannot name what is not there; and takes all rights but that to read
@@ -346,7 +358,7 @@ pub fn refuse_own_folders(folders: &Folders, evidence: &Path) -> Result<(), Fail
 }
 
 /// Root makes nothing where another user could not use it later: not in that user's folder, nor beneath it.
-fn refuse_foreign(path: &Path) -> Result<(), Failure> {
+fn refuse_foreign(path: &Path, instead: &str) -> Result<(), Failure> {
     if !rustix::process::geteuid().is_root() {
         return Ok(()); // the kernel decides for everybody else
     }
@@ -355,7 +367,7 @@ fn refuse_foreign(path: &Path) -> Result<(), Failure> {
         Some((at, owner)) if owner != 0 => {
             let what = format!(
                 "{} belongs to user {owner}, whom files of root's would lock out of it; start the program as that user \
-                 (sudo -H -u '#{owner}'), or choose folders of root's with --home and --outputs",
+                 (sudo -H -u '#{owner}'), or {instead}",
                 at.display()
             );
             Err(Failure::new(Code::Refused, what))

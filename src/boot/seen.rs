@@ -1,7 +1,10 @@
 //! What the controls need to know from before the fences, which hide it: the policy's file, what the controller says of themselves
-//! beside it, the files of the model, and what the host's own audit watches.
+//! beside it, the files of the model, the program's own, and what the host says of its audit, its firewall and its swap spaces.
 
 use super::overlay;
+use crate::doctor::host::Host;
+use crate::doctor::memory::{Swaps, may_be_swapped, swaps};
+use crate::doctor::network::{FIREWALL, Rules};
 use crate::exit::Failure;
 use crate::host_audit::{RULES, watched};
 use crate::paths::open_regular;
@@ -31,6 +34,24 @@ pub struct Seen {
     pub model: Option<Vec<Known>>,
     /// Which of the folders of vault, log and pictures the host's audit watches.
     pub watched: Watched,
+    /// The file of the program, as it was before it was digested; `None` if it was gone by then.
+    pub program: Option<Known>,
+    /// The rules of its firewall.
+    pub firewall: Firewall,
+    /// How many swap spaces there are, and how many of them lie readable on a disk, if all of that is known.
+    pub swaps: Option<(u64, u64)>,
+    /// Whether memory of this process may come to lie there.
+    pub may_be_swapped: bool,
+}
+
+/// The rules that come with this program, where the host has them.
+pub enum Firewall {
+    /// What they are about.
+    Rules(Rules),
+    /// There are none.
+    None,
+    /// Only root may read them.
+    Closed,
 }
 
 /// The file of the policy, which is held open: behind the fences it could not be opened again.
@@ -82,8 +103,14 @@ pub enum Watched {
 }
 
 impl Seen {
-    /// Looks: `text` is the policy's, as it was read.
-    pub fn now(policy: &Path, text: Option<&str>, folders: &Folders) -> Self {
+    /// Looks: `text` is the policy's, as it was read, and `program` was looked at before its digest was taken.
+    pub fn now(policy: &Path, text: Option<&str>, folders: &Folders, program: Option<Known>) -> Self {
+        let host = Host::this();
+        let counted = |Swaps { used, open, untold }| {
+            let counted = (used.len() as u64, open.len() as u64);
+            // One that is open is enough to know.
+            (untold.is_empty() || counted.1 > 0).then_some(counted)
+        };
         // First: who changes it while it is read is found out.
         let controller_file = Named::now(folders.config.join(overlay::CONTROLLER));
         Self {
@@ -100,6 +127,10 @@ impl Seen {
                 files
             }),
             watched: watched_of(&[&folders.vault, &folders.audit, &folders.outputs]),
+            program,
+            firewall: Firewall::of(&host),
+            swaps: swaps(&host).ok().and_then(counted),
+            may_be_swapped: may_be_swapped(&host),
         }
     }
 }
@@ -147,7 +178,24 @@ impl Named {
     }
 }
 
+impl Firewall {
+    fn of(host: &Host) -> Self {
+        match FIREWALL.map(|path| host.text(path)) {
+            [Ok(None), _] => Self::None,
+            [Ok(Some(rules)), Ok(start)] => Self::Rules(Rules::of(&rules, &start.unwrap_or_default())),
+            _ => Self::Closed,
+        }
+    }
+}
+
 impl Known {
+    /// The file of this program.
+    pub fn program() -> Option<Self> {
+        let path = std::env::current_exe().ok()?;
+        let is = Identity::of(&path.metadata().ok()?);
+        Some(Self { path, is })
+    }
+
     /// Whether it is as it was.
     pub fn is_as_it_was(&self) -> bool {
         self.path.metadata().is_ok_and(|now| Identity::of(&now) == self.is)

@@ -28,6 +28,11 @@ impl Listener {
         Self { port, tables }
     }
 
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Reads the tables as they are now.
     ///
     /// # Errors

@@ -4,10 +4,10 @@ use super::fences;
 use super::reading::{Read, timed, why};
 use super::site::{Room, Site};
 use audit::{Clock as _, Digest};
-use darkroom::{Marked, Who};
-use evidence::{Reading, Reason, Run, Verdict};
+use darkroom::{Counted, Marked, Who};
+use evidence::{Held, Reading, Reason, Run, Verdict};
 use sandbox::ProbeReport;
-use vault::KdfParams;
+use vault::{KdfParams, Survey};
 
 /// How old the run before this one may be.
 pub const RUN_AGE_SECONDS_MAX: u64 = 7 * 24 * 3600;
@@ -23,19 +23,23 @@ pub fn try_all(
     let now = || site.clock.wall_ms();
     let started_ms = now();
     let mut found = evidence::try_log(&site.audit, RUN_AGE_SECONDS_MAX, &now);
+    let survey = survey_of(site, room);
     let tried = of_fences(site, fences, &now)
         .into_iter()
-        .chain(of_folder(site, room, &now))
+        .chain(of_folder(survey.as_ref(), &now))
         .chain(of_vault(room, who, &now))
         .chain([("NET-01", of_listener(site, &now))]);
     found.extend(tried.filter_map(|(id, read)| judged(id, read)));
     let person = who.map(|who| (who.actor(), u32::from(who.slot())));
-    found.extend(evidence::try_history(&site.audit, &site.evidence, &site.periods, person, &now));
+    let held = held(room, who, survey.as_ref());
+    let folders = (&*site.audit, &*site.evidence);
+    found.extend(evidence::try_history(folders, &site.periods, &held, person, &now));
     let tried = super::start::tried(site, &now)
         .into_iter()
         .chain(of_newest_picture(room, who, &now))
         .chain(super::sought::tried(site, room, who, &now));
     found.extend(tried.filter_map(|(id, read)| judged(id, read)));
+    found.extend(evidence::try_claims(&found, &now));
     let policy = Digest::of(site.rules.as_bytes());
     Run::new(started_ms, now().saturating_sub(started_ms), site.binary, policy, found)
 }
@@ -44,9 +48,9 @@ fn judged(id: &str, read: Read) -> Option<Verdict> {
     let control = evidence::control(id)?;
     Some(match read {
         Ok(reading) => Verdict::of(control, reading),
-        Err(reason @ (Reason::NoPictures | Reason::NoModelFiles | Reason::NobodyNamed)) => {
-            Verdict::not_applicable(control, reason)
-        }
+        Err(
+            reason @ (Reason::NoPictures | Reason::NoModelFiles | Reason::NobodyNamed | Reason::OnePerson),
+        ) => Verdict::not_applicable(control, reason),
         Err(reason) => Verdict::not_measured(control, reason),
     })
 }
@@ -82,12 +86,26 @@ fn of_listener(site: &Site, now: &dyn Fn() -> u64) -> Read {
 }
 
 /// The folder of sealed pictures, as anybody sees it who has no key; another vault's would say nothing.
-fn of_folder(site: &Site, room: &mut Room<'_>, now: &dyn Fn() -> u64) -> [(&'static str, Read); 3] {
-    let started_ms = now();
+fn survey_of(site: &Site, room: &mut Room<'_>) -> Option<Survey> {
     let vault = room.with(|darkroom| Ok(darkroom.public()?.vault_id));
-    let is_ours = |found: &vault::Survey| vault.as_ref().is_ok_and(|vault| found.vaults.contains(vault));
-    let survey = vault::survey(&site.outputs).ok().filter(is_ours);
-    let survey = survey.as_ref().ok_or(&Reason::TrialFailed);
+    let is_ours = |found: &Survey| vault.as_ref().is_ok_and(|vault| found.vaults.contains(vault));
+    vault::survey(&site.outputs).ok().filter(is_ours)
+}
+
+/// What vault and folders hold, for what is held against the records. The vault is asked first: what happens after that is on
+/// record behind it.
+fn held(room: &mut Room<'_>, who: Option<&Who>, survey: Option<&Survey>) -> Held {
+    let holdings = who.and_then(|who| room.with(|darkroom| darkroom.holdings(who)).ok());
+    Held {
+        pictures: holdings.map(|holdings| (holdings.pictures, holdings.records)),
+        other_key: room.with(|darkroom| darkroom.has_other_key()).ok(),
+        linked: survey.map(|survey| survey.linked),
+    }
+}
+
+fn of_folder(survey: Option<&Survey>, now: &dyn Fn() -> u64) -> [(&'static str, Read); 3] {
+    let started_ms = now();
+    let survey = survey.ok_or(&Reason::TrialFailed);
     let with_pictures = || match survey {
         Ok(survey) if survey.sealed.is_empty() => Err(Reason::NoPictures),
         other => other.map_err(|reason| *reason),
@@ -116,7 +134,7 @@ fn of_folder(site: &Site, room: &mut Room<'_>, now: &dyn Fn() -> u64) -> [(&'sta
 }
 
 /// The vault, shut or open.
-fn of_vault(room: &mut Room<'_>, who: Option<&Who>, now: &dyn Fn() -> u64) -> [(&'static str, Read); 3] {
+fn of_vault(room: &mut Room<'_>, who: Option<&Who>, now: &dyn Fn() -> u64) -> [(&'static str, Read); 4] {
     let cost = timed(now, |reading| {
         let public = room.with(|darkroom| darkroom.public()).map_err(|_| Reason::TrialFailed)?;
         least_cost(&public.costs, reading)
@@ -140,7 +158,18 @@ fn of_vault(room: &mut Room<'_>, who: Option<&Who>, now: &dyn Fn() -> u64) -> [(
         reading.fact("continues_mark", continues);
         Ok(())
     });
-    [("CRY-03", cost), ("CRY-06", pictures), ("LOG-05", mark)]
+    let people = timed(now, |reading| {
+        let who = who.ok_or(Reason::Locked)?;
+        let Counted { people, admins } =
+            room.with(|darkroom| darkroom.count_people(who)).map_err(|error| why(&error))?;
+        if people < 2 {
+            return Err(Reason::OnePerson);
+        }
+        reading.fact("people", people);
+        reading.fact("people_not_admins", people - admins);
+        Ok(())
+    });
+    [("CRY-03", cost), ("CRY-06", pictures), ("LOG-05", mark), ("ACC-02", people)]
 }
 
 /// What the newest picture says of its making.

@@ -21,12 +21,18 @@ pub const PROMPT: &str = "a red apple on a table";
 /// Most bytes of a file that is broken.
 const BYTES_MAX: u64 = 64 << 20;
 
+/// Where keys lie in the anchor of a vault, and how the place of one ends that was overwritten: FORMAT.md of the vault.
+const ANCHOR_STRIDE_BYTES: usize = 2048;
+const ANCHOR_CELL_BYTES: usize = 64;
+const ANCHOR_WIPED: &[u8] = b"lp1/wipe";
+
 /// What mends it again.
 type Mend = Box<dyn FnOnce() -> io::Result<()>>;
-/// The folders of pictures and of the log.
+/// The folders of pictures, of the log and of the vault.
 struct Places<'a> {
     outputs: &'a Path,
     audit: &'a Path,
+    vault: &'a Path,
 }
 
 /// How a control is broken.
@@ -40,11 +46,48 @@ const fn says(en: &'static str, zh: &'static str) -> Text {
     Text { en, zh }
 }
 
-const INJURIES: [Injury; 13] = [
+const INJURIES: [Injury; 17] = [
     Injury {
         control: "CRY-01",
         what: says("A picture that is not sealed was put among them.", "将一张未封存的图片放入其中。"),
         harm: |places| put(places.outputs.join("apple.png"), b"\x89PNG\r\n\x1a\n"),
+    },
+    Injury {
+        control: "GOV-03",
+        what: says("A picture that is not sealed was put among them.", "将一张未封存的图片放入其中。"),
+        harm: |places| put(places.outputs.join("apple.png"), b"\x89PNG\r\n\x1a\n"),
+    },
+    Injury {
+        control: "ERA-01",
+        what: says("A sealed picture was given a second name.", "为一张已封存的图片添加了第二个文件名。"),
+        harm: |places| {
+            let second = places.outputs.join("20240115_142345_abc123.png.sealed");
+            std::fs::hard_link(sealed(places)?, &second)?;
+            Ok(Box::new(move || std::fs::remove_file(second)))
+        },
+    },
+    Injury {
+        control: "KEY-02",
+        what: says(
+            "A key was written where the one before it had been overwritten.",
+            "在上一个密钥被覆盖的位置写入了密钥。",
+        ),
+        harm: |places| {
+            let path = places.vault.join("anchor");
+            let cells = read(&path)?;
+            let cell = |at: usize| cells.get(at..at + ANCHOR_CELL_BYTES).ok_or(io::ErrorKind::UnexpectedEof);
+            let (one, other) = (cell(0)?, cell(ANCHOR_STRIDE_BYTES)?);
+            // Whichever was overwritten gets what is in the other.
+            let is_first = one.ends_with(ANCHOR_WIPED);
+            let (at, before, after) =
+                if is_first { (0, one, other) } else { (ANCHOR_STRIDE_BYTES, other, one) };
+            change(path, at as u64, before.to_vec(), after)
+        },
+    },
+    Injury {
+        control: "LOG-01",
+        what: says("The record of a picture was changed.", "更改了一张图片的记录。"),
+        harm: |places| replace(places, b"object.sealed", b"object.sealex"),
     },
     Injury {
         control: "CRY-05",
@@ -127,7 +170,6 @@ const INJURIES: [Injury; 13] = [
     },
 ];
 
-const NO_PROBE: Text = says("This version has no probe for it.", "此版本没有对应的检验。");
 const FENCE: Text = says(
     "It would take a fence away, which nothing in the program can do.",
     "这需要撤除隔离措施，而程序中没有任何途径可以做到。",
@@ -139,9 +181,7 @@ const SEALED: Text = says(
 const PERIOD: Text =
     says("The policy of the throw-away appliance names no period.", "一次性设备的策略未规定期限。");
 
-const LEFT_OUT: [(&str, Text); 22] = [
-    ("ERA-01", NO_PROBE),
-    ("KEY-02", NO_PROBE),
+const LEFT_OUT: [(&str, Text); 28] = [
     ("NET-01", says("It listens nowhere.", "它不监听任何地址。")),
     ("NET-02", FENCE),
     ("INT-02", FENCE),
@@ -161,6 +201,32 @@ const LEFT_OUT: [(&str, Text); 22] = [
     ("AIT-02", SEALED),
     ("AIT-03", SEALED),
     ("PRV-02", says("Nobody on it has a name.", "其中没有人有姓名。")),
+    ("ACC-02", says("One person uses it.", "其中只有一人使用。")),
+    (
+        "ACC-03",
+        says("It would take guesses at a passphrase that nobody knows.", "这需要猜测一个无人知晓的口令。"),
+    ),
+    (
+        "ACC-05",
+        says(
+            "Behind its fences the program cannot change anybody\u{2019}s rights.",
+            "在隔离措施之内，程序无法更改任何人的权限。",
+        ),
+    ),
+    (
+        "INT-01",
+        says(
+            "Behind its fences the program cannot write its own file.",
+            "在隔离措施之内，程序无法写入自身文件。",
+        ),
+    ),
+    ("NET-04", says("The rules are those of the host, and stay as they are.", "规则属于主机，保持不变。")),
+    (
+        "KEY-03",
+        says("The swap space is that of the host, and stays as it is.", "交换空间属于主机，保持不变。"),
+    ),
+    ("LOG-08", says("It takes an end of the program within a record.", "这需要程序在写记录途中中断。")),
+    ("KEY-04", PERIOD),
     ("KEY-01", PERIOD),
     ("OPS-01", PERIOD),
     ("LOG-06", PERIOD),
@@ -227,7 +293,7 @@ pub fn rehearse(
     dir: &Path,
     tell: &mut dyn FnMut(&'static str, &'static str),
 ) -> Result<Rehearsed, Failed> {
-    let places = Places { outputs: &site.outputs, audit: &site.audit };
+    let places = Places { outputs: &site.outputs, audit: &site.audit, vault: &site.vault };
     let before = try_now(site, room, Some(who), fences)?;
     for injury in &INJURIES {
         expect(&before.run, injury.control, Outcome::Satisfied)?;

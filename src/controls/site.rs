@@ -17,6 +17,8 @@ use vault::VerifyReport;
 pub struct Site {
     /// Folder of the log.
     pub audit: PathBuf,
+    /// Folder of the vault.
+    pub vault: PathBuf,
     /// Folder of the sealed pictures.
     pub outputs: PathBuf,
     /// Folder of what was found.
@@ -39,6 +41,8 @@ pub struct Site {
     pub model: Option<Digest>,
     /// The clock that the log is written by.
     pub clock: SystemClock,
+    /// The port that the policy names.
+    pub port: u16,
     /// Where the program listens, if it does.
     pub listener: Option<Listener>,
 }
@@ -53,6 +57,7 @@ impl Site {
         let periods = booted.plan.periods;
         Ok(Self {
             audit: booted.folders.audit.clone(),
+            vault: booted.folders.vault.clone(),
             outputs: booted.folders.outputs.clone(),
             evidence: booted.folders.evidence.clone().ok_or_else(none)?,
             report: booted.report.clone(),
@@ -61,6 +66,7 @@ impl Site {
             policy: Digest(booted.plan.digest()),
             periods: Periods {
                 key_days_max: periods.key_days_max,
+                drill_days_max: periods.drill_days_max,
                 backup_days_max: periods.backup_days_max,
                 stamp_days_max: periods.stamp_days_max,
             },
@@ -73,6 +79,7 @@ impl Site {
             seen: booted.seen.clone(),
             model: None,
             clock: booted.clock,
+            port: booted.plan.listen.port(),
             listener: None,
         })
     }

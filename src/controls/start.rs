@@ -1,20 +1,24 @@
-//! Whether what the program was started with is still what it was: the policy, the files of the model, the process itself; and
-//! whether the host watches over it.
+//! Whether what the program was started with is still what it was: the policy, the files of the model, its own, the process itself;
+//! and what the host does for it.
 
+use super::listeners::Listener;
 use super::reading::{Read, timed};
 use super::site::Site;
-use crate::boot::seen::Watched;
+use crate::boot::seen::{Firewall, Watched};
 use audit::{Digest, Order};
 use evidence::Reason;
 use sandbox::left_behind;
 
 /// The controls that are tried here.
-pub fn tried(site: &Site, now: &dyn Fn() -> u64) -> [(&'static str, Read); 4] {
+pub fn tried(site: &Site, now: &dyn Fn() -> u64) -> [(&'static str, Read); 7] {
     [
         ("INT-03", policy(site, now)),
         ("SAF-02", model(site, now)),
         ("CRY-02", process(now)),
         ("OPS-03", host(site, now)),
+        ("INT-01", program(site, now)),
+        ("NET-04", firewall(site, now)),
+        ("KEY-03", swap(site, now)),
     ]
 }
 
@@ -69,6 +73,48 @@ fn host(site: &Site, now: &dyn Fn() -> u64) -> Read {
         Some(Watched::NoAudit) => Err(Reason::NoHostAudit),
         Some(Watched::Closed) => Err(Reason::NeedsRoot),
         None => Err(Reason::TrialFailed),
+    })
+}
+
+fn program(site: &Site, now: &dyn Fn() -> u64) -> Read {
+    timed(now, |reading| {
+        let file = site.seen.as_ref().and_then(|seen| seen.program.as_ref()).ok_or(Reason::TrialFailed)?;
+        let (record, recorded) = newest(site, "boot.started", "binary").ok_or(Reason::TrialFailed)?;
+        reading.fact("program_file_changed", !file.is_as_it_was());
+        reading.fact("program_now", site.binary);
+        reading.fact("program_on_record", recorded);
+        reading.record(record);
+        Ok(())
+    })
+}
+
+fn firewall(site: &Site, now: &dyn Fn() -> u64) -> Read {
+    timed(now, |reading| match site.seen.as_ref().map(|seen| &seen.firewall) {
+        Some(Firewall::Rules(rules)) => {
+            let port = site.listener.as_ref().map_or(site.port, Listener::port);
+            reading.fact("rules_about_this_port", rules.ports.contains(&port));
+            reading.fact("rules_loaded_at_start", rules.at_start);
+            Ok(())
+        }
+        Some(Firewall::None) => Err(Reason::NoHostFirewall),
+        Some(Firewall::Closed) => Err(Reason::NeedsRoot),
+        None => Err(Reason::TrialFailed),
+    })
+}
+
+fn swap(site: &Site, now: &dyn Fn() -> u64) -> Read {
+    timed(now, |reading| {
+        let seen = site.seen.as_ref().ok_or(Reason::TrialFailed)?;
+        reading.fact("may_be_swapped", seen.may_be_swapped);
+        match seen.swaps {
+            Some((all, open)) => {
+                reading.fact("swaps", all);
+                reading.fact("open_swaps", if seen.may_be_swapped { open } else { 0 });
+            }
+            None if !seen.may_be_swapped => reading.fact("open_swaps", 0u64),
+            None => return Err(Reason::TrialFailed),
+        }
+        Ok(())
     })
 }
 

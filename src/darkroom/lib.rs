@@ -30,6 +30,7 @@
 mod backup;
 mod certificate;
 mod checked;
+mod compared;
 mod departure;
 mod destroy;
 mod erase;
@@ -88,6 +89,7 @@ pub use vault::{Erasure, Grade, KdfParams, ObjectId, PersonName, RecoveryCode, S
 pub use backup::{BackedUp, Looked, Meant, Restored, back_up, look_into_backup, restore};
 pub use certificate::{Asked, Erasures};
 pub use checked::Checked;
+pub use compared::{Counted, Holdings};
 pub use departure::Departure;
 pub use destroy::Destroyed;
 pub use erase::Erased;

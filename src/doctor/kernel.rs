@@ -6,6 +6,10 @@ use super::finding::{Asked, Finding};
 const KERNEL_MIN: (u32, u32) = (6, 7);
 /// Where the table of systems is.
 const TABLE: &str = "the page deploy/README.md lists systems";
+/// How a program gets its profile.
+const PROFILE: &str = "the Debian package loads its profile (`dpkg-reconfigure lightproof` says why it did not); without it, save \
+     deploy/apparmor/lightproof as /etc/apparmor.d/lightproof, with the path of this program in it, and load it with \
+     apparmor_parser -r";
 
 /// The version of the kernel. What was brought back to an old one counts: the fences ask the kernel, not its number.
 pub fn kernel(release: &Asked<String>, fenced: bool) -> Finding {
@@ -119,10 +123,7 @@ pub fn namespaces(settings: &Namespaces, is_root: bool, has_network: bool) -> Fi
         return needs("set kernel.unprivileged_userns_clone=1 (sysctl)");
     }
     if !is_root && is(&settings.restricted, "1") {
-        return needs(
-            "AppArmor keeps them from ordinary users: install deploy/apparmor/lightproof as /etc/apparmor.d/lightproof, and \
-             load it with apparmor_parser -r",
-        );
+        return needs(&format!("AppArmor keeps them from ordinary users: {PROFILE}"));
     }
     match [&settings.networks, &settings.max, &settings.clone, &settings.restricted]
         .into_iter()
@@ -157,8 +158,9 @@ pub fn apparmor(
             match (is_free, restricted.as_deref() == Some("1") && !is_root) {
                 (true, true) => Finding::needs(
                     CHECK,
-                    "it keeps user namespaces from programs without a profile, and this one has none; install \
-                     deploy/apparmor/lightproof as /etc/apparmor.d/lightproof, and load it with apparmor_parser -r",
+                    format!(
+                        "it keeps user namespaces from programs without a profile, and this one has none: {PROFILE}"
+                    ),
                 ),
                 (true, false) => Finding::fine(CHECK, "this program has no profile, and needs none here"),
                 (false, _) => Finding::fine(CHECK, format!("this program runs under the profile {label}")),

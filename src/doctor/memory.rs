@@ -4,22 +4,54 @@ use super::finding::{Asked, Finding};
 use super::host::Host;
 use std::path::Path;
 
+/// The swap spaces of a host.
+pub struct Swaps {
+    /// All of them.
+    pub used: Vec<String>,
+    /// Those that lie readable on a disk.
+    pub open: Vec<String>,
+    /// Why that is not known of others.
+    pub untold: Vec<String>,
+}
+
 /// Every swap, and whether it is encrypted.
-pub fn swap(host: &Host) -> Finding {
-    const CHECK: &str = "swap";
-    let swaps = match host.said("/proc/swaps") {
-        Ok(swaps) => swaps,
-        Err(why) => return Finding::unknown(CHECK, why),
-    };
-    let used: Vec<&str> = swaps.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+///
+/// # Errors
+/// The kernel does not tell.
+pub fn swaps(host: &Host) -> Asked<Swaps> {
+    let swaps = host.said("/proc/swaps")?;
+    let used = swaps.lines().skip(1).filter_map(|line| line.split_whitespace().next());
+    let used: Vec<String> = used.map(str::to_owned).collect();
     let (mut open, mut untold) = (Vec::new(), Vec::new());
     for name in &used {
         match is_safe(host, name) {
             Ok(true) => {}
-            Ok(false) => open.push(*name),
+            Ok(false) => open.push(name.clone()),
             Err(why) => untold.push(format!("whether {name} is encrypted is not known: {why}")),
         }
     }
+    Ok(Swaps { used, open, untold })
+}
+
+/// Whether the kernel may put memory of this process into a swap space at all: a service manager can forbid it.
+pub fn may_be_swapped(host: &Host) -> bool {
+    let groups = host.text("/proc/self/cgroup").ok().flatten().unwrap_or_default();
+    let Some(group) = groups.lines().find_map(|line| line.strip_prefix("0::/")) else { return true };
+    // What is forbidden to a group is forbidden to those in it.
+    let none_at = |group: &Path| {
+        let most = Path::new("/sys/fs/cgroup").join(group).join("memory.swap.max");
+        matches!(host.text(&most.to_string_lossy()), Ok(Some(most)) if most == "0")
+    };
+    !Path::new(group).ancestors().any(none_at)
+}
+
+/// The same for a person.
+pub fn swap(host: &Host) -> Finding {
+    const CHECK: &str = "swap";
+    let Swaps { used, open, untold } = match swaps(host) {
+        Ok(swaps) => swaps,
+        Err(why) => return Finding::unknown(CHECK, why),
+    };
     match (used.is_empty(), open.is_empty(), untold.is_empty()) {
         (true, ..) => Finding::fine(CHECK, "there is none"),
         (_, false, _) => Finding::needs(
@@ -111,6 +143,17 @@ mod tests {
         of_swap("/gone/swapfile file 8 0 -2\n").is(Unknown, &["/gone/swapfile"]);
         of_swap("/gone/swapfile file 8 0 -2\n/dev/sda2 partition 8 0 -3\n").is(NeedsPerson, &["/dev/sda2"]);
         swap(&Made::with(&[]).host).is(Unknown, &["/proc/swaps"]);
+    }
+
+    #[test]
+    fn a_group_that_must_not_swap_is_seen_by_those_in_it() {
+        let group = ("/proc/self/cgroup", "0::/system.slice/lightproof.service\n");
+        let of = |files: &[(&str, &str)]| may_be_swapped(&Made::with(&[files, &[group]].concat()).host);
+        let [own, above] = ["system.slice/lightproof.service", "system.slice"]
+            .map(|group| format!("/sys/fs/cgroup/{group}/memory.swap.max"));
+        assert!(of(&[]) && of(&[(&own, "max\n")]) && of(&[(&own, "4096\n")]));
+        assert!(!of(&[(&own, "0\n")]) && !of(&[(&own, "max\n"), (&above, "0\n")]));
+        assert!(may_be_swapped(&Made::with(&[]).host));
     }
 
     #[test]

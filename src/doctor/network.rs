@@ -92,6 +92,35 @@ pub fn port(port: &Port) -> Finding {
     }
 }
 
+/// Where the rules of `deploy/nftables` lie, and what the host loads at its start.
+pub const FIREWALL: [&str; 2] = ["/etc/nftables.d/lightproof.nft", "/etc/nftables.conf"];
+
+/// What the rules of `deploy/nftables` are about, by their text.
+pub struct Rules {
+    /// The ports that they name.
+    pub ports: Vec<u16>,
+    /// Whether they are loaded at each start.
+    pub at_start: bool,
+}
+
+impl Rules {
+    /// Of their text, and that of what the host loads at its start.
+    pub fn of(rules: &str, start: &str) -> Self {
+        let rules = without_comments(rules);
+        // `dport 7860` is not in `dport 78601`.
+        let port = |rest: &str| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok();
+        let start = without_comments(start);
+        Self {
+            ports: rules.split("dport ").skip(1).filter_map(port).collect(),
+            at_start: [FIREWALL[0], "/etc/nftables.d/*"].iter().any(|name| start.contains(name)),
+        }
+    }
+}
+
+fn without_comments(text: &str) -> String {
+    text.lines().map(|line| line.split('#').next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
 /// Whether the rules of `deploy/nftables`, where they are installed, are about this port and are loaded at each start. The
 /// files are asked, not the kernel.
 pub fn firewall(rules: &Asked<Option<String>>, start: &Asked<Option<String>>, number: u16) -> Finding {
@@ -104,19 +133,13 @@ pub fn firewall(rules: &Asked<Option<String>>, start: &Asked<Option<String>>, nu
         (Ok(Some(rules)), Ok(start)) => (rules, start.as_deref().unwrap_or_default()),
         (Err(why), _) | (_, Err(why)) => return Finding::unknown(CHECK, why),
     };
-    let names = |text: &str, word: &str| {
-        text.lines().map(|line| line.split('#').next().unwrap_or_default()).any(|line| line.contains(word))
-    };
-    // `dport 7860` is not in `dport 78601`.
-    let is_about = rules.split("dport ").skip(1).any(|rest| {
-        rest.split(|c: char| !c.is_ascii_digit()).next().and_then(|port| port.parse().ok()) == Some(number)
-    });
-    if number != 0 && !is_about {
+    let Rules { ports, at_start } = Rules::of(rules, start);
+    if number != 0 && !ports.contains(&number) {
         let what =
             format!("the rules in /etc/nftables.d/lightproof.nft are about another port than {number}");
         return Finding::needs(CHECK, format!("{what}; change the number in them, and load them again"));
     }
-    if !names(start, "/etc/nftables.d/lightproof.nft") && !names(start, "/etc/nftables.d/*") {
+    if !at_start {
         let what = "/etc/nftables.conf does not include /etc/nftables.d/lightproof.nft: its rules are gone after a reboot";
         return Finding::needs(CHECK, format!("{what}; add the line that deploy/README.md has"));
     }
@@ -193,6 +216,7 @@ mod tests {
         firewall(&rules, &Ok(None), 7860).is(NeedsPerson, &["reboot"]);
         firewall(&rules, &start, 786).is(NeedsPerson, &["another port than 786"]);
         firewall(&said("tcp dport 78601 drop"), &start, 7860).is(NeedsPerson, &["another port"]);
+        firewall(&said("# tcp dport 7860 drop"), &start, 7860).is(NeedsPerson, &["another port"]);
         firewall(&Ok(None), &start, 7860).is(Fine, &["without them"]);
         firewall(&Err("closed".to_owned()), &start, 7860).is(Unknown, &[]);
         firewall(&rules, &Err("closed".to_owned()), 7860).is(Unknown, &[]);

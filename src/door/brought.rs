@@ -84,7 +84,7 @@ impl Brought {
                 Ok(Self::default())
             }
             Errand::Token(arguments) => {
-                token::check(&arguments.verb)?;
+                token::check(&arguments.verb, out)?;
                 Ok(Self::default())
             }
             Errand::History(_) | Errand::Status(_) | Errand::TryControls(_) => Ok(Self::default()),

@@ -280,6 +280,10 @@ impl Client<'_> {
                 Said::Warn(text) => out.warn(&text),
                 Said::Progress(text) => out.progress(&text),
                 Said::Object(ok, value) => out.object(ok, &value),
+                Said::Shown => {
+                    let has_shown = out.has_shown()?;
+                    self.say(&Heard::Shown(has_shown), &[])?;
+                }
                 Said::Picture => out.picture(&bytes),
                 Said::Ask(question) => {
                     let line = self.booted.terminal.ask(&question).map(|line| line.as_str().to_owned());

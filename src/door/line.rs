@@ -169,6 +169,17 @@ impl Line {
         Ok(())
     }
 
+    /// Whether what was said before is shown.
+    ///
+    /// # Errors
+    /// As [`Line::hear`].
+    pub fn has_shown(&self) -> Result<bool, Failure> {
+        match self.ask(&Said::Shown, &[])? {
+            Heard::Shown(has_shown) => Ok(has_shown),
+            _ => Err(no_answer()),
+        }
+    }
+
     /// Whether so many plain copies may be written.
     ///
     /// # Errors

@@ -33,6 +33,8 @@ pub enum Said {
     Progress(String),
     /// The closing object, if JSON was asked for.
     Object(bool, Value),
+    /// Whether all data has reached standard output; answered with [`Heard::Shown`].
+    Shown,
     /// A picture for standard output; it is beside this.
     Picture,
     /// A question to the person; answered with [`Heard::Line`].
@@ -92,6 +94,8 @@ pub enum Heard {
     Wish(Wish),
     /// What was answered at the terminal.
     Line(Result<String, Fault>),
+    /// Whether all data has reached standard output.
+    Shown(bool),
     /// Nothing stands where plain copies go.
     Checked(Result<(), Fault>),
     /// A path; none is standard output.

@@ -105,8 +105,8 @@ pub(crate) fn host_settings() -> String {
         (
             "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
             "1",
-            "AppArmor restricts user namespaces (kernel.apparmor_restrict_unprivileged_userns = 1): install \
-             an AppArmor profile for this program with `userns,` in it, or run it as a systemd service \
+            "AppArmor restricts user namespaces (kernel.apparmor_restrict_unprivileged_userns = 1): load \
+             an AppArmor profile for this program with `userns,` in it, as the Debian package does, or run it as a systemd service \
              with PrivateNetwork=yes",
         ),
         (

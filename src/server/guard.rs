@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use darkroom::{Role, Scope, Scopes, TOKEN_PREFIX, Who};
+use darkroom::{Kind, Role, Scope, Scopes, TOKEN_PREFIX, Who};
 use std::sync::Arc;
 
 const TARGET_BYTES_MAX: usize = 8 * 1024;
@@ -156,7 +156,12 @@ pub async fn admit(
 /// A program with a token, whom nobody takes for somebody who is there: it puts off no end of a session, and no lock.
 async fn by_token(house: &Arc<House>, access: Access, key: Key) -> Result<(Key, Who), Problem> {
     let sha256 = key.sha256();
-    let who = house.act(move |queue| queue.enter_by_token(&sha256)).await?;
+    // No passphrase is a program's to give.
+    let for_program = |problem: Problem| match problem.kind() {
+        Some(Kind::Locked) => Problem::SHUT,
+        _ => problem,
+    };
+    let who = house.act(move |queue| queue.enter_by_token(&sha256)).await.map_err(for_program)?;
     let is_for =
         |scopes: Scopes| matches!(access, Access::By(any) if any.iter().any(|scope| scopes.has(*scope)));
     match who.scopes().is_some_and(is_for) {

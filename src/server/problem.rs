@@ -34,7 +34,8 @@ impl Problem {
     pub const TOKEN: Self = Self::fixed(
         401,
         "token",
-        "a session token is needed, and this is none or it has ended; unlock again",
+        "a token is needed, of somebody signed in or of a program, and this is none or it has ended: sign in again, or make one \
+         with: lightproof token create",
     );
     pub const AUDITOR: Self = Self::fixed(
         423,
@@ -46,6 +47,11 @@ impl Problem {
         403,
         "scope",
         "no token of a program is for this, or this one is not: API.md says which scope is, and most are for people who sign in",
+    );
+    pub const SHUT: Self = Self::fixed(
+        423,
+        "locked",
+        "the vault is locked, and a program's token opens nothing until somebody has signed in; ask again then",
     );
     pub const LABEL: Self = Self::fixed(
         422,

@@ -172,6 +172,17 @@ impl<'a> Anchor<'a> {
         self.overwrite(&[(epoch, live(epoch, &key)), (epoch + 1, wiped(random)?)])
     }
 
+    /// Whether there is anything but noise in the cell that `epoch` does not use: a key, or what is left of one.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not there.
+    pub(crate) fn has_other(&self, epoch: u64) -> Result<bool, Error> {
+        match self.is_there() {
+            true => Ok(!self.is_wiped(epoch + 1)?),
+            false => Err(Error::EpochKeyGone { epoch }),
+        }
+    }
+
     /// Whether the cell of `epoch` was wiped to its end.
     pub(crate) fn is_wiped(&self, epoch: u64) -> Result<bool, Error> {
         Ok(self.cell(epoch)?.ends_with(WIPED))

@@ -41,10 +41,11 @@ const NAME: &str = "lock";
 const TEXT_BYTES_MAX: usize = 256;
 
 impl Lock {
-    /// Takes the lock, or says who has it. Asks a few times within 50 ms: a process that only looks holds it shortly.
+    /// Takes the lock, or says who has it. Asks for a second: a process that only looks holds it shortly, and one that was killed
+    /// until the kernel has taken back its memory.
     pub(crate) fn take(state: &Folder) -> Result<Self, Error> {
         let file = state.file_or_new(NAME).map_err(Error::io("opening the vault's lock"))?;
-        for _ in 0..5 {
+        for _ in 0..100 {
             match file.try_lock() {
                 Ok(()) => {
                     let lock = Self { file };

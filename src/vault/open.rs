@@ -106,6 +106,14 @@ impl Locked {
         &self.public
     }
 
+    /// As [`Vault::has_other_key`].
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn has_other_key(&self) -> Result<bool, Error> {
+        self.home.anchor().has_other(self.public.state.epoch)
+    }
+
     /// What a secret can be made ready for before [`Locked::unlock`], not authenticated.
     pub fn slots(&self) -> Slots {
         self.slots.clone()

@@ -7,7 +7,7 @@ use crate::format::{FOLDER_BYTES, HEADER_BYTES, ObjectHeader, VaultId, folder_ow
 use crate::object::{PART_SUFFIX, SUFFIX};
 use std::collections::HashSet;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 /// What [`survey`] found.
@@ -26,6 +26,8 @@ pub struct Survey {
     pub plain: u64,
     /// Sections that carry the salt of another one: two that share a key would share a key stream.
     pub repeated: u64,
+    /// Objects that have a second name somewhere, under which their sealed file outlives an erasure.
+    pub linked: u64,
 }
 
 /// Looks through `outputs`. Nothing is opened as what it claims to be, and no name is followed elsewhere.
@@ -39,7 +41,8 @@ pub fn survey(outputs: &Path) -> Result<Survey, Error> {
     for name in folder.names().map_err(failed)? {
         if let Some(logical) = name.strip_suffix(SUFFIX) {
             match salts_of(&folder, &name) {
-                Ok(both) => {
+                Ok((both, names)) => {
+                    found.linked += u64::from(names > 1);
                     found.sealed.push(logical.to_owned());
                     found.repeated += both.into_iter().filter(|salt| !salts.insert(*salt)).count() as u64;
                 }
@@ -59,21 +62,22 @@ pub fn survey(outputs: &Path) -> Result<Survey, Error> {
     Ok(found)
 }
 
-/// The salts of both sections of an object that is whole.
-fn salts_of(folder: &Folder, name: &str) -> io::Result<[[u8; SALT_BYTES]; 2]> {
+/// The salts of both sections of an object that is whole, and how many names it has.
+fn salts_of(folder: &Folder, name: &str) -> io::Result<([[u8; SALT_BYTES]; 2], u64)> {
     let broken = || io::Error::from(io::ErrorKind::InvalidData);
     let file = folder.file(name, false)?;
     let mut header = [0; HEADER_BYTES];
     file.read_exact_at(&mut header, 0)?;
     let [preview, content] = ObjectHeader::parse(&header).ok_or_else(broken)?.sections;
     let second = (HEADER_BYTES as u64).checked_add(preview).ok_or_else(broken)?;
-    if second.checked_add(content) != Some(file.metadata()?.len()) {
+    let meta = file.metadata()?;
+    if second.checked_add(content) != Some(meta.len()) {
         return Err(broken());
     }
     let mut salts = [[0; SALT_BYTES]; 2];
     file.read_exact_at(&mut salts[0], HEADER_BYTES as u64)?;
     file.read_exact_at(&mut salts[1], second)?;
-    Ok(salts)
+    Ok((salts, meta.nlink()))
 }
 
 /// Whether a folder says that it is of some vault's pictures. One that cannot be read says nothing.

@@ -166,6 +166,15 @@ impl Vault {
         self.header.vault_id
     }
 
+    /// Whether the anchor, as it lies on the disk now, holds anything beside the key in use: the key of an epoch that has ended
+    /// or never began, or what is left of one.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::EpochKeyGone`]: there is no anchor.
+    pub fn has_other_key(&self) -> Result<bool, Error> {
+        self.home.anchor().has_other(self.header.epoch)
+    }
+
     /// Whether there is a slot of this number.
     pub fn has_slot(&self, id: crate::SlotId) -> bool {
         self.slot_infos().any(|slot| slot.id == id)

@@ -17,19 +17,24 @@ const LABEL: &str = "a label is 1 to 64 bytes, without line breaks and others th
 /// # Errors
 /// Why it ended early.
 pub fn run(clean: Clean, global: &Global, arguments: &Token, out: &Output) -> Done {
-    check(&arguments.verb)?;
+    check(&arguments.verb, out)?;
     let (mut booted, mut darkroom) = boot::boot(clean, global, &Wants::with(&arguments.keys))?.darkroom()?;
     let who = booted.unlock(&mut darkroom, out);
     let result = who.and_then(|who| act(&mut darkroom, &who, &arguments.verb, out));
     boot::leave(darkroom, result)
 }
 
-/// Whether its words make sense.
+/// Whether its words make sense, and what is shown once can be seen.
 ///
 /// # Errors
-/// They make none.
-pub fn check(verb: &TokenVerb) -> Result<(), Failure> {
-    wish(verb).map(drop)
+/// They make none, or nobody could see it.
+pub fn check(verb: &TokenVerb, out: &Output) -> Result<(), Failure> {
+    wish(verb)?;
+    if matches!(verb, TokenVerb::Create { .. }) && out.leads_nowhere() {
+        let what = "a token is shown once, on standard output, which is closed or leads to /dev/null; no token was made";
+        return Err(Failure::new(Code::Refused, what));
+    }
+    Ok(())
 }
 
 /// The scopes and the label of a token that is to be made.
@@ -62,6 +67,12 @@ pub fn act(room: &mut impl Hold, who: &Who, verb: &TokenVerb, out: &Output) -> D
             let mut facts = token.facts();
             facts["token"] = text.as_str().into();
             out.object(true, &facts);
+            if !out.has_shown().unwrap_or(false) {
+                return Err(taken_back(
+                    room.with(|darkroom| darkroom.revoke_token(who, token.number)),
+                    &token,
+                ));
+            }
         }
         TokenVerb::List => {
             let tokens = room.with(|darkroom| darkroom.tokens(who))?;
@@ -79,6 +90,26 @@ pub fn act(room: &mut impl Hold, who: &Who, verb: &TokenVerb, out: &Output) -> D
         }
     }
     Ok(Code::Done)
+}
+
+/// Why there is no token, or one that nobody knows, after nobody could see it.
+fn taken_back(revoked: Result<(), darkroom::Error>, token: &darkroom::Token) -> Failure {
+    match revoked {
+        Ok(()) => Failure::new(
+            Code::Unexpected,
+            "the token could not be shown, so it was revoked again, on record; make another one where it can be",
+        ),
+        Err(error) => {
+            let mut failure = Failure::from(error);
+            let number = token.number;
+            failure.what = format!(
+                "the token could not be shown, and not be revoked ({}); do it: lightproof token revoke {number}",
+                failure.what
+            );
+            failure.done = Some(token.facts());
+            failure
+        }
+    }
 }
 
 /// A token on one line.

@@ -11,6 +11,16 @@ const FOREIGN: &str = "return [...document.querySelectorAll('#log-dialog :is(p, 
     .map((node) => node.data.trim())
     .filter((text) => / [a-z]{3,} /i.test(text) && !/[\\u4e00-\\u9fff]/.test(text));";
 
+/// Fields for a day that are narrower than a day is long.
+const CUT: &str = "return [...document.querySelectorAll('#log-dialog input[type=date]')].filter((input) => {
+    const whole = input.cloneNode();
+    Object.assign(whole.style, { width: 'max-content', position: 'absolute' });
+    input.after(whole);
+    const is_cut = input.offsetWidth < whole.offsetWidth;
+    whole.remove();
+    return is_cut;
+}).map((input) => input.id);";
+
 fn says(studio: &Studio, words: &str) {
     studio.browser.until(&format!("say {words:?}"), SOON, || {
         studio.browser.text("#log-message").contains(words).then_some(())
@@ -74,6 +84,8 @@ fn the_log_is_read_filtered_verified_and_taken_out() {
     browser
         .script("document.querySelectorAll('#records details').forEach((one) => { one.open = true; })", &[]);
     assert_eq!(browser.script(FOREIGN, &[]), json!([]));
+    browser.size(390, 844);
+    assert_eq!(browser.script(CUT, &[]), json!([]));
     browser.press("", keys::ESCAPE);
     let home = studio.close();
     assert_eq!(home.count_records(&["audit.read ok", "how=verify"]), 2);

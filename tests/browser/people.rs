@@ -161,6 +161,19 @@ fn a_token_is_made_and_revoked_in_the_studio() {
     says("opens nothing any more");
     assert_eq!((browser.count("#token-list li"), browser.text("#token").as_str()), (0, ""));
     assert_eq!(images(), 401);
+    // What has succeeded does not look as what has not; and one too many is told what to do.
+    let looks = || browser.attribute("#people-message", "data-state").unwrap_or_default();
+    assert_eq!(looks(), "green");
+    let session = json!({ "passphrase": PASSPHRASE });
+    let session = token_of(&studio.served.ask(&Request::post("/api/v1/session", &session)).is(201));
+    for _ in 0..8 {
+        let wish = json!({ "scopes": ["read"], "passphrase": PASSPHRASE });
+        studio.served.ask(&Request::post("/api/v1/api-tokens", &wish).token(&session)).is(201);
+    }
+    browser.fill("#proof", PASSPHRASE);
+    browser.click("#make-token");
+    says("8 tokens of yours");
+    assert_eq!(looks(), "");
     browser.press("", crate::browser::driver::keys::ESCAPE);
     browser.see_no("#people-dialog");
     studio.close();
@@ -192,6 +205,7 @@ fn an_auditor_has_log_and_controls_and_no_studio() {
     let token = token_of(&studio.served.ask(&Request::post("/api/v1/session", &first)).is(201));
     come(SECOND);
     browser.see("#compliance");
+    assert_eq!(browser.text("#lock"), "Sign out", "the vault stays open behind an auditor");
     for absent in ["#prompt", "#recovery-new", ".studio"] {
         assert_eq!(browser.count(absent), 0, "{absent}");
     }

@@ -121,7 +121,14 @@ fn packages_from_their_installation_to_their_end() {
     assert!(policy.contains("never"), "{policy}");
     is_removed();
 
-    let receipt = said(&machine.answer(destroying));
+    // Where the service's user may make no namespace, as by AppArmor of Ubuntu 24.04, and the profile is gone with the program.
+    machine.type_in("ip link add outside type veth peer name other");
+    std::fs::write(home.path().join("packages-2/destroying"), destroying).expect("a home can be written");
+    machine.lay(&home.path().join("packages-2"), PACKED);
+    let fenced = "systemd-run --quiet --wait --pipe --same-dir --property=RestrictNamespaces=~user bash -eu";
+    let may_not = machine.answer(&format!("{fenced} -c 'runuser -u lightproof -- unshare --user true'"));
+    assert!(!may_not.status.success() && said(&may_not).contains("not permitted"), "{}", said(&may_not));
+    let receipt = said(&machine.answer(&format!("{fenced} destroying")));
     assert!(
         receipt.contains("destroyed the vault and 1 picture") && receipt.contains("the log stays"),
         "{receipt}"

@@ -4,10 +4,12 @@ use crate::catalogue::control;
 use crate::control::Reason;
 use crate::verdict::{Reading, Verdict};
 use audit::{Order, RESERVE_BYTES, Report, SEGMENT_BYTES_MAX, Stored, Subject};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 /// The controls that are tried here.
-const TRIED: [&str; 7] = ["LOG-03", "LOG-04", "LOG-07", "LOG-09", "LOG-12", "ERA-04", "GOV-01"];
+const TRIED: [&str; 9] =
+    ["LOG-03", "LOG-04", "LOG-07", "LOG-08", "LOG-09", "LOG-12", "ERA-04", "ACC-05", "GOV-01"];
 /// Full segments that must find room before the log counts as having some.
 const SEGMENTS_FREE_MIN: u64 = 2;
 /// Bytes that are to be free for the log.
@@ -26,8 +28,17 @@ pub fn try_log(dir: &Path, run_age_seconds_max: u64, now: &dyn Fn() -> u64) -> V
     let verdict = |id: &str| {
         let control = control(id)?;
         let Ok(report) = &verified else { return Some(Verdict::not_measured(control, Reason::TrialFailed)) };
-        if id == "ERA-04" && erasures(report) == 0 {
-            return Some(Verdict::not_applicable(control, Reason::NothingErased));
+        match id {
+            "ERA-04" if erasures(report) == 0 => {
+                return Some(Verdict::not_applicable(control, Reason::NothingErased));
+            }
+            "LOG-08" if count(report, "recovery.truncated") == 0 => {
+                return Some(Verdict::not_applicable(control, Reason::NothingCutShort));
+            }
+            "GOV-01" if last_run.is_none() => {
+                return Some(Verdict::not_measured(control, Reason::NeverTried));
+            }
+            _ => {}
         }
         let mut reading = Reading::begun_at(started_ms);
         reading.took_ms = took_ms;
@@ -39,6 +50,8 @@ pub fn try_log(dir: &Path, run_age_seconds_max: u64, now: &dyn Fn() -> u64) -> V
             }
             "LOG-04" => keys(dir, report, &mut reading),
             "LOG-07" => reading.fact("doubts", report.doubts.len() as u64),
+            "LOG-08" => cut_short(report, &mut reading),
+            "ACC-05" => readers(dir, report, &mut reading),
             "LOG-09" => room(dir, &mut reading),
             "LOG-12" => reading.fact("records_outside_schema", report.outside_schema),
             "ERA-04" => {
@@ -59,14 +72,43 @@ pub fn try_log(dir: &Path, run_age_seconds_max: u64, now: &dyn Fn() -> u64) -> V
 }
 
 fn erasures(report: &Report) -> u64 {
-    report.types.get("object.erased").copied().unwrap_or(0)
+    count(report, "object.erased")
+}
+
+fn count(report: &Report, name: &str) -> u64 {
+    report.types.get(name).copied().unwrap_or(0)
+}
+
+/// Whether all that was acknowledged is there after ends of the program in the middle of a record, and what nobody had
+/// acknowledged is kept.
+fn cut_short(report: &Report, reading: &mut Reading) {
+    let in_quarantine =
+        |subject: &Subject| matches!(subject, Subject::File(name) if name.starts_with("quarantine/"));
+    let odd = report.findings.iter().filter(|finding| in_quarantine(&finding.subject)).count();
+    reading.fact("ends_cut_short", count(report, "recovery.truncated"));
+    reading.fact("records_complete", report.complete);
+    reading.fact("records_signed", report.signed);
+    // Of more findings than are listed nobody knows what they are about.
+    if report.findings_total == report.findings.len() as u64 {
+        reading.fact("set_aside_and_not_whole", odd as u64);
+    }
+}
+
+/// Whether anybody else may open the folder of the log: they would read it past the server, and off the record.
+fn readers(dir: &Path, report: &Report, reading: &mut Reading) {
+    reading.fact("readings_on_record", count(report, "audit.read"));
+    if let Ok(folder) = dir.metadata() {
+        // A group of the user's own number is the user's alone.
+        let others = if folder.gid() == folder.uid() { 0o007 } else { 0o077 };
+        reading.fact("others_may_open_folder", folder.mode() & others != 0);
+    }
 }
 
 /// Whether each former key is on record as destroyed, and the key that is there is the newest one. A copy for an auditor has
 /// none, and nothing is said of it.
 fn keys(dir: &Path, report: &Report, reading: &mut Reading) {
     reading.fact("keys_former", report.epochs.saturating_sub(1));
-    reading.fact("keys_destroyed", report.types.get("key.destroyed").copied().unwrap_or(0));
+    reading.fact("keys_destroyed", count(report, "key.destroyed"));
     if dir.join("epoch.key").symlink_metadata().is_ok() {
         let about_key = |subject: &Subject| matches!(subject, Subject::File(name) if name == "epoch.key");
         reading.fact("key_is_newest", !report.findings.iter().any(|finding| about_key(&finding.subject)));

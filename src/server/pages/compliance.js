@@ -29,7 +29,7 @@ export function screen(opens) {
     element: card(() => t("role.auditor"), h("p", {}, () => t("auditor.intro")), h("div", { class: "actions" },
       opens("compliance", "compliance.open", async () => ({ open })), opens("log", "log.open", () => import("./log.js")),
       opens("people", "people.open.own", () => import("./people.js")))),
-    take: () => PAUSE_MS, lose: none, view: none, typed: none, putBack: none, active: () => 0,
+    leave: "leave", take: () => PAUSE_MS, lose: none, view: none, typed: none, putBack: none, active: () => 0,
   };
 }
 

@@ -23,7 +23,7 @@ let stale;
 let isWaiting = false;
 let look = () => {};
 let warning;
-// What was typed when a session ended by itself: given back after the unlock, from memory.
+// What was typed when a session ended by itself: given back after the unlock.
 let unsent = null;
 
 const header = h("header", {},
@@ -41,7 +41,7 @@ const header = h("header", {},
     h("select", {
       id: "theme", "aria-label": () => t("theme"), onchange: (event) => setTheme(event.target.value),
     }, THEMES.map((theme) => h("option", { value: theme }, () => t(`theme.${theme}`)))),
-    h("button", { id: "lock", type: "button", hidden: () => !studio, onclick: lock }, () => t("lock"))));
+    h("button", { id: "lock", type: "button", hidden: () => !studio, onclick: lock }, () => t(studio?.leave ?? "lock"))));
 
 async function start() {
   takeSetupCode();
@@ -80,7 +80,7 @@ function openFences() {
     .catch(tellProblem);
 }
 
-/** The studio waits behind the screen, with what was typed. */
+/** The studio waits behind it, with what was typed. */
 function drawRecovery() {
   const { element } = studio;
   show(drawScreen(() => show(element)));

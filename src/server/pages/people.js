@@ -13,6 +13,7 @@ const ROLES = ["operator", "admin", "auditor"];
 export function open(you) {
   let busy = false;
   let message = null;
+  let good = false;
   const isAdmin = you.role === "admin";
   const proof = secret("proof", "current-password");
   const renewed = secret("renewed", "new-password");
@@ -35,6 +36,7 @@ export function open(you) {
   async function act(event, work, done, wrong, free) {
     event?.preventDefault();
     if (busy) return;
+    good = false;
     message = wrong ?? (proof.value || free ? null : () => t("people.proof.missing"));
     if (message) {
       if (!wrong) proof.focus();
@@ -46,9 +48,11 @@ export function open(you) {
     try {
       const said = await work();
       message = said ?? (() => t(done));
+      good = true;
       for (const input of [renewed, again, name, first, label]) input.value = "";
       await load();
     } catch (problem) {
+      good = false;
       message = () => explain(problem);
       if (problem.code === "waits") await load();
     } finally {
@@ -89,6 +93,10 @@ export function open(you) {
   const mint = (event) => act(event, async () => {
     ({ token: minted.textContent } = await json("POST", "/api/v1/api-tokens", {
       scopes: scopes.value.split(","), passphrase: proof.value, ...(label.value && { label: label.value }),
+    }).catch((problem) => {
+      // Of what is sent here nothing else can be out of bounds.
+      if (problem.code === "parameter") problem.code = "token_bounds";
+      throw problem;
     }));
   }, "token.made");
 
@@ -158,7 +166,7 @@ export function open(you) {
     id: "people-dialog", "aria-labelledby": "people-title", onclose: () => dialog.remove(),
   },
     h("h2", { id: "people-title" }, () => t(isAdmin ? "people.title" : "people.title.own")),
-    h("p", { id: "people-message", role: "alert", class: "message" }, () => message?.()),
+    h("p", { id: "people-message", role: "alert", class: "message", "data-state": () => (good ? "green" : "") }, () => message?.()),
     field(proof, () => t("people.proof"), () => t("people.proof.hint")),
     h("form", { onsubmit: renew },
       h("h3", {}, () => t("people.renew")),

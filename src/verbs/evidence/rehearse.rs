@@ -5,7 +5,7 @@
 
 use super::told::{untold, word};
 use crate::Done;
-use crate::boot::folders::{Bundle, FolderUse, Home, among, of_pictures, what_is_left};
+use crate::boot::folders::{Bundle, FolderUse, Home, among, not_foreign, of_pictures, what_is_left};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Cli, Evidence, Global, Settings, Verb};
 use crate::controls::{self, Failed, Handed, PROMPT, Rehearsed, Room, Site};
@@ -74,6 +74,7 @@ fn make(output: &Path, global: &Global) -> Result<(), Failure> {
     if let Some(pictures) = of_pictures(&above.join(name)) {
         return Err(refused(&among(pictures)));
     }
+    not_foreign(above.join(name))?;
     let new = |path: &Path| DirBuilder::new().mode(0o700).create(path);
     match new(output) {
         Ok(()) => {}

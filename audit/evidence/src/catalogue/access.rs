@@ -67,11 +67,14 @@ pub(super) const ACCESS: &[Control] = &[
             zh: "主机防火墙作为程序自身隔离措施的补充。",
         },
         measured: Text {
-            en: "The host’s rules would be read before the fences go up.",
-            zh: "在隔离措施生效之前读取主机规则。",
+            en: "The rules that come with the program are read where the host keeps them: whether they are about its port, and whether the host loads them at its start; whether they are loaded now is not asked.",
+            zh: "在主机存放规则的位置读取随程序提供的防火墙规则：是否针对本程序的端口，以及主机启动时是否加载；不查询当前是否已加载。",
         },
         clauses: Clauses { gdpr: &["32"], iso27001: &["A.8.20"], nist: &["SC-7"], ..Clauses::NONE },
-        trial: Trial::None(Reason::NoProbeYet),
+        trial: Trial::Facts(&[
+            Condition { fact: "rules_about_this_port", must: Must::Be(true) },
+            Condition { fact: "rules_loaded_at_start", must: Must::Be(true) },
+        ]),
     },
     Control {
         id: "NET-05",
@@ -111,11 +114,12 @@ pub(super) const ACCESS: &[Control] = &[
     Control {
         id: "ACC-02",
         claim: Text {
-            en: "Operators, administrators and auditors have separate rights.",
-            zh: "操作员、管理员和审计员的权限相互分离。",
+            en: "Rights go by role, and of several people not everybody is an administrator.",
+            zh: "权限按角色划分；多人使用时并非人人都是管理员。",
         },
         measured: Text {
-            en: "Every role would be tried at every route.", zh: "用每种角色尝试每一条路由。"
+            en: "The people who have a passphrase are counted, and those of them who are administrators; whoever has the account of the host’s user is not asked about.",
+            zh: "统计拥有口令的人员及其中的管理员；不涉及掌握主机用户帐户的人。",
         },
         clauses: Clauses {
             gdpr: &["29", "32(4)"],
@@ -123,35 +127,43 @@ pub(super) const ACCESS: &[Control] = &[
             nist: &["AC-6", "AC-5"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NotBreakable),
+        trial: Trial::Facts(&[
+            Condition { fact: "people", must: Must::AtLeast(2) },
+            Condition { fact: "people_not_admins", must: Must::AtLeast(1) },
+        ]),
     },
     Control {
         id: "ACC-03",
-        claim: Text { en: "Guessing a passphrase is slowed down.", zh: "口令猜测会被减速。" },
+        claim: Text {
+            en: "Nobody tries one passphrase after the other as fast as they can.",
+            zh: "没有人能够以最快速度逐个尝试口令。",
+        },
         measured: Text {
-            en: "Wrong passphrases would be sent to the running server.",
-            zh: "向运行中的服务器发送错误口令。",
+            en: "The wrong passphrases on record of the last seven days are counted, and the most within one minute; at the page waiting lets ten or so pass, and at the command line only the work of each guess slows them down.",
+            zh: "统计最近七天记录的错误口令及一分钟内的最多次数；页面上的等待使其约为十次，命令行中仅由每次尝试的计算量减速。",
         },
         clauses: Clauses { gdpr: &["32"], iso27001: &["A.8.5"], nist: &["AC-7"], ..Clauses::NONE },
-        trial: Trial::None(Reason::NotBreakable),
+        trial: Trial::Facts(&[Condition { fact: "wrong_in_a_minute", must: Must::AtMost(12) }]),
     },
     Control {
         id: "ACC-04",
         claim: Text { en: "An idle vault is locked.", zh: "闲置的保险库会自动锁定。" },
         measured: Text {
-            en: "A short idle time would be waited for, and keys looked for in memory.",
-            zh: "等待较短的闲置时间，并在内存中查找密钥。",
+            en: "A clock would be needed that runs ahead inside the server.",
+            zh: "需要在服务器内部使时钟超前。",
         },
         clauses: Clauses { gdpr: &["32"], iso27001: &["A.8.5"], nist: &["AC-11", "AC-12"], ..Clauses::NONE },
-        trial: Trial::None(Reason::NoProbeYet),
+        trial: Trial::None(Reason::NotBreakable),
     },
     Control {
         id: "ACC-05",
         claim: Text {
-            en: "Reading the log is itself on record.", zh: "读取日志的行为本身也会被记录。"
+            en: "Whoever reads the log through the server is on record, and nobody else on this machine may open its folder.",
+            zh: "通过服务器读取日志会被记录，本机其他人无权打开其文件夹。",
         },
         measured: Text {
-            en: "The record of a reading would be looked for.", zh: "查找读取行为的记录。"
+            en: "The rights of the folder of the log are read, and the readings on record are counted; what the same user reads of its files is on no record.",
+            zh: "读取日志文件夹的权限，并统计读取记录；同一用户直接读取其文件不会被记录。",
         },
         clauses: Clauses {
             gdpr: &["5(2)", "32"],
@@ -159,6 +171,6 @@ pub(super) const ACCESS: &[Control] = &[
             nist: &["AU-9(4)", "AU-12"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NoProbeYet),
+        trial: Trial::Facts(&[Condition { fact: "others_may_open_folder", must: Must::Be(false) }]),
     },
 ];

@@ -5,10 +5,13 @@ use crate::control::{Clauses, Condition, Control, Must, Reason, Text, Trial};
 pub(super) const LOG: &[Control] = &[
     Control {
         id: "LOG-01",
-        claim: Text { en: "Every act that matters has a record.", zh: "每个重要操作都有记录。" },
+        claim: Text {
+            en: "Every picture that the vault holds has the record of its making.",
+            zh: "保险库中的每张图片都有其生成记录。",
+        },
         measured: Text {
-            en: "A session would be played, and its records compared with those expected.",
-            zh: "执行一段会话，并将其记录与预期比较。",
+            en: "The pictures of the vault are looked for in the log, by their pseudonyms.",
+            zh: "按化名在日志中查找保险库中的图片。",
         },
         clauses: Clauses {
             gdpr: &["5(2)", "30", "32"],
@@ -17,7 +20,7 @@ pub(super) const LOG: &[Control] = &[
             ai_act: &["12"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NoProbeYet),
+        trial: Trial::Facts(&[Condition { fact: "pictures_on_record", must: Must::SameAs("pictures") }]),
     },
     Control {
         id: "LOG-02",
@@ -130,10 +133,12 @@ pub(super) const LOG: &[Control] = &[
     Control {
         id: "LOG-08",
         claim: Text {
-            en: "A crash loses no acknowledged record.", zh: "崩溃不会丢失任何已确认的记录。"
+            en: "A sudden end of the program loses no acknowledged record, and what it cut short is kept.",
+            zh: "程序突然中断不会丢失已确认的记录，残缺部分会被保留。",
         },
         measured: Text {
-            en: "Crashes would be played on a clone of the log.", zh: "在日志副本上模拟崩溃。"
+            en: "After ends of the program in the middle of a record the log is held against what was signed, and what was set aside against the records of that.",
+            zh: "程序在写记录途中中断后，将日志与已签名的内容核对，并将移出的残缺部分与相应记录核对。",
         },
         clauses: Clauses {
             gdpr: &["32(1)(c)"],
@@ -141,7 +146,10 @@ pub(super) const LOG: &[Control] = &[
             nist: &["AU-10", "CP-10"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NoProbeYet),
+        trial: Trial::Facts(&[
+            Condition { fact: "records_complete", must: Must::SameAs("records_signed") },
+            Condition { fact: "set_aside_and_not_whole", must: Must::AtMost(0) },
+        ]),
     },
     Control {
         id: "LOG-09",

@@ -37,12 +37,12 @@ pub(super) const OPERATION: &[Control] = &[
     Control {
         id: "INT-01",
         claim: Text {
-            en: "The running program is one whose origin is attested.",
-            zh: "运行中的程序具有经证明的来源。",
+            en: "The program that runs is the one whose digest is on record, and its file is still that one.",
+            zh: "运行中的程序即其摘要已记录的程序，其文件也未改变。",
         },
         measured: Text {
-            en: "Its digest would be compared with an attestation.",
-            zh: "将其摘要与证明比较。",
+            en: "What the kernel says of the program’s file is compared with what it said before the file was digested, and the digest with the record of the start; who made the program is told by the signature of an update, which is checked before it is installed.",
+            zh: "将内核给出的程序文件情况与计算摘要之前比较，并将摘要与启动记录比较；程序由谁制作由更新的签名说明，在安装前检查。",
         },
         clauses: Clauses {
             gdpr: &["32"],
@@ -50,7 +50,10 @@ pub(super) const OPERATION: &[Control] = &[
             nist: &["SA-15", "SR-3"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NotBuilt),
+        trial: Trial::Facts(&[
+            Condition { fact: "program_file_changed", must: Must::Be(false) },
+            Condition { fact: "program_now", must: Must::SameAs("program_on_record") },
+        ]),
     },
     Control {
         id: "INT-02",
@@ -106,7 +109,7 @@ pub(super) const OPERATION: &[Control] = &[
             en: "The date of the last look would be read.", zh: "读取最近一次检查的日期。"
         },
         clauses: Clauses { gdpr: &["32(1)(d)"], iso27001: &["A.8.8"], nist: &["RA-5"], ..Clauses::NONE },
-        trial: Trial::None(Reason::NoProbeYet),
+        trial: Trial::None(Reason::NotOffline),
     },
     Control {
         id: "OPS-01",
@@ -207,16 +210,22 @@ pub(super) const OPERATION: &[Control] = &[
     Control {
         id: "GOV-03",
         claim: Text {
-            en: "Every public claim names the control that backs it.",
-            zh: "每项公开声明都指明支持它的控制。",
+            en: "No claim about an article of law is contradicted by a control that is to show it.",
+            zh: "关于法律条款的任何声明都不与用于证明它的控制相矛盾。",
         },
-        measured: Text { en: "The register of claims would be read.", zh: "读取声明登记。" },
+        measured: Text {
+            en: "For each article that a bundle speaks of, the controls that it names are looked up in this run; an article whose controls were not tried is counted as not shown.",
+            zh: "对证据包所述的每项条款，查看其所列控制在本次检验中的结果；其控制未经检验的条款计为未证明。",
+        },
         clauses: Clauses {
             gdpr: &["5(1)(a)", "5(2)"],
             iso27001: &["A.5.31"],
             nist: &["PL-2"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NoProbeYet),
+        trial: Trial::Facts(&[
+            Condition { fact: "claims_shown", must: Must::AtLeast(1) },
+            Condition { fact: "claims_contradicted", must: Must::AtMost(0) },
+        ]),
     },
 ];

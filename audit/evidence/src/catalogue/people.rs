@@ -258,7 +258,7 @@ pub(super) const PEOPLE: &[Control] = &[
             cn: &["LM 10"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NotBuilt),
+        trial: Trial::None(Reason::NotBreakable),
     },
     Control {
         id: "SAF-01",

@@ -78,7 +78,7 @@ pub(super) const STORAGE: &[Control] = &[
             nist: &["SC-13", "SI-6"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NoProbeYet),
+        trial: Trial::None(Reason::NotBuilt),
     },
     Control {
         id: "CRY-05",
@@ -129,11 +129,12 @@ pub(super) const STORAGE: &[Control] = &[
     Control {
         id: "KEY-02",
         claim: Text {
-            en: "A destroyed key opens nothing any more.", zh: "被销毁的密钥不能再打开任何内容。"
+            en: "Of the keys under which everything is sealed, only the one in use exists.",
+            zh: "用于封存全部内容的密钥中，只有正在使用的一个存在。",
         },
         measured: Text {
-            en: "A test object is sealed and erased, and its kept ciphertext is tried.",
-            zh: "封存并删除一个测试对象，再尝试打开保留的密文。",
+            en: "The place of the key before the one in use is read on the disk, where nothing but noise may be, and the records of keys that could not be overwritten are counted.",
+            zh: "在磁盘上读取上一个密钥所在位置，该处只应是随机数据，并统计未能覆盖的密钥的记录。",
         },
         clauses: Clauses {
             gdpr: &["17", "32"],
@@ -142,31 +143,32 @@ pub(super) const STORAGE: &[Control] = &[
             ..Clauses::NONE
         },
         trial: Trial::Facts(&[
-            Condition { fact: "erased", must: Must::Be(true) },
-            Condition { fact: "kept_ciphertext_opens", must: Must::Be(false) },
+            Condition { fact: "other_key_in_anchor", must: Must::Be(false) },
+            Condition { fact: "keys_left_on_record", must: Must::AtMost(0) },
         ]),
     },
     Control {
         id: "KEY-03",
         claim: Text {
-            en: "Keys are kept out of the swap space, and wiped.",
-            zh: "密钥不会进入交换空间，并会被擦除。",
+            en: "What is in memory reaches no disk by way of the swap space.",
+            zh: "内存中的内容不会经由交换空间写入磁盘。",
         },
         measured: Text {
-            en: "The process’s own memory would be searched for a test key.",
-            zh: "在进程自身内存中查找测试密钥。",
+            en: "At the start the swap spaces of the host are read, those that are neither encrypted nor memory themselves are counted, and it is read whether this process may be swapped out; that keys are wiped is not tried here.",
+            zh: "启动时读取主机的交换空间，统计既未加密也不在内存中的交换空间，并读取本进程是否允许被换出；此处不检验密钥的擦除。",
         },
         clauses: Clauses { gdpr: &["32"], iso27001: &["A.8.24"], nist: &["SC-12", "SC-3"], ..Clauses::NONE },
-        trial: Trial::None(Reason::NoProbeYet),
+        trial: Trial::Facts(&[Condition { fact: "open_swaps", must: Must::AtMost(0) }]),
     },
     Control {
         id: "KEY-04",
         claim: Text {
-            en: "It is decided and on record who holds the recovery code.",
-            zh: "恢复码的保管人已确定并记录在案。",
+            en: "The recovery code was tried within the period that the policy names, and opens the vault.",
+            zh: "恢复码在策略规定的期限内试用过，并能打开保险库。",
         },
         measured: Text {
-            en: "The date of the last drill would be read.", zh: "读取最近一次演练的日期。"
+            en: "The time since the recovery code opened the vault last, as it is on record since the code was drawn, is compared with the policy; who keeps it is the controller’s part.",
+            zh: "将恢复码生成后最近一次打开保险库的记录距今的时间与策略比较；由谁保管属于控制者的职责。",
         },
         clauses: Clauses {
             gdpr: &["32(1)(b)", "32(1)(c)"],
@@ -174,17 +176,20 @@ pub(super) const STORAGE: &[Control] = &[
             nist: &["SC-12(1)", "CP-9"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NoProbeYet),
+        trial: Trial::Facts(&[
+            Condition { fact: "drilled", must: Must::Be(true) },
+            Condition { fact: "drill_age_seconds_max", must: Must::AtLeastFact("drill_age_seconds") },
+        ]),
     },
     Control {
         id: "ERA-01",
         claim: Text {
-            en: "An erased picture cannot be opened again, with its ciphertext in hand either.",
-            zh: "被删除的图片无法再次打开，即使持有其密文。",
+            en: "What is erased stays erased: no key and no second name keeps it.",
+            zh: "已删除的内容不会恢复：没有密钥或第二个文件名将其保留。",
         },
         measured: Text {
-            en: "A test object is sealed and erased, its ciphertext is kept, and opening it is tried.",
-            zh: "封存并删除一个测试对象，保留其密文并尝试打开。",
+            en: "The erased pictures on record are looked for among those that the vault holds, the place of the key before the one in use is read, and sealed files that have a second name are counted.",
+            zh: "在保险库所存图片中查找已记录删除的图片，读取上一个密钥所在位置，并统计具有第二个文件名的密封文件。",
         },
         clauses: Clauses {
             gdpr: &["17", "5(1)(e)"],
@@ -194,8 +199,10 @@ pub(super) const STORAGE: &[Control] = &[
             ..Clauses::NONE
         },
         trial: Trial::Facts(&[
-            Condition { fact: "erased", must: Must::Be(true) },
-            Condition { fact: "kept_ciphertext_opens", must: Must::Be(false) },
+            Condition { fact: "erased_and_held", must: Must::AtMost(0) },
+            Condition { fact: "other_key_in_anchor", must: Must::Be(false) },
+            Condition { fact: "keys_left_on_record", must: Must::AtMost(0) },
+            Condition { fact: "sealed_files_with_second_name", must: Must::AtMost(0) },
         ]),
     },
     Control {

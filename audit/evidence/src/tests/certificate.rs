@@ -5,7 +5,7 @@ use super::statement::{PAGE, STATEMENT, VERIFY};
 use super::{CERTIFIED_MAX, Certificate, check_certificate, write};
 use crate::dsse::ExportKey;
 use crate::folder::NewFolder;
-use crate::tests::{Dir, copy};
+use crate::tests::{Dir, copy, erased};
 use crate::{CheckedCertificate, Error, Expected};
 use audit::words::{EpochReason, Grade, ObjectFailure, StopReason};
 use audit::{Actor, Digest, Event, JobId, Log, Object, Order, Receipt, SystemClock, VerifyKey};
@@ -56,15 +56,7 @@ impl Erased {
     fn erase(&self, number: u8) -> Receipt {
         let asked = Event::ObjectEraseRequested { count: 1 }.by(ONE).job(JobId([number; 16]));
         self.log.append(&[asked]).unwrap();
-        let (vault_epoch, vault_root) = (1 + u64::from(number), Digest([number; 32]));
-        let event = Event::ObjectErased {
-            grade: Grade::B,
-            vault_epoch,
-            vault_seq: 3,
-            vault_root,
-            cleanup_pending: false,
-        };
-        self.about(number, event)
+        self.about(number, erased(1 + u64::from(number)))
     }
 
     fn audit(&self) -> PathBuf {

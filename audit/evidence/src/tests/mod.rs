@@ -9,7 +9,7 @@ use crate::control::{Control, Must, Trial};
 use crate::{
     Answers, Checked, Expected, Export, ExportKey, Exported, Reading, Run, Verdict, check, controls,
 };
-use audit::words::{EpochReason, StopReason};
+use audit::words::{EpochReason, Grade, StopReason};
 use audit::{Digest, Event, JobId, Log, SystemClock};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -168,6 +168,17 @@ pub fn checked(dir: &Path) -> Checked {
 /// The files that something is wrong with.
 pub fn blamed(dir: &Path) -> Vec<String> {
     checked(dir).findings.into_iter().map(|finding| finding.file).collect()
+}
+
+/// A picture's end, as the darkroom has it on record.
+pub fn erased(vault_epoch: u64) -> Event {
+    Event::ObjectErased {
+        grade: Grade::B,
+        vault_epoch,
+        vault_seq: 3,
+        vault_root: Digest([4; 32]),
+        cleanup_pending: false,
+    }
 }
 
 /// A copy of a folder that goes away with the test.

@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::Outcome::{self, NotApplicable, NotMeasured, NotSatisfied, Satisfied};
-use crate::tests::{Dir, Tried, copy};
-use audit::words::{EpochReason, Grade};
-use audit::{Digest, Event, JobId, Object};
+use crate::tests::{Dir, Tried, copy, erased};
+use audit::words::{EpochReason, StopReason};
+use audit::{Event, JobId, Log, Object, SystemClock};
+use std::os::unix::fs::PermissionsExt as _;
 
 /// A year from now.
 const LATER_MS: u64 = 365 * 24 * 3600 * 1000;
@@ -23,24 +24,58 @@ fn outcome(dir: &Path, id: &str) -> Outcome {
 /// A log at rest.
 fn log() -> Dir {
     let Tried { dir, log, .. } = Tried::new("NOTHING");
-    let erased = Event::ObjectErased {
-        grade: Grade::B,
-        vault_epoch: 2,
-        vault_seq: 3,
-        vault_root: Digest([4; 32]),
-        cleanup_pending: false,
-    };
-    log.append(&[erased.by_system().object(Object([5; 16])).job(JobId([6; 16]))]).unwrap();
+    log.append(&[erased(2).by_system().object(Object([5; 16])).job(JobId([6; 16]))]).unwrap();
     drop(log);
-    copy(&dir.0.join("audit"))
+    let copied = copy(&dir.0.join("audit"));
+    std::fs::set_permissions(&copied.0, std::fs::Permissions::from_mode(0o700)).unwrap();
+    copied
 }
 
 #[test]
 fn a_sound_log_satisfies_each_of_its_controls() {
     let log = log();
     for id in TRIED {
-        assert_eq!(outcome(&log.0, id), Satisfied, "{id}");
+        let wanted = if id == "LOG-08" { NotApplicable } else { Satisfied };
+        assert_eq!(outcome(&log.0, id), wanted, "{id}");
     }
+}
+
+#[test]
+fn a_folder_that_others_may_open_is_noticed() {
+    let log = log();
+    let of = |mode| {
+        std::fs::set_permissions(&log.0, std::fs::Permissions::from_mode(mode)).unwrap();
+        outcome(&log.0, "ACC-05")
+    };
+    assert_eq!((of(0o705), of(0o701), of(0o700)), (NotSatisfied, NotSatisfied, Satisfied));
+}
+
+#[test]
+fn what_a_sudden_end_cut_short_is_kept() {
+    let log = log();
+    let segment = log.0.join("seg/00000000.jsonl");
+    let mut text = std::fs::read(&segment).unwrap();
+    text.extend(b"{\"v\":1,");
+    std::fs::write(&segment, text).unwrap();
+    {
+        let (log, _) = Log::open(&log.0, SystemClock::new()).unwrap();
+        let event = Event::BootStopped { reason: StopReason::Done };
+        log.append(&[event.by_system()]).unwrap();
+    }
+    assert_eq!(outcome(&log.0, "LOG-08"), Satisfied);
+    let quarantine = log.0.join("quarantine").read_dir().unwrap().next().unwrap().unwrap().path();
+    let kept = std::fs::read(&quarantine).unwrap();
+    std::fs::write(&quarantine, b"{\"v\":2,").unwrap();
+    assert_eq!(outcome(&log.0, "LOG-08"), NotSatisfied, "it is another one");
+    std::fs::remove_file(&quarantine).unwrap();
+    assert_eq!(outcome(&log.0, "LOG-08"), NotSatisfied, "it is gone");
+    std::fs::write(&quarantine, kept).unwrap();
+    assert_eq!(outcome(&log.0, "LOG-08"), Satisfied);
+    // A record that was signed is gone.
+    let text = std::fs::read(&segment).unwrap();
+    let end = text[..text.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
+    std::fs::write(&segment, &text[..=end]).unwrap();
+    assert_eq!(outcome(&log.0, "LOG-08"), NotSatisfied);
 }
 
 #[test]
