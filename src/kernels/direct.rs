@@ -3,6 +3,7 @@
 
 use crate::gemm::{BLOCK_BYTES, Block, DEPTH, Packed, Segment, Start};
 use crate::level::{Level, run};
+use crate::lines::Lines;
 use crate::picture::{Picture, cut};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -16,7 +17,7 @@ pub(crate) fn pack(values: &[f32], outputs: usize, inputs: usize) -> Packed {
     let len = values.len();
     assert!(len == 9 * outputs * inputs, "weights [{outputs}, {inputs}, 3, 3] come with {len} values");
     let columns = Level::here().columns(outputs);
-    let mut panels = vec![0.0_f32; outputs.next_multiple_of(columns) * 9 * inputs];
+    let mut panels = Lines::<f32>::new(outputs.next_multiple_of(columns) * 9 * inputs);
     let whole = 9 * inputs * columns;
     panels.par_chunks_mut(whole).zip(values.par_chunks(whole)).for_each(|(panel, values)| {
         for (o, of_output) in values.chunks_exact(9 * inputs).enumerate() {

@@ -1,6 +1,7 @@
 //! Matrices in the order in which a product reads them.
 
 use crate::level::Level;
+use crate::lines::Lines;
 use rayon::prelude::*;
 
 /// Weights of a linear layer, packed once for all products.
@@ -17,9 +18,9 @@ pub struct Packed {
 }
 
 pub(crate) enum Panels {
-    F32(Vec<f32>),
+    F32(Lines<f32>),
     /// The upper halves of f32 values.
-    Bf16(Vec<u16>),
+    Bf16(Lines<u16>),
     /// `[outputs, inputs]` in bf16, little-endian, as somebody else holds it.
     Rows(Box<dyn AsRef<[u8]> + Send + Sync>),
 }
@@ -60,7 +61,7 @@ impl Packed {
     }
 
     /// From panels for this thread's level.
-    pub(crate) fn of_panels(panels: Vec<f32>, inputs: usize, outputs: usize) -> Self {
+    pub(crate) fn of_panels(panels: Lines<f32>, inputs: usize, outputs: usize) -> Self {
         let level = Level::here();
         debug_assert_eq!(panels.len(), outputs.next_multiple_of(level.columns(outputs)) * inputs);
         Self { inputs, outputs, level, panels: Panels::F32(panels) }
@@ -104,15 +105,16 @@ impl Packed {
         panel: usize,
         from: usize,
         depth: usize,
-        wide: &'a mut Vec<f32>,
+        wide: &'a mut Lines<f32>,
     ) -> &'a [f32] {
         let columns = self.columns();
         let start = (panel * self.inputs + from) * columns;
         match &self.panels {
             Panels::F32(panels) => &panels[start..][..depth * columns],
             Panels::Bf16(panels) => {
-                wide.clear();
-                wide.extend(panels[start..][..depth * columns].iter().map(|bits| widen(*bits)));
+                let wide = wide.first(depth * columns);
+                let bits = &panels[start..][..depth * columns];
+                wide.iter_mut().zip(bits).for_each(|(to, bits)| *to = widen(*bits));
                 wide
             }
             Panels::Rows(rows) => {
@@ -122,7 +124,7 @@ impl Packed {
                     let row = (first + j).min(self.outputs - 1);
                     bytes[2 * (row * self.inputs + from)..][..2 * depth].as_chunks::<2>().0
                 };
-                wide.resize(depth * columns, 0.0);
+                let wide = wide.first(depth * columns);
                 match columns {
                     4 => widen_rows::<4>(std::array::from_fn(row), wide),
                     8 => widen_rows::<8>(std::array::from_fn(row), wide),
@@ -181,11 +183,11 @@ fn transposed<A: Copy + Sync, T: Copy + Default + Send>(
     inputs: usize,
     columns: usize,
     turn: impl Fn(A) -> T + Sync,
-) -> Vec<T> {
+) -> Lines<T> {
     // So many values of a row at a time are a whole line of the cache, and what they become stays in the first cache.
     const TILE: usize = 16;
     let outputs = rows.len() / inputs;
-    let mut panels = vec![T::default(); outputs.next_multiple_of(columns) * inputs];
+    let mut panels = Lines::new(outputs.next_multiple_of(columns) * inputs);
     let whole = inputs * columns;
     panels.par_chunks_mut(whole).zip(rows.par_chunks(whole)).for_each(|(panel, rows)| {
         for (tile, to) in panel.chunks_mut(TILE * columns).enumerate() {

@@ -6,6 +6,7 @@
 
 use crate::gemm::{BLOCK_BYTES, Block, Packed, Start, segments};
 use crate::level::{Level, run};
+use crate::lines::{Lines, MORE_BYTES};
 use crate::picture::{Picture, cut};
 use crate::simd::mul_add;
 use pulp::{Simd, WithSimd};
@@ -47,7 +48,8 @@ impl Weights {
         assert!(len == 9 * outputs * inputs, "weights [{outputs}, {inputs}, 3, 3] come with {len} values");
         let columns = Level::here().columns(outputs);
         let whole = inputs * columns;
-        let mut each = vec![vec![0.0_f32; outputs.next_multiple_of(columns) * inputs]; PLACES];
+        let len = outputs.next_multiple_of(columns) * inputs;
+        let mut each: Vec<Lines<f32>> = (0..PLACES).map(|_| Lines::new(len)).collect();
         // Per panel of outputs, the panel of each place.
         let mut panels: Vec<Vec<&mut [f32]>> = Vec::new();
         panels.resize_with(outputs.div_ceil(columns), || Vec::with_capacity(PLACES));
@@ -151,20 +153,19 @@ fn task([rows, columns]: [usize; 2], [inputs, outputs]: [usize; 2], threads: usi
 /// What a thread needs for one task, used again for the next.
 struct Scratch {
     /// Six lines of the input for each row of tiles, of which two are the next row's, too.
-    lines: Vec<f32>,
+    lines: Lines<f32>,
     /// `[36, tiles, inputs]`
-    tiles: Vec<f32>,
+    tiles: Lines<f32>,
     /// `[36, tiles, outputs]`
-    products: Vec<f32>,
+    products: Lines<f32>,
 }
 
 impl Scratch {
     fn new([height, width]: [usize; 2], inputs: usize, outputs: usize) -> Self {
-        let of = |places: usize, channels: usize| vec![0.0_f32; places * channels];
         Self {
-            lines: of((4 * height + 2) * (4 * width + 2), inputs),
-            tiles: of(PLACES * height * width, inputs),
-            products: of(PLACES * height * width, outputs),
+            lines: Lines::new((4 * height + 2) * (4 * width + 2) * inputs),
+            tiles: Lines::new(PLACES * height * width * inputs),
+            products: Lines::new(PLACES * height * width * outputs),
         }
     }
 }
@@ -178,7 +179,7 @@ pub(crate) fn scratch_bytes(
     let [height, width] = task([rows, columns], [inputs, outputs], threads);
     let lines = (4 * height + 2) * (4 * width + 2) * inputs;
     let each = 4 * (lines + PLACES * height * width * (inputs + outputs)) + 16 * height * width + BLOCK_BYTES;
-    threads * each + 16 * rows.next_multiple_of(4 * height) * columns.div_ceil(4 * width)
+    threads * (each + 3 * MORE_BYTES) + 16 * rows.next_multiple_of(4 * height) * columns.div_ceil(4 * width)
 }
 
 /// As [`crate::conv::conv3x3`], which has checked the shapes.
