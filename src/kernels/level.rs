@@ -103,6 +103,14 @@ impl Level {
         }
     }
 
+    /// Values of input and output of a block, which share the second cache: servers with AVX-512 have 1 MiB and more.
+    pub(crate) fn block_values(self) -> usize {
+        match self.lanes() {
+            16 => 256 << 10,
+            _ => 96 << 10,
+        }
+    }
+
     fn prove(self) -> Option<Proven> {
         match self {
             Self::Baseline => Some(Proven::Baseline),
