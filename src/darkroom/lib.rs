@@ -112,7 +112,7 @@ pub use room::{Darkroom, Folders, Start};
 pub use second::{Confirmed, Waiting};
 pub use sought::Sought;
 pub use token::Token;
-pub use tokens::{TOKEN_DAYS, TOKEN_DAYS_MAX, TOKEN_PREFIX};
+pub use tokens::{TOKEN_DAYS, TOKEN_DAYS_MAX, TOKEN_LABEL, TOKEN_PREFIX};
 pub use view::{Previews, newest_marks, verify, verify_as};
 pub use warning::Warning;
 pub use who::{Door, Role, Who};
