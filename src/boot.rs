@@ -327,6 +327,11 @@ impl Fenced {
         (self.booted, self.refusal)
     }
 
+    /// The folders, and the clock: for whoever keeps what there is where vault or log does not open.
+    pub fn place_and_time(&self) -> (Folders, SystemClock) {
+        (self.booted.folders.clone(), self.booted.clock)
+    }
+
     /// Opens vault and log, and puts start and tested posture on record.
     ///
     /// # Errors

@@ -94,7 +94,7 @@ pub use departure::Departure;
 pub use destroy::Destroyed;
 pub use erase::Erased;
 pub use error::{Error, Kind};
-pub use evidence::{Laws, PersonHeld};
+pub use evidence::{Laws, PersonHeld, freeze_without_vault};
 pub use export::{Export, export_to, hand_over, write_new};
 pub use hold::Hold;
 pub use holds::Held;
