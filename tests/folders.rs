@@ -148,6 +148,8 @@ fn a_file_in_the_place_of_the_pictures_is_no_folder() {
         let ran = Ran::of(&mut home.program(&[verb, of_home, &keys].concat()));
         ran.ends(6, &["is no folder", "--outputs"]);
     }
+    let told = home.ask(&["doctor", "--outputs", file]);
+    assert!(told.code == Some(4) && told.stdout.contains("is a file, and no start"), "{told:#?}");
     assert_eq!(std::fs::read(file).expect("it stays"), b"x");
     assert!(!home.path().join("new/vault/anchor").exists());
     home.is_whole(1);
