@@ -62,7 +62,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &cli::Bundle, asked: Asked<
     let (log, dir) = (folders.audit, folders.bundle.unwrap_or_default());
     let (mut booted, mut darkroom) = match (fenced.darkroom(), asked) {
         (Ok(opened), _) => opened,
-        (Err(failure), Asked::Freeze(frozen)) if is_of_log(&failure) => {
+        (Err(failure), Asked::Freeze(frozen)) if keeps_from_pinning(&failure) => {
             // Another door to the same log: it may be the vault alone that does not open.
             let pinned = frozen.record_alone(&log, clock, out).ok();
             return unread(frozen, (&log, clock.wall_ms()), pinned, &dir, failure, out).map_err(left);
@@ -86,7 +86,7 @@ fn alone(
     let room = &mut Room::Own(darkroom);
     let who = match (signed_in, asked) {
         (Ok(who), _) => who,
-        (Err(failure), Asked::Freeze(frozen)) if is_of_log(&failure) => {
+        (Err(failure), Asked::Freeze(frozen)) if keeps_from_pinning(&failure) => {
             let pinned = frozen.record(room, None, out).ok();
             return unread(frozen, (&log, clock.wall_ms()), pinned, dir, failure, out);
         }
@@ -94,7 +94,12 @@ fn alone(
     };
     let site = Site::of(booted)?;
     let fences = || sandbox::probe(&booted.sandboxed);
-    let pinned = asked.pin(room, who.as_ref(), out)?;
+    let pinned = match (asked.pin(room, who.as_ref(), out), asked) {
+        (Err(failure), Asked::Freeze(frozen)) if keeps_from_pinning(&failure) => {
+            return unread(frozen, (&log, clock.wall_ms()), None, dir, failure, out);
+        }
+        (pinned, _) => pinned?,
+    };
     let who = asked.hands_over_as(room, who)?;
     let made = make(&site, room, who.as_ref(), &fences, (chosen, asked.job(pinned)), dir, |_| Ok(()));
     match (made, asked) {
@@ -104,6 +109,11 @@ fn alone(
         }
         (made, _) => report(&made.map_err(|failure| asked.is_pinned(failure, pinned))?, dir, out),
     }
+}
+
+/// Whether log or vault is what cannot be used, for want of room, too: then what there is is kept.
+fn keeps_from_pinning(failure: &Failure) -> bool {
+    is_of_log(failure) || failure.code == Code::Space
 }
 
 /// Whether what is wrong is the log, or the vault, and not where the bundle goes.
@@ -121,7 +131,14 @@ fn unread(
     out: &Output,
 ) -> Done {
     let of_log = frozen.of_unread(log, pinned, now_ms);
-    let kept = of_log.keep(dir)?;
+    let kept = of_log.keep(dir).map_err(|error| {
+        let mut failure = Failure::from(error);
+        failure.what += &format!(
+            "; the files of the log were to be kept there, since no bundle can be made: {}",
+            why.what
+        );
+        failure
+    })?;
     Ok(frozen.report_unread(&why, (&kept, &of_log), dir, out))
 }
 
@@ -140,7 +157,17 @@ pub fn through(
     let here = site.evidence.join(BUNDLE);
     let mut room = Room::Shared(doorway.queue());
     let files = |dir: &Path| Ok(evidence::made_files(dir, FILE_BYTES_MAX)?);
-    let pinned = asked.pin(&mut room, who, out)?;
+    let unread = |frozen: &freeze::Frozen, pinned: Option<(JobId, u64)>, why: &Failure| {
+        let of_log = frozen.of_unread(&site.audit, pinned, site.clock.wall_ms());
+        let kept = of_log.hand_over(write)?;
+        Ok(frozen.report_unread(why, (&kept, &of_log), dir, out))
+    };
+    let pinned = match (asked.pin(&mut room, who, out), asked) {
+        (Err(failure), Asked::Freeze(frozen)) if keeps_from_pinning(&failure) => {
+            return unread(frozen, None, &failure);
+        }
+        (pinned, _) => pinned?,
+    };
     let who = asked.hands_over_as(&mut room, who.copied())?;
     let made = doorway.try_controls(|fences| {
         // What a crash left of an earlier one.
@@ -152,9 +179,7 @@ pub fn through(
     let what = "the controls are being tried already; try again when that run has ended";
     let made = match (made, asked) {
         (Some(Err(failure)), Asked::Freeze(frozen)) if is_of_log(&failure) => {
-            let of_log = frozen.of_unread(&site.audit, pinned, site.clock.wall_ms());
-            let kept = of_log.hand_over(write)?;
-            return Ok(frozen.report_unread(&failure, (&kept, &of_log), dir, out));
+            return unread(frozen, pinned, &failure);
         }
         (made, _) => made.unwrap_or_else(|| Err(Failure::new(Code::Busy, what))),
     };
