@@ -84,7 +84,7 @@ fn what_is_said_of_a_picture_is_what_the_engine_takes() {
     let id = opened.submit(square(side));
     opened.until(&id, &["done"]);
     assert_eq!(opened.served.processes().engine, engine, "the limit ended it");
-    let home = opened.end(6);
+    let home = opened.end(pictures as u64 + 1);
     // Nothing that did not fit was begun.
     assert_eq!(home.count_records(&["request.refused", "reason=memory"]), 6);
     assert_eq!(home.count_records(&["generate.requested"]), pictures + 1);
