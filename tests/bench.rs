@@ -4,6 +4,8 @@
 
 #[path = "bench_evidence.rs"]
 mod bench_evidence;
+#[path = "bench_log.rs"]
+mod bench_log;
 #[path = "bench_pictures.rs"]
 mod bench_pictures;
 #[path = "bench_server.rs"]
@@ -44,6 +46,9 @@ fn main() {
     let only = arguments.first().map(String::as_str);
     if only == Some("evidence") {
         return bench_evidence::measure();
+    }
+    if only == Some("log") {
+        return bench_log::measure();
     }
     if only != Some("rest") {
         bench_pictures::measure(only);

@@ -38,6 +38,7 @@
 //! - `compliance`: the same by a running server, for its page
 //! - `stamp`: time from outside, with an authority that openssl makes
 //! - `reading`: the log, read through a running server
+//! - `remembered`: what the vault remembers of the log, and what becomes of that
 //! - `secrecy`: where a prompt, a passphrase and a picture must not be found
 //! - `silence`: no network
 //! - `crash`: killed at any moment, and a full disk
@@ -101,6 +102,7 @@ mod processes;
 mod reading;
 mod rehearsal;
 mod released;
+mod remembered;
 mod retention;
 mod sabotage;
 mod secrecy;

@@ -69,7 +69,8 @@ impl Writer {
         let lines = batch.runs.iter().flat_map(|(_, bytes)| bytes.split(|b| *b == b'\n'));
         for line in lines.filter(|line| !line.is_empty()) {
             if let Ok((record, _)) = Record::parse(line) {
-                self.intents.record(&record);
+                // Its digests are its own.
+                let _ = self.told.record(&record, self.epoch);
             }
         }
         // Derived files: the batch is durable without them, and the next batch or the next start completes them.
@@ -138,6 +139,7 @@ impl Writer {
             if *index != self.segment_index {
                 self.segment.file =
                     self.disk.create(&self.paths.segment(*index)).map_err(full_or("creating a segment"))?;
+                self.closed.push(self.segment.len);
                 self.segment.len = 0;
                 self.segment_index = *index;
             }
@@ -179,6 +181,7 @@ impl Writer {
         while self.segment_index > index {
             self.disk.remove(&self.paths.segment(self.segment_index))?;
             self.segment_index -= 1;
+            self.closed.pop();
             self.segment.file = open_append(&self.paths.segment(self.segment_index))?;
         }
         self.disk.truncate(&self.segment.file, segment_len)?;

@@ -138,6 +138,18 @@ impl Disk {
         fs::rename(&new, path)
     }
 
+    /// Makes a file durable that [`Disk::derive`] has put in place.
+    ///
+    /// ```text
+    /// openat(AT_FDCWD, "tile/0/016", O_RDONLY|O_NONBLOCK|O_NOFOLLOW|O_CLOEXEC) = 5
+    /// fsync(5)                              = 0
+    /// ```
+    pub fn settle(&self, path: &Path) -> io::Result<()> {
+        let file = open_regular(path, OpenOptions::new().read(true))?;
+        self.step("settle", Effect::Sync(&file))?;
+        wait(&file, File::sync_all)
+    }
+
     /// Writes over bytes of a file in place, so that on ordinary storage the old ones are gone, and no room is needed.
     ///
     /// ```text
@@ -198,9 +210,13 @@ impl Disk {
     }
 
     fn sync_parent(&self, path: &Path) -> io::Result<()> {
-        let Some(parent) = path.parent() else { return Ok(()) };
-        self.step("sync folder", Effect::SyncFolder(parent))?;
-        wait(&File::open(parent)?, File::sync_all)
+        path.parent().map_or(Ok(()), |parent| self.sync_folder(parent))
+    }
+
+    /// Makes the names in a folder durable.
+    pub fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        self.step("sync folder", Effect::SyncFolder(folder))?;
+        wait(&File::open(folder)?, File::sync_all)
     }
 }
 

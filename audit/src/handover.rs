@@ -52,8 +52,15 @@ pub(crate) fn finish(
 const CHECKED_MAX: usize = 64;
 
 /// What an opening checks of the signatures, besides the last one: the first checkpoint, the newest hand-overs, and that
-/// the copies in `epochs/` are those of the checkpoints that it reads. A copy that is missing is left to the verifier.
-pub(crate) fn check(paths: &Paths, origin: &str, keys: &[PublicKey], journal: &Journal) -> Result<(), Error> {
+/// the copies in `epochs/` are those of the checkpoints that it reads, from the epoch `first` on. A copy that is missing is left
+/// to the verifier.
+pub(crate) fn check(
+    paths: &Paths,
+    origin: &str,
+    keys: &[PublicKey],
+    journal: &Journal,
+    first: u32,
+) -> Result<(), Error> {
     let is_signed = |note: &Note, epoch: usize| {
         keys.get(epoch).is_some_and(|key| note.is_signed_by(&VerifyKey::new(origin, *key)))
     };
@@ -66,7 +73,7 @@ pub(crate) fn check(paths: &Paths, origin: &str, keys: &[PublicKey], journal: &J
     if read > last || (journal.is_whole && read < last) {
         return Err(Error::Broken { what: "a hand-over to a new key is not signed", at: 0 });
     }
-    for epoch in 1..=last {
+    for epoch in usize::try_from(first).unwrap_or(usize::MAX)..=last {
         let path = paths.epoch_note(u32::try_from(epoch).unwrap_or(u32::MAX));
         let copy = match read_limited(&path, SMALL_BYTES_MAX) {
             Ok(bytes) => Some(bytes),

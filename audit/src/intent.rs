@@ -126,7 +126,7 @@ pub struct Unfinished {
 }
 
 /// Follows requests and outcomes through the log.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Intents(Unfinished);
 
 impl Intents {
@@ -231,6 +231,11 @@ impl Intents {
     /// What is open now.
     pub fn unfinished(&self) -> Unfinished {
         self.0.clone()
+    }
+
+    /// Goes on from what was open.
+    pub fn resume(unfinished: Unfinished) -> Self {
+        Self(unfinished)
     }
 
     pub fn into_open(self) -> Vec<OpenIntent> {

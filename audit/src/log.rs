@@ -8,7 +8,8 @@ use crate::event::Event;
 use crate::intent::Unfinished;
 use crate::open::{self, Recovery};
 use crate::paths::Paths;
-use crate::replay::root_at;
+use crate::remembered::MemoryKey;
+use crate::replay::{begins_with, root_at};
 use crate::token::Digest;
 use crate::words::EpochReason;
 use crate::writer::{Mark, Receipt, Writer};
@@ -17,6 +18,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use zeroize::Zeroizing;
 
 /// Most entries of one call.
 pub const ENTRIES_MAX: u64 = 1024;
@@ -44,6 +46,10 @@ enum Command {
     Append(Vec<Entry>, Sender<Result<Receipt, Error>>),
     BeginEpoch(EpochReason, Sender<Result<u32, Error>>),
     Unfinished(Sender<Result<Unfinished, Error>>),
+    /// By the holder of this key, or by reading all records.
+    Prove(Option<Zeroizing<MemoryKey>>, Sender<Result<(), Error>>),
+    Remember,
+    ForgetKey,
 }
 
 impl Log {
@@ -52,7 +58,15 @@ impl Log {
     /// # Errors
     /// `Exists` when anything was ever signed there; `DiskFull`, `Io`, `Randomness`.
     pub fn create(dir: &Path, clock: impl Clock + 'static) -> Result<Self, Error> {
-        Self::create_on(dir, Disk::default(), Box::new(clock))
+        Self::create_on(dir, None, Disk::default(), Box::new(clock))
+    }
+
+    /// The same; from here on the file `memory`, which lies elsewhere, may have what the log is remembered by.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn create_remembered(dir: &Path, memory: &Path, clock: impl Clock + 'static) -> Result<Self, Error> {
+        Self::create_on(dir, Some(memory), Disk::default(), Box::new(clock))
     }
 
     /// Opens a log, and recovers it: unacknowledged bytes go to `quarantine/`, an interrupted hand-over is completed,
@@ -61,15 +75,39 @@ impl Log {
     /// # Errors
     /// `Absent`, `Busy`, `Lost`, `Broken`, `Key`, `Io`; and those of [`Log::append`].
     pub fn open(dir: &Path, clock: impl Clock + 'static) -> Result<(Self, Recovery), Error> {
-        Self::open_on(dir, Disk::default(), Box::new(clock))
+        Self::open_on(dir, None, Disk::default(), Box::new(clock))
     }
 
-    pub(crate) fn create_on(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<Self, Error> {
-        Self::start(open::create(dir, disk, clock)?)
+    /// The same, and records that are remembered in the file `memory` are not read again: a changed one is found by
+    /// [`crate::verify`]. That file is believed as far as signed checkpoint, lengths of files and names of tiles bear it out,
+    /// until [`Log::prove`] or [`Log::prove_anew`]; if it is missing or does not fit, all records are read.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_remembered(
+        dir: &Path,
+        memory: &Path,
+        clock: impl Clock + 'static,
+    ) -> Result<(Self, Recovery), Error> {
+        Self::open_on(dir, Some(memory), Disk::default(), Box::new(clock))
     }
 
-    pub(crate) fn open_on(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<(Self, Recovery), Error> {
-        let (writer, recovery) = open::open(dir, disk, clock)?;
+    pub(crate) fn create_on(
+        dir: &Path,
+        memory: Option<&Path>,
+        disk: Disk,
+        clock: Box<dyn Clock>,
+    ) -> Result<Self, Error> {
+        Self::start(open::create(dir, memory, disk, clock)?)
+    }
+
+    pub(crate) fn open_on(
+        dir: &Path,
+        memory: Option<&Path>,
+        disk: Disk,
+        clock: Box<dyn Clock>,
+    ) -> Result<(Self, Recovery), Error> {
+        let (writer, recovery) = open::open(dir, memory, disk, clock)?;
         Ok((Self::start(writer)?, recovery))
     }
 
@@ -123,24 +161,61 @@ impl Log {
         self.ask(Command::Unfinished)
     }
 
+    /// Proves what this opening went on from, with the key that only the vault has: what another key sealed counts for nothing, and
+    /// all records are read instead. From here on this key seals what is remembered, every 4,096 records and by
+    /// [`Log::remember`], until [`Log::forget_key`].
+    ///
+    /// # Errors
+    /// `Lost` when the log is shorter than what this key sealed, `Diverged` when it is another one; `Broken` when the records are
+    /// not those of the signed checkpoint; `Io`, `Unavailable`.
+    pub fn prove(&self, key: &MemoryKey) -> Result<(), Error> {
+        self.ask(|reply| Command::Prove(Some(Zeroizing::new(*key)), reply))
+    }
+
+    /// The same without a key: reads all records, unless this opening has, or somebody has proven what it went on from.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn prove_anew(&self) -> Result<(), Error> {
+        self.ask(|reply| Command::Prove(None, reply))
+    }
+
+    /// Has the log remembered as it is now, if there is a key for it. Nobody waits for it and nothing hangs on it: where it fails,
+    /// the next start reads more.
+    pub fn remember(&self) {
+        self.queue.iter().for_each(|queue| drop(queue.send(Command::Remember)));
+    }
+
+    /// From here on nothing is remembered.
+    pub fn forget_key(&self) {
+        self.queue.iter().for_each(|queue| drop(queue.send(Command::ForgetKey)));
+    }
+
     /// The log as it is now: what the vault is to remember.
     pub fn mark(&self) -> Mark {
         *held(&self.mark)
     }
 
-    /// Compares the log with what the vault remembers. Reads the records again.
+    /// Compares the log with what the vault remembers. Reads the records since then again, and all if the tiles do not tell.
     ///
     /// # Errors
     /// `Lost` when the log is shorter, `Diverged` when its records or its name are others, `Io`.
     pub fn check_mark(&self, mark: &Mark) -> Result<(), Error> {
-        let Mark { size: found, origin, .. } = self.mark();
+        let now = self.mark();
+        let Mark { size: found, origin, .. } = now;
         if origin != mark.origin {
             return Err(Error::Diverged { size: mark.size, root: mark.root });
         }
         if found < mark.size {
             return Err(Error::Lost { found, signed: mark.size });
         }
-        match root_at(&self.paths, mark.size).map_err(io_error("read", &self.paths.segments()))? {
+        let segments = self.paths.segments();
+        let failed = io_error("read", &segments);
+        let (of_mark, of_now) = ((mark.size, &mark.root.0), (found, &now.root.0));
+        if now.epoch >= mark.epoch && begins_with(&self.paths, of_mark, of_now).map_err(&failed)? {
+            return Ok(());
+        }
+        match root_at(&self.paths, mark.size).map_err(failed)? {
             None => Err(Error::Lost { found, signed: mark.size }),
             Some(root) if root == mark.root.0 && self.mark().epoch >= mark.epoch => Ok(()),
             Some(_) => Err(Error::Diverged { size: mark.size, root: Digest(mark.root.0) }),
@@ -190,8 +265,17 @@ fn run(mut writer: Writer, commands: &Receiver<Command>, mark: &Mutex<Mark>) {
                 let _ = reply.send(answer);
             }
             Command::Unfinished(reply) => {
-                let _ = reply.send(Ok(writer.intents.unfinished()));
+                let _ = reply.send(Ok(writer.told.intents.unfinished()));
             }
+            Command::Prove(key, reply) => {
+                let proven = match key {
+                    Some(key) => writer.trust(&key),
+                    None => writer.read_all(),
+                };
+                let _ = reply.send(proven);
+            }
+            Command::Remember => writer.remember(),
+            Command::ForgetKey => writer.memory.forget_key(),
             Command::Append(entries, reply) => {
                 let mut group = vec![(entries, reply)];
                 let mut records = group[0].0.len();
@@ -206,6 +290,7 @@ fn run(mut writer: Writer, commands: &Receiver<Command>, mark: &Mutex<Mark>) {
                     }
                 }
                 append_group(&mut writer, group, mark);
+                writer.remember_when_due();
             }
         }
     }

@@ -23,6 +23,11 @@ pub(crate) struct Frontier {
 }
 
 impl Frontier {
+    /// The edge of a tree of this size, from the roots of its perfect subtrees, largest first.
+    pub fn of(size: u64, roots: Vec<Hash>) -> Option<Self> {
+        (roots.len() == size.count_ones() as usize).then_some(Self { size, roots })
+    }
+
     pub fn size(&self) -> u64 {
         self.size
     }

@@ -4,15 +4,16 @@ use crate::clock::Clock;
 use crate::durable::{Disk, is_full, open_append};
 use crate::error::{Error, io_error};
 use crate::event::Event;
-use crate::intent::Intents;
 use crate::journal::{Journal, Notes};
+use crate::memory::{Found, Memory};
 use crate::merkle::Frontier;
 use crate::note::{Note, ORIGIN_PREFIX, VerifyKey, is_origin, new_secret};
 use crate::paths::{Paths, SEGMENT_RECORDS, SMALL_BYTES_MAX, files_below, read_limited};
 use crate::record::{FIRST_PREV, boot_hash};
 use crate::replay::{Replay, Surplus};
-use crate::tile::{self, Tiles};
+use crate::tile::Tiles;
 use crate::token::{Digest, PublicKey, hex};
+use crate::told::Told;
 use crate::writer::{Mark, Tail, Writer};
 use crate::{handover, reserve};
 use ed25519_dalek::SigningKey;
@@ -44,7 +45,14 @@ pub struct Truncated {
 }
 
 /// Creates a log in an empty or missing folder; its first record is signed when this returns.
-pub(crate) fn create(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<Writer, Error> {
+pub(crate) fn create(
+    dir: &Path,
+    memory: Option<&Path>,
+    disk: Disk,
+    clock: Box<dyn Clock>,
+) -> Result<Writer, Error> {
+    // What it was remembered from is another log.
+    let (memory, _) = Memory::open(memory)?;
     let paths = Paths(dir.to_owned());
     if has_records(&paths)? {
         return Err(Error::Exists { dir: dir.to_owned() });
@@ -82,6 +90,7 @@ pub(crate) fn create(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<Wr
     let mut writer = Writer {
         boot: boot_hash(&origin, &clock.boot_id()),
         segment: Tail { file: segment, len: 0 },
+        closed: Vec::new(),
         journal: Tail { file: journal, len: 0 },
         journal_number: 0,
         keys: vec![public],
@@ -96,7 +105,8 @@ pub(crate) fn create(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<Wr
         clocks: None,
         is_behind: false,
         poison: None,
-        intents: Intents::default(),
+        told: Told::default(),
+        memory,
         disk,
         paths,
         origin,
@@ -108,8 +118,14 @@ pub(crate) fn create(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<Wr
     Ok(writer)
 }
 
-/// Opens a log, cuts what nobody had acknowledged, completes a hand-over, and puts both on record.
-pub(crate) fn open(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<(Writer, Recovery), Error> {
+/// Opens a log, cuts what nobody had acknowledged, completes a hand-over, and puts both on record. What the file `memory` says
+/// is not read again.
+pub(crate) fn open(
+    dir: &Path,
+    memory: Option<&Path>,
+    disk: Disk,
+    clock: Box<dyn Clock>,
+) -> Result<(Writer, Recovery), Error> {
     let paths = Paths(dir.to_owned());
     if !has_records(&paths)? {
         return Err(Error::Absent { dir: dir.to_owned() });
@@ -124,7 +140,10 @@ pub(crate) fn open(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<(Wri
     if let Some(ahead) = latest.filter(|l| l.checkpoint.size > signed) {
         return Err(Error::Lost { found: signed, signed: ahead.checkpoint.size });
     }
-    let (mut replay, segment_tail) = Replay::read(&paths, signed)?;
+    let (mut memory, found) = Memory::open(memory)?;
+    // The copies of the hand-overs before were looked at when that was remembered.
+    let behind = found.as_ref().map_or(1, |found| found.remembered.epoch.saturating_add(1));
+    let (mut replay, segment_tail) = replay(&paths, &origin, note, found, &mut memory)?;
     if replay.frontier.root() != note.checkpoint.root.0 || note.checkpoint.origin != origin {
         return Err(Error::Broken {
             what: "the records are not those of the last signed checkpoint",
@@ -132,7 +151,8 @@ pub(crate) fn open(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<(Wri
         });
     }
     let (key, unfinished) = epoch_key(&paths, &origin, &replay.keys, &journal)?;
-    handover::check(&paths, &origin, &replay.keys, &journal)?;
+    let first = if memory.unproven.is_some() { behind } else { 1 };
+    handover::check(&paths, &origin, &replay.keys, &journal, first)?;
     // All is accepted; from here on it is written to.
     reserve::or_spend(&disk, &paths, || quarantine(&disk, &paths, signed, &segment_tail, &journal))?;
     renew(&disk, &paths, &journal, unfinished.is_some())?;
@@ -141,31 +161,34 @@ pub(crate) fn open(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<(Wri
             .map_err(io_error("complete the hand-over in", &paths.0)),
         None => handover::wipe_next(&disk, &paths).map_err(io_error("remove", &paths.key_next())),
     })?;
-    let leaves = &replay.leaves;
+    replay.tiles.look(&paths);
     // Derived files may stay behind on a full disk.
     let derived = disk
         .derive(&paths.checkpoint(), &note.bytes())
-        .and_then(|()| tile::rebuild(&disk, &paths, leaves))
+        .and_then(|()| replay.tiles.rebuild(&disk, &paths, signed))
         .or_else(|e| if is_full(&e) { Ok(()) } else { Err(e) });
     derived.map_err(io_error("write the derived files in", &paths.0))?;
     let reserve_spent = reserve::fill(&disk, &paths).is_err();
     let segment_index = (signed - 1) / SEGMENT_RECORDS;
+    replay.segments.pop();
     let mut writer = Writer {
         boot: boot_hash(&origin, &clock.boot_id()),
         segment: tail(&paths.segment(segment_index))?,
+        closed: std::mem::take(&mut replay.segments),
         journal: tail(&paths.journal(journal.number))?,
         journal_number: journal.number,
-        epoch: u32::try_from(replay.keys.len() - 1).unwrap_or(u32::MAX),
+        epoch: replay.epoch(),
         epoch_start: replay.epoch_start,
         frontier: replay.frontier.clone(),
-        tiles: Tiles::at(leaves),
-        keys: replay.keys.clone(),
+        tiles: std::mem::take(&mut replay.tiles),
+        keys: std::mem::take(&mut replay.keys),
         prev: replay.prev,
         ts_ms: replay.ts_ms,
         clocks: None,
         is_behind: false,
         poison: None,
-        intents: std::mem::take(&mut replay.intents),
+        told: std::mem::take(&mut replay.told),
+        memory,
         segment_index,
         reserve_spent,
         disk,
@@ -176,9 +199,31 @@ pub(crate) fn open(dir: &Path, disk: Disk, clock: Box<dyn Clock>) -> Result<(Wri
         lock,
     };
     let last_ts_ms = replay.ts_ms;
-    let truncated = record_recovery(&mut writer, &replay)?;
+    let truncated = record_recovery(&mut writer)?;
     let recovery = Recovery { truncated, mark: writer.mark(), last_ts_ms };
     Ok((writer, recovery))
+}
+
+/// Reads what is new since the log was remembered, or everything.
+fn replay(
+    paths: &Paths,
+    origin: &str,
+    note: &Note,
+    found: Option<Found>,
+    memory: &mut Memory,
+) -> Result<(Replay, Surplus), Error> {
+    let signed = note.checkpoint.size;
+    if let Some(found) = found.filter(|found| found.remembered.is_of(origin)) {
+        let (seal, tree) = (found.seal, found.remembered.tree());
+        if let Some(resumed) = Replay::resume(paths, signed, found)?
+            && resumed.0.frontier.root() == note.checkpoint.root.0
+        {
+            memory.unproven = Some(seal);
+            return Ok(resumed);
+        }
+        memory.missed = tree.map(|(size, root)| (seal, size, root));
+    }
+    Replay::read(paths, signed)
 }
 
 /// Whether anything was ever signed here. A creation that was interrupted has signed nothing, and no record of it was
@@ -321,13 +366,13 @@ fn discard_new(disk: &Disk, paths: &Paths) -> io::Result<()> {
 }
 
 /// Records what was cut, and the end of an old key, unless an earlier start has done it.
-fn record_recovery(writer: &mut Writer, replay: &Replay) -> Result<Vec<Truncated>, Error> {
+fn record_recovery(writer: &mut Writer) -> Result<Vec<Truncated>, Error> {
     let mut found = Vec::new();
     let dir = writer.paths.quarantine();
     for file in files_below(&dir).map_err(io_error("read", &dir))? {
         let bytes = read_limited(&file, SMALL_BYTES_MAX).map_err(io_error("read", &file))?;
         let cut = Truncated { bytes: bytes.len() as u64, sha256: Digest::of(&bytes) };
-        if !replay.truncated.contains(&cut.sha256) {
+        if !writer.told.truncated.contains(&cut.sha256) {
             found.push(cut);
         }
     }
@@ -335,7 +380,7 @@ fn record_recovery(writer: &mut Writer, replay: &Replay) -> Result<Vec<Truncated
         .iter()
         .map(|cut| Event::RecoveryTruncated { bytes: cut.bytes, sha256: cut.sha256 }.by_system())
         .collect();
-    if writer.epoch > 0 && replay.destroyed != writer.epoch {
+    if writer.epoch > 0 && writer.told.destroyed != writer.epoch {
         entries.push(Event::KeyDestroyed { destroyed: writer.epoch - 1 }.by_system());
     }
     if !entries.is_empty() {

@@ -8,12 +8,13 @@ use crate::durable::{Disk, is_full};
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::event::Event;
-use crate::intent::Intents;
+use crate::memory::Memory;
 use crate::merkle::{Frontier, Hash};
 use crate::note::{Note, ORIGIN_PREFIX, new_secret};
 use crate::paths::Paths;
 use crate::tile::Tiles;
 use crate::token::{Digest, PublicKey, unhex};
+use crate::told::Told;
 use crate::words::EpochReason;
 use crate::{handover, reserve};
 use ed25519_dalek::SigningKey;
@@ -73,6 +74,8 @@ pub(crate) struct Writer {
     pub ts_ms: u64,
     pub segment_index: u64,
     pub segment: Tail,
+    /// Bytes of the segments before.
+    pub closed: Vec<u64>,
     pub journal: Tail,
     /// Number of the newest file of checkpoints.
     pub journal_number: u64,
@@ -83,8 +86,10 @@ pub(crate) struct Writer {
     pub is_behind: bool,
     /// What ended the log.
     pub poison: Option<(&'static str, io::ErrorKind)>,
-    /// What the records leave open.
-    pub intents: Intents,
+    /// What the records say that a start must know.
+    pub told: Told,
+    /// What the vault remembers of this log.
+    pub memory: Memory,
     /// The lock on the folder: held as long as the writer lives.
     #[expect(dead_code, reason = "holding it is its use")]
     pub lock: File,

@@ -77,6 +77,8 @@ impl Darkroom {
             emptied.map_or((0, false), |erasure| (erasure.erased, erasure.cleanup_pending));
         self.end_old_key()?;
         let (job, backups) = (JobId::random()?, self.log.unfinished()?.backups.len());
+        // Nothing is written beside a vault that goes.
+        self.log.forget_key();
         self.log.append(&[Event::VaultDestroyRequested {}.by(who.actor).job(job)])?;
         reach(After::Intent)?;
         let Room::Open(open) = std::mem::replace(&mut self.room, Room::NoVault) else {
@@ -100,6 +102,8 @@ impl Darkroom {
         self.vault_of(who, Act::Rotate)?;
         self.end_old_key()?;
         let (open, random, log) = self.parts(who, Act::Rotate)?;
+        // Whoever had the vault open before may have read that one, too.
+        open.draw_memory_key(log, random)?;
         open.cover_with_next(log)?;
         let rolled = open.vault.rotate(random);
         let State { epoch, seq, root } = open.rolled(rolled, log)??;

@@ -5,6 +5,10 @@
 //! a plain copy or a picture to look at leaves, and before a secret that was given while the vault is open is answered, right
 //! or wrong. What the log says while the vault is locked is not covered.
 //!
+//! It vouches, too, for what a start need not read again of the log (`audit::Log::open_remembered`): with a key, of which the log
+//! keeps nothing once the vault is locked. A log that does not hold what this key sealed is refused like one that does not hold
+//! the mark.
+//!
 //! Each mark that is set for itself is a record of the vault, and only the last one counts. An unlock that finds many drops
 //! them.
 
@@ -13,11 +17,14 @@ use crate::room::{Darkroom, Open};
 use crate::step::{After, reach};
 use crate::{Error, who};
 use audit::words::RollReason;
-use audit::{Digest, Entry, Log, Mark};
+use audit::{Digest, Entry, Log, Mark, MemoryKey};
 use vault::{Random, Vault};
+use zeroize::Zeroizing;
 
 /// The vault's mark that remembers how far the log had come.
 pub(crate) const MARK_LOG: u8 = 1;
+/// The vault's mark with the key that seals what a start need not read again.
+pub(crate) const MARK_MEMORY: u8 = 0;
 /// How many records of superseded marks an unlock leaves: each has 146 bytes in the vault file, as many in its mirror, and
 /// takes a later unlock about ten microseconds. A roll costs some syncs, and ends what older copies of the vault file open.
 pub(crate) const SUPERSEDED_MAX: usize = 4000;
@@ -33,6 +40,16 @@ impl Open {
     pub(crate) fn cover_with_next(&mut self, log: &Log) -> Result<(), Error> {
         self.vault.remember(MARK_LOG, &encode(&log.mark()))?;
         Ok(())
+    }
+
+    /// Draws the key that vouches for what a start need not read again. On a full disk it stays as it is: a later unlock draws one.
+    pub(crate) fn draw_memory_key(&mut self, log: &Log, random: &mut dyn Random) -> Result<(), Error> {
+        let mut key = Zeroizing::new(MemoryKey::default());
+        random.fill(&mut *key).map_err(vault::Error::Random)?;
+        match self.vault.set_mark(MARK_MEMORY, &*key, random) {
+            Err(vault::Error::DiskFull) => Ok(()),
+            set => set.map(drop).map_err(Error::from).and_then(|()| Ok(log.prove(&key)?)),
+        }
     }
 
     /// Sets a mark, the change of which is on record already. If that fails, the log says so at once by `back`: a vault that is put
@@ -62,6 +79,10 @@ impl Darkroom {
     /// # Errors
     /// [`Error::RolledBack`], [`Error::NoMark`], or [`audit::Error::Lost`] and [`audit::Error::Diverged`].
     pub(crate) fn compare(&self, vault: &Vault) -> Result<(), Error> {
+        match memory_key(vault) {
+            Some(key) => self.log.prove(&key)?,
+            None => self.log.prove_anew()?,
+        }
         self.compare_mark(vault)?;
         self.compare_state(vault.state().epoch, |seq| vault.root_at(seq))
     }
@@ -109,6 +130,18 @@ impl Darkroom {
         }
     }
 
+    /// From here on the next start need not read again what is on record: the vault vouches for it with a key, which it draws once.
+    ///
+    /// # Errors
+    /// What the log says; the system gives no randomness.
+    pub(crate) fn trust_log(&mut self) -> Result<(), Error> {
+        let (open, random, log) = self.open_parts()?;
+        match memory_key(&open.vault) {
+            Some(key) => Ok(log.prove(&key)?),
+            None => open.draw_memory_key(log, random),
+        }
+    }
+
     /// Drops what the vault no longer needs to remember, if that is much: a roll of its own, on record. It keeps nobody out,
     /// on a full disk neither: what fails is tried at the next unlock.
     ///
@@ -138,6 +171,10 @@ impl Darkroom {
         let none = Mark { size: 0, root: Digest([0; 32]), epoch: 0, origin };
         vault.mark(MARK_LOG).and_then(|bytes| decode(bytes, origin)).unwrap_or(none)
     }
+}
+
+fn memory_key(vault: &Vault) -> Option<Zeroizing<MemoryKey>> {
+    vault.mark(MARK_MEMORY)?.try_into().ok().map(Zeroizing::new)
 }
 
 /// Size 8, root 32, epoch 4, big-endian, origin 16.

@@ -118,11 +118,18 @@ impl Darkroom {
         if let Err(busy @ vault::Error::Busy(_)) = locked {
             return Err(busy.into());
         }
-        let log = match Log::open(&folders.audit, clock) {
-            Err(audit::Error::Absent { .. }) if !exists => Log::create(&folders.audit, clock)?,
+        let memory = folders.vault.join(vault::LOG_MEMORY);
+        let log = match Log::open_remembered(&folders.audit, &memory, clock) {
+            Err(audit::Error::Absent { .. }) if !exists => {
+                Log::create_remembered(&folders.audit, &memory, clock)?
+            }
             Err(audit::Error::Absent { dir }) => return Err(Error::LogMissing { dir }),
             opened => opened.map(|(log, _)| log)?,
         };
+        // What follows before anybody unlocks hangs on what all records say.
+        if !exists || log.unfinished()?.destruction.is_some() {
+            log.prove_anew()?;
+        }
         log.append(&[started(start).by_system()])?;
         let refused = || {
             let stopped = Event::BootStopped { reason: StopReason::Error };

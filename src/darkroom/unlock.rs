@@ -106,6 +106,11 @@ impl Darkroom {
             },
             Ok(Unlocked::Auditor(view)) => {
                 let state = view.public().state;
+                // An auditor has no key that could vouch.
+                if let Err(error) = self.log.prove_anew() {
+                    self.room = Room::Locked(Box::new(view.lock()));
+                    return Err(error.into());
+                }
                 let compared = self.compare_state(state.epoch, |seq| view.root_at(seq));
                 let entry = match &compared {
                     Ok(()) => unlocked(view.slot(), Role::Auditor, state).by_system(),
@@ -203,6 +208,7 @@ impl Darkroom {
     /// From here on no key is in memory.
     fn shut(&mut self) {
         self.opening.store(0, Ordering::Relaxed);
+        self.log.forget_key();
         self.room = match std::mem::replace(&mut self.room, Room::NoVault) {
             Room::Open(open) => Room::Locked(Box::new(open.vault.lock())),
             other => other,
@@ -215,6 +221,7 @@ impl Darkroom {
         let who = Who::behind(slot, door, open.number, &mut open.vault, random)?;
         self.report_damage()?;
         self.remember_log()?;
+        self.trust_log()?;
         self.log.begin_epoch(EpochReason::Unlock)?;
         self.report_old_key()?;
         self.reconcile()?;
@@ -224,6 +231,7 @@ impl Darkroom {
         self.log.append(&[unlocked(slot, role, state).by(who.actor), who.opened()])?;
         self.drop_superseded()?;
         self.remember_log()?;
+        self.log.remember();
         Ok(who)
     }
 
@@ -281,7 +289,9 @@ impl Darkroom {
         let entry = who.map_or(event.by_system(), |who| event.by(who.actor));
         let locked = |source| Error::Unrecorded { done: "the vault is locked".into(), source };
         self.log.append(&[entry]).map_err(locked)?;
-        self.remember_log()
+        self.remember_log()?;
+        self.log.remember();
+        Ok(())
     }
 }
 

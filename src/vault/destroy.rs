@@ -6,7 +6,8 @@
 
 use crate::disk::Folder;
 use crate::home::{
-    DAMAGED, Home, MAIN, MIRROR, MIRROR_DAMAGED, MIRROR_NEW, NEW, Paths, RESERVE, TORN, TORN_NEW,
+    DAMAGED, Home, LOG_MEMORY, LOG_MEMORY_NEW, MAIN, MIRROR, MIRROR_DAMAGED, MIRROR_NEW, NEW, Paths, RESERVE,
+    TORN, TORN_NEW,
 };
 use crate::object::{self, SUFFIX};
 use crate::random::Random;
@@ -82,7 +83,19 @@ fn remove_files(home: &Home, vault_id: VaultId) -> bool {
 }
 
 fn remove_state(home: &Home) -> bool {
-    let names = [NEW, MIRROR_NEW, TORN, TORN_NEW, DAMAGED, MIRROR_DAMAGED, RESERVE, MIRROR, MAIN];
+    let names = [
+        LOG_MEMORY,
+        LOG_MEMORY_NEW,
+        NEW,
+        MIRROR_NEW,
+        TORN,
+        TORN_NEW,
+        DAMAGED,
+        MIRROR_DAMAGED,
+        RESERVE,
+        MIRROR,
+        MAIN,
+    ];
     let removed = names.iter().try_for_each(|name| home.state.remove(name));
     removed.and_then(|()| home.state.sync()).is_ok()
 }

@@ -28,13 +28,16 @@ pub(crate) const DAMAGED: &str = "vault.damaged";
 /// A mirror that was changed.
 pub(crate) const MIRROR_DAMAGED: &str = "vault.mirror.damaged";
 pub(crate) const TORN_NEW: &str = "vault.torn.new";
+/// What the log's own program keeps here: how far the log was read, sealed with a key that lies in a mark of the vault.
+pub const LOG_MEMORY: &str = "log.memory";
+pub(crate) const LOG_MEMORY_NEW: &str = "log.memory.new";
 /// A vault file is read whole; this is 15 million objects.
 pub(crate) const FILE_BYTES_MAX: u64 = 8 << 30;
 
 /// The two folders of a vault.
 #[derive(Debug, Clone)]
 pub struct Paths {
-    /// The vault's own folder: `vault`, `vault.mirror`, `anchor`, `lock`, `reserve`. Nobody else may write there.
+    /// The vault's own folder: `vault`, `vault.mirror`, `anchor`, `lock`, `reserve`, `log.memory`. Nobody else may write there.
     pub state: PathBuf,
     /// Where the sealed files lie.
     pub outputs: PathBuf,

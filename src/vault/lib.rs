@@ -52,7 +52,7 @@ pub use backup::{Backup, Kept, Place, Snapshot, Written};
 pub use destroy::{Destroyed, finish_destruction};
 pub use error::{Damage, Error};
 pub use format::{ObjectId, Role, SlotId, SlotInfo, SlotKind, VaultId};
-pub use home::Paths;
+pub use home::{LOG_MEMORY, Paths};
 pub use item::{
     CONTENT_BYTES_MAX, MARK_BYTES_MAX, MARK_LONG, MARK_LONG_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX,
     ObjectInfo, PREVIEW_BYTES_MAX, Tombstone,

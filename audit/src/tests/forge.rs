@@ -60,7 +60,9 @@ fn forge(dir: &Dir, cover: Cover) {
     std::fs::write(dir.0.join("checkpoints.log"), journal).unwrap();
     std::fs::write(dir.0.join("checkpoint"), last).unwrap();
     let paths = crate::paths::Paths(dir.0.clone());
-    crate::tile::rebuild(&Disk::default(), &paths, &leaves).unwrap();
+    let mut tiles = crate::tile::Tiles::default();
+    leaves.iter().for_each(|leaf| tiles.push(*leaf));
+    tiles.rebuild(&Disk::default(), &paths, leaves.len() as u64).unwrap();
 }
 
 #[test]

@@ -2,12 +2,15 @@
 //! does not pay for, and what is accepted has one spelling.
 
 use super::Dir;
+use crate::durable::Disk;
 use crate::event::SCHEMA;
 use crate::journal::Notes;
 use crate::json::{self, Members, Value};
 use crate::note::{Note, VerifyKey, parse_secret, secret_line};
 use crate::record::{Flaw, Record};
+use crate::remembered::Remembered;
 use crate::stored::Stored;
+use crate::{Digest, Log};
 use fuzz::Target;
 use std::path::Path;
 
@@ -136,6 +139,31 @@ fn journal_of_notes() {
             before = notes.end;
         }
         before > 0
+    });
+}
+
+/// Whoever changes the file by hand makes its digest anew: a parser is only reached by what has it.
+#[test]
+fn remembered() {
+    let dir = Dir::new();
+    super::rich(&dir);
+    let memory = dir.0.join("../").join(format!("memory-{}", std::process::id()));
+    let (log, _) =
+        Log::open_on(&dir.0, Some(&memory), Disk::default(), Box::new(super::TestClock::new())).unwrap();
+    log.prove(&[9; 32]).unwrap();
+    log.append(&super::job(3)[..2]).unwrap();
+    log.remember();
+    drop(log);
+    let file = std::fs::read(&memory).unwrap();
+    let _ = std::fs::remove_file(&memory);
+    let digest_at = file.len() - 64;
+    let (body, seal) = file.split_at(digest_at);
+    target("remembered").seed("rich", body).run(|input| {
+        let whole = [input, &Digest::of(input).0, &seal[32..]].concat();
+        let Some((remembered, seal)) = Remembered::parse(&whole) else { return false };
+        assert_eq!(remembered.bytes(&[9; 32])[..input.len()], *input, "one spelling");
+        assert_eq!(seal.is_by(&[9; 32]), input == body);
+        true
     });
 }
 

@@ -16,6 +16,7 @@ mod page;
 mod power;
 mod proofs;
 mod reader;
+mod remembered;
 mod robust;
 mod stored;
 mod tail;
@@ -116,7 +117,7 @@ fn create(dir: &Dir, faults: &Faults) -> Result<Log, Error> {
 }
 
 fn create_at(dir: &Path, faults: &Faults) -> Result<Log, Error> {
-    Log::create_on(dir, disk(faults), Box::new(TestClock::new()))
+    Log::create_on(dir, None, disk(faults), Box::new(TestClock::new()))
 }
 
 fn open(dir: &Dir, faults: &Faults) -> Result<Log, Error> {
@@ -126,7 +127,7 @@ fn open(dir: &Dir, faults: &Faults) -> Result<Log, Error> {
 /// A neighbouring test that starts a process holds a copy of every lock until that process runs; `Busy` is believed
 /// only when it lasts.
 fn open_at(dir: &Path, faults: &Faults) -> Result<Log, Error> {
-    let open = || Log::open_on(dir, disk(faults), Box::new(TestClock::new())).map(|(log, _)| log);
+    let open = || Log::open_on(dir, None, disk(faults), Box::new(TestClock::new())).map(|(log, _)| log);
     let is_busy = |opened: &Result<Log, Error>| matches!(opened, Err(Error::Busy { .. }));
     (0..50)
         .map(|_| open())
@@ -203,7 +204,7 @@ fn rich(dir: &Dir) {
     let clock = TestClock::new();
     clock.pass(86_400_000);
     let faults = Faults::default();
-    let (log, recovery) = Log::open_on(&dir.0, disk(&faults), Box::new(clock.clone())).unwrap();
+    let (log, recovery) = Log::open_on(&dir.0, None, disk(&faults), Box::new(clock.clone())).unwrap();
     assert_eq!(recovery.truncated.len(), 1);
     log.append(&every::every_event()).unwrap();
     clock.wall_ms.fetch_sub(3_600_000, Ordering::Relaxed);

@@ -7,8 +7,8 @@ const HOUR: u64 = 3_600_000;
 
 fn at(dir: &Dir, clock: &TestClock, count: u64) {
     let log = match dir.0.exists() {
-        true => Log::open_on(&dir.0, Disk::default(), Box::new(clock.clone())).unwrap().0,
-        false => Log::create_on(&dir.0, Disk::default(), Box::new(clock.clone())).unwrap(),
+        true => Log::open_on(&dir.0, None, Disk::default(), Box::new(clock.clone())).unwrap().0,
+        false => Log::create_on(&dir.0, None, Disk::default(), Box::new(clock.clone())).unwrap(),
     };
     log.append(&[event(count)]).unwrap();
 }

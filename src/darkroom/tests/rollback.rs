@@ -84,6 +84,53 @@ fn cut_back(act: impl FnOnce(&Home, &mut Room), kept_locked: bool) -> Error {
     error
 }
 
+/// The mark of the vault counts at an unlock only; what it has remembered since counts as much, sealed with its key.
+#[test]
+fn a_log_that_is_shorter_than_what_is_remembered_beside_an_older_mark_is_noticed() {
+    let home = Home::new();
+    home.unlocked().leave(StopReason::Done).unwrap();
+    copy(&home.0, &home.0.with_extension("kept"));
+    let kept = Home(home.0.with_extension("kept"));
+    home.unlocked().leave(StopReason::Done).unwrap();
+    // Vault and log of one moment, put back together: only what is remembered is newer.
+    let memory = home.0.join("vault").join(vault::LOG_MEMORY);
+    std::fs::copy(&memory, kept.0.join("vault").join(vault::LOG_MEMORY)).unwrap();
+    let error = kept.open().unwrap().unlock(&secret(), Door::Terminal).err().unwrap();
+    assert!(matches!(error, Error::Log(audit::Error::Lost { .. })), "{error}");
+    assert_eq!((error.kind(), kept.count("log.mark_missed")), (Kind::Damaged, 1));
+    kept.log_verifies();
+    // So it is at every unlock, as long as nobody takes that file away.
+    let error = kept.open().unwrap().unlock(&secret(), Door::Terminal).err().unwrap();
+    assert!(
+        matches!(error, Error::Log(audit::Error::Lost { .. } | audit::Error::Diverged { .. })),
+        "{error}"
+    );
+    // All of one moment: nothing on this disk tells.
+    std::fs::remove_file(kept.0.join("vault").join(vault::LOG_MEMORY)).unwrap();
+    drop(kept.unlocked());
+    kept.log_verifies();
+}
+
+/// A new key vouches from the rotation on; what the one before sealed counts for nothing.
+#[test]
+fn what_a_key_of_before_a_rotation_sealed_counts_for_nothing() {
+    let home = Home::new();
+    home.unlocked().leave(StopReason::Done).unwrap();
+    let memory = home.0.join("vault").join(vault::LOG_MEMORY);
+    let before = std::fs::read(&memory).unwrap();
+    let mut room = home.unlocked();
+    let who = room.who;
+    room.rotate(&who).unwrap();
+    room.leave(StopReason::Done).unwrap();
+    let key = |home: &Home| home.beside().mark(crate::remember::MARK_MEMORY).unwrap().to_vec();
+    let drawn = key(&home);
+    assert_ne!(std::fs::read(&memory).unwrap(), before);
+    std::fs::write(&memory, before).unwrap();
+    home.unlocked().leave(StopReason::Done).unwrap();
+    assert_eq!(key(&home), drawn, "drawn once");
+    home.log_verifies();
+}
+
 fn wrong() -> Secret {
     Secret::passphrase("incorrect horse battery").unwrap()
 }
