@@ -2,26 +2,15 @@
 
 use crate::durable::Disk;
 use crate::error::{Error, io_error};
-use crate::paths::{SMALL_BYTES_MAX, read_limited};
+use crate::paths::{Changed, SMALL_BYTES_MAX, read_limited};
 use crate::remembered::{MemoryKey, Remembered, Seal};
 use crate::token::Digest;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// So many new records are remembered without being asked for it, while somebody vouches.
 pub(crate) const REMEMBER_RECORDS: u64 = if cfg!(test) { 40 } else { 4096 };
-
-/// When a file was changed last, as the file system keeps it: nobody sets it but by the machine's clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Changed(i64, i64);
-
-impl Changed {
-    pub fn of(found: &std::fs::Metadata) -> Self {
-        Self(found.ctime(), found.ctime_nsec())
-    }
-}
 
 /// What lies in the file.
 #[derive(Debug)]

@@ -4,11 +4,21 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Records in one segment: 16 tiles of the lowest level, an aligned subtree.
 pub(crate) const SEGMENT_RECORDS: u64 = 4096;
+
+/// When a file was changed last, as the file system keeps it: nobody sets it but by the machine's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Changed(i64, i64);
+
+impl Changed {
+    pub fn of(found: &std::fs::Metadata) -> Self {
+        Self(found.ctime(), found.ctime_nsec())
+    }
+}
 
 /// The folder of a log.
 #[derive(Clone, Debug)]

@@ -1,10 +1,10 @@
 //! Reading the records back at the start: the chain, the tree, and what the next record depends on.
 
 use crate::error::{Error, io_error};
-use crate::memory::{Changed, Found};
+use crate::memory::Found;
 use crate::merkle::{Frontier, Hash, leaf};
 use crate::note::VerifyKey;
-use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, SMALL_BYTES_MAX, read_limited};
+use crate::paths::{Changed, Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, SMALL_BYTES_MAX, read_limited};
 use crate::record::{FIRST_PREV, Record};
 use crate::remembered::Remembered;
 use crate::tile::{Tiles, frontier_on_disk};

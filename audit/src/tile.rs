@@ -2,9 +2,8 @@
 //! when the log is opened: those behind what the vault remembers, or all.
 
 use crate::durable::Disk;
-use crate::memory::Changed;
 use crate::merkle::{Frontier, Hash, node};
-use crate::paths::{Paths, SEGMENT_RECORDS, SMALL_BYTES_MAX, files_below, read_limited};
+use crate::paths::{Changed, Paths, SEGMENT_RECORDS, SMALL_BYTES_MAX, files_below, read_limited};
 use crate::token::Digest;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
