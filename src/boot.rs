@@ -282,7 +282,7 @@ fn folders_of(home: &Home, policy: &Policy, wants: &Wants<'_>) -> Result<Folders
         audit: folder_use.state(&home.audit)?,
         evidence: wants.evidence.then(|| folder_use.evidence(&home.evidence, &paths)).transpose()?,
         bundle: wants.bundle.map(folders::of_bundle).transpose()?,
-        outputs: of_pictures.real_path(&outputs)?,
+        outputs: of_pictures.pictures(&outputs)?,
         config: folder_use.real_path(&home.config)?,
         model: wants.model.map(folders::of_model).transpose()?,
         models: Some(wants.models.folder(&home.models)?),
@@ -325,6 +325,11 @@ impl Fenced {
     /// the built-in policy are around then.
     pub fn looking(self) -> (Booted, Option<Failure>) {
         (self.booted, self.refusal)
+    }
+
+    /// The folders, and the clock: for whoever keeps what there is where vault or log does not open.
+    pub fn place_and_time(&self) -> (Folders, SystemClock) {
+        (self.booted.folders.clone(), self.booted.clock)
     }
 
     /// Opens vault and log, and puts start and tested posture on record.

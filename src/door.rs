@@ -9,6 +9,7 @@
 mod brought;
 pub mod client;
 pub mod errand;
+mod guests;
 pub mod host;
 pub mod line;
 pub mod place;

@@ -25,9 +25,12 @@ enum Model {
     Mid,
 }
 
-const WORKLOADS: [Workload; 5] = [
+const WORKLOADS: [Workload; 8] = [
+    Workload { name: "demo-64", model: Model::Demo, side: 64, steps: 8, pairs: 15 },
     Workload { name: "demo-128", model: Model::Demo, side: 128, steps: 8, pairs: 15 },
+    Workload { name: "demo-256", model: Model::Demo, side: 256, steps: 4, pairs: 15 },
     Workload { name: "demo-512", model: Model::Demo, side: 512, steps: 2, pairs: 10 },
+    Workload { name: "demo-768", model: Model::Demo, side: 768, steps: 2, pairs: 10 },
     Workload { name: "demo-1024", model: Model::Demo, side: 1024, steps: 2, pairs: 10 },
     Workload { name: "mid-256", model: Model::Mid, side: 256, steps: 8, pairs: 10 },
     Workload { name: "mid-512", model: Model::Mid, side: 512, steps: 1, pairs: 10 },

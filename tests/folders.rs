@@ -1,7 +1,7 @@
 //! A folder of pictures that is not there, another one, or closed is no deletion; and a site's hold refuses every
 //! erasure.
 
-use crate::harness::Home;
+use crate::harness::{Home, Ran};
 use std::os::unix::fs::PermissionsExt as _;
 
 #[test]
@@ -121,5 +121,36 @@ fn what_may_not_be_looked_at_is_not_absent() {
         assert!(!ran.stderr.contains("there is no") && !ran.stderr.contains("init"), "{ran:#?}");
         assert!(![Some(0), Some(5), Some(7)].contains(&ran.code), "{ran:#?}");
     }
+    home.is_whole(1);
+}
+
+/// A mistyped path is said to be one, whoever comes upon it.
+#[test]
+fn a_file_in_the_place_of_the_pictures_is_no_folder() {
+    let home = Home::with_picture("file-for-pictures");
+    let backup = home.at("kept.backup");
+    home.ask(&["backup", "create", "-o", &backup]).ends(0, &[]);
+    home.write("typo", b"x");
+    let file = &home.at("typo");
+    let new = home.at("new");
+    let verbs: [&[&str]; 6] = [
+        &["generate", "x"],
+        &["history", "list"],
+        &["vault", "verify"],
+        &["serve", "--port", "0"],
+        &["vault", "init", "--home", &new],
+        &["backup", "restore", &backup, "--without-log", "--home", &new],
+    ];
+    for verb in verbs {
+        let state = home.at("state");
+        let of_home: &[&str] = if verb.contains(&"--home") { &[] } else { &["--home", &state] };
+        let keys = ["--passphrase-file", &home.at("passphrase"), "--outputs", file];
+        let ran = Ran::of(&mut home.program(&[verb, of_home, &keys].concat()));
+        ran.ends(6, &["is no folder", "--outputs"]);
+    }
+    let told = home.ask(&["doctor", "--outputs", file]);
+    assert!(told.code == Some(4) && told.stdout.contains("is a file, and no start"), "{told:#?}");
+    assert_eq!(std::fs::read(file).expect("it stays"), b"x");
+    assert!(!home.path().join("new/vault/anchor").exists());
     home.is_whole(1);
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 const HOUR_SECONDS: u64 = 3600;
 
 #[track_caller]
-fn incidents(home: &Home) -> Vec<Value> {
+pub fn incidents(home: &Home) -> Vec<Value> {
     let told = home.ask(&["evidence", "clocks", "--json"]).ends(0, &[]).data();
     told["incidents"].as_array().unwrap_or_else(|| panic!("{told}")).clone()
 }
@@ -317,4 +317,31 @@ fn what_finds_no_room_is_not_handed_out() {
     // It is on record before anything is written.
     assert_eq!(home.count_records(&["evidence.subject ok"]), 1);
     assert!(!home.path().join("disk/about/subject.json").exists());
+}
+
+/// Whoever sees a breach starts the clocks, by name; the bundle is the one that anybody of this account gets.
+#[test]
+fn an_operator_starts_the_clocks_and_gets_no_more_than_without_a_passphrase() {
+    let (home, [_, second]) = two("freeze-operator");
+    let refused = home.count_records(&["request.refused"]);
+    for through in [false, true] {
+        let served = through.then(|| Served::start(&home));
+        let at = home.at(if through { "through" } else { "alone" });
+        as_second(&home, &["evidence", "freeze", "--reason", "breach", "-o", &at])
+            .ends(0, &["pinned by record"]);
+        home.ask(&["evidence", "verify", &at]).ends(0, &[]);
+        let results = std::fs::read_to_string(Path::new(&at).join("results.json")).expect("it is text");
+        assert!(
+            !results.contains("\"control\":\"CRY-06\",\"outcome\":\"satisfied\""),
+            "tried for an operator"
+        );
+        if let Some(served) = served {
+            served.stop().ends(0, &[]);
+        }
+    }
+    assert_eq!(home.count_records(&["evidence.frozen ok", &second]), 2);
+    assert_eq!(home.count_records(&["evidence.exported ok", "a:system"]), 2);
+    // Trying the controls is still an admin's, and nobody was refused for what is allowed.
+    assert_eq!(home.count_records(&["request.refused"]), refused);
+    as_second(&home, &["evidence", "export", "-o", &home.at("no")]).ends(6, &["your role"]);
 }

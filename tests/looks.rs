@@ -92,6 +92,14 @@ fn root_leaves_nothing_of_its_own_in_the_home_of_another_user() {
     for verb in ["export", "rehearse"] {
         roots_own.ask(&["evidence", verb, "-o", &there]).ends(6, &["belongs to user 65534", "sudo -H -u"]);
     }
+    // So would a backup, and what is handed to whoever is asked for help.
+    let file = home.at("file");
+    let files: [&[&str]; 2] =
+        [&["backup", "create", "-o", &file], &["support", "bundle", "--yes", "-o", &file]];
+    for verb in files {
+        roots_own.ask(verb).ends(6, &["belongs to user 65534", "sudo -H -u", "of root's"]);
+    }
+    assert_eq!(roots_own.count_records(&["backup."]) + roots_own.count_records(&["support.bundled"]), 0);
     assert_eq!(beneath(home.path()), before);
 
     // Nor where there is a vault: what root wrote there, the user could not write any more.

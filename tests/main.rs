@@ -32,6 +32,7 @@
 //! - `handed_over`: bundles that are disturbed or killed while they are made, and those of an incident
 //! - `probes`: the controls about what was started, kept and watched, each broken from outside
 //! - `incident`: a state that is pinned, and what a person gets who asks what is held about them
+//! - `frozen`: the same where log or vault is damaged or full
 //! - `rehearsal`: the probes are seen to fail
 //! - `certificate`: what somebody gets who asked for an erasure
 //! - `compliance`: the same by a running server, for its page
@@ -80,6 +81,7 @@ mod evidence;
 mod family;
 mod faults;
 mod folders;
+mod frozen;
 mod handed_over;
 mod harness;
 mod help;

@@ -145,6 +145,14 @@ fn a_kept_prompt_or_a_name_beside_the_log_is_not_satisfied() {
         fs::remove_file(&path).expect("it is there");
     }
     assert_eq!(tried(&home, &first, 0)["PRV-02"], "satisfied");
+    // A terabyte in which nothing is written keeps nobody busy, and does not hide what is.
+    let sparse = home.path().join("state/evidence/sparse");
+    let file = fs::File::create(&sparse).expect("it is ours");
+    file.set_len(1 << 40).expect("there are sparse files");
+    assert_eq!(tried(&home, &first, 0)["PRV-01"], "satisfied");
+    std::os::unix::fs::FileExt::write_all_at(&file, CANARY.as_bytes(), (1 << 39) + 77).expect("it is ours");
+    assert_eq!(tried(&home, &first, 4)["PRV-01"], "not_satisfied");
+    fs::remove_file(&sparse).expect("it is there");
     // Where nobody looks is not where nothing is.
     fs::create_dir_all(home.path().join("state/evidence/1/2/3/4/5/6/7/8/9")).expect("it is ours");
     assert_eq!(tried(&home, &first, 0)["PRV-01"], "not_measured trial_failed");

@@ -5,7 +5,7 @@ use crate::harness::{Home, Ran, behind, is_root_for};
 use crate::http::Request;
 use crate::served::{Processes, Served};
 use crate::silence::whole_lines;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -174,6 +174,23 @@ fn each_way_to_ask_for_the_end_is_one() {
         let last = home.records().pop().unwrap_or_default();
         assert!(last.contains("boot.stopped ok") && last.contains("reason=signal"), "{last}");
     }
+}
+
+/// As `timeout` and some supervisors ask: the program, and each process of its group, and so each of them more than once.
+#[test]
+fn a_group_that_is_asked_more_than_once_ends_in_order() {
+    let home = Home::furnished("asked-again");
+    let served = Served::start(&home);
+    let processes = served.processes();
+    for _ in 0..3 {
+        for pid in [processes.engine, processes.server, processes.keeper] {
+            // Who has ended already hears it no more.
+            let _ = kill_process(Pid::from_raw(pid as i32).expect("a process"), Signal::TERM);
+        }
+    }
+    served.wait().ends(0, &[]);
+    let last = home.records().pop().unwrap_or_default();
+    assert!(last.contains("boot.stopped ok") && last.contains("reason=signal"), "{last}");
 }
 
 /// The engine's process, as a hand could start it.

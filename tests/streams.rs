@@ -208,3 +208,18 @@ fn a_limit_on_threads_has_words() {
 fn limited_user(user: &Ordinary, verb: &[&str]) -> Command {
     user.instead(&limited("-u 1", &user.home.furnished_program(verb)))
 }
+
+/// Without addresses for its own threads a program cannot even say what it lacks.
+#[test]
+fn too_few_addresses_are_said_before_anything_is_opened() {
+    let home = Home::with_picture("few-addresses");
+    let verbs: [&[&str]; 5] =
+        [&["vault", "status"], &["status"], &["history", "list"], &["generate", "x"], &["audit", "verify"]];
+    let before = home.records().len();
+    for verb in verbs {
+        let program = home.furnished_program(verb);
+        Ran::of(&mut limited("-v 70000", &program)).ends(10, &["ulimit -v", "68 MiB"]);
+    }
+    assert_eq!(home.records().len(), before);
+    home.is_whole(1);
+}

@@ -89,6 +89,49 @@ pub fn files_there(dir: &Path) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
+/// What of a log can be looked at by whoever wants to know what happened to it.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct FoundFiles {
+    /// The files below its folder that have the name of one of a log, sorted. None is a private key, and none is derived.
+    pub names: Vec<String>,
+    /// Folders, by their names in that of the log (which is `.`), that cannot be listed, and why.
+    pub unlisted: Vec<(String, io::Error)>,
+}
+
+/// The files of the log in `dir`, however damaged it is: what cannot be listed is named, and the rest goes on.
+pub fn found_files(dir: &Path) -> FoundFiles {
+    let paths = Paths(dir.to_owned());
+    let mut found = FoundFiles::default();
+    let mut folders = vec![String::new()];
+    while let Some(folder) = folders.pop() {
+        let listed = dir.join(&folder).read_dir().and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let entries = match listed {
+            Ok(entries) => entries,
+            Err(error) => {
+                let name = if folder.is_empty() { ".".to_owned() } else { folder };
+                found.unlisted.push((name, error));
+                continue;
+            }
+        };
+        for entry in entries {
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            let path = dir.join(&name);
+            let is_left_out = [paths.key(), paths.key_next(), paths.reserve(), paths.tiles()].contains(&path);
+            if is_left_out || !is_name(&name) {
+                continue;
+            }
+            match entry.file_type().is_ok_and(|kind| kind.is_dir()) && folder.is_empty() {
+                true => folders.push(name),
+                false => found.names.push(name),
+            }
+        }
+    }
+    found.names.sort();
+    found
+}
+
 /// One of these files, whole.
 ///
 /// # Errors

@@ -61,7 +61,9 @@ pub mod words;
 mod writer;
 
 pub use clock::{Clock, SystemClock, timestamp};
-pub use copy::{CopiedFile, copied_files, files_there, is_there, put_file, read_file};
+pub use copy::{
+    CopiedFile, FoundFiles, copied_files, files_there, found_files, is_there, put_file, read_file,
+};
 pub use entry::Entry;
 pub use error::Error;
 pub use event::{Event, SCHEMA, VERSION, schema};

@@ -10,6 +10,16 @@ use std::path::{Path, PathBuf};
 /// Records in one segment: 16 tiles of the lowest level, an aligned subtree.
 pub(crate) const SEGMENT_RECORDS: u64 = 4096;
 
+/// When a file was changed last, as the file system keeps it: nobody sets it but by the machine's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Changed(i64, i64);
+
+impl Changed {
+    pub fn of(found: &std::fs::Metadata) -> Self {
+        Self(found.ctime(), found.ctime_nsec())
+    }
+}
+
 /// The folder of a log.
 #[derive(Clone, Debug)]
 pub(crate) struct Paths(pub PathBuf);
@@ -57,16 +67,6 @@ impl Paths {
     }
     pub fn segment(&self, index: u64) -> PathBuf {
         self.segments().join(format!("{index:08}.jsonl"))
-    }
-}
-
-/// When a file was changed last, as the file system keeps it: nobody sets it but by the machine's clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Changed(i64, i64);
-
-impl Changed {
-    pub fn of(found: &std::fs::Metadata) -> Self {
-        Self(found.ctime(), found.ctime_nsec())
     }
 }
 

@@ -94,7 +94,11 @@ pub enum Error {
         value: u64,
     },
     /// A denial of something that the base does not grant.
-    #[error("{at} is not granted by the built-in policy, so it cannot be denied: check the spelling")]
+    #[error(
+        "{at} is not granted by the built-in policy: if it is spelt right there is nothing to deny, since what is not granted is \
+         refused already; remove the denial (of a card's driver alone each call passes that is not refused by name: to do without that, \
+         deny path ${{card}})"
+    )]
     NothingToDeny {
         /// The path or call.
         at: String,

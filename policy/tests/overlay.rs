@@ -305,6 +305,9 @@ fn unknown_keys_are_errors() {
 
 #[test]
 fn denials_name_one_granted_thing_and_a_reason() {
+    // It says that nothing has to be done, and what to do where that is not so.
+    refused("[[deny]]\ncall = \"ptrace\"\nwhy = \"never needed here\"", "refused already");
+    refused("[[deny]]\ncall = \"membarrier2\"\nwhy = \"never needed here\"", "deny path ${card}");
     refused("[[deny]]\ncall = \"ptrace\"\nwhy = \"never needed here\"", "not granted");
     refused("[[deny]]\npath = \"/etc\"\nwhy = \"never needed here\"", "not granted");
     refused("[[deny]]\nwhy = \"never needed here\"", "names either");

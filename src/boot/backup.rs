@@ -1,5 +1,6 @@
 //! The file of a backup: opened before the fences, which grant nothing around it.
 
+use super::folders::not_foreign;
 use crate::exit::{Code, Failure};
 use crate::paths::{absolute, make_new, open_empty, open_folder, open_regular};
 use policy::Folders;
@@ -27,7 +28,8 @@ impl BackupFile<'_> {
     /// Opens it; `None` is standard output. One that is there and empty is what a try that failed has left.
     ///
     /// # Errors
-    /// It is there already, lies among what it is a backup of, cannot be made, or is not there.
+    /// It is there already, lies among what it is a backup of, cannot be made, is not there, or root would make it in another
+    /// user's folder.
     pub fn open(self, folders: &Folders) -> Result<Option<Opened>, Failure> {
         match self {
             Self::Made(path) | Self::Handed(path) if path.as_os_str() == "-" => Ok(None),
@@ -94,7 +96,7 @@ fn refuse_in_use(folders: &Folders) -> Result<(), Failure> {
 }
 
 fn make(path: &Path, folders: &Folders) -> Result<Opened, Failure> {
-    let place = place_of(path)?;
+    let place = not_foreign(place_of(path)?)?;
     let own = [&folders.vault, &folders.audit, &folders.outputs].into_iter().chain(&folders.evidence);
     if let Some(own) = own.into_iter().find(|own| place.starts_with(own)) {
         let what = format!(

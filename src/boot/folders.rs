@@ -137,6 +137,20 @@ impl FolderUse {
         resolved(path).map_err(failed)
     }
 
+    /// As [`FolderUse::real_path`], for the folder of the pictures.
+    ///
+    /// # Errors
+    /// As there; and it is no folder.
+    pub fn pictures(self, path: &Path) -> Result<PathBuf, Failure> {
+        let real = self.real_path(path)?;
+        // Whoever only looks says so beside the rest.
+        if self != Self::Read && real.metadata().is_ok_and(|found| !found.is_dir()) {
+            let what = "is no folder, and pictures need one; name one with --outputs";
+            return Err(Failure::new(Code::Refused, format!("{} {what}", path.display())));
+        }
+        Ok(real)
+    }
+
     /// As [`FolderUse::real_path`], for a folder in which root would leave files of its own.
     ///
     /// # Errors
@@ -197,7 +211,7 @@ pub fn of_bundle(bundle: Bundle<'_>) -> Result<PathBuf, Failure> {
     }
 }
 
-/// The path of a folder that is handed out, unless it would be root's in another user's folder.
+/// The path of what is handed out, unless it would be root's in another user's folder.
 ///
 /// # Errors
 /// It would.

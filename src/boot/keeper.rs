@@ -31,6 +31,7 @@ pub fn of_keeper(global: &Global, engine: &EngineUse<'_>) -> Result<Kept, Failur
     let EngineUse { model, device, outputs, .. } = *engine;
     let wants = Wants { folder_use: FolderUse::Read, model, outputs, ..Wants::default() };
     let mut folders = folders_of(&home, &policy, &wants)?;
+    folders.outputs = FolderUse::Used.pictures(&folders.outputs)?;
     folders.program = sandbox::program_files()?;
     // Why there is none the server says itself.
     folders.card = device.parse().ok().and_then(|device| card::wanted(device, &policy, false).ok()).flatten();

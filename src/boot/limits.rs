@@ -6,20 +6,31 @@ use rustix::process::{Resource, getrlimit};
 /// Descriptors that a process may need at once, as many as the policy leaves it at least: some 20 for a verb, and one for each
 /// connection of the server.
 const DESCRIPTORS_MIN: u64 = 64;
+/// Addresses that a verb needs that opens no vault: the program itself, its threads and what they read.
+const ADDRESSES_BYTES_MIN: u64 = 96 << 20;
 
-/// Before anything is opened: later, too few descriptors would look like a fault of whatever could not be opened.
+/// Before anything is opened: later, too few descriptors would look like a fault of whatever could not be opened, and where memory
+/// cannot even be asked for there is nobody left to say so.
 ///
 /// # Errors
-/// This process may open too few files at once.
+/// This process may open too few files at once, or have too little memory.
 pub fn check() -> Result<(), Failure> {
-    match getrlimit(Resource::Nofile).current {
-        Some(limit) if limit < DESCRIPTORS_MIN => {
-            let what = format!(
-                "this process may open no more than {limit} files at once, and {DESCRIPTORS_MIN} are needed; raise that \
-                 limit (ulimit -n, or LimitNOFILE= of a service)"
-            );
-            Err(Failure::new(Code::Space, what))
-        }
-        _ => Ok(()),
+    let (files, addresses) = (getrlimit(Resource::Nofile).current, getrlimit(Resource::As).current);
+    if let Some(limit) = files.filter(|limit| *limit < DESCRIPTORS_MIN) {
+        let what = format!(
+            "this process may open no more than {limit} files at once, and {DESCRIPTORS_MIN} are needed; raise that \
+             limit (ulimit -n, or LimitNOFILE= of a service)"
+        );
+        return Err(Failure::new(Code::Space, what));
     }
+    if let Some(limit) = addresses.filter(|limit| *limit < ADDRESSES_BYTES_MIN) {
+        let what = format!(
+            "this process may have no more than {} MiB of memory, and {} are needed to begin with; raise that limit \
+             (ulimit -v, or LimitAS= of a service)",
+            limit >> 20,
+            ADDRESSES_BYTES_MIN >> 20
+        );
+        return Err(Failure::new(Code::Space, what));
+    }
+    Ok(())
 }

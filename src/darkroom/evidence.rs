@@ -7,8 +7,9 @@ use crate::who::pseudonym_of;
 use crate::whose;
 use crate::{Act, Darkroom, Error, Who};
 use audit::words::{FreezeReason, RequestRefusal, Role};
-use audit::{Actor, Digest, Entry, Event, JobId, Object, PublicKey, Receipt};
+use audit::{Actor, Digest, Entry, Event, JobId, Log, Object, PublicKey, Receipt, SystemClock};
 use policy::TwoPerson;
+use std::path::Path;
 use vault::PersonName;
 
 /// Which laws ask for reports within hours.
@@ -32,6 +33,26 @@ pub struct PersonHeld {
     pub role: Option<Role>,
     /// Their pictures: pseudonym, name, time, bytes, and whether the prompt is kept.
     pub pictures: Vec<(Object, String, u64, u64, bool)>,
+}
+
+/// Pins the state where there is a log and no vault that opens: nobody did it but the program.
+///
+/// # Errors
+/// What the log says, which may be that it is damaged: then nothing is pinned.
+pub fn freeze_without_vault(
+    log: &Path,
+    clock: SystemClock,
+    reason: FreezeReason,
+    laws: Laws,
+) -> Result<(JobId, Receipt), Error> {
+    freeze(&Log::open(log, clock)?.0, Actor::System, reason, laws)
+}
+
+fn freeze(log: &Log, actor: Actor, reason: FreezeReason, laws: Laws) -> Result<(JobId, Receipt), Error> {
+    let (job, mark) = (JobId::random()?, log.mark());
+    let Laws { gdpr, dora, cra } = laws;
+    let frozen = Event::EvidenceFrozen { reason, gdpr, dora, cra, size: mark.size, root: mark.root };
+    Ok((job, log.append(&[frozen.by(actor).job(job)])?))
 }
 
 impl Darkroom {
@@ -107,20 +128,25 @@ impl Darkroom {
     }
 
     /// Pins the state: names the newest checkpoint before this record, and starts the clocks of these laws. The incident goes by
-    /// the request that is handed back.
+    /// the request that is handed back. Who sees a breach starts its clocks, whatever else they may do.
     ///
     /// # Errors
-    /// As [`Darkroom::record_tried`].
+    /// [`Error::NotPermitted`], on record; what the log says; [`Error::Locked`] if the vault was locked since `who` came in.
     pub fn freeze(
         &self,
         who: Option<&Who>,
         reason: FreezeReason,
         laws: Laws,
     ) -> Result<(JobId, Receipt), Error> {
-        let (job, mark) = (JobId::random()?, self.log.mark());
-        let Laws { gdpr, dora, cra } = laws;
-        let frozen = Event::EvidenceFrozen { reason, gdpr, dora, cra, size: mark.size, root: mark.root };
-        Ok((job, self.log.append(&[self.entry(frozen, who)?.job(job)])?))
+        if let Some(who) = who {
+            self.vault_of(who, Act::Freeze)?;
+        }
+        freeze(&self.log, who.map_or(Actor::System, |who| who.actor), reason, laws)
+    }
+
+    /// Whether somebody who is signed in may do that. To ask is no try, and no record.
+    pub fn is_open_to(&self, who: &Who, act: Act) -> bool {
+        self.open_vault().is_ok_and(|open| open.admit(who).is_ok() && who.permitted(act, &open.vault).is_ok())
     }
 
     /// Puts on record that somebody says that what an incident asked for is done.

@@ -34,6 +34,8 @@ pub enum Act {
     Resolve,
     /// Try the controls, see what was found of them, and hand it over.
     Controls,
+    /// Pin the state at an incident, and start its clocks.
+    Freeze,
     /// Have what log and vault hold about oneself.
     OwnRecords,
     /// Have what they hold about anybody.
@@ -139,7 +141,7 @@ impl Scopes {
 pub(crate) type Row = (Act, &'static str, &'static [Role]);
 
 /// Each act in words, and the roles that may do it.
-pub const TABLE: [Row; 27] = {
+pub const TABLE: [Row; 28] = {
     use Role::{Admin, Auditor, Operator, Recovery};
     [
         (Act::MakePictures, "make pictures", &[Operator, Admin]),
@@ -156,6 +158,7 @@ pub const TABLE: [Row; 27] = {
         (Act::Holds, "set and end legal holds", &[Admin]),
         (Act::Resolve, "ask who is behind a pseudonym, or took a copy of any picture", &[Admin]),
         (Act::Controls, "try the controls, see what was found, and hand over evidence", &[Admin, Auditor]),
+        (Act::Freeze, "pin the state at an incident, and start its clocks", &[Operator, Admin, Auditor]),
         (Act::OwnRecords, "have what is held about oneself", &[Operator, Admin]),
         (Act::AnyRecords, "have what is held about anybody", &[Admin]),
         (Act::ReadLog, "read the log, have it verified, and take a slice of it out", &[Admin, Auditor]),

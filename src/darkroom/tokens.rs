@@ -20,6 +20,8 @@ pub const TOKEN_PREFIX: &str = "lpt_";
 pub const TOKEN_DAYS: u32 = 30;
 /// How long one lasts at most.
 pub const TOKEN_DAYS_MAX: u32 = 366;
+/// What a label of one is, for whoever gave another.
+pub const TOKEN_LABEL: &str = "a label is 1 to 64 bytes, without line breaks and others that cannot be seen";
 
 /// Tokens of one person.
 const OWN_MAX: usize = 8;

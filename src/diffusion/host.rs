@@ -1,6 +1,7 @@
 //! The door between Burn's tensors and the kernels: values that lie in this program's memory.
 
 use crate::device::cast;
+use crate::spare::{give, take};
 use burn_flex::{Flex, FlexTensor};
 use burn_tensor::{DType, Device, Tensor, TensorData};
 use std::ops::Deref;
@@ -20,6 +21,18 @@ impl Values {
         match x.clone().try_into_primitive::<Flex>() {
             Ok(shared) => Self::Shared(shared.to_contiguous()),
             Err(_) => Self::Copied(owned(x)),
+        }
+    }
+
+    /// They are done with: where nobody else holds them, what comes next may have their memory.
+    pub fn spent(self) {
+        match self {
+            // All that was allocated, and nothing beside it.
+            Self::Shared(x) if x.is_unique() && 4 * x.layout().num_elements() == x.bytes().len() => {
+                give(x.into_data().try_into_vec().unwrap_or_default());
+            }
+            Self::Shared(_) => {}
+            Self::Copied(values) => give(values),
         }
     }
 }
@@ -62,18 +75,20 @@ pub(crate) fn in_order(x: Tensor<4>, turn: impl Fn(f32) -> f32) -> Tensor<4> {
     let shape @ [b, c, y, x_len] = x.dims();
     let places = y * x_len;
     let values = channels_last(x);
-    let mut out = vec![0.0; b * c * places];
+    let mut out = take(b * c * places);
     for (from, to) in values.chunks_exact(c * places).zip(out.chunks_exact_mut(c * places)) {
         for (channel, plane) in to.chunks_exact_mut(places).enumerate() {
             plane.iter_mut().zip(from.chunks_exact(c)).for_each(|(to, from)| *to = turn(from[channel]));
         }
     }
+    values.spent();
     tensor(out, shape)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spare::Spare;
 
     #[test]
     fn values_come_in_the_order_of_the_axes_whatever_the_memory_looks_like() {
@@ -90,6 +105,20 @@ mod tests {
         let planes = [0.0, 3.0, 6.0, 9.0, 1.0, 4.0, 7.0, 10.0, 2.0, 5.0, 8.0, 11.0].map(|value| value + 0.5);
         let ordered = in_order(picture, |value| value + 0.5);
         assert_eq!((ordered.dims(), owned(ordered)), ([1, 3, 2, 2], planes.to_vec()));
+    }
+
+    #[test]
+    fn what_is_spent_is_spare_unless_somebody_holds_it() {
+        let _spare = Spare::keep();
+        let of = |value: f32| tensor(vec![value; 64], [8, 8]);
+        let (alone, held) = (of(1.0), of(2.0));
+        Values::of(held.clone()).spent();
+        Values::of(of(3.0).narrow(0, 0, 1)).spent();
+        let at = Values::of(alone.clone()).as_ptr();
+        Values::of(alone).spent();
+        let (again, another) = (take(64), take(64));
+        assert_eq!((again.as_ptr(), again[0], another[0]), (at, 1.0, 0.0));
+        assert_eq!(*Values::of(held), [2.0; 64]);
     }
 
     #[test]

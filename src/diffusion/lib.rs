@@ -44,6 +44,7 @@ mod recipe;
 pub mod reference;
 mod room;
 pub mod schedule;
+mod spare;
 mod threads;
 pub mod tokenizer;
 pub mod vae;

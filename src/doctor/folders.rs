@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 const ROOM_BYTES_MIN: u64 = 256 << 20;
 /// Fewer new files than this, too.
 const FILES_MIN: u64 = 100;
+/// The bits of a mode that say what it is of, and what they are of a regular file.
+const FILE_KIND: u32 = 0o170_000;
+const FILE: u32 = 0o100_000;
 /// Longest access list that is read, in bytes.
 const LIST_BYTES_MAX: usize = 4096;
 
@@ -89,6 +92,10 @@ pub fn readers(name: &str, way: &Asked<Vec<Step>>, is_there: bool, own: u32) -> 
             let what =
                 format!("others may write to {}, and put something else in its place", step.path.display());
             return Finding::needs(check, format!("{what}; take that right away (chmod go-w)"));
+        }
+        if is_last && step.mode & FILE_KIND == FILE {
+            let what = format!("{} is a file, and no start takes it for a folder", step.path.display());
+            return Finding::needs(check, format!("{what}; move it away, or choose a folder"));
         }
         if is_last {
             return last(check, step, [others_come, group_comes && is_shared(step)], own);

@@ -1,5 +1,7 @@
 //! The server's end: signs the person in, and does the verb's own work with the server's vault.
 
+use super::guests::Guest;
+pub use super::guests::Guests;
 use super::line::Line;
 use super::place::Door;
 use super::wire::{Fault, Heard, Hello, Said, Wish};
@@ -26,17 +28,15 @@ use server::{Doorway, Outside, Visit};
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Verbs that may be at work side by side.
-const GUESTS_MAX: usize = 16;
 /// No file of a certificate is larger.
 const FILE_BYTES_MAX: u64 = 64 << 20;
-/// How long an ending server waits for them to hear its last word.
-const FAREWELL_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// When it is tried again to take somebody in.
+const AGAIN_TIME: Duration = Duration::from_millis(100);
 
 /// What a server knows of itself.
 pub struct Host {
@@ -54,36 +54,6 @@ pub struct Host {
     pub certificate: Mutex<PathBuf>,
 }
 
-/// Those that are at work.
-#[derive(Clone, Default)]
-pub struct Guests(Arc<AtomicUsize>);
-
-/// One of them.
-struct Guest(Guests);
-
-impl Guests {
-    fn come(&self) -> Option<Guest> {
-        let came = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
-            (count < GUESTS_MAX).then_some(count + 1)
-        });
-        came.is_ok().then(|| Guest(self.clone()))
-    }
-
-    /// Waits until the last one has left, or for so long as an ending server waits.
-    pub fn see_off(&self) {
-        let begun = Instant::now();
-        while self.0.load(Ordering::Relaxed) > 0 && begun.elapsed() < FAREWELL_TIME_MAX {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Takes in whoever comes, on a thread of its own for as long as the process lives; each has one, too.
 ///
 /// # Errors
@@ -95,13 +65,13 @@ pub fn open(door: Arc<Door>, host: Host) -> io::Result<Guests> {
         loop {
             let Ok(stream) = door.accept() else {
                 // Too many open files, say: whoever waits is taken in later.
-                std::thread::sleep(Duration::from_millis(100));
+                std::thread::sleep(AGAIN_TIME);
                 continue;
             };
-            let (guest, host) = (come.come(), Arc::clone(&host));
+            let (guest, host) = (come.come(&stream), Arc::clone(&host));
             // Where no thread can be started the connection ends with this.
             let _ = std::thread::Builder::new().name("guest".into()).spawn(move || {
-                host.receive(stream, guest.is_some());
+                host.receive(stream, guest.as_ref());
                 drop(guest);
             });
         }
@@ -111,15 +81,20 @@ pub fn open(door: Arc<Door>, host: Host) -> io::Result<Guests> {
 }
 
 impl Host {
-    fn receive(&self, stream: UnixStream, has_room: bool) {
+    fn receive(&self, stream: UnixStream, guest: Option<&Guest>) {
         let Ok(line) = Line::new(stream, self.doorway.idle()) else { return };
         let refused = |what| Err(Failure::new(Code::Busy, what));
-        let done = match (self.doorway.is_closing(), has_room) {
+        let done = match (self.doorway.is_closing(), guest) {
             (true, _) => refused("the server is about to end; try again"),
-            (_, false) => {
+            (_, None) => {
                 refused("too many verbs are at work through the running server; try again when one has ended")
             }
-            _ => self.serve(&line),
+            (_, Some(guest)) => match self.serve(&line, guest) {
+                Err(_) if guest.gave_way() => refused(
+                    "too many verbs came to the running server, and this one had said nothing yet; try again",
+                ),
+                done => done,
+            },
         };
         line.tell(&match done {
             Ok(code) => Said::Ended(code as u8),
@@ -128,17 +103,20 @@ impl Host {
         line.close();
     }
 
-    fn serve(&self, line: &Arc<Line>) -> Done {
+    fn serve(&self, line: &Arc<Line>, guest: &Guest) -> Done {
         let queue = self.doorway.queue();
         let (has_vault, asks_name) = queue.with(|darkroom| {
             Ok((darkroom.has_vault(), darkroom.public().is_ok_and(|public| asks_name(&public))))
         })?;
         let outputs = self.doorway.outputs().as_os_str().to_owned();
         line.tell(&Said::Hello(Hello { build: self.build, outputs, has_vault, asks_name }));
+        guest.is_greeted();
         let out = Output::far(Arc::clone(line));
         let mut visit = None;
         loop {
-            match line.hear()? {
+            let word = line.hear()?;
+            guest.speaks();
+            match word {
                 (Heard::SignIn { operator, has_terminal }, passphrase) if visit.is_none() => {
                     visit = self.sign_in(line, operator.as_deref(), &passphrase)?;
                     if let Some(visit) = &visit {

@@ -3,7 +3,8 @@
 
 use crate::gemm::{BLOCK_BYTES, Block, DEPTH, Packed, Segment, Start};
 use crate::level::{Level, run};
-use crate::picture::Picture;
+use crate::lines::Lines;
+use crate::picture::{Picture, cut};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -15,8 +16,8 @@ pub(crate) fn pack(values: &[f32], outputs: usize, inputs: usize) -> Packed {
     assert!(outputs > 0 && inputs > 0, "weights [{outputs}, {inputs}, 3, 3] have no values");
     let len = values.len();
     assert!(len == 9 * outputs * inputs, "weights [{outputs}, {inputs}, 3, 3] come with {len} values");
-    let columns = Level::here().columns();
-    let mut panels = vec![0.0_f32; outputs.next_multiple_of(columns) * 9 * inputs];
+    let columns = Level::here().columns(outputs);
+    let mut panels = Lines::<f32>::new(outputs.next_multiple_of(columns) * 9 * inputs);
     let whole = 9 * inputs * columns;
     panels.par_chunks_mut(whole).zip(values.par_chunks(whole)).for_each(|(panel, values)| {
         for (o, of_output) in values.chunks_exact(9 * inputs).enumerate() {
@@ -41,16 +42,9 @@ pub(crate) fn conv3x3(
     weight.check_level();
     let (inputs, outputs) = (input.shape[2], weight.outputs());
     let [rows, columns] = input.size();
-    let [height, width] = tile([rows, columns], inputs, rayon::current_num_threads());
+    let [height, width] = tile([rows, columns], [inputs, outputs], rayon::current_num_threads());
     let across = columns.div_ceil(width);
-    // Per tile, what lies in it of each row.
-    let mut tiles: Vec<Vec<&mut [f32]>> =
-        (0..rows.div_ceil(height) * across).map(|_| Vec::with_capacity(height)).collect();
-    for (y, row) in out.chunks_mut(columns * outputs).enumerate() {
-        for (t, piece) in row.chunks_mut(width * outputs).enumerate() {
-            tiles[y / height * across + t].push(piece);
-        }
-    }
+    let tiles = cut(out, [rows, columns, outputs], [height, width]);
     tiles.into_par_iter().enumerate().for_each_init(Vec::new, |lines, (t, mut pieces)| {
         let (y0, x0) = (t / across * height, t % across * width);
         let width = width.min(columns - x0);
@@ -74,21 +68,25 @@ pub(crate) fn conv3x3(
 }
 
 /// Bytes that [`conv3x3`] allocates at most: lines of the input and a list of places per thread, and a list of pieces.
-pub(crate) fn scratch_bytes([rows, columns]: [usize; 2], inputs: usize, threads: usize) -> usize {
-    let [height, width] = tile([rows, columns], inputs, threads);
+pub(crate) fn scratch_bytes(
+    [rows, columns]: [usize; 2],
+    [inputs, outputs]: [usize; 2],
+    threads: usize,
+) -> usize {
+    let [height, width] = tile([rows, columns], [inputs, outputs], threads);
     let task = 4 * inputs * (height + 2) * (width + 2) + 16 * height * width + BLOCK_BYTES;
     threads * task + 16 * rows.next_multiple_of(height) * columns.div_ceil(width)
 }
 
 /// Rows and columns of a task. What it reads, in all channels, stays in the second cache, and there is enough for all
 /// threads.
-fn tile([rows, columns]: [usize; 2], inputs: usize, threads: usize) -> [usize; 2] {
+fn tile([rows, columns]: [usize; 2], [inputs, outputs]: [usize; 2], threads: usize) -> [usize; 2] {
     let [mut height, mut width] = match inputs >= 256 {
         true => [rows.min(12), columns.min(24)],
         false => [rows.min(16), columns.min(48)],
     };
     let tiles = |height, width| rows.div_ceil(height) * columns.div_ceil(width);
-    while tiles(height, width) < 4 * threads && height * width > 2 * Level::here().rows() {
+    while tiles(height, width) < 4 * threads && height * width > 2 * Level::here().rows(outputs) {
         match height > 1 && height * 2 >= width {
             true => height = height.div_ceil(2),
             false => width = width.div_ceil(2),

@@ -73,25 +73,41 @@ impl Level {
         rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(start).build()
     }
 
-    /// Columns of a panel of packed weights: two vectors.
-    pub(crate) fn columns(self) -> usize {
+    /// Values of a vector.
+    fn lanes(self) -> usize {
         match self {
-            Self::Baseline => 8,
-            Self::Avx2 => 16,
-            Self::Avx512 => 32,
+            Self::Baseline => 4,
+            Self::Avx2 => 8,
+            Self::Avx512 => 16,
             #[cfg(test)]
-            Self::Wide => 32,
+            Self::Wide => 16,
         }
     }
 
-    /// Rows of a register tile: as many as leave registers for what is multiplied.
-    pub(crate) fn rows(self) -> usize {
-        match self {
-            Self::Baseline => 4,
-            Self::Avx2 => 6,
-            Self::Avx512 => 8,
-            #[cfg(test)]
-            Self::Wide => 8,
+    /// Columns of a panel of packed weights for so many outputs: two vectors, or one that holds them all.
+    pub(crate) fn columns(self, outputs: usize) -> usize {
+        match outputs <= self.lanes() {
+            true => self.lanes(),
+            false => 2 * self.lanes(),
+        }
+    }
+
+    /// Rows of a register tile for so many outputs: as many as leave registers for what is multiplied.
+    pub(crate) fn rows(self, outputs: usize) -> usize {
+        match (self.lanes(), outputs <= self.lanes()) {
+            (16, false) => 8,
+            (16 | 8, true) => 12,
+            (8, false) => 6,
+            (_, true) => 8,
+            (_, false) => 4,
+        }
+    }
+
+    /// Values of input and output of a block, which share the second cache: servers with AVX-512 have 1 MiB and more.
+    pub(crate) fn block_values(self) -> usize {
+        match self.lanes() {
+            16 => 256 << 10,
+            _ => 96 << 10,
         }
     }
 

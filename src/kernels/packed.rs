@@ -1,12 +1,14 @@
 //! Matrices in the order in which a product reads them.
 
 use crate::level::Level;
+use crate::lines::Lines;
 use rayon::prelude::*;
 
 /// Weights of a linear layer, packed once for all products.
 ///
-/// The columns of a product come in panels as wide as two vectors, `[panel][inputs][columns]`, the last one filled
-/// up with zeros; so the innermost loop reads one stream from front to back.
+/// The columns of a product come in panels as wide as two vectors, or as one if that holds all of them,
+/// `[panel][inputs][columns]`, the last one filled up with zeros; so the innermost loop reads one stream from front to
+/// back.
 pub struct Packed {
     inputs: usize,
     outputs: usize,
@@ -16,9 +18,9 @@ pub struct Packed {
 }
 
 pub(crate) enum Panels {
-    F32(Vec<f32>),
+    F32(Lines<f32>),
     /// The upper halves of f32 values.
-    Bf16(Vec<u16>),
+    Bf16(Lines<u16>),
     /// `[outputs, inputs]` in bf16, little-endian, as somebody else holds it.
     Rows(Box<dyn AsRef<[u8]> + Send + Sync>),
 }
@@ -31,7 +33,7 @@ impl Packed {
     pub fn new(values: &[f32], outputs: usize, inputs: usize) -> Self {
         check(values.len(), outputs, inputs);
         let level = Level::here();
-        let panels = transposed(values, inputs, level.columns(), |value| value);
+        let panels = transposed(values, inputs, level.columns(outputs), |value| value);
         Self { inputs, outputs, level, panels: Panels::F32(panels) }
     }
 
@@ -44,7 +46,7 @@ impl Packed {
         let (pairs, odd) = values.as_chunks::<2>();
         check(2 * pairs.len() + odd.len(), outputs, 2 * inputs);
         let level = Level::here();
-        let panels = transposed(pairs, inputs, level.columns(), u16::from_le_bytes);
+        let panels = transposed(pairs, inputs, level.columns(outputs), u16::from_le_bytes);
         Self { inputs, outputs, level, panels: Panels::Bf16(panels) }
     }
 
@@ -59,9 +61,9 @@ impl Packed {
     }
 
     /// From panels for this thread's level.
-    pub(crate) fn of_panels(panels: Vec<f32>, inputs: usize, outputs: usize) -> Self {
+    pub(crate) fn of_panels(panels: Lines<f32>, inputs: usize, outputs: usize) -> Self {
         let level = Level::here();
-        debug_assert_eq!(panels.len(), outputs.next_multiple_of(level.columns()) * inputs);
+        debug_assert_eq!(panels.len(), outputs.next_multiple_of(level.columns(outputs)) * inputs);
         Self { inputs, outputs, level, panels: Panels::F32(panels) }
     }
 
@@ -73,6 +75,11 @@ impl Packed {
     /// Values of an output row.
     pub fn outputs(&self) -> usize {
         self.outputs
+    }
+
+    /// Columns of a panel.
+    pub(crate) fn columns(&self) -> usize {
+        self.level.columns(self.outputs)
     }
 
     /// Bytes of memory that it keeps.
@@ -98,15 +105,16 @@ impl Packed {
         panel: usize,
         from: usize,
         depth: usize,
-        wide: &'a mut Vec<f32>,
+        wide: &'a mut Lines<f32>,
     ) -> &'a [f32] {
-        let columns = self.level.columns();
+        let columns = self.columns();
         let start = (panel * self.inputs + from) * columns;
         match &self.panels {
             Panels::F32(panels) => &panels[start..][..depth * columns],
             Panels::Bf16(panels) => {
-                wide.clear();
-                wide.extend(panels[start..][..depth * columns].iter().map(|bits| widen(*bits)));
+                let wide = wide.first(depth * columns);
+                let bits = &panels[start..][..depth * columns];
+                wide.iter_mut().zip(bits).for_each(|(to, bits)| *to = widen(*bits));
                 wide
             }
             Panels::Rows(rows) => {
@@ -116,8 +124,9 @@ impl Packed {
                     let row = (first + j).min(self.outputs - 1);
                     bytes[2 * (row * self.inputs + from)..][..2 * depth].as_chunks::<2>().0
                 };
-                wide.resize(depth * columns, 0.0);
-                match self.level.columns() {
+                let wide = wide.first(depth * columns);
+                match columns {
+                    4 => widen_rows::<4>(std::array::from_fn(row), wide),
                     8 => widen_rows::<8>(std::array::from_fn(row), wide),
                     16 => widen_rows::<16>(std::array::from_fn(row), wide),
                     _ => widen_rows::<32>(std::array::from_fn(row), wide),
@@ -174,11 +183,11 @@ fn transposed<A: Copy + Sync, T: Copy + Default + Send>(
     inputs: usize,
     columns: usize,
     turn: impl Fn(A) -> T + Sync,
-) -> Vec<T> {
+) -> Lines<T> {
     // So many values of a row at a time are a whole line of the cache, and what they become stays in the first cache.
     const TILE: usize = 16;
     let outputs = rows.len() / inputs;
-    let mut panels = vec![T::default(); outputs.next_multiple_of(columns) * inputs];
+    let mut panels = Lines::new(outputs.next_multiple_of(columns) * inputs);
     let whole = inputs * columns;
     panels.par_chunks_mut(whole).zip(rows.par_chunks(whole)).for_each(|(panel, rows)| {
         for (tile, to) in panel.chunks_mut(TILE * columns).enumerate() {

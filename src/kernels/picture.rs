@@ -85,6 +85,24 @@ impl Picture<'_> {
     }
 }
 
+/// What lies of each row in each tile of a picture `[rows, columns, c]`: the tiles row by row, the last ones of a row and
+/// of a column perhaps smaller.
+pub(crate) fn cut(
+    picture: &mut [f32],
+    [rows, columns, c]: [usize; 3],
+    [height, width]: [usize; 2],
+) -> Vec<Vec<&mut [f32]>> {
+    let across = columns.div_ceil(width);
+    let mut tiles: Vec<Vec<&mut [f32]>> = Vec::new();
+    tiles.resize_with(rows.div_ceil(height) * across, || Vec::with_capacity(height));
+    for (y, row) in picture.chunks_mut(columns * c).enumerate() {
+        for (t, piece) in row.chunks_mut(width * c).enumerate() {
+            tiles[y / height * across + t].push(piece);
+        }
+    }
+    tiles
+}
+
 struct NormSilu<'a> {
     from: &'a [f32],
     scale: &'a [f32],

@@ -6,10 +6,12 @@
 
 use crate::gemm::{BLOCK_BYTES, Block, Packed, Start, segments};
 use crate::level::{Level, run};
-use crate::picture::Picture;
+use crate::lines::{Lines, MORE_BYTES};
+use crate::picture::{Picture, cut};
 use crate::simd::mul_add;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
 
 /// One packed matrix `[inputs, outputs]` per place of a transformed tile.
 pub(crate) struct Weights {
@@ -31,15 +33,9 @@ const G: [[f64; 3]; 6] = [
     [0.0, 0.0, 1.0],
 ];
 
-/// Bytes that a strip's transformed tiles may have on both sides together, if a strip of four lines has not more.
-const STRIP_BYTES: usize = 12 << 20;
-
-/// Tiles side by side in a task of the first phase.
-const SIDE: usize = 8;
-
 /// Whether the transforms pay, and the channels fill vectors of any level.
 pub(crate) fn fits(outputs: usize, inputs: usize) -> bool {
-    inputs >= 64 && outputs >= 64 && inputs.is_multiple_of(16) && outputs.is_multiple_of(16)
+    inputs >= 16 && outputs >= 16 && inputs.is_multiple_of(16) && outputs.is_multiple_of(16)
 }
 
 impl Weights {
@@ -50,9 +46,10 @@ impl Weights {
     pub fn new(values: &[f32], outputs: usize, inputs: usize) -> Self {
         let len = values.len();
         assert!(len == 9 * outputs * inputs, "weights [{outputs}, {inputs}, 3, 3] come with {len} values");
-        let columns = Level::here().columns();
+        let columns = Level::here().columns(outputs);
         let whole = inputs * columns;
-        let mut each = vec![vec![0.0_f32; outputs.next_multiple_of(columns) * inputs]; PLACES];
+        let len = outputs.next_multiple_of(columns) * inputs;
+        let mut each: Vec<Lines<f32>> = (0..PLACES).map(|_| Lines::new(len)).collect();
         // Per panel of outputs, the panel of each place.
         let mut panels: Vec<Vec<&mut [f32]>> = Vec::new();
         panels.resize_with(outputs.div_ceil(columns), || Vec::with_capacity(PLACES));
@@ -126,34 +123,63 @@ impl WithSimd for TransformWeights<'_, '_> {
     }
 }
 
-/// How a picture is cut.
-struct Cut {
-    /// Rows of tiles.
-    down: usize,
-    /// Columns of tiles.
-    across: usize,
-    /// Rows of tiles in a strip.
-    strip: usize,
-    /// Tiles of a task of the first phase, and such tasks per row of tiles.
-    side: usize,
-    tasks: usize,
+/// Bytes of the transformed tiles that a task has on both sides together: they stay in the second cache where the
+/// channels are few.
+const TASK_BYTES: usize = 1 << 20;
+
+/// Tiles of a task where the channels are many: each task reads all weights from memory.
+const TILES_HEAVY: usize = 96;
+
+/// Rows and columns of tiles in a task, so that there is enough for all threads. Several rows, because those of the input
+/// that two tiles share are read for each of them.
+fn task([rows, columns]: [usize; 2], [inputs, outputs]: [usize; 2], threads: usize) -> [usize; 2] {
+    let (down, across) = (rows.div_ceil(4), columns.div_ceil(4));
+    let heavy = 4 * PLACES * inputs * outputs > TASK_BYTES;
+    let (most, least) = match heavy {
+        true => (TILES_HEAVY, TILES_HEAVY / 3),
+        false => (TASK_BYTES / (4 * PLACES * (inputs + outputs)), 12),
+    };
+    let mut height = down.min(4);
+    let mut width = across.min(most / height);
+    while down.div_ceil(height) * across.div_ceil(width) < 4 * threads && height * width >= 2 * least {
+        match height > 1 && height * 2 >= width {
+            true => height = height.div_ceil(2),
+            false => width = width.div_ceil(2),
+        }
+    }
+    [height, across.div_ceil(across.div_ceil(width))]
 }
 
-impl Cut {
-    fn of([rows, columns]: [usize; 2], inputs: usize, outputs: usize) -> Self {
-        let (down, across) = (rows.div_ceil(4), columns.div_ceil(4));
-        let strip = (STRIP_BYTES / (4 * PLACES * (inputs + outputs) * across)).clamp(1, down);
-        let side = across.min(SIDE);
-        Self { down, across, strip, side, tasks: across.div_ceil(side) }
+/// What a thread needs for one task, used again for the next.
+struct Scratch {
+    /// Six lines of the input for each row of tiles, of which two are the next row's, too.
+    lines: Lines<f32>,
+    /// `[36, tiles, inputs]`
+    tiles: Lines<f32>,
+    /// `[36, tiles, outputs]`
+    products: Lines<f32>,
+}
+
+impl Scratch {
+    fn new([height, width]: [usize; 2], inputs: usize, outputs: usize) -> Self {
+        Self {
+            lines: Lines::new((4 * height + 2) * (4 * width + 2) * inputs),
+            tiles: Lines::new(PLACES * height * width * inputs),
+            products: Lines::new(PLACES * height * width * outputs),
+        }
     }
 }
 
-/// Bytes that [`conv3x3`] allocates at most: a strip's transformed tiles on both sides, and lines of the input per thread.
-pub(crate) fn scratch_bytes(size: [usize; 2], inputs: usize, outputs: usize, threads: usize) -> usize {
-    let Cut { across, strip, side, tasks, .. } = Cut::of(size, inputs, outputs);
-    let strips = PLACES * strip * (tasks * side * inputs + across * outputs);
-    let lines = 6 * (4 * side + 2) * inputs;
-    4 * (strips + threads * lines) + threads * BLOCK_BYTES
+/// Bytes that [`conv3x3`] allocates at most.
+pub(crate) fn scratch_bytes(
+    [rows, columns]: [usize; 2],
+    [inputs, outputs]: [usize; 2],
+    threads: usize,
+) -> usize {
+    let [height, width] = task([rows, columns], [inputs, outputs], threads);
+    let lines = (4 * height + 2) * (4 * width + 2) * inputs;
+    let each = 4 * (lines + PLACES * height * width * (inputs + outputs)) + 16 * height * width + BLOCK_BYTES;
+    threads * (each + 3 * MORE_BYTES) + 16 * rows.next_multiple_of(4 * height) * columns.div_ceil(4 * width)
 }
 
 /// As [`crate::conv::conv3x3`], which has checked the shapes.
@@ -168,63 +194,44 @@ pub(crate) fn conv3x3(
     let (inputs, outputs) = (*inputs, *outputs);
     each.iter().for_each(Packed::check_level);
     let [rows, columns] = input.size();
-    let Cut { down, across, strip, side, tasks } = Cut::of([rows, columns], inputs, outputs);
-    // [row of tiles, task, 36, side, inputs]
-    let task_len = PLACES * side * inputs;
-    let mut tiles = vec![0.0_f32; strip * tasks * task_len];
-    // [36, tile, outputs]
-    let mut products = vec![0.0_f32; PLACES * strip * across * outputs];
+    let threads = rayon::current_num_threads();
+    let [height, width] = task([rows, columns], [inputs, outputs], threads);
+    let across = columns.div_ceil(4 * width);
     let groups = segments(inputs);
-    for first in (0..down).step_by(strip) {
-        let strip = strip.min(down - first);
-        let count = strip * across;
-        tiles[..strip * tasks * task_len].par_chunks_mut(task_len).enumerate().for_each_init(
-            Vec::new,
-            |lines, (task, to)| {
-                let (y0, t0) = (4 * (first + task / tasks), task % tasks * side);
-                let tiles = side.min(across - t0);
-                let width = 4 * tiles + 2;
-                lines.resize(6 * (4 * side + 2) * inputs, 0.0);
-                let lines = &mut lines[..6 * width * inputs];
-                input.read(y0, 4 * t0, width, lines);
-                run(Forth { lines, line: width * inputs, c: inputs, to, room: side, tiles });
-            },
-        );
-        let tiles = &tiles;
-        // The rows of one block stay in the second cache.
-        const HEIGHT: usize = 144;
+    let scratch: Vec<Mutex<Scratch>> =
+        (0..threads).map(|_| Mutex::new(Scratch::new([height, width], inputs, outputs))).collect();
+    let tasks = cut(out, [rows, columns, outputs], [4 * height, 4 * width]);
+    tasks.into_par_iter().enumerate().for_each(|(task, mut out)| {
+        let own = &scratch[rayon::current_thread_index().unwrap_or(0)];
+        let Scratch { lines, tiles, products } = &mut *own.lock().unwrap_or_else(PoisonError::into_inner);
+        let (y0, x0) = (task / across * 4 * height, task % across * 4 * width);
+        let width = columns.min(x0 + 4 * width) - x0;
+        let (down, side) = (out.len().div_ceil(4), width.div_ceil(4));
+        let (count, line) = (down * side, (4 * side + 2) * inputs);
+        let lines = &mut lines[..(4 * down + 2) * line];
+        input.read(y0, x0, 4 * side + 2, lines);
+        run(Forth { lines, line, c: inputs, to: &mut tiles[..PLACES * count * inputs], side });
         let products = &mut products[..PLACES * count * outputs];
-        let blocks = products.par_chunks_mut(count * outputs).enumerate().flat_map(|(place, out)| {
-            out.par_chunks_mut(HEIGHT * outputs).enumerate().map(move |(block, out)| (place, block, out))
-        });
-        blocks.for_each(|(place, block, out)| {
-            let base = |i: usize| {
-                let (row, t) = ((block * HEIGHT + i) / across, (block * HEIGHT + i) % across);
-                (row * tasks + t / side) * task_len + (place * side + t % side) * inputs
-            };
+        let places = tiles.chunks_exact(count * inputs).zip(products.chunks_exact_mut(count * outputs));
+        for ((x, out), weight) in places.zip(each) {
             let mut out: Vec<&mut [f32]> = out.chunks_exact_mut(outputs).collect();
-            let weight = &each[place];
-            run(Block { x: tiles, base, groups: &groups, weight, j0: 0, out: &mut out, start: Start::Zero });
-        });
-        let (from, line) = (&*products, columns * outputs);
-        let here = 4 * first * line..(4 * (first + strip)).min(rows) * line;
-        out[here].par_chunks_mut(4 * line).enumerate().for_each(|(row, out)| {
-            let residual = residual.map(|r| &r[4 * (first + row) * line..][..out.len()]);
-            run(Back { from, count, first: row * across, bias, residual, columns, out });
-        });
-    }
+            let (base, groups, start) = (|i| i * inputs, &groups, Start::Zero);
+            run(Block { x, base, groups, weight, j0: 0, out: &mut out, start });
+        }
+        let residual = residual.map(|residual| &residual[(y0 * columns + x0) * outputs..]);
+        run(Back { from: products, side, bias, residual, line: columns * outputs, out: &mut out });
+    });
 }
-
 struct Forth<'a> {
-    /// Six lines of `4 tiles + 2` places.
+    /// Lines of `4 side + 2` places, four for each row of tiles and two.
     lines: &'a [f32],
     /// Values of a line.
     line: usize,
     c: usize,
-    /// `[36, room, c]`
+    /// Tiles side by side.
+    side: usize,
+    /// `[36, tiles, c]`
     to: &'a mut [f32],
-    room: usize,
-    tiles: usize,
 }
 
 impl WithSimd for Forth<'_> {
@@ -232,16 +239,18 @@ impl WithSimd for Forth<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { lines, line, c, to, room, tiles } = self;
+        let Self { lines, line, c, side, to } = self;
         let lines = S::as_simd_f32s(lines).0;
         let to = S::as_mut_simd_f32s(to).0;
         let (line, c) = (line / S::F32_LANES, c / S::F32_LANES);
-        for t in 0..tiles {
+        let count = to.len() / (PLACES * c);
+        for tile in 0..count {
+            let first = 4 * (tile / side * line + tile % side * c);
             for v in 0..c {
                 // Loops, not closures: one that the compiler does not inline is compiled for no vectors at all.
                 let mut half = [[simd.splat_f32s(0.0); 6]; 6];
                 for x in 0..6 {
-                    let at = (4 * t + x) * c + v;
+                    let at = first + x * c + v;
                     let column = forth(simd, std::array::from_fn(|y| lines[y * line + at]));
                     for (row, value) in half.iter_mut().zip(column) {
                         row[x] = value;
@@ -249,7 +258,7 @@ impl WithSimd for Forth<'_> {
                 }
                 for (y, row) in half.into_iter().enumerate() {
                     for (x, value) in forth(simd, row).into_iter().enumerate() {
-                        to[((6 * y + x) * room + t) * c + v] = value;
+                        to[((6 * y + x) * count + tile) * c + v] = value;
                     }
                 }
             }
@@ -257,48 +266,49 @@ impl WithSimd for Forth<'_> {
     }
 }
 
-struct Back<'a, 'o> {
-    /// `[36, count, c]`
+struct Back<'a, 'o, 'p> {
+    /// `[36, tiles, c]`
     from: &'a [f32],
-    count: usize,
-    /// The first tile of this row of tiles.
-    first: usize,
+    /// Tiles side by side.
+    side: usize,
     bias: &'a [f32],
+    /// From the first place of the output on, and the values of one of its lines.
     residual: Option<&'a [f32]>,
-    columns: usize,
-    /// Up to four lines of the output.
-    out: &'o mut [f32],
+    line: usize,
+    /// Lines of the output, at most four for each row of tiles.
+    out: &'o mut [&'p mut [f32]],
 }
 
-impl WithSimd for Back<'_, '_> {
+impl WithSimd for Back<'_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { from, count, first, bias, residual, columns, out } = self;
+        let Self { from, side, bias, residual, line, out } = self;
         let from = S::as_simd_f32s(from).0;
         let bias = S::as_simd_f32s(bias).0;
         let residual = residual.map(|r| S::as_simd_f32s(r).0);
-        let out = S::as_mut_simd_f32s(out).0;
-        let c = bias.len();
-        for t in 0..columns.div_ceil(4) {
+        let (c, line) = (bias.len(), line / S::F32_LANES);
+        let count = from.len() / (PLACES * c);
+        for tile in 0..count {
+            let (y0, at) = (4 * (tile / side), 4 * (tile % side) * c);
             for v in 0..c {
                 let mut half = [[simd.splat_f32s(0.0); 6]; 4];
                 for x in 0..6 {
-                    let place = |y: usize| from[((6 * y + x) * count + first + t) * c + v];
+                    let place = |y: usize| from[((6 * y + x) * count + tile) * c + v];
                     let column = back(simd, std::array::from_fn(place));
                     for (row, value) in half.iter_mut().zip(column) {
                         row[x] = value;
                     }
                 }
-                for (y, (line, row)) in out.chunks_exact_mut(columns * c).zip(half).enumerate() {
-                    for (x, value) in back(simd, row).into_iter().enumerate().take(columns - 4 * t) {
-                        let at = (4 * t + x) * c + v;
+                for (y, (out, row)) in (y0..).zip(out[y0..].iter_mut().zip(half)) {
+                    let out = S::as_mut_simd_f32s(out).0;
+                    for (at, value) in (at + v..out.len()).step_by(c).zip(back(simd, row)) {
                         let mut value = simd.add_f32s(value, bias[v]);
                         if let Some(residual) = residual {
-                            value = simd.add_f32s(value, residual[y * columns * c + at]);
+                            value = simd.add_f32s(value, residual[y * line + at]);
                         }
-                        line[at] = value;
+                        out[at] = value;
                     }
                 }
             }

@@ -46,11 +46,12 @@ pub fn of_import(asked: Option<&str>, folder: &Path) -> Result<String, Failure> 
 
 /// `Z-Image-Turbo`, and `models--Tongyi-MAI--Z-Image-Turbo` with what lies in it, give `z-image-turbo`.
 fn of_folder(folder: &Path) -> Option<String> {
-    let names = folder.ancestors().filter_map(|at| at.file_name()?.to_str());
-    let mut cached = names.clone().take(3).filter_map(|name| name.strip_prefix("models--"));
-    let last = match cached.next() {
+    let names = folder.ancestors().take(3).map(|at| at.file_name()?.to_str());
+    let cached = names.clone().flatten().find_map(|name| name.strip_prefix("models--"));
+    let last = match cached {
         Some(cached) => cached.rsplit("--").next()?.to_owned(),
-        None => names.clone().next()?.to_owned(),
+        // Its own name or none: that of the folder above is another's.
+        None => names.clone().next()??.to_owned(),
     };
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c.to_ascii_lowercase() } else { '-' };
     let name: String = last.chars().map(plain).collect();
@@ -60,6 +61,7 @@ fn of_folder(folder: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::ffi::OsStrExt as _;
 
     #[test]
     fn a_folder_gives_its_model_a_name() {
@@ -75,6 +77,9 @@ mod tests {
         for path in ["/", "/a/猫", "/a/demo"] {
             assert_eq!(of(path), None, "{path}");
         }
+        // No name is made of that of the folder around it.
+        let bytes = std::ffi::OsStr::from_bytes(b"/media/stick/turbo\xff");
+        assert!(of_import(None, Path::new(bytes)).is_err_and(|failure| failure.what.contains("--name NAME")));
         for name in ["", ".part-x", "a/b", "A", "..", "demo", "a b", &"x".repeat(65)] {
             assert!(of_import(Some(name), Path::new("/a")).is_err(), "{name}");
         }

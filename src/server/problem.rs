@@ -53,11 +53,7 @@ impl Problem {
         "locked",
         "the vault is locked, and a program's token opens nothing until somebody has signed in; ask again then",
     );
-    pub const LABEL: Self = Self::fixed(
-        422,
-        "parameter",
-        "a label is 1 to 64 bytes, without line breaks and others that cannot be seen",
-    );
+    pub const LABEL: Self = Self::fixed(422, "parameter", darkroom::TOKEN_LABEL);
     pub const NOT_FOUND: Self = Self::fixed(404, "not_found", "there is no such thing");
     pub const NO_METHOD: Self = Self::fixed(405, "method", "this address is not asked for in this way");
     pub const TOO_LARGE: Self = Self::fixed(413, "too_large", "the request is too large");

@@ -24,6 +24,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// Where a certificate is made, in the folder of what was found.
 const CERTIFICATE: &str = "certificate";
@@ -192,18 +193,24 @@ fn address(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-/// The first signal ends the server in order, a second one at once: what is half done then is found by the next start. One that
+/// What comes so soon behind the first signal is the same wish: a supervisor asks each process of a group, and itself once more.
+const SAME_WISH_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// The first signal ends the server in order, a later one at once: what is half done then is found by the next start. One that
 /// came by way of the keeper may be the same as one that came directly, so the two are counted apart.
 fn end_on_signal(stop: Stop) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, RELAYED])?;
     let wait = move || {
-        let mut seen = [0, 0];
+        let mut first = [None, None];
         for signal in signals.forever() {
-            let seen = &mut seen[usize::from(signal == RELAYED)];
-            *seen += 1;
-            match seen {
-                1 => stop.stop(),
-                _ => std::process::exit(i32::from(Code::Interrupted as u8)),
+            let first: &mut Option<Instant> = &mut first[usize::from(signal == RELAYED)];
+            match first {
+                None => {
+                    *first = Some(Instant::now());
+                    stop.stop();
+                }
+                Some(first) if first.elapsed() < SAME_WISH_TIME_MAX => {}
+                Some(_) => std::process::exit(i32::from(Code::Interrupted as u8)),
             }
         }
     };

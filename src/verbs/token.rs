@@ -5,12 +5,9 @@ use crate::boot::{self, Wants};
 use crate::cli::{Global, Token, TokenVerb};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
-use darkroom::{Hold, PersonName, Scope, Scopes, TOKEN_DAYS_MAX, Who};
+use darkroom::{Hold, PersonName, Scope, Scopes, TOKEN_DAYS_MAX, TOKEN_LABEL, Who};
 use sandbox::Clean;
 use serde_json::json;
-
-/// What is wrong with a label that is none.
-const LABEL: &str = "a label is 1 to 64 bytes, without line breaks and others that cannot be seen";
 
 /// Runs the verb.
 ///
@@ -46,7 +43,7 @@ fn wish(verb: &TokenVerb) -> Result<(Scopes, Option<PersonName>), Failure> {
     if !(1..=TOKEN_DAYS_MAX).contains(days) {
         return Err(usage("a token lasts 1 to 366 days"));
     }
-    Ok((scopes, label.as_deref().map(PersonName::new).transpose().map_err(|_| usage(LABEL))?))
+    Ok((scopes, label.as_deref().map(PersonName::new).transpose().map_err(|_| usage(TOKEN_LABEL))?))
 }
 
 /// Does it as `who`, alone or through a running server.

@@ -46,7 +46,7 @@ pub const ARTICLES: &[Article] = &[
         number: "5(1)(e)",
         does: Text {
             en: "Pictures can be destroyed one by one, with their keys. Where the policy names a period they go by themselves when it is over, unless a legal hold keeps them; without one nothing does.",
-            zh: "图片可逐一连同密钥销毁。策略规定了期限时，期满后自动销毁，除非依法保留；未规定时不会自动销毁任何内容。",
+            zh: "图片可逐一连同密钥销毁。策略规定了期限时，期满后自动销毁，除非受法律保全；未规定时不会自动销毁任何内容。",
         },
         left: Text {
             en: "Set the periods, of the log and of backups, too, and destroy what has reached them.",
@@ -91,7 +91,7 @@ pub const ARTICLES: &[Article] = &[
         number: "13",
         does: Text {
             en: "What is recorded about the people who use it is listed in the schema of the log.",
-            zh: "关于使用者所记录的内容列于日志模式中。",
+            zh: "关于使用者记录了哪些内容，列于日志的结构定义中。",
         },
         left: Text {
             en: "Tell them before they begin what is recorded, why, and for how long.",
@@ -112,7 +112,7 @@ pub const ARTICLES: &[Article] = &[
         number: "17",
         does: Text {
             en: "Erasing destroys the key of a picture, so that what is left of it opens for nobody. Plain copies that were exported, and copies of the whole vault folder from before, are not touched.",
-            zh: "删除会销毁图片的密钥，残留部分无人能够打开。已导出的明文副本以及此前整个保险库文件夹的副本不受影响。",
+            zh: "删除会销毁图片的密钥，残留部分无人能够打开。已导出的未封存副本以及此前整个保险库文件夹的副本不受影响。",
         },
         left: Text {
             en: "List the copies outside, and erase them.", zh: "列出外部副本并予以删除。"
@@ -123,7 +123,7 @@ pub const ARTICLES: &[Article] = &[
         number: "25",
         does: Text {
             en: "Prompts are not kept, nothing is reachable from outside, and no network is reachable from inside, unless somebody decides otherwise where the policy lets them.",
-            zh: "默认不保留提示词，外部无法访问，内部无法访问网络，除非有人在策略允许的范围内另作决定。",
+            zh: "默认不保留提示词，外部无法访问程序，程序内部也无法访问网络，除非有人在策略允许的范围内另作决定。",
         },
         left: Text {
             en: "Keep the defaults, or write down why not.",
@@ -147,16 +147,18 @@ pub const ARTICLES: &[Article] = &[
         number: "30",
         does: Text {
             en: "The policy with its reasons and the readings of this bundle are material for the record.",
-            zh: "附理由的策略和本证据包的读数可作为该记录的素材。",
+            zh: "附有理由的策略和本证据包中的读数可作为编制该记录的材料。",
         },
-        left: Text { en: "Keep the record of processing activities.", zh: "保存处理活动记录。" },
+        left: Text {
+            en: "Keep the record of processing activities.", zh: "编制并保存处理活动记录。"
+        },
         controls: &["PRV-04", "INT-03"],
     },
     Article {
         number: "32",
         does: Text {
             en: "Encryption, fences, a signed log, and trials of all of them that can fail and say so.",
-            zh: "加密、隔离、签名日志，以及对它们的检验；检验可能失败并如实说明。",
+            zh: "加密、隔离、经过签名的日志，以及对上述各项的检验；检验可能不通过，且会如实说明。",
         },
         left: Text {
             en: "Judge the risk, secure the host, and have the trials made regularly.",
@@ -168,11 +170,11 @@ pub const ARTICLES: &[Article] = &[
         number: "33",
         does: Text {
             en: "The log tells what was done up to its last signed record, and a checkpoint kept elsewhere whether that is all. The state at an incident is pinned on record, handed over, and its clocks are counted.",
-            zh: "日志说明直至最后一条签名记录所做的一切；保存在他处的检查点可说明其是否完整。事件发生时的状态可固定在记录中并移交，并计算时限。",
+            zh: "日志说明截至最后一条签名记录所做的一切；保存在他处的检查点可说明这是否就是全部。事件发生时的状态可固定在记录中并移交，相应时限随即开始计算。",
         },
         left: Text {
             en: "Assess each breach and notify within 72 hours where that is due. That the data were sealed does not end the duty to assess.",
-            zh: "评估每起泄露，并在需要时于 72 小时内通知。数据已加密并不免除评估义务。",
+            zh: "评估每起个人数据泄露，并在需要时于 72 小时内通知。数据已加密并不免除评估义务。",
         },
         controls: &["LOG-03", "LOG-05", "OPS-02"],
     },
@@ -181,7 +183,7 @@ pub const ARTICLES: &[Article] = &[
         does: Text { en: "The program cannot reach a network.", zh: "程序无法访问网络。" },
         left: Text {
             en: "What people carry out leaves with them: decide where it may go.",
-            zh: "人员带出的内容随之离开：决定其可去往何处。",
+            zh: "人员带出的内容不再受程序控制：应决定其可去往何处。",
         },
         controls: &["NET-02"],
     },

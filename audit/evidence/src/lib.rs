@@ -40,6 +40,7 @@ mod run;
 mod slice;
 mod stamps;
 mod subject;
+mod unread;
 mod update;
 mod verdict;
 
@@ -71,6 +72,7 @@ pub use run::Run;
 pub use slice::{is_part_of_log, slice};
 pub use stamps::{KeptStamp, keep_stamp, stamps};
 pub use subject::{Subject, SubjectPicture, Told};
+pub use unread::{Kept as KeptUnread, Unread};
 pub use update::{CheckedUpdate, FileState, Installed, Step, UPDATE, UpdateError, UpdateKey, check_update};
 pub use verdict::{Outcome, Reading, Verdict};
 

@@ -114,10 +114,10 @@ const DRAFT: Text = says(
 const OPEN: Text = says("Fields that wait for the controller", "待控制者填写的项目");
 const COLUMNS: [Text; 3] = [says("Field", "项目"), says("Filled by", "填写者"), says("Content", "内容")];
 const PROGRAM: Text = says("program", "程序");
-const CONTROLLER: Text = says("controller\u{2019}s part", "由控制者负责");
+const CONTROLLER: Text = says("controller\u{2019}s part", "控制者");
 const WRITE: Text = says(
     "To be written. In controller.toml beside the policy it goes under",
-    "待填写。在策略旁的 controller.toml 中对应键",
+    "待填写。写入策略文件旁的 controller.toml，对应的键为",
 );
 
 /// The page of a paper, to be printed.
@@ -136,19 +136,25 @@ fn page(export: &Export<'_>, paper: &Paper) -> String {
     html + "</body>\n</html>\n"
 }
 
+/// Which article it is for, when and by which version it was made, and how much of it waits.
+fn head(export: &Export<'_>, paper: &Paper, language: Language) -> String {
+    let (article, made, version) = (paper.article, timestamp(export.made_ms), escape(export.version));
+    let (waits, open) = (OPEN.in_language(language), open(export, paper));
+    match language {
+        Language::En => format!("GDPR {article}. {made} {version}. {waits}: {open}."),
+        Language::Zh => format!("GDPR 第 {article} 条。{made}，版本 {version}。{waits}：{open}。"),
+    }
+}
+
 fn part(export: &Export<'_>, paper: &Paper, language: Language) -> String {
     let say = |text: Text| text.in_language(language);
     let mut html = format!(
-        "<main lang=\"{}\">\n<h1>{}</h1>\n<p>{}</p>\n<p>{}</p>\n<p>GDPR {}. {} {}. {}: {}.</p>\n<table>\n<thead><tr>",
+        "<main lang=\"{}\">\n<h1>{}</h1>\n<p>{}</p>\n<p>{}</p>\n<p>{}</p>\n<table>\n<thead><tr>",
         tag(language),
         say(paper.title),
         say(paper.about),
         say(DRAFT),
-        paper.article,
-        timestamp(export.made_ms),
-        escape(export.version),
-        say(OPEN),
-        open(export, paper)
+        head(export, paper, language)
     );
     for column in COLUMNS {
         let _ = write!(html, "<th scope=\"col\">{}</th>", say(column));
@@ -166,7 +172,8 @@ fn part(export: &Export<'_>, paper: &Paper, language: Language) -> String {
             Author::Controller(key, asks) => match export.controller.get(key) {
                 Some(answer) => (CONTROLLER, "answer", escape(answer)),
                 None => {
-                    let content = format!("{}<br>{} <code>{key}</code>.", escape(say(asks)), say(WRITE));
+                    let end = if language == Language::En { "." } else { "。" };
+                    let content = format!("{}<br>{} <code>{key}</code>{end}", escape(say(asks)), say(WRITE));
                     (CONTROLLER, "open", content)
                 }
             },

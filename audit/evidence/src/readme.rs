@@ -54,7 +54,7 @@ const ARTICLE_COLUMNS: [Text; 4] = [
 const PAPERS: Text = both("Papers of the controller", "控制者的文件");
 const PAPERS_ABOUT: Text = both(
     "Drafts, filled from the policy and from what was found here, and with what the controller wrote. None of them is a control.",
-    "草稿，依据策略、此处的检验结果以及控制者填写的内容生成。它们均不是控制。",
+    "草稿，依据策略、此处的检验结果以及控制者填写的内容生成。它们都不属于控制。",
 );
 const PAPER_STATE: Text = both("controller\u{2019}s part", "由控制者负责");
 
@@ -179,16 +179,12 @@ fn papers(export: &Export<'_>, language: Language) -> String {
     let mut html = format!("<h2>{}</h2>\n<p>{}</p>\n<ul>\n", say(PAPERS), say(PAPERS_ABOUT));
     for paper in papers::of(export) {
         let (page, title, open) = (papers::page_of(paper), say(paper.title), papers::open(export, paper));
-        let waiting = match language {
-            Language::En => format!("{open} fields wait for the controller"),
-            Language::Zh => format!("{open} 项待控制者填写"),
+        let (article, part) = (paper.article, say(PAPER_STATE));
+        let rest = match language {
+            Language::En => format!(", {article}: {part}, {open} fields wait for the controller"),
+            Language::Zh => format!("，第 {article} 条：{part}，{open} 项待填写"),
         };
-        let _ = writeln!(
-            html,
-            "<li><a href=\"{page}\">{title}</a>, {}: {}, {waiting}</li>",
-            paper.article,
-            say(PAPER_STATE)
-        );
+        let _ = writeln!(html, "<li><a href=\"{page}\">{title}</a>{rest}</li>");
     }
     html + "</ul>\n"
 }

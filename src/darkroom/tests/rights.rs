@@ -32,6 +32,9 @@ fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<
             }
             Act::Holds => room.holds(who).map(drop),
             Act::Controls => room.may_try_controls(who).map(drop),
+            Act::Freeze => {
+                room.freeze(Some(who), audit::words::FreezeReason::Exercise, crate::Laws::default()).map(drop)
+            }
             Act::OwnRecords => room.held_about(who, who.actor).map(drop),
             Act::AnyRecords => room.held_about(who, audit::Actor::Person([0; 16])).map(drop),
             Act::ReadLog => room.reads_log(who).map(drop),

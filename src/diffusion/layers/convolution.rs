@@ -7,6 +7,7 @@
 use super::linear::Linear;
 use super::norms::GroupNorm;
 use crate::host::{Values, channels_first, channels_last};
+use crate::spare::take;
 use burn_tensor::Tensor;
 use burn_tensor::activation::silu;
 use burn_tensor::module::{conv2d, interpolate};
@@ -91,7 +92,7 @@ impl Conv2d {
         let bias = Values::of(self.bias.clone());
         let shape = [b, times * height, times * width, bias.len()];
         let (x, residual) = (channels_last(x), residual.map(channels_last));
-        let mut all = vec![0.0; shape.iter().product()];
+        let mut all = take(shape.iter().product());
         let len = all.len() / b;
         for (i, (x, out)) in x.chunks_exact(x.len() / b).zip(all.chunks_exact_mut(len)).enumerate() {
             let residual = residual.as_ref().map(|residual| &residual[i * len..][..len]);
@@ -107,6 +108,8 @@ impl Conv2d {
             let picture = conv::Picture { values: x, shape: [height, width, inputs], before };
             conv::conv3x3(picture, packed, &bias, residual, out);
         }
+        x.spent();
+        residual.into_iter().for_each(Values::spent);
         channels_first(all, shape)
     }
 }

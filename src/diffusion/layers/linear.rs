@@ -2,6 +2,7 @@
 
 use crate::device::cast;
 use crate::host::{Values, tensor};
+use crate::spare::take;
 use burn_tensor::Tensor;
 use burn_tensor::activation::silu;
 use burn_tensor::module::linear;
@@ -37,8 +38,9 @@ impl Linear {
         shape[D - 1] = packed.outputs();
         let bias = self.bias.clone().map(Values::of);
         let start = bias.as_deref().map_or(Start::Zero, Start::Bias);
-        let mut out = vec![0.0; shape.iter().product()];
-        gemm::matmul(&Values::of(x), packed, start, &mut out);
+        let (x, mut out) = (Values::of(x), take(shape.iter().product()));
+        gemm::matmul(&x, packed, start, &mut out);
+        x.spent();
         tensor(out, shape)
     }
 }

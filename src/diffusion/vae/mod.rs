@@ -16,6 +16,7 @@ pub use encoder::Encoder;
 use crate::Error;
 use crate::host::in_order;
 use crate::part::Loaded;
+use crate::spare::Spare;
 use burn_tensor::Tensor;
 
 /// Both halves of the autoencoder. Latents are scaled and shifted at this door.
@@ -43,6 +44,7 @@ impl Vae {
     /// # Shapes
     /// `[b, latent_channels, y, x]` to `[b, 3, 8 y, 8 x]`
     pub fn decode(&self, latents: Tensor<4>) -> Tensor<4> {
+        let _spare = Spare::keep();
         let z = latents / self.config.scaling_factor + self.config.shift_factor;
         let x = self.decoder.forward(z);
         match self.kernels {

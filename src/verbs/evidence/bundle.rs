@@ -10,7 +10,8 @@ use crate::controls::{self, Chosen, Error, Handed, Room, Site};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use crate::paths::absolute;
-use darkroom::{Darkroom, JobId, Who};
+use audit::Clock as _;
+use darkroom::{Act, Darkroom, JobId, Who};
 use evidence::Exported;
 use sandbox::{Clean, ProbeReport};
 use serde_json::json;
@@ -56,9 +57,18 @@ pub fn run(clean: Clean, global: &Global, arguments: &cli::Bundle, asked: Asked<
     let wants = Wants { evidence: true, bundle, ..Wants::with(&arguments.keys) };
     let output = absolute(&arguments.output)?;
     let left = |failure| what_is_left(failure, &output);
-    let opened = boot::boot(clean, global, &wants)?.darkroom();
-    let (mut booted, mut darkroom) = opened.map_err(|failure| left(beside(failure)))?;
-    let dir = booted.folders.bundle.clone().unwrap_or_default();
+    let fenced = boot::boot(clean, global, &wants)?;
+    let (folders, clock) = fenced.place_and_time();
+    let (log, dir) = (folders.audit, folders.bundle.unwrap_or_default());
+    let (mut booted, mut darkroom) = match (fenced.darkroom(), asked) {
+        (Ok(opened), _) => opened,
+        (Err(failure), Asked::Freeze(frozen)) if keeps_from_pinning(&failure) => {
+            // Another door to the same log: it may be the vault alone that does not open.
+            let pinned = frozen.record_alone(&log, clock, out).ok();
+            return unread(frozen, (&log, clock.wall_ms()), pinned, &dir, failure, out).map_err(left);
+        }
+        (Err(failure), _) => return Err(left(beside(failure))),
+    };
     let result = alone(&mut booted, &mut darkroom, (chosen, asked), &dir, out).map_err(left);
     boot::leave(darkroom, result)
 }
@@ -70,13 +80,66 @@ fn alone(
     dir: &Path,
     out: &Output,
 ) -> Done {
-    let (who, site) = (signed_in(booted, darkroom, out)?, Site::of(booted)?);
-    let fences = || sandbox::probe(&booted.sandboxed);
-    let room = &mut Room::Own(darkroom);
     let (chosen, asked) = wanted;
-    let job = asked.pin(room, who.as_ref(), out)?;
-    let made = make(&site, room, who.as_ref(), &fences, (chosen, job), dir, |_| Ok(()));
-    report(&made.map_err(|failure| asked.is_pinned(failure, job))?, dir, out)
+    let signed_in = signed_in(booted, darkroom, out);
+    let (log, clock) = (booted.folders.audit.clone(), booted.clock);
+    let room = &mut Room::Own(darkroom);
+    let who = match (signed_in, asked) {
+        (Ok(who), _) => who,
+        (Err(failure), Asked::Freeze(frozen)) if keeps_from_pinning(&failure) => {
+            let pinned = frozen.record(room, None, out).ok();
+            return unread(frozen, (&log, clock.wall_ms()), pinned, dir, failure, out);
+        }
+        (Err(failure), _) => return Err(failure),
+    };
+    let site = Site::of(booted)?;
+    let fences = || sandbox::probe(&booted.sandboxed);
+    let pinned = match (asked.pin(room, who.as_ref(), out), asked) {
+        (Err(failure), Asked::Freeze(frozen)) if keeps_from_pinning(&failure) => {
+            return unread(frozen, (&log, clock.wall_ms()), None, dir, failure, out);
+        }
+        (pinned, _) => pinned?,
+    };
+    let who = asked.hands_over_as(room, who)?;
+    let made = make(&site, room, who.as_ref(), &fences, (chosen, asked.job(pinned)), dir, |_| Ok(()));
+    match (made, asked) {
+        (Err(failure), Asked::Freeze(frozen)) if is_of_log(&failure) => {
+            evidence::take_back(dir);
+            unread(frozen, (&log, clock.wall_ms()), pinned, dir, failure, out)
+        }
+        (made, _) => report(&made.map_err(|failure| asked.is_pinned(failure, pinned))?, dir, out),
+    }
+}
+
+/// Whether log or vault is what cannot be used, for want of room, too: then what there is is kept.
+fn keeps_from_pinning(failure: &Failure) -> bool {
+    is_of_log(failure) || failure.code == Code::Space
+}
+
+/// Whether what is wrong is the log, or the vault, and not where the bundle goes.
+fn is_of_log(failure: &Failure) -> bool {
+    matches!(failure.code, Code::Integrity | Code::Log)
+}
+
+/// What there is of a log that cannot be read whole, by this process. Why there is no bundle comes last.
+fn unread(
+    frozen: &freeze::Frozen,
+    (log, now_ms): (&Path, u64),
+    pinned: Option<(JobId, u64)>,
+    dir: &Path,
+    why: Failure,
+    out: &Output,
+) -> Done {
+    let of_log = frozen.of_unread(log, pinned, now_ms);
+    let kept = of_log.keep(dir).map_err(|error| {
+        let mut failure = Failure::from(error);
+        failure.what += &format!(
+            "; the files of the log were to be kept there, since no bundle can be made: {}",
+            why.what
+        );
+        failure
+    })?;
+    Ok(frozen.report_unread(&why, (&kept, &of_log), dir, out))
 }
 
 /// By a server that has the vault, which is open or not. `write` has each file written in `dir`, at the other end.
@@ -94,35 +157,72 @@ pub fn through(
     let here = site.evidence.join(BUNDLE);
     let mut room = Room::Shared(doorway.queue());
     let files = |dir: &Path| Ok(evidence::made_files(dir, FILE_BYTES_MAX)?);
-    let job = asked.pin(&mut room, who, out)?;
+    let unread = |frozen: &freeze::Frozen, pinned: Option<(JobId, u64)>, why: &Failure| {
+        let of_log = frozen.of_unread(&site.audit, pinned, site.clock.wall_ms());
+        let kept = of_log.hand_over(write)?;
+        Ok(frozen.report_unread(why, (&kept, &of_log), dir, out))
+    };
+    let pinned = match (asked.pin(&mut room, who, out), asked) {
+        (Err(failure), Asked::Freeze(frozen)) if keeps_from_pinning(&failure) => {
+            return unread(frozen, None, &failure);
+        }
+        (pinned, _) => pinned?,
+    };
+    let who = asked.hands_over_as(&mut room, who.copied())?;
     let made = doorway.try_controls(|fences| {
         // What a crash left of an earlier one.
         evidence::take_back(&here);
-        let made = make(site, &mut room, who, fences, (chosen, job), &here, files);
+        let made = make(site, &mut room, who.as_ref(), fences, (chosen, asked.job(pinned)), &here, files);
         evidence::take_back(&here);
         made
     });
     let what = "the controls are being tried already; try again when that run has ended";
-    let made = made.unwrap_or_else(|| Err(Failure::new(Code::Busy, what)));
+    let made = match (made, asked) {
+        (Some(Err(failure)), Asked::Freeze(frozen)) if is_of_log(&failure) => {
+            return unread(frozen, pinned, &failure);
+        }
+        (made, _) => made.unwrap_or_else(|| Err(Failure::new(Code::Busy, what))),
+    };
     let written = made.and_then(|made| {
         made.0.made.iter().try_for_each(|(path, content)| write(path, content))?;
         Ok(made)
     });
-    report(&written.map_err(|failure| asked.is_pinned(failure, job))?, dir, out)
+    report(&written.map_err(|failure| asked.is_pinned(failure, pinned))?, dir, out)
 }
 
 impl Asked<'_> {
-    /// First, and in nobody's turn: the clocks run whatever becomes of the bundle. The incident that it is for.
-    fn pin(self, room: &mut Room<'_>, who: Option<&Who>, out: &Output) -> Result<Option<JobId>, Failure> {
+    /// First, and in nobody's turn: the clocks run whatever becomes of the bundle. The incident that was pinned, and its record.
+    fn pin(
+        self,
+        room: &mut Room<'_>,
+        who: Option<&Who>,
+        out: &Output,
+    ) -> Result<Option<(JobId, u64)>, Failure> {
         match self {
-            Self::Bundle(job) => Ok(job),
+            Self::Bundle(_) => Ok(None),
             Self::Freeze(frozen) => frozen.record(room, who, out).map(Some),
         }
     }
 
+    /// The incident that the bundle is for.
+    fn job(self, pinned: Option<(JobId, u64)>) -> Option<JobId> {
+        match self {
+            Self::Bundle(job) => job,
+            Self::Freeze(_) => pinned.map(|(job, _)| job),
+        }
+    }
+
+    /// Who hands over the bundle: who may start clocks and no more gets the bundle that anybody of this account gets, who gives
+    /// no passphrase.
+    fn hands_over_as(self, room: &mut Room<'_>, who: Option<Who>) -> Result<Option<Who>, Failure> {
+        let (Self::Freeze(_), Some(who)) = (self, who) else { return Ok(who) };
+        let may = room.with(|darkroom| Ok(darkroom.is_open_to(&who, Act::Controls)))?;
+        Ok(may.then_some(who))
+    }
+
     /// The same failure of the bundle, with the word that the state is pinned all the same, and what makes its bundle.
-    fn is_pinned(self, mut failure: Failure, job: Option<JobId>) -> Failure {
-        if let (Self::Freeze(_), Some(job)) = (self, job) {
+    fn is_pinned(self, mut failure: Failure, pinned: Option<(JobId, u64)>) -> Failure {
+        if let Some((job, _)) = pinned {
             failure.what += &format!(
                 "; the state is pinned, and its bundle is made with: lightproof evidence export --incident {job} -o DIR"
             );

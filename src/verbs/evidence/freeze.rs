@@ -6,10 +6,10 @@ use crate::boot::{self, Wants};
 use crate::cli::{Global, Keys};
 use crate::controls::Room;
 use crate::exit::{Code, Failure};
-use crate::output::Output;
-use audit::{Clock as _, timestamp};
+use crate::output::{Output, counted};
+use audit::{Clock as _, SystemClock, timestamp};
 use darkroom::{FreezeReason, Hold, JobId, Laws, Who};
-use evidence::{CLOCKS, Incident, Incidents, Law, describe_incident, incidents};
+use evidence::{CLOCKS, Incident, Incidents, KeptUnread, Law, Unread, describe_incident, incidents};
 use sandbox::Clean;
 use serde_json::json;
 use std::path::Path;
@@ -41,21 +41,99 @@ impl Frozen {
         Ok(Self { reason, laws })
     }
 
-    /// Puts it on record. What the incident is called.
+    /// Puts it on record. What the incident is called, and the record.
     ///
     /// # Errors
     /// They may not; the log cannot be written.
-    pub fn record(&self, room: &mut Room<'_>, who: Option<&Who>, out: &Output) -> Result<JobId, Failure> {
+    pub fn record(
+        &self,
+        room: &mut Room<'_>,
+        who: Option<&Who>,
+        out: &Output,
+    ) -> Result<(JobId, u64), Failure> {
+        let (job, receipt) = room.with(|darkroom| darkroom.freeze(who, self.reason, self.of_laws()))?;
+        Ok(self.tell((job, receipt.seq_first), out))
+    }
+
+    /// The same where no vault opens, in the log of this folder.
+    ///
+    /// # Errors
+    /// The log cannot be opened, or not be written.
+    pub fn record_alone(
+        &self,
+        log: &Path,
+        clock: SystemClock,
+        out: &Output,
+    ) -> Result<(JobId, u64), Failure> {
+        let (job, receipt) = darkroom::freeze_without_vault(log, clock, self.reason, self.of_laws())?;
+        Ok(self.tell((job, receipt.seq_first), out))
+    }
+
+    fn of_laws(&self) -> Laws {
         let has = |law| self.laws.contains(&law);
-        let laws = Laws { gdpr: has(Law::Gdpr), dora: has(Law::Dora), cra: has(Law::Cra) };
-        let (job, receipt) = room.with(|darkroom| darkroom.freeze(who, self.reason, laws))?;
-        let due = CLOCKS.iter().filter(|clock| has(clock.law)).map(|clock| clock.hours).min().unwrap_or(0);
+        Laws { gdpr: has(Law::Gdpr), dora: has(Law::Dora), cra: has(Law::Cra) }
+    }
+
+    fn tell(&self, (job, record): (JobId, u64), out: &Output) -> (JobId, u64) {
+        let due = CLOCKS.iter().filter(|clock| self.laws.contains(&clock.law)).map(|clock| clock.hours).min();
+        let due = due.unwrap_or(0);
         out.say(&format!(
-            "pinned by record {}, incident {job}; the first clock ends in {due} h, counted from now and not from when somebody first \
-             knew; what is due when: lightproof evidence clocks",
-            receipt.seq_first
+            "pinned by record {record}, incident {job}; the first clock ends in {due} h, counted from now and not from when somebody \
+             first knew; what is due when: lightproof evidence clocks"
         ));
-        Ok(job)
+        (job, record)
+    }
+
+    /// What there is of a log that cannot be read whole.
+    pub fn of_unread<'a>(
+        &'a self,
+        log: &'a Path,
+        on_record: Option<(JobId, u64)>,
+        now_ms: u64,
+    ) -> Unread<'a> {
+        let version = env!("CARGO_PKG_VERSION");
+        Unread { log, reason: self.reason, laws: &self.laws, on_record, version, made_ms: now_ms }
+    }
+
+    /// Says what was kept of it in `dir`, and why that is all.
+    pub fn report_unread(
+        &self,
+        why: &Failure,
+        (kept, pinned): (&KeptUnread, &Unread<'_>),
+        dir: &Path,
+        out: &Output,
+    ) -> Code {
+        out.warn(&format!("no signed bundle can be made: {}", why.what));
+        let KeptUnread { files, unread, sums, .. } = kept;
+        let count = |count: usize| counted(count, "file");
+        let files_count = usize::try_from(*files).unwrap_or(usize::MAX);
+        out.data(&format!(
+            "{}: {} of the log, as they are; {} that cannot be read\n  SHA256SUMS {sums}, {}\n",
+            dir.display(),
+            count(files_count),
+            unread.len(),
+            timestamp(pinned.made_ms)
+        ));
+        for name in unread {
+            out.warn(&format!("audit/{name} cannot be read; incident.json says why"));
+        }
+        if pinned.on_record.is_none() {
+            out.warn(
+                "this is not on record, since the log cannot be written, and `evidence clocks` does not know of it: write down the \
+                 number and the time above, and keep the folder where nobody changes it",
+            );
+            for clock in CLOCKS.iter().filter(|clock| self.laws.contains(&clock.law)) {
+                let due = timestamp(pinned.made_ms + clock.hours * 3_600_000);
+                out.say(&format!("  {:<16}{} h  {due}: {}", clock.clause, clock.hours, clock.due.en));
+            }
+        }
+        out.object(
+            false,
+            &json!({ "dir": dir.display().to_string(), "files": files, "unread": unread, "sums": sums.to_string(),
+                "incident": pinned.on_record.map(|(job, _)| job.to_string()),
+                "record": pinned.on_record.map(|(_, record)| record), "frozen": timestamp(pinned.made_ms) }),
+        );
+        Code::Integrity
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) const ACCESS: &[Control] = &[
         },
         measured: Text {
             en: "Requests with forged names would be sent to the running server.",
-            zh: "向运行中的服务器发送伪造名称的请求。",
+            zh: "若要检验，须向运行中的服务器发送使用伪造名称的请求。",
         },
         clauses: Clauses { gdpr: &["32"], iso27001: &["A.8.26"], nist: &["SC-23", "SI-10"], ..Clauses::NONE },
         trial: Trial::None(Reason::NotBreakable),
@@ -84,7 +84,7 @@ pub(super) const ACCESS: &[Control] = &[
         },
         measured: Text {
             en: "Addresses in the program and its page would be listed.",
-            zh: "列出程序和页面中出现的地址。",
+            zh: "若要检验，须列出程序和页面中出现的地址。",
         },
         clauses: Clauses {
             gdpr: &["32", "44"],
@@ -101,7 +101,8 @@ pub(super) const ACCESS: &[Control] = &[
             zh: "即使来自本机回环地址，每个请求也需要凭据。",
         },
         measured: Text {
-            en: "Every route would be asked without one.", zh: "不带凭据访问每一条路由。"
+            en: "Every route would be asked without one.",
+            zh: "若要检验，须不带凭据访问每一条路由。",
         },
         clauses: Clauses {
             gdpr: &["25", "32(1)(b)"],
@@ -140,7 +141,7 @@ pub(super) const ACCESS: &[Control] = &[
         },
         measured: Text {
             en: "The wrong passphrases on record of the last seven days are counted, and the most within one minute; at the page waiting lets ten or so pass, and at the command line only the work of each guess slows them down.",
-            zh: "统计最近七天记录的错误口令及一分钟内的最多次数；页面上的等待使其约为十次，命令行中仅由每次尝试的计算量减速。",
+            zh: "统计最近七天记录的错误口令及一分钟内的最多次数；页面的等待时间使其最多约十次，命令行则仅靠每次尝试的计算量来减缓。",
         },
         clauses: Clauses { gdpr: &["32"], iso27001: &["A.8.5"], nist: &["AC-7"], ..Clauses::NONE },
         trial: Trial::Facts(&[Condition { fact: "wrong_in_a_minute", must: Must::AtMost(12) }]),
@@ -150,7 +151,7 @@ pub(super) const ACCESS: &[Control] = &[
         claim: Text { en: "An idle vault is locked.", zh: "闲置的保险库会自动锁定。" },
         measured: Text {
             en: "A clock would be needed that runs ahead inside the server.",
-            zh: "需要在服务器内部使时钟超前。",
+            zh: "若要检验，须在服务器内部将时钟拨快。",
         },
         clauses: Clauses { gdpr: &["32"], iso27001: &["A.8.5"], nist: &["AC-11", "AC-12"], ..Clauses::NONE },
         trial: Trial::None(Reason::NotBreakable),

@@ -27,7 +27,7 @@ pub(super) const LOG: &[Control] = &[
         claim: Text { en: "Without a log nothing is done.", zh: "没有日志就不执行任何操作。" },
         measured: Text {
             en: "Writing would be made impossible on a clone of the log.",
-            zh: "在日志副本上使写入无法进行。",
+            zh: "若要检验，须在日志的副本上使写入无法进行。",
         },
         clauses: Clauses {
             gdpr: &["32(1)(b)"],
@@ -181,7 +181,7 @@ pub(super) const LOG: &[Control] = &[
         },
         measured: Text {
             en: "The age of the oldest record would be compared with the policy.",
-            zh: "将最早记录的时间与策略比较。",
+            zh: "若要检验，须将最早记录距今的时间与策略比较。",
         },
         clauses: Clauses {
             gdpr: &["5(1)(e)"],
@@ -200,7 +200,7 @@ pub(super) const LOG: &[Control] = &[
         },
         measured: Text {
             en: "The newest exported record would be compared with the log.",
-            zh: "将最新导出的记录与日志比较。",
+            zh: "若要检验，须将最新导出的记录与日志比较。",
         },
         clauses: Clauses {
             gdpr: &["32"],
@@ -215,7 +215,7 @@ pub(super) const LOG: &[Control] = &[
         claim: Text { en: "No record holds free text.", zh: "任何记录都不包含自由文本。" },
         measured: Text {
             en: "Every record is held against the closed schema, key by key.",
-            zh: "将每条记录逐键与封闭模式核对。",
+            zh: "将每条记录逐键与封闭的结构定义核对。",
         },
         clauses: Clauses {
             gdpr: &["5(1)(c)", "25"],

@@ -30,7 +30,9 @@ pub(super) const OPERATION: &[Control] = &[
         claim: Text {
             en: "Operators have acknowledged the instructions.", zh: "操作员已确认使用说明。"
         },
-        measured: Text { en: "The record of it would be looked for.", zh: "查找相应记录。" },
+        measured: Text {
+            en: "The record of it would be looked for.", zh: "若要检验，须查找相应记录。"
+        },
         clauses: Clauses { iso27001: &["A.6.3"], nist: &["AT-2"], ai_act: &["4"], ..Clauses::NONE },
         trial: Trial::None(Reason::NotBuilt),
     },
@@ -42,7 +44,7 @@ pub(super) const OPERATION: &[Control] = &[
         },
         measured: Text {
             en: "What the kernel says of the program’s file is compared with what it said before the file was digested, and the digest with the record of the start; who made the program is told by the signature of an update, which is checked before it is installed.",
-            zh: "将内核给出的程序文件情况与计算摘要之前比较，并将摘要与启动记录比较；程序由谁制作由更新的签名说明，在安装前检查。",
+            zh: "将内核给出的程序文件情况与计算摘要之前比较，并将摘要与启动记录比较；程序出自何人由更新包的签名证明，该签名在安装前检查。",
         },
         clauses: Clauses {
             gdpr: &["32"],
@@ -106,7 +108,8 @@ pub(super) const OPERATION: &[Control] = &[
             zh: "定期检查组成部分的已知漏洞。",
         },
         measured: Text {
-            en: "The date of the last look would be read.", zh: "读取最近一次检查的日期。"
+            en: "The date of the last look would be read.",
+            zh: "若要检验，须读取最近一次检查的日期。",
         },
         clauses: Clauses { gdpr: &["32(1)(d)"], iso27001: &["A.8.8"], nist: &["RA-5"], ..Clauses::NONE },
         trial: Trial::None(Reason::NotOffline),

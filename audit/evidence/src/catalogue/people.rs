@@ -159,7 +159,10 @@ pub(super) const PEOPLE: &[Control] = &[
             en: "Every picture carries a signed manifest of its origin.",
             zh: "每张图片都带有签名的来源清单。",
         },
-        measured: Text { en: "The manifest of a sample would be verified.", zh: "验证样本的清单。" },
+        measured: Text {
+            en: "The manifest of a sample would be verified.",
+            zh: "若要检验，须验证样本的清单。",
+        },
         clauses: Clauses {
             iso27001: &["A.5.31"],
             nist: &["AC-16", "SI-7"],
@@ -207,7 +210,7 @@ pub(super) const PEOPLE: &[Control] = &[
         },
         measured: Text {
             en: "The label’s place in a sample would be looked at.",
-            zh: "查看样本中标识所在位置。",
+            zh: "若要检验，须查看样本中标识所在的位置。",
         },
         clauses: Clauses {
             iso27001: &["A.5.31"],
@@ -226,7 +229,7 @@ pub(super) const PEOPLE: &[Control] = &[
         },
         measured: Text {
             en: "The mark would be looked for in a fresh sample.",
-            zh: "在新样本中查找该标记。",
+            zh: "若要检验，须在新样本中查找该标记。",
         },
         clauses: Clauses {
             iso27001: &["A.5.31"],
@@ -242,7 +245,8 @@ pub(super) const PEOPLE: &[Control] = &[
             en: "There is a detector that works offline.", zh: "提供可离线使用的检测工具。"
         },
         measured: Text {
-            en: "The detector would be run over two sets.", zh: "在两组样本上运行检测工具。"
+            en: "The detector would be run over two sets.",
+            zh: "若要检验，须在两组样本上运行检测工具。",
         },
         clauses: Clauses { iso27001: &["A.5.31"], nist: &["SI-7"], ai_act: &["50(2)"], ..Clauses::NONE },
         trial: Trial::None(Reason::NotBuilt),
@@ -250,7 +254,7 @@ pub(super) const PEOPLE: &[Control] = &[
     Control {
         id: "AIT-07",
         claim: Text { en: "No option takes marks away.", zh: "没有任何选项可去除标记。" },
-        measured: Text { en: "The options would be listed.", zh: "列出所有选项。" },
+        measured: Text { en: "The options would be listed.", zh: "若要检验，须列出所有选项。" },
         clauses: Clauses {
             iso27001: &["A.5.31"],
             nist: &["AC-16", "SC-16"],
@@ -266,7 +270,9 @@ pub(super) const PEOPLE: &[Control] = &[
             en: "A gate looks at requests and pictures, and records what it stops.",
             zh: "设有对请求和图片的检查，并记录所拦截的内容。",
         },
-        measured: Text { en: "Two sets of requests would be tried.", zh: "尝试两组请求。" },
+        measured: Text {
+            en: "Two sets of requests would be tried.", zh: "若要检验，须尝试两组请求。"
+        },
         clauses: Clauses {
             iso27001: &["A.5.31"],
             nist: &["SI-10", "AC-3"],

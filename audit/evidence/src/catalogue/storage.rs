@@ -70,7 +70,7 @@ pub(super) const STORAGE: &[Control] = &[
         },
         measured: Text {
             en: "The record of the last such test would be looked for.",
-            zh: "查找最近一次测试的记录。",
+            zh: "若要检验，须查找最近一次测试的记录。",
         },
         clauses: Clauses {
             gdpr: &["32(1)(d)"],
@@ -209,11 +209,11 @@ pub(super) const STORAGE: &[Control] = &[
         id: "ERA-02",
         claim: Text {
             en: "Each erasure can be certified, with what is left of it.",
-            zh: "每次删除都可以出具证书，并列明残留内容。",
+            zh: "每次删除都可以出具删除证明，并列明未被销毁的内容。",
         },
         measured: Text {
             en: "What a certificate of the last erasures would rest on is read from the log, and each record is proved to be in it.",
-            zh: "从日志读取最近几次删除的证书所依据的记录，并证明每条记录都在日志中。",
+            zh: "从日志读取最近几次删除的证明所依据的记录，并证明每条记录都在日志中。",
         },
         clauses: Clauses {
             gdpr: &["5(2)", "17", "19"],

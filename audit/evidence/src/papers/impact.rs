@@ -24,7 +24,7 @@ pub(super) const IMPACT: Paper = Paper {
                     "A prompt goes from a browser or a terminal of this machine to a process with a model and without keys. The picture \
                      comes back and is sealed before it is told of. A record is durable and signed before each effect. Nothing takes part \
                      that is not on this machine.",
-                    "提示词从本机的浏览器或终端进入一个有模型但没有密钥的进程。图片返回后先封存再告知。每次操作生效之前，其记录已持久保存并签名。本机之外没有任何参与者。",
+                    "提示词从本机的浏览器或终端进入一个有模型但没有密钥的进程。图片返回后，先封存，然后才告知其存在。每次操作生效之前，其记录已持久保存并签名。没有任何本机以外的参与方。",
                 ),
                 &["NET-02", "INT-02", "CRY-01"],
             ),
@@ -40,7 +40,7 @@ pub(super) const IMPACT: Paper = Paper {
                     "Whoever is root on the host reads what the program reads. A plain copy is out of its hands. Older images of the disk, \
                      snapshots and backups hold what was erased since; the certificate of an erasure lists what it does not cover. A picture \
                      may look like a person who knows nothing of it, and what the model was made from is for the controller to find out.",
-                    "主机的 root 用户可读取程序所读取的内容。明文副本不再受程序控制。磁盘的旧镜像、快照和备份仍含有此后删除的内容；删除证明列明其未涵盖的部分。图片可能与不知情的人相似；\
+                    "主机的 root 用户可读取程序所读取的内容。未封存副本不再受程序控制。磁盘的旧镜像、快照和备份仍含有此后删除的内容；删除证明列明其未涵盖的部分。图片可能与不知情的人相似；\
                      模型的训练来源由控制者查明。",
                 ),
                 &["ERA-02", "ERA-03", "SAF-02"],

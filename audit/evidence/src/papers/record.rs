@@ -55,7 +55,7 @@ pub(super) const RECORD: Paper = Paper {
                 "data",
                 says(
                     "What else is kept around it, such as lists of staff, plain copies and logs of other systems.",
-                    "围绕它保存的其他数据，例如员工名单、明文副本和其他系统的日志。",
+                    "围绕它保存的其他数据，例如员工名单、未封存副本和其他系统的日志。",
                 ),
             ),
         },
@@ -84,12 +84,12 @@ pub(super) const INTERESTS: Paper = Paper {
             label: says("Interest", "利益"),
             author: Author::Controller(
                 "interest",
-                says("Whose interest it is, and what it consists in.", "谁的利益以及其内容。"),
+                says("Whose interest it is, and what it consists in.", "是谁的利益，具体内容是什么。"),
             ),
         },
         NECESSITY,
         Field {
-            label: says("What keeps the intrusion small", "减少影响的措施"),
+            label: says("What keeps the intrusion small", "减轻影响的措施"),
             author: Author::Program(
                 says(
                     "Without being asked it keeps no prompt. No record has a free text, a prompt or a picture, and each names people by \
@@ -109,7 +109,7 @@ pub(super) const INTERESTS: Paper = Paper {
                 "balance",
                 says(
                     "Why the interests of the people concerned do not outweigh it, children and people in pictures among them.",
-                    "为何相关人员（包括儿童和图片中的人物）的利益不优先于该利益。",
+                    "为何相关人员（包括儿童和图片中的人物）的利益不足以优先于上述利益。",
                 ),
             ),
         },
@@ -178,7 +178,7 @@ pub(super) const OUTWARDS: Field = Field {
         says(
             "Nothing by itself: it cannot reach a network. Plain copies, backups and bundles of evidence leave where a person asks \
              for them, and each is on record.",
-            "不会自行传出任何内容：程序无法访问网络。明文副本、备份和证据包仅在人员请求时传出，且均有记录。",
+            "不会自行传出任何内容：程序无法访问网络。未封存副本、备份和证据包仅在人员请求时传出，且均有记录。",
         ),
         &["NET-02"],
     ),
@@ -193,7 +193,7 @@ pub(super) const RECIPIENTS: Field = Field {
 };
 
 pub(super) const TRANSFERS: Field = Field {
-    label: says("Transfers to other countries", "向其他国家的传输"),
+    label: says("Transfers to other countries", "向其他国家传输"),
     author: Author::Controller(
         "transfers",
         says(
@@ -214,7 +214,7 @@ pub(super) const OTHER_PERIODS: Field = Field {
         "periods",
         says(
             "How long the log, backups and plain copies are kept, and who sees to it.",
-            "日志、备份和明文副本保存多久，由谁负责。",
+            "日志、备份和未封存副本保存多久，由谁负责。",
         ),
     ),
 };
@@ -224,7 +224,7 @@ pub(super) const MEASURES: Field = Field {
     author: Author::Program(
         says(
             "Sealed pictures with a key each, a slow key derivation, fences around every process, and a signed log.",
-            "图片以各自的密钥封存、慢速密钥派生、每个进程均受隔离、签名日志。",
+            "每张图片以各自的密钥封存；由口令派生密钥的计算刻意缓慢；每个进程都受到隔离；日志经过签名。",
         ),
         &["CRY-01", "CRY-03", "CRY-06", "INT-02", "NET-02", "LOG-03", "OPS-01", "GOV-01"],
     ),
@@ -242,10 +242,10 @@ pub(super) const OTHER_MEASURES: Field = Field {
 };
 
 pub(super) const OBJECTION: Field = Field {
-    label: says("Objection", "反对"),
+    label: says("Objection", "提出反对"),
     author: Author::Controller(
         "objection",
-        says("To whom a person objects, and what follows.", "向谁提出反对以及后续处理。"),
+        says("To whom a person objects, and what follows.", "向谁提出反对，以及随后如何处理。"),
     ),
 };
 
@@ -253,7 +253,7 @@ fn of_vault(answers: &Answers, language: Language) -> String {
     let text = match answers.keeps_prompts {
         true => says(
             "Names and roles, and pictures with their settings, sealed. A prompt is kept, sealed, only where its request asks for it.",
-            "姓名和角色，以及图片及其设置，均封存。仅当请求要求时才封存保留提示词。",
+            "姓名和角色，以及图片及其设置，均封存。仅当请求本身要求时才保留其提示词，并予以封存。",
         ),
         false => says(
             "Names and roles, and pictures with their settings, sealed. The policy lets no request keep its prompt.",
@@ -272,7 +272,7 @@ pub(super) fn of_periods(answers: &Answers, language: Language) -> String {
              whoever made it or by an admin."
         ),
         (true, Some(days), Language::Zh) => {
-            format!("图片在生成 {days} 天后连同密钥自动删除，除非依法保留；生成者或管理员也可提前删除。")
+            format!("图片在生成 {days} 天后连同密钥自动删除，除非受法律保全；生成者或管理员也可提前删除。")
         }
         (true, None, Language::En) => {
             "A picture is erased, with its key, by whoever made it or by an admin. The policy names no period: nothing goes by itself.".to_owned()

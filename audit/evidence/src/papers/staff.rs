@@ -27,7 +27,7 @@ pub(super) const NOTICE: Paper = Paper {
                 says(
                     "The log is read by admins and auditors, who see pseudonyms. An admin may ask who is behind one, with a reason, and that \
                      is a record, too. Your pictures open for you.",
-                    "日志由管理员和审计员读取，他们看到的是化名。管理员可凭理由查询化名对应的人员，此操作同样有记录。您的图片由您打开。",
+                    "日志由管理员和审计员读取，他们看到的是化名。管理员可以查询某个化名对应的人员，但须说明理由，此操作同样有记录。您的图片由您本人打开。",
                 ),
                 &["PRV-02"],
             ),
@@ -43,7 +43,7 @@ pub(super) const NOTICE: Paper = Paper {
                 says(
                     "Ask for what is held about you: it is handed out in a folder, to read and for programs. Erase your pictures, unless the \
                      policy or a legal hold keeps them. Records are not changed; have what is wrong in one noted by the controller.",
-                    "您可以要求获得有关您的信息：以文件夹形式提供，供阅读和程序处理。您可以删除自己的图片，除非策略或依法保留要求保存。记录不会更改；如有错误，请由控制者注明。",
+                    "您可以要求获得本系统保存的有关您的信息：以文件夹形式提供，既可阅读，也可由程序处理。您可以删除自己的图片，除非策略或法律保全要求留存。记录不会更改；如记录有误，请要求控制者加注说明。",
                 ),
                 &["PRV-06"],
             ),
@@ -69,7 +69,7 @@ pub(super) const NOTICE: Paper = Paper {
                 "staff_council",
                 says(
                     "What was agreed with it, or with another body that national law names (Art. 88).",
-                    "与其或国内法规定的其他机构（第 88 条）达成的约定。",
+                    "与该机构或国内法规定的其他机构（第 88 条）达成的约定。",
                 ),
             ),
         },
@@ -104,10 +104,10 @@ pub(super) const PROCESSORS: Paper = Paper {
             ),
         },
         Field {
-            label: says("Support", "支持"),
+            label: says("Support", "技术支持"),
             author: Author::Controller(
                 "support",
-                says("Who looks at it from afar or on site.", "谁提供远程或现场支持。"),
+                says("Who looks at it from afar or on site.", "由谁远程或现场查看本机。"),
             ),
         },
         Field {
