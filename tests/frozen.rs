@@ -70,6 +70,20 @@ fn what_can_be_read_of_a_damaged_log_is_pinned_and_the_rest_is_named() {
     );
     let kept = std::fs::read(home.path().join("changed/audit/seg/00000000.jsonl")).expect("it is there");
     assert_eq!(kept, std::fs::read(&records).expect("it is there"), "not as it was");
+    // Whoever was there left other names, and a copy of the key under one that a log has.
+    let log = home.path().join("state/audit");
+    let others = [".hidden", "x~", "with space"];
+    others.iter().for_each(|name| std::fs::write(log.join(name), "left").expect("it is ours"));
+    std::fs::copy(log.join("epoch.key"), log.join("seg/00000009.jsonl")).expect("it is ours");
+    let made = freeze("names").ends(11, &["with space", "seg/00000009.jsonl"]).object()["data"].clone();
+    let incident = unread(&home, "names", made["sums"].as_str().expect("a digest"));
+    assert_eq!(incident["unread"].as_array().map(Vec::len), Some(4), "{incident}");
+    for name in others.into_iter().chain(["seg/00000009.jsonl", "it holds a private key"]) {
+        assert!(incident["unread"].to_string().contains(name), "{name}: {incident}");
+    }
+    assert!(!home.path().join("names/audit/seg/00000009.jsonl").exists(), "a key leaves");
+    others.iter().for_each(|name| std::fs::remove_file(log.join(name)).expect("it is ours"));
+    std::fs::remove_file(log.join("seg/00000009.jsonl")).expect("it is ours");
     // A file that cannot be read at all, and a pipe in its place, which would be waited for.
     std::fs::remove_file(&records).expect("it is ours");
     let mode = rustix::fs::Mode::RUSR;

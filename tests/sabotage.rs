@@ -62,7 +62,11 @@ fn a_key_that_was_kept_and_put_back_is_not_satisfied() {
     file.write_all_at(&before[at..at + 64], at as u64).expect("it is ours");
     let broken = found(&opened);
     assert_eq!((&*broken["KEY-02"], &*broken["ERA-01"]), ("not_satisfied", "not_satisfied"));
-    file.write_all_at(&now[at..at + 64], at as u64).expect("it is ours");
+    // Nor does it hide behind a byte too many.
+    fs::write(&anchor, [&fs::read(&anchor).expect("it is there")[..], &[0]].concat()).expect("it is ours");
+    let longer = found(&opened);
+    assert_eq!((&*longer["KEY-02"], &*longer["ERA-01"]), ("not_satisfied", "not_satisfied"));
+    fs::write(&anchor, &now).expect("it is ours");
     assert_eq!(found(&opened)["KEY-02"], "satisfied");
     opened.end(1);
 }

@@ -2,6 +2,7 @@
 
 use crate::durable::Disk;
 use crate::error::{Error, io_error};
+use crate::note::SECRET_PREFIX;
 use crate::paths::{Paths, SEGMENT_BYTES_MAX, files_below, read_limited};
 use std::io;
 use std::path::Path;
@@ -95,7 +96,7 @@ pub fn files_there(dir: &Path) -> Result<Vec<String>, Error> {
 pub struct FoundFiles {
     /// The files below its folder that have the name of one of a log, sorted. None is a private key, and none is derived.
     pub names: Vec<String>,
-    /// Folders, by their names in that of the log (which is `.`), that cannot be listed, and why.
+    /// Folders, by their names in that of the log (which is `.`), that cannot be listed, what has a name that no log has, and why.
     pub unlisted: Vec<(String, io::Error)>,
 }
 
@@ -115,21 +116,34 @@ pub fn found_files(dir: &Path) -> FoundFiles {
             }
         };
         for entry in entries {
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-            let path = dir.join(&name);
-            let is_left_out = [paths.key(), paths.key_next(), paths.reserve(), paths.tiles()].contains(&path);
-            if is_left_out || !is_name(&name) {
+            let path = entry.path();
+            if [paths.key(), paths.key_next(), paths.reserve(), paths.tiles()].contains(&path) {
                 continue;
             }
-            match entry.file_type().is_ok_and(|kind| kind.is_dir()) && folder.is_empty() {
-                true => folders.push(name),
-                false => found.names.push(name),
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            // Below the log's own folder, whatever bytes it has.
+            let below = Path::new(&folder).join(entry.file_name());
+            match below.to_str().filter(|name| is_name(name)) {
+                Some(name) if is_folder && folder.is_empty() => folders.push(name.to_owned()),
+                Some(name) if !is_folder => found.names.push(name.to_owned()),
+                _ => {
+                    let what = match is_folder {
+                        true => "a folder that no log has; what lies in it was not looked at",
+                        false => "a name that no file of a log has; it was not looked at",
+                    };
+                    let name = below.to_string_lossy().escape_debug().to_string();
+                    found.unlisted.push((name, io::Error::other(what)));
+                }
             }
         }
     }
     found.names.sort();
     found
+}
+
+/// Whether the key that signs a log, or another one of its form, lies in these bytes: a file of any name may be a copy of it.
+pub fn holds_private_key(bytes: &[u8]) -> bool {
+    bytes.windows(SECRET_PREFIX.len()).any(|part| part == SECRET_PREFIX.as_bytes())
 }
 
 /// One of these files, whole.

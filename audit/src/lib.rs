@@ -62,7 +62,8 @@ mod writer;
 
 pub use clock::{Clock, SystemClock, timestamp};
 pub use copy::{
-    CopiedFile, FoundFiles, copied_files, files_there, found_files, is_there, put_file, read_file,
+    CopiedFile, FoundFiles, copied_files, files_there, found_files, holds_private_key, is_there, put_file,
+    read_file,
 };
 pub use entry::Entry;
 pub use error::Error;

@@ -6,6 +6,7 @@ use crate::entry::Entry;
 use crate::error::{Error, io_error};
 use crate::event::Event;
 use crate::intent::Unfinished;
+use crate::merkle::Hash;
 use crate::open::{self, Recovery};
 use crate::paths::Paths;
 use crate::remembered::MemoryKey;
@@ -201,6 +202,23 @@ impl Log {
     /// # Errors
     /// `Lost` when the log is shorter, `Diverged` when its records or its name are others, `Io`.
     pub fn check_mark(&self, mark: &Mark) -> Result<(), Error> {
+        self.compare(mark, begins_with)
+    }
+
+    /// The same, and reads all records again: whoever wants to know whether one was changed.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_mark_anew(&self, mark: &Mark) -> Result<(), Error> {
+        self.compare(mark, |_, _, _| Ok(false))
+    }
+
+    /// `tells`: whether the tiles show the mark's tree as the beginning of the newer one.
+    fn compare(
+        &self,
+        mark: &Mark,
+        tells: impl FnOnce(&Paths, (u64, &Hash), (u64, &Hash)) -> io::Result<bool>,
+    ) -> Result<(), Error> {
         let now = self.mark();
         let Mark { size: found, origin, .. } = now;
         if origin != mark.origin {
@@ -212,7 +230,7 @@ impl Log {
         let segments = self.paths.segments();
         let failed = io_error("read", &segments);
         let (of_mark, of_now) = ((mark.size, &mark.root.0), (found, &now.root.0));
-        if now.epoch >= mark.epoch && begins_with(&self.paths, of_mark, of_now).map_err(&failed)? {
+        if now.epoch >= mark.epoch && tells(&self.paths, of_mark, of_now).map_err(&failed)? {
             return Ok(());
         }
         match root_at(&self.paths, mark.size).map_err(failed)? {

@@ -171,7 +171,7 @@ impl std::fmt::Display for VerifyKey {
     }
 }
 
-const SECRET_PREFIX: &str = "PRIVATE+KEY+";
+pub(crate) const SECRET_PREFIX: &str = "PRIVATE+KEY+";
 
 /// A private key as a line, in the form that signed-note tools use: `PRIVATE+KEY+name+keyid+base64(1 || seed)`.
 pub(crate) fn secret_line(name: &str, key: &SigningKey) -> Zeroizing<Vec<u8>> {

@@ -69,7 +69,7 @@ impl Darkroom {
     /// # Errors
     /// As [`Darkroom::may_try_controls`]; the log cannot be read.
     pub fn continues_mark(&self, who: &Who) -> Result<bool, Error> {
-        match self.compare_mark(self.vault_of(who, Act::Controls)?) {
+        match self.compare_mark(self.vault_of(who, Act::Controls)?, Log::check_mark_anew) {
             Ok(()) => Ok(true),
             Err(Error::NoMark | Error::Log(audit::Error::Lost { .. } | audit::Error::Diverged { .. })) => {
                 Ok(false)

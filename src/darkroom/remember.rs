@@ -83,17 +83,21 @@ impl Darkroom {
             Some(key) => self.log.prove(&key)?,
             None => self.log.prove_anew()?,
         }
-        self.compare_mark(vault)?;
+        self.compare_mark(vault, Log::check_mark)?;
         self.compare_state(vault.state().epoch, |seq| vault.root_at(seq))
     }
 
-    /// The log must hold every record that the vault remembers.
+    /// The log must hold every record that the vault remembers, as `check` finds out.
     ///
     /// # Errors
     /// [`Error::NoMark`], [`audit::Error::Lost`], [`audit::Error::Diverged`]; the log cannot be read.
-    pub(crate) fn compare_mark(&self, vault: &Vault) -> Result<(), Error> {
+    pub(crate) fn compare_mark(
+        &self,
+        vault: &Vault,
+        check: impl FnOnce(&Log, &Mark) -> Result<(), audit::Error>,
+    ) -> Result<(), Error> {
         match vault.mark(MARK_LOG).map(|bytes| decode(bytes, self.log.mark().origin)) {
-            Some(Some(mark)) => Ok(self.log.check_mark(&mark)?),
+            Some(Some(mark)) => Ok(check(&self.log, &mark)?),
             Some(None) => Err(Error::NoMark),
             None if who::was_opened(vault) => Err(Error::NoMark),
             None => Ok(()),

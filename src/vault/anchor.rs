@@ -172,15 +172,22 @@ impl<'a> Anchor<'a> {
         self.overwrite(&[(epoch, live(epoch, &key)), (epoch + 1, wiped(random)?)])
     }
 
-    /// Whether there is anything but noise in the cell that `epoch` does not use: a key, or what is left of one.
+    /// Whether there is anything but noise beside the cell that `epoch` uses: a key, or what is left of one, in the other cell; a whole
+    /// key anywhere; more or less than this program ever wrote.
     ///
     /// # Errors
     /// The file cannot be read, or is not there.
     pub(crate) fn has_other(&self, epoch: u64) -> Result<bool, Error> {
-        match self.is_there() {
-            true => Ok(!self.is_wiped(epoch + 1)?),
-            false => Err(Error::EpochKeyGone { epoch }),
+        let mut bytes = Zeroizing::new([0; FILE_BYTES]);
+        match self.state.bytes(NAME) {
+            0 => return Err(Error::EpochKeyGone { epoch }),
+            len if len != FILE_BYTES as u64 => return Ok(true),
+            _ => self.state.file(NAME, false).and_then(|file| file.read_exact_at(&mut bytes[..], 0)),
         }
+        .map_err(Error::io("reading the anchor"))?;
+        let own = offset(epoch) as usize;
+        let is_key = |(at, cell): (usize, &[u8])| at != own && is_whole(cell);
+        Ok(!self.is_wiped(epoch + 1)? || bytes.windows(CELL_BYTES).enumerate().any(is_key))
     }
 
     /// Whether the cell of `epoch` was wiped to its end.
@@ -199,11 +206,10 @@ impl<'a> Anchor<'a> {
     /// What the cell for `epoch` holds, if it is whole.
     fn read(&self, epoch: u64) -> Result<Option<(u64, Key)>, Error> {
         let cell = self.cell(epoch)?;
-        let (keyed, check) = cell.split_at(KEYED_BYTES);
-        if Sha256::digest(keyed)[..CELL_BYTES - KEYED_BYTES] != *check {
+        if !is_whole(&cell[..]) {
             return Ok(None);
         }
-        let (number, bytes) = keyed.split_first_chunk().expect("a cell has 64 bytes");
+        let (number, bytes) = cell[..KEYED_BYTES].split_first_chunk().expect("a cell has 64 bytes");
         let mut key = Key::default();
         key.copy_from_slice(bytes);
         Ok(Some((u64::from_be_bytes(*number), key)))
@@ -221,6 +227,12 @@ impl<'a> Anchor<'a> {
         }
         Ok(cell)
     }
+}
+
+/// Whether these bytes are a cell with a key.
+fn is_whole(cell: &[u8]) -> bool {
+    let (keyed, check) = cell.split_at(KEYED_BYTES);
+    Sha256::digest(keyed)[..CELL_BYTES - KEYED_BYTES] == *check
 }
 
 fn offset(epoch: u64) -> u64 {

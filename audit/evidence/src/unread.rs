@@ -82,6 +82,9 @@ impl Unread<'_> {
         unread.extend(found.unlisted.into_iter().map(|(name, error)| (name, error.to_string())));
         for name in found.names {
             match audit::read_file(self.log, &name) {
+                Ok(bytes) if audit::holds_private_key(&bytes) => {
+                    unread.push((name, "it holds a private key, and was left out".to_owned()));
+                }
                 Ok(bytes) => {
                     put(&format!("audit/{name}"), &bytes)?;
                     files += 1;

@@ -47,6 +47,33 @@ fn no_flipped_byte_gives_another_key() {
 }
 
 #[test]
+fn a_key_that_was_put_back_anywhere_is_found_and_so_is_a_file_of_another_length() {
+    let place = Place::new("other");
+    let state = Folder::open(&place.0).expect("opened");
+    let (anchor, path) = (Anchor::of(&state), state.path(NAME));
+    let [old, new] = [(); 2].map(|()| random::key(&mut OsRandom).expect("random"));
+    anchor.create(1, &old, &mut OsRandom).expect("created");
+    let cell = fs::read(&path).expect("read")[offset(1) as usize..][..CELL_BYTES].to_vec();
+    anchor.put(2, &new).expect("put");
+    assert!(anchor.has_other(2).expect("read"));
+    anchor.wipe(1, &mut OsRandom).expect("wiped");
+    assert!(!anchor.has_other(2).expect("read"));
+    let good = fs::read(&path).expect("read");
+    for at in [64, 1000, 1024, offset(1) as usize, FILE_BYTES - CELL_BYTES] {
+        let mut bad = good.clone();
+        bad[at..][..CELL_BYTES].copy_from_slice(&cell);
+        fs::write(&path, bad).expect("written");
+        assert!(anchor.has_other(2).expect("read"), "at {at}");
+    }
+    fs::write(&path, [&good[..], &[0]].concat()).expect("written");
+    assert!(anchor.has_other(2).expect("read"), "a byte more");
+    fs::write(&path, &good[1..]).expect("written");
+    assert!(anchor.has_other(2).expect("read"), "a byte less");
+    fs::remove_file(&path).expect("removed");
+    assert!(anchor.has_other(2).is_err());
+}
+
+#[test]
 fn a_wipe_leaves_nothing_of_the_key_and_the_other_cell_alone() {
     let place = Place::new("wipe");
     let state = Folder::open(&place.0).expect("opened");
