@@ -56,6 +56,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn nothing_is_kept_after_a_panic() {
+        let draws = || {
+            let _spare = Spare::keep();
+            give(vec![1.0; 3]);
+            std::panic::panic_any("x");
+        };
+        assert!(std::panic::catch_unwind(draws).is_err());
+        assert!(SPARE.with_borrow(Option::is_none));
+    }
+
+    #[test]
     fn only_while_something_keeps_it_and_of_one_length_at_a_time() {
         give(vec![1.0; 3]);
         assert_eq!(take(3), [0.0; 3], "nothing keeps it");
