@@ -94,7 +94,8 @@ pub fn files_there(dir: &Path) -> Result<Vec<String>, Error> {
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct FoundFiles {
-    /// The files below its folder that have the name of one of a log, sorted. None is a private key, and none is derived.
+    /// The files below its folder that have the name of one of a log, sorted. None has the name of a private key
+    /// or of what is derived; for copies under another name there is [`holds_private_key`].
     pub names: Vec<String>,
     /// Folders, by their names in that of the log (which is `.`), that cannot be listed, what has a name that no log has, and why.
     pub unlisted: Vec<(String, io::Error)>,

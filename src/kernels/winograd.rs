@@ -222,6 +222,7 @@ pub(crate) fn conv3x3(
         run(Back { from: products, side, bias, residual, line: columns * outputs, out: &mut out });
     });
 }
+
 struct Forth<'a> {
     /// Lines of `4 side + 2` places, four for each row of tiles and two.
     lines: &'a [f32],

@@ -185,9 +185,10 @@ impl<'a> Anchor<'a> {
             _ => self.state.file(NAME, false).and_then(|file| file.read_exact_at(&mut bytes[..], 0)),
         }
         .map_err(Error::io("reading the anchor"))?;
-        let own = offset(epoch) as usize;
+        let [own, other] = [epoch, epoch + 1].map(|epoch| offset(epoch) as usize);
         let is_key = |(at, cell): (usize, &[u8])| at != own && is_whole(cell);
-        Ok(!self.is_wiped(epoch + 1)? || bytes.windows(CELL_BYTES).enumerate().any(is_key))
+        let is_wiped = bytes[other..][..CELL_BYTES].ends_with(WIPED);
+        Ok(!is_wiped || bytes.windows(CELL_BYTES).enumerate().any(is_key))
     }
 
     /// Whether the cell of `epoch` was wiped to its end.

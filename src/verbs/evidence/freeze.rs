@@ -105,17 +105,15 @@ impl Frozen {
     ) -> Code {
         out.warn(&format!("no signed bundle can be made: {}", why.what));
         let KeptUnread { files, unread, sums, .. } = kept;
-        let count = |count: usize| counted(count, "file");
-        let files_count = usize::try_from(*files).unwrap_or(usize::MAX);
         out.data(&format!(
-            "{}: {} of the log, as they are; {} that cannot be read\n  SHA256SUMS {sums}, {}\n",
+            "{}: {} of the log, as they are; {} that cannot be read, or are left out\n  SHA256SUMS {sums}, {}\n",
             dir.display(),
-            count(files_count),
+            counted(usize::try_from(*files).unwrap_or(usize::MAX), "file"),
             unread.len(),
             timestamp(pinned.made_ms)
         ));
         for name in unread {
-            out.warn(&format!("audit/{name} cannot be read; incident.json says why"));
+            out.warn(&format!("audit/{name} cannot be read, or is left out; incident.json says why"));
         }
         if pinned.on_record.is_none() {
             out.warn(
