@@ -6,19 +6,21 @@ use crate::output::{Output, counted, one_line};
 use crate::paths::Exporting;
 use crate::terminal::Terminal;
 use audit::{Object, Receipt};
-use darkroom::{Destroyed, Erased, Export, Hold, ObjectId, Summary, Who};
+use darkroom::{Destroyed, Erased, Export, Hold, KnownBackup, ObjectId, Removed, Summary, Who};
 use policy::Folders;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// After an erasure: what still opens.
-pub fn warn_of_backups(count: usize, out: &Output) {
-    if count > 0 {
+pub fn warn_of_backups(backups: &[KnownBackup], out: &Output) {
+    if !backups.is_empty() {
+        let names: Vec<String> = backups.iter().map(|backup| backup.job.to_string()).collect();
         out.warn(&format!(
-            "{} on record may still hold what was erased: make a new one, destroy the old ones, and say so; see: lightproof \
+            "{} on record may still hold what was erased, {}: make a new one, destroy the old ones, and say so; see: lightproof \
              backup list",
-            counted(count, "backup")
+            counted(backups.len(), "backup"),
+            names.join(", ")
         ));
     }
 }
@@ -251,6 +253,34 @@ pub fn confirm_erasure(terminal: &mut Terminal, count: usize) -> Result<(), Fail
 /// # Errors
 /// None.
 pub fn report_erasure(erased: &Erased, names: &[String], outputs: &Path, out: &Output) -> Done {
+    say_erasure(erased, names, outputs, out);
+    out.object(true, &facts_of_erasure(erased));
+    Ok(Code::Done)
+}
+
+/// Somebody is removed, and what became of so many pictures of theirs; `facts` are what else there is to say of it for programs.
+///
+/// # Errors
+/// None.
+pub fn report_removal(
+    removed: &Removed,
+    (pictures, mut facts): (usize, serde_json::Map<String, Value>),
+    outputs: &Path,
+    out: &Output,
+) -> Done {
+    facts.extend([("removed".into(), true.into()), ("pictures".into(), pictures.into())]);
+    match &removed.erased {
+        Some((erased, names)) => {
+            say_erasure(erased, names, outputs, out);
+            facts.extend(facts_of_erasure(erased).as_object().cloned().unwrap_or_default());
+        }
+        None => drop(facts.insert("backups".into(), 0.into())),
+    }
+    out.object(true, &facts.into());
+    Ok(Code::Done)
+}
+
+fn say_erasure(erased: &Erased, names: &[String], outputs: &Path, out: &Output) {
     let Erased { erasure, records, receipt, backups } = erased;
     let grade = erasure.grade.letter();
     let erased = counted(erasure.erased as usize, "picture");
@@ -262,7 +292,7 @@ pub fn report_erasure(erased: &Erased, names: &[String], outputs: &Path, out: &O
         out.data(&format!("  {}\n", checkpoint(receipt)));
         out.say("for the person who asked for this: lightproof history certificate O... -o DIR, with what begins with o: above");
     }
-    warn_of_backups(*backups, out);
+    warn_of_backups(backups, out);
     if erasure.cleanup_pending {
         let files = names.iter().map(|name| sealed_file(outputs, name));
         let left: Vec<String> = files
@@ -274,16 +304,15 @@ pub fn report_erasure(erased: &Erased, names: &[String], outputs: &Path, out: &O
             left.join(", ")
         ));
     }
-    out.object(
-        true,
-        &json!({ "erased": erasure.erased, "grade": grade.to_string(), "cleanup_pending": erasure.cleanup_pending,
-            "epoch": erasure.state.epoch, "backups": backups,
-            "records": records.iter().map(|(object, record)| json!({ "pseudonym": object.to_string(), "record": record }))
-                .collect::<Vec<_>>(),
-            "checkpoint": receipt.as_ref().map(describe_checkpoint),
-            "certificate": receipt.as_ref().map(|_| command_of_certificate(records)) }),
-    );
-    Ok(Code::Done)
+}
+
+fn facts_of_erasure(Erased { erasure, records, receipt, backups }: &Erased) -> Value {
+    json!({ "erased": erasure.erased, "grade": erasure.grade.letter().to_string(),
+        "cleanup_pending": erasure.cleanup_pending, "epoch": erasure.state.epoch, "backups": backups.len(),
+        "records": records.iter().map(|(object, record)| json!({ "pseudonym": object.to_string(), "record": record }))
+            .collect::<Vec<_>>(),
+        "checkpoint": receipt.as_ref().map(describe_checkpoint),
+        "certificate": receipt.as_ref().map(|_| command_of_certificate(records)) })
 }
 
 /// What makes the certificate of an erasure.

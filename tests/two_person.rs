@@ -92,6 +92,29 @@ fn one_person_asks_and_a_second_one_confirms() {
     home.ask(&["audit", "verify"]).ends(0, &[]);
 }
 
+/// It says the same with a second admin's word as without.
+#[test]
+fn a_removal_that_erases_says_what_it_erased() {
+    let remove = ["operator", "remove", "Third", "--erase-pictures", "--yes"];
+    let alone = two_admins("removal-alone");
+    alone.policy(b"schema = 1\n");
+    let waiting = two_admins("removal-confirmed");
+    let number = number(&waiting, &remove);
+    let told = [
+        as_who(&alone, FIRST, &[&remove[..], &["--json"]].concat()).ends(0, &[]).data(),
+        as_who(&waiting, OTHER, &["operator", "confirm", &number, "--yes", "--json"]).ends(0, &[]).data(),
+    ];
+    for told in &told {
+        let facts =
+            ["removed", "pictures", "erased", "backups", "cleanup_pending"].map(|fact| told[fact].clone());
+        assert_eq!(json!(facts), json!([true, 1, 1, 0, false]), "{told}");
+        let object = told["records"][0]["pseudonym"].as_str().unwrap_or_else(|| panic!("{told}"));
+        assert_eq!(told["certificate"], format!("lightproof history certificate {object} -o DIR"));
+        assert!(told["checkpoint"].is_object(), "{told}");
+    }
+    assert_eq!((&told[1]["act"], told[1]["confirmed"].to_string()), (&json!("remove"), number));
+}
+
 /// The line destroys nothing and locks nobody out.
 #[test]
 fn a_house_with_one_admin_is_told_what_it_lacks() {
@@ -137,7 +160,10 @@ fn the_server_asks_for_the_second_one() {
     assert_eq!(code(studio.ask(&third, Request::get("/api/v1/pending")), 403), "role");
     assert_eq!(code(post(&first, "pending:confirm", word(PASSPHRASE)), 403), "second_admin");
     assert_eq!(code(post(&second, "pending:confirm", word(PASSPHRASE)), 401), "passphrase");
-    post(&second, "pending:confirm", word(SECOND)).is(200);
+    let done = post(&second, "pending:confirm", word(SECOND)).is(200).json();
+    let told = ["erased", "grade", "cleanup_pending", "backups"].map(|field| done[field].clone());
+    assert!(["b", "v", "c"].iter().any(|grade| told[1] == *grade), "{done}");
+    assert_eq!([&told[0], &told[2], &told[3]], [&json!(1), &json!(false), &json!(0)], "as of any erasure");
     assert_eq!(studio.ask(&third, Request::get("/api/v1/images")).status, 401, "who is removed is out");
     assert_eq!(code(post(&second, "pending:confirm", word(SECOND)), 404), "not_found");
     assert_eq!(home.count_records(&[" slot.removed "]), 1);

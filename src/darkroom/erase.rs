@@ -8,21 +8,26 @@ use crate::room::{Darkroom, grade};
 use crate::step::{After, reach};
 use crate::{Error, Who, holds, whose};
 use audit::words::{ObjectFailure, RequestRefusal};
-use audit::{Actor, Digest, Entry, Event, JobId, Object, Receipt};
+use audit::{Actor, Digest, Entry, Event, JobId, KnownBackup, Object, Order, Receipt};
 use policy::Erase;
+use std::collections::HashSet;
+use std::path::Path;
 use vault::{Erasure, ObjectId, State};
 
 /// Reason code in tombstones: a person asked for the erasure.
 const REASON_REQUEST: u16 = 1;
+/// So many of the newest records are looked through for the sealing of what is erased: an erasure waits for no more.
+const SOUGHT_MAX: usize = 20_000;
 
 /// An erasure that is done.
+#[derive(Debug)]
 pub struct Erased {
     /// What the vault says of it.
     pub erasure: Erasure,
     /// The pseudonym of each picture, and the number of its record `object.erased`.
     pub records: Vec<(Object, u64)>,
-    /// Backups that may exist, each of which may still hold them.
-    pub backups: usize,
+    /// Backups that may exist, each of which may still hold one of them.
+    pub backups: Vec<KnownBackup>,
     /// The last of these records, and the checkpoint that signs all of them; `None` if nothing was to be erased.
     pub receipt: Option<Receipt>,
 }
@@ -75,11 +80,14 @@ impl Darkroom {
         reason: u16,
         why: Option<Event>,
     ) -> Result<Erased, Error> {
-        let now_ms = self.now_ms();
+        let (now_ms, dir) = (self.now_ms(), self.folders.audit.clone());
         let (open, random, log) = self.open_parts()?;
         let mut objects: Vec<Object> = Vec::new();
+        let mut made_ms_min = u64::MAX;
         for id in ids {
-            objects.push(pseudonym(*id, open.vault.get(*id)?.salt));
+            let entry = open.vault.get(*id)?;
+            made_ms_min = made_ms_min.min(entry.created_ms);
+            objects.push(pseudonym(*id, entry.salt));
         }
         let job = JobId::random()?;
         let entry = |event: Event, object: &Object| event.by(actor).object(*object).job(job);
@@ -120,7 +128,7 @@ impl Darkroom {
                     objects.iter().copied().zip(receipt.seq_first..).collect::<Vec<_>>()
                 };
                 let records = chunks.flat_map(numbered).collect();
-                let backups = log.unfinished()?.backups.len();
+                let backups = may_hold(&dir, (&objects, made_ms_min), log.unfinished()?.backups);
                 Ok(Erased { erasure, records, backups, receipt: receipts.last().copied() })
             }
             Err(Error::Log(source)) => {
@@ -134,6 +142,32 @@ impl Darkroom {
             Err(other) => Err(other),
         }
     }
+}
+
+/// Those of these backups in which one of these pictures may be: none is in a backup that was begun before it was sealed, by the
+/// order of the records. A time alone rules no backup out, since a clock can be set back; by it, it is told whether reading is worth it.
+pub(crate) fn may_hold(
+    dir: &Path,
+    (objects, made_ms_min): (&[Object], u64),
+    mut backups: Vec<KnownBackup>,
+) -> Vec<KnownBackup> {
+    let Some(oldest) = backups.first().filter(|oldest| oldest.ts_ms < made_ms_min) else { return backups };
+    let Ok(records) = audit::records(dir, Order::NewestFirst) else { return backups };
+    let mut sought: HashSet<Object> = objects.iter().copied().collect();
+    let mut first_sealed = u64::MAX;
+    for record in records.take(SOUGHT_MAX).map_while(Result::ok) {
+        if sought.is_empty() || record.seq < oldest.seq {
+            break;
+        }
+        if record.name == "object.sealed" && record.object.is_some_and(|object| sought.remove(&object)) {
+            first_sealed = record.seq;
+        }
+    }
+    // One that is not found was sealed before the oldest, or too long ago to look for it.
+    if sought.is_empty() {
+        backups.retain(|backup| backup.seq > first_sealed);
+    }
+    backups
 }
 
 /// Puts on record what may be more than one append takes: a receipt for each append.

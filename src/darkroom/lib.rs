@@ -103,7 +103,7 @@ pub use marks::Marked;
 pub use metadata::{Metadata, Summary};
 pub use models::ModelRecord;
 pub use name::is_name;
-pub use people::{Person, Pictures};
+pub use people::{Person, Pictures, Removed};
 pub use queue::{Job, JobState, Name, Queue, Rules};
 pub use request::{Ask, Defaults, GUIDANCE_MAX, Refusal, SEED_MAX};
 pub use retention::Due;

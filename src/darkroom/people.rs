@@ -28,6 +28,15 @@ pub struct Person {
     pub is_self: bool,
 }
 
+/// Somebody who is gone.
+#[derive(Debug)]
+pub struct Removed {
+    /// Number of their slot.
+    pub slot: u16,
+    /// Their pictures, if these were erased, and the names of those.
+    pub erased: Option<(Erased, Vec<String>)>,
+}
+
 /// What becomes of the pictures of somebody who is removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pictures {
@@ -162,7 +171,7 @@ impl Darkroom {
 
     /// Removes somebody: their passphrase opens nothing afterwards, neither this vault nor an older copy of it, and their
     /// pictures become what `pictures` says, together with that; it must say something if there are any. Of somebody who is
-    /// gone already, only the pictures that were kept. The slot of who was removed, whose sessions and requests are to end.
+    /// gone already, only the pictures that were kept. The sessions and requests of who was removed are to end.
     ///
     /// # Errors
     /// A wrong proof, on record; [`vault::Error::UnknownName`]; [`Error::LastAdmin`]; [`Error::PicturesUndecided`]; [`Error::Waits`];
@@ -173,7 +182,7 @@ impl Darkroom {
         proof: &Secret,
         name: &PersonName,
         pictures: Option<&Pictures>,
-    ) -> Result<u16, Error> {
+    ) -> Result<Removed, Error> {
         self.prove(who, proof, Act::ManagePeople)?;
         let act = Act::ManagePeople;
         let vault = self.vault_of(who, act)?;
@@ -193,27 +202,34 @@ impl Darkroom {
         };
         let (slot, pictures) = (person.slot.0, pictures_of(vault, person.slot.0));
         self.ask_second(who, act, Meant::Remove { slot, left, pictures })?;
-        self.remove_at(who, slot, left)?;
-        Ok(slot)
+        self.remove_at(who, slot, left)
     }
 
     /// The same, of this slot, once nobody else is needed for it.
-    pub(crate) fn remove_at(&mut self, who: &Who, slot: u16, left: Option<(Left, u16)>) -> Result<(), Error> {
+    pub(crate) fn remove_at(
+        &mut self,
+        who: &Who,
+        slot: u16,
+        left: Option<(Left, u16)>,
+    ) -> Result<Removed, Error> {
         let act = Act::ManagePeople;
         self.end_old_key()?;
         let vault = self.vault_of(who, act)?;
         check_not_last(vault, SlotId(slot))?;
         let role = role_at(vault, slot);
-        let ids = ids_of(vault, SlotId(slot));
-        if let Some((Left::Erased, _)) = left {
-            self.erase_as(who, act, &ids)?;
-        }
+        let erased = match left {
+            Some((Left::Erased, _)) => {
+                let (ids, names) = ids_and_names_of(vault, slot);
+                Some((self.erase_as(who, act, &ids)?, names))
+            }
+            _ => None,
+        };
         match role {
             Some(role) => self.remove(who, SlotId(slot), role, left)?,
             None => self.settle_kept(who, SlotId(slot), left)?,
         }
         self.end_asked();
-        Ok(())
+        Ok(Removed { slot, erased })
     }
 
     /// Gives somebody another role: what they may do changes at once, and what they are signed in for ends. Their slot, whose role is
@@ -334,8 +350,7 @@ impl Darkroom {
 
     /// The same, of this slot.
     pub(crate) fn names_at(&self, who: &Who, slot: u16) -> Result<Vec<String>, Error> {
-        let vault = self.vault_of(who, Act::ErasePictures)?;
-        ids_of(vault, SlotId(slot)).into_iter().map(|id| Ok(vault.get(id)?.name.clone())).collect()
+        Ok(ids_and_names_of(self.vault_of(who, Act::ErasePictures)?, slot).1)
     }
 
     /// Who is behind a pseudonym of the log. The answer is on record before it is given.
@@ -420,5 +435,9 @@ fn heir(vault: &Vault, from: SlotId, name: &PersonName) -> Result<SlotId, Error>
 }
 
 fn ids_of(vault: &Vault, slot: SlotId) -> Vec<ObjectId> {
-    whose::of_slot(vault, slot.0).into_iter().map(|entry| entry.id).collect()
+    ids_and_names_of(vault, slot.0).0
+}
+
+fn ids_and_names_of(vault: &Vault, slot: u16) -> (Vec<ObjectId>, Vec<String>) {
+    whose::of_slot(vault, slot).into_iter().map(|entry| (entry.id, entry.name.clone())).unzip()
 }

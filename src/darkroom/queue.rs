@@ -292,7 +292,7 @@ impl Queue {
     /// As there.
     pub fn erase(&self, who: &Who, ids: &[ObjectId]) -> Result<(Erasure, usize), Error> {
         let erased = self.with(|darkroom| darkroom.erase(who, ids));
-        let erased = erased.map(|erased| (erased.erasure, erased.backups));
+        let erased = erased.map(|erased| (erased.erasure, erased.backups.len()));
         self.shared.table().pictures_changed(Some(who.slot));
         (self.shared.notify)();
         erased

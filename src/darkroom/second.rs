@@ -9,7 +9,7 @@ use crate::rights::Act;
 use crate::roles::count_admins;
 use crate::room::Darkroom;
 use crate::step::{After, reach};
-use crate::{Destroyed, Erased, Error, Person, Who};
+use crate::{Destroyed, Erased, Error, Person, Removed, Who};
 use audit::words::{Lapse, Left, RequestRefusal, ResolveReason, Role, SecondAct};
 use audit::{Actor, Event};
 use serde_json::{Value, json};
@@ -66,8 +66,8 @@ pub enum Confirmed {
     Resolved(Person),
     /// The pictures are gone; their names were these.
     Erased(Erased, Vec<String>),
-    /// This slot is removed, or what becomes of its pictures is said.
-    Removed(u16),
+    /// Somebody is removed, or what becomes of their pictures is said.
+    Removed(Removed),
     /// The hold is ended.
     HoldEnded,
     /// The vault is no more.
@@ -227,10 +227,7 @@ impl Darkroom {
                 let names = self.names_at(who, slot)?;
                 Confirmed::Erased(self.erase_at(who, slot)?, names)
             }
-            Meant::Remove { slot, left, .. } => {
-                self.remove_at(who, slot, left)?;
-                Confirmed::Removed(slot)
-            }
+            Meant::Remove { slot, left, .. } => Confirmed::Removed(self.remove_at(who, slot, left)?),
             Meant::EndHold { slot, .. } => {
                 self.end_hold_at(who, slot)?;
                 Confirmed::HoldEnded

@@ -132,8 +132,8 @@ pub async fn delete(
     Id(id): Id,
 ) -> Result<Json<Value>, Problem> {
     let id = ObjectId(id);
-    let erased = house.act(move |queue| queue.erase(&who, &[id])).await?;
-    Ok(Json(answer(&erased)))
+    let (erasure, backups) = house.act(move |queue| queue.erase(&who, &[id])).await?;
+    Ok(Json(answer(&erasure, backups)))
 }
 
 #[derive(Deserialize)]
@@ -176,11 +176,12 @@ pub async fn delete_many(
     if ids.is_empty() {
         return Ok(Json(json!({ "erased": 0, "grade": null, "cleanup_pending": false, "backups": 0 })));
     }
-    let erased = house.act(move |queue| queue.erase(&who, &ids)).await?;
-    Ok(Json(answer(&erased)))
+    let (erasure, backups) = house.act(move |queue| queue.erase(&who, &ids)).await?;
+    Ok(Json(answer(&erasure, backups)))
 }
 
-fn answer((erasure, backups): &(Erasure, usize)) -> Value {
+/// What is said of an erasure, whatever it was a part of.
+pub fn answer(erasure: &Erasure, backups: usize) -> Value {
     let grade = match erasure.grade {
         Grade::InPlace => "b",
         Grade::Volatile => "v",

@@ -3,13 +3,14 @@
 use crate::House;
 use crate::body::Body;
 use crate::connection::Connection;
+use crate::images::answer;
 use crate::people::{describe, end_stale_sessions};
 use crate::problem::Problem;
 use crate::vault::{Text, with_proof};
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
-use darkroom::{Confirmed, Waiting, Who};
+use darkroom::{Confirmed, Removed, Waiting, Who};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -50,10 +51,9 @@ pub async fn confirm(
     });
     Ok(Json(match done.await? {
         Confirmed::Resolved(person) => json!({ "person": describe(&person) }),
-        Confirmed::Erased(erased, _) => json!({
-            "erased": erased.erasure.erased, "grade": erased.erasure.grade.letter().to_string(),
-            "cleanup_pending": erased.erasure.cleanup_pending, "backups": erased.backups,
-        }),
+        Confirmed::Erased(erased, _) | Confirmed::Removed(Removed { erased: Some((erased, _)), .. }) => {
+            answer(&erased.erasure, erased.backups.len())
+        }
         _ => json!({}),
     }))
 }

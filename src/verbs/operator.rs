@@ -197,7 +197,7 @@ fn remove(
     if pictures == Some(&Pictures::Erase) && count > 0 && !yes {
         pictures::confirm_erasure(&mut booted.terminal, count)?;
     }
-    darkroom.remove_person(&who, &proof, name, pictures)?;
+    let removed = darkroom.remove_person(&who, &proof, name, pictures)?;
     let left = match pictures {
         _ if count == 0 => String::new(),
         Some(Pictures::HandOver(to)) => {
@@ -207,9 +207,5 @@ fn remove(
         _ => format!("; {} kept, and nobody sees them", counted(count, "picture")),
     };
     out.say(&format!("the passphrase of {} opens nothing any more{left}", name.as_str()));
-    let erased = pictures == Some(&Pictures::Erase) && count > 0;
-    let backups = if erased { darkroom.backups()?.len() } else { 0 };
-    pictures::warn_of_backups(backups, out);
-    out.object(true, &json!({ "removed": true, "pictures": count, "backups": backups }));
-    Ok(Code::Done)
+    pictures::report_removal(&removed, (count, serde_json::Map::new()), &booted.folders.outputs, out)
 }

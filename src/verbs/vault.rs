@@ -173,20 +173,21 @@ fn retain(booted: &mut Booted, darkroom: &mut Darkroom, (dry_run, yes): (bool, b
     };
     let held = if due.held == 0 { String::new() } else { format!("; a hold keeps {} beside them", due.held) };
     out.data(&format!("{} older than {} days{held}\n", counted(due.pictures, "picture"), due.days));
-    let (mut erased, mut backups) = (0, 0);
+    let (mut erased, mut backups) = (0, Vec::new());
     if due.pictures > 0 && !dry_run {
         if !yes {
             pictures::confirm_erasure(&mut booted.terminal, due.pictures)?;
         }
         let done = darkroom.retain(&who)?;
-        backups = done.as_ref().map_or(0, |erased| erased.backups);
-        erased = done.map_or(0, |erased| erased.erasure.erased);
+        if let Some(done) = done {
+            (erased, backups) = (done.erasure.erased, done.backups);
+        }
         out.data(&format!("erased {}\n", counted(usize::try_from(erased).unwrap_or(usize::MAX), "picture")));
     }
-    pictures::warn_of_backups(backups, out);
+    pictures::warn_of_backups(&backups, out);
     out.object(
         true,
-        &json!({ "days": due.days, "due": due.pictures, "held": due.held, "erased": erased, "backups": backups }),
+        &json!({ "days": due.days, "due": due.pictures, "held": due.held, "erased": erased, "backups": backups.len() }),
     );
     Ok(Code::Done)
 }

@@ -4,7 +4,7 @@ use super::table::Cancel;
 use super::{Queue, fail_all};
 use crate::room::Darkroom;
 use crate::unlock::with_secret;
-use crate::{Act, Confirmed, Error, Pictures, Role, Scopes, Token, Who};
+use crate::{Act, Confirmed, Error, Pictures, Removed, Role, Scopes, Token, Who};
 use audit::words::GenerateFailure;
 use vault::{PersonName, Secret};
 use zeroize::Zeroizing;
@@ -43,12 +43,12 @@ impl Queue {
         proof: &Secret,
         name: &PersonName,
         pictures: Option<&Pictures>,
-    ) -> Result<u16, Error> {
+    ) -> Result<Removed, Error> {
         self.with(|darkroom| darkroom.vault_of(who, Act::ManagePeople).map(drop))?;
         let removed = with_secret(&mut &*self, proof, |darkroom| {
             let removed = darkroom.remove_person(who, proof, name, pictures);
             let ended = self.end_requests_of_nobody(darkroom, who);
-            removed.and_then(|slot| ended.map(|()| slot))
+            removed.and_then(|removed| ended.map(|()| removed))
         });
         self.shared.table().pictures_changed(None);
         (self.shared.notify)();

@@ -2,7 +2,9 @@
 
 use super::people::{first, name, of, one_of, signed_in, with_second};
 use super::*;
-use crate::{HoldReason, Kind, Pictures, Restored, Role};
+use crate::erase::may_hold;
+use crate::metadata::pseudonym;
+use crate::{HoldReason, JobId, Kind, ObjectId, Pictures, Restored, Role};
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -80,7 +82,7 @@ fn what_was_erased_since_stays_erased_as_long_as_the_log_has_survived() {
     room.erase(&who, &[before.id]).unwrap();
     let bytes = backed_up(&mut room);
     let erased = room.erase(&who, &[since.id]).unwrap();
-    assert_eq!(erased.backups, 1, "who erases is told that a backup may still hold it");
+    assert_eq!(erased.backups.len(), 1, "who erases is told that a backup may still hold it");
     let later = generate(&mut room, 1, Mood::Works).unwrap().remove(0);
     room.leave(StopReason::Done).unwrap();
     let other = with_log_of(&home);
@@ -94,6 +96,39 @@ fn what_was_erased_since_stays_erased_as_long_as_the_log_has_survived() {
     assert!(![before.id, since.id, later.id].iter().any(|id| ids.contains(id)), "{ids:?}");
     let sealed = other.0.join("outputs").join(format!("{}.sealed", since.name));
     assert!(!sealed.exists());
+}
+
+/// By the order of the records: what a clock says rules no backup out.
+#[test]
+fn an_erasure_names_the_backups_that_were_begun_after_the_picture_was_sealed() {
+    let home = Home::in_memory();
+    let mut room = home.unlocked();
+    let who = room.who;
+    let one = |room: &mut Room| generate(room, 1, Mood::Works).unwrap().remove(0);
+    let oldest = one(&mut room);
+    backed_up(&mut room);
+    let [first, also_first] = [(); 2].map(|()| one(&mut room));
+    backed_up(&mut room);
+    let second = one(&mut room);
+    let all: Vec<JobId> = room.backups().unwrap().iter().map(|backup| backup.job).collect();
+    let dir = room.folders.audit.clone();
+    let known = |room: &Room, picture: &Summary, made_ms: u64| {
+        let salt = room.open_vault().unwrap().vault.get(picture.id).unwrap().salt;
+        may_hold(&dir, (&[pseudonym(picture.id, salt)], made_ms), room.backups().unwrap()).len()
+    };
+    // Sealed before a clock was set back, it would be newer than every backup by its time.
+    assert_eq!(known(&room, &oldest, u64::MAX), 2);
+    assert_eq!(known(&room, &first, u64::MAX), 1);
+    // The log cannot be read, or the time says that it is older: it may be in all.
+    assert_eq!(known(&room, &second, 0), 2);
+    assert_eq!(may_hold(&dir.join("none"), (&[], u64::MAX), room.backups().unwrap()).len(), 2);
+    let mut erase = |ids: &[ObjectId]| {
+        let erased = room.erase(&who, ids).unwrap();
+        erased.backups.iter().map(|backup| backup.job).collect::<Vec<_>>()
+    };
+    assert_eq!(erase(&[second.id]), []);
+    assert_eq!(erase(&[first.id]), all[1..]);
+    assert_eq!(erase(&[also_first.id, oldest.id]), all, "that of one is enough");
 }
 
 #[test]

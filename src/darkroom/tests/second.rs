@@ -195,8 +195,14 @@ fn two_admins_do_it_once_and_both_are_on_record() {
             (Erase, Confirmed::Erased(erased, names)) => {
                 assert_eq!((erased.erasure.erased, names.len()), (1, 1));
             }
-            (RemoveErase | RemoveHandOver, Confirmed::Removed(slot)) => assert_eq!(slot, house.third.slot),
-            (RemoveAdmin, Confirmed::Removed(slot)) => assert_eq!(slot, house.second.slot),
+            (RemoveErase, Confirmed::Removed(removed)) => {
+                let (erased, names) = removed.erased.expect("what was erased");
+                assert_eq!((removed.slot, erased.records.len(), names.len()), (house.third.slot, 1, 1));
+            }
+            (RemoveHandOver, Confirmed::Removed(removed)) => {
+                assert_eq!((removed.slot, removed.erased.is_some()), (house.third.slot, false));
+            }
+            (RemoveAdmin, Confirmed::Removed(removed)) => assert_eq!(removed.slot, house.second.slot),
             (EndHold, Confirmed::HoldEnded) => assert!(house.room.holds(&house.first).unwrap().is_empty()),
             (Destroy, Confirmed::Destroyed(gone)) => assert_eq!(gone.pictures, 1),
             (MakeAdmin, Confirmed::RoleChanged(slot)) => assert_eq!(slot, house.third.slot),
@@ -275,8 +281,8 @@ fn what_somebody_asked_for_goes_with_them() {
             let (second, fourth) = (house.second, house.fourth);
             let room = &mut house.room;
             let asked = match is_removed {
-                true => room.remove_person(&second, &of("second"), &name("first"), None),
-                false => room.set_role(&second, &of("second"), &name("first"), Role::Operator),
+                true => room.remove_person(&second, &of("second"), &name("first"), None).map(drop),
+                false => room.set_role(&second, &of("second"), &name("first"), Role::Operator).map(drop),
             };
             let Err(Error::Waits { number: of_removal, .. }) = asked else { panic!("{act:?}: {asked:?}") };
             room.confirm(&fourth, &of("fourth"), of_removal).unwrap();

@@ -6,7 +6,7 @@ use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use crate::{Done, pictures};
 use darkroom::{Confirmed, Darkroom, Error, Left, PersonName, Role, SecondAct, Waiting, Who};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 /// What waits.
 ///
@@ -40,6 +40,10 @@ pub fn confirm(booted: &mut Booted, darkroom: &mut Darkroom, number: u64, yes: b
         ask(booted, &waiting, &said)?;
     }
     let outputs = booted.folders.outputs.clone();
+    let facts: Map<String, Value> =
+        [("confirmed".into(), number.into()), ("act".into(), waiting.act.word().into())]
+            .into_iter()
+            .collect();
     match darkroom.confirm(&who, &proof, number)? {
         Confirmed::Resolved(person) => {
             out.data(&format!("{}\n", line(&person)));
@@ -48,12 +52,13 @@ pub fn confirm(booted: &mut Booted, darkroom: &mut Darkroom, number: u64, yes: b
         }
         Confirmed::Erased(erased, names) => pictures::report_erasure(&erased, &names, &outputs, out),
         Confirmed::Destroyed(done) => pictures::report_end(&done, (0, false), &booted.folders, out),
-        Confirmed::Removed(_) | Confirmed::HoldEnded | Confirmed::RoleChanged(_) => {
+        Confirmed::Removed(removed) => {
             out.say(&format!("done: {said}"));
-            if waiting.left == Some(Left::Erased) {
-                pictures::warn_of_backups(darkroom.backups()?.len(), out);
-            }
-            out.object(true, &json!({ "confirmed": number, "act": waiting.act.word() }));
+            pictures::report_removal(&removed, (waiting.pictures, facts), &outputs, out)
+        }
+        Confirmed::HoldEnded | Confirmed::RoleChanged(_) => {
+            out.say(&format!("done: {said}"));
+            out.object(true, &facts.into());
             Ok(Code::Done)
         }
     }
