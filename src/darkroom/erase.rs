@@ -146,6 +146,7 @@ impl Darkroom {
 
 /// Those of these backups in which one of these pictures may be: none is in a backup that was begun before it was sealed, by the
 /// order of the records. A time alone rules no backup out, since a clock can be set back; by it, it is told whether reading is worth it.
+/// Nor does the order alone: where the log was full when a picture was sealed, a later unlock records it.
 pub(crate) fn may_hold(
     dir: &Path,
     (objects, made_ms_min): (&[Object], u64),
@@ -165,7 +166,7 @@ pub(crate) fn may_hold(
     }
     // One that is not found was sealed before the oldest, or too long ago to look for it.
     if sought.is_empty() {
-        backups.retain(|backup| backup.seq > first_sealed);
+        backups.retain(|backup| backup.seq > first_sealed || backup.ts_ms >= made_ms_min);
     }
     backups
 }

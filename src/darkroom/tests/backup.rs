@@ -16,6 +16,15 @@ fn backed_up(room: &mut Room) -> Vec<u8> {
     bytes
 }
 
+/// The same, and the clock has moved on: nothing that follows has its time.
+fn backed_up_before(room: &mut Room) {
+    backed_up(room);
+    let begun_ms = room.backups().unwrap().last().unwrap().ts_ms;
+    while room.now_ms() <= begun_ms {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
 pub(super) fn restore(
     home: &Home,
     bytes: &[u8],
@@ -106,9 +115,9 @@ fn an_erasure_names_the_backups_that_were_begun_after_the_picture_was_sealed() {
     let who = room.who;
     let one = |room: &mut Room| generate(room, 1, Mood::Works).unwrap().remove(0);
     let oldest = one(&mut room);
-    backed_up(&mut room);
+    backed_up_before(&mut room);
     let [first, also_first] = [(); 2].map(|()| one(&mut room));
-    backed_up(&mut room);
+    backed_up_before(&mut room);
     let second = one(&mut room);
     let all: Vec<JobId> = room.backups().unwrap().iter().map(|backup| backup.job).collect();
     let dir = room.folders.audit.clone();
@@ -129,6 +138,25 @@ fn an_erasure_names_the_backups_that_were_begun_after_the_picture_was_sealed() {
     assert_eq!(erase(&[second.id]), []);
     assert_eq!(erase(&[first.id]), all[1..]);
     assert_eq!(erase(&[also_first.id, oldest.id]), all, "that of one is enough");
+}
+
+/// The log took no record of a picture that the vault has, and had room again when a backup was begun.
+#[test]
+fn a_backup_that_was_begun_before_the_late_record_of_a_picture_is_named() {
+    let home = Home::in_memory();
+    let mut room = home.unlocked();
+    backed_up_before(&mut room);
+    crash_at(After::Committed, 1);
+    assert!(generate(&mut room, 1, Mood::Works).is_err());
+    assert_eq!(home.count("object.sealed"), 0);
+    backed_up(&mut room);
+    let all: Vec<JobId> = room.backups().unwrap().iter().map(|backup| backup.job).collect();
+    drop(room);
+    let mut room = home.unlocked();
+    assert_eq!(home.count("object.sealed"), 1, "by the unlock");
+    let (who, picture) = (room.who, room.pictures().remove(0));
+    let erased = room.erase(&who, &[picture.id]).unwrap();
+    assert_eq!(erased.backups.iter().map(|backup| backup.job).collect::<Vec<_>>(), all[1..]);
 }
 
 #[test]
