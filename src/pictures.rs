@@ -240,7 +240,8 @@ pub fn confirm_erasure(terminal: &mut Terminal, count: usize) -> Result<(), Fail
         return Err(Failure::new(Code::Refused, what));
     }
     let question = format!(
-        "This destroys the key of {pictures}, for good: no backup of sealed files opens again.\nType {count} to go on: "
+        "This destroys the key of {pictures}, for good: no copy of a sealed file opens again. What this program's backups \
+         hold, and plain copies that were handed out, stay.\nType {count} to go on: "
     );
     match terminal.ask(&question)?.trim() == count.to_string() {
         true => Ok(()),

@@ -3,10 +3,14 @@
 
 use crate::{median, memory_kib, processor_s, threads};
 use diffusion::{DeviceName, ModelFolder, Pipeline, Progress, Recipe, demo};
+use kernels::Level;
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// `avx2` in it holds both sides to AVX2, where the processor has more.
+const LEVEL: &str = "LIGHTPROOF_BENCH_LEVEL";
 
 /// What is drawn: a model, the side of a square in pixels, steps, and how many pairs of pictures.
 struct Workload {
@@ -79,10 +83,11 @@ impl Workload {
             true => String::new(),
             false => format!("{:.2}, {:.2}", median(ratios), best(&our_pictures) / best(&their_pictures)),
         };
-        let ours = row(&our_pictures, &mut ours);
-        println!("| {name}: {side}x{side}, {steps} steps, {pairs} pairs | {ours} {ratio} |");
+        let drawn = row(&our_pictures, &mut ours);
+        println!("| {name}: {side}x{side}, {steps} steps, {pairs} pairs | {drawn} {ratio} |");
         if let Some(side) = &mut theirs {
-            println!("| | {} |", row(&their_pictures, side));
+            let loaded = format!("loaded in {:.2} s, {:.2} s", ours.load_s, side.load_s);
+            println!("| {loaded} | {} |", row(&their_pictures, side));
         }
     }
 }
@@ -118,6 +123,8 @@ struct Drawn {
 struct Side {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    /// What loading the model took, in seconds, without the start of the process and of its libraries.
+    load_s: f64,
 }
 
 impl Side {
@@ -134,8 +141,8 @@ impl Side {
     fn start(command: &mut Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a side starts");
         let lines = BufReader::new(child.stdout.take().expect("it is a pipe")).lines();
-        let mut side = Self { child, lines };
-        assert_eq!(side.line(), "ready");
+        let mut side = Self { child, lines, load_s: 0.0 };
+        side.load_s = side.line().parse().expect("the seconds of the load");
         side
     }
 
@@ -169,15 +176,27 @@ impl Drop for Side {
     }
 }
 
-/// Our side: a line `SIDE STEPS SEED` is answered by the seconds that its picture took, of the clock and of the processor,
-/// and of those of the clock the text encoder's, the transformer's and the decoder's.
+/// Our side, which computes at the best level of the processor, or at that of [`LEVEL`]: says what loading took, and a line
+/// `SIDE STEPS SEED` is answered by the seconds that its picture took, of the clock and of the processor, and of those of the
+/// clock the text encoder's, the transformer's and the decoder's.
 pub fn draw(folder: &Path) {
+    let level = match std::env::var(LEVEL).as_deref() {
+        Err(_) => Level::here(),
+        Ok("avx2") => Level::Avx2,
+        Ok(_) => panic!("{LEVEL} is avx2 or nothing"),
+    };
+    // The pipeline's threads take the level of the thread that it is loaded on.
+    level.pool(1).expect("a thread").install(|| draw_at_level(folder));
+}
+
+fn draw_at_level(folder: &Path) {
     let folder = match folder == here("src/diffusion/demo/model") {
         true => demo::folder(),
         false => ModelFolder::open(folder).expect("the model folder can be opened"),
     };
+    let started = Instant::now();
     let pipeline = Pipeline::load(&folder, DeviceName::Cpu).expect("the model loads");
-    println!("ready");
+    println!("{}", started.elapsed().as_secs_f64());
     for line in std::io::stdin().lines() {
         let line = line.expect("a line of text");
         let numbers: Vec<u32> = line.split(' ').map(|number| number.parse().expect("a number")).collect();

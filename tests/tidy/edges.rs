@@ -12,7 +12,7 @@ struct Wall {
 }
 
 const WALLS: &[Wall] = &[
-    Wall { krate: FOR_TESTS, ours: &[], never: &["tokio", "axum", "hyper", "burn-tensor", "image"] },
+    Wall { krate: "fuzz", ours: &[], never: &["tokio", "axum", "hyper", "burn-tensor", "image"] },
     Wall { krate: "policy", ours: &[], never: &["tokio", "axum", "hyper", "burn-tensor", "image", "libc"] },
     Wall { krate: "audit", ours: &[], never: &["tokio", "axum", "hyper", "burn-tensor", "image"] },
     Wall {
@@ -73,8 +73,9 @@ const OF_KEYS: [&str; 4] = ["vault", "audit", "darkroom", "server"];
 /// A feature adds code; nobody needs one to turn something off.
 const FEATURES: [(&str, &str); 2] = [("lightproof", "cuda"), ("diffusion", "cuda")];
 
-/// It changes inputs for the parsers, in the tests of whoever has one: a dev-dependency, never another.
-const FOR_TESTS: &str = "fuzz";
+/// Whoever may not know them otherwise may as dev-dependencies: what changes inputs for the parsers, in the tests of whoever has one,
+/// and the level that a benchmark holds the kernels to.
+const FOR_TESTS: [&str; 2] = ["fuzz", "kernels"];
 
 #[test]
 fn crates_name_only_whom_they_may() {
@@ -185,9 +186,8 @@ fn cargo_tree(tree: &Tree, arguments: &[&str]) -> Vec<String> {
 fn wrong_edges(manifest: &Manifest) -> Vec<String> {
     let wall = wall(manifest.package());
     let is_ours = |name: &str| WALLS.iter().any(|wall| wall.krate == name);
-    let may = |name: &&str, table: &str| match *name {
-        FOR_TESTS => table == "dev-dependencies",
-        name => wall.ours.contains(&name),
+    let may = |name: &&str, table: &str| {
+        wall.ours.contains(name) || (FOR_TESTS.contains(name) && table == "dev-dependencies")
     };
     let wrong = manifest.dependencies().filter(|(name, entry)| is_ours(name) && !may(name, &entry.table));
     let wrong = wrong.map(|(name, _)| format!("{}: {} may not know {name}", manifest.path, wall.krate));
