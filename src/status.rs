@@ -65,6 +65,8 @@ impl Told {
             // Of a vault that was destroyed nothing older tells, and whatever is newer tells of the next one.
             if record.name == "vault.destroyed" && !told.tells_of_vault {
                 told.destroyed_ms = told.destroyed_ms.or(Some(record.ts_ms));
+                // What was found of it nobody can mend.
+                all_tried = true;
             }
             told.tells_of_vault |= told.destroyed_ms.is_none() && record.name.starts_with("vault.");
             let may_wait = record.ts_ms.saturating_add(second_ms) > now_ms;
@@ -234,10 +236,10 @@ impl Status {
             ));
         }
         if let Some((_, count)) = self.told.tried.filter(|(_, count)| *count > 0) {
-            let are = if count == 1 { "1 control does" } else { &format!("{count} controls do") };
+            let did = if count == 1 { "1 control" } else { &format!("{count} controls") };
             needs.push(format!(
-                "{are} not hold; see: lightproof evidence list, and for those that only an open vault shows: lightproof evidence \
-                 run"
+                "{did} did not hold when they were tried last; see: lightproof evidence list (what a run with the vault open \
+                 found only such a run clears: lightproof evidence run --passphrase-file FILE)"
             ));
         }
         if !self.clocks_known {

@@ -208,12 +208,20 @@ fn a_run_that_measures_less_clears_no_alarm() {
         run(false, 0);
         let told = status(&home, 4);
         assert!(told["not_satisfied"] == found && told["needs"].to_string().contains("not hold"), "{told}");
+        home.ask(&["evidence", "list"]).ends(0, &["was not satisfied when it was last measured", "evidence show"]);
     }
     std::fs::write(&sealed, &sound).expect("it is ours");
     run(true, 0);
     assert_eq!(status(&home, 0)["not_satisfied"], 0);
     run(false, 0);
     assert_eq!(status(&home, 0)["not_satisfied"], 0);
+    let listed = home.ask(&["evidence", "list"]).ends(0, &[]);
+    assert!(!listed.stderr.contains("not satisfied"), "{}", listed.stderr);
+    // Of a vault that is no more nobody can mend anything.
+    std::fs::write(&sealed, &damaged).expect("it is ours");
+    run(true, 4);
+    home.ask(&["vault", "destroy", "--yes"]).ends(0, &[]);
+    assert_eq!(status(&home, 0)["not_satisfied"], Value::Null);
 }
 
 #[test]

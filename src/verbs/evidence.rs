@@ -173,6 +173,14 @@ fn list(booted: &Booted, out: &Output) -> Done {
                 out.data(&format!("{}\n", line(verdict)));
             }
             out.say(&format!("tried {}, record {record}", timestamp(run.started_ms)));
+            for (control, run) in not_measured_since(&runs) {
+                out.warn(&format!(
+                    "{} was not satisfied when it was last measured, {}; see: lightproof evidence show {}",
+                    control.id,
+                    timestamp(run.started_ms),
+                    control.id
+                ));
+            }
         }
         None => {
             for Control { id, claim, .. } in evidence::controls() {
@@ -194,6 +202,21 @@ fn list(booted: &Booted, out: &Output) -> Done {
     });
     out.object(true, &json!({ "tried": tried, "controls": controls }));
     Ok(Code::Done)
+}
+
+/// The controls that the newest run did not measure, and that did not hold in the newest that did, with that run: what nobody has
+/// looked at since is not mended.
+fn not_measured_since(runs: &[Tried]) -> Vec<(&'static Control, &Run)> {
+    let measured = |control: &Control, run: &Run| {
+        let outcome = of(run, control).map(Verdict::outcome);
+        outcome.filter(|outcome| *outcome != Outcome::NotMeasured)
+    };
+    let last = |control: &'static Control| {
+        let at = runs.iter().position(|tried| measured(control, &tried.run).is_some())?;
+        let is_found = at > 0 && measured(control, &runs[at].run) == Some(Outcome::NotSatisfied);
+        is_found.then_some((control, &runs[at].run))
+    };
+    evidence::controls().filter_map(last).collect()
 }
 
 fn of<'a>(run: &'a Run, control: &Control) -> Option<&'a Verdict> {
