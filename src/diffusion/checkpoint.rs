@@ -101,7 +101,7 @@ impl Checkpoint {
         SCRATCH_BYTES + peak
     }
 
-    /// Reads the weights, and hashes each file as it is read: in the order of the names, as the digest wants it.
+    /// Reads the weights, and hashes the files in the order of their names, as the digest wants it, while their weights are packed.
     ///
     /// # Errors
     /// [`Error::ReadFile`], [`Error::Memory`] or [`Error::FileChanged`].
@@ -110,10 +110,13 @@ impl Checkpoint {
         let bytes = [self.text_encoder.bytes(), self.transformer.bytes(), self.vae.bytes()];
         let mut loading = Loading::new(small.iter().chain(&bytes).sum(), tell);
         loading.add(self.schedule_file);
-        let text_encoder = TextEncoder::load(self.text_encoder.load(&mut loading, device)?)?;
+        let read = self.text_encoder.load(&mut loading, device)?;
+        let text_encoder = loading.hash_beside(|| TextEncoder::load(read))?;
         loading.add(self.tokenizer_file);
-        let transformer = Transformer::load(self.transformer.load(&mut loading, device)?)?;
-        let vae = Vae::load(self.vae.load(&mut loading, device)?)?;
+        let read = self.transformer.load(&mut loading, device)?;
+        let transformer = loading.hash_beside(|| Transformer::load(read))?;
+        let read = self.vae.load(&mut loading, device)?;
+        let vae = loading.hash_beside(|| Vae::load(read))?;
         let (digest, mapped) = loading.finish()?;
         let Self { schedule, tokenizer, .. } = self;
         Ok(Parts { schedule, tokenizer, text_encoder, transformer, vae, digest, mapped })

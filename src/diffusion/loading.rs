@@ -47,8 +47,10 @@ pub(crate) struct Loading<'a> {
     hash: ModelDigest,
     progress: LoadProgress,
     tell: &'a mut (dyn FnMut(LoadProgress) + Send),
-    /// The last name hashed; the parts are loaded in the order of their names.
+    /// The last name; the parts are loaded in the order of their names.
     last: String,
+    /// What was handed out and is not hashed yet.
+    left: Vec<(String, Bytes)>,
     files: Vec<OpenFile>,
     mapped: Vec<OpenFile>,
 }
@@ -56,13 +58,13 @@ pub(crate) struct Loading<'a> {
 impl<'a> Loading<'a> {
     pub fn new(bytes_total: u64, tell: &'a mut (dyn FnMut(LoadProgress) + Send)) -> Self {
         let progress = LoadProgress { bytes_done: 0, bytes_total };
-        let (files, mapped) = (Vec::new(), Vec::new());
-        Self { hash: ModelDigest::default(), progress, tell, last: String::new(), files, mapped }
+        let (files, mapped, left) = (Vec::new(), Vec::new(), Vec::new());
+        Self { hash: ModelDigest::default(), progress, tell, last: String::new(), left, files, mapped }
     }
 
-    /// Hashes a file that was read before.
+    /// Takes in a file that was read before.
     pub fn add(&mut self, read: ReadFile) {
-        self.hash(read.file.name(), &read.content);
+        self.will_hash(read.file.name(), &read.content);
         self.files.extend(read.file.into_disk());
     }
 
@@ -72,7 +74,7 @@ impl<'a> Loading<'a> {
     /// [`Error::ReadFile`] or [`Error::Memory`].
     pub fn read(&mut self, file: ModelFile) -> Result<Bytes, Error> {
         let content = file.read()?;
-        self.hash(file.name(), &content);
+        self.will_hash(file.name(), &content);
         self.files.extend(file.into_disk());
         Ok(content)
     }
@@ -83,28 +85,47 @@ impl<'a> Loading<'a> {
     /// [`Error::ReadFile`].
     pub fn map(&mut self, file: ModelFile) -> Result<Bytes, Error> {
         let content = file.map()?;
-        self.hash(file.name(), &content);
+        self.will_hash(file.name(), &content);
         self.mapped.extend(file.into_disk());
         Ok(content)
+    }
+
+    /// Hashes what was handed out, and does `act` beside it where there are threads for both.
+    pub fn hash_beside<T: Send>(&mut self, act: impl FnOnce() -> T + Send) -> T {
+        // Outside of a pool rayon would start one that nobody ends.
+        match rayon::current_thread_index() {
+            Some(_) => rayon::join(act, || self.hash_all()).0,
+            None => {
+                self.hash_all();
+                act()
+            }
+        }
     }
 
     /// The digest, and the files that stay mapped.
     ///
     /// # Errors
     /// [`Error::FileChanged`] if one of the files was written to since it was opened.
-    pub fn finish(self) -> Result<([u8; 32], Vec<OpenFile>), Error> {
+    pub fn finish(mut self) -> Result<([u8; 32], Vec<OpenFile>), Error> {
+        self.hash_all();
         self.files.iter().chain(&self.mapped).try_for_each(OpenFile::check_unchanged)?;
         Ok((self.hash.finish(), self.mapped))
     }
 
-    fn hash(&mut self, name: &str, content: &[u8]) {
+    fn will_hash(&mut self, name: &str, content: &Bytes) {
         debug_assert!(*self.last < *name, "{name} is hashed after {}", self.last);
         name.clone_into(&mut self.last);
-        self.hash.file(name, content.len() as u64);
-        for chunk in content.chunks(CHUNK_BYTES) {
-            self.hash.content(chunk);
-            self.progress.bytes_done += chunk.len() as u64;
-            (self.tell)(self.progress);
+        self.left.push((name.to_owned(), content.clone()));
+    }
+
+    fn hash_all(&mut self) {
+        for (name, content) in self.left.drain(..) {
+            self.hash.file(&name, content.len() as u64);
+            for chunk in content.chunks(CHUNK_BYTES) {
+                self.hash.content(chunk);
+                self.progress.bytes_done += chunk.len() as u64;
+                (self.tell)(self.progress);
+            }
         }
     }
 }

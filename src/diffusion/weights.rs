@@ -284,10 +284,13 @@ impl Weights {
 
     /// Values `[outputs, inputs]` as weights to multiply with.
     fn matrix(&self, stored: &Stored, outputs: usize, inputs: usize) -> Result<Matrix, Error> {
-        let values = stored.to_f32()?;
         if self.precision.kernels {
-            return Ok(Matrix::Packed(Packed::new(&values, outputs, inputs)));
+            return Ok(Matrix::Packed(match stored.dtype {
+                Dtype::BF16 => Packed::widened(&stored.content, outputs, inputs),
+                _ => Packed::new(&stored.to_f32()?, outputs, inputs),
+            }));
         }
+        let values = stored.to_f32()?;
         // Row-major [inputs, outputs] multiplies 1.6 times faster on the CPU than a transposed view.
         let data = TensorData::new(transpose(&values, outputs, inputs)?, [inputs, outputs]);
         Ok(Matrix::Tensor(Tensor::from_data(data, (&self.device, self.precision.compute))))
