@@ -208,7 +208,8 @@ fn a_run_that_measures_less_clears_no_alarm() {
         run(false, 0);
         let told = status(&home, 4);
         assert!(told["not_satisfied"] == found && told["needs"].to_string().contains("not hold"), "{told}");
-        home.ask(&["evidence", "list"]).ends(0, &["was not satisfied when it was last measured", "evidence show"]);
+        home.ask(&["evidence", "list"])
+            .ends(0, &["was not satisfied when it was last measured", "evidence show"]);
     }
     std::fs::write(&sealed, &sound).expect("it is ours");
     run(true, 0);
