@@ -205,6 +205,10 @@ fn a_hold_is_set_listed_and_ended() {
     ask(Request::post("/api/v1/holds:end", &json!({}))).is(204);
     assert_eq!(ask(Request::post("/api/v1/holds:end", &json!({}))).status, 404);
     ask(Request::post("/api/v1/holds", &json!({ "reason": "order" }))).is(201);
+    // At the command line beside the server: its own hold, and the page's.
+    home.ask(&["hold", "end"]).ends(0, &["the hold has ended", "no hold stands"]);
+    home.ask(&["hold", "set", "--reason", "audit"]).ends(0, &["until the hold is ended"]);
+    assert_eq!(delete().is(403).json()["code"], "held");
     drop(served);
     home.ask(&["hold", "end"]).ends(0, &["the hold has ended"]);
     home.ask(&["history", "rm", "--all", "--yes"]).ends(0, &[]);

@@ -58,7 +58,8 @@ fn a_verb_says_the_same_alone_and_through_a_server() {
     let copy = home.at("out/first.png");
     home.ask(&["history", "export", &id, "-o", &copy]).ends(0, &[]);
     let (too_many, not_there) = ("17", "0000000000");
-    let asked: [&[&str]; 13] = [
+    let nobody = format!("a:{}", "A".repeat(22));
+    let asked: [&[&str]; 21] = [
         &["vault", "status"],
         &["history", "list"],
         &["history", "list", "--json"],
@@ -72,6 +73,14 @@ fn a_verb_says_the_same_alone_and_through_a_server() {
         &["history", "rm", &id],
         &["generate", "x", "-n", too_many],
         &["generate", "x", "--size", "17x17", "--json"],
+        &["hold", "list", "--json"],
+        &["hold", "set", "--reason", "because"],
+        &["hold", "end"],
+        &["operator", "list"],
+        &["operator", "list", "--json"],
+        &["operator", "pending", "--json"],
+        &["operator", "refuse", "7"],
+        &["operator", "resolve", &nobody, "--reason", "order"],
     ];
     let alone: Vec<Ran> = asked.iter().map(|arguments| home.ask(arguments)).collect();
     let served = Served::start(&home);

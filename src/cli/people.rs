@@ -17,7 +17,7 @@ pub struct Operator {
 }
 
 /// Verbs of `operator`.
-#[derive(Subcommand)]
+#[derive(Clone, Subcommand, Serialize, Deserialize)]
 pub enum OperatorVerb {
     /// Add somebody with a passphrase of their own; your own name goes with --operator, the first time, too
     Add {
@@ -102,7 +102,7 @@ pub struct Hold {
 }
 
 /// Verbs of `hold`.
-#[derive(Subcommand)]
+#[derive(Clone, Subcommand, Serialize, Deserialize)]
 pub enum HoldVerb {
     /// From here on none of these pictures can be erased, those that are made later among them
     Set {

@@ -9,7 +9,8 @@ use crate::paths::Exporting;
 use crate::verbs::evidence::bundle::chosen;
 use crate::verbs::evidence::{freeze, subject};
 use crate::verbs::history::certificate;
-use crate::verbs::{backup, batch, generate, history, token};
+use crate::verbs::operator::SignedIn;
+use crate::verbs::{backup, batch, generate, history, hold, token};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -85,6 +86,14 @@ impl Brought {
             }
             Errand::Token(arguments) => {
                 token::check(&arguments.verb, out)?;
+                Ok(Self::default())
+            }
+            Errand::Hold(arguments) => {
+                hold::Asked::new(&arguments.verb)?;
+                Ok(Self::default())
+            }
+            Errand::Operator(verb, _) => {
+                SignedIn::new(verb)?;
                 Ok(Self::default())
             }
             Errand::History(_) | Errand::Status(_) | Errand::TryControls(_) => Ok(Self::default()),

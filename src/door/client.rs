@@ -114,6 +114,8 @@ fn go(
             Wish::Subject { pseudonym: pseudonym.map(str::to_owned), dir: dir() }
         }
         Errand::Token(arguments) => Wish::Token(arguments.verb.clone()),
+        Errand::Hold(arguments) => Wish::Hold(arguments.verb.clone()),
+        Errand::Operator(verb, _) => Wish::Operator(verb.clone()),
         Errand::Backup(path, _) => Wish::Backup { path: path.into() },
         Errand::BackupDestroyed(id, _) => Wish::BackupDestroyed(id.to_owned()),
         Errand::History(arguments) => Wish::History { verb: arguments.verb.clone(), sought: brought.sought },

@@ -3,7 +3,8 @@
 use super::place;
 use crate::boot::folders::Home;
 use crate::cli::{
-    Backup, Batch, Evidence, Export, Freeze, Generate, Global, History, HistoryVerb, Keys, Token, Vault, Verb,
+    Backup, Batch, Evidence, Export, Freeze, Generate, Global, History, HistoryVerb, Hold, Keys,
+    OperatorVerb, Token, Vault, Verb,
 };
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -30,6 +31,10 @@ pub enum Errand<'a> {
     History(&'a History),
     /// `token`.
     Token(&'a Token),
+    /// `hold`.
+    Hold(&'a Hold),
+    /// Those of `operator` that prove no more than who signs in.
+    Operator(&'a OperatorVerb, &'a Keys),
     /// `backup create`: where it goes.
     Backup(&'a Path, &'a Keys),
     /// `backup destroyed`: its name.
@@ -51,6 +56,14 @@ impl<'a> Errand<'a> {
             Verb::Batch(arguments) => Some(Self::Batch(arguments)),
             Verb::History(arguments) => Some(Self::History(arguments)),
             Verb::Token(arguments) => Some(Self::Token(arguments)),
+            Verb::Hold(arguments) => Some(Self::Hold(arguments)),
+            Verb::Operator(arguments) => match arguments.verb {
+                OperatorVerb::List
+                | OperatorVerb::Pending
+                | OperatorVerb::Refuse { .. }
+                | OperatorVerb::Resolve { .. } => Some(Self::Operator(&arguments.verb, &arguments.keys)),
+                _ => None,
+            },
             Verb::Backup(Backup::Create { output, keys }) => Some(Self::Backup(output, keys)),
             Verb::Backup(Backup::Destroyed { id, keys }) => Some(Self::BackupDestroyed(id, keys)),
             _ => None,
@@ -70,8 +83,10 @@ impl<'a> Errand<'a> {
             Self::Backup(_, keys)
             | Self::BackupDestroyed(_, keys)
             | Self::Settled(_, keys)
+            | Self::Operator(_, keys)
             | Self::Subject(_, _, keys) => Some(keys),
             Self::Token(arguments) => Some(&arguments.keys),
+            Self::Hold(arguments) => Some(&arguments.keys),
         }
     }
 

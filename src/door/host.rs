@@ -19,7 +19,8 @@ use crate::verbs::batch::Work;
 use crate::verbs::evidence::bundle::{self, Asked};
 use crate::verbs::evidence::{freeze, subject};
 use crate::verbs::history::{Named, certificate};
-use crate::verbs::{evidence, generate, history, token, vault};
+use crate::verbs::operator::SignedIn;
+use crate::verbs::{evidence, generate, history, hold, token, vault};
 use crate::{Done, boot::operator::name_of};
 use ::evidence::Told;
 use audit::{Clock as _, Digest};
@@ -221,6 +222,10 @@ impl Host {
                 backup::gone(&mut &**self.doorway.queue(), visit.who(), backup::id_of(&id)?, out)
             }
             Wish::Token(verb) => token::act(&mut &**self.doorway.queue(), visit.who(), &verb, out),
+            Wish::Hold(verb) => {
+                hold::act(&mut &**self.doorway.queue(), visit.who(), &hold::Asked::new(&verb)?, out)
+            }
+            Wish::Operator(verb) => SignedIn::new(&verb)?.act(&mut &**self.doorway.queue(), visit.who(), out),
             Wish::Certificate { asked, dir } => self.certificate(line, visit, &asked, Path::new(&dir), out),
             Wish::TryControls => evidence::through(&self.doorway, &self.site, Some(visit.who()), out),
             Wish::Bundle { of, incident, freeze, dir } => {

@@ -1,6 +1,6 @@
 //! What client and host say to each other: a length-bounded object in JSON, and bytes beside it. Both ends are one build.
 
-use crate::cli::{BundleOf, Certificate, Format, HistoryVerb, Settings, TokenVerb};
+use crate::cli::{BundleOf, Certificate, Format, HistoryVerb, HoldVerb, OperatorVerb, Settings, TokenVerb};
 use crate::exit::{Code, Failure};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -176,6 +176,10 @@ pub enum Wish {
     BackupDestroyed(String),
     /// One of the verbs of `token`.
     Token(TokenVerb),
+    /// One of the verbs of `hold`.
+    Hold(HoldVerb),
+    /// One of the verbs of `operator` that prove no more than who signs in.
+    Operator(OperatorVerb),
     /// `history certificate`.
     Certificate {
         /// Of what.

@@ -2,11 +2,11 @@
 
 use crate::Done;
 use crate::boot::operator::name_of;
-use crate::boot::{self, Booted, Wants};
-use crate::cli::{Global, Hold, HoldVerb};
+use crate::boot::{self, Wants};
+use crate::cli::{self, Global, HoldVerb};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
-use darkroom::{Darkroom, Held, HoldReason, PersonName};
+use darkroom::{Held, Hold, HoldReason, PersonName, Who};
 use sandbox::Clean;
 use serde_json::{Value, json};
 
@@ -14,22 +14,27 @@ use serde_json::{Value, json};
 ///
 /// # Errors
 /// Why it ended early.
-pub fn run(clean: Clean, global: &Global, arguments: &Hold, out: &Output) -> Done {
-    let verb = Asked::new(&arguments.verb)?;
+pub fn run(clean: Clean, global: &Global, arguments: &cli::Hold, out: &Output) -> Done {
+    let asked = Asked::new(&arguments.verb)?;
     let (mut booted, mut darkroom) = boot::boot(clean, global, &Wants::with(&arguments.keys))?.darkroom()?;
-    let result = act(&mut booted, &mut darkroom, &verb, out);
+    let who = booted.unlock(&mut darkroom, out);
+    let result = who.and_then(|who| act(&mut darkroom, &who, &asked, out));
     boot::leave(darkroom, result)
 }
 
 /// A verb whose words make sense.
-enum Asked {
+pub enum Asked {
     Set(Option<PersonName>, HoldReason),
     List,
     End(Option<PersonName>),
 }
 
 impl Asked {
-    fn new(verb: &HoldVerb) -> Result<Self, Failure> {
+    /// Looks at its words.
+    ///
+    /// # Errors
+    /// They make none.
+    pub fn new(verb: &HoldVerb) -> Result<Self, Failure> {
         let name = |of: &Option<String>| of.as_deref().map(name_of).transpose();
         Ok(match verb {
             HoldVerb::Set { of, reason } => {
@@ -44,20 +49,23 @@ impl Asked {
     }
 }
 
-fn act(booted: &mut Booted, darkroom: &mut Darkroom, verb: &Asked, out: &Output) -> Done {
-    let who = booted.unlock(darkroom, out)?;
-    match verb {
+/// Does it as `who`, alone or through a running server.
+///
+/// # Errors
+/// What the darkroom says.
+pub fn act(room: &mut impl Hold, who: &Who, asked: &Asked, out: &Output) -> Done {
+    match asked {
         Asked::Set(of, reason) => {
-            darkroom.hold(&who, of.as_ref(), *reason)?;
+            room.with(|darkroom| darkroom.hold(who, of.as_ref(), *reason))?;
             out.say("from now on none of these pictures can be erased, by anybody, until the hold is ended");
         }
         Asked::List => {}
         Asked::End(of) => {
-            darkroom.end_hold(&who, of.as_ref())?;
+            room.with(|darkroom| darkroom.end_hold(who, of.as_ref()))?;
             out.say("the hold has ended");
         }
     }
-    let holds = darkroom.holds(&who)?;
+    let holds = room.with(|darkroom| darkroom.holds(who))?;
     for held in &holds {
         out.data(&format!("{}\n", line(held)));
     }

@@ -11,7 +11,7 @@ use crate::input::{self, SecretLine};
 use crate::output::{Output, counted};
 use crate::{Done, pictures};
 use audit::words::ResolveReason;
-use darkroom::{Actor, Darkroom, Person, PersonName, Pictures, Role, Secret};
+use darkroom::{Actor, Darkroom, Hold, Person, PersonName, Pictures, Role, Secret, Who};
 use person::{describe, line};
 use sandbox::Clean;
 use serde_json::json;
@@ -31,14 +31,76 @@ pub fn run(mut clean: Clean, global: &Global, arguments: &Operator, out: &Output
 /// A verb whose words make sense.
 enum Asked {
     Add { name: PersonName, role: Role, own: Option<PersonName>, new: Option<SecretLine> },
-    List,
     Remove { name: PersonName, pictures: Option<Pictures>, yes: bool },
     Passwd { name: Option<PersonName>, new: Option<SecretLine> },
-    Resolve { pseudonym: Actor, reason: ResolveReason },
     Role { name: PersonName, role: Role },
-    Pending,
     Confirm { number: u64, yes: bool },
-    Refuse { number: u64 },
+    SignedIn(SignedIn),
+}
+
+/// A verb for which somebody signs in and proves no more than that; a running server does it, too.
+pub enum SignedIn {
+    /// Everybody.
+    List,
+    /// Who is behind a pseudonym.
+    Resolve {
+        /// Of the log.
+        pseudonym: Actor,
+        /// Why somebody wants to know.
+        reason: ResolveReason,
+    },
+    /// What waits for a second admin.
+    Pending,
+    /// It waits no longer.
+    Refuse {
+        /// Its number.
+        number: u64,
+    },
+}
+
+impl SignedIn {
+    /// Looks at its words.
+    ///
+    /// # Errors
+    /// They make no sense, or it is none of these.
+    pub fn new(verb: &OperatorVerb) -> Result<Self, Failure> {
+        Ok(match verb {
+            OperatorVerb::List => Self::List,
+            OperatorVerb::Pending => Self::Pending,
+            OperatorVerb::Refuse { number } => Self::Refuse { number: *number },
+            OperatorVerb::Resolve { pseudonym, reason } => Self::Resolve {
+                pseudonym: Actor::parse(pseudonym).ok_or_else(|| {
+                    usage("a person goes by their pseudonym, `a:` and 22 characters, as the records have it")
+                })?,
+                reason: ResolveReason::parse(reason)
+                    .ok_or_else(|| usage("the reason is one of: incident, order, access, audit"))?,
+            },
+            _ => return Err(Failure::new(Code::Unexpected, "this verb takes a passphrase once more")),
+        })
+    }
+
+    /// Does it as `who`, alone or through a running server.
+    ///
+    /// # Errors
+    /// What the darkroom says.
+    pub fn act(&self, room: &mut impl Hold, who: &Who, out: &Output) -> Done {
+        match *self {
+            Self::List => list(&room.with(|darkroom| darkroom.people(who))?, out),
+            Self::Pending => waiting::list(&room.with(|darkroom| darkroom.pending(who))?, out),
+            Self::Refuse { number } => {
+                room.with(|darkroom| darkroom.refuse_pending(who, number))?;
+                out.say("it waits no longer; nothing of it was done");
+                out.object(true, &json!({ "refused": number }));
+                Ok(Code::Done)
+            }
+            Self::Resolve { pseudonym, reason } => {
+                let person = room.with(|darkroom| darkroom.resolve(who, pseudonym, reason))?;
+                out.data(&format!("{}\n", line(&person)));
+                out.object(true, &describe(&person));
+                Ok(Code::Done)
+            }
+        }
+    }
 }
 
 impl Asked {
@@ -51,11 +113,8 @@ impl Asked {
                 let (name, role) = (name_of(name)?, role_of(role)?);
                 Self::Add { name, role, own, new: secret(new_passphrase_file)? }
             }
-            OperatorVerb::List => Self::List,
             OperatorVerb::Role { name, role } => Self::Role { name: name_of(name)?, role: role_of(role)? },
-            OperatorVerb::Pending => Self::Pending,
             OperatorVerb::Confirm { number, yes } => Self::Confirm { number: *number, yes: *yes },
-            OperatorVerb::Refuse { number } => Self::Refuse { number: *number },
             OperatorVerb::Remove { name, keep_pictures, hand_over_to, erase_pictures, yes } => Self::Remove {
                 name: name_of(name)?,
                 pictures: match (keep_pictures, hand_over_to, erase_pictures) {
@@ -70,13 +129,7 @@ impl Asked {
                 name: name.as_deref().map(name_of).transpose()?,
                 new: secret(new_passphrase_file)?,
             },
-            OperatorVerb::Resolve { pseudonym, reason } => Self::Resolve {
-                pseudonym: Actor::parse(pseudonym).ok_or_else(|| {
-                    usage("a person goes by their pseudonym, `a:` and 22 characters, as the records have it")
-                })?,
-                reason: ResolveReason::parse(reason)
-                    .ok_or_else(|| usage("the reason is one of: incident, order, access, audit"))?,
-            },
+            other => Self::SignedIn(SignedIn::new(other)?),
         })
     }
 }
@@ -93,9 +146,9 @@ fn role_of(text: &str) -> Result<Role, Failure> {
 fn act(booted: &mut Booted, darkroom: &mut Darkroom, verb: Asked, out: &Output) -> Done {
     match verb {
         Asked::Add { name, role, own, new } => add(booted, darkroom, (name, role), own, new.as_ref(), out),
-        Asked::List => {
+        Asked::SignedIn(asked) => {
             let who = booted.unlock(darkroom, out)?;
-            list(&darkroom.people(&who)?, out)
+            asked.act(darkroom, &who, out)
         }
         Asked::Remove { name, pictures, yes } => remove(booted, darkroom, &name, pictures.as_ref(), yes, out),
         Asked::Passwd { name, new } => {
@@ -118,22 +171,7 @@ fn act(booted: &mut Booted, darkroom: &mut Darkroom, verb: Asked, out: &Output) 
             out.object(true, &json!({ "name": name.as_str(), "role": role.word(), "slot": slot }));
             Ok(Code::Done)
         }
-        Asked::Pending => {
-            let who = booted.unlock(darkroom, out)?;
-            waiting::list(darkroom, &who, out)
-        }
         Asked::Confirm { number, yes } => waiting::confirm(booted, darkroom, number, yes, out),
-        Asked::Refuse { number } => {
-            let who = booted.unlock(darkroom, out)?;
-            waiting::refuse(darkroom, &who, number, out)
-        }
-        Asked::Resolve { pseudonym, reason } => {
-            let who = booted.unlock(darkroom, out)?;
-            let person = darkroom.resolve(&who, pseudonym, reason)?;
-            out.data(&format!("{}\n", line(&person)));
-            out.object(true, &describe(&person));
-            Ok(Code::Done)
-        }
     }
 }
 

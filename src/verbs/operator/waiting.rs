@@ -1,20 +1,19 @@
-//! What waits for a second admin: shown, confirmed, refused.
+//! What waits for a second admin: shown, confirmed.
 
 use super::person::{describe, line};
 use crate::boot::Booted;
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use crate::{Done, pictures};
-use darkroom::{Confirmed, Darkroom, Error, Left, PersonName, Role, SecondAct, Waiting, Who};
+use darkroom::{Confirmed, Darkroom, Error, Left, PersonName, Role, SecondAct, Waiting};
 use serde_json::{Map, Value, json};
 
 /// What waits.
 ///
 /// # Errors
-/// Only an admin sees it.
-pub fn list(darkroom: &Darkroom, who: &Who, out: &Output) -> Done {
-    let all = darkroom.pending(who)?;
-    for waiting in &all {
+/// None.
+pub fn list(all: &[Waiting], out: &Output) -> Done {
+    for waiting in all {
         let by = waiting.by.as_ref().map_or("somebody", PersonName::as_str);
         let own = if waiting.is_own { " (you)" } else { "" };
         let until = audit::timestamp(waiting.until_ms);
@@ -62,17 +61,6 @@ pub fn confirm(booted: &mut Booted, darkroom: &mut Darkroom, number: u64, yes: b
             Ok(Code::Done)
         }
     }
-}
-
-/// Refuses one, or takes it back.
-///
-/// # Errors
-/// What the darkroom says.
-pub fn refuse(darkroom: &mut Darkroom, who: &Who, number: u64, out: &Output) -> Done {
-    darkroom.refuse_pending(who, number)?;
-    out.say("it waits no longer; nothing of it was done");
-    out.object(true, &json!({ "refused": number }));
-    Ok(Code::Done)
 }
 
 /// Asks whether what cannot be undone is meant.
