@@ -13,7 +13,7 @@ use kernels::attention::{self, Form};
 use kernels::{conv, gemm, norm};
 
 /// What does not grow with the picture: short lists, and holes between what is held...
-const HEAP_BYTES: u64 = 12 << 20;
+const HEAP_BYTES: u64 = 8 << 20;
 /// ...and the same of each thread that computes, with its stack.
 const HEAP_BYTES_PER_THREAD: u64 = 1 << 20;
 /// The allocator keeps in each heap what a stage has given back, for the next one, which may need larger pieces or run

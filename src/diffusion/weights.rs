@@ -116,7 +116,8 @@ impl Claims {
             return Err(Error::MissingTensor { file: origin, key, wanted });
         }
         no_surplus(&shards, |key| asked.get(bare(key, prefix)).is_some())?;
-        let bytes_packed = asked.iter().map(|(key, asking)| bytes_packed(key, &asking.shape)).sum();
+        let claims = shards.iter().flat_map(|shard| &shard.claims);
+        let bytes_packed = claims.map(|claim| bytes_packed(bare(&claim.key, prefix), claim)).sum();
         Ok(Self { shards, origin, prefix, elements: asked.elements(), bytes_packed })
     }
 
@@ -286,7 +287,8 @@ impl Weights {
     fn matrix(&self, stored: &Stored, outputs: usize, inputs: usize) -> Result<Matrix, Error> {
         if self.precision.kernels {
             return Ok(Matrix::Packed(match stored.dtype {
-                Dtype::BF16 => Packed::widened(&stored.content, outputs, inputs),
+                // Half the memory to take and to read, and widened where they are used.
+                Dtype::BF16 => Packed::bf16(&stored.content, outputs, inputs),
                 _ => Packed::new(&stored.to_f32()?, outputs, inputs),
             }));
         }
@@ -379,18 +381,20 @@ impl Stored {
     }
 }
 
-/// Most bytes of a tensor of that name and shape as the kernels hold it: in panels, the last of which may be almost
-/// empty; a filter that may be quick with 36 values for its 9.
-fn bytes_packed(key: &str, shape: &[usize]) -> u64 {
+/// Most bytes of a tensor as the kernels hold it: in panels, the last of which may be almost empty; a matrix in bf16 as it is,
+/// and a filter that may be quick with 36 values for its 9.
+fn bytes_packed(key: &str, claim: &Claim) -> u64 {
     const PANEL_COLUMNS_MAX: usize = 32;
     let padded = |outputs: usize| outputs.next_multiple_of(PANEL_COLUMNS_MAX);
-    let shape = match *shape {
+    let is_matrix = matches!(*claim.shape, [_, _] | [_, _, 1, 1]);
+    let value_bytes = if is_matrix && claim.dtype == Dtype::BF16 { 2 } else { 4 };
+    let shape = match *claim.shape {
         [outputs, inputs] => vec![padded(outputs), inputs],
         [outputs, inputs, 3, 3] if is_quick(key) => vec![padded(outputs), inputs, 36],
         [outputs, inputs, y, x] => vec![padded(outputs), inputs, y, x],
-        _ => shape.to_vec(),
+        _ => claim.shape.clone(),
     };
-    4 * shape.into_iter().map(|n| n as u64).product::<u64>()
+    value_bytes * shape.into_iter().map(|n| n as u64).product::<u64>()
 }
 
 /// Whether a convolution may take four times the room to be quicker. The encoder may not: a picture from a prompt never

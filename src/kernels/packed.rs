@@ -37,19 +37,6 @@ impl Packed {
         Self { inputs, outputs, level, panels: Panels::F32(panels) }
     }
 
-    /// As [`Packed::new`], from values in bf16, little-endian, which are widened on the way.
-    ///
-    /// # Panics
-    /// If the length is not twice that of the shape, or the shape has a 0.
-    pub fn widened(values: &[u8], outputs: usize, inputs: usize) -> Self {
-        let (pairs, odd) = values.as_chunks::<2>();
-        check(2 * pairs.len() + odd.len(), outputs, 2 * inputs);
-        let level = Level::here();
-        let turn = |pair| widen(u16::from_le_bytes(pair));
-        let panels = transposed(pairs, inputs, level.columns(outputs), turn);
-        Self { inputs, outputs, level, panels: Panels::F32(panels) }
-    }
-
     /// From `[outputs, inputs]` in bf16, little-endian, as checkpoints have it. Keeps 2 bytes per weight; they are
     /// widened while they are used, which is exact.
     ///
