@@ -185,7 +185,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         Err(failure) => (None, Some(failure)),
     };
     // A policy that cannot be read is a refusal, and the refusal is put on record behind the built-in fences.
-    let policy = policy_of(&file, overlay.as_deref()).or_else(|failure| {
+    let policy = overlay::policy(&file, overlay.as_deref()).or_else(|failure| {
         refusal = Some(failure);
         Policy::read(None).map_err(|error| Failure::new(Code::Unexpected, error))
     })?;
@@ -205,7 +205,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         folders::grant_what_exists(plan, &folders);
     }
     let mut plan = plan(wants.process)?;
-    let rules = if wants.evidence { rules(&policy)? } else { String::new() };
+    let rules = if wants.evidence { overlay::rules(&policy)? } else { String::new() };
     wants.models.narrow(&mut plan, &folders);
     folders::grant_what_exists(&mut plan, &folders);
     folders::grant_bundle(&mut plan, &folders, wants.bundle)?;
@@ -294,24 +294,6 @@ fn folders_of(home: &Home, policy: &Policy, wants: &Wants<'_>) -> Result<Folders
     })
 }
 
-/// The built-in profiles, tightened by the text of that file.
-///
-/// # Errors
-/// The text makes no sense.
-fn policy_of(file: &Path, overlay: Option<&str>) -> Result<Policy, Failure> {
-    Policy::read(overlay).map_err(|error| Failure::new(Code::Usage, format!("{}: {error}", file.display())))
-}
-
-/// What the policy lets each process do, on any machine.
-fn rules(policy: &Policy) -> Result<String, Failure> {
-    let folders = folders::of_any_machine();
-    let plan = |process: Process| {
-        let plan = policy.plan(process, &folders).map_err(|error| Failure::new(Code::Usage, error))?;
-        Ok(format!("process {}\n{}", process.word(), plan.explain()))
-    };
-    Process::ALL.into_iter().map(plan).collect()
-}
-
 impl Fenced {
     /// For a verb that writes neither to the vault nor to the log.
     ///
@@ -339,8 +321,7 @@ impl Fenced {
     /// nothing is opened and nothing is on record.
     pub fn darkroom(self) -> Result<(Booted, Darkroom), Failure> {
         let Self { booted, folder_use, refusal } = self;
-        let paths =
-            vault::Paths { state: booted.folders.vault.clone(), outputs: booted.folders.outputs.clone() };
+        let paths = booted.paths();
         if folder_use != FolderUse::Made && !paths.vault_exists() {
             let what = "make one with: lightproof vault init, or say where it is with --home";
             let none = format!("there is no vault in {}; {what}", booted.folders.vault.display());
@@ -356,6 +337,11 @@ impl Booted {
     pub fn of_darkroom(&self) -> darkroom::Folders {
         let Folders { vault, audit, outputs, .. } = self.folders.clone();
         darkroom::Folders { vault, audit, outputs }
+    }
+
+    /// The folders of the vault.
+    pub fn paths(&self) -> vault::Paths {
+        vault::Paths { state: self.folders.vault.clone(), outputs: self.folders.outputs.clone() }
     }
 
     /// What this start is, for its record.
@@ -374,10 +360,12 @@ impl Booted {
     /// Refuses, on record, a start that could not keep a picture.
     ///
     /// # Errors
-    /// The output folder cannot be written.
+    /// The output folder cannot be written, or is another vault's.
     pub fn check_outputs(&self, darkroom: &Darkroom) -> Result<(), Failure> {
         let Err(error) = access(&self.folders.outputs, Access::WRITE_OK | Access::EXEC_OK) else {
-            return Ok(());
+            let Err(error) = self.paths().check_outputs() else { return Ok(()) };
+            darkroom.record_refusal(StartRefusal::Outputs)?;
+            return Err(darkroom::Error::from(error).into());
         };
         darkroom.record_refusal(StartRefusal::Outputs)?;
         let hint = match error {
@@ -388,11 +376,16 @@ impl Booted {
         Err(Failure::new(Code::Refused, what))
     }
 
-    /// Waits for the engine that the keeper has started; what is wrong with it is on record.
+    /// Waits for the engine that the keeper has started, as long as it is wanted; what is wrong with it is on record.
     ///
     /// # Errors
-    /// What is wrong with the folder or the device, or that the process ended.
-    pub fn engine(&mut self, darkroom: &Darkroom, out: &Output) -> Result<Far, Failure> {
+    /// What is wrong with the folder or the device, or that the process ended; [`Code::Interrupted`] where it is not wanted any more.
+    pub fn engine(
+        &mut self,
+        darkroom: &Darkroom,
+        out: &Output,
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<Far, Failure> {
         if let Some(why) = self.no_card.take() {
             darkroom.record_refusal(StartRefusal::Device)?;
             return Err(Failure::new(Code::Refused, why));
@@ -408,8 +401,8 @@ impl Booted {
                 mib(bytes_total)
             ));
         };
-        let keeper = engines.keeper();
-        let first = Far::first(Box::new(engines), expected, Patience::DEFAULT, tell);
+        let (keeper, given_up) = (engines.keeper(), engines.given_up());
+        let first = Far::first(Box::new(engines), expected, Patience::DEFAULT, tell, wanted);
         out.progress("");
         let (reason, failure) = match first {
             Ok((engine, greeting)) => {
@@ -442,7 +435,14 @@ impl Booted {
                 };
                 (reason, Failure::new(code, text))
             }
-            Err(NoEngine::Gone(text)) => (StartRefusal::Model, Failure::new(Code::Unexpected, text)),
+            Err(NoEngine::Unwanted) => {
+                let what = "interrupted while the model was read; nothing was done";
+                return Err(Failure::new(Code::Interrupted, what));
+            }
+            Err(NoEngine::Gone(text)) => {
+                let why = given_up.get().map(|(code, text)| Failure::new(Code::of(*code), text));
+                (StartRefusal::Model, why.unwrap_or_else(|| Failure::new(Code::Unexpected, text)))
+            }
         };
         darkroom.record_refusal(reason)?;
         Err(failure)

@@ -306,9 +306,7 @@ fn holder(booted: Result<&Booted, &Failure>, process: Process) -> Asked<Option<S
     if process != Process::Server {
         return Err("with --model nothing of the vault is looked at; ask once more without it".to_owned());
     }
-    let (state, outputs) = (booted.folders.vault.clone(), booted.folders.outputs.clone());
-    let paths = vault::Paths { state, outputs };
-    let holder = paths.holder().map_err(|error| error.to_string())?;
+    let holder = booted.paths().holder().map_err(|error| error.to_string())?;
     Ok(holder.and_then(|holder| holder.address))
 }
 

@@ -31,6 +31,7 @@ mod version;
 
 use cli::{Cli, Verb};
 use exit::{Code, Failure};
+use std::panic::catch_unwind;
 use std::process::ExitCode;
 
 /// Freed memory is wiped: prompts, pixels and keys do not outlive their use.
@@ -42,6 +43,15 @@ const OWN_VARIABLES: [&str; 4] =
     ["LIGHTPROOF_HOME", "LIGHTPROOF_LOG", boot::operator::VARIABLE, processes::POLICY_VARIABLE];
 
 fn main() -> ExitCode {
+    // What went wrong stands on stderr, without a word of the input; what it means for who asked is said here.
+    catch_unwind(start).unwrap_or_else(|_| {
+        let what = "a part of the program failed unexpectedly, and it had to end; what was done is on record, and the next start looks \
+                    into what was left: report it";
+        output::Output::early().fail(&Failure::new(Code::Unexpected, what))
+    })
+}
+
+fn start() -> ExitCode {
     // First, while one thread exists and nothing was read.
     let limits = boot::limits::check();
     let handed = paths::descriptors(std::env::args_os());

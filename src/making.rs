@@ -33,7 +33,7 @@ impl Making {
     /// # Errors
     /// The folder of pictures or the model cannot be used; what the log says. The end is on record.
     pub fn start(booted: &mut Booted, darkroom: Darkroom, out: &Output) -> Result<Self, Failure> {
-        let loaded = booted.check_outputs(&darkroom).and_then(|()| booted.engine(&darkroom, out));
+        let loaded = booted.check_outputs(&darkroom).and_then(|()| booted.engine(&darkroom, out, &|| true));
         let engine = match loaded {
             Ok(engine) => engine,
             Err(failure) => return boot::leave(darkroom, Err(failure)),

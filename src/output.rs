@@ -10,12 +10,22 @@ use serde_json::{Value, json};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Name of the form of every JSON object on stdout.
 const SCHEMA: &str = "lightproof/v1";
 /// How long [`Output::pause`] waits.
 const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
+
+/// System calls that the policy of this process denies beyond what is built in.
+static DENIED: OnceLock<Vec<String>> = OnceLock::new();
+/// Whether the closing object of JSON, or that of a failure, was printed: there is one.
+static HAS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// From here on a failure that a denied call may be behind says so, instead of blaming the host alone.
+pub fn know_denied(calls: &[String]) {
+    let _ = DENIED.set(calls.to_vec());
+}
 
 /// Where to print, and how.
 pub struct Output {
@@ -170,6 +180,7 @@ impl Output {
     fn print_closing(&self) {
         let mut closing = self.closing();
         if let Closing::Kept(ok, data) = &*closing {
+            HAS_CLOSED.store(true, Ordering::Relaxed);
             self.json_line(&json!({ "schema": SCHEMA, "ok": ok, "data": data }).to_string());
             *closing = Closing::Printed;
         }
@@ -234,9 +245,10 @@ impl Output {
     /// Prints why a verb ended early, and gives its exit code.
     pub fn fail(&self, failure: &Failure) -> ExitCode {
         let closing = std::mem::replace(&mut *self.closing(), Closing::None);
+        let what = with_denied(failure, DENIED.get().map_or(&[], Vec::as_slice));
         // One that has left had to leave at once; the exit code and stderr say the rest.
-        if self.json && !matches!(closing, Closing::Printed) {
-            let error = json!({ "code": failure.code as u8, "message": failure.what });
+        if self.json && !matches!(closing, Closing::Printed) && !HAS_CLOSED.swap(true, Ordering::Relaxed) {
+            let error = json!({ "code": failure.code as u8, "message": what });
             let mut object = json!({ "schema": SCHEMA, "ok": false, "error": error });
             let kept = match closing {
                 Closing::Kept(_, data) => Some(data),
@@ -248,8 +260,8 @@ impl Output {
             self.json_line(&object.to_string());
         }
         match failure.waits() {
-            true => talk(&format!("{}: {}\n", self.coloured("33", "waits"), harmless(&failure.what))),
-            false => self.complain(&failure.what),
+            true => talk(&format!("{}: {}\n", self.coloured("33", "waits"), harmless(&what))),
+            false => self.complain(&what),
         }
         ExitCode::from(failure.code as u8)
     }
@@ -276,6 +288,21 @@ impl Output {
             true => format!("\x1b[{colour}m{text}\x1b[0m"),
             false => text.to_owned(),
         }
+    }
+}
+
+/// The sentence of a failure, with the calls that the policy denies where one of them may be the reason.
+fn with_denied(failure: &Failure, denied: &[String]) -> String {
+    let is_of_call = matches!(failure.code, Code::Unexpected | Code::Fence | Code::Log)
+        || failure.what.to_lowercase().contains("not permitted");
+    match denied {
+        [_, ..] if is_of_call => format!(
+            "{}; the policy of this machine denies system calls ({}), which may be why: take that [[deny]] out of policy.toml and try \
+             again",
+            failure.what,
+            denied.join(", ")
+        ),
+        _ => failure.what.clone(),
     }
 }
 
@@ -335,5 +362,17 @@ mod tests {
     fn one_is_not_many() {
         let said = [0, 1, 2].map(|count| counted(count, "picture"));
         assert_eq!(said, ["0 pictures", "1 picture", "2 pictures"]);
+    }
+
+    #[test]
+    fn a_denied_call_is_named_where_it_may_be_the_reason_and_nowhere_else() {
+        let said = |code, what: &str, denied: &[String]| with_denied(&Failure::new(code, what), denied);
+        let denied = ["mkdir".to_owned(), "link".to_owned()];
+        let of_call = "cannot make it: Operation not permitted (os error 1)";
+        for code in [Code::Unexpected, Code::Fence, Code::Log, Code::Refused] {
+            assert!(said(code, of_call, &denied).contains("denies system calls (mkdir, link)"), "{code:?}");
+            assert_eq!(said(code, of_call, &[]), of_call);
+        }
+        assert_eq!(said(Code::Usage, "a word too many", &denied), "a word too many");
     }
 }

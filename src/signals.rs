@@ -19,7 +19,7 @@ const JOB: [i32; 3] = [SIGINT, SIGTERM, RELAYED];
 /// Those that end a program which does nothing about them.
 const ENDING: [i32; 5] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, RELAYED];
 /// Those that ask for the program's end, as they come from outside.
-const ASKING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
+pub const ASKING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 
 /// The signals of a program that asks. While nobody asks, each does what it does by default.
 pub struct Signals {

@@ -128,7 +128,13 @@ fn absent(booted: &Booted) -> Vec<String> {
     ];
     let is_gone = |path: &Path| path.metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
     let gone = parts.into_iter().filter(|(path, _)| is_gone(path));
-    gone.map(|(path, what)| format!("{} is not there: {what}", path.display())).collect()
+    let gone = gone.map(|(path, what)| format!("{} is not there: {what}", path.display()));
+    // In the words of what opens the vault; that it is not there has been said.
+    let unusable = match booted.paths().check_outputs() {
+        Ok(()) | Err(vault::Error::OutputsAbsent(_)) => None,
+        Err(error) => Some(error.to_string()),
+    };
+    gone.chain(unusable).collect()
 }
 
 /// Where, and how many bytes are left there; `None` if nobody can tell.
@@ -163,8 +169,7 @@ impl Status {
     /// # Errors
     /// The log or the vault's folder cannot be read.
     pub fn of(booted: &Booted) -> Result<Self, Failure> {
-        let paths =
-            vault::Paths { state: booted.folders.vault.clone(), outputs: booted.folders.outputs.clone() };
+        let paths = booted.paths();
         let has_vault = paths.vault_exists();
         let holder = if has_vault { paths.holder().map_err(darkroom::Error::from)? } else { None };
         let (now_ms, picture_days_max) = (booted.clock.wall_ms(), booted.plan.picture_days_max);

@@ -154,3 +154,22 @@ fn a_file_in_the_place_of_the_pictures_is_no_folder() {
     assert!(!home.path().join("new/vault/anchor").exists());
     home.is_whole(1);
 }
+
+/// What a picture is refused for, `status` says in the same words without a key, and a server does not start with.
+#[test]
+fn a_foreign_folder_and_a_file_are_told_by_every_verb_alike() {
+    let home = Home::with_picture("foreign");
+    let other = Home::with_picture("foreign-other");
+    home.write("plain", b"no folder");
+    home.ask(&["status"]).ends(0, &[]);
+    let foreign = other.at("workspace/output_image");
+    let words = "is not the folder of this vault's sealed files";
+    let before = home.count_records(&["boot.refused", "reason=outputs"]);
+    home.ask(&["status", "--outputs", &foreign]).ends(4, &[words]);
+    home.generate(&["a pear", "--outputs", &foreign]).ends(6, &[words]);
+    home.ask(&["serve", "--port", "0", "--outputs", &foreign]).ends(6, &[words]);
+    assert_eq!(home.count_records(&["boot.refused", "reason=outputs"]), before + 2);
+    home.ask(&["status", "--outputs", &home.at("plain")]).ends(4, &[words]);
+    other.is_whole(1);
+    home.is_whole(1);
+}

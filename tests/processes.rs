@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// Waits until it holds.
@@ -253,4 +254,46 @@ fn opened_instead(home: &Home, path: &Path) -> String {
 
 fn child_ended(trace: &str) -> bool {
     std::fs::read_to_string(trace).is_ok_and(|text| text.contains("+++ exited"))
+}
+
+/// The keeper is stopped before it starts an engine, as if a large model took its time.
+#[test]
+fn a_server_that_is_ended_before_it_is_ready_ends_in_order() {
+    let home = Home::with_picture("ended-early");
+    let starts = home.count_records(&["boot.started"]);
+    // It may be faster than the hand that stops it: then once more.
+    for _ in 0..20 {
+        let started = home.count_records(&["boot.started"]);
+        let arguments = ["serve", "--port", "0", "--home", &home.at("state")];
+        let mut keeper =
+            home.program(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let pid = keeper.id();
+        let children =
+            || std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        while children().is_empty() {
+            std::hint::spin_loop();
+        }
+        Processes::signal(pid, Signal::STOP);
+        until("it is stopped", || {
+            std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") T "))
+        });
+        let all: Vec<u32> = children().split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+        if let [server] = all[..] {
+            until("the start is on record", || home.count_records(&["boot.started"]) > started);
+            Processes::signal(server, Signal::TERM);
+            until("the server has ended", || !is_there(server));
+            Processes::signal(pid, Signal::CONT);
+            Ran::from(keeper.wait_with_output().expect("its end")).ends(0, &["the end is on record"]);
+            let records = home.records();
+            let last = records.last().cloned().unwrap_or_default();
+            assert!(last.contains("boot.stopped ok") && last.contains("reason=signal"), "{last}");
+            let since = records.iter().rposition(|record| record.contains("boot.started")).expect("a start");
+            assert!(!records[since..].iter().any(|record| record.contains("boot.ready")), "{records:#?}");
+            return home.is_whole(1);
+        }
+        Processes::signal(pid, Signal::CONT);
+        Processes::signal(pid, Signal::TERM);
+        keeper.wait().expect("its end");
+    }
+    panic!("{starts} starts, and each had an engine at once");
 }

@@ -1,6 +1,7 @@
 //! `config`: every setting with its value and where it comes from, and whether a file would be a policy.
 
 use crate::harness::{Home, Ran};
+use crate::served::Served;
 use serde_json::Value;
 
 /// Value and origin of a setting.
@@ -106,6 +107,8 @@ fn nothing_of_a_file_that_is_no_policy_is_repeated() {
         (format!("schema = \"{CANARY}\"\n"), "line 1"),
         (format!("schema = 1\npicture_days_max = \"{CANARY}\"\n"), "line 2"),
         (format!("schema = 1\ncontroller = {CANARY}\n"), "line 2"),
+        ("keep_prompts = \"never\"\n".into(), "the first line is missing: write `schema = 1`"),
+        ("schema = 1\n[[deny]]\ncall = \"link\"\n".into(), "the key why is missing"),
     ] {
         home.write("draft.toml", text.as_bytes());
         let ran = home.ask(&["config", "check", &home.at("draft.toml")]).ends(2, &["draft.toml", said]);
@@ -134,4 +137,50 @@ fn where_the_policy_denies_plain_copies_none_leaves_and_nothing_is_made() {
     // Without a copy the same request is carried out.
     home.generate(&["a pear"]).ends(0, &[]);
     home.is_whole(2);
+}
+
+/// Every call that a profile names is denied: what nothing runs without is refused, and with all the others denied a server answers, a picture
+/// is made and the end is in order.
+#[test]
+fn a_denial_is_refused_or_the_program_runs_without_the_call() {
+    let home = Home::with_picture("denied");
+    let profiles = concat!(env!("CARGO_MANIFEST_DIR"), "/policy/profiles");
+    let mut calls = std::collections::BTreeSet::new();
+    for profile in ["server", "engine", "keeper", "client", "import"] {
+        let text = std::fs::read_to_string(format!("{profiles}/{profile}.toml")).expect("a profile");
+        let tables = text
+            .split("[[call]]")
+            .skip(1)
+            .map(|table| table.split("]\n").next().unwrap_or_default().to_owned());
+        calls
+            .extend(tables.flat_map(|table| {
+                table.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
+            }));
+    }
+    let deny = |call: &String| format!("[[deny]]\ncall = \"{call}\"\nwhy = \"to see what is left\"\n");
+    let (mut refused, mut all) = (0, String::from("schema = 1\n"));
+    for call in &calls {
+        home.write("draft.toml", format!("schema = 1\n{}", deny(call)).as_bytes());
+        let ran = home.ask(&["config", "check", &home.at("draft.toml")]);
+        match ran.code {
+            Some(0) => all += &deny(call),
+            _ => {
+                ran.ends(2, &[&format!("the system call {call} cannot be denied"), "remove that [[deny]]"]);
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 50 && calls.len() - refused > 60, "{refused} of {}", calls.len());
+    home.policy(all.as_bytes());
+    home.generate(&["a pear"]).ends(0, &[]);
+    home.ask(&["selftest"]).ends(0, &[]);
+    let served = Served::start(&home);
+    home.ask(&["history", "list"]).ends(0, &[]);
+    home.generate(&["a plum"]).ends(0, &[]);
+    served.stop().ends(0, &["the end is on record"]);
+    home.is_whole(3);
+    // A start says the same as the check.
+    home.policy(b"schema = 1\n[[deny]]\ncall = \"exit\"\nwhy = \"to see what is left\"\n");
+    let ran = home.ask(&["generate", "a pear", "--json"]).ends(2, &["the system call exit cannot be denied"]);
+    assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.stdout);
 }

@@ -223,3 +223,41 @@ fn too_few_addresses_are_said_before_anything_is_opened() {
     assert_eq!(home.records().len(), before);
     home.is_whole(1);
 }
+
+/// Several processes may find the same fault: one of them speaks.
+#[test]
+fn a_home_that_is_a_file_is_one_object_of_json_whatever_the_verb() {
+    let home = Home::furnished("home-is-file");
+    home.write("plain", b"no folder");
+    home.write("batch.jsonl", b"{\"prompt\":\"a pear\"}\n");
+    let (plain, batch) = (home.at("plain"), home.at("batch.jsonl"));
+    let verbs: [&[&str]; 13] = [
+        &["generate", "a pear"],
+        &["batch", &batch],
+        &["serve", "--port", "0"],
+        &["status"],
+        &["doctor"],
+        &["history", "list"],
+        &["vault", "status"],
+        &["token", "list"],
+        &["audit", "verify"],
+        &["evidence", "list"],
+        &["model", "list"],
+        &["model", "verify", "x"],
+        &["config", "show"],
+    ];
+    for place in ["/dev/null", &plain] {
+        for verb in verbs {
+            let ran = Ran::of(&mut home.program(&[verb, &["--home", place, "--json"]].concat()));
+            assert!(ran.code != Some(0), "{verb:?} in {place}: {ran:#?}");
+            assert_eq!(
+                ran.stdout.matches("\"schema\":\"lightproof/v1\"").count(),
+                1,
+                "{verb:?} in {place}: {ran:#?}"
+            );
+            // What a doctor finds is its result, and no error.
+            let errors = usize::from(*verb != ["doctor"]);
+            assert_eq!(ran.stderr.matches("error: ").count(), errors, "{verb:?} in {place}: {ran:#?}");
+        }
+    }
+}

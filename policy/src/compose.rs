@@ -4,7 +4,7 @@ use crate::document::{Deny, Overlay};
 use crate::limits::{OPEN_FILES_MIN, SIDE_PIXELS_MIN};
 use crate::{
     Erase, Error, KeepPrompts, LoopbackAddr, PICTURE_DAYS_MAX, Periods, Policy, Refusal, Since, TwoPersons,
-    paths,
+    needed, paths,
 };
 
 /// Applies an overlay to a profile.
@@ -85,6 +85,10 @@ fn deny(mut policy: Policy, deny: Deny) -> Result<Policy, Error> {
         _ => return Err(Error::DenyWhat),
     };
     if call.is_some() {
+        if let Some(purpose) = needed::purpose(&at) {
+            return Err(Error::Needed { at, purpose });
+        }
+        policy.denied.push(at.clone());
         let calls = policy.grants.values_mut().map(|grants| &mut grants.calls);
         for calls in calls.chain([&mut policy.of_gpu.grants.calls]) {
             denied |= calls.remove(&at).is_some();

@@ -39,6 +39,7 @@ pub(crate) fn settings_and_grants(text: &str) -> Result<Policy, Error> {
         limits,
         grants: [(Process::Server, granted(Process::Server, path, call, absent)?)].into(),
         of_gpu: OfGpu::default(),
+        denied: Vec::new(),
     })
 }
 

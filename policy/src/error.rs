@@ -103,6 +103,16 @@ pub enum Error {
         /// The path or call.
         at: String,
     },
+    /// A denial of a call without which nothing runs.
+    #[error(
+        "the system call {at} cannot be denied: it is for {purpose}, and nothing runs without it; remove that [[deny]]"
+    )]
+    Needed {
+        /// The call.
+        at: String,
+        /// What it is for.
+        purpose: &'static str,
+    },
     /// A denial that names neither a path nor a call, or both.
     #[error("a [[deny]] names either `path` (with or without `rights`) or `call`, and says why")]
     DenyWhat,
@@ -163,8 +173,19 @@ impl Error {
     pub fn without_text(&self, text: &str) -> String {
         let Self::Syntax(error) = self else { return self.to_string() };
         let line = line_of(text, error);
-        let key = error.message().strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
-        match key.map(plain_key) {
+        let named = |what: &str| {
+            let rest = error.message().strip_prefix(what)?.strip_prefix(" field `")?;
+            rest.split('`').next().map(plain_key)
+        };
+        // The parser has these names from the program, and not from the text.
+        match named("missing").flatten() {
+            Some("schema") => {
+                return "the first line is missing: write `schema = 1` above everything else".to_owned();
+            }
+            Some(key) => return format!("line {line}: the key {key} is missing in what begins there"),
+            None => {}
+        }
+        match named("unknown") {
             Some(Some(key)) => format!("line {line}: {key} is no key of a policy"),
             Some(None) => format!("line {line} has a key that a policy has not"),
             None => format!(

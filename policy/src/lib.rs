@@ -26,6 +26,7 @@ mod error;
 mod gpu;
 mod limits;
 mod listen;
+mod needed;
 mod paths;
 mod plan;
 mod settings;
@@ -36,6 +37,7 @@ pub use controller::{CONTROLLER_BYTES_MAX, CONTROLLER_KEYS, Controller, Controll
 pub use error::Error;
 pub use limits::Limits;
 pub use listen::{ListenError, LoopbackAddr};
+pub use needed::NEEDED;
 pub use paths::{Card, Folders, PathGrant, Right};
 pub use plan::Plan;
 pub use settings::{Origin, Setting};
@@ -148,6 +150,8 @@ pub struct Policy {
     limits: Limits,
     grants: BTreeMap<Process, Grants>,
     of_gpu: gpu::OfGpu,
+    /// System calls that the overlay denies.
+    denied: Vec<String>,
 }
 
 /// What one process may do.
@@ -192,6 +196,11 @@ impl Policy {
     /// What one process may do: the placeholders are resolved, and a grant whose place is `None` is left out.
     pub fn plan(&self, process: Process, places: &Folders) -> Result<Plan, Error> {
         plan::resolve(self, process, places)
+    }
+
+    /// System calls that the overlay denies: what fails for want of one is the overlay's doing, and not the host's.
+    pub fn denied(&self) -> &[String] {
+        &self.denied
     }
 
     /// Where the server listens.

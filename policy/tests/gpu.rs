@@ -152,7 +152,7 @@ fn an_overlay_takes_away_here_too() {
         assert!(!read(overlay).allows_cards());
     }
     let base = plan(Process::Engine, card());
-    for (call, since) in [("mlock", None), ("bind", Some(Since::WarmUp)), ("clone", None)] {
+    for (call, since) in [("mlock", None), ("bind", Some(Since::WarmUp)), ("tgkill", None)] {
         assert_eq!(base.refused.get(call).map(|refusal| refusal.since), since, "{call}");
         let denied = read(&format!("[[deny]]\ncall = \"{call}\"\nwhy = \"not on this host\""));
         let denied = denied.plan(Process::Engine, &places(card())).unwrap();

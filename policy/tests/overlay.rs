@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests, which clippy takes for production code
 
 use policy::{
-    BUILT_IN, Erase, Folders, NetworkNamespace, Periods, Plan, Policy, Process, Profiles, TwoPerson,
+    BUILT_IN, Erase, Folders, NEEDED, NetworkNamespace, Periods, Plan, Policy, Process, Profiles, TwoPerson,
     TwoPersons,
 };
 
@@ -59,7 +59,9 @@ impl Dice {
 fn any_overlay(dice: &mut Dice) -> String {
     let base = base();
     let plans = Process::ALL.map(|process| plan(None, process).unwrap());
-    let calls: Vec<_> = plans.iter().flat_map(|plan| plan.calls.keys()).collect();
+    let needed = |call: &&String| NEEDED.iter().any(|(_, calls)| calls.contains(&call.as_str()));
+    let calls: Vec<_> =
+        plans.iter().flat_map(|plan| plan.calls.keys()).filter(|call| !needed(call)).collect();
     let paths = [
         "${vault}",
         "${audit}",
@@ -148,7 +150,7 @@ fn the_order_on_plans_notices_every_loosening() {
         "[[deny]]\npath = \"${outputs}\"\nrights = [\"remove\"]\nwhy = \"files are removed by hand here\"",
     );
     assert!(tight.is_within(&base) && !base.is_within(&tight));
-    let tight = with("[[deny]]\ncall = \"socketpair\"\nwhy = \"no server on this host\"");
+    let tight = with("[[deny]]\ncall = \"link\"\nwhy = \"no second names on this host\"");
     assert!(tight.is_within(&base) && !base.is_within(&tight));
 }
 
@@ -163,8 +165,8 @@ fn a_denial_holds_in_every_process_that_has_the_grant() {
         assert!(has("", process, "times") && !has(deny, process, "times"), "{process:?}");
     }
     // One that a single process has.
-    let deny = "[[deny]]\ncall = \"accept4\"\nwhy = \"no server on this host\"";
-    assert!(has("", Process::Server, "accept4") && !has(deny, Process::Server, "accept4"));
+    let deny = "[[deny]]\ncall = \"syncfs\"\nwhy = \"nobody asks here\"";
+    assert!(has("", Process::Server, "syncfs") && !has(deny, Process::Server, "syncfs"));
     let text = "schema = 1\n[[deny]]\npath = \"${model}\"\nwhy = \"only the demo model on this host\"";
     let engine = plan(Some(text), Process::Engine).unwrap();
     assert!(!engine.paths.contains_key(std::path::Path::new("/srv/models/turbo")));
@@ -301,6 +303,23 @@ fn unknown_keys_are_errors() {
     refused("sandbox = false", "unknown field");
     refused("keep_prompts = \"maybe\"", "unknown variant");
     refused("erase = \"later\"", "unknown variant");
+}
+
+#[test]
+fn a_call_without_which_nothing_runs_cannot_be_denied() {
+    let granted: Vec<_> =
+        Process::ALL.into_iter().flat_map(|process| plan(None, process).unwrap().calls).collect();
+    for (purpose, calls) in NEEDED {
+        for call in calls {
+            // What no process has would be refused anyway, with another reason.
+            assert!(granted.iter().any(|(name, _)| name == call), "{call}");
+            let deny = format!("[[deny]]\ncall = \"{call}\"\nwhy = \"never needed here\"");
+            refused(&deny, &format!("the system call {call} cannot be denied: it is for {purpose}"));
+        }
+    }
+    let policy = "schema = 1\n[[deny]]\ncall = \"link\"\nwhy = \"never needed here\"";
+    assert_eq!(Policy::read(Some(policy)).unwrap().denied(), ["link"]);
+    assert!(Policy::read(None).unwrap().denied().is_empty());
 }
 
 #[test]

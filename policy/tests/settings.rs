@@ -28,7 +28,7 @@ fn what_an_overlay_says_is_said_to_come_from_it_even_if_it_changes_nothing() {
          picture_days_max = 90\ntwo_person = [\"hold\"]\nkey_days_max = 91\ndrill_days_max = 94\nbackup_days_max = 92\nstamp_days_max = 93\n\
          missing_network_namespace = \"allow\"\n[limits]\nsteps_max = 4\nimages_max = 16\n\
          [[deny]]\npath = \"${export}\"\nwhy = \"no plain copies here\"\n\
-         [[deny]]\ncall = \"socketpair\"\nwhy = \"no server on this host\"\n\
+         [[deny]]\ncall = \"link\"\nwhy = \"no server on this host\"\n\
          [[deny]]\npath = \"${outputs}\"\nrights = [\"remove\"]\nwhy = \"removed by hand\"",
     );
     let from: Vec<String> = settings
@@ -53,7 +53,7 @@ fn what_an_overlay_says_is_said_to_come_from_it_even_if_it_changes_nothing() {
             "limits.steps_max 4",
             "limits.images_max 16",
             "deny everything on ${export}",
-            "deny the system call socketpair",
+            "deny the system call link",
             "deny remove on ${outputs}",
         ]
     );

@@ -1,7 +1,7 @@
 //! What the process that starts the others needs to know: it looks at policy and folders as the server does, and makes nothing.
 
 use super::folders::{self, FolderUse, Home};
-use super::{Wants, card, folders_of, overlay, policy_of};
+use super::{Wants, card, folders_of, overlay};
 use crate::cli::{EngineUse, Global};
 use crate::exit::{Code, Failure};
 use crate::paths::absolute;
@@ -27,7 +27,7 @@ pub fn of_keeper(global: &Global, engine: &EngineUse<'_>) -> Result<Kept, Failur
     let home = Home::new(global)?;
     let file = home.config.join("policy.toml");
     let overlay = overlay::read(&file)?;
-    let policy = policy_of(&file, overlay.as_deref())?;
+    let policy = overlay::policy(&file, overlay.as_deref())?;
     let EngineUse { model, device, outputs, .. } = *engine;
     let wants = Wants { folder_use: FolderUse::Read, model, outputs, ..Wants::default() };
     let mut folders = folders_of(&home, &policy, &wants)?;

@@ -1,9 +1,11 @@
 //! The policy file, and the other one beside it: what the controller says of themselves.
 
+use super::folders::of_any_machine;
 use crate::exit::{Code, Failure};
+use crate::output::know_denied;
 use crate::paths::open_regular;
 use crate::processes::POLICY_VARIABLE;
-use policy::{CONTROLLER_BYTES_MAX, Controller, OVERLAY_BYTES_MAX, read_controller};
+use policy::{CONTROLLER_BYTES_MAX, Controller, OVERLAY_BYTES_MAX, Policy, Process, read_controller};
 use rustix::fs::OFlags;
 use sandbox::Clean;
 use std::io::{ErrorKind, Read as _};
@@ -40,6 +42,27 @@ pub fn controller(config: &Path) -> Result<Controller, Failure> {
     let path = config.join(CONTROLLER);
     let Some(text) = text(&path, "the file", CONTROLLER_BYTES_MAX)? else { return Ok(Controller::new()) };
     read_controller(&text).map_err(|error| Failure::new(Code::Usage, format!("{}: {error}", path.display())))
+}
+
+/// The built-in profiles, tightened by the text of that file.
+///
+/// # Errors
+/// The text makes no sense.
+pub fn policy(file: &Path, overlay: Option<&str>) -> Result<Policy, Failure> {
+    let wrong = |error| Failure::new(Code::Usage, format!("{}: {error}", file.display()));
+    let policy = Policy::read(overlay).map_err(wrong)?;
+    know_denied(policy.denied());
+    Ok(policy)
+}
+
+/// What the policy lets each process do, on any machine.
+pub fn rules(policy: &Policy) -> Result<String, Failure> {
+    let folders = of_any_machine();
+    let plan = |process: Process| {
+        let plan = policy.plan(process, &folders).map_err(|error| Failure::new(Code::Usage, error))?;
+        Ok(format!("process {}\n{}", process.word(), plan.explain()))
+    };
+    Process::ALL.into_iter().map(plan).collect()
 }
 
 fn text(path: &Path, what: &str, bytes_max: usize) -> Result<Option<String>, Failure> {

@@ -32,10 +32,14 @@ impl Far {
         expected: Expected,
         patience: Patience,
         mut tell: impl FnMut(u64, u64),
+        wanted: &dyn Fn() -> bool,
     ) -> Result<(Self, Greeting), NoEngine> {
         let mut state = State::new(supply, expected, patience);
         let mut greeting = None;
         let model = loop {
+            if !wanted() {
+                return Err(NoEngine::Unwanted);
+            }
             match state.advance()? {
                 Said::Nothing => {}
                 Said::Greeting(found) => greeting = Some(found),

@@ -71,4 +71,6 @@ pub enum NoEngine {
     },
     /// It did not come that far; a sentence for the person.
     Gone(String),
+    /// Whoever waited for it does not want it any more.
+    Unwanted,
 }

@@ -1,5 +1,5 @@
-//! What keeper and server say to each other: two bytes a message, with one of them the sockets of an engine, and behind another
-//! one how the keeper is fenced.
+//! What keeper and server say to each other: two bytes a message, with one of them the sockets of an engine, behind another
+//! one how the keeper is fenced, and behind a third why there is no engine.
 //!
 //! A descriptor crosses here and nowhere else: only the keeper may send one, only the server may take one, and its filter
 //! allows that on this socket only.
@@ -23,7 +23,7 @@ const REPLACE: u8 = 5;
 const FENCED: u8 = 6;
 const TELL: u8 = 7;
 /// The longest message.
-const BYTES_MAX: usize = 256;
+const BYTES_MAX: usize = 2048;
 
 /// The keeper's end.
 pub struct KeeperEnd(OwnedFd);
@@ -40,7 +40,10 @@ pub enum Heard {
     /// How the keeper is fenced.
     Fenced(Fenced),
     /// No engine will be started any more.
-    GaveUp,
+    GaveUp {
+        /// Why none ever was, if none was: a sentence for people, and the exit code.
+        why: Option<(u8, String)>,
+    },
     /// Somebody asks for the program's end, or the keeper has ended.
     End {
         /// The keeper has ended.
@@ -107,12 +110,15 @@ impl KeeperEnd {
         say(&self.0, &[&[FENCED, 0], &fenced.encode()[..]].concat())
     }
 
-    /// Says that no engine will be started any more.
+    /// Says that no engine will be started any more, and why none ever was: the exit code and a sentence, which the server says
+    /// in the place of its own, so that one process speaks.
     ///
     /// # Errors
     /// Nobody listens.
-    pub fn gave_up(&self) -> io::Result<()> {
-        say(&self.0, &[GAVE_UP, 0])
+    pub fn gave_up(&self, why: Option<(u8, &str)>) -> io::Result<()> {
+        let (code, text) = why.unwrap_or_default();
+        let text = &text[..text.floor_char_boundary(BYTES_MAX - 2)];
+        say(&self.0, &[&[GAVE_UP, code], text.as_bytes()].concat())
     }
 
     /// Asks for the server's end.
@@ -178,7 +184,10 @@ impl ServerEnd {
             ([FENCED, 0, fields @ ..], ..) => {
                 Fenced::decode(fields).map_or(Heard::End { last: true }, Heard::Fenced)
             }
-            ([GAVE_UP, _], ..) => Heard::GaveUp,
+            ([GAVE_UP, code, text @ ..], ..) => {
+                let why = (*code, String::from_utf8_lossy(text).into_owned());
+                Heard::GaveUp { why: Some(why).filter(|(code, _)| *code != 0) }
+            }
             ([END, _], ..) => Heard::End { last: false },
             _ => Heard::End { last: true },
         }
@@ -228,9 +237,15 @@ mod tests {
         assert!(matches!(server.hear(), Heard::Fenced(found) if found == fenced));
         say(&keeper.0, &[ENGINE, 8]).unwrap();
         assert!(matches!(server.hear(), Heard::Lost(8)));
-        keeper.gave_up().unwrap();
+        keeper.gave_up(None).unwrap();
+        keeper.gave_up(Some((6, "no \u{e9}ngine"))).unwrap();
+        keeper.gave_up(Some((1, &"\u{e9}".repeat(BYTES_MAX)))).unwrap();
         keeper.end().unwrap();
-        assert!(matches!(server.hear(), Heard::GaveUp));
+        assert!(matches!(server.hear(), Heard::GaveUp { why: None }));
+        let Heard::GaveUp { why: Some((6, text)) } = server.hear() else { panic!("no reason") };
+        assert_eq!(text, "no \u{e9}ngine");
+        let Heard::GaveUp { why: Some((1, text)) } = server.hear() else { panic!("no long reason") };
+        assert_eq!(text, "\u{e9}".repeat(BYTES_MAX / 2 - 1));
         assert!(matches!(server.hear(), Heard::End { last: false }));
         server.worked();
         server.replace(7);

@@ -10,7 +10,7 @@ use crate::boot;
 use crate::cli::{EngineUse, Global};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
-use crate::signals::{Notes, RELAYED};
+use crate::signals::{ASKING, Notes, RELAYED};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sandbox::{Clean, Sandboxed};
 use signal_hook::low_level::emulate_default_handler;
@@ -43,7 +43,7 @@ pub fn run(clean: Clean, global: &Global, engine: &EngineUse<'_>, out: &Output) 
         None
     });
     match keep(clean, global, engine, (&mut notes, manager)) {
-        Ok(status) => ended_as(status, &notes),
+        Ok(status) => ended_as(status, &notes, out),
         Err(failure) => out.fail(&failure),
     }
 }
@@ -64,11 +64,9 @@ fn keep(
     let (kept, sandboxed, report) = match fenced {
         Ok(fenced) => fenced,
         Err(failure) => {
-            // Without an engine the server ends, too, unless the same keeps it from starting: then it has been said.
-            let _ = channel.gave_up();
-            let status = wait_out(&mut server, &channel, notes).map_err(broken)?;
-            let said = status.code() == Some(i32::from(failure.code as u8));
-            return if said { Ok(status) } else { Err(failure) };
+            // Without an engine the server ends, too, and says why: this, or what kept it from starting itself.
+            let _ = channel.gave_up(Some((failure.code as u8, &failure.what)));
+            return wait_out(&mut server, &channel, notes).map_err(broken);
         }
     };
     notes.of_children().map_err(broken)?;
@@ -89,12 +87,7 @@ fn keep(
         manager,
         server_speaks: true,
     };
-    let (status, not_started) = keeper.life(notes).map_err(broken)?;
-    match not_started {
-        // The server knows that there is no engine, and only this process why.
-        Some(error) if status.code() == Some(i32::from(Code::Unexpected as u8)) => Err(broken(error)),
-        _ => Ok(status),
-    }
+    keeper.life(notes).map_err(broken)
 }
 
 /// Waits for the end of a server that has no keeper to speak of, which what is asked of this process reaches all the same.
@@ -173,12 +166,12 @@ struct Keeper {
 
 impl Keeper {
     /// Waits for one thing after the other, until the server has ended.
-    fn life(mut self, notes: &mut Notes) -> io::Result<(ExitStatus, Option<io::Error>)> {
+    fn life(mut self, notes: &mut Notes) -> io::Result<ExitStatus> {
         loop {
             if let Some(status) = self.server.try_wait()? {
                 self.end_engine();
                 let _ = self.engine.take().map(|mut engine| engine.wait());
-                return Ok((status, self.not_started));
+                return Ok(status);
             }
             self.look_after_engine()?;
             self.wait(notes)?;
@@ -238,7 +231,9 @@ impl Keeper {
         self.start = PAUSES_MS.get(self.deaths).map(|ms| Instant::now() + Duration::from_millis(*ms));
         self.deaths += 1;
         if self.start.is_none() {
-            let _ = self.channel.gave_up();
+            // The server knows that there is no engine, and only this process why.
+            let why = self.not_started.take().map(broken);
+            let _ = self.channel.gave_up(why.as_ref().map(|why| (why.code as u8, &*why.what)));
             tracing::warn!(event = "engine_given_up");
         }
     }
@@ -273,12 +268,22 @@ impl Keeper {
     }
 }
 
-/// As the server ended: with its code, or by the same signal.
-fn ended_as(status: ExitStatus, notes: &Notes) -> ExitCode {
+/// As the server ended: with its code, or by the same signal. One that nobody asks a program to end by left it no time for a word,
+/// so that this process has it.
+fn ended_as(status: ExitStatus, notes: &Notes, out: &Output) -> ExitCode {
     match status.signal() {
         // By the word for one that came here.
         Some(RELAYED) => notes.end_as_asked(),
-        Some(signal) => drop(emulate_default_handler(signal)),
+        Some(signal) => {
+            if !ASKING.contains(&signal) {
+                let what = format!(
+                    "the process with the keys was ended by signal {signal}: by somebody, for want of memory, or by a fault of this \
+                     program; what was done is on record, and the next start looks into what was left"
+                );
+                out.fail(&Failure::new(Code::Unexpected, what));
+            }
+            drop(emulate_default_handler(signal));
+        }
         None => {}
     }
     ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(Code::Unexpected as u8))

@@ -15,6 +15,7 @@ use std::time::Duration;
 pub struct Engines {
     channel: Arc<ServerEnd>,
     keeper: Arc<OnceLock<Fenced>>,
+    given_up: Arc<OnceLock<(u8, String)>>,
     started: Receiver<(u8, Pair)>,
     /// Number of the last one that came.
     number: u8,
@@ -27,16 +28,21 @@ pub struct Engines {
 pub fn listen(channel: OwnedFd) -> io::Result<Engines> {
     let end = Arc::new(ServerEnd::new(channel));
     let (start, started) = self::channel();
-    let keeper = Arc::<OnceLock<_>>::default();
-    let (of_thread, fenced) = (Arc::clone(&end), Arc::clone(&keeper));
-    thread::Builder::new().name("keeper".into()).spawn(move || hear(&of_thread, &fenced, start))?;
-    Ok(Engines { channel: end, keeper, started, number: 0 })
+    let (keeper, given_up) = (Arc::<OnceLock<_>>::default(), Arc::<OnceLock<_>>::default());
+    let (of_thread, fenced, why) = (Arc::clone(&end), Arc::clone(&keeper), Arc::clone(&given_up));
+    thread::Builder::new().name("keeper".into()).spawn(move || hear(&of_thread, &fenced, &why, start))?;
+    Ok(Engines { channel: end, keeper, given_up, started, number: 0 })
 }
 
 impl Engines {
     /// How the keeper is fenced; it has said so by the time an engine comes.
     pub fn keeper(&self) -> Arc<OnceLock<Fenced>> {
         Arc::clone(&self.keeper)
+    }
+
+    /// Why no engine ever was started, if the keeper has said so: the exit code, and a sentence.
+    pub fn given_up(&self) -> Arc<OnceLock<(u8, String)>> {
+        Arc::clone(&self.given_up)
     }
 
     /// What has a service manager told of this server.
@@ -46,7 +52,12 @@ impl Engines {
     }
 }
 
-fn hear(channel: &ServerEnd, keeper: &OnceLock<Fenced>, start: Sender<(u8, Pair)>) {
+fn hear(
+    channel: &ServerEnd,
+    keeper: &OnceLock<Fenced>,
+    given_up: &OnceLock<(u8, String)>,
+    start: Sender<(u8, Pair)>,
+) {
     // Gone when the keeper gives up: whoever waits is told.
     let mut start = Some(start);
     loop {
@@ -58,7 +69,11 @@ fn hear(channel: &ServerEnd, keeper: &OnceLock<Fenced>, start: Sender<(u8, Pair)
             // Too few descriptors are left for now; the next one may find room.
             Heard::Lost(number) => channel.replace(number),
             Heard::Fenced(fenced) => drop(keeper.set(fenced)),
-            Heard::GaveUp => start = None,
+            Heard::GaveUp { why } => {
+                // First: whoever is told that there is none asks why.
+                let _ = why.map(|why| given_up.set(why));
+                start = None;
+            }
             Heard::End { last } => {
                 let _ = signals::relay();
                 if last {

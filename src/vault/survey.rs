@@ -3,12 +3,17 @@
 use crate::Error;
 use crate::cobblestone::SALT_BYTES;
 use crate::disk::Folder;
-use crate::format::{FOLDER_BYTES, HEADER_BYTES, ObjectHeader, VaultId, folder_owner};
+use crate::format::{FOLDER_BYTES, HEADER_BYTES, Header, ObjectHeader, VaultId, folder_owner};
+use crate::home::{MAIN, MIRROR, Paths};
 use crate::object::{PART_SUFFIX, SUFFIX};
+use crate::outputs;
 use std::collections::HashSet;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+
+/// What is read of a vault file to see which vault it is: more than its slots take.
+const HEAD_BYTES_MAX: u64 = 1 << 20;
 
 /// What [`survey`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +65,31 @@ pub fn survey(outputs: &Path) -> Result<Survey, Error> {
     }
     found.sealed.sort();
     Ok(found)
+}
+
+impl Paths {
+    /// Whether the outputs folder can be this vault's, as far as that is told without a key: it is a folder that can be looked into, and
+    /// does not carry the file of another vault alone.
+    ///
+    /// # Errors
+    /// As [`crate::Vault::outputs`].
+    pub fn check_outputs(&self) -> Result<(), Error> {
+        let unusable = |error| outputs::unusable(self.outputs.clone(), error);
+        let folder = Folder::open(&self.outputs).map_err(unusable)?;
+        let header = |name: &&str| {
+            let mut head = Vec::new();
+            let file = Folder::open(&self.state).and_then(|state| state.file(name, false)).ok()?;
+            file.take(HEAD_BYTES_MAX).read_to_end(&mut head).ok()?;
+            Header::parse(&head).ok()
+        };
+        // Which vault it is shows when it is opened, where neither file has a head.
+        let Some(header) = [MAIN, MIRROR].iter().find_map(header) else { return Ok(()) };
+        let is_ours = outputs::is_marked(&folder, header.vault_id).map_err(unusable)?;
+        match !is_ours && outputs::is_of_another(&folder, header.vault_id).map_err(unusable)? {
+            true => Err(Error::OutputsNotOurs(self.outputs.clone())),
+            false => Ok(()),
+        }
+    }
 }
 
 /// The salts of both sections of an object that is whole, and how many names it has.

@@ -6,6 +6,7 @@ use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use clap::Command;
 use serde_json::json;
+use std::io::ErrorKind;
 
 /// Runs the verb.
 ///
@@ -17,10 +18,14 @@ pub fn run(arguments: &Man, out: &Output) -> Done {
     if let Some(folder) = &arguments.output {
         let count = pages(&all);
         let cannot = |error| {
-            let hint = "name a folder that is there, and that this user may write to";
+            let hint =
+                "name a folder that this user may write to, or one that is to be made in such a folder";
             Failure::new(Code::Refused, format!("cannot write to {}: {error}; {hint}", folder.display()))
         };
-        clap_mangen::generate_to(all, folder).map_err(cannot)?;
+        match std::fs::create_dir(folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(cannot(error)),
+            _ => clap_mangen::generate_to(all, folder).map_err(cannot)?,
+        }
         out.say(&format!("{} in {}; one is shown by: man -l FILE", counted(count, "page"), folder.display()));
         out.object(true, &json!({ "pages": count }));
         return Ok(Code::Done);

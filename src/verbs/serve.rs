@@ -13,7 +13,7 @@ use crate::processes::channel::Word;
 use crate::processes::notify;
 use crate::signals::RELAYED;
 use crate::verbs::backup;
-use audit::words::StartRefusal;
+use audit::words::{StartRefusal, StopReason};
 use darkroom::{Darkroom, Engine as _, Model};
 use diffusion::DeviceName;
 use engine::far::Far;
@@ -23,7 +23,8 @@ use server::{Moment, Parts, Server, SetupCode, Stop};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::cell::Cell;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Where a certificate is made, in the folder of what was found.
@@ -45,7 +46,10 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         evidence: true,
         ..Wants::with(&arguments.keys)
     };
-    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
+    let fenced = boot::boot(clean, global, &wants)?;
+    // Before the first record: who asks for the end while the model is read gets it in order, too.
+    let ends = Ends::hear().map_err(broken)?;
+    let (mut booted, mut darkroom) = fenced.darkroom()?;
     let listener = booted.listener.take();
     let door = std::mem::replace(&mut booted.door, Ok(None)).unwrap_or_else(|error| {
         out.warn(&format!(
@@ -55,7 +59,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     });
     let door = door.map(Arc::new);
     let teller = booted.teller();
-    let prepared = prepare(&mut darkroom, &mut booted, out).and_then(|engine| {
+    let prepared = prepare(&mut darkroom, &mut booted, &ends, out).and_then(|engine| {
         let listener =
             listener.as_ref().ok_or_else(|| Failure::new(Code::Unexpected, "there is no listener"))?;
         let socket = listener.handle().map_err(broken)?;
@@ -66,6 +70,10 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     });
     let (engine, socket, port, setup, site) = match prepared {
         Ok(prepared) => prepared,
+        Err(failure) if failure.code == Code::Interrupted && ends.are_asked() => {
+            darkroom.leave(StopReason::Signal)?;
+            return Ok(in_order(out, None));
+        }
         Err(failure) => return boot::leave(darkroom, Err(failure)),
     };
     let model = engine.model().clone();
@@ -108,7 +116,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     if let Some(sockets) = booted.sockets {
         server.tell_users(sockets);
     }
-    let guests = match last_steps(&server, &model, host) {
+    let guests = match last_steps(&server, &model, &ends, host) {
         Ok(guests) => guests,
         Err(failure) => return boot::close(server.queue(), Err(failure)),
     };
@@ -148,9 +156,14 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         server::Error::Darkroom(error) => error.into(),
         server::Error::Io(error) => broken(error),
     })?;
+    Ok(in_order(out, Some(&address)))
+}
+
+/// Says that it ended in order, and where it was to be reached, if it ever was.
+fn in_order(out: &Output, address: Option<&str>) -> Code {
     out.say("the vault is locked and the end is on record");
     out.object(true, &json!({ "address": address }));
-    Ok(Code::Done)
+    Code::Done
 }
 
 /// Where it listens, and the kernel's tables that say who else does.
@@ -161,9 +174,14 @@ fn listening(booted: &mut boot::Booted, port: u16) -> Listener {
 }
 
 /// What must be there before anybody is answered: a place for pictures, a model, and a vault, if a passphrase was given.
-fn prepare(darkroom: &mut Darkroom, booted: &mut boot::Booted, out: &Output) -> Result<Far, Failure> {
+fn prepare(
+    darkroom: &mut Darkroom,
+    booted: &mut boot::Booted,
+    ends: &Ends,
+    out: &Output,
+) -> Result<Far, Failure> {
     booted.check_outputs(darkroom)?;
-    let engine = booted.engine(darkroom, out)?;
+    let engine = booted.engine(darkroom, out, &|| !ends.are_asked())?;
     if booted.has_passphrase() {
         booted.unlock(darkroom, out)?;
     } else if !darkroom.has_vault() {
@@ -173,8 +191,13 @@ fn prepare(darkroom: &mut Darkroom, booted: &mut boot::Booted, out: &Output) -> 
 }
 
 /// What is left to do once every thread is there but those of the runtime.
-fn last_steps(server: &Server, model: &Model, host: Option<(Arc<Door>, Host)>) -> Result<Guests, Failure> {
-    end_on_signal(server.stop_handle()).map_err(broken)?;
+fn last_steps(
+    server: &Server,
+    model: &Model,
+    ends: &Ends,
+    host: Option<(Arc<Door>, Host)>,
+) -> Result<Guests, Failure> {
+    ends.stop(server.stop_handle());
     // Tried again now that the engine's thread is there: ready means that it is fenced, too. Later ones inherit it.
     if let Err(error) = server.try_fences() {
         server.queue().with(|darkroom| darkroom.record_refusal(StartRefusal::Probe))?;
@@ -196,23 +219,52 @@ fn address(port: u16) -> String {
 /// What comes so soon behind the first signal is the same wish: a supervisor asks each process of a group, and itself once more.
 const SAME_WISH_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// The first signal ends the server in order, a later one at once: what is half done then is found by the next start. One that
-/// came by way of the keeper may be the same as one that came directly, so the two are counted apart.
-fn end_on_signal(stop: Stop) -> std::io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, RELAYED])?;
-    let wait = move || {
-        let mut first = [None, None];
-        for signal in signals.forever() {
-            let first: &mut Option<Instant> = &mut first[usize::from(signal == RELAYED)];
-            match first {
-                None => {
-                    *first = Some(Instant::now());
-                    stop.stop();
+/// Whether somebody has asked for the end, and what ends then.
+struct Ends {
+    asked: Arc<AtomicBool>,
+    stop: Arc<OnceLock<Stop>>,
+}
+
+impl Ends {
+    /// The first signal ends the server in order, a later one at once: what is half done then is found by the next start. One that
+    /// came by way of the keeper may be the same as one that came directly, so the two are counted apart.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn hear() -> std::io::Result<Self> {
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, RELAYED])?;
+        let (asked, stop) = (Arc::<AtomicBool>::default(), Arc::<OnceLock<Stop>>::default());
+        let ends = Self { asked: Arc::clone(&asked), stop: Arc::clone(&stop) };
+        let wait = move || {
+            let mut first = [None, None];
+            for signal in signals.forever() {
+                let first: &mut Option<Instant> = &mut first[usize::from(signal == RELAYED)];
+                match first {
+                    None => {
+                        *first = Some(Instant::now());
+                        // In this order: whoever says what ends looks afterwards whether it is asked for.
+                        asked.store(true, Ordering::SeqCst);
+                        let _ = stop.get().map(Stop::stop);
+                    }
+                    Some(first) if first.elapsed() < SAME_WISH_TIME_MAX => {}
+                    Some(_) => std::process::exit(i32::from(Code::Interrupted as u8)),
                 }
-                Some(first) if first.elapsed() < SAME_WISH_TIME_MAX => {}
-                Some(_) => std::process::exit(i32::from(Code::Interrupted as u8)),
             }
+        };
+        std::thread::Builder::new().name("signals".into()).spawn(wait)?;
+        Ok(ends)
+    }
+
+    /// Whether somebody has asked.
+    fn are_asked(&self) -> bool {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// What ends from here on, at once if somebody has asked before.
+    fn stop(&self, stop: Stop) {
+        let stop = self.stop.get_or_init(|| stop);
+        if self.are_asked() {
+            stop.stop();
         }
-    };
-    std::thread::Builder::new().name("signals".into()).spawn(wait).map(drop)
+    }
 }

@@ -18,7 +18,7 @@ fn a_picture_comes_as_it_was_made() {
     let process = starter.real(Toy::new());
     let mut heard = Vec::new();
     let (mut far, greeted) =
-        Far::first(stub, expected(), PATIENCE, |done, total| heard.push((done, total))).unwrap();
+        Far::first(stub, expected(), PATIENCE, |done, total| heard.push((done, total)), &|| true).unwrap();
     assert_eq!((greeted, heard), (greeting(), vec![(1, 2)]));
     assert_eq!(far.model().digest, toy::model().digest);
     let recipe = toy::recipe("a cat", 2);

@@ -43,6 +43,7 @@ fn a_start_that_fails_says_why() {
         drop(work);
         let found = match first(stub, PATIENCE).err().expect(wanted) {
             NoEngine::Gone(text) => text,
+            NoEngine::Unwanted => String::from("unwanted"),
             NoEngine::Unready { why, text } => format!("{why:?}: {text}"),
         };
         assert!(found.contains(wanted), "{found}, not {wanted}");

@@ -102,7 +102,7 @@ pub fn expected() -> Expected {
 }
 
 pub fn first(stub: Box<Stub>, patience: Patience) -> Result<Far, NoEngine> {
-    Far::first(stub, expected(), patience, |_, _| {}).map(|(far, _)| far)
+    Far::first(stub, expected(), patience, |_, _| {}, &|| true).map(|(far, _)| far)
 }
 
 pub fn prepared(pictures: u32) -> Prepared {

@@ -271,7 +271,7 @@ fn only_known_variables_are_left() {
 
 #[test]
 fn a_tighter_overlay_is_enforced() {
-    let overlay = "schema = 1\n[[deny]]\ncall = \"statx\"\nwhy = \"to see that it is gone\"\n";
+    let overlay = "schema = 1\n[[deny]]\ncall = \"stat\"\nwhy = \"to see that it is gone\"\n";
     let answer = Trial::new(false).set("SANDBOX_TRIAL_OVERLAY", overlay).run();
     assert!(answer.is_up().contains("seccomp green"));
     let overlay = "schema = 1\n[[deny]]\npath = \"${outputs}\"\nwhy = \"to see that it is gone\"\n";
