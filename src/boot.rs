@@ -6,6 +6,7 @@ pub mod folders;
 pub mod keeper;
 pub mod limits;
 mod listen;
+pub mod machine;
 pub mod memory;
 pub mod models;
 pub mod operator;
@@ -17,7 +18,7 @@ pub mod seen;
 use crate::cli::{Global, Keys};
 use crate::door::place::Door;
 use crate::exit::{Code, Failure};
-use crate::input::{self, SecretLine};
+use crate::input::{self, SecretBytes, SecretLine};
 use crate::output::Output;
 use crate::paths::{absolute, real};
 use crate::processes::channel::Word;
@@ -36,6 +37,7 @@ use engine::wire::{self, Unready};
 pub use folders::OfModels;
 use folders::{Bundle, FolderUse, Home};
 use memory::Memory;
+use overlay::{policy_of, rules};
 use policy::{Folders, Plan, Policy, Process};
 use rustix::fs::{Access, access};
 use sandbox::{Clean, LoopbackListener, Report, Sandboxed, State};
@@ -55,6 +57,8 @@ pub struct Wants<'a> {
     pub outputs: Option<&'a Path>,
     /// File or pipe with the passphrase.
     pub passphrase_file: Option<&'a Path>,
+    /// File or pipe with the machine secret, of a server.
+    pub machine_secret: Option<&'a Path>,
     /// Whether somebody signs in.
     pub signs_in: bool,
     /// Who it is, if a flag says so.
@@ -88,6 +92,7 @@ impl Default for Wants<'_> {
             folder_use: FolderUse::default(),
             outputs: None,
             passphrase_file: None,
+            machine_secret: None,
             signs_in: false,
             operator: None,
             model: None,
@@ -155,6 +160,7 @@ pub struct Booted {
     /// Why there is no card, where one was asked for.
     pub no_card: Option<String>,
     passphrase: Option<SecretLine>,
+    machine_secret: Option<SecretBytes>,
     /// Who it is of, if somebody said so.
     operator: Option<PersonName>,
     /// The engines that the keeper starts, and the digest of the plan that they must have.
@@ -194,6 +200,9 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
             "the policy of this machine allows no plain copies (it denies ${export}); nothing was done";
         refusal = refusal.or(Some(Failure::new(Code::Refused, what)));
     }
+    if wants.machine_secret.is_some() {
+        refusal = refusal.or(overlay::refusal_unattended(&policy));
+    }
     let folder_use = wants.folder_use;
     let mut folders = folders_of(&home, &policy, wants)?;
     folders::refuse_own_folders(&folders, &home.evidence)?;
@@ -211,6 +220,8 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     folders::grant_bundle(&mut plan, &folders, wants.bundle)?;
     let passphrase =
         wants.passphrase_file.map(|path| input::read_secret_file(path, &mut clean)).transpose()?;
+    let machine_secret = wants.machine_secret.filter(|_| refusal.is_none());
+    let machine_secret = machine_secret.map(|path| input::read_secret_bytes(path, &mut clean)).transpose()?;
     let operator = if wants.signs_in { operator::named(wants.operator)? } else { None };
     let terminal = Terminal::open();
     let channel = clean.take_channel();
@@ -251,6 +262,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         processes: Vec::new(),
         seen,
         passphrase,
+        machine_secret,
         operator,
         engines: engines.zip(plan_of_engine.map(|plan| plan.digest())),
         pinned,
@@ -292,24 +304,6 @@ fn folders_of(home: &Home, policy: &Policy, wants: &Wants<'_>) -> Result<Folders
         program: Vec::new(),
         card: None,
     })
-}
-
-/// The built-in profiles, tightened by the text of that file.
-///
-/// # Errors
-/// The text makes no sense.
-fn policy_of(file: &Path, overlay: Option<&str>) -> Result<Policy, Failure> {
-    Policy::read(overlay).map_err(|error| Failure::new(Code::Usage, format!("{}: {error}", file.display())))
-}
-
-/// What the policy lets each process do, on any machine.
-fn rules(policy: &Policy) -> Result<String, Failure> {
-    let folders = folders::of_any_machine();
-    let plan = |process: Process| {
-        let plan = policy.plan(process, &folders).map_err(|error| Failure::new(Code::Usage, error))?;
-        Ok(format!("process {}\n{}", process.word(), plan.explain()))
-    };
-    Process::ALL.into_iter().map(plan).collect()
 }
 
 impl Fenced {

@@ -3,7 +3,9 @@
 use crate::exit::{Code, Failure};
 use crate::paths::open_regular;
 use crate::processes::POLICY_VARIABLE;
-use policy::{CONTROLLER_BYTES_MAX, Controller, OVERLAY_BYTES_MAX, read_controller};
+use policy::{
+    CONTROLLER_BYTES_MAX, Controller, OVERLAY_BYTES_MAX, Policy, Process, Unattended, read_controller,
+};
 use rustix::fs::OFlags;
 use sandbox::Clean;
 use std::io::{ErrorKind, Read as _};
@@ -57,4 +59,29 @@ fn text(path: &Path, what: &str, bytes_max: usize) -> Result<Option<String>, Fai
         true => Err(failed(format!("{what} is longer than {bytes_max} bytes"))),
         false => Ok(Some(text)),
     }
+}
+
+/// The built-in profiles, tightened by the text of that file.
+///
+/// # Errors
+/// The text makes no sense.
+pub fn policy_of(file: &Path, overlay: Option<&str>) -> Result<Policy, Failure> {
+    Policy::read(overlay).map_err(|error| Failure::new(Code::Usage, format!("{}: {error}", file.display())))
+}
+
+/// What the policy lets each process do, on any machine.
+pub fn rules(policy: &Policy) -> Result<String, Failure> {
+    let folders = super::folders::of_any_machine();
+    let plan = |process: Process| {
+        let plan = policy.plan(process, &folders).map_err(|error| Failure::new(Code::Usage, error))?;
+        Ok(format!("process {}\n{}", process.word(), plan.explain()))
+    };
+    Process::ALL.into_iter().map(plan).collect()
+}
+
+/// Why no server opens the vault with a machine secret, if the policy does not say that one may.
+pub fn refusal_unattended(policy: &Policy) -> Option<Failure> {
+    let what = "the policy of this machine lets no server open the vault with a machine secret; nothing was opened. Put \
+                unattended = \"idle-lock\" or \"stay-open\" into the policy, or start without the secret";
+    (policy.unattended() == Unattended::Refuse).then(|| Failure::new(Code::Refused, what))
 }

@@ -96,6 +96,11 @@ impl Secret {
         Ok(Self::new(SlotKind::Machine, bytes))
     }
 
+    /// Whether it is a machine secret.
+    pub fn is_machine(&self) -> bool {
+        self.kind == SlotKind::Machine
+    }
+
     /// Draws the bytes of a machine secret.
     ///
     /// # Errors

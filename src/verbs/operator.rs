@@ -15,6 +15,7 @@ use darkroom::{Actor, Darkroom, Person, PersonName, Pictures, Role, Secret};
 use person::{describe, line};
 use sandbox::Clean;
 use serde_json::json;
+use vault::SlotKind;
 
 /// Runs the verb.
 ///
@@ -95,7 +96,9 @@ fn act(booted: &mut Booted, darkroom: &mut Darkroom, verb: Asked, out: &Output) 
         Asked::Add { name, role, own, new } => add(booted, darkroom, (name, role), own, new.as_ref(), out),
         Asked::List => {
             let who = booted.unlock(darkroom, out)?;
-            list(&darkroom.people(&who)?, out)
+            let people = darkroom.people(&who)?;
+            let machine = darkroom.public()?.slots.into_iter().find(|slot| slot.kind == SlotKind::Machine);
+            list(&people, machine.map(|slot| slot.id.0), out)
         }
         Asked::Remove { name, pictures, yes } => remove(booted, darkroom, &name, pictures.as_ref(), yes, out),
         Asked::Passwd { name, new } => {
@@ -175,11 +178,15 @@ fn add(
     Ok(Code::Done)
 }
 
-fn list(people: &[Person], out: &Output) -> Done {
+fn list(people: &[Person], machine: Option<u16>, out: &Output) -> Done {
     for person in people {
         out.data(&format!("{}\n", line(person)));
     }
-    out.object(true, &json!({ "people": people.iter().map(describe).collect::<Vec<_>>() }));
+    if let Some(slot) = machine {
+        out.data(&format!("slot {slot:>3}  machine    a secret that a machine keeps, and nobody's\n"));
+    }
+    let people: Vec<_> = people.iter().map(describe).collect();
+    out.object(true, &json!({ "people": people, "machine_slot": machine }));
     Ok(Code::Done)
 }
 
