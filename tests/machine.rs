@@ -138,6 +138,7 @@ fn it_goes_through_new_keys_a_passphrase_a_backup_and_ends_with_the_vault() {
         "backup",
         "restore",
         &backup,
+        "--without-log",
         "--home",
         &restored,
         "--outputs",
