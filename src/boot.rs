@@ -6,6 +6,7 @@ pub mod folders;
 pub mod keeper;
 pub mod limits;
 mod listen;
+pub mod machine;
 pub mod memory;
 pub mod models;
 pub mod operator;
@@ -13,11 +14,12 @@ pub mod overlay;
 pub mod passphrase;
 mod room;
 pub mod seen;
+mod wants;
 
-use crate::cli::{Global, Keys};
+use crate::cli::Global;
 use crate::door::place::Door;
 use crate::exit::{Code, Failure};
-use crate::input::{self, SecretLine};
+use crate::input::{self, SecretBytes, SecretLine};
 use crate::output::Output;
 use crate::paths::{absolute, real};
 use crate::processes::channel::Word;
@@ -26,96 +28,23 @@ use crate::terminal::Terminal;
 use crate::version;
 use audit::SystemClock;
 use audit::words::{StartRefusal, StopReason};
-use backup::{BackupFile, Opened};
+use backup::Opened;
 use darkroom::{Darkroom, Queue, Start};
-use diffusion::DeviceName;
 use engine::Engine as _;
 use engine::far::Far;
 use engine::supply::{Expected, NoEngine, Patience};
 use engine::wire::{self, Unready};
 pub use folders::OfModels;
-use folders::{Bundle, FolderUse, Home};
+use folders::{FolderUse, Home};
 use memory::Memory;
 use policy::{Folders, Plan, Policy, Process};
 use rustix::fs::{Access, access};
 use sandbox::{Clean, LoopbackListener, Report, Sandboxed, State};
 use seen::{Known, Seen};
 use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 use vault::PersonName;
-
-/// What a process may touch besides the state: read before the fences, and granted by them.
-pub struct Wants<'a> {
-    /// Which one it is.
-    pub process: Process,
-    /// What becomes of the folders of vault and log.
-    pub folder_use: FolderUse,
-    /// Folder of the sealed pictures, if a flag names one.
-    pub outputs: Option<&'a Path>,
-    /// File or pipe with the passphrase.
-    pub passphrase_file: Option<&'a Path>,
-    /// Whether somebody signs in.
-    pub signs_in: bool,
-    /// Who it is, if a flag says so.
-    pub operator: Option<&'a str>,
-    /// Folder of a checkpoint.
-    pub model: Option<&'a Path>,
-    /// Where an engine computes.
-    pub device: DeviceName,
-    /// Whether a plain copy is to leave, to a file or to standard output.
-    pub plain_copy: bool,
-    /// File or folder that plain copies go to.
-    pub export: Option<&'a Path>,
-    /// Folder of reference values.
-    pub reference: Option<&'a Path>,
-    /// Whether controls are tried or shown: the folder of what was found.
-    pub evidence: bool,
-    /// Folder of a bundle of evidence.
-    pub bundle: Option<Bundle<'a>>,
-    /// File of a backup.
-    pub backup: Option<BackupFile<'a>>,
-    /// The folder of the models, for the process that looks after them.
-    pub models: OfModels<'a>,
-    /// To listen, at the policy's port or at this one.
-    pub listen: Option<Option<u16>>,
-}
-
-impl Default for Wants<'_> {
-    fn default() -> Self {
-        Self {
-            process: Process::Server,
-            folder_use: FolderUse::default(),
-            outputs: None,
-            passphrase_file: None,
-            signs_in: false,
-            operator: None,
-            model: None,
-            device: DeviceName::Cpu,
-            plain_copy: false,
-            export: None,
-            reference: None,
-            evidence: false,
-            bundle: None,
-            backup: None,
-            models: OfModels::default(),
-            listen: None,
-        }
-    }
-}
-
-impl<'a> Wants<'a> {
-    /// Of a verb that opens the vault.
-    pub fn with(keys: &'a Keys) -> Self {
-        Self {
-            outputs: keys.pictures.outputs.as_deref(),
-            passphrase_file: keys.passphrase_file.as_deref(),
-            signs_in: true,
-            operator: keys.operator.as_deref(),
-            ..Self::default()
-        }
-    }
-}
+pub use wants::Wants;
 
 /// The process behind its fences.
 pub struct Booted {
@@ -155,6 +84,7 @@ pub struct Booted {
     /// Why there is no card, where one was asked for.
     pub no_card: Option<String>,
     passphrase: Option<SecretLine>,
+    machine_secret: Option<SecretBytes>,
     /// Who it is of, if somebody said so.
     operator: Option<PersonName>,
     /// The engines that the keeper starts, and the digest of the plan that they must have.
@@ -194,6 +124,9 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
             "the policy of this machine allows no plain copies (it denies ${export}); nothing was done";
         refusal = refusal.or(Some(Failure::new(Code::Refused, what)));
     }
+    if wants.machine_secret.is_some() {
+        refusal = refusal.or(overlay::refusal_unattended(&policy));
+    }
     let folder_use = wants.folder_use;
     let mut folders = folders_of(&home, &policy, wants)?;
     folders::refuse_own_folders(&folders, &home.evidence)?;
@@ -211,6 +144,8 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     folders::grant_bundle(&mut plan, &folders, wants.bundle)?;
     let passphrase =
         wants.passphrase_file.map(|path| input::read_secret_file(path, &mut clean)).transpose()?;
+    let machine_secret = wants.machine_secret.filter(|_| refusal.is_none());
+    let machine_secret = machine_secret.map(|path| input::read_secret_bytes(path, &mut clean)).transpose()?;
     let operator = if wants.signs_in { operator::named(wants.operator)? } else { None };
     let terminal = Terminal::open();
     let channel = clean.take_channel();
@@ -251,6 +186,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         processes: Vec::new(),
         seen,
         passphrase,
+        machine_secret,
         operator,
         engines: engines.zip(plan_of_engine.map(|plan| plan.digest())),
         pinned,

@@ -2,6 +2,7 @@
 
 mod backup;
 mod keys;
+mod machine;
 mod manual;
 mod models;
 mod people;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use backup::Backup;
 pub use keys::{Keys, Outputs};
+pub use machine::Machine;
 pub use manual::{Completions, Man, Shell};
 pub use models::{Model, ModelsProcess};
 pub use people::{Hold, HoldVerb, Operator, OperatorVerb, Token, TokenVerb};
@@ -207,6 +209,10 @@ pub struct Serve {
     /// Port on 127.0.0.1, 0 for any free one; the policy's, which is 7860 unless it says otherwise, without it
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+    /// Open the vault with the machine secret in this file or pipe, where the policy says `unattended`; without this flag that is the
+    /// service manager's credential `unlock`, if there is one
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_file")]
+    pub machine_secret_file: Option<PathBuf>,
     /// What computes.
     #[command(flatten)]
     pub computing: Computing,
@@ -355,6 +361,9 @@ pub enum Vault {
     },
     /// Draw a new recovery code; the old one opens nothing afterwards
     Recovery(Keys),
+    /// Add or remove the machine secret, with which a server opens the vault without a person, where the policy lets it
+    #[command(subcommand)]
+    Machine(Machine),
     /// Erase the pictures that are past the period of the policy (`picture_days_max`), as the server does by itself
     Retain {
         /// Say what is due, and erase nothing

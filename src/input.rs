@@ -11,6 +11,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use vault::MACHINE_BYTES_MAX;
 use zeroize::Zeroizing;
 
 /// The mark that some editors put before UTF-8.
@@ -19,6 +20,16 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 pub const LINE_BYTES_MAX: usize = 4096;
 /// How long the first line of a pipe is waited for: whatever writes it may have to ask somebody first.
 const PIPE_WAIT: Duration = Duration::from_secs(60);
+
+/// A machine secret from a file or a pipe.
+pub struct SecretBytes {
+    /// The file, as the person named it.
+    pub path: PathBuf,
+    /// As that of a [`SecretLine`].
+    pub others_may_read: bool,
+    /// All of it, at most a byte more than may be.
+    pub bytes: Zeroizing<Vec<u8>>,
+}
 
 /// A passphrase from a file or a pipe.
 pub struct SecretLine {
@@ -64,7 +75,7 @@ pub fn read_secret_file(path: &Path, clean: &mut Clean) -> Result<SecretLine, Fa
     let file = open_file_or_pipe(path, clean).map_err(unread)?;
     let found = file.metadata().map_err(unread)?;
     let others_may_read = others_may_read(path, &found);
-    let mut content = first_line(&file, PIPE_WAIT).map_err(unread)?;
+    let mut content = content(&file, LINE_BYTES_MAX, Some(b'\n'), PIPE_WAIT).map_err(unread)?;
     if content.len() > LINE_BYTES_MAX {
         return Err(failed(format!("the first line is longer than {LINE_BYTES_MAX} bytes")));
     }
@@ -82,19 +93,40 @@ pub fn read_secret_file(path: &Path, clean: &mut Clean) -> Result<SecretLine, Fa
     })
 }
 
-/// The first line with its end, up to a byte more than may be. What of it comes, comes within `wait`.
-fn first_line(file: &File, wait: Duration) -> io::Result<Zeroizing<Vec<u8>>> {
+/// All of a file or pipe that holds a machine secret, as it is.
+///
+/// # Errors
+/// [`Code::Locked`] if it cannot be read, is neither, or if its end does not come.
+pub fn read_secret_bytes(path: &Path, clean: &mut Clean) -> Result<SecretBytes, Failure> {
+    let unread = |error: io::Error| {
+        Failure::new(Code::Locked, format!("{}: the machine secret cannot be read: {error}", path.display()))
+    };
+    let file = open_file_or_pipe(path, clean).map_err(unread)?;
+    let others_may_read = others_may_read(path, &file.metadata().map_err(unread)?);
+    let bytes = content(&file, MACHINE_BYTES_MAX, None, PIPE_WAIT).map_err(unread)?;
+    Ok(SecretBytes { path: path.into(), others_may_read, bytes })
+}
+
+/// What comes up to this byte, which is the last one, or to the end, and at most a byte more than may be. What of it comes, comes
+/// within `wait`.
+fn content(
+    file: &File,
+    bytes_max: usize,
+    last: Option<u8>,
+    wait: Duration,
+) -> io::Result<Zeroizing<Vec<u8>>> {
     let until = Instant::now() + wait;
-    let mut line = Zeroizing::new(Vec::with_capacity(LINE_BYTES_MAX + 1));
+    let mut line = Zeroizing::new(Vec::with_capacity(bytes_max + 1));
     let mut byte = Zeroizing::new([0]);
-    while line.len() <= LINE_BYTES_MAX && line.last() != Some(&b'\n') {
+    while line.len() <= bytes_max && (last.is_none() || line.last() != last.as_ref()) {
         let left = until.saturating_duration_since(Instant::now());
         let left = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
         match poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&left)) {
             Err(Errno::INTR) => continue,
             Err(error) => return Err(error.into()),
             Ok(0) => {
-                let what = format!("no line came within {} seconds", wait.as_secs());
+                let whole = if last.is_some() { "no line" } else { "no end" };
+                let what = format!("{whole} came within {} seconds", wait.as_secs());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, what));
             }
             Ok(_) => {}
@@ -158,6 +190,7 @@ mod tests {
     fn a_pipe_is_read_to_the_end_of_its_first_line_and_waited_for_no_longer_than_meant() {
         let (reader, mut writer) = io::pipe().unwrap();
         let file = File::from(OwnedFd::from(reader));
+        let first_line = |file, wait| content(file, LINE_BYTES_MAX, Some(b'\n'), wait);
         writer.write_all(b"seven grey herons\nand more").unwrap();
         assert_eq!(*first_line(&file, PIPE_WAIT).unwrap(), b"seven grey herons\n");
         // Half a line, and nothing more of it.
@@ -168,6 +201,23 @@ mod tests {
         drop(writer);
         assert_eq!(first_line(&file, PIPE_WAIT).unwrap().len(), 8);
         assert_eq!(first_line(&file, PIPE_WAIT).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_machine_secret_is_all_of_a_pipe_and_not_more_than_may_be() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let file = File::from(OwnedFd::from(reader));
+        writer.write_all(b"one\r\ntwo\n").unwrap();
+        let error = content(&file, 9, None, Duration::ZERO).unwrap_err();
+        assert!(error.to_string().starts_with("no end came"), "{error}");
+        writer.write_all(b"one\r\ntwo\n and more").unwrap();
+        drop(writer);
+        assert_eq!(
+            *content(&file, 8, None, PIPE_WAIT).unwrap(),
+            b"one\r\ntwo\n",
+            "a byte more tells that it is too long"
+        );
+        assert_eq!(*content(&file, 64, None, PIPE_WAIT).unwrap(), b" and more");
     }
 
     #[test]

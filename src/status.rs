@@ -30,6 +30,8 @@ struct Told {
     /// The start of the program that wrote last, if it has not ended.
     started_ms: Option<u64>,
     is_open: bool,
+    /// A machine secret opened it, and no person.
+    is_unattended: bool,
     /// A record tells of a vault that was not destroyed.
     tells_of_vault: bool,
     /// When the vault was destroyed, if it was.
@@ -75,6 +77,9 @@ impl Told {
             }
             match &*record.name {
                 "vault.unlocked" | "vault.created" => {
+                    // Behind it people may have signed in.
+                    let is_machines = record.word("role") == Some("machine");
+                    told.is_unattended |= is_machines && (told.is_open || !state_known);
                     told.is_open |= !state_known && !is_auditors(&record);
                     state_known |= !is_auditors(&record);
                     let_in = true;
@@ -206,12 +211,17 @@ impl Status {
         }
     }
 
+    /// Whether the open vault was opened by a machine secret.
+    fn is_unattended(&self) -> bool {
+        self.told.is_unattended && self.vault() == "unlocked"
+    }
+
     /// Of the program that runs: nobody else has fences.
     fn posture(&self) -> &'static str {
         match (&self.holder, self.told.fence_open, self.told.amber) {
             (None, ..) | (_, false, None) => "none",
             (Some(_), true, _) => "red",
-            (Some(_), false, Some(0)) => "green",
+            (Some(_), false, Some(0)) if !self.is_unattended() => "green",
             (Some(_), false, Some(_)) => "amber",
         }
     }
@@ -297,6 +307,7 @@ impl Status {
             }
             // Where the log tells of one that is gone, none is to be made.
             (false, None) if !told.tells_of_vault => format!("none yet; {first}"),
+            _ if self.is_unattended() => "unlocked, by a machine secret and by no person".to_owned(),
             _ => self.vault().to_owned(),
         };
         let period = match self.picture_days_max {
@@ -396,7 +407,7 @@ impl Status {
         json!({
             "server": self.server(), "pid": holder.map(|holder| holder.pid),
             "address": holder.and_then(|holder| holder.address.as_deref()),
-            "vault": self.vault(), "picture_days_max": self.picture_days_max, "posture": self.posture(), "wrong_guesses": self.told.wrong,
+            "vault": self.vault(), "unattended": self.is_unattended(), "picture_days_max": self.picture_days_max, "posture": self.posture(), "wrong_guesses": self.told.wrong,
             "records": self.told.records, "last_record_ms": self.told.last_ms,
             "evidence_ms": self.told.tried.map(|(at_ms, _)| at_ms),
             "incidents": self.incidents.iter().map(|of| describe_incident(of, self.now_ms)).collect::<Vec<_>>(),

@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-pub const VERBS: [(&[&str], &[&str]); 74] = [
+pub const VERBS: [(&[&str], &[&str]); 76] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -28,6 +28,8 @@ pub const VERBS: [(&[&str], &[&str]); 74] = [
     (&["vault", "status"], &["--outputs"]),
     (&["vault", "verify"], &["--outputs", "--passphrase-file"]),
     (&["vault", "passwd"], &["--new-passphrase-file", "--outputs", "--passphrase-file"]),
+    (&["vault", "machine", "add"], &["--secret-file", "--new-secret-file", "--outputs", "--passphrase-file"]),
+    (&["vault", "machine", "remove"], &["--outputs", "--passphrase-file"]),
     (&["vault", "recovery"], &["--outputs", "--passphrase-file"]),
     (&["vault", "retain"], &["--dry-run", "--yes", "--outputs", "--passphrase-file"]),
     (&["vault", "rotate"], &["--outputs", "--passphrase-file"]),

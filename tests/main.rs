@@ -49,6 +49,7 @@
 //! - `abuse`: the server asked by somebody who means no good
 //! - `server_faults`: the server when something goes wrong around it, or ends
 //! - `people`: several people with one vault
+//! - `machine`: a server that opens the vault by a machine secret
 //! - `two_person`: acts that take two admins
 //! - `auditor`: who sees log and controls, and nothing else
 //! - `tokens`: what programs ask the server with, and every route asked with it
@@ -90,6 +91,7 @@ mod incident;
 mod input;
 mod life;
 mod looks;
+mod machine;
 mod manual;
 mod memory;
 mod models;

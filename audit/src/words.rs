@@ -23,6 +23,8 @@ tokens! {
         Admin = "admin",
         /// The recovery code.
         Recovery = "recovery",
+        /// A machine secret: nobody came in.
+        Machine = "machine",
     }
 
     /// By which way somebody came in.

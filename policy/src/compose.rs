@@ -1,4 +1,4 @@
-//! Base and overlay. Every key takes away, but one.
+//! Base and overlay. Every key takes away, but two.
 
 use crate::document::{Deny, Overlay};
 use crate::limits::{OPEN_FILES_MIN, SIDE_PIXELS_MIN};
@@ -42,8 +42,11 @@ pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Er
     if let Some(acts) = overlay.two_person {
         policy.two_person = policy.two_person.and(TwoPersons::of(&acts));
     }
+    // The two lines that may loosen; each shows amber wherever it holds.
+    if let Some(unattended) = overlay.unattended {
+        policy.unattended = unattended;
+    }
     if let Some(word) = overlay.missing_network_namespace {
-        // The one line that may loosen; it shows amber wherever it holds.
         policy.network_namespace = word.into();
     }
     let limits = policy.limits.lowered(overlay.limits);

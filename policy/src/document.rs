@@ -8,7 +8,7 @@ use crate::gpu::OfGpu;
 use crate::limits::{Limits, LowerLimits};
 use crate::{
     CallGrant, Erase, Error, Grants, KeepPrompts, LoopbackAddr, NetworkNamespace, OVERLAY_BYTES_MAX, Only,
-    PathGrant, Periods, Policy, Process, Refusal, Right, Since, TwoPerson, TwoPersons,
+    PathGrant, Periods, Policy, Process, Refusal, Right, Since, TwoPerson, TwoPersons, Unattended,
 };
 
 const SCHEMA: u32 = 1;
@@ -20,6 +20,7 @@ pub(crate) fn settings_and_grants(text: &str) -> Result<Policy, Error> {
         listen,
         keep_prompts,
         erase,
+        unattended,
         missing_network_namespace,
         limits,
         path,
@@ -35,6 +36,7 @@ pub(crate) fn settings_and_grants(text: &str) -> Result<Policy, Error> {
         picture_days_max: None,
         two_person: TwoPersons::default(),
         periods: Periods::default(),
+        unattended,
         network_namespace: missing_network_namespace.into(),
         limits,
         grants: [(Process::Server, granted(Process::Server, path, call, absent)?)].into(),
@@ -147,6 +149,7 @@ struct Settings {
     listen: String,
     keep_prompts: KeepPrompts,
     erase: Erase,
+    unattended: Unattended,
     missing_network_namespace: Missing,
     limits: Limits,
     path: Vec<PathTable>,
@@ -221,6 +224,7 @@ pub(crate) struct Overlay {
     pub drill_days_max: Option<u32>,
     pub backup_days_max: Option<u32>,
     pub stamp_days_max: Option<u32>,
+    pub unattended: Option<Unattended>,
     pub missing_network_namespace: Option<Missing>,
     #[serde(default)]
     pub limits: LowerLimits,

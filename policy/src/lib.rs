@@ -31,6 +31,7 @@ mod paths;
 mod plan;
 mod settings;
 mod two_person;
+mod unattended;
 
 pub use calls::{CallGrant, Only, Refusal, Since};
 pub use controller::{CONTROLLER_BYTES_MAX, CONTROLLER_KEYS, Controller, ControllerError, read_controller};
@@ -42,6 +43,7 @@ pub use paths::{Card, Folders, PathGrant, Right};
 pub use plan::Plan;
 pub use settings::{Origin, Setting};
 pub use two_person::{TwoPerson, TwoPersons};
+pub use unattended::Unattended;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -146,6 +148,7 @@ pub struct Policy {
     picture_days_max: Option<u32>,
     two_person: TwoPersons,
     periods: Periods,
+    unattended: Unattended,
     network_namespace: NetworkNamespace,
     limits: Limits,
     grants: BTreeMap<Process, Grants>,
@@ -188,7 +191,7 @@ impl Policy {
         Ok(policy)
     }
 
-    /// Applies an overlay. Every key may only take away, but for `missing_network_namespace = "allow"`.
+    /// Applies an overlay. Every key may only take away, but for `missing_network_namespace = "allow"` and `unattended`.
     pub fn tighten(self, overlay: &str) -> Result<Self, Error> {
         compose::tighten(self, document::overlay(overlay)?)
     }
@@ -215,6 +218,11 @@ impl Policy {
             .get(&Process::Server)
             .and_then(|grants| grants.paths.get("${export}"))
             .is_some_and(|grant| needed.iter().all(|right| grant.rights.contains(right)))
+    }
+
+    /// Whether a server may open the vault with a machine secret.
+    pub fn unattended(&self) -> Unattended {
+        self.unattended
     }
 
     /// Whether an engine may be given a card.

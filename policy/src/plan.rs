@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     CallGrant, Erase, Error, Folders, KeepPrompts, Limits, LoopbackAddr, NetworkNamespace, Only, PathGrant,
-    Periods, Policy, Process, Refusal, Right, Since, TwoPersons, paths,
+    Periods, Policy, Process, Refusal, Right, Since, TwoPersons, Unattended, paths,
 };
 
 /// What one process of a run may do. It has no `Default`: an empty plan would mean either everything or nothing.
@@ -27,6 +27,8 @@ pub struct Plan {
     pub two_person: TwoPersons,
     /// What controls are held against.
     pub periods: Periods,
+    /// May a server open the vault by a machine secret?
+    pub unattended: Unattended,
     /// May the network namespace be missing?
     pub network_namespace: NetworkNamespace,
     /// Bounds on requests and on the process.
@@ -77,6 +79,7 @@ impl Plan {
             && days(self) <= days(other)
             && self.two_person.and(other.two_person) == self.two_person
             && periods.all(|(ours, theirs)| ours.unwrap_or(u32::MAX) <= theirs.unwrap_or(u32::MAX))
+            && self.unattended <= other.unattended
             && (!bare(self) || bare(other))
             && self.limits.is_within(&other.limits)
             && self.paths.iter().all(|(path, grant)| rights(path, grant))
@@ -122,6 +125,9 @@ impl Plan {
             if let Some(days) = days {
                 line(format_args!("{key} {days}"));
             }
+        }
+        if self.unattended != Unattended::Refuse {
+            line(format_args!("unattended {}", self.unattended.word()));
         }
         line(format_args!("missing_network_namespace {}", self.network_namespace.word()));
         for (key, value) in self.limits.entries() {
@@ -208,6 +214,7 @@ pub(crate) fn resolve(policy: &Policy, process: Process, places: &Folders) -> Re
         picture_days_max: policy.picture_days_max,
         two_person: policy.two_person,
         periods: policy.periods,
+        unattended: policy.unattended,
         network_namespace: policy.network_namespace,
         limits: policy.limits,
         paths,

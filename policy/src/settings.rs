@@ -56,7 +56,10 @@ fn list(policy: &Policy, keys: &[String], denied: &[String]) -> Vec<Setting> {
         .chain(days)
         .chain(two_person)
         .chain(periods)
-        .chain([("missing_network_namespace".into(), policy.network_namespace.word().into())])
+        .chain([
+            ("unattended".into(), policy.unattended.word().into()),
+            ("missing_network_namespace".into(), policy.network_namespace.word().into()),
+        ])
         .chain(limits.map(|(key, value)| (format!("limits.{key}"), value.to_string())));
     let origin = |key: &String| if keys.contains(key) { Origin::Overlay } else { Origin::BuiltIn };
     let settings = settings.map(|(key, value)| Setting { origin: origin(&key), key, value });
@@ -80,6 +83,7 @@ fn keys(overlay: &Overlay) -> Vec<String> {
         ("drill_days_max", overlay.drill_days_max.is_some()),
         ("backup_days_max", overlay.backup_days_max.is_some()),
         ("stamp_days_max", overlay.stamp_days_max.is_some()),
+        ("unattended", overlay.unattended.is_some()),
         ("missing_network_namespace", overlay.missing_network_namespace.is_some()),
     ];
     let there = there.into_iter().filter(|(_, is_there)| *is_there).map(|(key, _)| key.to_owned());

@@ -6,7 +6,7 @@ use policy::{Folders, NetworkNamespace, Plan, Policy, Process};
 use std::path::Path;
 
 const OUTPUTS: &str = "/srv/pictures";
-const WORDS: [&str; 23] = [
+const WORDS: [&str; 24] = [
     "schema = 1\n",
     "listen = \"127.0.0.1:80\"\n",
     "outputs = \"/",
@@ -16,6 +16,7 @@ const WORDS: [&str; 23] = [
     "two_person = [\"hold\"]\n",
     "key_days_max = 90\n",
     "missing_network_namespace = \"refuse\"\n",
+    "unattended = \"refuse\"\n",
     "[limits]\n",
     "steps_max = ",
     "idle_seconds_max = ",

@@ -89,6 +89,9 @@ fn any_overlay(dice: &mut Dice) -> String {
         text += ["two_person = []\n", "two_person = [\"hold\", \"resolve\"]\n"][dice.roll(2)];
     }
     if dice.roll(3) == 0 {
+        text += "unattended = \"refuse\"\n";
+    }
+    if dice.roll(3) == 0 {
         text += "missing_network_namespace = \"refuse\"\n";
     }
     if dice.roll(2) == 0 {
@@ -272,6 +275,24 @@ fn a_site_can_ask_for_a_second_person() {
     refused("two_person = \"hold\"", "invalid type");
     refused("two_person = [\"everything\"]", "unknown variant");
     refused("[limits]\ntwo_person_hours_max = 0", "raise it");
+}
+
+/// The other line that loosens: without it no server opens a vault by itself.
+#[test]
+fn only_an_explicit_line_lets_a_server_open_the_vault_by_a_machine_secret() {
+    use policy::Unattended::{IdleLock, Refuse, StayOpen};
+    assert_eq!((base().unattended, with("unattended = \"refuse\"")), (Refuse, base()));
+    let (idle, open) = (with("unattended = \"idle-lock\""), with("unattended = \"stay-open\""));
+    assert_eq!((idle.unattended, open.unattended), (IdleLock, StayOpen));
+    assert!(
+        open.explain().contains("\nunattended stay-open\n"),
+        "what is in force is in the digest of a start"
+    );
+    assert!(base().is_within(&idle) && idle.is_within(&open));
+    assert!(!open.is_within(&idle) && !idle.is_within(&base()));
+    assert_eq!(Plan { unattended: Refuse, ..open }, base(), "it changes nothing else");
+    refused("unattended = true", "wanted string");
+    refused("unattended = \"always\"", "unknown variant");
 }
 
 /// What controls are held against: it only gets shorter, and changes nothing else.

@@ -20,6 +20,8 @@ pub enum BackupFile<'a> {
     Handed(&'a Path),
     /// It is no backup, but what whoever is asked for help may see.
     Shown(&'a Path),
+    /// Nor is it this, but a machine secret that is drawn.
+    Secret(&'a Path),
     /// It is there, and is read.
     Read(&'a Path),
 }
@@ -33,7 +35,7 @@ impl BackupFile<'_> {
     pub fn open(self, folders: &Folders) -> Result<Option<Opened>, Failure> {
         match self {
             Self::Made(path) | Self::Handed(path) if path.as_os_str() == "-" => Ok(None),
-            Self::Made(path) => {
+            Self::Made(path) | Self::Secret(path) => {
                 refuse_in_use(folders)?;
                 make(path, folders).map(Some)
             }
@@ -88,8 +90,7 @@ fn refuse_in_use(folders: &Folders) -> Result<(), Failure> {
     match paths.holder().ok().flatten() {
         None => Ok(()),
         Some(holder) => {
-            let what =
-                format!("the vault is in use by {holder}; stop that program, and make the backup then");
+            let what = format!("the vault is in use by {holder}; stop that program, and try again");
             Err(Failure::new(Code::Busy, what))
         }
     }
@@ -100,7 +101,7 @@ fn make(path: &Path, folders: &Folders) -> Result<Opened, Failure> {
     let own = [&folders.vault, &folders.audit, &folders.outputs].into_iter().chain(&folders.evidence);
     if let Some(own) = own.into_iter().find(|own| place.starts_with(own)) {
         let what = format!(
-            "{} lies in {}, which is the program's own and which it is a backup of, or about; name a file elsewhere",
+            "{} lies in {}, which is the program's own and which it is a backup of, about, or a secret to; name a file elsewhere",
             path.display(),
             own.display()
         );

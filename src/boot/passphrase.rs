@@ -8,6 +8,7 @@ use crate::input::SecretLine;
 use crate::output::Output;
 use darkroom::{Darkroom, Door, Who};
 use serde_json::json;
+use std::path::Path;
 use vault::{PersonName, Secret, SlotKind};
 use zeroize::Zeroizing;
 
@@ -70,7 +71,7 @@ impl Booted {
         // It ends here, as one that opens does.
         let own = if file.is_none() { self.passphrase.take() } else { None };
         if let Some(line) = file.or(own.as_ref()) {
-            warn_of_readers(line, out);
+            warn_of_readers(&line.path, line.others_may_read, out);
             return of_line(line, &new_secret).map_err(|what| Failure::new(Code::Usage, what));
         }
         let first = self.terminal.ask_secret(question)?;
@@ -192,7 +193,7 @@ impl Booted {
                 opened => Ok((opened?, typed)),
             };
         };
-        warn_of_readers(&line, out);
+        warn_of_readers(&line.path, line.others_may_read, out);
         let operator = self.operator.clone();
         let parse = |text: &str| parse(text).map(|secret| secret.of(operator.clone()));
         let mut given = of_line(&line, &parse).map_err(unusable)?;
@@ -230,7 +231,7 @@ impl Booted {
             let typed = self.terminal.ask_secret("Passphrase: ")?;
             return if opens(&typed)? { Ok(()) } else { Err(wrong_typed(self.operator.is_some())) };
         };
-        warn_of_readers(&line, out);
+        warn_of_readers(&line.path, line.others_may_read, out);
         // As alone, a byte order mark is tried, too.
         let opened = match &line.marked {
             Some(marked) => opens(&line.text)? || opens(marked)?,
@@ -325,12 +326,12 @@ fn wrong_in(line: &SecretLine, names_somebody: bool) -> Failure {
 }
 
 /// Said when the passphrase is used, by the program that it opens the vault for.
-fn warn_of_readers(line: &SecretLine, out: &Output) {
-    if line.others_may_read {
+pub fn warn_of_readers(path: &Path, others_may_read: bool, out: &Output) {
+    if others_may_read {
         out.warn(&format!(
             "others may read {0}, and what is in it opens the vault; keep it to yourself: chown it to this user, and \
              chmod 600 {0}",
-            line.path.display()
+            path.display()
         ));
     }
 }

@@ -406,12 +406,12 @@ fn told<R>(
 ) -> Restored {
     let slots: Vec<SlotInfo> = backup.slots().collect();
     let in_it = |slot: &&u16| slots.iter().any(|info| info.id.0 == **slot);
-    let words = |slot: &u16| match backup.names().get(&vault::SlotId(*slot)) {
-        Some(name) => name.as_str().to_owned(),
-        None if slots.iter().any(|info| info.id.0 == *slot && info.kind == SlotKind::Recovery) => {
-            "the recovery code".to_owned()
-        }
-        None => format!("key slot {slot}"),
+    let kind = |slot: &u16| slots.iter().find(|info| info.id.0 == *slot).map(|info| info.kind);
+    let words = |slot: &u16| match (backup.names().get(&vault::SlotId(*slot)), kind(slot)) {
+        (Some(name), _) => name.as_str().to_owned(),
+        (None, Some(SlotKind::Recovery)) => "the recovery code".to_owned(),
+        (None, Some(SlotKind::Machine)) => "the machine secret".to_owned(),
+        (None, _) => format!("key slot {slot}"),
     };
     let changed = since.changed.iter().filter(|slot| !since.removed.contains(slot));
     Restored {
@@ -427,7 +427,10 @@ fn told<R>(
         policy: looked.policy.clone(),
         removed: since.removed.iter().filter(in_it).map(words).collect(),
         changed: changed.filter(in_it).map(words).collect(),
-        added: since.added.iter().filter(|slot| !in_it(slot) && !since.removed.contains(slot)).count(),
+        added: {
+            let people = since.added.difference(&since.machines);
+            people.filter(|slot| !in_it(slot) && !since.removed.contains(slot)).count()
+        },
     }
 }
 

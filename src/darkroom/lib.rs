@@ -42,6 +42,7 @@ mod holds;
 mod keep;
 mod keyed;
 mod list;
+mod machine;
 mod marks;
 mod metadata;
 mod models;

@@ -53,6 +53,8 @@ struct Shared {
     darkroom: Mutex<Option<Darkroom>>,
     /// Number of the vault's opening that goes on; see [`Darkroom::opening`].
     opening: Arc<AtomicU64>,
+    /// The one that a machine secret began at the start, 0 without.
+    unattended: u64,
     table: Mutex<Table>,
     /// Something for the worker.
     wake: Condvar,
@@ -88,6 +90,7 @@ impl Queue {
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             opening: Arc::clone(&darkroom.opening),
+            unattended: darkroom.unattended_opening(),
             darkroom: Mutex::new(Some(darkroom)),
             table: Mutex::default(),
             wake: Condvar::new(),

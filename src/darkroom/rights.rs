@@ -14,6 +14,8 @@ pub enum Act {
     EraseOwn,
     /// Check every picture, or accept that some are lost.
     CheckPictures,
+    /// Add and remove the machine secret.
+    MachineSecret,
     /// List, add and remove people, change what they may do, and say what becomes of the pictures of those who go.
     ManagePeople,
     /// Erase all pictures of somebody, also of one who was removed.
@@ -141,7 +143,7 @@ impl Scopes {
 pub(crate) type Row = (Act, &'static str, &'static [Role]);
 
 /// Each act in words, and the roles that may do it.
-pub const TABLE: [Row; 28] = {
+pub const TABLE: [Row; 29] = {
     use Role::{Admin, Auditor, Operator, Recovery};
     [
         (Act::MakePictures, "make pictures", &[Operator, Admin]),
@@ -149,6 +151,7 @@ pub const TABLE: [Row; 28] = {
         (Act::EraseOwn, "erase one's own pictures", &[Operator, Admin]),
         (Act::CheckPictures, "check all pictures, or accept that some are lost", &[Admin]),
         (Act::ManagePeople, "list, add and remove people, and change what they may do", &[Admin]),
+        (Act::MachineSecret, "add and remove the machine secret", &[Admin]),
         (Act::ErasePictures, "erase all pictures of somebody", &[Admin]),
         (Act::Retain, "erase what is past the period of the policy", &[Admin]),
         (Act::Rotate, "draw new keys for the vault", &[Admin]),

@@ -85,6 +85,8 @@ pub(crate) struct Open {
     pub vault: Box<Vault>,
     /// Which opening of a vault by this process it is, counted from 1.
     pub number: u64,
+    /// A machine secret opened it, and no person.
+    pub is_unattended: bool,
     /// Something did not come to its end: the next unlock decides what holds, and until then no record names a state.
     pub unsettled: bool,
 }

@@ -137,12 +137,24 @@ impl Darkroom {
                 "the new secret is set",
             ),
             Change::Added(role) => {
-                (Event::SlotAdded { slot, role, vault_epoch, vault_seq, vault_root }, "this person is added")
+                let added = Event::SlotAdded { slot, role, vault_epoch, vault_seq, vault_root };
+                (
+                    added,
+                    if role == Role::Machine {
+                        "the machine secret is added"
+                    } else {
+                        "this person is added"
+                    },
+                )
             }
-            Change::Removed { role, .. } => (
-                Event::SlotRemoved { slot, role, vault_epoch, vault_seq, vault_root },
-                "this person is removed",
-            ),
+            Change::Removed { role, .. } => {
+                let removed = Event::SlotRemoved { slot, role, vault_epoch, vault_seq, vault_root };
+                let is_machines = role == Role::Machine;
+                (
+                    removed,
+                    if is_machines { "the machine secret is removed" } else { "this person is removed" },
+                )
+            }
         };
         match log.append(&[entry(changed)]) {
             Ok(_) => Ok(value),

@@ -27,6 +27,8 @@ pub(crate) struct Since {
     pub removed: BTreeSet<u16>,
     /// Slots that were added.
     pub added: BTreeSet<u16>,
+    /// Those of them that are a machine's.
+    pub machines: BTreeSet<u16>,
     /// Slots that have a new secret.
     pub changed: BTreeSet<u16>,
     /// Holds that were set, with their reason and since when, and `None` for those that ended.
@@ -82,7 +84,11 @@ impl Since {
             "object.sealed" | "object.created" => self.made.extend(stored.object.map(|object| object.0)),
             "object.erased" => self.erased.extend(stored.object.map(|object| object.0)),
             "slot.removed" => self.removed.extend(slot("slot")),
-            "slot.added" | "slot.add_named" => self.added.extend(slot("slot")),
+            "slot.added" | "slot.add_named" => {
+                self.added.extend(slot("slot"));
+                let is_machines = stored.word("role").and_then(Role::parse) == Some(Role::Machine);
+                self.machines.extend(slot("slot").filter(|_| is_machines));
+            }
             "vault.secret_changed" => self.changed.extend(slot("slot")),
             "hold.set" => {
                 let reason = stored.word("reason").and_then(HoldReason::parse);

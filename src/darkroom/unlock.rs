@@ -68,7 +68,7 @@ impl Darkroom {
         };
         self.log.append(&[created.by_system()])?;
         let slot = vault.authenticate(secret)?;
-        Ok((self.enter(Box::new(vault), slot, door)?, code))
+        Ok((self.come_in(Box::new(vault), slot, door)?, code))
     }
 
     /// Opens the vault with a secret, or signs somebody in to the open vault. A wrong secret is put on record before it is
@@ -81,11 +81,32 @@ impl Darkroom {
     /// [`vault::Error::WrongSecret`], [`Error::AuditorOnly`], [`Error::RolledBack`], [`Error::NoMark`], or what vault and
     /// log say. What was found about vault or log is on record.
     pub fn unlock(&mut self, secret: &Secret, door: Door) -> Result<Who, Error> {
+        if self.is_open() {
+            return self.sign_in(secret, door);
+        }
+        let (vault, slot) = self.open_locked(secret)?;
+        self.come_in(vault, slot, door)
+    }
+
+    /// Opens the vault with its machine secret. Nobody comes in with it: whoever wants something of the open vault signs in.
+    ///
+    /// # Errors
+    /// As [`Darkroom::unlock`].
+    pub fn unlock_unattended(&mut self, secret: &Secret) -> Result<(), Error> {
+        if !secret.is_machine() {
+            return Err(vault::Error::WrongSecret.into());
+        }
+        let (vault, slot) = self.open_locked(secret)?;
+        self.enter(vault, slot, None).map(drop)
+    }
+
+    /// The vault that a secret opens, held against the log. Otherwise it stays locked, and why is on record.
+    fn open_locked(&mut self, secret: &Secret) -> Result<(Box<Vault>, SlotInfo), Error> {
         let locked = match std::mem::replace(&mut self.room, Room::NoVault) {
             Room::Locked(locked) => locked,
             Room::Open(open) => {
                 self.room = Room::Open(open);
-                return self.sign_in(secret, door);
+                return Err(vault::Error::Limit("the vault is open").into());
             }
             Room::NoVault => return Err(Error::NoVault),
         };
@@ -96,7 +117,7 @@ impl Darkroom {
         };
         match locked.unlock(secret, accepts) {
             Ok(Unlocked::Vault(vault, slot)) => match compared {
-                Ok(()) => self.enter(vault, slot, door),
+                Ok(()) => Ok((vault, slot)),
                 Err(error) => {
                     let found = self.found(&error, &vault);
                     self.room = Room::Locked(Box::new(vault.lock()));
@@ -193,10 +214,16 @@ impl Darkroom {
         Ok(found?)
     }
 
-    /// From here on the vault is open, a new signing epoch runs, and the past is in order. Otherwise it is locked.
-    fn enter(&mut self, vault: Box<Vault>, slot: SlotInfo, door: Door) -> Result<Who, Error> {
+    fn come_in(&mut self, vault: Box<Vault>, slot: SlotInfo, door: Door) -> Result<Who, Error> {
+        self.enter(vault, slot, Some(door))?.ok_or(Error::Locked)
+    }
+
+    /// From here on the vault is open, a new signing epoch runs, and the past is in order. Otherwise it is locked. Who came in by
+    /// `door`; without one nobody did.
+    fn enter(&mut self, vault: Box<Vault>, slot: SlotInfo, door: Option<Door>) -> Result<Option<Who>, Error> {
         let number = OPENINGS.fetch_add(1, Ordering::Relaxed) + 1;
-        self.room = Room::Open(Box::new(Open { vault, number, unsettled: false }));
+        let is_unattended = door.is_none();
+        self.room = Room::Open(Box::new(Open { vault, number, is_unattended, unsettled: false }));
         let settled = self.settle(slot, door);
         match settled {
             Ok(_) => self.opening.store(number, Ordering::Relaxed),
@@ -216,9 +243,10 @@ impl Darkroom {
     }
 
     /// The past in order, and the unlock on record.
-    fn settle(&mut self, slot: SlotInfo, door: Door) -> Result<Who, Error> {
+    fn settle(&mut self, slot: SlotInfo, door: Option<Door>) -> Result<Option<Who>, Error> {
         let (open, random, _) = self.open_parts()?;
-        let who = Who::behind(slot, door, open.number, &mut open.vault, random)?;
+        let come = |door| Who::behind(slot, door, open.number, &mut open.vault, random);
+        let who = door.map(come).transpose()?;
         self.report_damage()?;
         self.remember_log()?;
         self.trust_log()?;
@@ -228,7 +256,11 @@ impl Darkroom {
         reach(After::Reconciled)?;
         let vault = &self.open_vault()?.vault;
         let (role, state) = (Roles::of(vault).role(slot), vault.state());
-        self.log.append(&[unlocked(slot, role, state).by(who.actor), who.opened()])?;
+        let unlocked = unlocked(slot, role, state);
+        self.log.append(&match who {
+            Some(who) => vec![unlocked.by(who.actor), who.opened()],
+            None => vec![unlocked.by_system()],
+        })?;
         self.drop_superseded()?;
         self.remember_log()?;
         self.log.remember();

@@ -19,6 +19,8 @@ pub enum Warning {
     ClockMoved,
     /// The vault file or its mirror was damaged, and the other one took its place.
     Healed,
+    /// A machine secret opened the vault, and no person.
+    Unattended,
 }
 
 impl Warning {
@@ -31,6 +33,7 @@ impl Warning {
             Self::NoReserve => "no_reserve",
             Self::ClockMoved => "clock_moved",
             Self::Healed => "healed",
+            Self::Unattended => "unattended",
         }
     }
 }
@@ -61,6 +64,9 @@ impl fmt::Display for Warning {
                 "the vault file or its mirror was damaged and was made whole from the other; this is on record: find out \
                  what happened to the disk"
             }
+            Self::Unattended => {
+                "the vault was opened by a machine secret, and by no person: whoever starts this machine as it is opens it"
+            }
         })
     }
 }
@@ -83,6 +89,7 @@ impl Darkroom {
             _ => None,
         });
         let moved = self.clock_moved().then_some(Warning::ClockMoved);
-        healed.into_iter().chain(noticed).chain(moved).collect()
+        let unattended = open.is_unattended.then_some(Warning::Unattended);
+        healed.into_iter().chain(noticed).chain(moved).chain(unattended).collect()
     }
 }

@@ -95,7 +95,7 @@ impl Who {
         if self.scopes().is_some_and(|scopes| !is_for(scopes)) {
             return Err(Error::OutOfScope(act));
         }
-        let is_alone = !vault.has_names() && self.role != Role::Auditor;
+        let is_alone = !vault.has_names() && !matches!(self.role, Role::Auditor | Role::Machine);
         match is_alone || act.is_open_to(self.role) {
             true => Ok(()),
             false => Err(Error::NotPermitted(act)),

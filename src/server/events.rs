@@ -47,7 +47,7 @@ pub async fn state(
     });
     let warnings = house.queue.warnings();
     Ok(Json(json!({
-        "jobs": jobs, "pictures": house.queue.pictures_version(&who), "posture": house.fences.state(),
+        "jobs": jobs, "pictures": house.queue.pictures_version(&who), "posture": house.posture(),
         "pending": house.queue.count_waiting(&who),
         "warnings": warnings.iter().map(|warning| warning.word()).collect::<Vec<_>>(),
     })))

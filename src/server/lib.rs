@@ -52,7 +52,7 @@ mod vault;
 use darkroom::{Clock as _, Darkroom, Engine, Fenced, Queue, Rules, StopReason, SystemClock};
 use policy::{KeepPrompts, Limits, Process};
 use sandbox::{Report, Sandboxed};
-use session::Sessions;
+use session::{Held, Sessions};
 use std::convert::Infallible;
 use std::fs::File;
 use std::net::TcpListener;
@@ -100,6 +100,8 @@ pub struct Parts {
     pub clock: SystemClock,
     /// What makes the vault on a first start.
     pub setup: Option<SetupCode>,
+    /// Whether a vault that a machine secret has opened stays open while nobody asks for anything.
+    pub stays_open: bool,
     /// The port of the listener, for Host and Origin.
     pub port: u16,
 }
@@ -179,7 +181,11 @@ impl Server {
             sessions: Arc::new(Sessions::new(
                 idle_s * 1000,
                 parts.setup,
-                parts.darkroom.is_open(),
+                match (parts.darkroom.is_open(), parts.stays_open && parts.darkroom.is_unattended()) {
+                    (true, true) => Held::ToTheEnd,
+                    (true, false) => Held::ForAWhile,
+                    (false, _) => Held::Not,
+                },
                 &parts.clock,
             )),
             peers: peers::Peers::new(parts.port),

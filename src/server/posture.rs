@@ -75,6 +75,14 @@ impl Fences {
 }
 
 impl House {
+    /// `green`, `amber` or `red`: the fences, and amber while a vault is open that no person has opened.
+    pub fn posture(&self) -> &'static str {
+        match self.fences.state() {
+            "green" if self.queue.is_unattended() => "amber",
+            state => state,
+        }
+    }
+
     /// Tries everything that the fences forbid; one that is found open is on record.
     ///
     /// # Errors
@@ -88,7 +96,7 @@ impl House {
 
 /// That the process serves. It waits for nothing, so no answer means that nobody is there.
 pub async fn health(State(house): State<Arc<House>>) -> Json<Value> {
-    Json(json!({ "status": "ok", "posture": house.fences.state() }))
+    Json(json!({ "status": "ok", "posture": house.posture() }))
 }
 
 /// The report, and what was tried just now.
@@ -114,7 +122,8 @@ pub async fn show(State(house): State<Arc<House>>) -> Result<Json<Value>, Proble
     };
     let processes: Vec<Value> = house.fences.processes.iter().map(of).collect();
     Ok(Json(json!({
-        "processes": processes, "state": house.fences.state(), "checked_ms": house.clock.wall_ms(), "broken": broken,
+        "processes": processes, "state": house.posture(), "checked_ms": house.clock.wall_ms(), "broken": broken,
+        "unattended": house.queue.is_unattended(),
         "threads_checked": probe.map(|p| p.threads_checked), "fences": fences,
         "listen": report.listen, "holds_ipv6_loopback": report.holds_ipv6_loopback,
         "landlock_abi": report.landlock_abi, "landlock_missing": report.landlock_missing, "uid": report.uid,

@@ -72,6 +72,17 @@ pub struct Sessions {
 /// A user of this machine by number; `None` is whoever the kernel does not tell us.
 pub type User = Option<u32>;
 
+/// For how long a vault that no session has opened stays open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// It is locked.
+    Not,
+    /// Until nobody has come for a while.
+    ForAWhile,
+    /// Until the server ends.
+    ToTheEnd,
+}
+
 struct State {
     sessions: HashMap<Key, Session>,
     /// Each user pays for their own mistakes, and a right guess at one name forgives none at another.
@@ -81,12 +92,14 @@ struct State {
     setup: Option<SetupCode>,
     /// The vault was opened by no session: until then it waits for one.
     open_until_ms: Option<u64>,
+    /// It stays open without any session.
+    stays_open: bool,
 }
 
 impl State {
-    /// Whether the vault is open for somebody.
+    /// Whether the vault is open for somebody, or for good.
     fn is_held(&self) -> bool {
-        self.sessions.values().any(Session::holds_vault)
+        self.stays_open || self.sessions.values().any(Session::holds_vault)
     }
 }
 
@@ -167,11 +180,12 @@ enum Verdict {
 }
 
 impl Sessions {
-    /// `open`: the vault is open although there is no session yet.
-    pub fn new(idle_ms: u64, setup: Option<SetupCode>, open: bool, clock: &SystemClock) -> Self {
-        let open_until_ms = open.then(|| clock.mono_ms() + idle_ms);
+    /// `held`: whether the vault is open although there is no session yet.
+    pub fn new(idle_ms: u64, setup: Option<SetupCode>, held: Held, clock: &SystemClock) -> Self {
+        let open_until_ms = (held == Held::ForAWhile).then(|| clock.mono_ms() + idle_ms);
+        let stays_open = held == Held::ToTheEnd;
         let (sessions, guesses, pending) = (HashMap::new(), HashMap::new(), HashSet::new());
-        let state = State { sessions, guesses, pending, setup, open_until_ms };
+        let state = State { sessions, guesses, pending, setup, open_until_ms, stays_open };
         Self { idle_ms, clock: *clock, state: Mutex::new(state), turn: Arc::default() }
     }
 
@@ -288,6 +302,7 @@ impl Sessions {
         let mut state = self.state();
         state.sessions.clear();
         state.open_until_ms = None;
+        state.stays_open = false;
     }
 
     /// Forgets the sessions that have ended. `Some` is when the next one ends; `Err` says that the last one just did.

@@ -42,8 +42,8 @@ pub async fn status(
     });
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"), "vault": vault, "setup": setup,
-        "posture": house.fences.state(), "summary": house.fences.summary(),
-        "names": named, "retry_after_s": house.sessions.wait_s(user),
+        "posture": house.posture(), "summary": house.fences.summary(),
+        "unattended": house.queue.is_unattended(), "names": named, "retry_after_s": house.sessions.wait_s(user),
     })))
 }
 

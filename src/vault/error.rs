@@ -152,6 +152,14 @@ pub enum Error {
     /// The last passphrase slot that opens pictures cannot be removed.
     #[error("this is the last passphrase that opens pictures; add another one first")]
     LastSlot,
+    /// The vault has a machine secret already.
+    #[error(
+        "the vault has a machine secret, in key slot {0}; remove it first: lightproof vault machine remove"
+    )]
+    MachineSecretThere(SlotId),
+    /// The vault has no machine secret.
+    #[error("the vault has no machine secret; add one with: lightproof vault machine add")]
+    NoMachineSecret,
     /// There are already as many slots as a vault file holds.
     #[error("all key slots are in use; remove one first")]
     SlotsFull,

@@ -93,6 +93,8 @@ pub enum SlotKind {
     Passphrase = 1,
     /// The recovery code.
     Recovery = 2,
+    /// A secret that a machine keeps: nobody types it, and it is nobody's.
+    Machine = 3,
 }
 
 /// What a slot gives to whoever opens it.
@@ -164,6 +166,7 @@ impl RawSlot {
         let kind = match kind {
             1 => SlotKind::Passphrase,
             2 => SlotKind::Recovery,
+            3 => SlotKind::Machine,
             _ => return Err(Error::Unsupported { what: "a key slot", format: kind.into() }),
         };
         let role = match role {

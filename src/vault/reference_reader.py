@@ -7,7 +7,7 @@
 
 Prints one JSON line for the vault and one for each object; with --extract also writes every preview and content. With
 --unpack it takes a backup apart into FOLDER, as `state` and `outputs`, which it reads then like any others, and what the
-caller of the vault had put beside them. The secret is a passphrase or a recovery code. Exit 0: everything opened. 1: something did not. 2: wrong secret. 3: the
+caller of the vault had put beside them. The secret is a passphrase, a recovery code, or the bytes of a machine secret. Exit 0: everything opened. 1: something did not. 2: wrong secret. 3: the
 secret is an auditor's, which opens the public part and no object.
 """
 import argparse, hashlib, hmac, json, pathlib, struct, sys, unicodedata
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-PASSPHRASE, RECOVERY, AUDITOR = 1, 2, 2
+PASSPHRASE, RECOVERY, MACHINE, AUDITOR = 1, 2, 3, 2
 CHUNK, TAG = 16 * 1024, 16
 
 
@@ -98,13 +98,18 @@ class Vault:
         return hashlib.sha256(b"lp1/slot/name" + self.id + slot[2:4] + slot[16:32] + folded).digest()[:16] == slot[32:48]
 
     def find_slot(self, secret, operator):
-        code = recovery_bytes(secret)
-        passphrase = unicodedata.normalize("NFC", secret.removesuffix("\n").removesuffix("\r")).encode()
+        typed_as = {MACHINE: secret if 32 <= len(secret) <= 4096 else None}
+        try:
+            text = secret.decode("utf-8")
+            typed_as[RECOVERY] = recovery_bytes(text)
+            typed_as[PASSPHRASE] = unicodedata.normalize("NFC", text.removesuffix("\n").removesuffix("\r")).encode()
+        except UnicodeDecodeError:
+            pass
         for slot in self.slots:
             kind, role, _, memory, passes, lanes = struct.unpack(">BBHIII", slot[:16])
-            need(kind in (1, 2) and role in (1, 2, 3), "unknown slot")
+            need(kind in (1, 2, 3) and role in (1, 2, 3), "unknown slot")
             need(19 * 1024 <= memory <= 4 << 20 and 1 <= passes <= 64 and 1 <= lanes <= 16, "KDF parameters")
-            typed = passphrase if kind == PASSPHRASE else code
+            typed = typed_as.get(kind)
             if typed is None:
                 continue
             if self.format == 2 and kind == PASSPHRASE and operator is not None and not self.is_of(slot, operator):
@@ -232,10 +237,10 @@ def main():
     args = parser.parse_args()
     try:
         if args.unpack:
-            unpack(args.state.read_bytes(), args.secret_file.read_text("utf-8"), args.operator, args.outputs)
+            unpack(args.state.read_bytes(), args.secret_file.read_bytes(), args.operator, args.outputs)
             return 0
         files = [(args.state / name).read_bytes() for name in ("vault", "anchor")]
-        vault = Vault(*files, args.secret_file.read_text("utf-8"), args.operator)
+        vault = Vault(*files, args.secret_file.read_bytes(), args.operator)
     except Refused as why:
         print(why, file=sys.stderr)
         return 2 if str(why) == "wrong secret" else 1

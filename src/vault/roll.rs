@@ -188,14 +188,19 @@ impl Vault {
     /// The recovery code is the proof, and no passphrase opens objects ([`Error::LastSlot`]), nobody has the name
     /// ([`Error::UnknownName`]), or none of several is named ([`Error::NameNeeded`]).
     pub fn slot_to_change(&self, proven: SlotInfo, proof: &Secret) -> Result<SlotInfo, Error> {
-        let opens = |info: &SlotInfo| info.kind == SlotKind::Passphrase && info.role.opens_objects();
+        let is_persons = |info: &SlotInfo| info.kind == SlotKind::Passphrase;
+        let opens = |info: &SlotInfo| is_persons(info) && info.role.opens_objects();
         match (proven.kind, &proof.person) {
             (SlotKind::Passphrase, _) => Ok(proven),
             (SlotKind::Recovery, Some(name)) if self.has_names() => self.slot_of(name),
-            (SlotKind::Recovery, _) if self.has_names() && self.slot_infos().count() > 2 => {
+            (SlotKind::Recovery, _)
+                if self.has_names() && self.slot_infos().filter(is_persons).count() > 1 =>
+            {
                 Err(Error::NameNeeded)
             }
             (SlotKind::Recovery, _) => self.slot_infos().find(opens).ok_or(Error::LastSlot),
+            // What a machine keeps proves nothing of a person.
+            (SlotKind::Machine, _) => Err(Error::WrongSecret),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a person types: a passphrase or the recovery code.
+//! What opens a vault: what a person types, a passphrase or the recovery code, and what a machine keeps.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +15,12 @@ use crate::{Error, KdfParams};
 
 /// Characters that a new passphrase has at least.
 pub const PASSPHRASE_CHARS_MIN: usize = 12;
+/// Bytes that a machine secret has at least.
+pub const MACHINE_BYTES_MIN: usize = 32;
+/// Bytes that a machine secret has at most.
+pub const MACHINE_BYTES_MAX: usize = 4096;
+/// Different bytes that a machine secret has at least: 32 random ones have more, as good as always, and a file of zeros has one.
+const MACHINE_BYTES_DIFFERENT_MIN: usize = 8;
 /// Bytes that any passphrase has at most.
 const PASSPHRASE_BYTES_MAX: usize = 1024;
 /// Refused even though they are long enough. Compared without case, spaces, hyphens and underscores.
@@ -37,7 +43,7 @@ const OBVIOUS: [&str; 16] = [
     "lightprooflightproof",
 ];
 
-/// A typed secret. Wiped when dropped, never printed.
+/// A secret as it was typed or read. Wiped when dropped, never printed.
 pub struct Secret {
     pub(crate) kind: SlotKind,
     /// Who says that it is theirs.
@@ -69,6 +75,38 @@ impl Secret {
         text.nfc().for_each(|c| bytes.extend_from_slice(c.encode_utf8(&mut utf8).as_bytes()));
         utf8.zeroize();
         Ok(Self::new(SlotKind::Passphrase, bytes))
+    }
+
+    /// A machine secret: bytes, each of which counts, a line end too.
+    ///
+    /// # Errors
+    /// [`Error::WeakSecret`]: they are too few or too many, or too much alike to be random.
+    pub fn machine(bytes: Zeroizing<Vec<u8>>) -> Result<Self, Error> {
+        if bytes.len() < MACHINE_BYTES_MIN {
+            return Err(Error::WeakSecret("it has fewer than 32 bytes"));
+        }
+        if bytes.len() > MACHINE_BYTES_MAX {
+            return Err(Error::WeakSecret("it has more than 4096 bytes"));
+        }
+        let mut seen = Zeroizing::new([false; 256]);
+        bytes.iter().for_each(|byte| seen[usize::from(*byte)] = true);
+        if seen.iter().filter(|seen| **seen).count() < MACHINE_BYTES_DIFFERENT_MIN {
+            return Err(Error::WeakSecret("it repeats the same few bytes"));
+        }
+        Ok(Self::new(SlotKind::Machine, bytes))
+    }
+
+    /// Whether it is a machine secret.
+    pub fn is_machine(&self) -> bool {
+        self.kind == SlotKind::Machine
+    }
+
+    /// Draws the bytes of a machine secret.
+    ///
+    /// # Errors
+    /// [`Error::Random`].
+    pub fn draw_machine(random: &mut dyn Random) -> Result<Zeroizing<Vec<u8>>, Error> {
+        Ok(Zeroizing::new(random::key(random)?.to_vec()))
     }
 
     fn new(kind: SlotKind, bytes: Zeroizing<Vec<u8>>) -> Self {

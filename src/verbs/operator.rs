@@ -15,6 +15,7 @@ use darkroom::{Actor, Darkroom, Hold, Person, PersonName, Pictures, Role, Secret
 use person::{describe, line};
 use sandbox::Clean;
 use serde_json::json;
+use vault::SlotKind;
 
 /// Runs the verb.
 ///
@@ -85,7 +86,12 @@ impl SignedIn {
     /// What the darkroom says.
     pub fn act(&self, room: &mut impl Hold, who: &Who, out: &Output) -> Done {
         match *self {
-            Self::List => list(&room.with(|darkroom| darkroom.people(who))?, out),
+            Self::List => {
+                let (people, public) =
+                    room.with(|darkroom| Ok((darkroom.people(who)?, darkroom.public()?)))?;
+                let machine = public.slots.into_iter().find(|slot| slot.kind == SlotKind::Machine);
+                list(&people, machine.map(|slot| slot.id.0), out)
+            }
             Self::Pending => waiting::list(&room.with(|darkroom| darkroom.pending(who))?, out),
             Self::Refuse { number } => {
                 room.with(|darkroom| darkroom.refuse_pending(who, number))?;
@@ -213,11 +219,15 @@ fn add(
     Ok(Code::Done)
 }
 
-fn list(people: &[Person], out: &Output) -> Done {
+fn list(people: &[Person], machine: Option<u16>, out: &Output) -> Done {
     for person in people {
         out.data(&format!("{}\n", line(person)));
     }
-    out.object(true, &json!({ "people": people.iter().map(describe).collect::<Vec<_>>() }));
+    if let Some(slot) = machine {
+        out.data(&format!("slot {slot:>3}  machine    a secret that a machine keeps, and nobody's\n"));
+    }
+    let people: Vec<_> = people.iter().map(describe).collect();
+    out.object(true, &json!({ "people": people, "machine_slot": machine }));
     Ok(Code::Done)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::Done;
 use crate::boot::folders::FolderUse;
-use crate::boot::{self, Wants};
+use crate::boot::{self, Wants, machine};
 use crate::cli::{Global, Serve};
 use crate::controls::{Listener, Page, Site};
 use crate::door::host::{self, Guests, Host};
@@ -17,6 +17,7 @@ use audit::words::{StartRefusal, StopReason};
 use darkroom::{Darkroom, Engine as _, Model};
 use diffusion::DeviceName;
 use engine::far::Far;
+use policy::Unattended;
 use sandbox::Clean;
 use serde_json::json;
 use server::{Moment, Parts, Server, SetupCode, Stop};
@@ -38,7 +39,11 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     let device =
         arguments.computing.device.parse::<DeviceName>().map_err(|e| Failure::new(Code::Usage, e))?;
     let policy = backup::policy(global)?;
+    // A person's passphrase is more than the machine's.
+    let has_passphrase = arguments.keys.passphrase_file.is_some();
+    let machine_secret = machine::file(arguments.machine_secret_file.as_deref()).filter(|_| !has_passphrase);
     let wants = Wants {
+        machine_secret: machine_secret.as_deref(),
         folder_use: FolderUse::Made,
         model: arguments.computing.model.as_deref(),
         device,
@@ -101,6 +106,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         outputs: booted.folders.outputs,
         clock: booted.clock,
         setup: setup.map(|(code, _)| code),
+        stays_open: booted.plan.unattended == Unattended::StayOpen,
         port,
     })
     .map_err(broken)?;
@@ -186,6 +192,8 @@ fn prepare(
         booted.unlock(darkroom, out)?;
     } else if !darkroom.has_vault() {
         booted.warn_of_others(out);
+    } else {
+        booted.unlock_unattended(darkroom, out)?;
     }
     Ok(engine)
 }

@@ -1,5 +1,7 @@
 //! `lightproof vault`: making, looking at and checking the vault, and its secrets.
 
+mod machine;
+
 use crate::boot::folders::{Bundle, FolderUse, left_empty};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Vault};
@@ -19,6 +21,9 @@ use std::path::Path;
 /// # Errors
 /// Why it ended early.
 pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Done {
+    if let Vault::Machine(verb) = verb {
+        return machine::run(clean, global, verb, out);
+    }
     let new = match verb {
         Vault::Passwd { new_passphrase_file: Some(path), .. } => {
             Some(input::read_secret_file(path, &mut clean)?)
@@ -37,6 +42,7 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
         | Vault::Passwd { keys, .. }
         | Vault::Rotate(keys)
         | Vault::Retain { keys, .. } => Wants::with(keys),
+        Vault::Machine(_) => Wants::default(), // it is done
     };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
     let result = match verb {
@@ -59,6 +65,7 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
         }
         Vault::Recovery(_) => recovery(&mut booted, &mut darkroom, out),
         Vault::Drill(_) => drill(&mut booted, &mut darkroom, out),
+        Vault::Machine(_) => Ok(Code::Done),
     };
     boot::leave(darkroom, result)
 }
@@ -89,8 +96,11 @@ pub fn status(darkroom: &Darkroom, vault: &Path, outputs: &Path, out: &Output) -
                 "role": format!("{:?}", s.role).to_lowercase() })
         })
         .collect();
+    let machine = public.slots.iter().find(|slot| slot.kind == vault::SlotKind::Machine);
+    let machine =
+        machine.map_or_else(String::new, |slot| format!(", of which slot {} is a machine's", slot.id));
     out.data(&format!(
-        "vault {}\n  epoch {}, record {}, {}\n  erasure grade {grade}\n  sealed pictures in {}\n",
+        "vault {}\n  epoch {}, record {}, {}{machine}\n  erasure grade {grade}\n  sealed pictures in {}\n",
         public.vault_id,
         public.state.epoch,
         public.state.seq,

@@ -28,8 +28,15 @@ pub(super) fn vault_kind(error: &vault::Error) -> Kind {
         E::BadName(_) | E::NameOfAnother => Kind::Name,
         E::Limit(_) | E::Range { .. } => Kind::Parameter,
         E::VaultExists(_) => Kind::VaultExists,
-        E::NameTaken | E::IdTaken(_) | E::LastSlot | E::SlotsFull | E::SlotNumbersSpent => Kind::Conflict,
-        E::UnknownObject(_) | E::Erased(_) | E::UnknownSlot(_) | E::UnknownName => Kind::NotFound,
+        E::NameTaken
+        | E::IdTaken(_)
+        | E::LastSlot
+        | E::SlotsFull
+        | E::SlotNumbersSpent
+        | E::MachineSecretThere(_) => Kind::Conflict,
+        E::UnknownObject(_) | E::Erased(_) | E::UnknownSlot(_) | E::UnknownName | E::NoMachineSecret => {
+            Kind::NotFound
+        }
         E::Busy(_) => Kind::Busy,
         E::DiskFull => Kind::Disk,
         E::OutputsAbsent(_)

@@ -6,10 +6,17 @@ use crate::room::Darkroom;
 use crate::unlock::with_secret;
 use crate::{Act, Confirmed, Error, Pictures, Removed, Role, Scopes, Token, Who};
 use audit::words::GenerateFailure;
+use std::sync::atomic::Ordering;
 use vault::{PersonName, Secret};
 use zeroize::Zeroizing;
 
 impl Queue {
+    /// Whether the vault is open, and the machine secret opened it at the start. It waits for nobody.
+    pub fn is_unattended(&self) -> bool {
+        let unattended = self.shared.unattended;
+        unattended > 0 && self.shared.opening.load(Ordering::Relaxed) == unattended
+    }
+
     /// Ends the requests of `who`, who leaves while others stay.
     ///
     /// # Errors

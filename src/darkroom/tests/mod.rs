@@ -6,6 +6,7 @@ mod beside;
 mod crash;
 mod destroy;
 mod generate;
+mod machine;
 mod marked;
 mod old_key;
 mod people;

@@ -1,5 +1,6 @@
 //! The table of who may do what, held against what happens and against the README.
 
+use super::machine::machine;
 use super::people::{first, name, of, signed_in};
 use super::*;
 use crate::{Act, Asked, Kind, RIGHTS, ResolveReason, Role};
@@ -21,6 +22,7 @@ fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<
             Act::EraseOwn => room.erase(who, &[]).map(drop),
             Act::CheckPictures => room.verify(who).map(drop),
             Act::ManagePeople => room.people(who).map(drop),
+            Act::MachineSecret => room.add_machine_secret(who, proof, &machine()).map(drop),
             Act::ErasePictures => room.names_of(who, &name("second")).map(drop),
             Act::Retain => room.due(who).map(drop),
             Act::Rotate => room.rotate(who).map(drop),

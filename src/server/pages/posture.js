@@ -55,8 +55,8 @@ export function open({ measured, hasSession }) {
 }
 
 /** What anybody may know, in the form of a report. */
-function recorded({ posture, summary: { fences, tried_ms } }) {
-  return { state: posture, checked_ms: tried_ms, fences: fences.map((fence) => ({ ...fence, detail: "", tried: [] })) };
+function recorded({ posture, unattended, summary: { fences, tried_ms } }) {
+  return { state: posture, unattended, checked_ms: tried_ms, fences: fences.map((fence) => ({ ...fence, detail: "", tried: [] })) };
 }
 
 function describe(report) {
@@ -68,7 +68,8 @@ function describe(report) {
       h("span", {}, () => verdict(report)),
       rest.map((fence) => h("p", {}, () =>
         t("posture.remark", { fence: nameOf(fence), remedy: t(`fence.remedy.${fence.state === "red" ? "red" : fence.fence}`) }))),
-      report.broken && h("code", { lang: "en" }, report.broken)),
+      report.unattended && h("p", {}, () => t("warning.unattended")),
+    report.broken && h("code", { lang: "en" }, report.broken)),
     h("ul", { class: "fences" }, fences.map(describeFence)),
     h("dl", { class: "facts" },
       report.listen && [

@@ -6,7 +6,7 @@ use darkroom::PersonName;
 const IDLE_MS: u64 = 900_000;
 
 fn sessions() -> Sessions {
-    Sessions::new(IDLE_MS, None, false, &SystemClock::new())
+    Sessions::new(IDLE_MS, None, Held::Not, &SystemClock::new())
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_verb_at_work_is_somebody_there_and_one_that_waits_for_an_answer_is_not() {
 #[test]
 fn a_verb_leaves_a_vault_that_was_open_without_a_session_as_it_was() {
     let clock = SystemClock::new();
-    let sessions = Sessions::new(IDLE_MS, None, true, &clock);
+    let sessions = Sessions::new(IDLE_MS, None, Held::ForAWhile, &clock);
     let now_ms = clock.mono_ms();
     let key = Key::of(&sessions.begin_work(Who::NOBODY, now_ms).unwrap());
     sessions.works(key, true, now_ms);
@@ -53,7 +53,7 @@ fn a_verb_leaves_a_vault_that_was_open_without_a_session_as_it_was() {
     assert_eq!(sessions.sweep(now_ms + 2 * IDLE_MS).unwrap(), Some(now_ms + 3 * IDLE_MS));
     sessions.sweep(now_ms + 3 * IDLE_MS).unwrap_err();
     // Somebody at the page takes it over, and locks it.
-    let sessions = Sessions::new(IDLE_MS, None, true, &clock);
+    let sessions = Sessions::new(IDLE_MS, None, Held::ForAWhile, &clock);
     let page = Key::of(&sessions.begin(Who::NOBODY, now_ms).unwrap());
     assert_eq!(sessions.end(page, now_ms), Some(false));
 }
@@ -94,10 +94,29 @@ fn a_vault_whose_last_one_is_not_who_they_were_locks() {
 #[test]
 fn an_open_vault_waits_for_its_first_session_and_no_longer() {
     let clock = SystemClock::new();
-    let sessions = Sessions::new(IDLE_MS, None, true, &clock);
+    let sessions = Sessions::new(IDLE_MS, None, Held::ForAWhile, &clock);
     let until_ms = sessions.sweep(clock.mono_ms()).unwrap().unwrap();
     sessions.sweep(until_ms).unwrap_err();
     assert_eq!(sessions.sweep(until_ms).unwrap(), None);
+}
+
+#[test]
+fn a_vault_that_stays_open_outlives_its_sessions_and_not_the_server() {
+    let clock = SystemClock::new();
+    let sessions = Sessions::new(IDLE_MS, None, Held::ToTheEnd, &clock);
+    assert_eq!(sessions.sweep(u64::MAX / 2).unwrap(), None, "nobody came, and it waits for nobody");
+    let token = sessions.begin(Who::NOBODY, 0).unwrap();
+    assert_eq!(sessions.sweep(0).unwrap(), Some(IDLE_MS));
+    assert_eq!(sessions.sweep(IDLE_MS).unwrap(), None);
+    assert!(sessions.enter(&token, true, IDLE_MS).is_none(), "a session ends as any other");
+    sessions.begin(Who::NOBODY, 0).unwrap();
+    assert!(sessions.end_of(&Who::NOBODY), "who leaves locks nothing");
+    sessions.begin(Who::NOBODY, 0).unwrap();
+    sessions.end_unless(|_| false);
+    assert_eq!(sessions.sweep(0).unwrap(), None);
+    sessions.end_all();
+    sessions.begin(Who::NOBODY, 0).unwrap();
+    assert!(!sessions.end_of(&Who::NOBODY));
 }
 
 #[test]
@@ -215,7 +234,7 @@ fn a_setup_code_works_for_ten_minutes_and_until_it_was_used() {
     let clock = SystemClock::new();
     let (setup, code) = SetupCode::new(&clock).unwrap();
     let (now_ms, until_ms) = (clock.mono_ms(), setup.until_ms);
-    let sessions = Sessions::new(IDLE_MS, Some(setup), false, &clock);
+    let sessions = Sessions::new(IDLE_MS, Some(setup), Held::Not, &clock);
     assert!(sessions.check_setup(&code, now_ms).is_ok());
     assert!(sessions.check_setup(&format!(" {} ", code.to_uppercase()), now_ms).is_ok());
     let code_of = |problem: Problem| problem.parts().0;

@@ -7,6 +7,7 @@ mod erase;
 mod fixture;
 mod full_disk;
 mod life;
+mod machine;
 mod marks;
 mod outputs;
 mod people;

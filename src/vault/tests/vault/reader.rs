@@ -18,8 +18,14 @@ pub(crate) fn read(place: &Place, (typed, operator): (&str, Option<&str>), extra
     command.output().expect("the reader runs")
 }
 
+/// The same with a secret that is no text.
+pub(crate) fn read_bytes(place: &Place, secret: &[u8]) -> Output {
+    let mut command = reader(place, secret);
+    command.args([place.paths().state, place.paths().outputs]).output().expect("the reader runs")
+}
+
 /// The reader with a secret.
-fn reader(place: &Place, typed: &str) -> Command {
+fn reader(place: &Place, typed: impl AsRef<[u8]>) -> Command {
     let python = env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
     let probe = Command::new(&python)
         .args(["-c", "from cryptography.hazmat.primitives.kdf.argon2 import Argon2id"])

@@ -1,0 +1,58 @@
+//! The machine secret that a server is started with: where nobody types anything.
+
+use super::Booted;
+use super::passphrase::{warn, warn_of_readers};
+use crate::exit::{Code, Failure};
+use crate::input::SecretBytes;
+use crate::output::Output;
+use darkroom::Darkroom;
+use std::path::{Path, PathBuf};
+use vault::Secret;
+
+/// Name of the credential of a service manager that holds one.
+pub const CREDENTIAL: &str = "unlock";
+
+/// The file with the machine secret: the one that was named, or the one that a service manager has put beside the program.
+pub fn file(named: Option<&Path>) -> Option<PathBuf> {
+    let handed = || {
+        let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty())?;
+        Some(Path::new(&folder).join(CREDENTIAL)).filter(|file| file.exists())
+    };
+    named.map(Path::to_path_buf).or_else(handed)
+}
+
+/// A machine secret of these bytes, or what is wrong with them and in which file.
+///
+/// # Errors
+/// They are too few or too many, or no secret.
+pub fn secret(file: SecretBytes, out: &Output) -> Result<Secret, Failure> {
+    let SecretBytes { path, others_may_read, bytes } = file;
+    warn_of_readers(&path, others_may_read, out);
+    Secret::machine(bytes).map_err(|error| Failure::new(Code::Usage, format!("{}: {error}", path.display())))
+}
+
+impl Booted {
+    /// Opens the vault with the machine secret, if there are both. Nobody is signed in.
+    ///
+    /// # Errors
+    /// It opens nothing; what vault and log say.
+    pub fn unlock_unattended(&mut self, darkroom: &mut Darkroom, out: &Output) -> Result<(), Failure> {
+        let Some(file) = self.machine_secret.take().filter(|_| darkroom.has_vault()) else { return Ok(()) };
+        let path = file.path.clone();
+        match darkroom.unlock_unattended(&secret(file, out)?) {
+            Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => {
+                let what = format!(
+                    "the machine secret in {} does not open this vault: it is another one, or was removed; name the right file, or \
+                     start without it",
+                    path.display()
+                );
+                Err(Failure::new(Code::Locked, what))
+            }
+            opened => {
+                opened?;
+                warn(darkroom, out);
+                Ok(())
+            }
+        }
+    }
+}
