@@ -24,6 +24,17 @@ pub enum Warning {
 }
 
 impl Warning {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::OldKeyRemains,
+        Self::UnusedKeyRemains,
+        Self::Unproven,
+        Self::NoReserve,
+        Self::ClockMoved,
+        Self::Healed,
+        Self::Unattended,
+    ];
+
     /// A word for programs.
     pub fn word(self) -> &'static str {
         match self {

@@ -71,6 +71,9 @@ fn every_text_that_a_script_names_is_there() {
         }
     }
     assert!(named > 100, "{named}");
+    for warning in darkroom::Warning::ALL {
+        assert!(is_known(&format!("warning.{}", warning.word())), "{warning:?}");
+    }
 }
 
 /// The policy of the headers forbids most of this; here it is not even written.
