@@ -73,6 +73,7 @@ pub const VERBS: [(&[&str], &[&str]); 74] = [
     (&["audit", "tail"], &["-n", "--follow"]),
     (&["audit", "show"], &["--object", "--job", "--type", "--outcome", "--since", "--until"]),
     (&["audit", "explain"], &[]),
+    (&["audit", "export"], &["--format", "--after", "--spool"]),
     (&["audit", "verify"], &["--expect"]),
     (&["audit", "stamp", "request"], &["-o"]),
     (&["audit", "stamp", "import"], &["--request"]),
