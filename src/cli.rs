@@ -24,7 +24,7 @@ pub use machine::Machine;
 pub use manual::{Completions, Man, Shell};
 pub use models::{Model, ModelsProcess};
 pub use people::{Hold, HoldVerb, Operator, OperatorVerb, Token, TokenVerb};
-pub use proof::{Audit, Bundle, BundleOf, Certificate, Evidence, Export, Freeze, Show, Stamp};
+pub use proof::{Audit, Bundle, BundleOf, Certificate, Evidence, Export, Freeze, LogForm, Show, Stamp};
 pub use settings::{Format, Settings};
 pub use support::{Support, SupportBundle};
 pub use upgrade::Upgrade;

@@ -118,6 +118,8 @@ Examples:
   lightproof audit show --type object.exported --since 2026-01-31
   lightproof audit explain 41
   lightproof audit verify --expect checkpoint-of-last-month
+  lightproof audit export --format ocsf --after 41     for a SIEM: from record 41 on
+  lightproof audit export --spool /var/spool/lightproof --after 0
   lightproof audit stamp request -o stamp.tsq          for a time stamping authority
   lightproof audit stamp import stamp.tsr --request stamp.tsq
   lightproof audit stamp list";

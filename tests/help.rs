@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-pub const VERBS: [(&[&str], &[&str]); 76] = [
+pub const VERBS: [(&[&str], &[&str]); 77] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -75,6 +75,7 @@ pub const VERBS: [(&[&str], &[&str]); 76] = [
     (&["audit", "tail"], &["-n", "--follow"]),
     (&["audit", "show"], &["--object", "--job", "--type", "--outcome", "--since", "--until"]),
     (&["audit", "explain"], &[]),
+    (&["audit", "export"], &["--format", "--after", "--spool"]),
     (&["audit", "verify"], &["--expect"]),
     (&["audit", "stamp", "request"], &["-o"]),
     (&["audit", "stamp", "import"], &["--request"]),

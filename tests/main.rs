@@ -38,6 +38,7 @@
 //! - `compliance`: the same by a running server, for its page
 //! - `stamp`: time from outside, with an authority that openssl makes
 //! - `reading`: the log, read through a running server
+//! - `siem`: the log for other programs, in their form and as files that they take away
 //! - `remembered`: what the vault remembers of the log, and what becomes of that
 //! - `secrecy`: where a prompt, a passphrase and a picture must not be found
 //! - `silence`: no network
@@ -112,6 +113,7 @@ mod selftest;
 mod served;
 mod server_faults;
 mod settings;
+mod siem;
 mod silence;
 mod stamp;
 mod start;

@@ -252,7 +252,7 @@ fn has_records(paths: &Paths) -> Result<bool, Error> {
 }
 
 /// Locks the folder itself, which is there before and after every file in it.
-fn lock(paths: &Paths) -> Result<File, Error> {
+pub(crate) fn lock(paths: &Paths) -> Result<File, Error> {
     let folder = OFlags::DIRECTORY.bits().cast_signed();
     let lock = OpenOptions::new().read(true).custom_flags(folder).open(&paths.0);
     let lock = lock.map_err(io_error("open", &paths.0))?;

@@ -34,6 +34,8 @@ pub enum Bundle<'a> {
     OfEnd(&'a Path),
     /// It is there, and is read.
     Read(&'a Path),
+    /// It is there, and gets one file after the other.
+    Spool(&'a Path),
 }
 
 /// The folders as flags and environment name them.
@@ -196,6 +198,7 @@ pub fn of_model(path: &Path) -> Result<PathBuf, Failure> {
 pub fn of_bundle(bundle: Bundle<'_>) -> Result<PathBuf, Failure> {
     match bundle {
         Bundle::Read(path) => real(path),
+        Bundle::Spool(path) => real(path).and_then(not_foreign),
         Bundle::Made(path) | Bundle::OfEnd(path) => {
             let path = absolute(path)?;
             let cannot = |e| {
@@ -239,12 +242,18 @@ pub fn grant_bundle(plan: &mut Plan, folders: &Folders, bundle: Option<Bundle<'_
         return Err(Failure::new(Code::Refused, what));
     }
     let refused = |what: &dyn fmt::Display| {
-        let hint = "name a folder that is to be made";
-        Failure::new(Code::Refused, format!("cannot make {}: {what}; {hint}", path.display()))
+        let (act, hint) = match bundle {
+            Bundle::Spool(_) => ("use", "name another folder"),
+            _ => ("make", "name a folder that is to be made"),
+        };
+        Failure::new(Code::Refused, format!("cannot {act} {}: {what}; {hint}", path.display()))
     };
     let own = Some(&*folders.outputs).filter(|outputs| path.starts_with(outputs));
     if let Some(pictures) = own.or_else(|| of_pictures(path)) {
         return Err(refused(&among(pictures)));
+    }
+    if matches!(bundle, Bundle::Spool(_)) {
+        return Ok(());
     }
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => Ok(()),

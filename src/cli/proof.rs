@@ -1,7 +1,7 @@
 //! Verbs about what can be proved: the log and the evidence.
 
 use super::keys::Keys;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -25,6 +25,18 @@ pub enum Audit {
         #[arg(value_name = "N")]
         record: u64,
     },
+    /// Give all records to another program, one a line: to standard output, or as files in a folder that it empties
+    Export {
+        /// The form of each line: json, as it is stored, or ocsf, version 1.8.0 of that schema
+        #[arg(long, value_name = "FORM", default_value = "json")]
+        format: LogForm,
+        /// Leave out the first N records: the number that the last export said
+        #[arg(long, value_name = "N")]
+        after: Option<u64>,
+        /// Folder that gets what is new as its next file; it begins with --after N, and knows afterwards where it stands
+        #[arg(long, value_name = "DIR")]
+        spool: Option<PathBuf>,
+    },
     /// Have an authority outside say when the log was as it is
     #[command(subcommand)]
     Stamp(Stamp),
@@ -34,6 +46,15 @@ pub enum Audit {
         #[arg(long, value_name = "FILE")]
         expect: Option<PathBuf>,
     },
+}
+
+/// The form of the lines of `audit export`.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogForm {
+    /// As they are stored.
+    Json,
+    /// As events of OCSF.
+    Ocsf,
 }
 
 /// Verbs of `audit stamp`.

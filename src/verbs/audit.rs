@@ -1,5 +1,6 @@
 //! `lightproof audit`: records, in lines or in words, and the check of all of them. Reads only; works beside a running server.
 
+mod export;
 mod stamp;
 
 use crate::boot::folders::FolderUse;
@@ -20,6 +21,9 @@ use std::path::Path;
 pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
     if let Audit::Stamp(verb) = verb {
         return stamp::run(clean, global, verb, out);
+    }
+    if let Audit::Export { format, after, spool } = verb {
+        return export::run(clean, global, (*format, *after, spool.as_deref()), out);
     }
     let expect = match verb {
         Audit::Verify { expect: Some(path) } => Some(input::read_checkpoint(path)?),
@@ -54,7 +58,7 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
             out.object(true, &parsed(&explanation.to_json()));
             Ok(Code::Done)
         }
-        Audit::Verify { .. } | Audit::Stamp(_) => {
+        Audit::Verify { .. } | Audit::Stamp(_) | Audit::Export { .. } => {
             let report = audit::verify(dir, expect.as_deref()).map_err(failed)?;
             out.data(&format!("{report}\n"));
             out.object(report.is_ok(), &parsed(&report.to_json())["data"]);

@@ -1,0 +1,96 @@
+//! The records from one on, as lines for other programs: all of them that are signed, each once, in their order.
+
+use crate::error::Error;
+use crate::ocsf::{damaged, ocsf};
+use crate::stored::{Records, Stored, records_from};
+use crate::tail::newest_note;
+use std::path::Path;
+
+/// The form of each line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As it is stored. A line that is no record becomes `{"damaged":NUMBER}`.
+    Own,
+    /// OCSF 1.8.0, see [`ocsf`]. A line that is no record becomes a finding.
+    Ocsf,
+}
+
+/// See [`export`].
+#[derive(Debug)]
+pub struct Lines {
+    origin: String,
+    form: Form,
+    records: Option<Records>,
+    next: u64,
+    end: u64,
+    last: Option<Stored>,
+    last_ms: u64,
+}
+
+/// The signed records from number `first` on, oldest first, up to those that are signed now. Works beside a running writer, and one
+/// segment at a time is held in memory. Behind an error nothing follows.
+///
+/// # Errors
+/// `Lost` when the log does not reach `first`; `Absent`; `Broken` when the copy of the newest checkpoint is none; `Io`.
+pub fn export(dir: &Path, first: u64, form: Form) -> Result<Lines, Error> {
+    let newest = newest_note(dir)?.checkpoint;
+    let end = newest.size;
+    if first > end {
+        return Err(Error::Lost { found: end, signed: first });
+    }
+    let records = (first < end).then(|| records_from(dir, first)).transpose()?;
+    Ok(Lines { origin: newest.origin, form, records, next: first, end, last: None, last_ms: 0 })
+}
+
+impl Lines {
+    /// Number of the record that comes next: where another [`export`] goes on.
+    pub fn next_record(&self) -> u64 {
+        self.next
+    }
+
+    /// Name of the log.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The record that was given last, unless its line is none.
+    pub(crate) fn last_record(&self) -> Option<&Stored> {
+        self.last.as_ref()
+    }
+}
+
+impl Iterator for Lines {
+    type Item = Result<String, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.end {
+            return None;
+        }
+        let missing = Error::Broken { what: "a record is missing, or has another's number", at: self.next };
+        let line = match self.records.as_mut().and_then(Iterator::next) {
+            Some(Ok(record)) if record.seq == self.next => {
+                let line = match self.form {
+                    Form::Own => record.json().to_owned(),
+                    Form::Ocsf => ocsf(&record, &self.origin),
+                };
+                self.last_ms = record.ts_ms;
+                self.last = Some(record);
+                Ok(line)
+            }
+            Some(Err(Error::Broken { at, .. })) if at == self.next => {
+                self.last = None;
+                Ok(match self.form {
+                    Form::Own => format!("{{\"damaged\":{at}}}"),
+                    Form::Ocsf => damaged(at, self.last_ms, &self.origin),
+                })
+            }
+            Some(Err(error @ Error::Io { .. })) => Err(error),
+            _ => Err(missing),
+        };
+        match line {
+            Ok(_) => self.next += 1,
+            Err(_) => self.end = self.next,
+        }
+        Some(line)
+    }
+}
