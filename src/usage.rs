@@ -86,7 +86,9 @@ fn sentence(error: &clap::Error, without_prompt: bool) -> String {
             // A fixed sentence of a parser's; the one of a flag with bounds repeats the number.
             let why = || error.source().filter(|_| value != "this value").map(|why| format!(": {why}"));
             let why = no_number.map(str::to_owned).or_else(why).unwrap_or_default();
-            format!("{argument} does not take {value}{why}; see --help")
+            let words = texts(ContextKind::ValidValue).join(" or ");
+            let words = if words.is_empty() { words } else { format!("; it is {words}") };
+            format!("{argument} does not take {value}{why}{words}; see --help")
         }
         ErrorKind::MissingRequiredArgument => format!("{argument} is missing; see --help"),
         ErrorKind::ArgumentConflict => {

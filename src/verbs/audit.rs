@@ -2,6 +2,7 @@
 
 mod export;
 mod stamp;
+mod told;
 
 use crate::boot::folders::FolderUse;
 use crate::boot::{self, Wants};
@@ -13,6 +14,7 @@ use audit::{Error, Follower, Order, Selection, Stored, Typed};
 use sandbox::Clean;
 use serde_json::{Value, json};
 use std::path::Path;
+use told::{failed, parsed};
 
 /// Runs the verb.
 ///
@@ -118,19 +120,4 @@ fn selection(show: &Show) -> Result<Selection, Failure> {
         until: show.until.as_deref(),
     };
     Selection::parse(&typed).map_err(|senseless| Failure::new(Code::Usage, senseless))
-}
-
-fn failed(error: Error) -> Failure {
-    match error {
-        Error::Absent { dir } => {
-            let hint = "a first start makes it; if it lies elsewhere, say where with --home";
-            Failure::new(Code::NotFound, format!("there is no log in {}; {hint}", dir.display()))
-        }
-        error => Failure::from(darkroom::Error::from(error)),
-    }
-}
-
-/// Our own JSON, as a value.
-fn parsed(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_default()
 }

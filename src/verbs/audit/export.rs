@@ -1,6 +1,6 @@
 //! `lightproof audit export`: the log for other programs, from where they are, on standard output or as files in a folder.
 
-use super::{failed, parsed};
+use super::told::{failed, parsed};
 use crate::Done;
 use crate::boot::folders::{Bundle, FolderUse};
 use crate::boot::{self, Wants};
