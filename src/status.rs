@@ -59,6 +59,7 @@ impl Told {
             records => records.map_err(darkroom::Error::from)?,
         };
         let (mut state_known, mut start_known, mut let_in, mut all_tried) = (false, false, false, false);
+        let mut opening_known = false;
         for record in records.take(RECORDS_MAX) {
             // What is no record is for `audit verify` to say.
             let Ok(record) = record else { continue };
@@ -77,21 +78,22 @@ impl Told {
             }
             match &*record.name {
                 "vault.unlocked" | "vault.created" => {
-                    // Behind it people may have signed in.
-                    let is_machines = record.word("role") == Some("machine");
-                    told.is_unattended |= is_machines && (told.is_open || !state_known);
+                    // Behind it people may have signed in; one before the last lock, or of another start, is over.
+                    told.is_unattended |= !opening_known && record.word("role") == Some("machine");
                     told.is_open |= !state_known && !is_auditors(&record);
                     state_known |= !is_auditors(&record);
                     let_in = true;
                 }
-                "vault.locked" => state_known = true,
+                "vault.locked" => (state_known, opening_known) = (true, true),
                 "vault.unlock_failed" if !let_in => told.wrong += 1,
                 "fence.found_open" if !start_known => told.fence_open = true,
                 "posture.recorded" if !start_known => told.amber = told.amber.or(record.int("amber")),
-                "boot.stopped" if !start_known => (start_known, state_known) = (true, true),
+                "boot.stopped" if !start_known => {
+                    (start_known, state_known, opening_known) = (true, true, true);
+                }
                 "boot.started" if !start_known => {
                     told.started_ms = Some(record.ts_ms);
-                    (start_known, state_known) = (true, true);
+                    (start_known, state_known, opening_known) = (true, true, true);
                 }
                 "backup.written" => told.backed_up_ms = told.backed_up_ms.or(Some(record.ts_ms)),
                 "evidence.tried" if !all_tried => {

@@ -106,6 +106,16 @@ fn with_idle_lock_it_locks_and_a_person_opens_it_again() {
     studio.sign_in(None, PASSPHRASE).is(201);
     let status = studio.served.ask(&Request::get("/api/v1/status")).is(200).json();
     assert_eq!((&status["vault"], &status["unattended"]), (&json!("unlocked"), &json!(false)));
+    let of_person = || {
+        let told = home.ask(&["status"]).ends(0, &[]).stdout;
+        assert!(told.contains("vault     unlocked\n"), "{told}");
+    };
+    of_person();
+    studio.served.stop().ends(0, &[]);
+    // Nor is it told of a later start that a person opens.
+    let studio = Studio { served: Served::start(&home) };
+    studio.sign_in(None, PASSPHRASE).is(201);
+    of_person();
     studio.served.stop().ends(0, &[]);
 }
 

@@ -38,7 +38,12 @@ pub fn export(dir: &Path, first: u64, form: Form) -> Result<Lines, Error> {
     if first > end {
         return Err(Error::Lost { found: end, signed: first });
     }
-    let records = (first < end).then(|| records_from(dir, first)).transpose()?;
+    let records =
+        (first < end).then(|| records_from(dir, first)).transpose().map_err(|error| match error {
+            // The checkpoint is there.
+            Error::Absent { .. } => Error::Broken { what: "the files of the records are missing", at: first },
+            error => error,
+        })?;
     Ok(Lines { origin: newest.origin, form, records, next: first, end, last: None, last_ms: 0 })
 }
 

@@ -28,7 +28,15 @@ pub fn file(named: Option<&Path>) -> Option<PathBuf> {
 pub fn secret(file: SecretBytes, out: &Output) -> Result<Secret, Failure> {
     let SecretBytes { path, others_may_read, bytes } = file;
     warn_of_readers(&path, others_may_read, out);
-    Secret::machine(bytes).map_err(|error| Failure::new(Code::Usage, format!("{}: {error}", path.display())))
+    Secret::machine(bytes).map_err(|error| {
+        let why = match error {
+            vault::Error::WeakSecret(why) => {
+                format!("this machine secret cannot be used: {why}; name another file")
+            }
+            error => error.to_string(),
+        };
+        Failure::new(Code::Usage, format!("{}: {why}", path.display()))
+    })
 }
 
 impl Booted {

@@ -11,10 +11,18 @@ impl Darkroom {
     /// Adds the machine secret, of which there is one at most; the number of its slot. `proof` is the passphrase of who asks.
     ///
     /// # Errors
-    /// [`Error::NotPermitted`], on record; a wrong proof, on record; [`vault::Error::MachineSecretThere`]; what vault and log say.
+    /// [`Error::NotPermitted`], on record; a wrong proof, on record; [`vault::Error::WeakSecret`]: the secret is the proof itself;
+    /// [`vault::Error::MachineSecretThere`]; what vault and log say.
     pub fn add_machine_secret(&mut self, who: &Who, proof: &Secret, secret: &Secret) -> Result<u16, Error> {
         let act = Act::MachineSecret;
         self.prove(who, proof, act)?;
+        // A file beside the vault would hold what signs somebody in.
+        if secret.repeats(proof) {
+            return Err(vault::Error::WeakSecret(
+                "a machine secret is a file of its own, and no passphrase of yours",
+            )
+            .into());
+        }
         let vault = self.vault_of(who, act)?;
         vault.check_no_machine_secret()?;
         let slot = vault.free_slot();

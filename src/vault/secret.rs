@@ -96,6 +96,12 @@ impl Secret {
         Ok(Self::new(SlotKind::Machine, bytes))
     }
 
+    /// Whether it is the same text, but for a line end.
+    pub fn repeats(&self, other: &Self) -> bool {
+        let text = |secret: &Self| secret.bytes.trim_ascii_end().to_vec();
+        *Zeroizing::new(text(self)) == *Zeroizing::new(text(other))
+    }
+
     /// Whether it is a machine secret.
     pub fn is_machine(&self) -> bool {
         self.kind == SlotKind::Machine

@@ -64,4 +64,10 @@ fn a_damaged_line_is_said_in_its_place_and_missing_ones_end_it() {
             all[given]
         );
     }
+    // The checkpoint says that there were some.
+    std::fs::remove_file(&segment).unwrap();
+    for first in [0, 3] {
+        let found = export(&dir.0, first, Form::Own).unwrap_err();
+        assert!(matches!(found, Error::Broken { at, .. } if at == first), "{found:?}");
+    }
 }

@@ -14,6 +14,14 @@ fn it_opens_the_vault_for_nobody_and_a_person_signs_in_beside_it() {
     let home = Home::in_memory();
     let mut room = home.unlocked();
     let who = room.who;
+    // What somebody signs in with would lie beside the vault.
+    let long = "a rather long passphrase of one person";
+    let [own, beside] =
+        [Secret::passphrase(long), Secret::machine(Zeroizing::new(format!("{long}\r\n").into()))];
+    let (own, beside) = (own.unwrap(), beside.unwrap());
+    room.change_secret(&who, &secret(), &own).unwrap();
+    assert_eq!(room.add_machine_secret(&who, &own, &beside).unwrap_err().kind(), Kind::WeakSecret);
+    room.change_secret(&who, &own, &secret()).unwrap();
     assert_eq!(room.add_machine_secret(&who, &secret(), &machine()).unwrap(), 3);
     let again = room.add_machine_secret(&who, &secret(), &machine()).unwrap_err();
     assert_eq!(again.kind(), Kind::Conflict);

@@ -65,8 +65,10 @@ fn print(log: &Path, (form, first): (Form, u64), json: bool, out: &Output) -> Do
         }
     }
     let next = lines.next_record();
-    out.say(&format!("to go on from here: --after {next}"));
     out.object(true, &json!({ "log": lines.origin(), "records": events, "next": next }));
+    if !out.leads_nowhere() && out.has_shown()? {
+        out.say(&format!("to go on from here: --after {next}"));
+    }
     Ok(Code::Done)
 }
 
