@@ -208,7 +208,7 @@ pub(super) const LOG: &[Control] = &[
             nist: &["AU-6", "AU-6(4)"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NotBuilt),
+        trial: Trial::None(Reason::NotOffline),
     },
     Control {
         id: "LOG-12",
