@@ -137,23 +137,18 @@ impl Darkroom {
                 "the new secret is set",
             ),
             Change::Added(role) => {
-                let added = Event::SlotAdded { slot, role, vault_epoch, vault_seq, vault_root };
-                (
-                    added,
-                    if role == Role::Machine {
-                        "the machine secret is added"
-                    } else {
-                        "this person is added"
-                    },
-                )
+                let what = match role {
+                    Role::Machine => "the machine secret is added",
+                    _ => "this person is added",
+                };
+                (Event::SlotAdded { slot, role, vault_epoch, vault_seq, vault_root }, what)
             }
             Change::Removed { role, .. } => {
-                let removed = Event::SlotRemoved { slot, role, vault_epoch, vault_seq, vault_root };
-                let is_machines = role == Role::Machine;
-                (
-                    removed,
-                    if is_machines { "the machine secret is removed" } else { "this person is removed" },
-                )
+                let what = match role {
+                    Role::Machine => "the machine secret is removed",
+                    _ => "this person is removed",
+                };
+                (Event::SlotRemoved { slot, role, vault_epoch, vault_seq, vault_root }, what)
             }
         };
         match log.append(&[entry(changed)]) {

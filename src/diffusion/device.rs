@@ -171,14 +171,15 @@ fn says_full(text: &str) -> bool {
 pub struct Precision {
     /// Type of the activations and of small tensors.
     pub(crate) compute: DType,
-    /// Whether large matrices are converted to `compute` once, at load; otherwise they keep the file's type and
-    /// are converted, if they must be, as they are used.
+    /// Whether large matrices are read into memory and laid out for their use once, at load: in `compute`, but one in bf16, which
+    /// keeps its type in the kernels' panels. Otherwise they stay as they lie in the file, and are converted, if they must be, as
+    /// they are used.
     pub(crate) widen: bool,
     /// Whether the layers compute with the kernels, which know the CPU and f32, or with Burn.
     pub(crate) kernels: bool,
 }
 
-/// Weights in f32 up to this size are converted at load: twice the speed of converting at each use.
+/// Weights that take no more than this in f32 are laid out at load: that is faster than to do it at each use.
 const WIDENED_BYTES_MAX: u64 = 4 << 30;
 
 impl Precision {

@@ -70,7 +70,7 @@ impl OpenFile {
     pub(crate) fn read(&self, at: u64, count: u64) -> Result<Bytes, Error> {
         let length = usize::try_from(count).map_err(|_| Error::Memory { bytes: count })?;
         let mut content = room(length)?;
-        // Into memory that nobody filled with zeros before: of a large file that is a fifth of the time.
+        // Into memory that nobody filled with zeros before: each page of a large file is written once.
         while content.len() < length {
             let from = at + content.len() as u64;
             match rustix::io::pread(&self.file, rustix::buffer::spare_capacity(&mut content), from) {

@@ -141,7 +141,7 @@ impl Claims {
         let (all, largest) = self.elements;
         let kept = if precision.kernels { self.bytes_packed } else { 4 * all };
         match precision.widen {
-            // The files, all tensors in f32, and the largest one a second time while it is transposed or packed.
+            // The files, all tensors as they are kept, and the largest one once more, in f32, while it is transposed or packed.
             true => (self.bytes() + kept + 4 * largest, kept),
             false => (0, 0),
         }
