@@ -10,6 +10,8 @@ mod bench_log;
 mod bench_pictures;
 #[path = "bench_server.rs"]
 mod bench_server;
+#[path = "bench_vault.rs"]
+mod bench_vault;
 // The tests' own way to start the program, of which a benchmark needs a part.
 #[allow(dead_code)]
 #[path = "family.rs"]
@@ -49,6 +51,9 @@ fn main() {
     }
     if only == Some("log") {
         return bench_log::measure();
+    }
+    if only == Some("vault") {
+        return bench_vault::measure();
     }
     if only != Some("rest") {
         bench_pictures::measure(only);

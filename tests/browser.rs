@@ -10,6 +10,7 @@
 //! - `posture`: the badge and what lies behind it
 //! - `compliance`: the controls, and what was found of them
 //! - `log`: the log, in words
+//! - `axe`: what axe-core finds on a screen
 //! - `asking`: what the form says before anything is sent
 //! - `history`: tabs that agree, deleting many, and saving many
 //! - `gallery`: many pictures under one's hands, one large, and those of one request side by side
@@ -20,6 +21,7 @@
 //! - `reach`: narrow windows, the keyboard alone, and a name for everything
 
 mod asking;
+mod axe;
 mod compliance;
 pub mod driver;
 mod gallery;

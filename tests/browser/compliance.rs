@@ -77,7 +77,13 @@ fn the_controls_are_tried_when_somebody_asks_and_what_is_broken_comes_first() {
     assert_eq!(browser.attribute("#controls details", "data-control").as_deref(), Some("CRY-01"));
     std::fs::remove_file(plain).expect("it is ours");
     run(&studio, 3);
-    // And what was found leaves as one file, with a run of its own.
+    // And what was found leaves as one file, with a run of its own; meanwhile the page says what goes on.
+    browser.script(
+        "window.said = [];
+         new MutationObserver(() => said.push(document.querySelector('#compliance-age').textContent))
+             .observe(document.querySelector('#compliance-progress'), { attributes: true });",
+        &[],
+    );
     browser.click("#export-evidence");
     let bundle = studio.saved(1, "zip").remove(0);
     let listed =
@@ -87,6 +93,9 @@ fn the_controls_are_tried_when_somebody_asks_and_what_is_broken_comes_first() {
         assert!(listed.contains(&format!("lightproof-evidence/{name} ")), "{listed}");
     }
     says(&studio, "handed to the browser as lightproof-evidence.zip");
+    let said = browser.script("return said", &[]);
+    assert!(said[0].as_str().is_some_and(|said| said.contains("then the bundle is made")), "{said}");
+    assert!(!browser.is_displayed("#compliance-progress"));
     browser.until("show its run", SOON, || {
         (browser.count("[data-control='CRY-01'] > table tbody tr") == 4).then_some(())
     });

@@ -1,5 +1,6 @@
 //! Narrow windows, the keyboard alone, and a name for everything.
 
+use crate::browser::axe;
 use crate::browser::driver::{Browser, SOON, keys};
 use crate::browser::studio::Studio;
 use crate::harness::PASSPHRASE;
@@ -40,6 +41,7 @@ fn fits(browser: &Browser, screen: &str, scope: &str) {
         assert_eq!(misfits, serde_json::json!([]), "{screen} at {width} pixels");
         let picture = screens.join(format!("{}-{width}.png", screen.replace(' ', "-")));
         browser.screenshot(&picture).unwrap_or_else(|error| panic!("{}: {error}", picture.display()));
+        axe::finds_nothing(browser, &format!("{screen} at {width} pixels"));
     }
     browser.size(SIZES[0].0, SIZES[0].1);
     let controls = ":is(button, input, select, textarea, summary, progress)";
@@ -144,6 +146,12 @@ fn every_screen_fits_and_has_names() {
     fits(browser, "posture", "#posture");
     let state = browser.attribute("#badge", "data-state");
     assert!(state.as_deref().is_some_and(|state| ["green", "amber"].contains(&state)), "{state:?}");
+    browser.press("", keys::ESCAPE);
+    browser.see_no("#posture");
+    browser.click("#lock");
+    browser.see("#unlock");
+    fits(browser, "locked studio", "body");
+    studio.enter();
     studio.close().is_whole(8);
 }
 

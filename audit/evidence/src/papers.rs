@@ -126,14 +126,14 @@ fn page(export: &Export<'_>, paper: &Paper) -> String {
     let mut html = format!(
         "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
          content=\"width=device-width\">\n<title>{}: Lightproof</title>\n<style>{STYLE}td.open{{background:#fff3cd}}\
-         td.answer{{white-space:pre-line}}</style>\n</head>\n<body>\n",
+         td.answer{{white-space:pre-line}}</style>\n</head>\n<body>\n<main>\n",
         tag(languages[0]),
         paper.title.in_language(languages[0])
     );
     for language in languages {
         html += &part(export, paper, language);
     }
-    html + "</body>\n</html>\n"
+    html + "</main>\n</body>\n</html>\n"
 }
 
 /// Which article it is for, when and by which version it was made, and how much of it waits.
@@ -149,7 +149,7 @@ fn head(export: &Export<'_>, paper: &Paper, language: Language) -> String {
 fn part(export: &Export<'_>, paper: &Paper, language: Language) -> String {
     let say = |text: Text| text.in_language(language);
     let mut html = format!(
-        "<main lang=\"{}\">\n<h1>{}</h1>\n<p>{}</p>\n<p>{}</p>\n<p>{}</p>\n<table>\n<thead><tr>",
+        "<article lang=\"{}\">\n<h1>{}</h1>\n<p>{}</p>\n<p>{}</p>\n<p>{}</p>\n<table>\n<thead><tr>",
         tag(language),
         say(paper.title),
         say(paper.about),
@@ -184,7 +184,7 @@ fn part(export: &Export<'_>, paper: &Paper, language: Language) -> String {
             "<tr><th scope=\"row\">{label}</th><td>{author}</td><td class=\"{class}\">{content}</td></tr>"
         );
     }
-    html + "</tbody>\n</table>\n</main>\n"
+    html + "</tbody>\n</table>\n</article>\n"
 }
 
 /// What the run found of these controls.

@@ -65,19 +65,19 @@ pub(crate) fn page(export: &Export<'_>) -> String {
     let title = TITLE.in_language(languages[0]);
     let mut html = format!(
         "<!doctype html>\n<html lang=\"{tag}\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width\">\n<title>{title}: Lightproof</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+         content=\"width=device-width\">\n<title>{title}: Lightproof</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
     );
     for language in languages {
         html += &part(export, language);
     }
-    html + "</body>\n</html>\n"
+    html + "</main>\n</body>\n</html>\n"
 }
 
 fn part(export: &Export<'_>, language: Language) -> String {
     let say = |text: Text| text.in_language(language);
     let run = export.run;
     let mut html =
-        format!("<main lang=\"{}\">\n<h1>{}</h1>\n<p>{}</p>\n", tag(language), say(TITLE), say(ABOUT));
+        format!("<article lang=\"{}\">\n<h1>{}</h1>\n<p>{}</p>\n", tag(language), say(TITLE), say(ABOUT));
     let head = [
         (both("Tried", "检验时间"), timestamp(run.started_ms)),
         (both("Program", "程序"), format!("{} {}", export.version, run.binary)),
@@ -131,7 +131,7 @@ fn part(export: &Export<'_>, language: Language) -> String {
         html += &papers(export, language);
     }
     let parts = if export.sbom.is_some() { PARTS } else { NO_PARTS };
-    let _ = writeln!(html, "<p>{}</p>\n<p>{}</p>\n</main>", say(parts), say(LIMITS));
+    let _ = writeln!(html, "<p>{}</p>\n<p>{}</p>\n</article>", say(parts), say(LIMITS));
     html
 }
 

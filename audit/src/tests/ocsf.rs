@@ -2,6 +2,8 @@ use super::*;
 use crate::event::SCHEMA;
 use crate::token::{JobId, Object};
 use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 /// A record of that type, with a value of every field, by somebody.
 fn record(name: &str, actor: Actor, outcome: Outcome) -> Stored {
@@ -85,12 +87,45 @@ fn every_type_of_record_is_an_event_with_what_its_class_requires() {
             assert!(!line.contains("message_context") && !line.contains(&"5c".repeat(16)), "{name}: {line}");
         }
     }
-    // For a check by somebody else's program.
-    if let Some(file) = std::env::var_os("AUDIT_OCSF_INTO") {
-        all += &format!("{}\n", damaged(7, 1, "origin/of/the/log"));
-        std::fs::write(file, all).unwrap();
-    }
+    // Somebody else's validator, by the schema that OCSF publishes, says the same; and it can say otherwise.
+    all += &format!("{}\n", damaged(7, 1, "origin/of/the/log"));
+    assert_eq!(validated(&all), "");
+    let wrong = all.lines().next().unwrap().replacen("\"severity_id\":", "\"severity\":", 1);
+    assert!(validated(&wrong).contains("'severity_id' is a required property"), "{}", validated(&wrong));
 }
+
+/// What a validator of JSON schemas has to say of these events, one line for each that is wrong.
+fn validated(events: &str) -> String {
+    let python = std::env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+    let mut command = Command::new(&python);
+    command.args(["-c", VALIDATOR]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut validator = command.spawn().unwrap();
+    // It reads all of them before it says anything.
+    validator.stdin.take().unwrap().write_all(events.as_bytes()).unwrap();
+    let output = validator.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{python}, with what tests/run installs for it: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+const VALIDATOR: &str = "
+import json, sys
+from jsonschema import Draft202012Validator
+from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
+published = get_ocsf_schema(version='1.8.0')
+classes = {of['uid']: name for name, of in published['classes'].items()}
+events = [json.loads(line) for line in sys.stdin.read().splitlines()]
+by_class = {}
+for event in events:
+    profiles = tuple(event['metadata'].get('profiles', []))
+    key = event['class_uid'], profiles
+    if key not in by_class:
+        schema = OcsfJsonSchemaEmbedded(published).get_class_schema(classes[event['class_uid']], list(profiles))
+        by_class[key] = Draft202012Validator(schema)
+    found = [f'{error.message[:160]} at {list(error.path)}' for error in by_class[key].iter_errors(event)]
+    if found:
+        print(event['metadata'].get('event_code'), *found)
+";
 
 #[test]
 fn a_type_of_a_later_version_is_a_base_event() {

@@ -56,15 +56,17 @@ export async function open() {
     h("h2", { id: "compliance-title" }, () => t("compliance")),
     h("p", { class: "hint" }, () => t("compliance.intro")),
     h("p", { id: "compliance-age", role: "status" }, () => message?.() ?? (found && summary(found))),
+    // How long the program's part takes nobody can tell before it is done: the bar says only that it goes on.
+    h("progress", { id: "compliance-progress", hidden: () => !(busy && message), "aria-labelledby": "compliance-age" }),
     field(framework, () => t("compliance.framework")),
     list,
     h("details", { id: "export-of" }, h("summary", {}, () => t("compliance.of")),
       h("div", { class: "filters" }, field(since, () => t("log.since")), field(until, () => t("log.until")),
         field(lang, () => t("compliance.in")))),
     h("div", { class: "actions end" },
-      h("button", { id: "export-evidence", type: "button", onclick: () => load(hand), disabled: () => busy },
+      h("button", { id: "export-evidence", type: "button", onclick: () => load(hand, "exporting"), disabled: () => busy },
         () => t("compliance.export")),
-      h("button", { id: "run-controls", type: "button", class: "primary", onclick: () => load(run), disabled: () => busy },
+      h("button", { id: "run-controls", type: "button", class: "primary", onclick: () => load(run, "trying"), disabled: () => busy },
         () => t(busy ? "wait" : "compliance.run")),
       h("button", { type: "button", onclick: () => dialog.close() }, () => t("close"))));
 
@@ -76,9 +78,9 @@ export async function open() {
     return () => t("compliance.exported");
   };
 
-  async function load(before) {
+  async function load(before, what) {
     busy = true;
-    message = null;
+    message = what ? () => t(`compliance.${what}`) : null;
     refresh(dialog);
     try {
       const note = await before?.();

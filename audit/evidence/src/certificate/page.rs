@@ -10,13 +10,13 @@ use std::fmt::Write as _;
 
 const STYLE: &str = "body{font:15px/1.55 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;\
 background:#fff}h1{font-size:1.6rem;margin:0 0 .5rem}h2{font-size:1.1rem;margin:1.6rem 0 .4rem}\
-main+main{border-top:2px solid #1a1a1a;margin-top:2.5rem;padding-top:2rem}table{border-collapse:collapse;width:100%;\
+article+article{border-top:2px solid #1a1a1a;margin-top:2.5rem;padding-top:2rem}table{border-collapse:collapse;width:100%;\
 margin:.8rem 0}th,td{border-bottom:1px solid #ccc;padding:.35rem .6rem .35rem 0;text-align:left;vertical-align:top}\
 th{font-weight:600;width:11rem}code{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}section{break-inside:avoid;\
 border:1px solid #999;border-radius:6px;padding:.2rem .9rem .5rem;margin:1rem 0}section h2{margin:.6rem 0 0}\
 section tr:last-child>*{border-bottom:0}.kept{background:#fff3d6;padding-left:.4rem}nav{text-align:right}\
 @media(max-width:34rem){th,td{display:block;width:auto;padding:.2rem 0}th{border-bottom:0;padding-top:.6rem}}\
-@media print{nav{display:none}body{margin:0;max-width:none;font-size:11px}main+main{break-before:page;border-top:0}}";
+@media print{nav{display:none}body{margin:0;max-width:none;font-size:11px}article+article{break-before:page;border-top:0}}";
 
 /// A sentence of the page in both languages.
 const fn both(en: &'static str, zh: &'static str) -> Text {
@@ -122,13 +122,13 @@ fn grade(grade: Grade) -> (Text, Text) {
 pub(crate) fn page(statement: &Statement) -> String {
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width\">\n<title>{}: Lightproof</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<nav lang=\"zh-CN\"><a href=\"#zh-CN\">中文</a></nav>\n",
+         content=\"width=device-width\">\n<title>{}: Lightproof</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<nav lang=\"zh-CN\"><a href=\"#zh-CN\">中文</a></nav>\n<main>\n",
         TITLE.en
     );
     for language in [Language::En, Language::Zh] {
         part(&mut html, statement, language);
     }
-    html + "</body>\n</html>\n"
+    html + "</main>\n</body>\n</html>\n"
 }
 
 fn part(html: &mut String, statement: &Statement, language: Language) {
@@ -139,7 +139,7 @@ fn part(html: &mut String, statement: &Statement, language: Language) {
     };
     let _ = write!(
         html,
-        "<main id=\"{tag}\" lang=\"{tag}\">\n<h1>{}</h1>\n<p>{}</p>\n<table>\n",
+        "<article id=\"{tag}\" lang=\"{tag}\">\n<h1>{}</h1>\n<p>{}</p>\n<table>\n",
         say(TITLE),
         say(ABOUT)
     );
@@ -171,7 +171,7 @@ fn part(html: &mut String, statement: &Statement, language: Language) {
     for texts in [METHOD, NOT_DESTROYED, LIMITS] {
         heading(html, texts, language);
     }
-    *html += "</main>\n";
+    *html += "</article>\n";
 }
 
 fn heading(html: &mut String, (title, text): (Text, Text), language: Language) {
