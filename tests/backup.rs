@@ -90,6 +90,35 @@ fn everything_is_lost_and_comes_back_but_for_what_was_erased() {
 }
 
 #[test]
+fn what_left_by_export_stands_in_for_a_lost_log() {
+    let home = Home::with_picture("backup-records");
+    home.generate(&["another one"]).ends(0, &[]);
+    let file = create(&home, "out/a.backup");
+    let [kept, doomed] = <[String; 2]>::try_from(ids(&home)).expect("two pictures");
+    let spool = home.at("spool");
+    fs::create_dir(&spool).expect("a folder");
+    home.ask(&["audit", "export", "--spool", &spool, "--after", "0"]).ends(0, &[]);
+    home.ask(&["history", "rm", &doomed, "--yes"]).ends(0, &[]);
+    let named = home.ask(&["audit", "export", "--spool", &spool, "--json"]).ends(0, &[]).data();
+    let newest = format!("{spool}/{}", named["files"][0]["name"].as_str().expect("a name"));
+    lose_all_but_the_log(&home);
+    fs::remove_dir_all(home.path().join("state/audit")).expect("lost, too");
+    home.ask(&["backup", "restore", &file]).ends(6, &["--records", "--without-log"]);
+    let restore = |records: &str| home.ask(&["backup", "restore", &file, "--json", "--records", records]);
+    restore(&home.at("nowhere")).ends(5, &["nowhere"]);
+    restore(&spool).ends(5, &["no regular file"]);
+    home.write("ocsf", b"{\"class_uid\":3002}\n");
+    restore(&home.at("ocsf")).ends(11, &["line 1", "nothing was done"]);
+    assert!(!home.path().join("state/vault").exists(), "a refusal made a vault");
+    let back = restore(&newest).ends(0, &["by the exported records, and not brought back: 1 picture"]).data();
+    assert_eq!((&back["erased"], &back["log_survived"]), (&1.into(), &false.into()));
+    assert!(back["exported_until"].is_string(), "{back}");
+    assert_eq!(ids(&home), [kept]);
+    home.ask(&["audit", "verify"]).ends(0, &[]);
+    home.is_whole(1);
+}
+
+#[test]
 fn without_any_log_it_says_what_nobody_knows() {
     let home = Home::with_picture("backup-without-log");
     let file = create(&home, "out/a.backup");

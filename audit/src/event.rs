@@ -632,7 +632,8 @@ events! {
     "backup.restore_begun" [job] BackupRestoreBegun {
         /// How many pictures it holds.
         objects: u64,
-        /// How many of them are left out, since they were erased after it was made.
+        /// How many of them are left out, since they were erased after it was made: by this log, or by records of a lost one that
+        /// had been exported.
         erased: u64,
         /// This log has outlived the vault, and says what was erased; otherwise it is the log of the backup, and ends where the
         /// backup was made.

@@ -4,14 +4,15 @@ use crate::error::Error;
 use crate::ocsf::{damaged, ocsf};
 use crate::stored::{Records, Stored, records_from};
 use crate::tail::newest_note;
+use std::iter::Peekable;
 use std::path::Path;
 
 /// The form of each line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// As it is stored. A line that is no record becomes `{"damaged":NUMBER}`.
+    /// As it is stored. A line that is no record, or that the next record does not follow, becomes `{"damaged":NUMBER}`.
     Own,
-    /// OCSF 1.8.0, see [`ocsf`]. A line that is no record becomes a finding.
+    /// OCSF 1.8.0, see [`ocsf`]. Such a line becomes a finding.
     Ocsf,
 }
 
@@ -20,7 +21,7 @@ pub enum Form {
 pub struct Lines {
     origin: String,
     form: Form,
-    records: Option<Records>,
+    records: Option<Peekable<Records>>,
     next: u64,
     end: u64,
     last: Option<Stored>,
@@ -44,10 +45,27 @@ pub fn export(dir: &Path, first: u64, form: Form) -> Result<Lines, Error> {
             Error::Absent { .. } => Error::Broken { what: "the files of the records are missing", at: first },
             error => error,
         })?;
+    let records = records.map(Iterator::peekable);
     Ok(Lines { origin: newest.origin, form, records, next: first, end, last: None, last_ms: 0 })
 }
 
 impl Lines {
+    /// Whether the next record carries another hash than this one's: one of the two was changed where it lies.
+    fn is_changed(&mut self, record: &Stored) -> bool {
+        match self.records.as_mut().and_then(Peekable::peek) {
+            Some(Ok(next)) => next.seq == record.seq + 1 && next.prev != record.leaf(),
+            _ => false,
+        }
+    }
+
+    fn damaged(&mut self, at: u64) -> String {
+        self.last = None;
+        match self.form {
+            Form::Own => format!("{{\"damaged\":{at}}}"),
+            Form::Ocsf => damaged(at, self.last_ms, &self.origin),
+        }
+    }
+
     /// Number of the record that comes next: where another [`export`] goes on.
     pub fn next_record(&self) -> u64 {
         self.next
@@ -73,6 +91,9 @@ impl Iterator for Lines {
         }
         let missing = Error::Broken { what: "a record is missing, or has another's number", at: self.next };
         let line = match self.records.as_mut().and_then(Iterator::next) {
+            Some(Ok(record)) if record.seq == self.next && self.is_changed(&record) => {
+                Ok(self.damaged(record.seq))
+            }
             Some(Ok(record)) if record.seq == self.next => {
                 let line = match self.form {
                     Form::Own => record.json().to_owned(),
@@ -82,13 +103,7 @@ impl Iterator for Lines {
                 self.last = Some(record);
                 Ok(line)
             }
-            Some(Err(Error::Broken { at, .. })) if at == self.next => {
-                self.last = None;
-                Ok(match self.form {
-                    Form::Own => format!("{{\"damaged\":{at}}}"),
-                    Form::Ocsf => damaged(at, self.last_ms, &self.origin),
-                })
-            }
+            Some(Err(Error::Broken { at, .. })) if at == self.next => Ok(self.damaged(at)),
             Some(Err(error @ Error::Io { .. })) => Err(error),
             _ => Err(missing),
         };

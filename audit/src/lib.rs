@@ -28,6 +28,7 @@ mod error;
 mod event;
 mod explain;
 mod export;
+mod exported;
 #[cfg(test)]
 mod faults;
 mod handover;
@@ -73,6 +74,7 @@ pub use error::Error;
 pub use event::{Event, SCHEMA, VERSION, schema};
 pub use explain::{Explanation, Fact};
 pub use export::{Form, Lines, export};
+pub use exported::{Exported, ExportedError, last_record, read_exported};
 pub use intent::{KnownBackup, OpenIntent, Unfinished, VaultState, backups};
 pub use log::{ENTRIES_MAX, Log};
 pub use note::{Checkpoint, VerifyKey};

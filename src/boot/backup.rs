@@ -40,14 +40,18 @@ impl BackupFile<'_> {
                 make(path, folders).map(Some)
             }
             Self::Handed(path) | Self::Shown(path) => make(path, folders).map(Some),
-            Self::Read(path) => {
-                let failed =
-                    |e| Failure::new(Code::NotFound, format!("{} cannot be read: {e}", path.display()));
-                let file = open_regular(path, OFlags::empty()).map_err(failed)?;
-                Ok(Some(Opened { file, folder: None }))
-            }
+            Self::Read(path) => Ok(Some(Opened { file: open(path)?, folder: None })),
         }
     }
+}
+
+/// A file that is there, to be read.
+///
+/// # Errors
+/// It cannot be, or is a pipe.
+pub fn open(path: &Path) -> Result<File, Failure> {
+    let failed = |e| Failure::new(Code::NotFound, format!("{} cannot be read: {e}", path.display()));
+    open_regular(path, OFlags::empty()).map_err(failed)
 }
 
 /// The file of a backup.

@@ -32,6 +32,9 @@ pub enum Backup {
         /// Go on although no log has survived: nobody knows then what was erased since, and it comes back
         #[arg(long)]
         without_log: bool,
+        /// No log has survived, but its records have, as `audit export` wrote them: what they say was erased stays erased
+        #[arg(long, value_name = "FILE", conflicts_with = "without_log")]
+        records: Option<PathBuf>,
         /// The folder of pictures is the one of the vault that is lost: go on with the sealed files that are left in it. For a drill
         /// beside the vault that lives, name another folder with --outputs
         #[arg(long)]

@@ -16,7 +16,7 @@ use crate::{Error, Who};
 use audit::words::{Found, IntentKind, ObjectFailure, StopReason};
 use audit::{Clock as _, CopiedFile, Digest, Event, JobId, KnownBackup, Log, Mark, Receipt, SystemClock};
 use std::collections::BTreeMap;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, Read, Seek, SeekFrom, Write};
 use vault::{Backup, Kept, OsRandom, Place, Restoring, Secret, SlotInfo, SlotKind, Snapshot, State, Written};
 use zeroize::Zeroizing;
 
@@ -47,6 +47,8 @@ pub struct Restored {
     pub lost: u64,
     /// Whether a log was there that goes on behind the backup.
     pub log_survived: bool,
+    /// When records of a lost log ended that had been exported, if they say what was erased since.
+    pub exported_until_ms: Option<u64>,
     /// Whether that log ended with records that nobody had signed: they were set aside, and what they say was erased stays so.
     pub unsigned: bool,
     /// Text of the policy in force when it was made, which is put back by hand.
@@ -84,6 +86,8 @@ pub struct Looked {
     pub policy: Option<Vec<u8>>,
     /// The files of its log.
     of_log: BTreeMap<String, Digest>,
+    /// Number and leaf hash of the last record of its log.
+    last_record: Option<(u64, Digest)>,
 }
 
 /// A vault and its log as they are at one moment, and the backup's name in the log.
@@ -213,7 +217,7 @@ pub fn look_into_backup(input: impl Read, secret: &Secret) -> Result<Looked, Err
 }
 
 fn look(backup: &mut Backup<impl Read>) -> Result<Looked, Error> {
-    let (mut objects, mut policy, mut of_log) = (0, None, BTreeMap::new());
+    let (mut objects, mut policy, mut of_log, mut last_record) = (0, None, BTreeMap::new(), None);
     while let Some(file) = backup.next_file()? {
         match file.place {
             Place::Object => match backup.check_object(&file) {
@@ -224,7 +228,12 @@ fn look(backup: &mut Backup<impl Read>) -> Result<Looked, Error> {
                     objects += 1;
                 }
             },
-            Place::First => drop(of_log.insert(file.name.clone(), Digest::of(&file.bytes))),
+            Place::First => {
+                if file.name.starts_with("seg/") {
+                    last_record = last_record.max(audit::last_record(&file.bytes));
+                }
+                of_log.insert(file.name.clone(), Digest::of(&file.bytes));
+            }
             Place::Second => policy = Some(file.bytes.to_vec()),
             _ => {}
         }
@@ -240,11 +249,13 @@ fn look(backup: &mut Backup<impl Read>) -> Result<Looked, Error> {
         lacking: (backup.list().count() as u64).saturating_sub(objects),
         policy,
         of_log,
+        last_record,
     })
 }
 
 /// Makes a vault, its pictures and its log from a backup, where there is no vault. If a log is there, it goes on, and what it
-/// says was erased since stays erased; otherwise it must be meant that nobody has it, and that of the backup goes on.
+/// says was erased since stays erased; otherwise it must be meant that nobody has it, and that of the backup goes on. Where `exported`
+/// holds records that had left the lost log, what they say was erased stays erased.
 ///
 /// The backup is read twice: nothing is written before all of it has been opened.
 ///
@@ -257,6 +268,7 @@ pub fn restore(
     input: &mut (impl Read + Seek),
     secret: &Secret,
     Meant { without_log, same_outputs }: Meant,
+    exported: Option<&mut dyn BufRead>,
 ) -> Result<Restored, Error> {
     let mut backup = Backup::open(&mut *input, secret)?;
     check_right(&backup)?;
@@ -265,12 +277,12 @@ pub fn restore(
     if !is_there {
         check_parts(folders, &looked.of_log)?;
     }
-    if !is_there && !without_log {
+    if !is_there && !without_log && exported.is_none() {
         return Err(Error::LogMissing { dir: folders.audit.clone() });
     }
     let restoring = Restoring::begin(folders.of_vault(), looked.vault, same_outputs)?;
     let (mut log, mut since) = (None, Since::default());
-    let mut unsigned = false;
+    let (mut unsigned, mut until_ms) = (false, None);
     if is_there {
         since = Since::read(&folders.audit, mark_of(&backup, [0; 16])?.size)?;
         let (opened, found) = Log::open(&folders.audit, clock)?;
@@ -279,12 +291,17 @@ pub fn restore(
         opened.check_mark(&mark).map_err(|_| Error::ForeignLog { dir: folders.audit.clone() })?;
         since.add_unfinished(&opened)?;
         check_right_since(&since, backup.slot())?;
-        if !since.goes_on && !without_log {
+        if !since.goes_on && !without_log && exported.is_none() {
             return Err(Error::LogEnds { dir: folders.audit.clone() });
         }
         log = Some(opened);
     }
     let log_survived = since.goes_on;
+    if let Some(exported) = exported.filter(|_| !log_survived) {
+        let (read, ended_ms) = Since::exported(exported, looked.last_record.ok_or(Error::NoMark)?)?;
+        (since, until_ms) = (read, Some(ended_ms));
+        check_right_since(&since, backup.slot())?;
+    }
     let changes = since.changes(&backup, clock.wall_ms())?;
     let erased = changes.erased.len() as u64;
     let begun = Event::BackupRestoreBegun { objects: looked.objects, erased, log_survived };
@@ -313,7 +330,7 @@ pub fn restore(
         let unrecorded = |source| Error::Unrecorded { done: "the backup is put back".into(), source };
         log.append(&[event.job(looked.id)]).map_err(unrecorded)?;
         close_changes(&log)?;
-        Ok(told(&backup, &looked, &since, (objects, erased), (log_survived, unsigned)))
+        Ok(told(&backup, &looked, &since, (objects, erased), (log_survived, unsigned), until_ms))
     });
     let reason = if restored.is_ok() { StopReason::Done } else { StopReason::Error };
     let stopped = log.append(&[Event::BootStopped { reason }.by_system()]);
@@ -403,6 +420,7 @@ fn told<R>(
     since: &Since,
     (objects, erased): (u64, u64),
     (log_survived, unsigned): (bool, bool),
+    exported_until_ms: Option<u64>,
 ) -> Restored {
     let slots: Vec<SlotInfo> = backup.slots().collect();
     let in_it = |slot: &&u16| slots.iter().any(|info| info.id.0 == **slot);
@@ -423,6 +441,7 @@ fn told<R>(
         lacking: (backup.list().count() as u64).saturating_sub(objects + erased),
         lost: since.made_and_lost(),
         log_survived,
+        exported_until_ms,
         unsigned,
         policy: looked.policy.clone(),
         removed: since.removed.iter().filter(in_it).map(words).collect(),

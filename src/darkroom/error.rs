@@ -207,6 +207,9 @@ pub enum Error {
         /// The log's folder.
         dir: PathBuf,
     },
+    /// Records that were exported do not say what was erased since a backup was made.
+    #[error(transparent)]
+    Exported(#[from] audit::ExportedError),
     /// No backup that may exist has this name.
     #[error("no backup that may exist has this name")]
     NoBackup,
@@ -434,6 +437,7 @@ impl Error {
             | Self::ForeignLog { .. }
             | Self::LogInParts { .. }
             | Self::LogEnds { .. }
+            | Self::Exported(_)
             | Self::VaultMissing { .. } => Kind::Damaged,
             Self::QueueFull { .. } => Kind::QueueFull,
             Self::KeyReused => Kind::KeyReused,

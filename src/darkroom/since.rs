@@ -8,8 +8,9 @@ use crate::pending;
 use crate::roles::Roles;
 use crate::whose::HandedOver;
 use audit::words::{HoldReason, IntentKind, Left, Role};
-use audit::{Log, Stored};
+use audit::{Digest, Log, Stored, Unfinished};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::BufRead;
 use std::path::Path;
 use vault::{Backup, Changes, SlotId};
 
@@ -58,12 +59,33 @@ impl Since {
         Ok(since)
     }
 
+    /// Reads records of a lost log that had been exported, behind the record `known` of the backup's own. Nobody vouches for them,
+    /// so they only take away: what gives somebody more than the backup does counts for nothing. When they end, in milliseconds
+    /// since 1970.
+    ///
+    /// # Errors
+    /// They do not go on from there.
+    pub fn exported(input: impl BufRead, known: (u64, Digest)) -> Result<(Self, u64), Error> {
+        let mut since = Self::default();
+        let audit::Exported { last, unfinished, .. } =
+            audit::read_exported(input, known, |stored| since.record(stored))?;
+        since.add(&unfinished);
+        since.holds.retain(|(_, hold)| hold.is_some());
+        since.roles.retain(|(_, role)| *role != Role::Admin);
+        since.handed_over.clear();
+        Ok((since, last.ts_ms))
+    }
+
     /// What the log leaves open, once it is open.
     ///
     /// # Errors
     /// What the log says.
     pub fn add_unfinished(&mut self, log: &Log) -> Result<(), Error> {
-        let unfinished = log.unfinished()?;
+        self.add(&log.unfinished()?);
+        Ok(())
+    }
+
+    fn add(&mut self, unfinished: &Unfinished) {
         self.epoch_highest = unfinished.vault.map_or(0, |state| state.epoch);
         for intent in &unfinished.open_intents {
             match intent.kind {
@@ -72,7 +94,6 @@ impl Since {
                 _ => {}
             }
         }
-        Ok(())
     }
 
     fn record(&mut self, stored: &Stored) {

@@ -2,7 +2,7 @@
 
 pub mod target;
 
-use crate::boot::backup::BackupFile;
+use crate::boot::backup::{self, BackupFile};
 use crate::boot::folders::{FolderUse, Home, left_empty};
 use crate::boot::{self, Booted, Wants, overlay};
 use crate::cli::{Backup, Global, Keys};
@@ -16,7 +16,7 @@ use sandbox::Clean;
 use serde_json::json;
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Seek as _};
+use std::io::{BufRead, BufReader, BufWriter, Seek as _};
 use std::path::Path;
 pub use target::Target;
 
@@ -46,9 +46,9 @@ pub fn run(clean: Clean, global: &Global, verb: &Backup, out: &Output) -> Done {
                 Err(Failure::new(Code::NotFound, "no policy file was in force when this backup was made"))
             }
         },
-        Backup::Restore { file, without_log, same_pictures, keys } => {
+        Backup::Restore { file, without_log, records, same_pictures, keys } => {
             let meant = Meant { without_log: *without_log, same_outputs: *same_pictures };
-            restore(clean, global, (file, keys), meant, out)
+            restore(clean, global, (file, keys), (meant, records.as_deref()), out)
         }
         Backup::List => list(clean, global, out),
         Backup::Destroyed { id, keys } => destroyed(clean, global, (id, keys), out),
@@ -185,9 +185,16 @@ fn tell_looked(looked: &Looked, out: &Output) {
     );
 }
 
-fn restore(clean: Clean, global: &Global, file: (&Path, &Keys), meant: Meant, out: &Output) -> Done {
-    // Behind the fences it cannot be read.
+fn restore(
+    clean: Clean,
+    global: &Global,
+    file: (&Path, &Keys),
+    (meant, records): (Meant, Option<&Path>),
+    out: &Output,
+) -> Done {
+    // Behind the fences they cannot be read.
     let in_force = policy(global)?;
+    let mut records = records.map(backup::open).transpose()?.map(BufReader::new);
     let (mut booted, file) = opened(clean, global, file, FolderUse::Made)?;
     let paths = vault::Paths { state: booted.folders.vault.clone(), outputs: booted.folders.outputs.clone() };
     if paths.vault_exists() {
@@ -198,10 +205,11 @@ fn restore(clean: Clean, global: &Global, file: (&Path, &Keys), meant: Meant, ou
         );
         return Err(Failure::new(Code::Refused, what));
     }
-    if !audit::is_there(&booted.folders.audit) && !meant.without_log {
+    if !audit::is_there(&booted.folders.audit) && !meant.without_log && records.is_none() {
         let what = format!(
             "no log is in {}, and only the log says what was erased after the backup was made. Put the log that has survived \
-             there (the whole folder `audit`); if none has, say --without-log: what was erased since comes back then",
+             there (the whole folder `audit`). If none has, name the records that left by `audit export` with --records, or say \
+             --without-log: what was erased since comes back then",
             booted.folders.audit.display()
         );
         return Err(Failure::new(Code::Refused, what));
@@ -209,7 +217,11 @@ fn restore(clean: Clean, global: &Global, file: (&Path, &Keys), meant: Meant, ou
     sandbox::probe(&booted.sandboxed)?;
     let (folders, clock, start) = (booted.of_darkroom(), booted.clock, booted.start());
     let restored = with_secret(&mut booted, file, out, |input, secret| {
-        darkroom::restore(&folders, (clock, start), input, secret, meant)
+        if let Some(records) = &mut records {
+            records.rewind().map_err(audit::ExportedError::from)?;
+        }
+        let records = records.as_mut().map(|records| records as &mut dyn BufRead);
+        darkroom::restore(&folders, (clock, start), input, secret, meant, records)
     })?;
     tell_restored(&restored, out);
     if restored.policy != in_force {
@@ -227,16 +239,22 @@ fn tell_restored(restored: &Restored, out: &Output) {
     let made = timestamp(*made_ms);
     let pictures = |count: u64| counted(usize::try_from(count).unwrap_or(usize::MAX), "picture");
     out.data(&format!("restored from the backup of {made}: {}\n  {id}\n", pictures(*objects)));
+    let by = if restored.exported_until_ms.is_some() { "by the exported records" } else { "by the log" };
     if *erased > 0 {
-        out.say(&format!("erased since, by the log, and not brought back: {}", pictures(*erased)));
+        out.say(&format!("erased since, {by}, and not brought back: {}", pictures(*erased)));
     }
     if restored.lost > 0 {
         out.warn(&format!(
-            "made since, by the log, and lost, for no backup holds them: {}",
+            "made since, {by}, and lost, for no backup holds them: {}",
             pictures(restored.lost)
         ));
     }
-    if !*log_survived {
+    if let Some(until) = restored.exported_until_ms.map(timestamp) {
+        out.warn(&format!(
+            "no log has survived, and the exported records end at {until}: what was erased after that is back, the log goes on from \
+             {made}, and a checkpoint of a later time does not fit it"
+        ));
+    } else if !*log_survived {
         out.warn(&format!(
             "no log has survived: what was erased after {made} is back, the log ends there and goes on from there, and a \
              checkpoint of a later time does not fit it"
@@ -269,7 +287,8 @@ fn tell_restored(restored: &Restored, out: &Output) {
     out.object(
         *lacking == 0,
         &json!({ "backup": id.to_string(), "made": made, "pictures": objects, "erased": erased, "lacking": lacking,
-            "lost": restored.lost, "log_survived": log_survived, "log_unsigned": restored.unsigned, "removed": removed, "passphrases_from_before": changed, "people_to_add": added }),
+            "lost": restored.lost, "log_survived": log_survived,
+            "exported_until": restored.exported_until_ms.map(timestamp), "log_unsigned": restored.unsigned, "removed": removed, "passphrases_from_before": changed, "people_to_add": added }),
     );
 }
 

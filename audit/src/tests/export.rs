@@ -54,6 +54,12 @@ fn a_damaged_line_is_said_in_its_place_and_missing_ones_end_it() {
         ocsf.len() == 5 && ocsf[1].contains("\"class_uid\":2006,") && ocsf[1].contains("/2\""),
         "{ocsf:?}"
     );
+    // What was changed in place is a record still, and the next one does not follow it.
+    let changed = lines[2].replacen("\"out\":\"ok\"", "\"out\":\"denied\"", 1);
+    assert_ne!(changed, lines[2]);
+    put(&[lines[0], lines[1], &changed, lines[3], lines[4], lines[5]]);
+    let own: Vec<String> = export(&dir.0, 1, Form::Own).unwrap().map(Result::unwrap).collect();
+    assert_eq!(own, [lines[1], "{\"damaged\":2}", lines[3], lines[4], lines[5]]);
     for (cut, given) in [(&lines[..4], 4), (&[lines[0], lines[1], lines[3], lines[4], lines[5]][..], 2)] {
         put(cut);
         let all: Vec<_> = export(&dir.0, 0, Form::Own).unwrap().collect();

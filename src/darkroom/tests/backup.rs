@@ -8,7 +8,7 @@ use crate::{HoldReason, JobId, Kind, ObjectId, Pictures, Restored, Role};
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-fn backed_up(room: &mut Room) -> Vec<u8> {
+pub(super) fn backed_up(room: &mut Room) -> Vec<u8> {
     let (who, mut bytes) = (room.who, Vec::new());
     let done =
         crate::back_up(&mut **room, &who, Some(b"schema = 1"), &mut bytes, || Ok(()), || true).unwrap();
@@ -50,7 +50,7 @@ fn restore_from(
     without_log: bool,
 ) -> Result<Restored, Error> {
     let meant = crate::Meant { without_log, same_outputs: true };
-    crate::restore(&home.places(), (SystemClock::new(), start()), input, secret, meant)
+    crate::restore(&home.places(), (SystemClock::new(), start()), input, secret, meant, None)
 }
 
 /// The folder of the log as it is now, in another home.
@@ -73,7 +73,7 @@ pub(super) fn copy(from: &Path, to: &Path) {
 }
 
 /// The vault of this home opens, every picture in it too, the log verifies, and work goes on.
-fn is_sound(home: &Home) -> Room {
+pub(super) fn is_sound(home: &Home) -> Room {
     let mut room = home.unlocked();
     let who = room.who;
     assert!(room.verify(&who).unwrap().is_sound());

@@ -5,6 +5,7 @@ mod backup;
 mod beside;
 mod crash;
 mod destroy;
+mod exported;
 mod generate;
 mod machine;
 mod marked;
