@@ -109,7 +109,7 @@ fn what_left_by_export_stands_in_for_a_lost_log() {
     restore(&spool).ends(5, &["no regular file"]);
     home.write("ocsf", b"{\"class_uid\":3002}\n");
     restore(&home.at("ocsf")).ends(11, &["line 1", "nothing was done"]);
-    assert!(!home.path().join("state/vault").exists(), "a refusal made a vault");
+    assert!(!home.path().join("state/vault/vault").exists(), "a refusal made a vault");
     let back = restore(&newest).ends(0, &["by the exported records, and not brought back: 1 picture"]).data();
     assert_eq!((&back["erased"], &back["log_survived"]), (&1.into(), &false.into()));
     assert!(back["exported_until"].is_string(), "{back}");
