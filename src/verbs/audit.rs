@@ -1,6 +1,8 @@
 //! `lightproof audit`: records, in lines or in words, and the check of all of them. Reads only; works beside a running server.
 
+mod checkpoint;
 mod export;
+mod qr;
 mod stamp;
 mod told;
 
@@ -26,6 +28,9 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
     }
     if let Audit::Export { format, after, spool } = verb {
         return export::run(clean, global, (*format, *after, spool.as_deref()), out);
+    }
+    if let Audit::Checkpoint { output, qr } = verb {
+        return checkpoint::run(clean, global, (output.as_deref(), *qr), out);
     }
     let expect = match verb {
         Audit::Verify { expect: Some(path) } => Some(input::read_checkpoint(path)?),
@@ -60,7 +65,7 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
             out.object(true, &parsed(&explanation.to_json()));
             Ok(Code::Done)
         }
-        Audit::Verify { .. } | Audit::Stamp(_) | Audit::Export { .. } => {
+        Audit::Verify { .. } | Audit::Stamp(_) | Audit::Export { .. } | Audit::Checkpoint { .. } => {
             let report = audit::verify(dir, expect.as_deref()).map_err(failed)?;
             out.data(&format!("{report}\n"));
             out.object(report.is_ok(), &parsed(&report.to_json())["data"]);
