@@ -1,8 +1,17 @@
-//! A checkpoint that is kept elsewhere: given out, in characters and as a picture, and what a log is that does not go on from it.
+//! A checkpoint that is kept elsewhere: given out, in characters and as a picture, or copied by itself to where the policy says; and what a
+//! log is that does not go on from it.
 
+use crate::abuse::token_of;
 use crate::checkpoint::copy;
-use crate::harness::Home;
+use crate::harness::{Home, PASSPHRASE, Ran, is_root_for};
+use crate::http::Request;
+use crate::people::Studio;
+use crate::served::Served;
+use rustix::process::Signal;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
 /// Light modules around a code.
 const MARGIN: usize = 4;
@@ -75,6 +84,184 @@ fn a_code_of_a_checkpoint_says_the_checkpoint() {
     assert_eq!(text_of(&drawn), kept);
     let said = home.ask(&["audit", "checkpoint", "--qr", "--json"]).ends(0, &[]).data();
     assert_eq!(said["checkpoint"].as_str().map(str::as_bytes), Some(&*kept));
+}
+
+/// A home with a picture, whose policy names the folder `stick/log`.
+fn with_policy(test: &str) -> (Home, PathBuf) {
+    let home = Home::with_picture(test);
+    std::fs::create_dir(home.path().join("stick")).expect("a home can be written");
+    home.policy(format!("schema = 1\ncheckpoint_copy = \"{}\"\n", home.at("stick/log")).as_bytes());
+    let folder = home.path().join("stick/log");
+    (home, folder)
+}
+
+fn kept(folder: &Path) -> Option<Vec<u8>> {
+    std::fs::read(folder.join("lightproof.checkpoint")).ok()
+}
+
+fn newest(home: &Home) -> Option<Vec<u8>> {
+    std::fs::read(home.path().join("state/audit/checkpoint")).ok()
+}
+
+/// What is to become so by itself, within some seconds.
+fn becomes(holds: impl Fn() -> bool) -> bool {
+    (0..300).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        holds()
+    })
+}
+
+#[test]
+fn the_copy_follows_by_itself_and_finds_a_log_that_was_cut_back() {
+    let (home, folder) = with_policy("copied");
+    let audit = home.path().join("state/audit");
+    copy(&audit, &home.path().join("older"));
+    // Its disk is absent: everything goes on, and says so.
+    home.generate(&["x"]).ends(0, &["could not be copied"]);
+    home.ask(&["status"]).ends(4, &["stick/log", "was not there", "start again"]);
+    home.ask(&["audit", "verify"]).ends(0, &["not held against it", "was not there"]);
+    std::fs::create_dir(&folder).expect("a home can be written");
+    home.ask(&["audit", "verify"]).ends(0, &["there is none yet"]);
+    home.generate(&["x"]).ends(0, &[]);
+    assert_eq!(kept(&folder), newest(&home));
+    let told = home.ask(&["status", "--json"]).ends(0, &[]).data();
+    assert_eq!(told["checkpoint_copy"]["covers"], told["records"], "{told}");
+    // A server's goes on while it runs, beside verbs that only look, and outlives its end by force.
+    let studio = Studio { served: Served::start(&home) };
+    let token = token_of(&studio.sign_in(None, PASSPHRASE).is(201));
+    assert!(becomes(|| kept(&folder).is_some() && kept(&folder) == newest(&home)));
+    home.ask(&["audit", "verify"]).ends(0, &["held against the checkpoint in"]);
+    let posture = studio.ask(&token, Request::get("/api/v1/posture")).is(200).json();
+    let told = &posture["checkpoint_copy"];
+    assert!(told["covers"].is_u64() && told["trouble"].is_null(), "{posture}");
+    // Taken out, it is amber; back, it goes on.
+    std::fs::rename(&folder, home.path().join("out-of-it")).expect("it is ours");
+    let warns = || {
+        let state = studio.ask(&token, Request::get("/api/v1/state")).is(200).json();
+        state["warnings"].to_string().contains("no_copy")
+    };
+    assert!(becomes(warns));
+    let posture = studio.ask(&token, Request::get("/api/v1/posture")).is(200).json();
+    assert_ne!(posture["state"], "green");
+    assert!(
+        posture["checkpoint_copy"]["trouble"].to_string().contains("see that its disk is there"),
+        "{posture}"
+    );
+    std::fs::rename(home.path().join("out-of-it"), &folder).expect("it is ours");
+    assert!(becomes(|| !warns() && kept(&folder) == newest(&home)));
+    studio.served.kill();
+    drop(studio);
+    let at_the_kill = kept(&folder);
+    home.ask(&["audit", "verify"]).ends(0, &["held against"]);
+    home.generate(&["y"]).ends(0, &[]);
+    assert_ne!(kept(&folder), at_the_kill);
+    // Cut back behind it: found by whoever verifies, by `status`, and by the next start, which writes nothing over it.
+    std::fs::remove_dir_all(&audit).expect("it was there");
+    copy(&home.path().join("older"), &audit);
+    let left = kept(&folder);
+    let verified = home.ask(&["audit", "verify"]).ends(11, &[]);
+    assert!(verified.stdout.contains("it was cut back"), "{verified:?}");
+    home.ask(&["status"]).ends(4, &["the log was cut back", "nothing is written over it"]);
+    let _ = home.ask(&["evidence", "run"]);
+    assert_eq!(kept(&folder), left);
+}
+
+#[test]
+fn a_copy_that_is_not_of_this_log_stays_and_what_is_no_folder_keeps_nobody() {
+    let (home, folder) = with_policy("copied-other");
+    std::fs::create_dir(&folder).expect("a home can be written");
+    let other = Home::with_picture("copied-foreign");
+    std::fs::copy(other.path().join("state/audit/checkpoint"), folder.join("lightproof.checkpoint"))
+        .expect("both are ours");
+    let left = kept(&folder);
+    home.generate(&["x"]).ends(0, &[]);
+    home.ask(&["status"]).ends(4, &["belongs to another log", "move the copy away"]);
+    let verified = home.ask(&["audit", "verify"]).ends(11, &[]);
+    assert!(verified.stdout.contains("belongs to another log"), "{verified:?}");
+    assert_eq!(kept(&folder), left);
+    // A pipe, a link and a file of its name, then in the place of the folder.
+    let place = folder.join("lightproof.checkpoint");
+    for spoil in ["mkfifo", "ln -s ../../state/audit/origin", "mkdir"] {
+        std::fs::remove_file(&place).or_else(|_| std::fs::remove_dir(&place)).expect("it was there");
+        shell(&format!("{spoil} {}", place.display()));
+        home.generate(&["x"]).ends(0, &[]);
+        home.ask(&["status"]).ends(4, &["it is no regular file", "move away"]);
+    }
+    std::fs::remove_dir_all(&folder).expect("it was there");
+    let origin = std::fs::read(home.path().join("state/audit/origin"));
+    for spoil in ["mkfifo", "touch"] {
+        shell(&format!("{spoil} {}", folder.display()));
+        home.generate(&["x"]).ends(0, &[]);
+        home.ask(&["status"]).ends(4, &["it is no folder"]);
+        std::fs::remove_file(&folder).expect("it was there");
+    }
+    assert_eq!(std::fs::read(home.path().join("state/audit/origin")).ok(), origin.ok());
+    // Nor is it one of the program's own, or around one, by whatever name.
+    shell(&format!("ln -s {} {}", home.at("state"), folder.display()));
+    for named in ["stick/log", "state/audit", "state/vault/in-it", "state", "workspace/output_image"] {
+        home.policy(format!("schema = 1\ncheckpoint_copy = \"{}\"\n", home.at(named)).as_bytes());
+        home.generate(&["x"]).ends(6, &["name a folder of its own"]);
+    }
+    home.policy(b"schema = 1\ncheckpoint_copy = \"stick\"\n");
+    home.generate(&["x"]).ends(2, &["stick"]);
+}
+
+#[test]
+fn a_disk_that_is_full_or_read_only_keeps_nobody_and_the_copy_is_made_when_it_can_be() {
+    if !is_root_for("mounting a small disk") {
+        return;
+    }
+    let (home, folder) = with_policy("copied-full");
+    std::fs::create_dir(&folder).expect("a home can be written");
+    let at = folder.display();
+    shell(&format!(
+        "mount -t tmpfs -o size=16k,mode=0700 none {at} && (head -c 99999 /dev/zero > {at}/full || true)"
+    ));
+    let unmount = Unmount(folder.clone());
+    let studio = Studio { served: Served::start(&home) };
+    let token = token_of(&studio.sign_in(None, PASSPHRASE).is(201));
+    let trouble = |words: &str| {
+        let posture = studio.ask(&token, Request::get("/api/v1/posture")).is(200).json();
+        posture["checkpoint_copy"]["trouble"].to_string().contains(words)
+    };
+    assert!(becomes(|| trouble("make room on its disk")));
+    std::fs::remove_file(folder.join("full")).expect("it was there");
+    assert!(becomes(|| kept(&folder).is_some() && kept(&folder) == newest(&home)));
+    shell(&format!("mount -o remount,ro {at}"));
+    studio.ask(&token, Request::new("DELETE", "/api/v1/session")).is(204);
+    let token = token_of(&studio.sign_in(None, PASSPHRASE).is(201));
+    let trouble = || {
+        let posture = studio.ask(&token, Request::get("/api/v1/posture")).is(200).json();
+        posture["checkpoint_copy"]["trouble"].to_string().contains("make its disk writable")
+    };
+    assert!(becomes(trouble));
+    shell(&format!("mount -o remount,rw {at}"));
+    assert!(becomes(|| kept(&folder) == newest(&home)));
+    // Taken out by force: the fences know the disk that was there, and nothing goes to what lies under it.
+    shell(&format!("umount -l {at}"));
+    drop(unmount);
+    assert!(becomes(|| {
+        let posture = studio.ask(&token, Request::get("/api/v1/posture")).is(200).json();
+        posture["checkpoint_copy"]["trouble"].to_string().contains("next start")
+    }));
+    studio.served.signal(Signal::TERM);
+    studio.served.wait().ends(0, &[]);
+    assert_eq!(kept(&folder), None, "it went to the disk below");
+    home.is_whole(1);
+}
+
+/// Unmounts what a test that failed has left.
+struct Unmount(PathBuf);
+
+impl Drop for Unmount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+#[track_caller]
+fn shell(script: &str) {
+    Ran::of(Command::new("bash").args(["-c", script])).ends(0, &[]);
 }
 
 /// The text of a code of version 11 with the level M, which is that of a checkpoint; nothing is corrected. Written from ISO/IEC 18004.

@@ -130,6 +130,6 @@ pub(crate) fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result
 /// Bytes of a full segment of the longest lines.
 pub const SEGMENT_BYTES_MAX: u64 = SEGMENT_RECORDS * crate::record::LINE_BYTES_MAX;
 /// A checkpoint with its signatures has a few hundred bytes.
-const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
+pub(crate) const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
 /// Every other file: about 100,000 keys.
 pub(crate) const SMALL_BYTES_MAX: u64 = 16 << 20;

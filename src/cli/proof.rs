@@ -51,7 +51,8 @@ pub enum Audit {
     },
     /// Check every record, signature and tile
     Verify {
-        /// A checkpoint that was kept elsewhere; finds a log cut back to an older state
+        /// A checkpoint that was kept elsewhere; finds a log cut back to an older state. Without it the copy is taken that the policy
+        /// has made (`checkpoint_copy`), if it has
         #[arg(long, value_name = "FILE")]
         expect: Option<PathBuf>,
     },
