@@ -10,6 +10,7 @@ pub mod machine;
 pub mod memory;
 pub mod models;
 pub mod operator;
+pub mod outside;
 pub mod overlay;
 pub mod passphrase;
 mod room;
@@ -83,6 +84,8 @@ pub struct Booted {
     pub seen: Option<Arc<Seen>>,
     /// Why there is no card, where one was asked for.
     pub no_card: Option<String>,
+    /// Where a copy of the newest checkpoint goes, if the policy says so.
+    pub copy: Option<outside::Copy>,
     passphrase: Option<SecretLine>,
     machine_secret: Option<SecretBytes>,
     /// Who it is of, if somebody said so.
@@ -130,6 +133,13 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     let folder_use = wants.folder_use;
     let mut folders = folders_of(&home, &policy, wants)?;
     folders::refuse_own_folders(&folders, &home.evidence)?;
+    let copy = match policy.checkpoint_copy().filter(|_| wants.process == Process::Server) {
+        Some(named) => {
+            let writes = folder_use != FolderUse::Read;
+            Some(outside::look(named, &mut folders, &home.evidence, writes)?)
+        }
+        None => None,
+    };
     let no_card = card::wanted(wants.device, &policy, clean.is_kept()).map(|card| folders.card = card).err();
     let plan = |process| policy.plan(process, &folders).map_err(|error| Failure::new(Code::Usage, error));
     // What the engine must have, if there is one.
@@ -140,6 +150,9 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     let mut plan = plan(wants.process)?;
     let rules = if wants.evidence { overlay::rules(&policy)? } else { String::new() };
     wants.models.narrow(&mut plan, &folders);
+    if folder_use == FolderUse::Read {
+        outside::narrow(&mut plan, &folders);
+    }
     folders::grant_what_exists(&mut plan, &folders);
     folders::grant_bundle(&mut plan, &folders, wants.bundle)?;
     let passphrase =
@@ -191,6 +204,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         engines: engines.zip(plan_of_engine.map(|plan| plan.digest())),
         pinned,
         no_card,
+        copy,
     };
     Ok(Fenced { booted, folder_use, refusal })
 }
@@ -225,6 +239,7 @@ fn folders_of(home: &Home, policy: &Policy, wants: &Wants<'_>) -> Result<Folders
         source: wants.models.source.map(real).transpose()?,
         export: wants.export.map(real).transpose()?,
         reference: wants.reference.map(real).transpose()?,
+        checkpoint_copy: None,
         program: Vec::new(),
         card: None,
     })

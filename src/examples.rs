@@ -120,6 +120,7 @@ Examples:
   lightproof audit verify --expect checkpoint-of-last-month
   lightproof audit export --format ocsf --after 41     for a SIEM: from record 41 on
   lightproof audit export --spool /var/spool/lightproof --after 0
+  lightproof audit checkpoint -o /media/stick/checkpoint
   lightproof audit stamp request -o stamp.tsq          for a time stamping authority
   lightproof audit stamp import stamp.tsr --request stamp.tsq
   lightproof audit stamp list";

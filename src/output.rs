@@ -108,6 +108,18 @@ impl Output {
         }
     }
 
+    /// Prints a drawing of dark characters on a light ground, unless JSON was asked for: at a terminal black on white, whatever its
+    /// own colours are.
+    pub fn drawing(&self, lines: &[String]) {
+        if self.json {
+            return;
+        }
+        let [on, off] =
+            if self.colour && io::stdout().is_terminal() { ["\x1b[30;107m", "\x1b[0m"] } else { [""; 2] };
+        let drawn: String = lines.iter().map(|line| format!("{on}{line}{off}\n")).collect();
+        self.give(drawn.as_bytes());
+    }
+
     /// Prints lines of data, unless JSON was asked for.
     pub fn data(&self, text: &str) {
         if let Some(line) = &self.far {

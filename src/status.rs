@@ -1,9 +1,11 @@
 //! How the appliance is, from what its files say. Nothing is asked of a running server, no passphrase is needed, and nothing is
 //! verified: for that there is `audit verify`.
 
+mod copied;
 mod metrics;
 mod waiting;
 
+use self::copied::Copied;
 use self::metrics::Family;
 use self::waiting::Waiting;
 use crate::boot::Booted;
@@ -167,6 +169,8 @@ pub struct Status {
     incidents: Vec<Incident>,
     /// Whether every record could be read that may tell of one.
     clocks_known: bool,
+    /// The copy of the newest checkpoint, if the policy asks for one and there is a log.
+    copied: Option<Copied>,
     now_ms: u64,
 }
 
@@ -185,7 +189,20 @@ impl Status {
         let absent = if has_vault { absent(booted) } else { Vec::new() };
         let Incidents { incidents, unread } = Incidents::of(&booted.folders.audit)?;
         let (clocks_known, room) = (unread.is_none(), room(booted));
-        Ok(Self { has_vault, holder, told, absent, room, picture_days_max, incidents, clocks_known, now_ms })
+        let copy = booted.copy.as_ref().filter(|_| told.last_ms.is_some());
+        let copied = copy.map(|copy| Copied::of(copy, &booted.folders.audit, now_ms));
+        Ok(Self {
+            has_vault,
+            holder,
+            told,
+            absent,
+            room,
+            picture_days_max,
+            incidents,
+            clocks_known,
+            copied,
+            now_ms,
+        })
     }
 
     /// Whether there is a vault.
@@ -272,6 +289,7 @@ impl Status {
             }));
         }
         needs.extend(self.told.waiting.need());
+        needs.extend(self.copied.as_ref().and_then(Copied::need));
         for (name, left) in &self.room {
             match left {
                 Some(left) if *left < ROOM_BYTES_MIN => {
@@ -343,6 +361,7 @@ impl Status {
             ("backup", backup),
             ("second", self.told.waiting.line()),
         ];
+        lines.extend(self.copied.as_ref().map(|copied| ("copy", copied.line())));
         lines.extend(clocks);
         lines.push(("room left", room.join(", ")));
         lines
@@ -397,6 +416,11 @@ impl Status {
                 "Acts that wait for a second admin, as far as the log tells",
             )
             .whole(told.waiting.count()),
+            Family::gauge(
+                "lightproof_checkpoint_copy_uncovered_records",
+                "Records that the copy of the newest checkpoint elsewhere does not cover",
+            )
+            .whole(self.copied.as_ref().and_then(Copied::uncovered)),
             room,
             Family::gauge("lightproof_needs", "What needs a person; `lightproof status` says what")
                 .whole(needs),
@@ -414,7 +438,7 @@ impl Status {
             "evidence_ms": self.told.tried.map(|(at_ms, _)| at_ms),
             "incidents": self.incidents.iter().map(|of| describe_incident(of, self.now_ms)).collect::<Vec<_>>(),
             "not_satisfied": self.told.tried.map(|(_, count)| count), "backup_ms": self.told.backed_up_ms,
-            "pending": self.told.waiting.describe(),
+            "pending": self.told.waiting.describe(), "checkpoint_copy": self.copied.as_ref().map(Copied::describe),
             "room_bytes": self.room.iter().map(|(name, left)| ((*name).to_owned(), json!(left)))
                 .collect::<serde_json::Map<_, _>>(),
             "needs": needs,

@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-pub const VERBS: [(&[&str], &[&str]); 77] = [
+pub const VERBS: [(&[&str], &[&str]); 78] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -77,6 +77,7 @@ pub const VERBS: [(&[&str], &[&str]); 77] = [
     (&["audit", "explain"], &[]),
     (&["audit", "export"], &["--format", "--after", "--spool"]),
     (&["audit", "verify"], &["--expect"]),
+    (&["audit", "checkpoint"], &["-o", "--qr"]),
     (&["audit", "stamp", "request"], &["-o"]),
     (&["audit", "stamp", "import"], &["--request"]),
     (&["audit", "stamp", "list"], &[]),

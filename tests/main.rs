@@ -36,6 +36,7 @@
 //! - `rehearsal`: the probes are seen to fail
 //! - `certificate`: what somebody gets who asked for an erasure
 //! - `compliance`: the same by a running server, for its page
+//! - `elsewhere`: a checkpoint that is kept where the log is not
 //! - `stamp`: time from outside, with an authority that openssl makes
 //! - `reading`: the log, read through a running server
 //! - `siem`: the log for other programs, in their form and as files that they take away
@@ -79,6 +80,7 @@ mod crash;
 mod deploy;
 mod destroy;
 mod doctor;
+mod elsewhere;
 mod evidence;
 mod family;
 mod faults;

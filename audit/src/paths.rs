@@ -97,13 +97,20 @@ pub(crate) fn read_limited(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > bytes_max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
-/// Reads a checkpoint that was kept elsewhere, which is a regular file of at most 64 KiB, however it is reached.
+/// Reads a checkpoint that was kept elsewhere, which is a regular file of at most 64 KiB, however it is reached. The ends of its
+/// lines are made those of a checkpoint again: a mail, an editor and whoever read it from a QR code have others.
 ///
 /// # Errors
 /// What the system says; `InvalidInput` for a named pipe, which would be waited for, and for a folder.
 pub fn read_checkpoint(path: &Path) -> io::Result<Vec<u8>> {
     // Whoever names a link means what it leads to.
-    read_limited(&path.canonicalize()?, CHECKPOINT_BYTES_MAX)
+    let mut bytes = read_limited(&path.canonicalize()?, CHECKPOINT_BYTES_MAX)?;
+    bytes.retain(|byte| *byte != b'\r');
+    if let Some(last) = bytes.iter().rposition(|byte| *byte != b'\n') {
+        bytes.truncate(last + 1);
+        bytes.push(b'\n');
+    }
+    Ok(bytes)
 }
 
 /// Opens a regular file, and nothing else: a link leads out of the folder, and opening a pipe waits for ever for its
@@ -123,6 +130,6 @@ pub(crate) fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result
 /// Bytes of a full segment of the longest lines.
 pub const SEGMENT_BYTES_MAX: u64 = SEGMENT_RECORDS * crate::record::LINE_BYTES_MAX;
 /// A checkpoint with its signatures has a few hundred bytes.
-const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
+pub(crate) const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
 /// Every other file: about 100,000 keys.
 pub(crate) const SMALL_BYTES_MAX: u64 = 16 << 20;

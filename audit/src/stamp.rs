@@ -215,7 +215,8 @@ pub fn read_stamp(path: &Path) -> io::Result<Vec<u8>> {
     read_limited(&path.canonicalize()?, STAMP_BYTES_MAX)
 }
 
-/// The newest checkpoint of the log in `dir`, as it stands in a file: what a stamp is asked for.
+/// The newest checkpoint of the log in `dir`, as it stands in a file: what a stamp is asked for, and what is kept elsewhere. It is
+/// the copy that is written once the checkpoint is durable, so that no log falls behind it in a power cut.
 ///
 /// # Errors
 /// `Absent`, `Io`, `Broken`.

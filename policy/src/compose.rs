@@ -16,6 +16,9 @@ pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Er
     if let Some(outputs) = overlay.outputs {
         policy.outputs = Some(paths::plain(&outputs)?);
     }
+    if let Some(folder) = overlay.checkpoint_copy {
+        policy.checkpoint_copy = Some(paths::plain(&folder)?);
+    }
     if let Some(keep_prompts) = overlay.keep_prompts {
         if keep_prompts == KeepPrompts::Allow && policy.keep_prompts == KeepPrompts::Never {
             return Err(Error::Loosens { key: "keep_prompts".to_owned() });

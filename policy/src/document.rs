@@ -31,6 +31,7 @@ pub(crate) fn settings_and_grants(text: &str) -> Result<Policy, Error> {
     Ok(Policy {
         listen: LoopbackAddr::parse(&listen)?,
         outputs: None,
+        checkpoint_copy: None,
         keep_prompts,
         erase,
         picture_days_max: None,
@@ -216,6 +217,7 @@ pub(crate) struct Overlay {
     schema: u32,
     pub listen: Option<String>,
     pub outputs: Option<PathBuf>,
+    pub checkpoint_copy: Option<PathBuf>,
     pub keep_prompts: Option<KeepPrompts>,
     pub erase: Option<Erase>,
     pub picture_days_max: Option<u32>,

@@ -143,6 +143,7 @@ pub const OVERLAY_BYTES_MAX: usize = 64 << 10;
 pub struct Policy {
     listen: LoopbackAddr,
     outputs: Option<PathBuf>,
+    checkpoint_copy: Option<PathBuf>,
     keep_prompts: KeepPrompts,
     erase: Erase,
     picture_days_max: Option<u32>,
@@ -230,6 +231,11 @@ impl Policy {
         let needed = [Right::Read, Right::Write, Right::Ioctl];
         let grant = self.of_gpu.grants.paths.get("${card}");
         grant.is_some_and(|grant| needed.iter().all(|right| grant.rights.contains(right)))
+    }
+
+    /// The folder for a copy of the newest checkpoint that the overlay names, if it names one.
+    pub fn checkpoint_copy(&self) -> Option<&Path> {
+        self.checkpoint_copy.as_deref()
     }
 
     /// The folder for sealed pictures that the overlay names, if it names one.

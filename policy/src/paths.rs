@@ -82,6 +82,8 @@ pub struct Folders {
     pub source: Option<PathBuf>,
     /// The folder (or one existing file) that a plain copy goes to, if a person asked for one.
     pub export: Option<PathBuf>,
+    /// The folder that gets a copy of the newest checkpoint, if the overlay names one and it is there.
+    pub checkpoint_copy: Option<PathBuf>,
     /// The folder with the golden values of a self-test, if one was named. No grant may make it writable.
     pub reference: Option<PathBuf>,
     /// This program's own file and those that it was loaded from, for the process that starts it again.
@@ -114,6 +116,7 @@ impl Folders {
             "${models}" => self.models.iter().collect(),
             "${source}" => self.source.iter().collect(),
             "${export}" => self.export.iter().collect(),
+            "${checkpoint-copy}" => self.checkpoint_copy.iter().collect(),
             "${reference}" => self.reference.iter().collect(),
             "${program}" => self.program.iter().collect(),
             "${card}" => self.card.iter().flat_map(|card| &card.nodes).collect(),

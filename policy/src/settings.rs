@@ -25,7 +25,7 @@ pub struct Setting {
 
 impl Policy {
     /// The settings of the built-in profile, tightened by the text of an overlay if there is one, in the order of the profile.
-    /// A folder for pictures is among them if the overlay names one.
+    /// A folder for pictures, and one for a copy of the newest checkpoint, is among them if the overlay names one.
     ///
     /// # Errors
     /// As [`Policy::read`].
@@ -41,6 +41,8 @@ impl Policy {
 fn list(policy: &Policy, keys: &[String], denied: &[String]) -> Vec<Setting> {
     let limits = policy.limits.entries();
     let outputs = policy.outputs.as_ref().map(|outputs| ("outputs".into(), outputs.display().to_string()));
+    let copy = policy.checkpoint_copy.as_ref();
+    let copy = copy.map(|folder| ("checkpoint_copy".into(), folder.display().to_string()));
     let days = policy.picture_days_max.map(|days| ("picture_days_max".into(), days.to_string()));
     let two_person = Some(policy.two_person.words()).filter(|words| !words.is_empty());
     let two_person = two_person.map(|words| ("two_person".into(), words));
@@ -49,6 +51,7 @@ fn list(policy: &Policy, keys: &[String], denied: &[String]) -> Vec<Setting> {
     let settings = [("listen".to_owned(), policy.listen.to_string())]
         .into_iter()
         .chain(outputs)
+        .chain(copy)
         .chain([
             ("keep_prompts".into(), policy.keep_prompts.word().into()),
             ("erase".into(), policy.erase.word().into()),
@@ -75,6 +78,7 @@ fn keys(overlay: &Overlay) -> Vec<String> {
     let there = [
         ("listen", overlay.listen.is_some()),
         ("outputs", overlay.outputs.is_some()),
+        ("checkpoint_copy", overlay.checkpoint_copy.is_some()),
         ("keep_prompts", overlay.keep_prompts.is_some()),
         ("erase", overlay.erase.is_some()),
         ("picture_days_max", overlay.picture_days_max.is_some()),

@@ -246,9 +246,13 @@ fn no_place_can_make_the_policy_or_the_model_writable() {
         let error =
             policy.plan(Process::Server, &Folders { outputs: outputs.into(), ..places() }).unwrap_err();
         assert!(matches!(error, Error::PolicyWritable { .. }), "{outputs}: {error}");
-        let error =
-            policy.plan(Process::Server, &Folders { export: Some(outputs.into()), ..places() }).unwrap_err();
-        assert!(matches!(error, Error::PolicyWritable { .. }), "{outputs}: {error}");
+        for places in [
+            Folders { export: Some(outputs.into()), ..places() },
+            Folders { checkpoint_copy: Some(outputs.into()), ..places() },
+        ] {
+            let error = policy.plan(Process::Server, &places).unwrap_err();
+            assert!(matches!(error, Error::PolicyWritable { .. }), "{outputs}: {error}");
+        }
     }
     // A folder whose name merely begins alike is another folder.
     assert!(

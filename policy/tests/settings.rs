@@ -24,7 +24,7 @@ fn without_an_overlay_all_of_it_is_built_in() {
 #[test]
 fn what_an_overlay_says_is_said_to_come_from_it_even_if_it_changes_nothing() {
     let settings = of(
-        "listen = \"127.0.0.1:7860\"\noutputs = \"/srv/p\"\nkeep_prompts = \"never\"\nerase = \"allow\"\n\
+        "listen = \"127.0.0.1:7860\"\noutputs = \"/srv/p\"\ncheckpoint_copy = \"/media/stick/log\"\nkeep_prompts = \"never\"\nerase = \"allow\"\n\
          picture_days_max = 90\ntwo_person = [\"hold\"]\nkey_days_max = 91\ndrill_days_max = 94\nbackup_days_max = 92\nstamp_days_max = 93\n\
          unattended = \"idle-lock\"\nmissing_network_namespace = \"allow\"\n[limits]\nsteps_max = 4\nimages_max = 16\n\
          [[deny]]\npath = \"${export}\"\nwhy = \"no plain copies here\"\n\
@@ -41,6 +41,7 @@ fn what_an_overlay_says_is_said_to_come_from_it_even_if_it_changes_nothing() {
         [
             "listen 127.0.0.1:7860",
             "outputs /srv/p",
+            "checkpoint_copy /media/stick/log",
             "keep_prompts never",
             "erase allow",
             "picture_days_max 90",

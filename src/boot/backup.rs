@@ -18,7 +18,7 @@ pub enum BackupFile<'a> {
     Made(&'a Path),
     /// The same, for a running server that has the vault.
     Handed(&'a Path),
-    /// It is no backup, but what whoever is asked for help may see.
+    /// It is no backup, but a small file that is handed out: what whoever is asked for help may see, a checkpoint.
     Shown(&'a Path),
     /// Nor is it this, but a machine secret that is drawn.
     Secret(&'a Path),

@@ -344,6 +344,7 @@ pub fn of_any_machine() -> Folders {
         source: Some(place("source")),
         export: Some(place("export")),
         reference: Some(place("reference")),
+        checkpoint_copy: Some(place("checkpoint-copy")),
         program: vec![place("program")],
         card: None,
     }

@@ -12,7 +12,10 @@ impl Booted {
     /// # Errors
     /// The refusal that is on record by then, or what vault and log say.
     pub fn darkroom(&self, refusal: Option<Failure>) -> Result<Darkroom, Failure> {
-        let darkroom = Darkroom::open(self.of_darkroom(), self.clock, KdfParams::DEFAULT, self.start())?;
+        let mut darkroom = Darkroom::open(self.of_darkroom(), self.clock, KdfParams::DEFAULT, self.start())?;
+        if let Some(copy) = &self.copy {
+            darkroom.copy_checkpoints(copy.place.clone());
+        }
         if let Some(failure) = refusal {
             darkroom.refuse_start(StartRefusal::Policy)?;
             return Err(failure);

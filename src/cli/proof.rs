@@ -40,9 +40,19 @@ pub enum Audit {
     /// Have an authority outside say when the log was as it is
     #[command(subcommand)]
     Stamp(Stamp),
+    /// Give out the newest checkpoint, to be kept elsewhere: a log that is cut back does not go on from it
+    Checkpoint {
+        /// File that is to be made; standard output without it
+        #[arg(short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// As a QR code: in characters, to be read from the screen or printed, and with -o as a picture (SVG)
+        #[arg(long)]
+        qr: bool,
+    },
     /// Check every record, signature and tile
     Verify {
-        /// A checkpoint that was kept elsewhere; finds a log cut back to an older state
+        /// A checkpoint that was kept elsewhere; finds a log cut back to an older state. Without it the copy is taken that the policy
+        /// has made (`checkpoint_copy`), if it has
         #[arg(long, value_name = "FILE")]
         expect: Option<PathBuf>,
     },

@@ -14,6 +14,7 @@ mod worker;
 use crate::checked::Checked;
 use crate::hold::Hold;
 use crate::keep::Intent;
+use crate::outside::CopyState;
 use crate::request::Ask;
 use crate::room::Darkroom;
 use crate::unlock::with_secret;
@@ -55,6 +56,8 @@ struct Shared {
     opening: Arc<AtomicU64>,
     /// The one that a machine secret began at the start, 0 without.
     unattended: u64,
+    /// How the copy of the newest checkpoint is.
+    copy: CopyState,
     table: Mutex<Table>,
     /// Something for the worker.
     wake: Condvar,
@@ -91,6 +94,7 @@ impl Queue {
         let shared = Arc::new(Shared {
             opening: Arc::clone(&darkroom.opening),
             unattended: darkroom.unattended_opening(),
+            copy: darkroom.copy_state(),
             darkroom: Mutex::new(Some(darkroom)),
             table: Mutex::default(),
             wake: Condvar::new(),

@@ -1,10 +1,11 @@
 //! The darkroom itself: opening it, and what is put on record about a start.
 
 use crate::moment::Moment;
+use crate::outside::{CopyPlace, CopyState, Copying, END_TIME_MAX, unusable};
 use crate::rights::Act;
 use crate::{Error, Who};
 use audit::words::{ObjectFailure, RequestRefusal, StartRefusal, StopReason};
-use audit::{Clock as _, Digest, Event, Log, SystemClock};
+use audit::{Clock as _, Digest, Event, Log, OutsideWriter, SystemClock};
 use engine::wire::Fenced;
 use policy::{Erase, Process, TwoPersons};
 use std::collections::HashSet;
@@ -69,6 +70,9 @@ pub struct Darkroom {
     pub(crate) in_work: HashSet<audit::JobId>,
     /// Tokens whose use on a day, in days since 1970, this process has put on record.
     pub(crate) tokens_used: HashSet<(u64, u32)>,
+    /// The thread that keeps a copy of the newest checkpoint, and how that copy is.
+    pub(crate) copying: Option<Copying>,
+    pub(crate) copy_state: CopyState,
     /// Where this process can be reached, for those who find the vault taken.
     pub(crate) address: Option<String>,
 }
@@ -168,6 +172,8 @@ impl Darkroom {
             opening: Arc::default(),
             in_work: HashSet::new(),
             tokens_used: HashSet::new(),
+            copying: None,
+            copy_state: CopyState::default(),
             address: None,
         })
     }
@@ -184,6 +190,36 @@ impl Darkroom {
             Room::Open(open) => open.vault.announce(address)?,
         }
         Ok(())
+    }
+
+    /// From here on a copy of the newest checkpoint goes to that place: at once, every few seconds, and at the end.
+    pub fn copy_checkpoints(&mut self, place: CopyPlace) {
+        let state = &self.copy_state;
+        state.want(&self.folders.audit, None);
+        let started = match place {
+            CopyPlace::Folder(folder) => {
+                let mut writer = OutsideWriter::new(&self.folders.audit, &folder);
+                Copying::start(folder, state.clone(), move || writer.renew())
+                    .map_err(|error| format!("no thread could be started to copy checkpoints: {error}"))
+            }
+            CopyPlace::Unusable { folder, why } => Err(unusable(&folder, &why)),
+        };
+        match started {
+            Ok(copying) => self.copying = Some(copying),
+            Err(why) => state.want(&self.folders.audit, Some(why)),
+        }
+    }
+
+    /// How the copy is.
+    pub fn copy_state(&self) -> CopyState {
+        self.copy_state.clone()
+    }
+
+    /// The last copy, as far as its disk lets it come about.
+    pub(crate) fn copy_last(&mut self) {
+        if let Some(copying) = self.copying.take() {
+            copying.end(END_TIME_MAX);
+        }
     }
 
     /// Puts on record that the start is refused.

@@ -293,6 +293,7 @@ impl Darkroom {
     pub fn leave(mut self, reason: StopReason) -> Result<(), Error> {
         let locked = self.lock(None);
         let stopped = self.log.append(&[Event::BootStopped { reason }.by_system()]);
+        self.copy_last();
         let ended = |source| Error::Unrecorded {
             done: "what was answered before is done, and the program has ended".into(),
             source,

@@ -21,11 +21,13 @@ pub enum Warning {
     Healed,
     /// A machine secret opened the vault, and no person.
     Unattended,
+    /// The copy of the newest checkpoint that the policy asks for is not made.
+    NoCopy,
 }
 
 impl Warning {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::OldKeyRemains,
         Self::UnusedKeyRemains,
         Self::Unproven,
@@ -33,6 +35,7 @@ impl Warning {
         Self::ClockMoved,
         Self::Healed,
         Self::Unattended,
+        Self::NoCopy,
     ];
 
     /// A word for programs.
@@ -45,6 +48,7 @@ impl Warning {
             Self::ClockMoved => "clock_moved",
             Self::Healed => "healed",
             Self::Unattended => "unattended",
+            Self::NoCopy => "no_copy",
         }
     }
 }
@@ -78,6 +82,9 @@ impl fmt::Display for Warning {
             Self::Unattended => {
                 "the vault was opened by a machine secret, and by no person: whoever starts this machine as it is opens it"
             }
+            Self::NoCopy => {
+                "the newest checkpoint of the log could not be copied to where the policy says; lightproof status says why"
+            }
         })
     }
 }
@@ -85,11 +92,12 @@ impl fmt::Display for Warning {
 impl Darkroom {
     /// What there is to know about the open vault; while it is locked, what the log says of it.
     pub fn warnings(&self) -> Vec<Warning> {
+        let no_copy = self.copy_state.trouble().map(|_| Warning::NoCopy);
         let Room::Open(open) = &self.room else {
             let Ok(known) = self.log.unfinished() else { return Vec::new() };
             let old = known.key_remains.map(|_| Warning::OldKeyRemains);
             let unused = known.key_unused.map(|_| Warning::UnusedKeyRemains);
-            return old.into_iter().chain(unused).collect();
+            return old.into_iter().chain(unused).chain(no_copy).collect();
         };
         let healed = open.vault.healed().or(open.vault.damaged_mirror()).map(|_| Warning::Healed);
         let noticed = open.vault.notices().into_iter().filter_map(|notice| match notice {
@@ -101,6 +109,6 @@ impl Darkroom {
         });
         let moved = self.clock_moved().then_some(Warning::ClockMoved);
         let unattended = open.is_unattended.then_some(Warning::Unattended);
-        healed.into_iter().chain(noticed).chain(moved).chain(unattended).collect()
+        healed.into_iter().chain(noticed).chain(moved).chain(unattended).chain(no_copy).collect()
     }
 }

@@ -75,10 +75,12 @@ impl Fences {
 }
 
 impl House {
-    /// `green`, `amber` or `red`: the fences, and amber while a vault is open that no person has opened.
+    /// `green`, `amber` or `red`: the fences, and amber while a vault is open that no person has opened, or the newest
+    /// checkpoint is not copied to where the policy says.
     pub fn posture(&self) -> &'static str {
         match self.fences.state() {
             "green" if self.queue.is_unattended() => "amber",
+            "green" if self.queue.copy_state().trouble().is_some() => "amber",
             state => state,
         }
     }
@@ -99,9 +101,19 @@ pub async fn health(State(house): State<Arc<House>>) -> Json<Value> {
     Json(json!({ "status": "ok", "posture": house.posture() }))
 }
 
+/// The copy of the newest checkpoint that the policy asks for: how far it goes, and what keeps it from going further.
+fn copy(house: &House) -> Option<Value> {
+    let state = house.queue.copy_state();
+    let coverage = state.coverage();
+    state.is_wanted().then(|| {
+        json!({ "covers": coverage.map(|of| of.covers), "records": coverage.map(|of| of.records),
+            "uncovered_since_ms": coverage.and_then(|of| of.uncovered_since_ms), "trouble": state.trouble() })
+    })
+}
+
 /// The report, and what was tried just now.
 pub async fn show(State(house): State<Arc<House>>) -> Result<Json<Value>, Problem> {
-    let tried = house.beside(|house| Ok(house.try_fences())).await?;
+    let (tried, copy) = house.beside(|house| Ok((house.try_fences(), copy(house)))).await?;
     let report = &house.fences.report;
     let (probe, broken) = match &tried {
         Ok(probe) => (Some(probe), None),
@@ -123,7 +135,7 @@ pub async fn show(State(house): State<Arc<House>>) -> Result<Json<Value>, Proble
     let processes: Vec<Value> = house.fences.processes.iter().map(of).collect();
     Ok(Json(json!({
         "processes": processes, "state": house.posture(), "checked_ms": house.clock.wall_ms(), "broken": broken,
-        "unattended": house.queue.is_unattended(),
+        "unattended": house.queue.is_unattended(), "checkpoint_copy": copy,
         "threads_checked": probe.map(|p| p.threads_checked), "fences": fences,
         "listen": report.listen, "holds_ipv6_loopback": report.holds_ipv6_loopback,
         "landlock_abi": report.landlock_abi, "landlock_missing": report.landlock_missing, "uid": report.uid,

@@ -1,16 +1,20 @@
 //! `lightproof audit`: records, in lines or in words, and the check of all of them. Reads only; works beside a running server.
 
+mod checkpoint;
 mod export;
+mod qr;
 mod stamp;
 mod told;
 
 use crate::boot::folders::FolderUse;
+use crate::boot::outside::Copy;
 use crate::boot::{self, Wants};
 use crate::cli::{Audit, Global, Show};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::{Done, input};
-use audit::{Error, Follower, Order, Selection, Stored, Typed};
+use audit::{Error, Follower, Order, Outside, OutsideError, Selection, Stored, Typed};
+use darkroom::{CopyPlace, copy_trouble, unusable};
 use sandbox::Clean;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -26,6 +30,9 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
     }
     if let Audit::Export { format, after, spool } = verb {
         return export::run(clean, global, (*format, *after, spool.as_deref()), out);
+    }
+    if let Audit::Checkpoint { output, qr } = verb {
+        return checkpoint::run(clean, global, (output.as_deref(), *qr), out);
     }
     let expect = match verb {
         Audit::Verify { expect: Some(path) } => Some(input::read_checkpoint(path)?),
@@ -60,7 +67,8 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
             out.object(true, &parsed(&explanation.to_json()));
             Ok(Code::Done)
         }
-        Audit::Verify { .. } | Audit::Stamp(_) | Audit::Export { .. } => {
+        Audit::Verify { .. } | Audit::Stamp(_) | Audit::Export { .. } | Audit::Checkpoint { .. } => {
+            let expect = expect.or_else(|| kept_elsewhere(booted.copy.as_ref()?, out));
             let report = audit::verify(dir, expect.as_deref()).map_err(failed)?;
             out.data(&format!("{report}\n"));
             out.object(report.is_ok(), &parsed(&report.to_json())["data"]);
@@ -70,6 +78,25 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
                 (false, true) => Code::Integrity,
             })
         }
+    }
+}
+
+/// The checkpoint in the folder that the policy names: what the log is held against where no other one is given.
+fn kept_elsewhere(copy: &Copy, out: &Output) -> Option<Vec<u8>> {
+    let unread = |what: String| {
+        out.warn(&format!("the log was not held against it: {what}"));
+        None
+    };
+    match &copy.place {
+        CopyPlace::Unusable { folder, why } => unread(unusable(folder, why)),
+        CopyPlace::Folder(folder) => match Outside::read(folder) {
+            Ok(Some(copy)) => {
+                out.say(&format!("held against the checkpoint in {}", folder.display()));
+                Some(copy.bytes().to_vec())
+            }
+            Ok(None) => unread(unusable(folder, "there is none yet; whoever has the log makes it")),
+            Err(source) => unread(copy_trouble(folder, &OutsideError::Io { during: "read", source })),
+        },
     }
 }
 

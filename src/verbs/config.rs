@@ -101,6 +101,7 @@ fn check(home: &Home, file: &Path, out: &Output) -> Done {
         vault: home.vault.clone(),
         audit: home.audit.clone(),
         outputs: policy.outputs().unwrap_or(&home.outputs).to_path_buf(),
+        checkpoint_copy: policy.checkpoint_copy().map(Path::to_path_buf),
         ..Folders::default()
     };
     for process in Process::ALL {

@@ -14,7 +14,7 @@ use crate::processes::notify;
 use crate::signals::RELAYED;
 use crate::verbs::backup;
 use audit::words::{StartRefusal, StopReason};
-use darkroom::{Darkroom, Engine as _, Model};
+use darkroom::{CopyPlace, Darkroom, Engine as _, Model};
 use diffusion::DeviceName;
 use engine::far::Far;
 use policy::Unattended;
@@ -91,6 +91,15 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     });
     if let Err(what) = site.controller() {
         out.warn(&format!("no bundle of evidence can be made: {what}"));
+    }
+    if booted.copy.as_ref().is_some_and(|copy| copy.is_beside_log) {
+        out.warn(
+            "the copy of the newest checkpoint goes to the log's own disk: who puts back an older state of that one puts back both. Name a \
+             folder on another disk, in the policy, or see that it is mounted",
+        );
+    }
+    if let Some(CopyPlace::Unusable { folder, why }) = booted.copy.as_ref().map(|copy| &copy.place) {
+        out.warn(&darkroom::unusable(folder, why));
     }
     let user = booted.report.uid;
     // If it cannot be made, the end is on record.

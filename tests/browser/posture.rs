@@ -1,7 +1,9 @@
 //! The badge and what lies behind it, before the unlock and after it, in both languages.
 
-use crate::browser::driver::SOON;
+use crate::browser::driver::{Browser, SOON};
 use crate::browser::studio::Studio;
+use crate::harness::Home;
+use crate::served::Served;
 use serde_json::json;
 
 /// Sentences of the dialog without a Chinese character; answers of the kernel, addresses and names of its parts are none.
@@ -65,4 +67,29 @@ fn before_the_unlock_the_badge_shows_what_was_found_and_tries_nothing() {
     assert!(!asked.iter().any(|url| url.ends_with("/api/v1/posture")), "{asked:?}");
     studio.set_up();
     studio.close().is_whole(0);
+}
+
+#[test]
+fn how_far_the_copy_of_the_checkpoint_goes_is_said_and_what_keeps_it() {
+    let home = Home::furnished("posture-copy");
+    std::fs::create_dir(home.path().join("stick")).expect("a home can be written");
+    home.policy(format!("schema = 1\ncheckpoint_copy = \"{}\"\n", home.at("stick")).as_bytes());
+    let studio = Studio { served: Served::start(&home), browser: Browser::open(&home), home };
+    studio.set_up();
+    let browser = &studio.browser;
+    let facts = "return [...document.querySelectorAll('#posture .facts div, #posture .facts')].map((of) => of.textContent).join()";
+    let says = |words: &str| browser.script(facts, &[]).as_str().is_some_and(|text| text.contains(words));
+    browser.click("#badge");
+    browser.until("say how far it goes", SOON, || says("Checkpoint kept elsewhereCovers").then_some(()));
+    assert_eq!(browser.count("#posture .verdict code"), 0);
+    std::fs::rename(studio.home.path().join("stick"), studio.home.path().join("out")).expect("it is ours");
+    browser.until("say what keeps it", SOON, || {
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        browser.click("#posture button.primary");
+        browser.see("#posture .verdict");
+        (browser.count("#posture .verdict code") == 1).then_some(())
+    });
+    assert!(browser.text("#posture .verdict").contains("could not be copied"));
+    assert_eq!(browser.attribute("#posture .verdict", "data-state").as_deref(), Some("amber"));
+    studio.close();
 }

@@ -13,6 +13,7 @@ mod forge;
 mod fuzz;
 mod journal;
 mod keys;
+mod outside;
 mod page;
 mod power;
 mod proofs;

@@ -2,6 +2,7 @@
 
 use super::table::Cancel;
 use super::{Queue, fail_all};
+use crate::outside::CopyState;
 use crate::room::Darkroom;
 use crate::unlock::with_secret;
 use crate::{Act, Confirmed, Error, Pictures, Removed, Role, Scopes, Token, Who};
@@ -11,6 +12,11 @@ use vault::{PersonName, Secret};
 use zeroize::Zeroizing;
 
 impl Queue {
+    /// How the copy of the newest checkpoint is. It waits for nobody.
+    pub fn copy_state(&self) -> &CopyState {
+        &self.shared.copy
+    }
+
     /// Whether the vault is open, and the machine secret opened it at the start. It waits for nobody.
     pub fn is_unattended(&self) -> bool {
         let unattended = self.shared.unattended;

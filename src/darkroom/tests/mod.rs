@@ -10,6 +10,7 @@ mod generate;
 mod machine;
 mod marked;
 mod old_key;
+mod outside;
 mod people;
 mod queue;
 mod remember;

@@ -179,6 +179,7 @@ fn places(home: &Path, act: &str) -> Folders {
         models: Some(folder("models")),
         source: Some(folder("source")),
         export: Some(folder(if act == "file" { "export/old" } else { "export" })),
+        checkpoint_copy: None,
         reference: Some(folder("golden")),
         program: crate::program_files().unwrap(),
         card: variable(CARD).map(|_| Card {

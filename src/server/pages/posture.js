@@ -62,6 +62,7 @@ function recorded({ posture, unattended, summary: { fences, tried_ms } }) {
 function describe(report) {
   const fences = [...report.fences].sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
   const rest = fences.filter(({ state }) => state !== "green");
+  const copy = report.checkpoint_copy;
   return [
     h("div", { class: "verdict", "data-state": report.state },
       h("strong", {}, () => badgeText(report.state)),
@@ -69,6 +70,7 @@ function describe(report) {
       rest.map((fence) => h("p", {}, () =>
         t("posture.remark", { fence: nameOf(fence), remedy: t(`fence.remedy.${fence.state === "red" ? "red" : fence.fence}`) }))),
       report.unattended && h("p", {}, () => t("warning.unattended")),
+      copy?.trouble && [h("p", {}, () => t("warning.no_copy")), h("code", { lang: "en" }, copy.trouble)],
     report.broken && h("code", { lang: "en" }, report.broken)),
     h("ul", { class: "fences" }, fences.map(describeFence)),
     h("dl", { class: "facts" },
@@ -81,8 +83,13 @@ function describe(report) {
         fact("posture.uid", () => String(report.uid)),
         ...report.processes.map(describeProcess),
       ],
+      copy?.records && fact("posture.copy", () => covers(copy)),
       fact("posture.checked", () => fullTime(report.checked_ms))),
   ];
+}
+
+function covers({ covers, records, uncovered_since_ms: since }) {
+  return t(`posture.copy.${since ? "behind" : "all"}`, { covers, records, since: since && fullTime(since) });
 }
 
 function verdict({ state, fences, threads_checked: threads }) {

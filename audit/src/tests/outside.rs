@@ -1,0 +1,162 @@
+//! A copy of the newest checkpoint elsewhere: it follows, nothing is written over what does not fit, and whatever fails is tried again.
+
+use super::*;
+use crate::faults::Fault;
+use crate::{Coverage, OUTSIDE_NAME, Outside, OutsideError, OutsideFlaw, OutsideWriter};
+use std::io::ErrorKind;
+
+struct Elsewhere {
+    log: Dir,
+    folder: Dir,
+    open: Option<Log>,
+}
+
+impl Elsewhere {
+    fn new() -> Self {
+        let (log, folder) = (Dir::new(), Dir::new());
+        std::fs::create_dir(&folder.0).unwrap();
+        let open = Some(create(&log, &Faults::default()).unwrap());
+        Self { log, folder, open }
+    }
+
+    fn append(&self) {
+        self.open.as_ref().unwrap().append(&job(7)).unwrap();
+    }
+
+    fn writer(&self) -> OutsideWriter {
+        OutsideWriter::new(&self.log.0, &self.folder.0)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.0.join(OUTSIDE_NAME)
+    }
+
+    fn checkpoint(&self) -> Vec<u8> {
+        std::fs::read(self.log.0.join("checkpoint")).unwrap()
+    }
+
+    fn flaw(&self) -> OutsideFlaw {
+        let before = std::fs::read(self.file()).unwrap();
+        let error = self.writer().renew().unwrap_err();
+        assert_eq!(std::fs::read(self.file()).unwrap(), before, "it was written over");
+        assert_eq!(std::fs::read_dir(&self.folder.0).unwrap().count(), 1);
+        match error {
+            OutsideError::Flawed(flaw) => flaw,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_copy_follows_the_log_and_is_what_the_verifier_takes() {
+    let here = Elsewhere::new();
+    let mut writer = here.writer();
+    assert_eq!(Outside::read(&here.folder.0).unwrap(), None);
+    for _ in 0..3 {
+        here.append();
+        let covers = writer.renew().unwrap();
+        assert_eq!(std::fs::read(here.file()).unwrap(), here.checkpoint());
+        let copy = Outside::read(&here.folder.0).unwrap().unwrap();
+        assert_eq!(copy.check(&here.log.0).unwrap(), Ok(covers));
+        let whole = Coverage { covers, records: covers, uncovered_since_ms: None };
+        assert_eq!(Coverage::of(&here.log.0, covers).unwrap(), whole);
+        assert!(verify(&here.log.0, Some(copy.bytes())).unwrap().is_ok());
+    }
+    let covers = writer.renew().unwrap();
+    here.append();
+    let behind = Coverage::of(&here.log.0, covers).unwrap();
+    assert!(behind.records > covers && behind.uncovered_since_ms.is_some(), "{behind:?}");
+    // Another one goes on from it; what was removed or lost its bytes comes back.
+    here.writer().renew().unwrap();
+    for spoil in [|path: &Path| std::fs::remove_file(path), |path: &Path| std::fs::write(path, b"")] {
+        writer.renew().unwrap();
+        spoil(&here.file()).unwrap();
+        writer.renew().unwrap();
+        assert_eq!(std::fs::read(here.file()).unwrap(), here.checkpoint());
+    }
+}
+
+#[test]
+fn a_copy_that_the_log_does_not_go_on_from_is_told_and_never_written_over() {
+    let mut here = Elsewhere::new();
+    here.append();
+    let older = here.log.copy();
+    here.append();
+    let covers = here.writer().renew().unwrap();
+    // Cut back; cut back and gone on with; another log; no checkpoint at all.
+    let newer = std::mem::replace(&mut here.log, older);
+    here.open = None;
+    let records = covers - job(7).len() as u64;
+    assert_eq!(here.flaw(), OutsideFlaw::Longer { covers, records });
+    here.open = Some(open(&here.log, &Faults::default()).unwrap());
+    for seed in 8..12 {
+        here.open.as_ref().unwrap().append(&job(seed)).unwrap();
+    }
+    assert_eq!(here.flaw(), OutsideFlaw::OtherRecords { covers });
+    let report = verify(&here.log.0, Some(&std::fs::read(here.file()).unwrap())).unwrap();
+    assert!(!report.is_ok() && report.integrity_broken);
+    let other = Elsewhere::new();
+    std::fs::copy(here.file(), other.file()).unwrap();
+    assert_eq!(other.flaw(), OutsideFlaw::OtherLog);
+    std::fs::write(here.file(), b"quokka\n").unwrap();
+    assert_eq!(here.flaw(), OutsideFlaw::NoCheckpoint);
+    drop(newer);
+}
+
+#[test]
+fn what_is_no_file_is_neither_followed_nor_waited_for() {
+    let here = Elsewhere::new();
+    let target = here.log.0.join("checkpoint");
+    let before = std::fs::read(&target).unwrap();
+    std::os::unix::fs::symlink(&target, here.file()).unwrap();
+    let failed = |kind| match here.writer().renew() {
+        Err(OutsideError::Io { during: "read", source }) => assert_eq!(source.kind(), kind),
+        other => panic!("{other:?}"),
+    };
+    failed(ErrorKind::InvalidInput);
+    std::fs::remove_file(here.file()).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, here.file(), rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+        .unwrap();
+    failed(ErrorKind::InvalidInput);
+    std::fs::remove_file(here.file()).unwrap();
+    std::fs::create_dir(here.file()).unwrap();
+    failed(ErrorKind::InvalidInput);
+    std::fs::remove_dir(here.file()).unwrap();
+    // Nor is a link in the place of what is written first.
+    std::os::unix::fs::symlink(&target, here.folder.0.join("lightproof.checkpoint.new")).unwrap();
+    here.writer().renew().unwrap();
+    assert_eq!(
+        (std::fs::read(&target).unwrap(), std::fs::read(here.file()).unwrap()),
+        (before.clone(), before)
+    );
+    std::fs::remove_dir_all(&here.folder.0).unwrap();
+    assert!(matches!(here.writer().renew(), Err(OutsideError::Io { during: "write", .. })));
+}
+
+#[test]
+fn whatever_fails_leaves_the_older_copy_or_the_newer_one_and_the_next_try_writes_anew() {
+    for kind in [ErrorKind::Other, ErrorKind::StorageFull, ErrorKind::ReadOnlyFilesystem] {
+        for step in 0.. {
+            let here = Elsewhere::new();
+            let faults = Faults::default();
+            let disk = Disk { faults: faults.clone() };
+            let mut writer = OutsideWriter::on(disk, &here.log.0, &here.folder.0);
+            writer.renew().unwrap();
+            let older = here.checkpoint();
+            here.append();
+            faults.plan(step, Fault::Error(kind));
+            let done = writer.renew();
+            let there = std::fs::read(here.file()).unwrap();
+            if done.is_ok() {
+                assert!(there == here.checkpoint() && step >= 4, "{step}");
+                break;
+            }
+            assert!(there == older || there == here.checkpoint(), "{kind} at step {step}");
+            faults.plan(usize::MAX - 1, Fault::Stop);
+            writer.renew().unwrap();
+            assert!(faults.steps().contains(&"replace: sync") && faults.steps().contains(&"sync folder"));
+            assert_eq!(std::fs::read(here.file()).unwrap(), here.checkpoint());
+            assert_eq!(std::fs::read_dir(&here.folder.0).unwrap().count(), 1, "{kind} at step {step}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `lightproof audit checkpoint`: the newest checkpoint, for whoever keeps it elsewhere. Reads only; works beside a running server.
+
+use super::qr::Qr;
+use super::told::failed;
+use crate::Done;
+use crate::boot::backup::BackupFile;
+use crate::boot::folders::{FolderUse, left_empty};
+use crate::boot::{self, Booted, Wants};
+use crate::cli::Global;
+use crate::exit::{Code, Failure};
+use crate::output::Output;
+use crate::paths::absolute;
+use audit::Head;
+use sandbox::Clean;
+use serde_json::json;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+/// Runs the verb.
+///
+/// # Errors
+/// Why it ended early.
+pub fn run(clean: Clean, global: &Global, (output, qr): (Option<&Path>, bool), out: &Output) -> Done {
+    let output = output.filter(|path| path.as_os_str() != "-");
+    // Behind the fences there is no working folder.
+    let made = output.map(absolute).transpose()?;
+    let backup = output.map(BackupFile::Shown);
+    let booted =
+        boot::boot(clean, global, &Wants { folder_use: FolderUse::Read, backup, ..Wants::default() })?;
+    let done = booted.without_darkroom().and_then(|booted| give(booted, output, qr, out));
+    match made {
+        Some(made) => done.map_err(|failure| left_empty(failure, &made)),
+        None => done,
+    }
+}
+
+fn give(mut booted: Booted, output: Option<&Path>, qr: bool, out: &Output) -> Done {
+    let note = audit::newest_checkpoint(&booted.folders.audit).map_err(failed)?;
+    let head = Head::parse(&note).ok_or_else(|| Failure::new(Code::Unexpected, "the checkpoint is none"))?;
+    let checkpoint = head.checkpoint();
+    let qr = qr.then(|| Qr::of(&note)).transpose()?;
+    let text = String::from_utf8_lossy(&note);
+    let path = output.map(|path| path.display().to_string());
+    match (booted.backup.take(), &path) {
+        (Some(file), Some(path)) => {
+            let svg = qr.as_ref().map(Qr::svg);
+            let bytes = svg.as_ref().map_or(&note[..], String::as_bytes);
+            let written = (&file.file).write_all(bytes).and_then(|()| file.settle());
+            written.map_err(|error| {
+                let code = if error.kind() == ErrorKind::StorageFull { Code::Space } else { Code::Refused };
+                Failure::new(code, format!("{path} cannot be written: {error}; name a file elsewhere"))
+            })?;
+            out.data(&format!("{path}: the checkpoint of {} records\n", checkpoint.size));
+        }
+        _ => match &qr {
+            Some(qr) => out.drawing(&qr.lines()),
+            None => out.data(&text),
+        },
+    }
+    out.say(&format!(
+        "covers {} records; keep it where nobody can write who can change the log, and hold the log against it with: \
+         lightproof audit verify --expect FILE",
+        checkpoint.size
+    ));
+    out.object(
+        true,
+        &json!({ "checkpoint": text, "log": checkpoint.origin, "records": checkpoint.size,
+            "root": checkpoint.root.to_string(), "file": path }),
+    );
+    Ok(Code::Done)
+}
