@@ -15,6 +15,7 @@ mod rehearsal;
 mod site;
 mod sought;
 mod start;
+mod unwritable;
 
 pub use bundle::{Chosen, Handed, hand_over};
 pub use injuries::{PEOPLE, POLICY, PROMPT, rows};

@@ -113,8 +113,8 @@ fn a_stranger_checks_a_bundle_with_the_programs_that_verify_md_names() {
     assert_eq!(failed, [true, false, true, true, false]);
 }
 
-/// `compliance-trestle`, the validator of CycloneDX, `securesystemslib` and `rfc8785` over what an appliance in use handed out, and a
-/// reader that shares no code with us over the tiles of its log: what they accept, and that they refuse it once it was changed.
+/// `compliance-trestle`, `securesystemslib` and `rfc8785` over what an appliance in use handed out, the validator of CycloneDX where
+/// the program carries the list of its parts, and a reader that shares no code with us over the tiles of its log: what they accept, and that they refuse it once it was changed.
 #[test]
 fn other_peoples_programs_accept_what_an_appliance_handed_out_and_refuse_what_was_changed() {
     let home = Home::furnished("oracles");

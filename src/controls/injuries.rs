@@ -256,7 +256,7 @@ const SEALED: Text = says(
     "这需要另一个程序：本程序不会封存缺少标识或带有其他内容的图片。",
 );
 
-const LEFT_OUT: [(&str, Text); 20] = [
+const LEFT_OUT: [(&str, Text); 21] = [
     ("NET-01", says("It listens nowhere.", "它不监听任何地址。")),
     ("NET-02", FENCE),
     ("INT-02", FENCE),
@@ -305,6 +305,10 @@ const LEFT_OUT: [(&str, Text); 20] = [
         says("The swap space is that of the host, and stays as it is.", "交换空间属于主机，保持不变。"),
     ),
     ("LOG-08", says("It takes an end of the program within a record.", "这需要程序在写记录途中中断。")),
+    (
+        "LOG-02",
+        says("It takes a disk that loses what it acknowledged.", "这需要一个会丢失已确认写入内容的磁盘。"),
+    ),
     ("LOG-06", says("No authority outside stamps its log.", "没有外部机构为其日志加盖时间戳。")),
     ("SAF-02", says("Its model is part of the program.", "其模型是程序的一部分。")),
     ("ERA-03", says("No backup is put back on it.", "其中没有恢复备份。")),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 /// Where the controls are told.
 const CATALOGUE: &str = "audit/evidence/src/catalogue/";
 /// How each one that has a probe is broken, in their order.
-const SABOTAGE: [(&str, &str); 45] = [
+const SABOTAGE: [(&str, &str); 46] = [
     ("NET-01", "tests/compliance.rs::what_is_broken_beside_a_running_server_is_not_satisfied"),
     ("NET-02", "tests/controls.rs::a_process_without_a_network_of_its_own_is_not_satisfied"),
     ("NET-04", "tests/sabotage.rs::rules_of_the_firewall_that_do_nothing_are_not_satisfied"),
@@ -32,6 +32,7 @@ const SABOTAGE: [(&str, &str); 45] = [
         "LOG-01",
         "tests/sabotage.rs::a_picture_whose_record_was_changed_is_not_satisfied_and_neither_is_what_rests_on_the_log",
     ),
+    ("LOG-02", "tests/probes.rs::a_record_that_is_acknowledged_and_not_there_is_not_satisfied"),
     ("LOG-03", "tests/sabotage.rs::records_that_were_changed_beside_a_running_server_are_not_satisfied"),
     ("LOG-04", "tests/sabotage.rs::records_that_were_changed_beside_a_running_server_are_not_satisfied"),
     ("LOG-05", "tests/compliance.rs::what_is_broken_beside_a_running_server_is_not_satisfied"),
