@@ -5,6 +5,7 @@
 
 mod bundle;
 mod fences;
+mod injuries;
 mod kept;
 mod listeners;
 mod page;
@@ -14,10 +15,12 @@ mod rehearsal;
 mod site;
 mod sought;
 mod start;
+mod unwritable;
 
 pub use bundle::{Chosen, Handed, hand_over};
+pub use injuries::{PEOPLE, POLICY, PROMPT, rows};
 pub use kept::{Error, Tried, on_record, try_now};
 pub use listeners::Listener;
 pub use page::Page;
-pub use rehearsal::{Failed, PROMPT, Rehearsed, rehearse, rows};
+pub use rehearsal::{Failed, Rehearsed, rehearse};
 pub use site::{Room, Site};

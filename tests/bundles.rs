@@ -113,6 +113,64 @@ fn a_stranger_checks_a_bundle_with_the_programs_that_verify_md_names() {
     assert_eq!(failed, [true, false, true, true, false]);
 }
 
+/// `compliance-trestle`, `securesystemslib` and `rfc8785` over what an appliance in use handed out, the validator of CycloneDX where
+/// the program carries the list of its parts, and a reader that shares no code with us over the tiles of its log: what they accept, and that they refuse it once it was changed.
+#[test]
+fn other_peoples_programs_accept_what_an_appliance_handed_out_and_refuse_what_was_changed() {
+    let home = Home::furnished("oracles");
+    home.generate(&[CANARY, "--remember-prompt"]).ends(0, &[]);
+    home.generate(&["a blue boat"]).ends(0, &[]);
+    let id = home.pictures()[0]["id"].as_str().expect("an id").to_owned();
+    home.ask(&["history", "rm", &id, "--yes"]).ends(0, &[]);
+    home.ask(&["backup", "create", "-o", &home.at("out/a.backup")]).ends(0, &[]);
+    let laws = ["--law", "gdpr", "--law", "dora"];
+    home.ask(&[&["evidence", "freeze", "--reason", "breach", "-o", &home.at("frozen")], &laws[..]].concat())
+        .ends(0, &[]);
+    home.ask(&["evidence", "export", "-o", &home.at("bundle")]).ends(0, &[]);
+    home.ask(&["history", "certificate", "--all", "-o", &home.at("certificate")]).ends(0, &[]);
+    let python = std::env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+    let judge = |script: &str, at: &str| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
+        let ran = Ran::of(Command::new(&python).arg(script).arg(home.at(at)).current_dir(home.at("tmp")));
+        assert!(!ran.stderr.contains("No module named"), "tests/run makes a Python that has it: {ran:#?}");
+        ran
+    };
+    let (oracles, reader) = ("audit/evidence/oracles.py", "audit/reference_verifier.py");
+    for (at, records) in [
+        ("frozen", &["object.erased", "evidence.frozen", "evidence.tried"][..]),
+        ("bundle", &["object.erased", "evidence.frozen", "evidence.exported"]),
+        ("certificate", &[]),
+    ] {
+        assert_eq!(judge(oracles, at).ends(0, &[]).stdout, "accepted\n", "{at}");
+        let held = std::fs::read_to_string(home.path().join(at).join("audit/records.jsonl"));
+        let held = held.unwrap_or_default();
+        for record in records {
+            assert!(held.contains(&format!("\"type\":\"{record}\"")), "{at}: {record}");
+        }
+    }
+    copy(&home.path().join("state/audit"), &home.path().join("log"));
+    assert!(judge(reader, "log").ends(0, &[]).stdout.contains("verified"));
+    // By whom it is found: the canonical form, the validator of OSCAL twice, and the signature twice.
+    for (at, name, from, to) in [
+        ("bundle", "controls.json", "{\"controls\"", "{ \"controls\""),
+        ("bundle", "oscal/assessment-results.json", "\"methods\":[\"TEST\"]", "\"methods\":[]"),
+        ("frozen", "oscal/catalog.json", "\"title\":", "\"heading\":"),
+        ("frozen", "manifest.json", "\"bytes\":1", "\"bytes\":2"),
+        ("certificate", "certificate.json", "\"sig\":\"", "\"sig\":\"AAAA"),
+        ("log", "seg/00000000.jsonl", "\"width\":16", "\"width\":61"),
+    ] {
+        let path = home.path().join(at).join(name);
+        let before = std::fs::read_to_string(&path).expect("it is text");
+        let after = before.replacen(from, to, 1);
+        assert_ne!(before, after, "{at} {name}");
+        std::fs::write(&path, after).expect("it is ours");
+        let ran = judge(if at == "log" { reader } else { oracles }, at);
+        assert_ne!(ran.code, Some(0), "{at} {name}: {ran:#?}");
+        std::fs::write(&path, before).expect("it is ours");
+    }
+    home.is_whole(1);
+}
+
 #[test]
 fn whatever_is_changed_in_a_bundle_is_named() {
     let (home, bundle) = handed_over("changed-bundle");

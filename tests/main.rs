@@ -31,6 +31,8 @@
 //! - `controls`, `bundles`: the controls as they are tried, on a sound appliance and on a broken one, and the bundle of them
 //! - `handed_over`: bundles that are disturbed or killed while they are made, and those of an incident
 //! - `probes`: the controls about what was started, kept and watched, each broken from outside
+//! - `sabotage`: those that hold vault, log, people and program against each other, likewise
+//! - `outsider`: the same by somebody with a passphrase and another program
 //! - `incident`: a state that is pinned, and what a person gets who asks what is held about them
 //! - `frozen`: the same where log or vault is damaged or full
 //! - `rehearsal`: the probes are seen to fail
@@ -99,6 +101,7 @@ mod manual;
 mod memory;
 mod models;
 mod notify;
+mod outsider;
 mod packages;
 mod people;
 mod pipes;

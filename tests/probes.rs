@@ -106,6 +106,27 @@ fn a_process_whose_memory_others_may_read_is_not_satisfied() {
     assert_eq!((&*found["CRY-02"], &*found["INT-02"]), ("not_satisfied", "not_satisfied"));
 }
 
+/// A disk that loses a byte of what it says it has, of the small log alone: the kernel's answer is changed.
+#[test]
+fn a_record_that_is_acknowledged_and_not_there_is_not_satisfied() {
+    if !is_root_for("a fault in a running server") {
+        return;
+    }
+    let opened = opened(Home::with_picture("lossy-disk"), &[]);
+    assert_eq!(found(&opened)["LOG-02"], "satisfied");
+    let trial = opened.home.path().join("state/evidence/trial");
+    // The first of these writes by each thread: one makes the log, and may lose a byte of what is set aside, and one writes records.
+    let [aside, records] = ["reserve.new", "seg/00000000.jsonl"].map(|name| trial.join(name));
+    let paths = [aside, records].map(|path| path.to_str().expect("it is text").to_owned());
+    let fault =
+        ["-P", &*paths[0], "-P", &*paths[1], "-e", "trace=write", "-e", "inject=write:retval=1:when=1"];
+    let broken = with_a_fault(&opened.served, &fault, || found(&opened));
+    assert_eq!((&*broken["LOG-02"], &*broken["LOG-03"]), ("not_satisfied", "satisfied"));
+    assert!(!trial.exists(), "something was left");
+    assert_eq!(found(&opened)["LOG-02"], "satisfied");
+    opened.end(1);
+}
+
 #[test]
 fn a_kept_prompt_or_a_name_beside_the_log_is_not_satisfied() {
     const CANARY: &str = "a vermilion axolotl";

@@ -8,6 +8,52 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+/// What is broken, and the fact by which that shows.
+const BROKEN: [(&str, &str); 25] = [
+    ("CRY-01", "plain_files"),
+    ("GOV-03", "claims_contradicted"),
+    ("ERA-01", "sealed_files_with_second_name"),
+    ("KEY-02", "other_key_in_anchor"),
+    ("LOG-01", "pictures_on_record"),
+    ("CRY-05", "repeated_headers"),
+    ("CRY-06", "damaged"),
+    ("PRV-03", "other_names"),
+    ("PRV-01", "prompts_found"),
+    ("PRV-06", "collected"),
+    ("LOG-03", "findings"),
+    ("LOG-04", "keys_destroyed"),
+    ("LOG-05", "continues_mark"),
+    ("LOG-09", "reserve_bytes"),
+    ("LOG-12", "records_outside_schema"),
+    ("ERA-02", "erasures_certifiable"),
+    ("ERA-04", "findings"),
+    ("ACC-02", "people_not_admins"),
+    ("PRV-02", "names_found"),
+    ("KEY-01", "key_age_seconds"),
+    ("KEY-04", "drill_age_seconds"),
+    ("OPS-01", "backup_age_seconds"),
+    ("GOV-01", "age_seconds"),
+    ("LOG-07", "doubts"),
+    ("GOV-02", "key_on_record_before"),
+];
+/// What is not, each of which has a reason.
+const LEFT_OUT: [&str; 21] = [
+    "NET-01", "NET-02", "INT-02", "CRY-02", "INT-03", "CRY-03", "PRV-08", "AIT-02", "AIT-03", "ACC-03",
+    "ACC-05", "INT-01", "NET-04", "KEY-03", "LOG-08", "LOG-02", "LOG-06", "SAF-02", "ERA-03", "OPS-02",
+    "OPS-03",
+];
+const YEAR_SECONDS: u64 = 365 * 24 * 3600;
+
+/// The value of a fact of a control.
+#[track_caller]
+fn fact(bundle: &Path, id: &str, name: &str) -> Value {
+    let text = fs::read_to_string(bundle.join("results.json")).expect("it is text");
+    let value: Value = serde_json::from_str(&text).expect("it is JSON");
+    let mut all = value["results"].as_array().expect("a list").iter();
+    let result = all.find(|result| result["control"] == id).expect("each control has a result");
+    result["reading"]["facts"][name].clone()
+}
+
 fn results(bundle: &Path) -> BTreeMap<String, String> {
     let text = fs::read_to_string(bundle.join("results.json")).expect("it is text");
     let value: Value = serde_json::from_str(&text).expect("it is JSON");
@@ -44,17 +90,25 @@ fn each_control_is_broken_and_found_so_beside_the_sound_results_of_the_same_prog
         "the appliance in use was touched, or something was left beside the folder"
     );
     let told = ran.data();
-    let injuries: Vec<String> = told["injuries"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|injury| injury["control"].as_str().expect("an id").to_owned())
-        .collect();
-    assert!(injuries.len() > 10, "{told}");
+    let ids = |list: &Value| -> Vec<String> {
+        let ids = list.as_array().expect("a list").iter().map(|item| item["control"].as_str());
+        ids.map(|id| id.expect("an id").to_owned()).collect()
+    };
+    let injuries = ids(&told["injuries"]);
+    assert_eq!(injuries, BROKEN.map(|(id, _)| id), "{told}");
+    assert_eq!(ids(&told["left_out"]), LEFT_OUT, "{told}");
     let [broken, sound] = ["results/broken", "results/sound"].map(|name| dir.join(name));
     let (of_broken, of_sound) = (results(&broken), results(&sound));
     for id in &injuries {
         assert_eq!((&*of_broken[id], &*of_sound[id]), ("not_satisfied", "satisfied"), "{id}");
+    }
+    // By what was done to it, and nothing else.
+    for (id, name) in BROKEN {
+        let [then, now] = [&broken, &sound].map(|bundle| fact(bundle, id, name));
+        assert!(!then.is_null() && then != now, "{id}: {name} {then} {now}");
+        if name.ends_with("age_seconds") {
+            assert!(then.as_u64() > Some(YEAR_SECONDS) && now.as_u64() < Some(3600), "{id}: {then} {now}");
+        }
     }
     assert_eq!(of_broken.values().filter(|outcome| *outcome == "not_satisfied").count(), injuries.len());
     assert_eq!(of_sound.values().filter(|outcome| *outcome == "not_satisfied").count(), 0);
@@ -80,8 +134,9 @@ fn each_control_is_broken_and_found_so_beside_the_sound_results_of_the_same_prog
         .iter()
         .filter_map(|record| record["type"].as_str())
         .collect();
-    assert_eq!(names.iter().filter(|name| **name == "evidence.tried").count(), 3, "{names:?}");
-    assert_eq!(names.iter().filter(|name| **name == "evidence.exported").count(), 2, "{names:?}");
+    assert_eq!(names.iter().filter(|name| **name == "evidence.tried").count(), 4, "{names:?}");
+    assert_eq!(names.iter().filter(|name| **name == "evidence.exported").count(), 3, "{names:?}");
+    assert!(!dir.join("results/first").exists(), "a bundle that nobody gets");
     // What one bundle says is not what the other one holds.
     for name in ["rehearsal.json", "results.json"] {
         let other = fs::read(sound.join(name)).expect("it is there");

@@ -260,3 +260,77 @@ fn a_recovery_code_that_nobody_tried_is_not_satisfied() {
     Ran::of(&mut home.program(&drill)).ends(0, &[]);
     assert_eq!(tried(&home, &[])["KEY-04"], "satisfied");
 }
+
+/// Beside a running server, and put back again: it writes at the end of the same file meanwhile.
+#[test]
+fn records_that_were_changed_beside_a_running_server_are_not_satisfied() {
+    let home = Home::with_picture("records-changed");
+    home.ask(&["history", "rm", "--all", "--yes"]).ends(0, &[]);
+    let opened = opened(home);
+    let segment = opened.home.path().join("state/audit/seg/00000000.jsonl");
+    let file = fs::File::options().write(true).open(&segment).expect("it is ours");
+    let ids = ["LOG-03", "LOG-04", "LOG-12", "ERA-04"];
+    let all_hold = || {
+        let found = found(&opened);
+        ids.iter().for_each(|id| assert_eq!(found[*id], "satisfied", "{id}"));
+    };
+    all_hold();
+    // A text where there is none, a key that nobody says is gone, another size of a picture, and another process.
+    for (id, before, after) in [
+        ("LOG-12", "\"steps\":1", "\"apple\":1"),
+        ("LOG-04", "\"key.destroyed\"", "\"key.destroyex\""),
+        ("LOG-03", "\"width\":16", "\"width\":61"),
+        ("ERA-04", "\"width\":16", "\"width\":61"),
+    ] {
+        let text = fs::read_to_string(&segment).expect("it is text");
+        let at = text.find(before).unwrap_or_else(|| panic!("{before}: {text}")) as u64;
+        file.write_all_at(after.as_bytes(), at).expect("it is ours");
+        assert_eq!(found(&opened)[id], "not_satisfied", "{id}");
+        file.write_all_at(before.as_bytes(), at).expect("it is ours");
+        all_hold();
+    }
+    opened.end(0);
+}
+
+/// The records say the year 2001 for a while: nobody waits so long here.
+#[test]
+fn what_was_done_too_long_ago_is_not_satisfied() {
+    let home = Home::furnished("long-ago");
+    let served = Served::start(&home);
+    let wish = json!({ "code": served.setup_code(), "passphrase": PASSPHRASE });
+    let made = served.ask(&Request::post("/api/v1/setup", &wish)).is(201).json();
+    served.stop().ends(0, &[]);
+    home.write("code", made["recovery_code"].as_str().expect("a code").as_bytes());
+    home.policy(b"schema = 1\nkey_days_max = 3650\ndrill_days_max = 3650\nbackup_days_max = 3650\n");
+    home.ask(&["backup", "create", "-o", &home.at("out/a.backup")]).ends(0, &[]);
+    let (state, code) = (home.at("state"), home.at("code"));
+    Ran::of(&mut home.program(&["vault", "drill", "--home", &state, "--passphrase-file", &code]))
+        .ends(0, &[]);
+    tried(&home, &[]);
+    let opened = opened(home);
+    let segment = opened.home.path().join("state/audit/seg/00000000.jsonl");
+    let file = fs::File::options().write(true).open(&segment).expect("it is ours");
+    for (id, records) in [
+        ("KEY-01", "\"vault_epoch\":"),
+        ("KEY-04", "\"role\":\"recovery\""),
+        ("OPS-01", "\"backup."),
+        ("GOV-01", "\"evidence.tried\""),
+    ] {
+        assert_eq!(found(&opened)[id], "satisfied", "{id}");
+        let (text, mut at, mut years) = (fs::read_to_string(&segment).expect("it is text"), 0, Vec::new());
+        for line in text.split_inclusive('\n') {
+            if line.contains(records) {
+                let year = line.find("\"ts\":\"").expect("each has a time") + 6;
+                years.push(((at + year) as u64, line[year..year + 4].to_owned()));
+            }
+            at += line.len();
+        }
+        assert!(!years.is_empty(), "{records}: {text}");
+        let write = |year: &str, at: u64| file.write_all_at(year.as_bytes(), at).expect("it is ours");
+        years.iter().for_each(|(at, _)| write("2001", *at));
+        assert_eq!(found(&opened)[id], "not_satisfied", "{id}");
+        years.iter().for_each(|(at, year)| write(year, *at));
+        assert_eq!(found(&opened)[id], "satisfied", "{id}");
+    }
+    opened.end(0);
+}

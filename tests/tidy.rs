@@ -9,6 +9,7 @@
 //! - `words`: what no source may say
 //! - `circles`: files of one crate name each other in one direction
 //! - `claims`: each claim in SECURITY.md has a keeper, an attack and a witness
+//! - `sabotage`: each control that has a probe has a test that breaks it
 
 // A test says what is wrong by panicking; these functions are called by tests only.
 #![allow(clippy::panic)]
@@ -25,6 +26,8 @@ mod edges;
 mod manifest;
 #[path = "tidy/opens.rs"]
 mod opens;
+#[path = "tidy/sabotage.rs"]
+mod sabotage;
 #[path = "tidy/shape.rs"]
 mod shape;
 #[path = "tidy/words.rs"]

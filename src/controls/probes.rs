@@ -28,7 +28,7 @@ pub fn try_all(
         .into_iter()
         .chain(of_folder(survey.as_ref(), &now))
         .chain(of_vault(room, who, &now))
-        .chain([("NET-01", of_listener(site, &now))]);
+        .chain([("NET-01", of_listener(site, &now)), super::unwritable::tried(site, &now)]);
     found.extend(tried.filter_map(|(id, read)| judged(id, read)));
     let person = who.map(|who| (who.actor(), u32::from(who.slot())));
     let held = held(room, who, survey.as_ref());

@@ -138,7 +138,8 @@ fn defines(text: &str, name: &str, words: &[&str]) -> bool {
     })
 }
 
-fn no_test(name: &str, sources: &[(&str, String)]) -> Option<String> {
+/// Why there is no such test, if there is none.
+pub fn no_test(name: &str, sources: &[(&str, String)]) -> Option<String> {
     let Some((path, function)) = name.split_once(".rs::") else {
         return Some(format!("attack `{name}` is not `path/from/the/root.rs::test_function`"));
     };

@@ -5,33 +5,38 @@
 
 use super::told::{untold, word};
 use crate::Done;
+use crate::boot::backup::BackupFile;
 use crate::boot::folders::{Bundle, FolderUse, Home, among, not_foreign, of_pictures, what_is_left};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Cli, Evidence, Global, Settings, Verb};
-use crate::controls::{self, Failed, Handed, PROMPT, Rehearsed, Room, Site};
+use crate::controls::{self, Failed, Handed, PEOPLE, POLICY, PROMPT, Rehearsed, Room, Site};
 use crate::exit::{Code, Failure};
 use crate::making::Making;
 use crate::output::Output;
-use crate::paths::absolute;
+use crate::paths::{absolute, make_new};
+use crate::verbs::backup::Target;
 use crate::verbs::generate;
-use darkroom::{Door, JobId, JobState, Who};
+use darkroom::{Darkroom, Door, JobId, JobState, PersonName, Role, Secret, Who, back_up};
 use evidence::{LOG_FREE_BYTES_MIN, Outcome};
 use sandbox::Clean;
 use serde_json::json;
 use std::fs::DirBuilder;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use vault::Secret;
 use zeroize::Zeroizing;
 
 /// The throw-away appliance, in the folder that was named.
 const APPLIANCE: &str = "appliance";
 /// Its pictures.
 const PICTURES: &str = "pictures";
+/// A backup of it.
+const BACKUP: &str = "backup";
 /// Both bundles.
 const RESULTS: &str = "results";
+/// Its policy, below it.
+const CONFIG: &str = "config";
 
 /// Before anything else is looked at: a rehearsal is at home in the folder that was named. The first process makes that; the one that
 /// it starts finds it.
@@ -87,7 +92,10 @@ fn make(output: &Path, global: &Global) -> Result<(), Failure> {
         }
         Err(e) => return Err(refused(&e)),
     }
-    new(&output.join(APPLIANCE)).map_err(|e| refused(&e))
+    let config = output.join(APPLIANCE).join(CONFIG);
+    new(&output.join(APPLIANCE)).and_then(|()| new(&config)).map_err(|e| refused(&e))?;
+    let policy = make_new(&config.join("policy.toml"));
+    policy.and_then(|mut file| file.write_all(POLICY.as_bytes())).map_err(|e| refused(&e))
 }
 
 /// Runs the verb.
@@ -97,24 +105,45 @@ fn make(output: &Path, global: &Global) -> Result<(), Failure> {
 pub fn run(clean: Clean, global: &Global, output: &Path, out: &Output) -> Done {
     let output = absolute(output)?;
     let left = |failure| what_is_left(failure, &output);
-    let (pictures, results) = (output.join(APPLIANCE).join(PICTURES), output.join(RESULTS));
+    let [pictures, backup] = [PICTURES, BACKUP].map(|name| output.join(APPLIANCE).join(name));
+    let results = output.join(RESULTS);
     let wants = Wants {
         folder_use: FolderUse::Made,
         outputs: Some(&pictures),
         evidence: true,
         bundle: Some(Bundle::Made(&results)),
+        backup: Some(BackupFile::Made(&backup)),
         ..Wants::default()
     };
     let opened = boot::boot(clean, global, &wants).and_then(boot::Fenced::darkroom);
     let (mut booted, mut darkroom) = opened.map_err(left)?;
-    let entered = drawn().and_then(|secret| Ok(darkroom.create_vault(&secret, Door::Terminal)?.0));
-    let who = match entered {
-        Ok(who) => who,
+    let first = match enter(&mut darkroom) {
+        Ok(first) => first,
         Err(failure) => return boot::leave(darkroom, Err(left(failure))),
     };
+    let target = Target::of(booted.backup.take());
     let making = Making::start(&mut booted, darkroom, out).map_err(left)?;
-    let result = rehearse(&making, &booted, &who, &output, out);
+    let result = rehearse(&making, &booted, &first, &target, &output, out);
     boot::close(&making.queue, result.map_err(left))
+}
+
+/// Who made the appliance, with their passphrase, and the name of the second person.
+struct First {
+    who: Who,
+    secret: Secret,
+    second: PersonName,
+}
+
+/// Makes the vault, tries its recovery code, and adds a second person.
+fn enter(darkroom: &mut Darkroom) -> Result<First, Failure> {
+    let [own, second] = PEOPLE.map(|name| PersonName::new(name).map_err(darkroom::Error::from));
+    let (own, second) = (own?, second?);
+    let secret = drawn()?.of(Some(own.clone()));
+    let (who, code) = darkroom.create_vault(&secret, Door::Terminal)?;
+    darkroom.unlock(&code.secret(), Door::Terminal)?;
+    let others = drawn()?.of(Some(second.clone()));
+    darkroom.add_person_named(&who, &secret, Some(&own), &others, Role::Operator)?;
+    Ok(First { who, secret, second })
 }
 
 /// A passphrase that nobody knows, and nobody can know later.
@@ -125,12 +154,21 @@ fn drawn() -> Result<Secret, Failure> {
     Secret::passphrase(&text).map_err(|error| Failure::new(Code::Unexpected, error))
 }
 
-fn rehearse(making: &Making, booted: &Booted, who: &Who, output: &Path, out: &Output) -> Done {
+fn rehearse(
+    making: &Making,
+    booted: &Booted,
+    First { who, secret, second }: &First,
+    target: &Target,
+    output: &Path,
+    out: &Output,
+) -> Done {
     // One to keep, and one to erase.
     let mut kept = draw(making, who, out)?;
     kept.extend(draw(making, who, out)?);
     let erased: Vec<_> = kept.split_off(1);
     making.queue.erase(who, &erased)?;
+    let policy = Some(POLICY.as_bytes());
+    back_up(&mut &*making.queue, who, policy, &mut &*target, || target.settle(), || target.undo())?;
     let site = Site::of(booted)?;
     let fences = || sandbox::probe(&booted.sandboxed);
     let dir = booted.folders.bundle.clone().unwrap_or_default();
@@ -139,7 +177,7 @@ fn rehearse(making: &Making, booted: &Booted, who: &Who, output: &Path, out: &Ou
         out.data(&format!("{control:<7} satisfied, then not satisfied: {what}\n"));
     };
     let mut room = Room::Shared(&making.queue);
-    let rehearsed = controls::rehearse(&site, &mut room, who, &fences, &dir, &mut tell);
+    let rehearsed = controls::rehearse(&site, &mut room, (who, secret, second), &fences, &dir, &mut tell);
     let Rehearsed { broken, sound } = rehearsed.map_err(failed)?;
     let [injuries, left_out] = controls::rows();
     for (control, why) in &left_out {

@@ -24,10 +24,13 @@ pub(super) const LOG: &[Control] = &[
     },
     Control {
         id: "LOG-02",
-        claim: Text { en: "Without a log nothing is done.", zh: "没有日志就不执行任何操作。" },
+        claim: Text {
+            en: "What cannot be put on record is refused, and what was acknowledged is on record.",
+            zh: "无法写入记录的操作被拒绝，已确认的操作均有记录。",
+        },
         measured: Text {
-            en: "Writing would be made impossible on a clone of the log.",
-            zh: "若要检验，须在日志的副本上使写入无法进行。",
+            en: "Small logs are made beside what was found, and thrown away: a record is written to each and read back, then its file is taken away or exchanged, and it is read whether the next record is refused; the log in use is left alone.",
+            zh: "在检验结果旁生成小型日志，用后丢弃：向每个日志写入一条记录并读回，随后移走或替换其文件，再读取下一条记录是否被拒绝；不触及正在使用的日志。",
         },
         clauses: Clauses {
             gdpr: &["32(1)(b)"],
@@ -35,7 +38,11 @@ pub(super) const LOG: &[Control] = &[
             nist: &["AU-5", "AU-5(4)"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NotBreakable),
+        trial: Trial::Facts(&[
+            Condition { fact: "logs_tried", must: Must::AtLeast(1) },
+            Condition { fact: "acknowledged_and_not_there", must: Must::AtMost(0) },
+            Condition { fact: "unwritable_and_accepted", must: Must::AtMost(0) },
+        ]),
     },
     Control {
         id: "LOG-03",
