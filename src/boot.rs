@@ -35,6 +35,7 @@ use engine::Engine as _;
 use engine::far::Far;
 use engine::supply::{Expected, NoEngine, Patience};
 use engine::wire::{self, Unready};
+use evidence::Law;
 pub use folders::OfModels;
 use folders::{FolderUse, Home};
 use memory::Memory;
@@ -260,6 +261,11 @@ impl Fenced {
         (self.booted, self.refusal)
     }
 
+    /// As [`Booted::incident_laws`].
+    pub fn incident_laws(&self) -> Vec<Law> {
+        self.booted.incident_laws()
+    }
+
     /// The folders, and the clock: for whoever keeps what there is where vault or log does not open.
     pub fn place_and_time(&self) -> (Folders, SystemClock) {
         (self.booted.folders.clone(), self.booted.clock)
@@ -284,6 +290,11 @@ impl Fenced {
 }
 
 impl Booted {
+    /// The laws whose clocks an incident starts by the policy.
+    pub fn incident_laws(&self) -> Vec<Law> {
+        self.plan.incident_laws.iter().filter_map(|law| Law::parse(law.word())).collect()
+    }
+
     /// The folders of a darkroom.
     pub fn of_darkroom(&self) -> darkroom::Folders {
         let Folders { vault, audit, outputs, .. } = self.folders.clone();

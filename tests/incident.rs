@@ -181,6 +181,31 @@ fn a_bundle_that_finds_no_room_at_the_other_end_is_not_left_in_part() {
 
 /// Nobody has to open the vault for it: at an incident there may be nobody who can.
 #[test]
+fn the_policy_names_laws_whose_clocks_run_whoever_pins() {
+    let home = Home::with_picture("freeze-laws");
+    home.policy(b"schema = 1\nincident_laws = [\"cra\", \"dora\"]\n");
+    let freeze = |at: &str, more: &[&str]| {
+        let words = ["evidence", "freeze", "-o", &home.at(at), "--reason", "exercise"];
+        home.ask(&[&words[..], more].concat()).ends(0, &["the first clock ends in 4 h"]);
+    };
+    let laws = |[gdpr, dora, cra]: [bool; 3]| {
+        let words = [format!("gdpr={gdpr}"), format!("dora={dora}"), format!("cra={cra}")];
+        home.count_records(&["evidence.frozen ok", &words[0], &words[1], &words[2]])
+    };
+    freeze("alone", &[]);
+    assert_eq!(laws([false, true, true]), 1);
+    // Who is in a hurry and names one law forgets no other.
+    freeze("named", &["--law", "gdpr"]);
+    assert_eq!(laws([true, true, true]), 1);
+    let served = Served::start(&home);
+    freeze("through", &[]);
+    served.stop().ends(0, &[]);
+    assert_eq!(laws([false, true, true]), 2);
+    home.policy(b"schema = 1\nincident_laws = [\"sox\"]\n");
+    home.ask(&["config", "check", &home.at("state/config/policy.toml")]).ends(2, &["unknown variant"]);
+}
+
+#[test]
 fn the_clocks_run_whatever_becomes_of_the_bundle() {
     if !is_root_for("mounting a small disk") {
         return;

@@ -45,6 +45,7 @@ pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Er
     if let Some(acts) = overlay.two_person {
         policy.two_person = policy.two_person.and(TwoPersons::of(&acts));
     }
+    policy.incident_laws.extend(overlay.incident_laws.into_iter().flatten());
     // The two lines that may loosen; each shows amber wherever it holds.
     if let Some(unattended) = overlay.unattended {
         policy.unattended = unattended;

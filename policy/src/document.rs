@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use crate::gpu::OfGpu;
 use crate::limits::{Limits, LowerLimits};
 use crate::{
-    CallGrant, Erase, Error, Grants, KeepPrompts, LoopbackAddr, NetworkNamespace, OVERLAY_BYTES_MAX, Only,
-    PathGrant, Periods, Policy, Process, Refusal, Right, Since, TwoPerson, TwoPersons, Unattended,
+    CallGrant, Erase, Error, Grants, IncidentLaw, KeepPrompts, LoopbackAddr, NetworkNamespace,
+    OVERLAY_BYTES_MAX, Only, PathGrant, Periods, Policy, Process, Refusal, Right, Since, TwoPerson,
+    TwoPersons, Unattended,
 };
 
 const SCHEMA: u32 = 1;
@@ -36,6 +37,7 @@ pub(crate) fn settings_and_grants(text: &str) -> Result<Policy, Error> {
         erase,
         picture_days_max: None,
         two_person: TwoPersons::default(),
+        incident_laws: BTreeSet::new(),
         periods: Periods::default(),
         unattended,
         network_namespace: missing_network_namespace.into(),
@@ -222,6 +224,7 @@ pub(crate) struct Overlay {
     pub erase: Option<Erase>,
     pub picture_days_max: Option<u32>,
     pub two_person: Option<Vec<TwoPerson>>,
+    pub incident_laws: Option<BTreeSet<IncidentLaw>>,
     pub key_days_max: Option<u32>,
     pub drill_days_max: Option<u32>,
     pub backup_days_max: Option<u32>,

@@ -24,6 +24,7 @@ mod controller;
 mod document;
 mod error;
 mod gpu;
+mod laws;
 mod limits;
 mod listen;
 mod needed;
@@ -36,6 +37,7 @@ mod unattended;
 pub use calls::{CallGrant, Only, Refusal, Since};
 pub use controller::{CONTROLLER_BYTES_MAX, CONTROLLER_KEYS, Controller, ControllerError, read_controller};
 pub use error::Error;
+pub use laws::IncidentLaw;
 pub use limits::Limits;
 pub use listen::{ListenError, LoopbackAddr};
 pub use needed::NEEDED;
@@ -45,7 +47,7 @@ pub use settings::{Origin, Setting};
 pub use two_person::{TwoPerson, TwoPersons};
 pub use unattended::Unattended;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The processes of the program, each with a profile of its own.
@@ -148,6 +150,7 @@ pub struct Policy {
     erase: Erase,
     picture_days_max: Option<u32>,
     two_person: TwoPersons,
+    incident_laws: BTreeSet<IncidentLaw>,
     periods: Periods,
     unattended: Unattended,
     network_namespace: NetworkNamespace,

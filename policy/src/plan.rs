@@ -1,13 +1,13 @@
 //! The plan: plain data, ordered, comparable, with one digest.
 
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::{
-    CallGrant, Erase, Error, Folders, KeepPrompts, Limits, LoopbackAddr, NetworkNamespace, Only, PathGrant,
-    Periods, Policy, Process, Refusal, Right, Since, TwoPersons, Unattended, paths,
+    CallGrant, Erase, Error, Folders, IncidentLaw, KeepPrompts, Limits, LoopbackAddr, NetworkNamespace, Only,
+    PathGrant, Periods, Policy, Process, Refusal, Right, Since, TwoPersons, Unattended, laws, paths,
 };
 
 /// What one process of a run may do. It has no `Default`: an empty plan would mean either everything or nothing.
@@ -25,6 +25,8 @@ pub struct Plan {
     pub picture_days_max: Option<u32>,
     /// Acts of one admin that a second one confirms.
     pub two_person: TwoPersons,
+    /// Laws whose clocks the pinning of an incident starts, besides those that are named then.
+    pub incident_laws: BTreeSet<IncidentLaw>,
     /// What controls are held against.
     pub periods: Periods,
     /// May a server open the vault by a machine secret?
@@ -78,6 +80,7 @@ impl Plan {
             && (!erases(self) || erases(other))
             && days(self) <= days(other)
             && self.two_person.and(other.two_person) == self.two_person
+            && other.incident_laws.is_subset(&self.incident_laws)
             && periods.all(|(ours, theirs)| ours.unwrap_or(u32::MAX) <= theirs.unwrap_or(u32::MAX))
             && self.unattended <= other.unattended
             && (!bare(self) || bare(other))
@@ -120,6 +123,9 @@ impl Plan {
         }
         if !self.two_person.is_empty() {
             line(format_args!("two_person {}", self.two_person.words()));
+        }
+        if !self.incident_laws.is_empty() {
+            line(format_args!("incident_laws {}", laws::words(&self.incident_laws)));
         }
         for (key, days) in self.periods.entries() {
             if let Some(days) = days {
@@ -213,6 +219,7 @@ pub(crate) fn resolve(policy: &Policy, process: Process, places: &Folders) -> Re
         erase: policy.erase,
         picture_days_max: policy.picture_days_max,
         two_person: policy.two_person,
+        incident_laws: policy.incident_laws.clone(),
         periods: policy.periods,
         unattended: policy.unattended,
         network_namespace: policy.network_namespace,

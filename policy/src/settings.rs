@@ -1,7 +1,7 @@
 //! Every setting with its value, and who says so.
 
 use crate::document::{self, Deny, Overlay};
-use crate::{Error, Policy, compose};
+use crate::{Error, Policy, compose, laws};
 
 /// Who says what a setting is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ fn list(policy: &Policy, keys: &[String], denied: &[String]) -> Vec<Setting> {
     let days = policy.picture_days_max.map(|days| ("picture_days_max".into(), days.to_string()));
     let two_person = Some(policy.two_person.words()).filter(|words| !words.is_empty());
     let two_person = two_person.map(|words| ("two_person".into(), words));
+    let laws = Some(laws::words(&policy.incident_laws)).filter(|words| !words.is_empty());
+    let laws = laws.map(|words| ("incident_laws".into(), words));
     let periods = policy.periods.entries().into_iter();
     let periods = periods.filter_map(|(key, days)| Some((key.to_owned(), days?.to_string())));
     let settings = [("listen".to_owned(), policy.listen.to_string())]
@@ -58,6 +60,7 @@ fn list(policy: &Policy, keys: &[String], denied: &[String]) -> Vec<Setting> {
         ])
         .chain(days)
         .chain(two_person)
+        .chain(laws)
         .chain(periods)
         .chain([
             ("unattended".into(), policy.unattended.word().into()),
@@ -83,6 +86,7 @@ fn keys(overlay: &Overlay) -> Vec<String> {
         ("erase", overlay.erase.is_some()),
         ("picture_days_max", overlay.picture_days_max.is_some()),
         ("two_person", overlay.two_person.is_some()),
+        ("incident_laws", overlay.incident_laws.is_some()),
         ("key_days_max", overlay.key_days_max.is_some()),
         ("drill_days_max", overlay.drill_days_max.is_some()),
         ("backup_days_max", overlay.backup_days_max.is_some()),

@@ -91,6 +91,9 @@ fn any_overlay(dice: &mut Dice) -> String {
         text += ["two_person = []\n", "two_person = [\"hold\", \"resolve\"]\n"][dice.roll(2)];
     }
     if dice.roll(3) == 0 {
+        text += ["incident_laws = []\n", "incident_laws = [\"cra\", \"dora\"]\n"][dice.roll(2)];
+    }
+    if dice.roll(3) == 0 {
         text += "unattended = \"refuse\"\n";
     }
     if dice.roll(3) == 0 {
@@ -248,6 +251,22 @@ fn a_site_can_say_when_pictures_go() {
     let base = Policy::read(Some("schema = 1\npicture_days_max = 30")).unwrap();
     let error = base.tighten("schema = 1\npicture_days_max = 31").unwrap_err().to_string();
     assert!(error.contains("picture_days_max would allow more"), "{error}");
+}
+
+#[test]
+fn a_site_names_the_laws_whose_clocks_an_incident_starts() {
+    assert!(with("incident_laws = []") == base());
+    let laws = with("incident_laws = [\"dora\", \"dora\"]");
+    assert!(laws.explain().contains("\nincident_laws dora\n"), "{}", laws.explain());
+    assert!(laws.is_within(&base()) && !base().is_within(&laws), "more clocks are no less");
+    let more = Policy::read(Some("schema = 1\nincident_laws = [\"dora\"]")).unwrap();
+    let more = more
+        .tighten("schema = 1\nincident_laws = [\"cra\"]")
+        .unwrap()
+        .plan(Process::Server, &places())
+        .unwrap();
+    assert!(more.explain().contains("\nincident_laws dora, cra\n"), "{}", more.explain());
+    refused("incident_laws = [\"sox\"]", "unknown variant");
 }
 
 /// Whichever acts take two people, making a second admin is among them; and what a base asks for stays.

@@ -208,7 +208,8 @@ pub struct Freeze {
     /// or exercise
     #[arg(long, value_name = "WHY")]
     pub reason: String,
-    /// Start the clocks of this law: gdpr, dora or cra; may be given several times, and is gdpr without it
+    /// Start the clocks of this law, besides those that the policy names: gdpr, dora or cra; may be given several times, and is gdpr
+    /// where neither names one
     #[arg(long, value_name = "LAW")]
     pub law: Vec<String>,
     /// What the bundle is to be.

@@ -6,7 +6,7 @@ use crate::boot::seen::Seen;
 use crate::exit::{Code, Failure};
 use audit::{Digest, SystemClock};
 use darkroom::{Act, Darkroom, Error, Marked, Queue, Who, newest_marks, verify_as};
-use evidence::{Answers, Periods};
+use evidence::{Answers, Law, Periods};
 use policy::{Controller, Erase, KeepPrompts};
 use sandbox::Report;
 use std::path::PathBuf;
@@ -33,6 +33,8 @@ pub struct Site {
     pub policy: Digest,
     /// The periods that the policy names.
     pub periods: Periods,
+    /// The laws whose clocks an incident starts by it.
+    pub incident_laws: Vec<Law>,
     /// What else it says that the controller's papers rest on.
     pub answers: Answers,
     /// What was seen before the fences.
@@ -76,6 +78,7 @@ impl Site {
                 picture_days_max: booted.plan.picture_days_max,
                 asks_a_second_admin: !booted.plan.two_person.is_empty(),
             },
+            incident_laws: booted.incident_laws(),
             seen: booted.seen.clone(),
             model: None,
             clock: booted.clock,

@@ -308,6 +308,7 @@ impl Host {
         out: &Output,
     ) -> Done {
         let frozen = pinned.map(|(reason, laws)| freeze::Frozen::parse(&reason, &laws)).transpose()?;
+        let frozen = frozen.map(|frozen| frozen.with(&self.site.incident_laws));
         let incident = incident.as_deref().map(freeze::named).transpose()?;
         let asked = frozen.as_ref().map_or(Asked::Bundle(incident), Asked::Freeze);
         let write = |path: &str, content: &[u8]| line.write_file(dir, path, content);

@@ -58,6 +58,11 @@ pub fn run(clean: Clean, global: &Global, arguments: &cli::Bundle, asked: Asked<
     let output = absolute(&arguments.output)?;
     let left = |failure| what_is_left(failure, &output);
     let fenced = boot::boot(clean, global, &wants)?;
+    let frozen = match asked {
+        Asked::Freeze(frozen) => Some(frozen.with(&fenced.incident_laws())),
+        Asked::Bundle(_) => None,
+    };
+    let asked = frozen.as_ref().map_or(asked, Asked::Freeze);
     let (folders, clock) = fenced.place_and_time();
     let (log, dir) = (folders.audit, folders.bundle.unwrap_or_default());
     let (mut booted, mut darkroom) = match (fenced.darkroom(), asked) {

@@ -34,11 +34,18 @@ impl Frozen {
             let words = Law::ALL.map(Law::word).join(", ");
             Law::parse(word).ok_or_else(|| Failure::new(Code::Usage, format!("--law takes one of {words}")))
         };
-        let mut laws = laws.iter().map(law).collect::<Result<Vec<_>, _>>()?;
-        if laws.is_empty() {
-            laws.push(Law::Gdpr);
-        }
-        Ok(Self { reason, laws })
+        Ok(Self { reason, laws: laws.iter().map(law).collect::<Result<_, _>>()? })
+    }
+
+    /// The same, with the clocks of these laws besides: of those that the policy names.
+    pub fn with(&self, laws: &[Law]) -> Self {
+        let is_known = |law: &&Law| self.laws.contains(law) || laws.contains(law);
+        Self { reason: self.reason, laws: Law::ALL.iter().filter(is_known).copied().collect() }
+    }
+
+    /// Those whose clocks it starts.
+    fn laws(&self) -> &[Law] {
+        if self.laws.is_empty() { &[Law::Gdpr] } else { &self.laws }
     }
 
     /// Puts it on record. What the incident is called, and the record.
@@ -70,12 +77,13 @@ impl Frozen {
     }
 
     fn of_laws(&self) -> Laws {
-        let has = |law| self.laws.contains(&law);
+        let has = |law| self.laws().contains(&law);
         Laws { gdpr: has(Law::Gdpr), dora: has(Law::Dora), cra: has(Law::Cra) }
     }
 
     fn tell(&self, (job, record): (JobId, u64), out: &Output) -> (JobId, u64) {
-        let due = CLOCKS.iter().filter(|clock| self.laws.contains(&clock.law)).map(|clock| clock.hours).min();
+        let due =
+            CLOCKS.iter().filter(|clock| self.laws().contains(&clock.law)).map(|clock| clock.hours).min();
         let due = due.unwrap_or(0);
         out.say(&format!(
             "pinned by record {record}, incident {job}; the first clock ends in {due} h, counted from now and not from when somebody \
@@ -92,7 +100,7 @@ impl Frozen {
         now_ms: u64,
     ) -> Unread<'a> {
         let version = env!("CARGO_PKG_VERSION");
-        Unread { log, reason: self.reason, laws: &self.laws, on_record, version, made_ms: now_ms }
+        Unread { log, reason: self.reason, laws: self.laws(), on_record, version, made_ms: now_ms }
     }
 
     /// Says what was kept of it in `dir`, and why that is all.
@@ -120,7 +128,7 @@ impl Frozen {
                 "this is not on record, since the log cannot be written, and `evidence clocks` does not know of it: write down the \
                  number and the time above, and keep the folder where nobody changes it",
             );
-            for clock in CLOCKS.iter().filter(|clock| self.laws.contains(&clock.law)) {
+            for clock in CLOCKS.iter().filter(|clock| self.laws().contains(&clock.law)) {
                 let due = timestamp(pinned.made_ms + clock.hours * 3_600_000);
                 out.say(&format!("  {:<16}{} h  {due}: {}", clock.clause, clock.hours, clock.due.en));
             }
