@@ -233,6 +233,7 @@ fn folders_of(home: &Home, policy: &Policy, wants: &Wants<'_>) -> Result<Folders
         audit: folder_use.state(&home.audit)?,
         evidence: wants.evidence.then(|| folder_use.evidence(&home.evidence, &paths)).transpose()?,
         bundle: wants.bundle.map(folders::of_bundle).transpose()?,
+        bundle_is_read: matches!(wants.bundle, Some(folders::Bundle::Read(_))),
         outputs: of_pictures.pictures(&outputs)?,
         config: folder_use.real_path(&home.config)?,
         model: wants.model.map(folders::of_model).transpose()?,

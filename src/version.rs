@@ -60,6 +60,9 @@ pub fn sbom() -> Option<&'static str> {
     Some(include_str!(concat!(env!("OUT_DIR"), "/sbom.cdx.json"))).filter(|text| !text.is_empty())
 }
 
+/// The model inside the program, as a bundle of evidence has it.
+pub const EMBEDDED: evidence::Embedded<'static> = evidence::Embedded { name: DEMO_NAME, digest: DEMO_DIGEST };
+
 /// For people, a fact a line.
 pub fn text() -> String {
     let commit = COMMIT.unwrap_or("unknown: it was not built in a checkout");

@@ -85,6 +85,21 @@ fn where_no_state_can_be_pinned_nobody_is_told_that_one_is() {
 }
 
 /// With a server that has the vault: the same words, the same files, and nobody has to stop it at an incident.
+/// Who cannot get a bundle since the policy makes no sense has the clocks all the same.
+#[test]
+fn a_policy_that_makes_no_sense_keeps_no_state_from_being_pinned() {
+    let home = Home::with_picture("freeze-without-policy");
+    home.policy(b"schema = 1\nno_such_key = 1\n");
+    let freeze = ["evidence", "freeze", "--reason", "breach", "-o", &home.at("bundle")];
+    home.ask(&freeze)
+        .ends(2, &["no_such_key", "the state is pinned", "evidence export --incident j:", "left empty"]);
+    home.policy(b"schema = 1\n");
+    let [incident] = &incidents(&home)[..] else { panic!("not one incident") };
+    let name = incident["incident"].as_str().expect("a name");
+    home.ask(&["evidence", "export", "--incident", name, "-o", &home.at("bundle")]).ends(0, &[]);
+    home.ask(&["evidence", "verify", &home.at("bundle")]).ends(0, &[]);
+}
+
 #[test]
 fn a_running_server_pins_hands_over_settles_and_tells_a_person() {
     let home = Home::with_picture("freeze-through");

@@ -8,6 +8,7 @@ use crate::faults::with_a_fault;
 use crate::harness::{Home, Ran, behind, is_root_for};
 use crate::http::Request;
 use crate::served::Served;
+use audit::{Clock, Digest, Event, Log, SystemClock};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
@@ -208,6 +209,47 @@ fn what_the_policy_names_and_nobody_did_is_not_satisfied() {
     let id = listed["backups"][0]["backup"].as_str().unwrap_or_else(|| panic!("{listed}"));
     home.ask(&["backup", "destroyed", id]).ends(0, &[]);
     assert_eq!(tried(&home, &[], 4)["OPS-01"], "not_satisfied");
+}
+
+/// The clock of a machine whose day is another one.
+struct DaysAgo(u64, SystemClock);
+
+impl Clock for DaysAgo {
+    fn wall_ms(&self) -> u64 {
+        self.1.wall_ms() - self.0 * 24 * 3600 * 1000
+    }
+
+    fn mono_ms(&self) -> u64 {
+        self.1.mono_ms()
+    }
+
+    fn boot_id(&self) -> [u8; 16] {
+        self.1.boot_id()
+    }
+}
+
+/// Seven days where the policy names no other number; a policy may ask for more often, and for nothing less.
+#[test]
+fn a_last_run_that_is_older_than_the_policy_says_is_not_satisfied() {
+    // The log of an appliance whose controls were last tried so many days ago, and that made its first picture today.
+    let found = |policy: &str, days: u64| {
+        let home = Home::furnished(&format!("run-days-{days}-{}", policy.len()));
+        let clock = DaysAgo(days, SystemClock::new());
+        let log = Log::create(&home.path().join("state/audit"), clock).unwrap_or_else(|e| panic!("{e}"));
+        let tried = Event::EvidenceTried { run: Digest([7; 32]), not_satisfied: 0 };
+        log.append(&[tried.by_system()]).unwrap_or_else(|error| panic!("{error}"));
+        drop(log);
+        home.policy(format!("schema = 1\n{policy}").as_bytes());
+        home.generate(&["a blue boat"]).ends(0, &[]);
+        found_by(&home.ask(&["evidence", "run", "--json"]).data())["GOV-01"].clone()
+    };
+    assert_eq!(found("", 6), "satisfied");
+    assert_eq!(found("run_days_max = 7", 2), "satisfied");
+    assert_eq!(found("run_days_max = 1", 2), "not_satisfied");
+    assert_eq!(found("", 8), "not_satisfied");
+    let home = Home::with_picture("run-days");
+    home.policy(b"schema = 1\nrun_days_max = 8\n");
+    home.ask(&["evidence", "run"]).ends(2, &["run_days_max"]);
 }
 
 #[test]

@@ -97,6 +97,27 @@ impl Tree {
         path
     }
 
+    /// What the leaves at these places need to lead to the root: the hashes over the ranges that hold none of them, each as
+    /// large as the definition makes ranges, from left to right. The places rise.
+    pub fn around(&self, places: &[u64]) -> Vec<Hash> {
+        let mut hashes = Vec::new();
+        if self.size() > 0 {
+            self.beside(0, self.size(), places, &mut hashes);
+        }
+        hashes
+    }
+
+    fn beside(&self, from: usize, to: usize, places: &[u64], hashes: &mut Vec<Hash>) {
+        if places.is_empty() {
+            hashes.push(self.over(from, to));
+        } else if to - from > 1 {
+            let middle = from + split(to - from);
+            let (left, right) = places.split_at(places.partition_point(|place| *place < middle as u64));
+            self.beside(from, middle, left, hashes);
+            self.beside(middle, to, right, hashes);
+        }
+    }
+
     /// The hash over a range as the definition makes ranges: its length is a power of two and divides its start, or it is
     /// split until it is so.
     fn over(&self, from: usize, to: usize) -> Hash {
@@ -135,6 +156,34 @@ pub(crate) fn root_of_path(leaf: &Hash, index: u64, size: u64, path: &[Hash]) ->
         (at, last) = (at >> 1, last >> 1);
     }
     (last == 0).then_some(hash)
+}
+
+/// The root over `size` leaves that these leaves, by rising places, and the hashes of [`Tree::around`] lead to; `None` if there are
+/// other hashes than those, or other places.
+pub(crate) fn root_around(size: u64, leaves: &[(u64, Hash)], hashes: &[Hash]) -> Option<Hash> {
+    let rises = leaves.windows(2).all(|two| two[0].0 < two[1].0);
+    let is_within = leaves.last().is_none_or(|(place, _)| *place < size);
+    let mut rest = hashes.iter();
+    let root = (size > 0 && rises && is_within).then(|| hash_of(0, size, leaves, &mut rest))??;
+    rest.next().is_none().then_some(root)
+}
+
+fn hash_of(
+    from: u64,
+    to: u64,
+    leaves: &[(u64, Hash)],
+    rest: &mut std::slice::Iter<'_, Hash>,
+) -> Option<Hash> {
+    match leaves {
+        [] => rest.next().copied(),
+        [(_, leaf)] if to - from == 1 => Some(*leaf),
+        _ => {
+            let half = 1 << (to - from - 1).ilog2();
+            let (left, right) = leaves.split_at(leaves.partition_point(|(place, _)| *place < from + half));
+            let left = hash_of(from, from + half, left, rest)?;
+            Some(node(&left, &hash_of(from + half, to, right, rest)?))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -223,5 +272,37 @@ mod tests {
         }
         assert_eq!(root_of_path(&leaf(b""), 0, 0, &[]), None);
         assert_eq!(root_of_path(&leaf(b""), 1, 1, &[]), None);
+    }
+
+    #[test]
+    fn any_leaves_with_the_hashes_around_them_lead_to_the_root_and_nothing_else_does() {
+        let leaves: Vec<Hash> = (0..70u32).map(|i| leaf(&i.to_be_bytes())).collect();
+        for size in 1..=leaves.len() {
+            let tree = Tree::new(leaves[..size].to_vec());
+            let (root, count) = (tree.root(size), size as u64);
+            for step in [1, 2, 3, 7, 69] {
+                for first in 0..step.min(size) {
+                    let places: Vec<u64> = (first..size).step_by(step).map(|at| at as u64).collect();
+                    let kept: Vec<(u64, Hash)> =
+                        places.iter().map(|at| (*at, leaves[*at as usize])).collect();
+                    let hashes = tree.around(&places);
+                    assert_eq!(root_around(count, &kept, &hashes), Some(root), "{places:?} of {size}");
+                    // At another place, with one more and with one less, none is.
+                    let mut moved = kept.clone();
+                    moved[0].1[0] ^= 1;
+                    assert_ne!(root_around(count, &moved, &hashes), Some(root));
+                    assert_eq!(root_around(count, &kept, &[&hashes[..], &[root]].concat()), None);
+                    assert_eq!(root_around(count + 1, &[&kept[..], &kept].concat(), &hashes), None);
+                    if let Some((_, less)) = hashes.split_last() {
+                        assert_eq!(root_around(count, &kept, less), None, "{places:?} of {size}");
+                    }
+                }
+            }
+            assert_eq!(root_around(count, &[], &tree.around(&[])), Some(root));
+            assert_eq!(root_around(count, &[(count, root)], &[root]), None, "it is not among them");
+        }
+        assert_eq!(root_around(0, &[], &[]), None);
+        // A claim of more leaves than there are atoms asks for hashes that are not there.
+        assert_eq!(root_around(1 << 62, &[(1 << 61, [0; 32])], &[[0; 32]; 5]), None);
     }
 }

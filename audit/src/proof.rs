@@ -12,7 +12,7 @@
 //! — lightproof/0f1e2d3c4b5a69788796a5b4c3d2e1f0 Az3grlgtz...
 //! ```
 
-use crate::merkle::{Frontier, Hash, leaf, root_of_path};
+use crate::merkle::{self, Frontier, Hash, leaf, root_of_path};
 use crate::note::{Checkpoint, Note, VerifyKey};
 use crate::stored::Stored;
 use crate::token::{Digest, PublicKey, base64};
@@ -142,4 +142,12 @@ pub fn root(leaves: &[Digest]) -> Digest {
     let mut frontier = Frontier::default();
     leaves.iter().for_each(|leaf| frontier.push(leaf.0));
     Digest(frontier.root())
+}
+
+/// The root over `size` records that these lead to, by rising numbers and each with its leaf hash, with the hashes over all that
+/// lies between them (see [`crate::Proofs::around`]); `None` if it takes other hashes than those.
+pub fn root_around(size: u64, leaves: &[(u64, Digest)], hashes: &[Digest]) -> Option<Digest> {
+    let leaves: Vec<_> = leaves.iter().map(|(seq, leaf)| (*seq, leaf.0)).collect();
+    let hashes: Vec<_> = hashes.iter().map(|hash| hash.0).collect();
+    merkle::root_around(size, &leaves, &hashes).map(Digest)
 }

@@ -6,7 +6,7 @@ use crate::note::{Checkpoint, NOTE_BYTES_MAX, Note, VerifyKey};
 use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, read_limited};
 use crate::proof::{HandOver, Proof};
 use crate::record::Record;
-use crate::token::{PublicKey, base64};
+use crate::token::{Digest, PublicKey, base64};
 use std::io;
 use std::path::Path;
 
@@ -92,6 +92,13 @@ impl Proofs {
     pub fn of(&self, seq: u64) -> Option<Proof> {
         let index = usize::try_from(seq).ok().filter(|index| *index < self.tree.size())?;
         Some(Proof::new(seq, self.tree.path(index, self.tree.size()), self.note.clone()))
+    }
+
+    /// What these records, by rising numbers, need to lead to the newest checkpoint all at once: see [`crate::root_around`]. `None`
+    /// if it does not cover one of them.
+    pub fn around(&self, seqs: &[u64]) -> Option<Vec<Digest>> {
+        let is_covered = seqs.last().is_none_or(|last| *last < self.note.checkpoint.size);
+        is_covered.then(|| self.tree.around(seqs).into_iter().map(Digest).collect())
     }
 
     /// The hand-overs that lead from the first key to the newest, in their order.

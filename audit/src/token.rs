@@ -88,7 +88,7 @@ impl Actor {
 }
 
 /// The pseudonym of a stored object, see [`object`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Object(pub [u8; 16]);
 
 impl Object {

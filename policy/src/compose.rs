@@ -32,12 +32,18 @@ pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Er
         policy.erase = erase;
     }
     policy.picture_days_max = shorter("picture_days_max", policy.picture_days_max, overlay.picture_days_max)?;
-    let Periods { key_days_max, drill_days_max, backup_days_max, stamp_days_max } = policy.periods;
+    let Periods { key_days_max, drill_days_max, backup_days_max, stamp_days_max, run_days_max } =
+        policy.periods;
     policy.periods = Periods {
         key_days_max: shorter("key_days_max", key_days_max, periods.key_days_max)?,
         drill_days_max: shorter("drill_days_max", drill_days_max, periods.drill_days_max)?,
         backup_days_max: shorter("backup_days_max", backup_days_max, periods.backup_days_max)?,
         stamp_days_max: shorter("stamp_days_max", stamp_days_max, periods.stamp_days_max)?,
+        run_days_max: match periods.run_days_max {
+            None => run_days_max,
+            // It counts where nobody sets it, too.
+            days => shorter("run_days_max", Some(policy.periods.run_days()), days)?,
+        },
     };
     if policy.picture_days_max.is_some() && policy.erase == Erase::Never {
         return Err(Error::Contradiction);
@@ -77,7 +83,7 @@ fn shorter(key: &'static str, base: Option<u32>, days: Option<u32>) -> Result<Op
         None => Ok(base),
         Some(days) if base.is_some_and(|base| days > base) => Err(Error::Loosens { key: key.to_owned() }),
         Some(value) if !(1..=PICTURE_DAYS_MAX).contains(&value) => {
-            Err(Error::Days { key, value, days_max: PICTURE_DAYS_MAX })
+            Err(Error::Days { key, value, days_max: base.unwrap_or(PICTURE_DAYS_MAX) })
         }
         Some(days) => Ok(Some(days)),
     }

@@ -229,6 +229,7 @@ pub(crate) struct Overlay {
     pub drill_days_max: Option<u32>,
     pub backup_days_max: Option<u32>,
     pub stamp_days_max: Option<u32>,
+    pub run_days_max: Option<u32>,
     pub unattended: Option<Unattended>,
     pub missing_network_namespace: Option<Missing>,
     #[serde(default)]
@@ -240,8 +241,8 @@ pub(crate) struct Overlay {
 impl Overlay {
     /// The periods that controls are held against.
     pub fn periods(&self) -> Periods {
-        let Self { key_days_max, drill_days_max, backup_days_max, stamp_days_max, .. } = *self;
-        Periods { key_days_max, drill_days_max, backup_days_max, stamp_days_max }
+        let Self { key_days_max, drill_days_max, backup_days_max, stamp_days_max, run_days_max, .. } = *self;
+        Periods { key_days_max, drill_days_max, backup_days_max, stamp_days_max, run_days_max }
     }
 }
 

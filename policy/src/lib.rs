@@ -112,6 +112,9 @@ pub const BUILT_IN: Profiles<'static> = Profiles {
 /// The longest period that can be set, in days.
 pub const PICTURE_DAYS_MAX: u32 = 36_500;
 
+/// Days that the last full run of the controls may be ago, where no overlay asks for it more often.
+pub const RUN_DAYS: u32 = 7;
+
 /// Periods that nothing is done by: a control is held against each that is set, and not measured without it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Periods {
@@ -123,17 +126,33 @@ pub struct Periods {
     pub backup_days_max: Option<u32>,
     /// Days that the newest time stamp of the log may be old.
     pub stamp_days_max: Option<u32>,
+    /// Days that the last full run of the controls may be ago; [`RUN_DAYS`] without it.
+    pub run_days_max: Option<u32>,
 }
 
 impl Periods {
     /// Each with its key in an overlay.
-    pub fn entries(&self) -> [(&'static str, Option<u32>); 4] {
+    pub fn entries(&self) -> [(&'static str, Option<u32>); 5] {
         [
             ("key_days_max", self.key_days_max),
             ("drill_days_max", self.drill_days_max),
             ("backup_days_max", self.backup_days_max),
             ("stamp_days_max", self.stamp_days_max),
+            ("run_days_max", self.run_days_max),
         ]
+    }
+
+    /// Days that the last full run of the controls may be ago.
+    pub fn run_days(&self) -> u32 {
+        self.run_days_max.unwrap_or(RUN_DAYS)
+    }
+
+    /// Whether none of them is longer.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        // What is not set is longer than everything, but for the one that counts all the same.
+        let days = |of: &Self| of.entries().map(|(_, days)| days.unwrap_or(u32::MAX));
+        let whole = |of: &Self| Self { run_days_max: Some(of.run_days()), ..*of };
+        days(&whole(self)).into_iter().zip(days(&whole(other))).all(|(ours, theirs)| ours <= theirs)
     }
 }
 

@@ -71,6 +71,8 @@ pub struct Folders {
     pub evidence: Option<PathBuf>,
     /// The folder of a bundle of evidence that is made or checked, if a person named one.
     pub bundle: Option<PathBuf>,
+    /// Whether that folder is only checked: then nothing in it is written, whatever the profile says.
+    pub bundle_is_read: bool,
     /// Sealed pictures.
     pub outputs: PathBuf,
     /// The model folder; `None` for the model inside the program, which needs no file.

@@ -58,8 +58,6 @@ impl Plan {
         let keeps = |plan: &Self| plan.keep_prompts == KeepPrompts::Allow;
         let erases = |plan: &Self| plan.erase == Erase::Allow;
         let days = |plan: &Self| plan.picture_days_max.unwrap_or(u32::MAX);
-        let periods = self.periods.entries().into_iter().zip(other.periods.entries());
-        let mut periods = periods.map(|((_, ours), (_, theirs))| (ours, theirs));
         let bare = |plan: &Self| plan.network_namespace == NetworkNamespace::MayBeMissing;
         let rights = |path: &Path, grant: &PathGrant| {
             other.paths.get(path).is_some_and(|theirs| grant.rights.is_subset(&theirs.rights))
@@ -81,7 +79,7 @@ impl Plan {
             && days(self) <= days(other)
             && self.two_person.and(other.two_person) == self.two_person
             && other.incident_laws.is_subset(&self.incident_laws)
-            && periods.all(|(ours, theirs)| ours.unwrap_or(u32::MAX) <= theirs.unwrap_or(u32::MAX))
+            && self.periods.is_within(&other.periods)
             && self.unattended <= other.unattended
             && (!bare(self) || bare(other))
             && self.limits.is_within(&other.limits)
@@ -248,6 +246,10 @@ fn granted(
     let grants = policy.grants.get(&process).into_iter().flat_map(|grants| &grants.paths);
     let of_gpu = places.card.as_ref().and_then(|_| policy.of_gpu.paths(process)).into_iter().flatten();
     for (at, grant) in grants.chain(of_gpu) {
+        let mut grant = grant.clone();
+        if at == "${bundle}" && places.bundle_is_read {
+            grant.rights.retain(|right| *right == Right::Read);
+        }
         for path in places.resolve(at)? {
             resolved
                 .entry(path)

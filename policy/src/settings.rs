@@ -91,6 +91,7 @@ fn keys(overlay: &Overlay) -> Vec<String> {
         ("drill_days_max", overlay.drill_days_max.is_some()),
         ("backup_days_max", overlay.backup_days_max.is_some()),
         ("stamp_days_max", overlay.stamp_days_max.is_some()),
+        ("run_days_max", overlay.run_days_max.is_some()),
         ("unattended", overlay.unattended.is_some()),
         ("missing_network_namespace", overlay.missing_network_namespace.is_some()),
     ];

@@ -6,7 +6,7 @@ use policy::{Folders, NetworkNamespace, Plan, Policy, Process};
 use std::path::Path;
 
 const OUTPUTS: &str = "/srv/pictures";
-const WORDS: [&str; 24] = [
+const WORDS: [&str; 25] = [
     "schema = 1\n",
     "listen = \"127.0.0.1:80\"\n",
     "outputs = \"/",
@@ -15,6 +15,7 @@ const WORDS: [&str; 24] = [
     "picture_days_max = 30\n",
     "two_person = [\"hold\"]\n",
     "key_days_max = 90\n",
+    "run_days_max = 1\n",
     "missing_network_namespace = \"refuse\"\n",
     "unattended = \"refuse\"\n",
     "[limits]\n",

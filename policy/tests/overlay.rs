@@ -13,6 +13,7 @@ fn places() -> Folders {
         audit: "/var/lib/studio/audit".into(),
         evidence: Some("/var/lib/studio/evidence".into()),
         bundle: Some("/home/ann/bundle".into()),
+        bundle_is_read: false,
         outputs: "/srv/pictures".into(),
         model: Some("/srv/models/turbo".into()),
         models: Some("/var/lib/studio/models".into()),
@@ -231,6 +232,25 @@ fn a_site_can_forbid_every_erasure() {
     assert_eq!(Plan { erase: Erase::Allow, ..kept }, base());
 }
 
+/// A policy that does not name it reads as seven days and keeps its digest; one that names it is never looser.
+#[test]
+fn a_site_can_have_the_controls_tried_more_often() {
+    assert_eq!((base().periods.run_days_max, base().periods.run_days()), (None, 7));
+    assert!(!base().explain().contains("run_days_max"));
+    let daily = with("run_days_max = 1");
+    assert_eq!(daily.periods.run_days(), 1);
+    assert!(daily.explain().contains("\nrun_days_max 1\n"), "what is in force is in the digest of a start");
+    assert!(daily.is_within(&base()) && !base().is_within(&daily));
+    // The same in other words.
+    let weekly = with("run_days_max = 7");
+    assert!(weekly.is_within(&base()) && base().is_within(&weekly));
+    for looser in ["run_days_max = 8", "run_days_max = 366"] {
+        refused(looser, "run_days_max");
+    }
+    refused("run_days_max = 0", "from 1 to 7");
+    refused("run_days_max = \"daily\"", "invalid type");
+}
+
 /// A period only gets shorter, and does not stand beside a line that keeps everything.
 #[test]
 fn a_site_can_say_when_pictures_go() {
@@ -320,7 +340,7 @@ fn only_an_explicit_line_lets_a_server_open_the_vault_by_a_machine_secret() {
 #[test]
 fn a_site_can_say_how_old_keys_backups_and_stamps_may_be() {
     assert_eq!(base().periods, Periods::default());
-    for (key, _) in Periods::default().entries() {
+    for (key, _) in Periods::default().entries().into_iter().filter(|(key, _)| *key != "run_days_max") {
         let month = with(&format!("{key} = 30"));
         assert!(month.periods.entries().contains(&(key, Some(30))), "{key}");
         assert!(month.explain().contains(&format!("\n{key} 30\n")), "{key}");

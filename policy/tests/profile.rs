@@ -235,6 +235,13 @@ fn evidence_has_folders_of_its_own_and_cannot_make_the_policy_writable() {
     let error =
         policy.plan(Process::Server, &Folders { bundle: Some("/home/ann".into()), ..places() }).unwrap_err();
     assert!(matches!(error, Error::PolicyWritable { .. }), "{error}");
+    // One that is only checked may be anywhere, and nothing there is written.
+    let read = Folders { bundle: Some("/home/ann".into()), bundle_is_read: true, ..places() };
+    let plan = policy.plan(Process::Server, &read).unwrap();
+    assert_eq!(plan.paths[Path::new("/home/ann")].rights, [Right::Read].into());
+    let denied =
+        Policy::read(Some("schema = 1\n[[deny]]\npath = \"${bundle}\"\nwhy = \"no bundles here\"")).unwrap();
+    assert!(!denied.plan(Process::Server, &read).unwrap().paths.contains_key(Path::new("/home/ann")));
 }
 
 #[test]

@@ -283,6 +283,10 @@ pub fn what_is_left(mut failure: Failure, output: &Path) -> Failure {
     let Ok(mut entries) = output.read_dir() else { return failure };
     failure.what += &match entries.next() {
         None => format!("; the folder {} is left empty", output.display()),
+        // A signature comes last, and this one's is not there: somebody else was quicker.
+        Some(_) if evidence::is_signed(output) => {
+            format!("; what lies in {} is somebody else\u{2019}s, and is left as it is", output.display())
+        }
         Some(_) => format!("; what lies in {} is not whole", output.display()),
     };
     failure
@@ -338,6 +342,7 @@ pub fn of_any_machine() -> Folders {
         audit: place("audit"),
         evidence: Some(place("evidence")),
         bundle: Some(place("bundle")),
+        bundle_is_read: false,
         outputs: place("outputs"),
         model: Some(place("model")),
         models: Some(place("models")),

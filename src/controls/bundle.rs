@@ -115,6 +115,7 @@ pub fn hand_over_run<T>(
             policy: &site.rules,
             posture: &posture,
             sbom: crate::version::sbom(),
+            embedded: crate::version::EMBEDDED,
             answers: site.answers,
             controller: &controller,
             framework: chosen.framework,

@@ -2,7 +2,6 @@
 
 use super::bundle::{Chosen, hand_over};
 use super::kept::{Error, Tried, on_record, try_now};
-use super::probes::RUN_AGE_SECONDS_MAX;
 use super::site::{Room, Site};
 use audit::Clock as _;
 use darkroom::{Queue, Who};
@@ -93,7 +92,7 @@ impl server::Controls for Page {
         let age = |tried: &Tried| now_ms.saturating_sub(tried.run.started_ms) / 1000;
         Ok(json!({
             "tried": runs.first().map(of_run), "age_seconds": runs.first().map(age),
-            "age_seconds_max": RUN_AGE_SECONDS_MAX,
+            "age_seconds_max": self.0.run_age_seconds_max,
             "incidents": evidence::Incidents::of(&self.0.audit).map_err(Error::from)?.incidents.iter()
                 .map(|incident| evidence::describe_incident(incident, now_ms)).collect::<Vec<_>>(),
             "controls": catalogue["controls"], "reasons": catalogue["reasons"],

@@ -9,9 +9,6 @@ use evidence::{Held, Reading, Reason, Run, Verdict};
 use sandbox::ProbeReport;
 use vault::{KdfParams, Survey};
 
-/// How old the run before this one may be.
-pub const RUN_AGE_SECONDS_MAX: u64 = 7 * 24 * 3600;
-
 /// Tries every control that has a probe: as `who`, or with the vault shut, when what needs it open is not measured. `fences`
 /// tries everything that they forbid.
 pub fn try_all(
@@ -22,7 +19,7 @@ pub fn try_all(
 ) -> Run {
     let now = || site.clock.wall_ms();
     let started_ms = now();
-    let mut found = evidence::try_log(&site.audit, RUN_AGE_SECONDS_MAX, &now);
+    let mut found = evidence::try_log(&site.audit, site.run_age_seconds_max, &now);
     let survey = survey_of(site, room);
     let tried = of_fences(site, fences, &now)
         .into_iter()

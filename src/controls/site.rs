@@ -35,6 +35,8 @@ pub struct Site {
     pub periods: Periods,
     /// The laws whose clocks an incident starts by it.
     pub incident_laws: Vec<Law>,
+    /// How old the run before may be when the controls are tried, as it says.
+    pub run_age_seconds_max: u64,
     /// What else it says that the controller's papers rest on.
     pub answers: Answers,
     /// What was seen before the fences.
@@ -72,6 +74,7 @@ impl Site {
                 backup_days_max: periods.backup_days_max,
                 stamp_days_max: periods.stamp_days_max,
             },
+            run_age_seconds_max: u64::from(periods.run_days()) * 24 * 3600,
             answers: Answers {
                 keeps_prompts: booted.plan.keep_prompts == KeepPrompts::Allow,
                 erases: booted.plan.erase == Erase::Allow,

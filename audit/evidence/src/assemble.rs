@@ -3,22 +3,38 @@
 use crate::bundle::{self, Manifest};
 use crate::clocks::pinned;
 use crate::dsse::{ExportKey, key_on_record, pem};
+use crate::erasures::{self, Counted};
 use crate::error::Error;
 use crate::export::{Export, Exported};
 use crate::folder::NewFolder;
 use crate::json::canonical;
+use crate::models::{Imports, Models, see_import};
 use crate::report::Finding;
 use crate::run::reading_to_json;
 use crate::{describe, folder, oscal, papers, readme, rehearsal, stamps};
-use audit::{Digest, Order, Proofs, PublicKey, Stored};
+use audit::{Digest, Object, Order, Proofs, PublicKey, Stored};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 /// How to check a bundle without any program of ours.
 const VERIFY: &str = include_str!("VERIFY.md");
 /// The part of it that is about the log alone.
 const VERIFY_LOG: &str = include_str!("verify_log.py");
+
+/// The records of the period.
+struct OfPeriod {
+    count: u64,
+    /// Their numbers.
+    range: Option<RangeInclusive<u64>>,
+    /// The pictures that were erased in it.
+    erased: BTreeSet<Object>,
+    /// What it says of models.
+    models: Value,
+    /// The records that something rests on, of whatever time.
+    cited: BTreeMap<u64, Stored>,
+}
 
 impl Export<'_> {
     /// Makes the bundle in `dir`, which is made, too, but for the name of its signature, which [`finish`] gives it: until then nobody
@@ -41,7 +57,8 @@ impl Export<'_> {
     fn fill(&self, folder: &mut NewFolder, proofs: &Proofs, key: ExportKey) -> Result<Exported, Error> {
         let head = proofs.checkpoint();
         signatures(folder, proofs)?;
-        let (records, cited) = self.records(folder, proofs)?;
+        let OfPeriod { count: records, range, erased, models, cited } = self.records(folder, proofs)?;
+        let erasures = erasures::hand_over(folder, (self.log, proofs), &erased, range, &self.languages())?;
         Self::check_record(&cited, self.run_record, "it does not name this run", |record| {
             record.name == "evidence.tried" && record.digest("run") == Some(self.run.digest())
         })?;
@@ -58,7 +75,8 @@ impl Export<'_> {
         cited.values().try_for_each(|record| cite(folder, proofs, record))?;
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| Error::Randomness)?;
-        self.texts(folder, id, public)?;
+        folder.write(bundle::MODELS, &canonical(&models))?;
+        self.texts(folder, id, public, erasures)?;
         folder.listed.sort_by(|one, other| one.path.cmp(&other.path));
         let files = folder.listed.len() as u64 + 2;
         let manifest = Manifest { id, made_ms: self.made_ms, files: folder.listed.clone() }.to_json();
@@ -74,16 +92,12 @@ impl Export<'_> {
             &key.sign(bundle::PREDICATE, &[(bundle::MANIFEST, digest)], &predicate),
         )?;
         folder.seal()?;
-        Ok(Exported { manifest: digest, files, records })
+        Ok(Exported { manifest: digest, files, records, erasures: erasures.certified })
     }
 
     /// The records of the period, and those that something rests on. The last one of the period is cited, too: each
     /// record holds the hash of the one before, so its proof is one for all of them.
-    fn records(
-        &self,
-        folder: &mut NewFolder,
-        proofs: &Proofs,
-    ) -> Result<(u64, BTreeMap<u64, Stored>), Error> {
+    fn records(&self, folder: &mut NewFolder, proofs: &Proofs) -> Result<OfPeriod, Error> {
         let size = proofs.checkpoint().size;
         let of_readings = self.run.verdicts().iter().filter_map(|verdict| verdict.reading());
         let mut wanted: BTreeSet<u64> = of_readings.flat_map(|reading| reading.records()).copied().collect();
@@ -91,8 +105,9 @@ impl Export<'_> {
         wanted.extend(self.incident);
         wanted.extend(self.stamps.iter().filter(|stamp| stamp.holds()).map(|stamp| stamp.record.seq));
         let (since, until) = (self.since_ms.unwrap_or(0), self.until_ms.unwrap_or(u64::MAX));
-        let (mut file, mut count, mut last, mut cited) =
-            (folder.begin(bundle::RECORDS)?, 0, None, BTreeMap::new());
+        let (mut file, mut first, mut last) = (folder.begin(bundle::RECORDS)?, None, None);
+        let (mut count, mut erased, mut cited) = (0, BTreeSet::new(), BTreeMap::new());
+        let (mut models, mut imports) = (Models::default(), Imports::new());
         for record in audit::records(self.log, Order::OldestFirst)? {
             let record = record?;
             if record.seq >= size {
@@ -107,15 +122,23 @@ impl Export<'_> {
             if wanted.remove(&record.seq) {
                 cited.insert(record.seq, record.clone());
             }
+            see_import(&mut imports, &record);
             if is_of_period {
+                models.see(&record);
+                erased.extend(record.object.filter(|_| record.name == "object.erased"));
+                first = first.or(Some(record.seq));
                 last = Some(record);
             }
         }
         folder.end(file)?;
+        let range = first.zip(last.as_ref()).map(|(first, last)| first..=last.seq);
         cited.extend(last.map(|record| (record.seq, record)));
+        imports.retain(|model, _| models.has(*model));
+        cited.extend(imports.values().map(|record| (record.seq, record.clone())));
+        let models = models.to_json(&self.embedded, &imports);
         match wanted.first() {
             Some(seq) => Err(Error::Record { seq: *seq, what: "the log does not hold it" }),
-            None => Ok((count, cited)),
+            None => Ok(OfPeriod { count, range, erased, models, cited }),
         }
     }
 
@@ -129,7 +152,13 @@ impl Export<'_> {
     }
 
     /// The files that are not of the log.
-    fn texts(&self, folder: &mut NewFolder, id: [u8; 16], key: PublicKey) -> Result<(), Error> {
+    fn texts(
+        &self,
+        folder: &mut NewFolder,
+        id: [u8; 16],
+        key: PublicKey,
+        erasures: Counted,
+    ) -> Result<(), Error> {
         folder.write(bundle::RESULTS, &self.run.to_json())?;
         folder.write(bundle::CONTROLS, &canonical(&describe::controls()))?;
         for verdict in self.run.verdicts() {
@@ -159,7 +188,7 @@ impl Export<'_> {
         folder.write("posture.json", &canonical(self.posture))?;
         folder.write(bundle::KEY, pem(key).as_bytes())?;
         folder.write("VERIFY.md", with_log(VERIFY).as_bytes())?;
-        folder.write("README.html", readme::page(self).as_bytes())
+        folder.write("README.html", readme::page(self, erasures).as_bytes())
     }
 }
 
@@ -169,6 +198,11 @@ impl Export<'_> {
 /// [`Error::Io`].
 pub fn finish(dir: &Path) -> Result<(), Error> {
     folder::rename(dir, bundle::UNSIGNED, bundle::ENVELOPE)
+}
+
+/// Whether a bundle or a certificate lies there that somebody signed.
+pub fn is_signed(dir: &Path) -> bool {
+    dir.join(bundle::ENVELOPE).symlink_metadata().is_ok() || crate::is_certificate(dir)
 }
 
 /// The files of a bundle that is not finished, by the paths that they have when it is; the signature comes last.

@@ -17,8 +17,10 @@
 //! audit/cited/N.json                 a record that something rests on, byte for byte as the log holds it
 //! audit/proofs/N.tlog-proof          that it is in the log under that head
 //! audit/stamps/N.tsr N.checkpoint    the time that an authority outside put under a checkpoint, by record N
+//! erasures/                          what was destroyed in the period, with a certificate of each: see erasures.rs
 //! keys/export.pem                    the key that signed this bundle
 //! sbom.cdx.json                      what the program is made of, if it carries that: CycloneDX
+//! models.json                        the models that the records of the period name, and the one inside the program
 //! policy.txt posture.json            what the program may do, by the digest in the run, and which fences hold
 //! ```
 
@@ -40,6 +42,13 @@ pub(crate) const CHECKPOINT: &str = "audit/checkpoint";
 pub(crate) const VKEYS: &str = "audit/vkeys";
 pub(crate) const HAND_OVERS: &str = "audit/hand-overs.jsonl";
 pub(crate) const RECORDS: &str = "audit/records.jsonl";
+/// What holds for all erasures of the period, the certificate of each, the records that they rest on and that are not of the period,
+/// and the same for people.
+pub(crate) const ERASURES: &str = "erasures/erasures.json";
+pub(crate) const CERTIFICATES: &str = "erasures/certificates.jsonl";
+pub(crate) const OTHER_RECORDS: &str = "erasures/records.jsonl";
+pub(crate) const ERASURES_PAGE: &str = "erasures/erasures.html";
+pub(crate) const MODELS: &str = "models.json";
 pub(crate) const POLICY: &str = "policy.txt";
 pub(crate) const SBOM: &str = "sbom.cdx.json";
 pub(crate) const KEY: &str = "keys/export.pem";

@@ -8,9 +8,9 @@
 //! ```
 
 mod check;
-mod facts;
+pub(crate) mod facts;
 mod page;
-mod statement;
+pub(crate) mod statement;
 
 use crate::dsse::ExportKey;
 use crate::error::Error;
@@ -20,6 +20,8 @@ use facts::Facts;
 use statement::{PAGE, PREDICATE, STATEMENT, Statement, VERIFY};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+
+pub(crate) use page::grade;
 
 pub use check::{CheckedCertificate, ErasedPicture, check as check_certificate, is_certificate};
 

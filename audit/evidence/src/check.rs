@@ -5,8 +5,10 @@
 //! the manifest, the digest of every file. What the files say is then held against each other.
 
 mod contents;
+mod erasures;
 mod judged;
 mod log;
+mod models;
 mod reading;
 mod rehearsal;
 mod stamps;
@@ -59,6 +61,8 @@ fn check_signed_by(dir: &Path, envelope_name: &str, expected: &Expected) -> Resu
         signature(&reading, envelope, &trusted, &mut checked);
     }
     stamps::check(&reading, &trusted, &mut checked);
+    erasures::check(&reading, &trusted, &mut checked);
+    models::check(&reading, &trusted, &mut checked);
     contents::check(&reading, &trusted, envelope.as_ref(), &mut checked);
     Ok(checked)
 }

@@ -1,6 +1,7 @@
 //! What a bundle is made of.
 
 use crate::control::{Framework, Language};
+use crate::models::Embedded;
 use crate::rehearsal::Rehearsal;
 use crate::report::Finding;
 use crate::run::Run;
@@ -34,6 +35,8 @@ pub struct Export<'a> {
     pub posture: &'a Value,
     /// What the program is made of, as JSON (CycloneDX), if it carries that.
     pub sbom: Option<&'a str>,
+    /// The model inside the program.
+    pub embedded: Embedded<'a>,
     /// What the policy says that the papers of the controller rest on.
     pub answers: Answers,
     /// What the controller says of themselves, by the keys of [`controller_keys`](crate::controller_keys). It stands in those papers
@@ -77,6 +80,8 @@ pub struct Exported {
     pub files: u64,
     /// How many records of the log are in its period.
     pub records: u64,
+    /// How many pictures were erased in its period, each with its certificate.
+    pub erasures: u64,
 }
 
 impl Export<'_> {

@@ -26,6 +26,8 @@ pub(crate) struct Listed {
 pub(crate) struct NewFolder {
     root: PathBuf,
     pub listed: Vec<Listed>,
+    /// The files that it made, whole or not.
+    made: Vec<PathBuf>,
 }
 
 impl NewFolder {
@@ -40,7 +42,7 @@ impl NewFolder {
                 _ => io_error("make", root)(e),
             })?;
         }
-        Ok(Self { root: root.to_owned(), listed: Vec::new() })
+        Ok(Self { root: root.to_owned(), listed: Vec::new(), made: Vec::new() })
     }
 
     /// Writes a file and lists it.
@@ -51,13 +53,20 @@ impl NewFolder {
     }
 
     /// Begins a file that is written piece by piece.
-    pub fn begin(&self, path: &str) -> Result<NewFile, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Exists`]: somebody else makes one there, and was quicker; [`Error::Io`].
+    pub fn begin(&mut self, path: &str) -> Result<NewFile, Error> {
         let full = self.root.join(path);
         if let Some(above) = full.parent() {
             DirBuilder::new().mode(0o700).recursive(true).create(above).map_err(io_error("make", above))?;
         }
         let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&full);
-        let file = opened.map_err(io_error("make", &full))?;
+        let file = opened.map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists => Error::Exists { dir: self.root.clone() },
+            _ => io_error("make", &full)(e),
+        })?;
+        self.made.push(full.clone());
         let file = io::BufWriter::new(file);
         Ok(NewFile { path: path.to_owned(), full, file, bytes: 0, hash: Sha256::new() })
     }
@@ -81,9 +90,19 @@ impl NewFolder {
         Ok(())
     }
 
-    /// Removes what was made: a bundle that is not whole is not left behind.
+    /// Removes what was made, and nothing of anybody else's: a bundle that is not whole is not left behind.
     pub fn remove(self) {
-        take_back(&self.root);
+        let Self { root, made, .. } = self;
+        let mut folders: BTreeSet<&Path> = BTreeSet::from([&*root]);
+        for file in &made {
+            // What cannot be removed has no manifest, or one that it does not fit.
+            let _ = std::fs::remove_file(file);
+            folders.extend(file.ancestors().skip(1).take_while(|above| above.starts_with(&root)));
+        }
+        // The inner ones first; none that is not empty.
+        for folder in folders.into_iter().rev() {
+            let _ = std::fs::remove_dir(folder);
+        }
     }
 }
 

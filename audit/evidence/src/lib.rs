@@ -21,6 +21,7 @@ mod clocks;
 mod control;
 mod describe;
 mod dsse;
+mod erasures;
 mod error;
 mod export;
 mod fact;
@@ -28,6 +29,7 @@ mod folder;
 mod html;
 mod json;
 mod kept;
+mod models;
 mod of_claims;
 mod of_history;
 mod of_log;
@@ -46,7 +48,7 @@ mod verdict;
 
 pub use archive::archive;
 pub use articles::{ARTICLES, Article};
-pub use assemble::{finish, made_files};
+pub use assemble::{finish, is_signed, made_files};
 pub use catalogue::{control, controls};
 pub use certificate::{
     CERTIFIED_MAX, Certificate, Certified, CheckedCertificate, ErasedPicture, check_certificate,
@@ -62,6 +64,7 @@ pub use export::{Answers, Export, Exported};
 pub use fact::{Attempt, Fact, Word};
 pub use folder::{files, take_back};
 pub use kept::{Kept, RUNS_KEPT_MAX, keep, kept};
+pub use models::Embedded;
 pub use of_claims::try_claims;
 pub use of_history::{Held, Periods, try_history};
 pub use of_log::{LOG_FREE_BYTES_MIN, try_log};

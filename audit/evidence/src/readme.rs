@@ -1,7 +1,9 @@
 //! The report for people: one page without script and without anything from elsewhere, that prints as it looks.
 
 use crate::articles::ARTICLES;
+use crate::bundle;
 use crate::control::{Framework, Language, Text};
+use crate::erasures::Counted;
 use crate::export::Export;
 use crate::html::{STYLE, both, escape, outcome, tag};
 use crate::papers;
@@ -32,6 +34,11 @@ const PARTS: Text = both(
     "sbom.cdx.json lists what the program was made of when it was compiled (CycloneDX).",
     "sbom.cdx.json 列出程序编译时的组成部分（CycloneDX）。",
 );
+const MODELS: Text = both(
+    "models.json lists the models that the records of the period name, by digest, and the one inside the program; each was inside, brought \
+     in as a record says, or loaded from a folder.",
+    "models.json 按摘要列出本期间记录所涉及的模型以及程序内置的模型；来源为内置、按记录导入或从文件夹加载。",
+);
 const NO_PARTS: Text = both(
     "The program that made this folder carries no list of its parts: it was compiled without one.",
     "生成此文件夹的程序不含其组成部分清单：编译时未附清单。",
@@ -51,6 +58,8 @@ const ARTICLE_COLUMNS: [Text; 4] = [
     both("What stays with the controller", "由控制者负责的部分"),
 ];
 
+const ERASURES: Text = both("Erasures of the period", "本期间的删除");
+
 const PAPERS: Text = both("Papers of the controller", "控制者的文件");
 const PAPERS_ABOUT: Text = both(
     "Drafts, filled from the policy and from what was found here, and with what the controller wrote. None of them is a control.",
@@ -59,7 +68,7 @@ const PAPERS_ABOUT: Text = both(
 const PAPER_STATE: Text = both("controller\u{2019}s part", "由控制者负责");
 
 /// The page.
-pub(crate) fn page(export: &Export<'_>) -> String {
+pub(crate) fn page(export: &Export<'_>, erasures: Counted) -> String {
     let languages = export.languages();
     let tag = tag(languages[0]);
     let title = TITLE.in_language(languages[0]);
@@ -68,12 +77,12 @@ pub(crate) fn page(export: &Export<'_>) -> String {
          content=\"width=device-width\">\n<title>{title}: Lightproof</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
     );
     for language in languages {
-        html += &part(export, language);
+        html += &part(export, erasures, language);
     }
     html + "</main>\n</body>\n</html>\n"
 }
 
-fn part(export: &Export<'_>, language: Language) -> String {
+fn part(export: &Export<'_>, erasures: Counted, language: Language) -> String {
     let say = |text: Text| text.in_language(language);
     let run = export.run;
     let mut html =
@@ -130,9 +139,29 @@ fn part(export: &Export<'_>, language: Language) -> String {
         html += &articles(export, language);
         html += &papers(export, language);
     }
+    html += &erased(erasures, language);
     let parts = if export.sbom.is_some() { PARTS } else { NO_PARTS };
-    let _ = writeln!(html, "<p>{}</p>\n<p>{}</p>\n</article>", say(parts), say(LIMITS));
+    let _ =
+        writeln!(html, "<p>{}</p>\n<p>{}</p>\n<p>{}</p>\n</article>", say(MODELS), say(parts), say(LIMITS));
     html
+}
+
+/// How many pictures were erased in the period, and where it says more of each.
+fn erased(Counted { certified, copied, uncertified }: Counted, language: Language) -> String {
+    let title = ERASURES.in_language(language);
+    let text = match (language, certified + uncertified) {
+        (Language::En, 0) => "none".to_owned(),
+        (Language::Zh, 0) => "无".to_owned(),
+        (Language::En, _) => format!(
+            "keys destroyed, each with its certificate: {certified}; of these, pictures of which a plain copy is on record: {copied}; \
+             without a certificate, since the record of the end cannot be read: {uncertified}"
+        ),
+        (Language::Zh, _) => format!(
+            "已销毁密钥并各附证明：{certified}；其中有未封存副本记录的图片：{copied}；因结束记录无法读取而没有证明：{uncertified}"
+        ),
+    };
+    let page = bundle::ERASURES_PAGE;
+    format!("<h2>{title}</h2>\n<p><a href=\"{page}\">{page}</a>: {text}</p>\n")
 }
 
 /// When the newest stamp of an authority outside is from, how old it was when the bundle was made, and what it is about.

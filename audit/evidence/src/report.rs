@@ -30,6 +30,8 @@ pub struct Checked {
     pub made_ms: Option<u64>,
     /// Numbers of the first and the last record of the log that are in it, with all between them.
     pub records: Option<(u64, u64)>,
+    /// How many pictures were erased in their period, each with its certificate; `None` where the bundle does not say, being older.
+    pub erasures: Option<u64>,
     /// How many controls ended how, if the results could be judged.
     pub outcomes: Option<[(Outcome, u64); 4]>,
     /// Whether it is of a rehearsal, and no evidence of an appliance in use.
@@ -66,7 +68,7 @@ impl Checked {
         let data = json!({
             "origin": self.origin, "size": self.size, "first_key": self.first_key, "made_ms": self.made_ms,
             "first_record": self.records.map(|(first, _)| first), "last_record": self.records.map(|(_, last)| last),
-            "outcomes": outcomes, "failures": self.failures, "rehearsal": self.is_rehearsal,
+            "erasures": self.erasures, "outcomes": outcomes, "failures": self.failures, "rehearsal": self.is_rehearsal,
             "other_catalogue": self.other_catalogue.map(|digest| digest.to_string()), "findings": findings,
         });
         json!({ "schema": "lightproof/bundle-verify/v1", "ok": self.is_ok(), "data": data }).to_string()
@@ -124,6 +126,9 @@ impl fmt::Display for Checked {
                 writeln!(f, "log       {} records, numbers {first} to {last} of them here", self.size)?;
             }
             None => writeln!(f, "log       {} records, none of them here in a row", self.size)?,
+        }
+        if let Some(erasures) = self.erasures {
+            writeln!(f, "erasures  {erasures} in these records, each with its certificate")?;
         }
         match self.findings.len() {
             0 => f.write_str(

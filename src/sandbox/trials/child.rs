@@ -174,6 +174,7 @@ fn places(home: &Path, act: &str) -> Folders {
         audit: folder("audit"),
         evidence: None,
         bundle: None,
+        bundle_is_read: false,
         outputs: folder("outputs"),
         model: Some(folder("model")),
         models: Some(folder("models")),

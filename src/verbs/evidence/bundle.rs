@@ -72,6 +72,11 @@ pub fn run(clean: Clean, global: &Global, arguments: &cli::Bundle, asked: Asked<
             let pinned = frozen.record_alone(&log, clock, out).ok();
             return unread(frozen, (&log, clock.wall_ms()), pinned, &dir, failure, out).map_err(left);
         }
+        // Where the policy makes no sense, say: the clocks run all the same.
+        (Err(failure), Asked::Freeze(frozen)) => {
+            let pinned = frozen.record_alone(&log, clock, out).ok();
+            return Err(asked.is_pinned(left(beside(failure)), pinned));
+        }
         (Err(failure), _) => return Err(left(beside(failure))),
     };
     let result = alone(&mut booted, &mut darkroom, (chosen, asked), &dir, out).map_err(left);
@@ -253,12 +258,14 @@ fn make<T>(
 
 /// Says what was handed out.
 fn report<T>((handed, job): &Made<T>, dir: &Path, out: &Output) -> Done {
-    let Handed { tried, exported: Exported { manifest, files, records }, record, failures, .. } = handed;
+    let Handed { tried, exported: Exported { manifest, files, records, erasures }, record, failures, .. } =
+        handed;
     out.data(&format!(
-        "{}: {}, {}\n  {}\n  manifest {manifest}, record {record}\n",
+        "{}: {}, {}, {} with a certificate of each\n  {}\n  manifest {manifest}, record {record}\n",
         dir.display(),
         counted(usize::try_from(*files).unwrap_or(usize::MAX), "file"),
         counted(usize::try_from(*records).unwrap_or(usize::MAX), "record"),
+        counted(usize::try_from(*erasures).unwrap_or(usize::MAX), "erasure"),
         counts(&tried.run),
     ));
     if let Some(first) = failures.first() {
@@ -271,7 +278,7 @@ fn report<T>((handed, job): &Made<T>, dir: &Path, out: &Output) -> Done {
     out.say("README.html in it is for people; VERIFY.md says how to check it with others' programs");
     out.object(
         true,
-        &json!({ "dir": dir.display().to_string(), "files": files, "records": records, "record": record,
+        &json!({ "dir": dir.display().to_string(), "files": files, "records": records, "erasures": erasures, "record": record,
             "manifest": manifest.to_string(), "run": tried.run.digest().to_string(), "counts": counts_json(&tried.run),
             "failures": failures.len(), "incident": job.map(|job| job.to_string()) }),
     );

@@ -175,12 +175,12 @@ pub(super) const OPERATION: &[Control] = &[
     Control {
         id: "GOV-01",
         claim: Text {
-            en: "The controls are tried at least once a week.",
-            zh: "至少每周对各项控制检验一次。",
+            en: "The controls are tried as often as the policy says, and at least once a week.",
+            zh: "按策略规定的频率检验各项控制，且至少每周一次。",
         },
         measured: Text {
-            en: "The age of the last full run before this one is read from the log.",
-            zh: "从日志读取本次之前最近一次完整检验距今的时间。",
+            en: "The age of the last full run before this one is read from the log, and held against the days that the policy names: seven where it names none.",
+            zh: "从日志读取本次之前最近一次完整检验距今的时间，并与策略规定的天数比较；未规定时为七天。",
         },
         clauses: Clauses {
             gdpr: &["5(2)", "24", "32(1)(d)"],

@@ -4,6 +4,7 @@
 use audit::words::Grade;
 use audit::{Actor, Digest, JobId, Object, Stored};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// A record that something rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,7 @@ pub(crate) struct Facts {
     asked: HashMap<JobId, Cited>,
     backups: Vec<(Option<JobId>, Cited)>,
     said_destroyed: HashMap<JobId, Cited>,
+    given_up: Vec<(u64, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -91,7 +93,12 @@ impl Facts {
             ("backup.destroyed", Some(job)) => {
                 self.said_destroyed.entry(job).or_insert(cited);
             }
-            ("backup.failed", job) => self.backups.retain(|(begun, _)| *begun != job),
+            ("backup.failed", job) => {
+                let of_job =
+                    |(begun, cited): &(_, Cited)| (*begun == job).then_some((cited.record, record.seq));
+                self.given_up.extend(self.backups.iter().filter_map(of_job));
+                self.backups.retain(|(begun, _)| *begun != job);
+            }
             _ => {}
         }
         let Some(draft) = record.object.and_then(|object| self.pictures.get_mut(&object)) else { return };
@@ -99,7 +106,12 @@ impl Facts {
             ("object.sealed" | "object.created", _) => draft.made = draft.made.or(Some(cited)),
             ("object.missing", _) => draft.lost = draft.lost.or(Some(cited)),
             ("object.export_requested", Some(job)) => draft.exports_open.push((job, cited)),
-            ("object.export_failed", Some(job)) => draft.exports_open.retain(|(open, _)| *open != job),
+            ("object.export_failed", Some(job)) => {
+                let of_job =
+                    |(open, cited): &(_, Cited)| (*open == job).then_some((cited.record, record.seq));
+                self.given_up.extend(draft.exports_open.iter().filter_map(of_job));
+                draft.exports_open.retain(|(open, _)| *open != job);
+            }
             ("object.exported", Some(job)) => {
                 draft.exports_open.retain(|(open, _)| *open != job);
                 draft.exports.push((cited, number(record, "bytes")));
@@ -116,16 +128,28 @@ impl Facts {
     /// # Errors
     /// A picture whose end was not seen.
     pub fn pictures(self) -> Result<Vec<Picture>, Object> {
-        let Self { pictures, asked, backups, said_destroyed } = self;
-        let mut all = Vec::with_capacity(pictures.len());
-        for (object, Draft { made, lost, destroyed, exports, exports_open }) in pictures {
-            let destroyed = destroyed.ok_or(object)?;
-            let (from, to) = (made.map_or(0, |made| made.record), destroyed.cited.record);
-            let held = |(_, backup): &&(Option<JobId>, Cited)| (from..to).contains(&backup.record);
-            let with_said = |(job, backup): &(Option<JobId>, Cited)| {
-                (*backup, job.and_then(|job| said_destroyed.get(&job)).copied())
+        let Ends { mut pictures, unread, backups, .. } = self.ends();
+        match unread.first() {
+            Some(object) => Err(*object),
+            None => {
+                for picture in &mut pictures {
+                    picture.backups = backups.of(picture).to_vec();
+                }
+                Ok(pictures)
+            }
+        }
+    }
+
+    /// The same of very many: which backups hold a picture is asked for one by one, since all of them together may hold all.
+    pub fn ends(self) -> Ends {
+        let Self { pictures: drafts, asked, backups, said_destroyed, given_up } = self;
+        let (mut pictures, mut unread) = (Vec::with_capacity(drafts.len()), Vec::new());
+        for (object, Draft { made, lost, destroyed, exports, exports_open }) in drafts {
+            let Some(destroyed) = destroyed else {
+                unread.push(object);
+                continue;
             };
-            all.push(Picture {
+            pictures.push(Picture {
                 object,
                 made,
                 lost,
@@ -133,11 +157,44 @@ impl Facts {
                 destroyed,
                 exports,
                 exports_unknown: exports_open.into_iter().map(|(_, cited)| cited).collect(),
-                backups: backups.iter().filter(held).map(with_said).collect(),
+                backups: Vec::new(),
             });
         }
-        all.sort_by_key(|picture| picture.destroyed.cited.record);
-        Ok(all)
+        pictures.sort_by_key(|picture| picture.destroyed.cited.record);
+        unread.sort_unstable();
+        let said = |job: Option<JobId>| job.and_then(|job| said_destroyed.get(&job)).copied();
+        let backups = backups.into_iter().map(|(job, made)| (made, said(job))).collect();
+        Ends { pictures, unread, backups: Backups(backups), given_up }
+    }
+}
+
+/// The ends of pictures.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    /// In their order, and without the backups that hold them.
+    pub pictures: Vec<Picture>,
+    /// Those whose end was not seen, or not in a form that this version reads.
+    pub unread: Vec<Object>,
+    pub backups: Backups,
+    /// Backups and exports that were given up: the record of the beginning of each, and that of its end.
+    pub given_up: Vec<(u64, u64)>,
+}
+
+/// Backups in the order of their records, and where somebody has said since that every copy of one is destroyed.
+#[derive(Debug, Default)]
+pub(crate) struct Backups(pub Vec<(Cited, Option<Cited>)>);
+
+impl Backups {
+    /// Those that were made while the picture was there.
+    pub fn of(&self, picture: &Picture) -> &[(Cited, Option<Cited>)] {
+        &self.0[self.row(picture)]
+    }
+
+    /// Where they stand.
+    pub fn row(&self, picture: &Picture) -> Range<usize> {
+        let (from, to) = (picture.made.map_or(0, |made| made.record), picture.destroyed.cited.record);
+        let at = |record| self.0.partition_point(|(made, _)| made.record < record);
+        at(from)..at(to).max(at(from))
     }
 }
 

@@ -73,7 +73,7 @@ const IDS: (Text, Text) = (
 );
 
 /// What overwriting the key was worth, and what it does not cover.
-fn grade(grade: Grade) -> (Text, Text) {
+pub(crate) fn grade(grade: Grade) -> (Text, Text) {
     match grade {
         Grade::A => (
             both("A: the key was overwritten in place on local storage.", "A：密钥已在本地存储上就地覆盖。"),

@@ -17,9 +17,10 @@ pub(crate) const VERIFY: &str = "VERIFY.md";
 
 /// How a key is destroyed: the vault file is written anew under a new master key and a new epoch key, without the key of
 /// the picture, and the old epoch key is overwritten in the anchor.
-const METHOD: &str = "key_destroyed_by_roll";
+pub(crate) const METHOD: &str = "key_destroyed_by_roll";
 /// What nobody here can know of.
-const NOT_KNOWN: [&str; 3] = ["plain_copies_elsewhere", "what_screens_showed", "older_images_of_the_disk"];
+pub(crate) const NOT_KNOWN: [&str; 3] =
+    ["plain_copies_elsewhere", "what_screens_showed", "older_images_of_the_disk"];
 
 /// A statement.
 #[derive(Debug)]
@@ -119,7 +120,8 @@ pub(crate) fn not_covered(grade: Grade) -> &'static [&'static str] {
     }
 }
 
-fn picture(picture: &Picture) -> Value {
+/// What is stated of one picture.
+pub(crate) fn picture(picture: &Picture) -> Value {
     let end = &picture.destroyed;
     let mut destroyed = cited(&end.cited);
     let facts = json!({
@@ -148,7 +150,7 @@ fn picture(picture: &Picture) -> Value {
 }
 
 /// It is no proof that one is gone that somebody said so: it stays among what was not destroyed.
-fn backup((made, said): &(Cited, Option<Cited>)) -> Value {
+pub(crate) fn backup((made, said): &(Cited, Option<Cited>)) -> Value {
     let mut backup = cited(made);
     if let Some(said) = said {
         backup["said_destroyed"] = cited(said);

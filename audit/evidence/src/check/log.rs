@@ -1,6 +1,6 @@
 //! The part of the log that is in the bundle: keys, checkpoint, cited records with their proofs, and the slice.
 
-use super::reading::Reading;
+use super::reading::{LINE_BYTES_MAX, Reading};
 use crate::bundle::{self, cited_number};
 use crate::dsse::{key_on_record, pem};
 use crate::folder;
@@ -8,9 +8,6 @@ use crate::json;
 use crate::report::{Checked, Expected};
 use audit::{Checkpoint, Digest, HandOver, Head, Proof, PublicKey, Stored, VerifyKey};
 use std::collections::BTreeMap;
-
-/// Most bytes of a line of `hand-overs.jsonl`, and of a record.
-const LINE_BYTES_MAX: u64 = 64 << 10;
 
 /// What the log vouches for.
 #[derive(Debug, Default)]

@@ -3,11 +3,15 @@
 use crate::bundle::Manifest;
 use crate::folder::{self, Listed};
 use crate::report::Checked;
-use audit::Digest;
+use audit::{Digest, Stored};
+use std::io;
 use std::path::Path;
 
 /// Longest list of files, and longest file that is read as a whole.
 pub(super) const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// Most bytes of a line of `hand-overs.jsonl`, and of a record.
+pub(super) const LINE_BYTES_MAX: u64 = 64 << 10;
 
 /// A bundle as it is being checked.
 pub(super) struct Reading<'a> {
@@ -32,6 +36,28 @@ impl Reading<'_> {
             Ok(_) => {}
         }
         read.ok()
+    }
+
+    /// Hands over the records of a file one by one, or of those whose line has one of these parts: most of a log is about other
+    /// things, and need not be read twice. None, where the file is not listed.
+    ///
+    /// # Errors
+    /// A line is no record, or the file cannot be read to its end.
+    pub fn records(&self, path: &str, parts: &[&[u8]], mut see: impl FnMut(&Stored)) -> io::Result<()> {
+        if !self.lists(path) {
+            return Ok(());
+        }
+        let has = |line: &[u8], part: &[u8]| line.windows(part.len()).any(|window| window == part);
+        let mut is_whole = true;
+        folder::lines(&self.dir.join(path), LINE_BYTES_MAX, |line| {
+            if parts.is_empty() || parts.iter().any(|part| has(line, part)) {
+                match Stored::read(line) {
+                    Ok(record) => see(&record),
+                    Err(_) => is_whole = false,
+                }
+            }
+        })?;
+        if is_whole { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
     }
 
     fn listed(&self, path: &str) -> Option<&Listed> {

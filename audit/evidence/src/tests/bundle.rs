@@ -1,6 +1,7 @@
 //! Bundles as they are made, and what is changed by accident or by somebody without a key.
 
 use super::*;
+use crate::folder::NewFolder;
 use crate::report::Finding;
 use crate::{Error, Framework, Language, Outcome};
 
@@ -60,6 +61,7 @@ fn what_the_log_does_not_name_is_not_exported_and_nothing_is_left() {
             policy: "",
             posture: &tried.posture,
             sbom: None,
+            embedded: EMBEDDED,
             answers: crate::Answers::default(),
             controller: &Default::default(),
             framework: None,
@@ -205,8 +207,8 @@ fn the_report_is_for_people_in_both_languages_and_holds_no_script() {
         assert!(whole.contains(control.claim.en) && whole.contains(control.claim.zh), "{}", control.id);
     }
     assert!(whole.contains("plain_files = 1000000") && whole.contains("plain_files &lt;= 0"));
-    // It links to the papers beside it, and to nothing else.
-    let own = whole.replace("<a href=\"gdpr/", "");
+    // It links to the papers and the erasures beside it, and to nothing else.
+    let own = whole.replace("<a href=\"gdpr/", "").replace("<a href=\"erasures/", "");
     for forbidden in ["<script", "http", "src=", "href", "url(", "@import", "onload"] {
         assert!(!own.to_lowercase().contains(forbidden), "{forbidden}");
     }
@@ -246,6 +248,23 @@ fn a_list_of_parts_is_in_the_bundle_or_the_page_says_that_there_is_none() {
         }));
         assert!(made.is_err() && !tried.dir.0.join("wrong").exists(), "{wrong}");
     }
+}
+
+/// Of two who make something in one empty folder the second one ends, and takes nothing of the first one with it.
+#[test]
+fn who_comes_second_takes_nothing_away() {
+    let dir = Dir::new();
+    let place = dir.0.join("place");
+    let mut first = NewFolder::make(&place).unwrap();
+    let mut second = NewFolder::make(&place).unwrap();
+    first.write("audit/origin", b"first").unwrap();
+    assert!(matches!(second.write("audit/origin", b"second"), Err(Error::Exists { .. })));
+    second.write("probes/own.json", b"second").unwrap();
+    second.remove();
+    assert_eq!(Dir::files(&place), ["audit/origin"]);
+    assert!(!place.join("probes").exists());
+    first.remove();
+    assert!(!place.exists());
 }
 
 /// Until it is on record its signature has no name, so that nobody takes it for one.

@@ -8,7 +8,7 @@ use crate::folder::{Listed, measure};
 use crate::papers::PAPERS;
 
 /// Lists the files as they are now, and signs that. The statement says what it said before.
-fn sign_anew(dir: &Path, key: &ExportKey) {
+pub fn sign_anew(dir: &Path, key: &ExportKey) {
     let before = Manifest::parse(&std::fs::read(dir.join("manifest.json")).unwrap()).unwrap();
     let envelope =
         Envelope::parse(&std::fs::read(dir.join("manifest.dsse.json")).unwrap(), PREDICATE).unwrap();
@@ -24,7 +24,7 @@ fn sign_anew(dir: &Path, key: &ExportKey) {
     std::fs::write(dir.join("manifest.dsse.json"), signed).unwrap();
 }
 
-fn change(dir: &Path, name: &str, change: impl Fn(&str) -> String) {
+pub fn change(dir: &Path, name: &str, change: impl Fn(&str) -> String) {
     let before = std::fs::read_to_string(dir.join(name)).unwrap();
     let after = change(&before);
     assert_ne!(before, after, "{name}");

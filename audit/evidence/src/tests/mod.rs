@@ -1,13 +1,15 @@
 //! What several tests need: readings that satisfy, and a run of them.
 
 mod bundle;
+mod erasures;
 mod forged;
 mod fuzz;
+mod models;
 mod oracles;
 
 use crate::control::{Control, Must, Trial};
 use crate::{
-    Answers, Checked, Expected, Export, ExportKey, Exported, Reading, Run, Verdict, check, controls,
+    Answers, Checked, Embedded, Expected, Export, ExportKey, Exported, Reading, Run, Verdict, check, controls,
 };
 use audit::words::{EpochReason, Grade, StopReason};
 use audit::{Digest, Event, JobId, Log, SystemClock};
@@ -39,6 +41,10 @@ pub fn satisfied(control: &'static Control) -> Option<Verdict> {
 
 /// What a run is tried under.
 pub const POLICY: &str = "path \"/place-of/vault\" read,write: the vault\n";
+
+/// What a program has inside.
+pub const EMBEDDED: Embedded<'static> =
+    Embedded { name: "demo", digest: "0606060606060606060606060606060606060606060606060606060606060606" };
 
 /// A run with these verdicts.
 pub fn run_of(found: Vec<Verdict>) -> Run {
@@ -142,6 +148,7 @@ impl Tried {
             policy: POLICY,
             posture: &self.posture,
             sbom: None,
+            embedded: EMBEDDED,
             answers: Answers::default(),
             controller: &Default::default(),
             framework: None,
