@@ -71,12 +71,8 @@ impl CopyState {
     fn renew(&self, folder: &Path, renew: &mut impl FnMut() -> Result<u64, OutsideError>) {
         self.known().asked = Some((folder.to_owned(), Instant::now()));
         let renewed = renew();
-        self.known().asked = None;
-        self.tell(folder, renewed);
-    }
-
-    fn tell(&self, folder: &Path, renewed: Result<u64, OutsideError>) {
         let mut known = self.known();
+        known.asked = None;
         match renewed {
             Ok(covers) => (known.covers, known.trouble) = (Some(covers), None),
             Err(error) => known.trouble = Some(copy_trouble(folder, &error)),
