@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often it is looked whether there is a newer checkpoint.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// A disk that does not answer for so long is said to hang.
+const ANSWER_TIME_MAX: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 30_000 });
 /// How long an end waits for the last copy: the next start makes it where it did not come about.
 pub(crate) const END_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -39,6 +41,8 @@ struct Known {
     log: PathBuf,
     covers: Option<u64>,
     trouble: Option<String>,
+    /// The folder, and when the disk was asked, while it has not answered.
+    asked: Option<(PathBuf, Instant)>,
 }
 
 impl CopyState {
@@ -58,11 +62,17 @@ impl CopyState {
 
     /// Why the newest checkpoint is not there, and what to do.
     pub fn trouble(&self) -> Option<String> {
-        self.known().trouble.clone()
+        let known = self.known();
+        let hangs = known.asked.as_ref().filter(|(_, since)| since.elapsed() > ANSWER_TIME_MAX);
+        let hangs = hangs.map(|(folder, _)| unusable(folder, "its disk does not answer; see what ails it"));
+        hangs.or_else(|| known.trouble.clone())
     }
 
-    fn tell(&self, folder: &Path, renewed: Result<u64, OutsideError>) {
+    fn renew(&self, folder: &Path, renew: &mut impl FnMut() -> Result<u64, OutsideError>) {
+        self.known().asked = Some((folder.to_owned(), Instant::now()));
+        let renewed = renew();
         let mut known = self.known();
+        known.asked = None;
         match renewed {
             Ok(covers) => (known.covers, known.trouble) = (Some(covers), None),
             Err(error) => known.trouble = Some(copy_trouble(folder, &error)),
@@ -71,7 +81,7 @@ impl CopyState {
 
     /// From here on the policy asks for one, which is not made for this reason, if there is one.
     pub(crate) fn want(&self, log: &Path, trouble: Option<String>) {
-        *self.known() = Known { is_wanted: true, log: log.to_owned(), covers: None, trouble };
+        *self.known() = Known { is_wanted: true, log: log.to_owned(), trouble, ..Known::default() };
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -97,12 +107,12 @@ impl Copying {
         let (end, ended) = channel();
         let life = move || {
             loop {
-                state.tell(&folder, renew());
+                state.renew(&folder, &mut renew);
                 match asked.recv_timeout(LOOK_INTERVAL) {
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return,
                     Ok(()) => {
-                        state.tell(&folder, renew());
+                        state.renew(&folder, &mut renew);
                         // Whoever does not wait any more need not know.
                         let _ = end.send(());
                         return;
@@ -124,7 +134,7 @@ impl Copying {
 
 /// Why no copy is made or read in that folder, in a sentence.
 pub fn unusable(folder: &Path, why: &str) -> String {
-    format!("no copy of the newest checkpoint is in {}: {why}", folder.display())
+    format!("the newest checkpoint is not copied to {}: {why}", folder.display())
 }
 
 /// Why the copy in that folder is not the newest checkpoint, and what to do.

@@ -58,10 +58,13 @@ fn a_disk_that_hangs_keeps_no_end() {
         done.fetch_add(1, Ordering::SeqCst);
         Ok(7)
     };
-    let copying = Copying::start("/media/stick".into(), CopyState::default(), renew).unwrap();
+    let state = CopyState::default();
+    let copying = Copying::start("/media/stick".into(), state.clone(), renew).unwrap();
     let began = Instant::now();
     copying.end(Duration::from_millis(100));
     assert!(began.elapsed() >= Duration::from_millis(100) && told.load(Ordering::SeqCst) == 0);
+    assert!(state.trouble().unwrap().contains("does not answer"));
     drop(release);
     assert!(becomes(|| told.load(Ordering::SeqCst) > 0), "what comes late is told late");
+    assert!(becomes(|| state.trouble().is_none()));
 }
