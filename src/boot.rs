@@ -9,6 +9,7 @@ mod listen;
 pub mod machine;
 pub mod memory;
 pub mod models;
+pub mod opens;
 pub mod operator;
 pub mod outside;
 pub mod overlay;

@@ -342,25 +342,27 @@ pub enum HistoryVerb {
 }
 
 /// Verbs of `vault`.
-#[derive(Subcommand)]
+#[derive(Clone, Subcommand, Serialize, Deserialize)]
 pub enum Vault {
     /// Make the vault; shows the recovery code once, at a terminal
-    Init(Keys),
+    Init(#[serde(skip)] Keys),
     /// What can be known of the vault without a passphrase
-    Status(Outputs),
+    Status(#[serde(skip)] Outputs),
     /// Check vault and sealed pictures
-    Verify(Keys),
+    Verify(#[serde(skip)] Keys),
     /// Set a new passphrase, with the old one or the recovery code
     Passwd {
         /// Read the new passphrase from the first line of this file or pipe
         #[arg(long, value_name = "FILE")]
+        #[serde(skip)]
         new_passphrase_file: Option<PathBuf>,
         /// Vault and pictures.
         #[command(flatten)]
+        #[serde(skip)]
         keys: Keys,
     },
     /// Draw a new recovery code; the old one opens nothing afterwards
-    Recovery(Keys),
+    Recovery(#[serde(skip)] Keys),
     /// Add or remove the machine secret, with which a server opens the vault without a person, where the policy lets it
     #[command(subcommand)]
     Machine(Machine),
@@ -374,24 +376,27 @@ pub enum Vault {
         yes: bool,
         /// Vault and pictures.
         #[command(flatten)]
+        #[serde(skip)]
         keys: Keys,
     },
     /// Draw new keys for the vault: what older copies of its file say opens no more; passphrases and pictures stay
-    Rotate(Keys),
+    Rotate(#[serde(skip)] Keys),
     /// Destroy every picture, and the vault with all of its keys; the log stays
     Destroy {
         /// Make a certificate of the end of these pictures in this folder, which is made
         #[arg(long, value_name = "DIR")]
+        #[serde(skip)]
         certificate: Option<PathBuf>,
         /// Do not ask
         #[arg(long)]
         yes: bool,
         /// Vault and pictures.
         #[command(flatten)]
+        #[serde(skip)]
         keys: Keys,
     },
     /// Try whether the recovery code in the safe still opens the vault; nothing changes, and that it was tried goes on record
-    Drill(Keys),
+    Drill(#[serde(skip)] Keys),
 }
 
 /// Verbs of `config`.

@@ -13,4 +13,5 @@ mod guests;
 pub mod host;
 pub mod line;
 pub mod place;
+mod reaching;
 pub mod wire;

@@ -19,6 +19,7 @@ mod output;
 mod paths;
 mod pictures;
 mod processes;
+mod proven;
 mod signals;
 mod status;
 mod terminal;

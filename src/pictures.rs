@@ -7,7 +7,6 @@ use crate::paths::Exporting;
 use crate::terminal::Terminal;
 use audit::{Object, Receipt};
 use darkroom::{Destroyed, Erased, Export, Hold, KnownBackup, ObjectId, Removed, Summary, Who};
-use policy::Folders;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -338,7 +337,7 @@ fn words_of(grade: char) -> &'static str {
 pub fn report_end(
     done: &Destroyed,
     (emptied, files_left): (u64, bool),
-    folders: &Folders,
+    (vault, outputs): (&Path, &Path),
     out: &Output,
 ) -> Done {
     let grade = done.grade.letter();
@@ -355,7 +354,7 @@ pub fn report_end(
     }
     let cleanup_pending = done.cleanup_pending || files_left;
     if cleanup_pending {
-        let (vault, outputs) = (folders.vault.display(), folders.outputs.display());
+        let (vault, outputs) = (vault.display(), outputs.display());
         out.warn(&format!(
             "what could not be removed from {vault} and {outputs} opens for nobody; remove it by hand"
         ));

@@ -39,6 +39,11 @@ impl Terminal {
         self.tty.is_some() || self.far.as_ref().is_some_and(|line| line.has_terminal())
     }
 
+    /// The connection that it is at the other end of, if it is.
+    pub fn far_line(&self) -> Option<&Arc<Line>> {
+        self.far.as_ref()
+    }
+
     /// Asks for a line without showing what is typed. Whatever ends or stops the program meanwhile, the echo is back first.
     ///
     /// # Errors
@@ -87,6 +92,9 @@ impl Terminal {
     /// # Errors
     /// As [`Terminal::ask_secret`].
     pub fn show(&mut self, text: &str) -> Result<(), Failure> {
+        if let Some(line) = &self.far {
+            return line.show(text);
+        }
         self.tty()?.write_all(text.as_bytes()).map_err(broken)
     }
 

@@ -61,7 +61,7 @@
 //! - `notify`: what a service manager hears of a server
 //! - `processes`: three processes, and what becomes of the others when one ends
 //! - `released`: a model of the released size (only in a full run)
-//! - `through`: verbs while a server has the vault
+//! - `through`, `proofs`: verbs while a server has the vault, and those among them that change people, secrets and keys
 //! - `selftest`: the engine against reference values
 
 // A test says what is wrong by panicking; the harness is called by tests only.
@@ -107,6 +107,7 @@ mod people;
 mod pipes;
 mod probes;
 mod processes;
+mod proofs;
 mod reading;
 mod rehearsal;
 mod released;

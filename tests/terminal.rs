@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// Runs the program at a terminal of its own, without a passphrase file; see `at_terminal.py`.
 #[track_caller]
-fn at_terminal(home: &Home, steps: &[&str], arguments: &[&str]) -> Vec<Value> {
+pub fn at_terminal(home: &Home, steps: &[&str], arguments: &[&str]) -> Vec<Value> {
     let state = home.at("state");
     let program = home.program(&[arguments, &["--home", &state]].concat());
     let python = std::env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
@@ -18,7 +18,7 @@ fn at_terminal(home: &Home, steps: &[&str], arguments: &[&str]) -> Vec<Value> {
         .collect()
 }
 
-fn ended(code: i32) -> Value {
+pub fn ended(code: i32) -> Value {
     json!({ "event": "ended", "code": code, "echo": true })
 }
 

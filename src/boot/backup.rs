@@ -22,6 +22,8 @@ pub enum BackupFile<'a> {
     Shown(&'a Path),
     /// Nor is it this, but a machine secret that is drawn.
     Secret(&'a Path),
+    /// The same, for a running server that has the vault.
+    HandedSecret(&'a Path),
     /// It is there, and is read.
     Read(&'a Path),
 }
@@ -39,7 +41,9 @@ impl BackupFile<'_> {
                 refuse_in_use(folders)?;
                 make(path, folders).map(Some)
             }
-            Self::Handed(path) | Self::Shown(path) => make(path, folders).map(Some),
+            Self::Handed(path) | Self::HandedSecret(path) | Self::Shown(path) => {
+                make(path, folders).map(Some)
+            }
             Self::Read(path) => Ok(Some(Opened { file: open(path)?, folder: None })),
         }
     }

@@ -8,6 +8,7 @@ use crate::output::Output;
 use darkroom::Darkroom;
 use std::path::{Path, PathBuf};
 use vault::Secret;
+use zeroize::Zeroizing;
 
 /// Name of the credential of a service manager that holds one.
 pub const CREDENTIAL: &str = "unlock";
@@ -25,10 +26,20 @@ pub fn file(named: Option<&Path>) -> Option<PathBuf> {
 ///
 /// # Errors
 /// They are too few or too many, or no secret.
-pub fn secret(file: SecretBytes, out: &Output) -> Result<Secret, Failure> {
+fn secret(file: SecretBytes, out: &Output) -> Result<Secret, Failure> {
+    let bytes = checked(file, out)?;
+    Secret::machine(bytes).map_err(|error| Failure::new(Code::Usage, error))
+}
+
+/// The bytes of a machine secret, or what is wrong with them and in which file.
+///
+/// # Errors
+/// As there.
+pub fn checked(file: SecretBytes, out: &Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let SecretBytes { path, others_may_read, bytes } = file;
     warn_of_readers(&path, others_may_read, out);
-    Secret::machine(bytes).map_err(|error| {
+    let found = Secret::machine(bytes.clone());
+    found.map(|_| bytes).map_err(|error| {
         let why = match error {
             vault::Error::WeakSecret(why) => {
                 format!("this machine secret cannot be used: {why}; name another file")

@@ -1,13 +1,13 @@
 //! The passphrase dialogue: with a file, or with somebody at a terminal.
 
 use super::Booted;
+use super::opens::{NewOf, Opens};
 use super::operator::name_of;
-use crate::Done;
 use crate::exit::{Code, Failure};
 use crate::input::SecretLine;
 use crate::output::Output;
+use crate::terminal::Terminal;
 use darkroom::{Darkroom, Door, Who};
-use serde_json::json;
 use std::path::Path;
 use vault::{PersonName, Secret, SlotKind};
 use zeroize::Zeroizing;
@@ -31,10 +31,7 @@ impl Booted {
         if !darkroom.has_vault() {
             return self.first_start(darkroom, out);
         }
-        self.ask_name(darkroom)?;
-        let (who, _) = self.open(darkroom, "Passphrase: ", Secret::passphrase, out)?;
-        warn(darkroom, out);
-        Ok(who)
+        self.prove(darkroom, Opens::Passphrase, out).map(|(who, _)| who)
     }
 
     /// Makes the vault: a passphrase typed twice or from the file, and the recovery code shown once.
@@ -44,12 +41,14 @@ impl Booted {
     pub fn first_start(&mut self, darkroom: &mut Darkroom, out: &Output) -> Result<Who, Failure> {
         self.warn_of_others(out);
         let is_typed = self.passphrase.is_none();
-        let new = self.new_secret(None, "Choose a passphrase (12 characters or more): ", out)?;
+        // It ends here, as one that opens does.
+        let own = self.passphrase.take();
+        let new = new_secret(&mut self.terminal, own.as_ref(), NewOf::First, out)?;
         let (who, code) = darkroom.create_vault(&new, Door::Terminal)?;
         out.say(&format!("a new vault was made in {}", self.folders.vault.display()));
         self.warn_of_grade(out)?;
         if self.terminal.is_there() && is_typed {
-            self.show_recovery(&code.text())?;
+            show_recovery(&mut self.terminal, &code.text())?;
         } else {
             out.warn(
                 "without a terminal no recovery code is shown; get one later with: lightproof vault recovery",
@@ -58,94 +57,22 @@ impl Booted {
         Ok(who)
     }
 
-    /// A new passphrase from `file`, from `--passphrase-file`, or typed twice.
-    ///
-    /// # Errors
-    /// A weak passphrase, before it is typed again; nobody to ask, or two different passphrases.
-    pub fn new_secret(
-        &mut self,
-        file: Option<&SecretLine>,
-        question: &str,
-        out: &Output,
-    ) -> Result<Secret, Failure> {
-        // It ends here, as one that opens does.
-        let own = if file.is_none() { self.passphrase.take() } else { None };
-        if let Some(line) = file.or(own.as_ref()) {
-            warn_of_readers(&line.path, line.others_may_read, out);
-            return of_line(line, &new_secret).map_err(|what| Failure::new(Code::Usage, what));
-        }
-        let first = self.terminal.ask_secret(question)?;
-        let secret = new_secret(&first).map_err(|error| Failure::new(Code::Usage, error))?;
-        let again = self.terminal.ask_secret("Again: ")?;
-        match *first == *again {
-            true => Ok(secret),
-            false => Err(Failure::new(Code::Locked, "the two passphrases differ; nothing was done")),
-        }
-    }
-
-    /// Unlocks the vault with a passphrase or the recovery code, and gives back who it was and what opened it.
+    /// Unlocks the vault with what a verb takes, and gives back who it was and what opened it.
     ///
     /// # Errors
     /// A wrong secret, or nobody to ask.
-    pub fn prove(&mut self, darkroom: &mut Darkroom, out: &Output) -> Result<(Who, Secret), Failure> {
-        self.ask_name(darkroom)?;
-        let proven = self.open(darkroom, "Passphrase or recovery code: ", Secret::any, out)?;
-        warn(darkroom, out);
-        Ok(proven)
-    }
-
-    /// The same for what the recovery code has no word in: it is not asked for.
-    ///
-    /// # Errors
-    /// A wrong passphrase, or nobody to ask.
-    pub fn prove_self(&mut self, darkroom: &mut Darkroom, out: &Output) -> Result<(Who, Secret), Failure> {
-        self.ask_name(darkroom)?;
-        let proven = self.open(darkroom, "Passphrase: ", Secret::any, out)?;
-        warn(darkroom, out);
-        Ok(proven)
-    }
-
-    /// Unlocks with the recovery code and nothing else.
-    ///
-    /// # Errors
-    /// A wrong code, or nobody to ask.
-    pub fn try_recovery(&mut self, darkroom: &mut Darkroom, out: &Output) -> Result<Who, Failure> {
-        let (who, _) = self.open(darkroom, "Recovery code: ", Secret::recovery, out)?;
-        warn(darkroom, out);
-        Ok(who)
-    }
-
-    /// Sets a new passphrase for whoever proves a right to it.
-    ///
-    /// # Errors
-    /// A wrong proof, a weak passphrase, or nobody to ask.
-    pub fn change_passphrase(
+    pub fn prove(
         &mut self,
         darkroom: &mut Darkroom,
-        new: Option<&SecretLine>,
-        out: &Output,
-    ) -> Done {
-        let (who, proof) = self.prove(darkroom, out)?;
-        if new.is_none() && !self.terminal.is_there() {
-            let what = "the new passphrase is typed at a terminal, and there is none; use --new-passphrase-file FILE";
-            return Err(Failure::new(Code::Locked, what));
-        }
-        let new = self.new_secret(new, "New passphrase (12 characters or more): ", out)?;
-        darkroom.change_secret(&who, &proof, &new)?;
-        out.say("the passphrase was changed; the old one opens nothing any more");
-        out.object(true, &json!({ "changed": true }));
-        Ok(Code::Done)
-    }
-
-    /// Unlocks with the passphrase file or the terminal. What opens is given back.
-    fn open(
-        &mut self,
-        darkroom: &mut Darkroom,
-        question: &str,
-        parse: fn(&str) -> Result<Secret, vault::Error>,
+        opens: Opens,
         out: &Output,
     ) -> Result<(Who, Secret), Failure> {
-        self.given(question, parse, out, |secret| darkroom.unlock(secret, Door::Terminal))
+        if opens.names_somebody() {
+            self.ask_name(darkroom)?;
+        }
+        let proven = self.given(opens, out, |secret| darkroom.unlock(secret, Door::Terminal))?;
+        warn(darkroom, out);
+        Ok(proven)
     }
 
     /// Opens something with a passphrase or the recovery code, from the passphrase file or the terminal. What was used is
@@ -158,11 +85,11 @@ impl Booted {
         out: &Output,
         mut opens: impl FnMut(&Secret) -> Result<T, darkroom::Error>,
     ) -> Result<T, Failure> {
-        let (question, mut name) = ("Passphrase or recovery code: ", None);
+        let mut name = None;
         if self.passphrase.is_some() || self.operator.is_some() {
-            return Ok(self.given(question, Secret::any, out, opens)?.0);
+            return Ok(self.given(Opens::Any, out, opens)?.0);
         }
-        let typed = self.terminal.ask_secret(question)?;
+        let typed = self.terminal.ask_secret(Opens::Any.question())?;
         loop {
             let secret = Secret::any(&typed).map_err(|error| Failure::new(Code::Locked, error))?;
             match opens(&secret.of(name.take())) {
@@ -176,15 +103,12 @@ impl Booted {
 
     fn given<T>(
         &mut self,
-        question: &str,
-        parse: fn(&str) -> Result<Secret, vault::Error>,
+        with: Opens,
         out: &Output,
         mut opens: impl FnMut(&Secret) -> Result<T, darkroom::Error>,
     ) -> Result<(T, Secret), Failure> {
-        let unusable = |what: String| Failure::new(Code::Locked, what);
         let Some(line) = self.passphrase.take() else {
-            let typed =
-                parse(&self.terminal.ask_secret(question)?).map_err(|error| unusable(error.to_string()))?;
+            let typed = with.parse(&self.terminal.ask_secret(with.question())?).map_err(unusable)?;
             let typed = typed.of(self.operator.clone());
             return match opens(&typed) {
                 Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => {
@@ -195,14 +119,14 @@ impl Booted {
         };
         warn_of_readers(&line.path, line.others_may_read, out);
         let operator = self.operator.clone();
-        let parse = |text: &str| parse(text).map(|secret| secret.of(operator.clone()));
+        let parse = |text: &str| with.parse(text).map(|secret| secret.of(operator.clone()));
         let mut given = of_line(&line, &parse).map_err(unusable)?;
         let mut opened = opens(&given);
         // A byte order mark was a part of the passphrase once. The first try is on record, and the second is, too.
         if let (Err(darkroom::Error::Vault(vault::Error::WrongSecret)), Some(marked)) =
             (&opened, &line.marked)
         {
-            given = parse(marked).map_err(|error| unusable(error.to_string()))?;
+            given = parse(marked).map_err(unusable)?;
             opened = opens(&given);
         }
         match opened {
@@ -220,18 +144,22 @@ impl Booted {
     /// It is wrong, or nobody is there to ask; what `shows` says.
     pub fn show(
         &mut self,
+        with: Opens,
         asks_name: bool,
         out: &Output,
         mut shows: impl FnMut(&str, Option<&PersonName>) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
-        self.ask_name_if(asks_name)?;
+        self.ask_name_if(asks_name && with.names_somebody())?;
         let operator = self.operator.clone();
         let mut opens = |text: &str| shows(text, operator.as_ref());
         let Some(line) = self.passphrase.take() else {
-            let typed = self.terminal.ask_secret("Passphrase: ")?;
+            let typed = self.terminal.ask_secret(with.question())?;
+            // What can be none is said here, as it is alone, and is no guess.
+            with.parse(&typed).map_err(unusable)?;
             return if opens(&typed)? { Ok(()) } else { Err(wrong_typed(self.operator.is_some())) };
         };
         warn_of_readers(&line.path, line.others_may_read, out);
+        of_line(&line, &|text| with.parse(text)).map_err(unusable)?;
         // As alone, a byte order mark is tried, too.
         let opened = match &line.marked {
             Some(marked) => opens(&line.text)? || opens(marked)?,
@@ -253,17 +181,6 @@ impl Booted {
             self.operator = Some(name_of(&typed)?);
         }
         Ok(())
-    }
-
-    /// Shows the recovery code on the terminal.
-    ///
-    /// # Errors
-    /// There is no terminal.
-    pub fn show_recovery(&mut self, code: &str) -> Result<(), Failure> {
-        let text = Zeroizing::new(format!(
-            "\nRecovery code, shown this once. Write it down; it sets a new passphrase if yours is lost:\n\n    {code}\n\n"
-        ));
-        self.terminal.show(&text)
     }
 
     /// A new vault has no pictures yet: those that lie in its folder belong to another one. Perhaps that one was meant.
@@ -294,6 +211,61 @@ impl Booted {
         }
         Ok(())
     }
+}
+
+/// A new passphrase from `file`, or typed twice, at this terminal or at the other end of a connection.
+///
+/// # Errors
+/// A weak passphrase, before it is typed again; nobody to ask, or two different passphrases.
+pub fn new_secret(
+    terminal: &mut Terminal,
+    file: Option<&SecretLine>,
+    of: NewOf,
+    out: &Output,
+) -> Result<Secret, Failure> {
+    let text = match terminal.far_line() {
+        Some(line) => line.new_passphrase(of)?,
+        None => new_text(terminal, file, of, out)?,
+    };
+    Secret::passphrase(&text).map_err(|error| Failure::new(Code::Usage, error))
+}
+
+/// The same at this terminal, as text.
+///
+/// # Errors
+/// As there.
+pub fn new_text(
+    terminal: &mut Terminal,
+    file: Option<&SecretLine>,
+    of: NewOf,
+    out: &Output,
+) -> Result<Zeroizing<String>, Failure> {
+    if let Some(line) = file {
+        warn_of_readers(&line.path, line.others_may_read, out);
+        of_line(line, &checked_new).map_err(|what| Failure::new(Code::Usage, what))?;
+        return Ok(line.text.clone());
+    }
+    if !terminal.is_there() {
+        return Err(Failure::new(Code::Locked, of.unasked()));
+    }
+    let first = terminal.ask_secret(of.question())?;
+    checked_new(&first).map_err(|error| Failure::new(Code::Usage, error))?;
+    let again = terminal.ask_secret("Again: ")?;
+    match *first == *again {
+        true => Ok(first),
+        false => Err(Failure::new(Code::Locked, "the two passphrases differ; nothing was done")),
+    }
+}
+
+/// Shows the recovery code on the terminal, of this process or at the other end of a connection.
+///
+/// # Errors
+/// There is none, or nobody says that it was shown.
+pub fn show_recovery(terminal: &mut Terminal, code: &str) -> Result<(), Failure> {
+    let text = Zeroizing::new(format!(
+        "\nRecovery code, shown this once. Write it down; it sets a new passphrase if yours is lost:\n\n    {code}\n\n"
+    ));
+    terminal.show(&text)
 }
 
 /// Whatever is not as it should be is said by every verb that has to do with the vault.
@@ -344,7 +316,11 @@ fn of_line(
     parse(&line.text).map_err(|error| format!("{}: {error}", line.path.display()))
 }
 
-fn new_secret(text: &str) -> Result<Secret, vault::Error> {
+fn unusable(what: impl std::fmt::Display) -> Failure {
+    Failure::new(Code::Locked, what)
+}
+
+fn checked_new(text: &str) -> Result<Secret, vault::Error> {
     let secret = Secret::passphrase(text)?;
     secret.check_new()?;
     Ok(secret)

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 const VAULT: &str = "Vault and pictures";
 
 /// The flag of the verbs that have to do with pictures.
-#[derive(Args)]
+#[derive(Args, Clone, Default)]
 pub struct Outputs {
     /// Folder of the sealed pictures
     #[arg(long, global = true, value_name = "DIR", help_heading = VAULT)]
@@ -15,7 +15,7 @@ pub struct Outputs {
 }
 
 /// Flags of the verbs that open the vault.
-#[derive(Args)]
+#[derive(Args, Clone, Default)]
 pub struct Keys {
     /// Where the pictures are.
     #[command(flatten)]

@@ -29,6 +29,7 @@ pub enum OperatorVerb {
         role: String,
         /// Read their passphrase from the first line of this file or pipe
         #[arg(long, value_name = "FILE")]
+        #[serde(skip)]
         new_passphrase_file: Option<PathBuf>,
     },
     /// List everybody, with what they may do and how many pictures are theirs
@@ -78,6 +79,7 @@ pub enum OperatorVerb {
         name: Option<String>,
         /// Read the new passphrase from the first line of this file or pipe
         #[arg(long, value_name = "FILE")]
+        #[serde(skip)]
         new_passphrase_file: Option<PathBuf>,
     },
     /// Say who is behind a pseudonym of the log; that you asked goes on record

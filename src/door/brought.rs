@@ -4,20 +4,21 @@ use super::errand::Errand;
 use crate::batch::Progress;
 use crate::cli::{Computing, Export, Freeze, History, HistoryVerb};
 use crate::exit::{Code, Failure};
+use crate::input::SecretLine;
 use crate::output::Output;
 use crate::paths::Exporting;
 use crate::verbs::evidence::bundle::chosen;
 use crate::verbs::evidence::{freeze, subject};
 use crate::verbs::history::certificate;
-use crate::verbs::operator::SignedIn;
-use crate::verbs::{backup, batch, generate, history, hold, token};
+use crate::verbs::{backup, batch, generate, history, hold, operator, token, vault};
+use sandbox::Clean;
 use std::path::Path;
 use zeroize::Zeroizing;
 
 /// What became of the files that a person named, before the fences.
 #[derive(Default)]
 pub struct Brought {
-    /// Prompt or batch, unless it comes from standard input.
+    /// Prompt or batch, unless it comes from standard input; or a machine secret.
     text: Option<Zeroizing<Vec<u8>>>,
     /// Where plain copies go.
     pub exporting: Option<Exporting>,
@@ -25,6 +26,10 @@ pub struct Brought {
     pub progress: Option<Progress>,
     /// SHA-256 of the file whose export is sought.
     pub sought: Option<[u8; 32]>,
+    /// What is asked about people.
+    pub asked: Option<operator::Asked>,
+    /// The passphrase that is to be set, if it is in a file.
+    pub new: Option<SecretLine>,
 }
 
 impl Brought {
@@ -32,7 +37,7 @@ impl Brought {
     ///
     /// # Errors
     /// What is wrong with one, or with what was asked.
-    pub fn of(errand: &Errand<'_>, out: &Output) -> Result<Self, Failure> {
+    pub fn of(errand: &Errand<'_>, clean: &mut Clean, out: &Output) -> Result<Self, Failure> {
         let exporting = |path: &Path| Exporting::new(path, out);
         match errand {
             Errand::Generate(arguments) => {
@@ -92,9 +97,15 @@ impl Brought {
                 hold::Asked::new(&arguments.verb)?;
                 Ok(Self::default())
             }
-            Errand::Operator(verb, _) => {
-                SignedIn::new(verb)?;
-                Ok(Self::default())
+            Errand::Operator(arguments) => {
+                let asked = operator::Asked::new(&arguments.verb, arguments.keys.operator.as_deref())?;
+                let new = operator::new_passphrase(&arguments.verb, clean)?;
+                Ok(Self { asked: Some(asked), new, ..Self::default() })
+            }
+            Errand::Vault(verb, _) => {
+                let new = vault::new_passphrase(verb, clean)?;
+                let text = vault::machine::given(verb, clean, out)?;
+                Ok(Self { text, new, ..Self::default() })
             }
             Errand::History(_) | Errand::Status(_) | Errand::TryControls(_) => Ok(Self::default()),
         }

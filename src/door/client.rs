@@ -2,18 +2,25 @@
 
 use super::brought::Brought;
 use super::errand::Errand;
+use super::reaching::Reaching;
 use super::wire::{self, Heard, Hello, Said, Unwritten, Wish};
 use crate::Done;
 use crate::batch::Progress;
 use crate::boot::backup::BackupFile;
 use crate::boot::folders::{Bundle, among, left_empty, what_is_left};
+use crate::boot::opens::Opens;
+use crate::boot::passphrase::new_text;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Export, Freeze, Global, History, HistoryVerb};
 use crate::exit::{Code, Failure};
+use crate::input::SecretLine;
 use crate::output::Output;
 use crate::paths::{Exporting, absolute};
-use crate::verbs::backup::{self, Target};
+use crate::verbs::backup::Target;
 use crate::verbs::batch;
+use crate::verbs::operator::Asked;
+use crate::verbs::vault;
+use crate::verbs::vault::machine::{Drawn, draw, drawn_to, lost};
 use audit::Digest;
 use policy::Process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -38,8 +45,8 @@ const LOOK_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 ///
 /// # Errors
 /// Why it ended early.
-pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream, out: &Output) -> Done {
-    let mut brought = Brought::of(&errand, out)?;
+pub fn run(mut clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream, out: &Output) -> Done {
+    let mut brought = Brought::of(&errand, &mut clean, out)?;
     let exporting = brought.exporting.take();
     let folder = errand.folder();
     let made = folder.map(absolute).transpose()?;
@@ -55,6 +62,7 @@ pub fn run(clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream
         bundle: folder.map(Bundle::Made),
         backup: match errand {
             Errand::Backup(path, _) => Some(BackupFile::Handed(path)),
+            Errand::Vault(verb, _) => drawn_to(verb).map(BackupFile::HandedSecret),
             _ => None,
         },
         ..errand.keys().map(Wants::with).unwrap_or_default()
@@ -82,6 +90,13 @@ fn go(
     let target = match errand {
         Errand::Backup(path, _) => {
             Some(Reaching { target: Target::of(booted.backup.take()), path, is_settled: false })
+        }
+        _ => None,
+    };
+    let drawn = match errand {
+        Errand::Vault(verb, _) => {
+            vault::check(verb, &booted.terminal)?;
+            booted.backup.take().zip(drawn_to(verb)).map(|(file, path)| Drawn { file, path })
         }
         _ => None,
     };
@@ -115,17 +130,29 @@ fn go(
         }
         Errand::Token(arguments) => Wish::Token(arguments.verb.clone()),
         Errand::Hold(arguments) => Wish::Hold(arguments.verb.clone()),
-        Errand::Operator(verb, _) => Wish::Operator(verb.clone()),
+        Errand::Vault(verb, _) => Wish::Vault(verb.clone()),
+        Errand::Operator(arguments) => {
+            Wish::Operator { verb: arguments.verb.clone(), own: arguments.keys.operator.clone() }
+        }
         Errand::Backup(path, _) => Wish::Backup { path: path.into() },
         Errand::BackupDestroyed(id, _) => Wish::BackupDestroyed(id.to_owned()),
         Errand::History(arguments) => Wish::History { verb: arguments.verb.clone(), sought: brought.sought },
     };
-    let progress = brought.progress.take();
+    let Brought { progress, asked, new, .. } = brought;
+    let with = match errand {
+        Errand::Vault(verb, _) => vault::opens(verb),
+        _ => asked.as_ref().map_or(Opens::Passphrase, Asked::opens),
+    };
+    if let Some(name) = asked.as_ref().and_then(Asked::speaks_of) {
+        booted.speak_of(name.clone());
+    }
     let mut client = Client {
         stream,
         booted,
         exporting,
         progress,
+        new,
+        drawn,
         target,
         copy: None,
         stands: None,
@@ -135,9 +162,15 @@ fn go(
     };
     let hello = client.greet(errand.outputs().is_some())?;
     if signs_in {
-        client.sign_in(&hello)?;
+        let explain = |failure| match &asked {
+            Some(asked) => asked.explain(failure),
+            None => failure,
+        };
+        client.sign_in(&hello, with).map_err(explain)?;
     }
-    client.say(&Heard::Wish(wish), &text)?;
+    let text = if client.drawn.is_some() { draw(client.drawn.as_ref())? } else { text };
+    let said = client.say(&Heard::Wish(wish), &text);
+    said.map_err(|failure| lost(failure, client.drawn.as_ref()))?;
     client.listen()
 }
 
@@ -174,34 +207,16 @@ fn hello(stream: &mut UnixStream, build: &[u8; 32]) -> Result<Hello, Failure> {
     }
 }
 
-/// A backup on its way.
-struct Reaching<'a> {
-    target: Target,
-    /// As the person named it.
-    path: &'a Path,
-    /// It is whole and durable.
-    is_settled: bool,
-}
-
-impl Reaching<'_> {
-    /// What becomes of it when nobody says any more.
-    fn end(&self) -> String {
-        if self.is_settled {
-            return format!("; {0} may be whole: lightproof backup verify {0}", self.path.display());
-        }
-        match self.target.undo() {
-            true => "; nothing of the backup is left".to_owned(),
-            false => backup::target::what_is_left(self.path),
-        }
-    }
-}
-
 /// A connection to a host, and this process behind its fences.
 struct Client<'a> {
     stream: UnixStream,
     booted: Booted,
     exporting: Option<Exporting>,
     progress: Option<Progress>,
+    /// The passphrase that is to be set, if it is in a file.
+    new: Option<SecretLine>,
+    /// Where a machine secret is drawn, until the host says that it opens the vault.
+    drawn: Option<Drawn<'a>>,
     /// Where a backup goes.
     target: Option<Reaching<'a>>,
     /// Where the next plain copy goes.
@@ -243,12 +258,12 @@ impl Client<'_> {
         Ok(hello)
     }
 
-    fn sign_in(&mut self, hello: &Hello) -> Result<(), Failure> {
+    fn sign_in(&mut self, hello: &Hello, with: Opens) -> Result<(), Failure> {
         let Self { booted, stream, out, .. } = self;
         let has_terminal = booted.terminal.is_there();
-        booted.show(hello.asks_name, out, |passphrase, operator| {
+        booted.show(with, hello.asks_name, out, |passphrase, operator| {
             let operator = operator.map(|name| name.as_str().to_owned());
-            tell(stream, &Heard::SignIn { operator, has_terminal }, passphrase.as_bytes())?;
+            tell(stream, &Heard::SignIn { with, operator, has_terminal }, passphrase.as_bytes())?;
             match wire::receive(stream).map_err(gone)? {
                 (Said::Opened, _) => Ok(true),
                 (Said::Wrong, _) => Ok(false),
@@ -260,7 +275,7 @@ impl Client<'_> {
 
     /// Does what the host says, to its last word.
     fn listen(mut self) -> Done {
-        let done = self.follow();
+        let done = self.follow().map_err(|failure| lost(failure, self.drawn.as_ref()));
         match &self.target {
             // Otherwise the host has said what became of it.
             Some(reaching) if !self.is_told => done.map_err(|mut failure| {
@@ -281,7 +296,10 @@ impl Client<'_> {
                 Said::Say(text) => out.say(&text),
                 Said::Warn(text) => out.warn(&text),
                 Said::Progress(text) => out.progress(&text),
-                Said::Object(ok, value) => out.object(ok, &value),
+                Said::Object(ok, value) => {
+                    self.drawn = None;
+                    out.object(ok, &value);
+                }
                 Said::Shown => {
                     let has_shown = out.has_shown()?;
                     self.say(&Heard::Shown(has_shown), &[])?;
@@ -290,6 +308,17 @@ impl Client<'_> {
                 Said::Ask(question) => {
                     let line = self.booted.terminal.ask(&question).map(|line| line.as_str().to_owned());
                     self.say(&Heard::Line(line.map_err(Into::into)), &[])?;
+                }
+                Said::NewPassphrase(of) => {
+                    match new_text(&mut self.booted.terminal, self.new.take().as_ref(), of, out) {
+                        Ok(text) => self.say(&Heard::Passphrase(Ok(())), text.as_bytes())?,
+                        Err(failure) => self.say(&Heard::Passphrase(Err(failure.into())), &[])?,
+                    }
+                }
+                Said::Show => {
+                    let shown = std::str::from_utf8(&bytes).map_err(|_| nonsense());
+                    let shown = shown.and_then(|text| self.booted.terminal.show(text));
+                    self.say(&Heard::Seen(shown.map_err(Into::into)), &[])?;
                 }
                 Said::Check(count) => {
                     let checked = self.exporting.as_ref().map_or(Ok(()), |exporting| exporting.check(count));

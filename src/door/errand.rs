@@ -3,8 +3,8 @@
 use super::place;
 use crate::boot::folders::Home;
 use crate::cli::{
-    Backup, Batch, Evidence, Export, Freeze, Generate, Global, History, HistoryVerb, Hold, Keys,
-    OperatorVerb, Token, Vault, Verb,
+    Backup, Batch, Evidence, Export, Freeze, Generate, Global, History, HistoryVerb, Hold, Keys, Machine,
+    Operator, Token, Vault, Verb,
 };
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -33,8 +33,10 @@ pub enum Errand<'a> {
     Token(&'a Token),
     /// `hold`.
     Hold(&'a Hold),
-    /// Those of `operator` that prove no more than who signs in.
-    Operator(&'a OperatorVerb, &'a Keys),
+    /// Those of `vault` that go on with it afterwards.
+    Vault(&'a Vault, &'a Keys),
+    /// `operator`.
+    Operator(&'a Operator),
     /// `backup create`: where it goes.
     Backup(&'a Path, &'a Keys),
     /// `backup destroyed`: its name.
@@ -45,6 +47,15 @@ impl<'a> Errand<'a> {
     fn of(verb: &'a Verb) -> Option<Self> {
         match verb {
             Verb::Vault(Vault::Status(pictures)) => Some(Self::Status(pictures.outputs.as_deref())),
+            Verb::Vault(
+                verb @ (Vault::Verify(keys)
+                | Vault::Passwd { keys, .. }
+                | Vault::Recovery(keys)
+                | Vault::Machine(Machine::Add { keys, .. } | Machine::Remove(keys))
+                | Vault::Retain { keys, .. }
+                | Vault::Rotate(keys)
+                | Vault::Drill(keys)),
+            ) => Some(Self::Vault(verb, keys)),
             Verb::Evidence(Evidence::Run(keys)) => Some(Self::TryControls(keys)),
             Verb::Evidence(Evidence::Export(arguments)) => Some(Self::Export(arguments)),
             Verb::Evidence(Evidence::Freeze(arguments)) => Some(Self::Freeze(arguments)),
@@ -57,13 +68,7 @@ impl<'a> Errand<'a> {
             Verb::History(arguments) => Some(Self::History(arguments)),
             Verb::Token(arguments) => Some(Self::Token(arguments)),
             Verb::Hold(arguments) => Some(Self::Hold(arguments)),
-            Verb::Operator(arguments) => match arguments.verb {
-                OperatorVerb::List
-                | OperatorVerb::Pending
-                | OperatorVerb::Refuse { .. }
-                | OperatorVerb::Resolve { .. } => Some(Self::Operator(&arguments.verb, &arguments.keys)),
-                _ => None,
-            },
+            Verb::Operator(arguments) => Some(Self::Operator(arguments)),
             Verb::Backup(Backup::Create { output, keys }) => Some(Self::Backup(output, keys)),
             Verb::Backup(Backup::Destroyed { id, keys }) => Some(Self::BackupDestroyed(id, keys)),
             _ => None,
@@ -83,8 +88,9 @@ impl<'a> Errand<'a> {
             Self::Backup(_, keys)
             | Self::BackupDestroyed(_, keys)
             | Self::Settled(_, keys)
-            | Self::Operator(_, keys)
+            | Self::Vault(_, keys)
             | Self::Subject(_, _, keys) => Some(keys),
+            Self::Operator(arguments) => Some(&arguments.keys),
             Self::Token(arguments) => Some(&arguments.keys),
             Self::Hold(arguments) => Some(&arguments.keys),
         }

@@ -6,26 +6,29 @@ use super::line::Line;
 use super::place::Door;
 use super::wire::{Fault, Heard, Hello, Said, Wish};
 use crate::batch::{self, Progress};
+use crate::boot::opens::Opens;
 use crate::boot::passphrase::asks_name;
-use crate::cli::{self, BundleOf, HistoryVerb, Settings};
+use crate::cli::{self, BundleOf, HistoryVerb, Settings, Vault};
 use crate::controls::Site;
 use crate::exit::{Code, Failure};
 use crate::making::Making;
 use crate::output::Output;
 use crate::paths::Exporting;
+use crate::proven::{At, Proven, refused_outside};
 use crate::terminal::Terminal;
 use crate::verbs::backup::{self, Target};
 use crate::verbs::batch::Work;
-use crate::verbs::evidence::bundle::{self, Asked};
+use crate::verbs::evidence::bundle;
 use crate::verbs::evidence::{freeze, subject};
 use crate::verbs::history::{Named, certificate};
-use crate::verbs::operator::SignedIn;
+use crate::verbs::operator::Asked;
 use crate::verbs::{evidence, generate, history, hold, token, vault};
 use crate::{Done, boot::operator::name_of};
 use ::evidence::Told;
 use audit::{Clock as _, Digest};
-use darkroom::Who;
+use darkroom::{Secret, Who};
 use server::{Doorway, Outside, Visit};
+use std::fmt::Display;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -118,9 +121,9 @@ impl Host {
             let word = line.hear()?;
             guest.speaks();
             match word {
-                (Heard::SignIn { operator, has_terminal }, passphrase) if visit.is_none() => {
-                    visit = self.sign_in(line, operator.as_deref(), &passphrase)?;
-                    if let Some(visit) = &visit {
+                (Heard::SignIn { with, operator, has_terminal }, typed) if visit.is_none() => {
+                    visit = self.sign_in(line, with, operator.as_deref(), &typed)?;
+                    if let Some((visit, ..)) = &visit {
                         line.of_person(has_terminal, visit.goes_on(), visit.works());
                         line.tell(&Said::Opened);
                         queue.warnings().iter().for_each(|warning| out.warn(&warning.to_string()));
@@ -142,8 +145,9 @@ impl Host {
                     return self.bundle(line, None, &of, (incident, freeze), Path::new(&dir), &out);
                 }
                 (Heard::Wish(wish), prompt) => {
-                    let visit = visit.ok_or_else(|| Failure::new(Code::Locked, "nobody is signed in"))?;
-                    let done = self.grant(line, &visit, wish, prompt, &out);
+                    let nobody = || Failure::new(Code::Locked, "nobody is signed in");
+                    let (visit, with, secret) = visit.ok_or_else(nobody)?;
+                    let done = self.grant(line, (&visit, with, secret), wish, prompt, &out);
                     let left = visit.end();
                     let code = done?;
                     return left.map(|()| code).map_err(Failure::from);
@@ -158,42 +162,61 @@ impl Host {
         }
     }
 
-    /// `None` if the passphrase is wrong, which has been said by then.
+    /// Who came in, and with what. `None` if it is wrong, which has been said by then.
     fn sign_in(
         &self,
         line: &Line,
+        with: Opens,
         operator: Option<&str>,
-        passphrase: &[u8],
-    ) -> Result<Option<Visit>, Failure> {
+        typed: &[u8],
+    ) -> Result<Option<(Visit, Opens, Secret)>, Failure> {
         let operator = operator.map(name_of).transpose()?;
-        let passphrase = std::str::from_utf8(passphrase)
-            .map_err(|_| Failure::new(Code::Locked, "the passphrase is not UTF-8"))?;
-        match self.doorway.sign_in(operator, passphrase) {
-            Ok(visit) => Ok(Some(visit)),
+        let unusable = |what: &dyn Display| Failure::new(Code::Locked, what);
+        let typed = std::str::from_utf8(typed).map_err(|_| unusable(&"the passphrase is not UTF-8"))?;
+        let secret = with.parse(typed).map_err(|error| unusable(&error))?.of(operator.clone());
+        match self.doorway.sign_in(operator.as_ref(), &secret) {
+            Ok(visit) => Ok(Some((visit, with, secret))),
             Err(Outside::Refused(darkroom::Error::Vault(::vault::Error::WrongSecret))) => {
                 line.tell(&Said::Wrong);
                 Ok(None)
             }
-            Err(Outside::Refused(error)) => Err(error.into()),
-            Err(Outside::Wait { seconds }) => {
-                let what = format!("too many wrong guesses; try again in {seconds} s");
-                Err(Failure::new(Code::Locked, what))
-            }
-            Err(Outside::Crowded) => {
-                Err(Failure::new(Code::Busy, "too many others of this user sign in; try again"))
-            }
-            Err(Outside::NoRandomness(error)) => Err(Failure::new(Code::Unexpected, error)),
+            Err(outside) => Err(refused_outside(outside)),
         }
     }
 
     fn grant(
         &self,
         line: &Arc<Line>,
-        visit: &Visit,
+        (visit, with, secret): (&Visit, Opens, Secret),
         wish: Wish,
         prompt: Zeroizing<Vec<u8>>,
         out: &Output,
     ) -> Done {
+        // What it came in with is kept for as long as it proves something.
+        let wish = match wish {
+            Wish::Operator { verb, own } => {
+                let asked = Asked::new(&verb, own.as_deref())?;
+                check_opened(with, asked.opens())?;
+                let (terminal, outputs) = (&mut Terminal::far(Arc::clone(line)), self.doorway.outputs());
+                let at = At { terminal, new: None, vault: &self.vault, outputs };
+                return asked.act(&mut Proven::Through(visit, &secret), visit.who(), at, out);
+            }
+            Wish::Vault(verb) => {
+                check_opened(with, vault::opens(&verb))?;
+                let (terminal, outputs) = (&mut Terminal::far(Arc::clone(line)), self.doorway.outputs());
+                if matches!(verb, Vault::Passwd { .. } | Vault::Machine(_)) {
+                    let at = At { terminal, new: None, vault: &self.vault, outputs };
+                    let mut room = Proven::Through(visit, &secret);
+                    return vault::prove(&verb, &mut room, visit.who(), at, prompt, out);
+                }
+                drop(secret);
+                let mut room = &**self.doorway.queue();
+                return vault::act(&verb, &mut room, visit.who(), (terminal, outputs), out);
+            }
+            wish => wish,
+        };
+        drop(secret);
+        check_opened(with, Opens::Passphrase)?;
         match wish {
             Wish::Generate { settings, exports } => {
                 self.generate(line, visit, &settings, prompt, exports, out)
@@ -225,7 +248,6 @@ impl Host {
             Wish::Hold(verb) => {
                 hold::act(&mut &**self.doorway.queue(), visit.who(), &hold::Asked::new(&verb)?, out)
             }
-            Wish::Operator(verb) => SignedIn::new(&verb)?.act(&mut &**self.doorway.queue(), visit.who(), out),
             Wish::Certificate { asked, dir } => self.certificate(line, visit, &asked, Path::new(&dir), out),
             Wish::TryControls => evidence::through(&self.doorway, &self.site, Some(visit.who()), out),
             Wish::Bundle { of, incident, freeze, dir } => {
@@ -247,7 +269,10 @@ impl Host {
                 };
                 subject::hand_over((&mut room, visit.who()), actor, log, dir, write, out)
             }
-            Wish::Status | Wish::RecordSupport { .. } => Ok(Code::Usage), // answered to anybody
+            // Answered to anybody, or above.
+            Wish::Status | Wish::RecordSupport { .. } | Wish::Operator { .. } | Wish::Vault(_) => {
+                Ok(Code::Usage)
+            }
         }
     }
 
@@ -310,7 +335,7 @@ impl Host {
         let frozen = pinned.map(|(reason, laws)| freeze::Frozen::parse(&reason, &laws)).transpose()?;
         let frozen = frozen.map(|frozen| frozen.with(&self.site.incident_laws));
         let incident = incident.as_deref().map(freeze::named).transpose()?;
-        let asked = frozen.as_ref().map_or(Asked::Bundle(incident), Asked::Freeze);
+        let asked = frozen.as_ref().map_or(bundle::Asked::Bundle(incident), bundle::Asked::Freeze);
         let write = |path: &str, content: &[u8]| line.write_file(dir, path, content);
         let wanted = (bundle::chosen(of)?, asked);
         bundle::through((&self.doorway, &self.site), who, wanted, dir, &write, out)
@@ -340,5 +365,13 @@ impl Host {
             line.write_file(dir, &name, &content)?;
         }
         certificate::report(&certified, dir, out)
+    }
+}
+
+/// Whoever asks for something came in with what it is asked for with.
+fn check_opened(with: Opens, wanted: Opens) -> Result<(), Failure> {
+    match with == wanted {
+        true => Ok(()),
+        false => Err(Failure::new(Code::Unexpected, "the other end said what makes no sense here")),
     }
 }

@@ -1,6 +1,7 @@
 //! The host's end of a connection: what is printed, asked and written at the other end.
 
 use super::wire::{self, Heard, Said, Unwritten};
+use crate::boot::opens::NewOf;
 use crate::exit::{Code, Failure};
 use std::io;
 use std::net::Shutdown;
@@ -293,6 +294,35 @@ impl Line {
         self.tell(&Said::Ask(question.to_owned()));
         match self.hear()?.0 {
             Heard::Line(line) => Ok(Zeroizing::new(line?)),
+            _ => Err(no_answer()),
+        }
+    }
+
+    /// A new passphrase that the person typed or has in a file.
+    ///
+    /// # Errors
+    /// Why there is none; as [`Line::hear`].
+    pub fn new_passphrase(&self, of: NewOf) -> Result<Zeroizing<String>, Failure> {
+        self.tell(&Said::NewPassphrase(of));
+        match self.hear()? {
+            (Heard::Passphrase(chosen), bytes) => {
+                chosen?;
+                std::str::from_utf8(&bytes)
+                    .map(|text| Zeroizing::new(text.to_owned()))
+                    .map_err(|_| no_answer())
+            }
+            _ => Err(no_answer()),
+        }
+    }
+
+    /// Has a text shown on the terminal itself.
+    ///
+    /// # Errors
+    /// It was not, or nobody says that it was.
+    pub fn show(&self, text: &str) -> Result<(), Failure> {
+        self.tell_with(&Said::Show, text.as_bytes());
+        match self.next(ANSWER_TIME_MAX)?.0 {
+            Heard::Seen(seen) => Ok(seen?),
             _ => Err(no_answer()),
         }
     }

@@ -1,6 +1,9 @@
 //! What client and host say to each other: a length-bounded object in JSON, and bytes beside it. Both ends are one build.
 
-use crate::cli::{BundleOf, Certificate, Format, HistoryVerb, HoldVerb, OperatorVerb, Settings, TokenVerb};
+use crate::boot::opens::{NewOf, Opens};
+use crate::cli::{
+    BundleOf, Certificate, Format, HistoryVerb, HoldVerb, OperatorVerb, Settings, TokenVerb, Vault,
+};
 use crate::exit::{Code, Failure};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -39,6 +42,10 @@ pub enum Said {
     Picture,
     /// A question to the person; answered with [`Heard::Line`].
     Ask(String),
+    /// A new passphrase is wanted; answered with [`Heard::Passphrase`].
+    NewPassphrase(NewOf),
+    /// A text for the terminal itself, beside this; answered with [`Heard::Seen`].
+    Show,
     /// Whether so many plain copies may be written; answered with [`Heard::Checked`].
     Check(usize),
     /// Where the plain copy `index` of `count` goes, of the picture with this name; answered with [`Heard::Path`].
@@ -83,8 +90,10 @@ pub struct Hello {
 /// The client's words.
 #[derive(Serialize, Deserialize)]
 pub enum Heard {
-    /// Somebody signs in; the passphrase is beside this.
+    /// Somebody signs in; the passphrase, or what else opens, is beside this.
     SignIn {
+        /// What it may be.
+        with: Opens,
         /// Who it is, if that was said.
         operator: Option<String>,
         /// Whether somebody can be asked.
@@ -94,6 +103,10 @@ pub enum Heard {
     Wish(Wish),
     /// What was answered at the terminal.
     Line(Result<String, Fault>),
+    /// The passphrase that is to be set is beside this; or why there is none.
+    Passphrase(Result<(), Fault>),
+    /// The text was shown, or why not.
+    Seen(Result<(), Fault>),
     /// Whether all data has reached standard output.
     Shown(bool),
     /// Nothing stands where plain copies go.
@@ -178,8 +191,15 @@ pub enum Wish {
     Token(TokenVerb),
     /// One of the verbs of `hold`.
     Hold(HoldVerb),
-    /// One of the verbs of `operator` that prove no more than who signs in.
-    Operator(OperatorVerb),
+    /// One of the verbs of `operator`.
+    Operator {
+        /// Which.
+        verb: OperatorVerb,
+        /// What who asks is called, if they said so with the flag.
+        own: Option<String>,
+    },
+    /// One of the verbs of `vault`; the machine secret that is added is beside it.
+    Vault(Vault),
     /// `history certificate`.
     Certificate {
         /// Of what.

@@ -2,7 +2,7 @@
 
 use crate::House;
 use crate::session::{Guess, Key, Name};
-use darkroom::{Door, Error, Kind, PersonName, Queue, Secret, Who};
+use darkroom::{Confirmed, Door, Error, Kind, PersonName, Pictures, Queue, Removed, Role, Secret, Who};
 use sandbox::ProbeReport;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +27,9 @@ pub struct Visit {
     house: Arc<House>,
     key: Key,
     who: Who,
+    /// Whose guesses the proofs of this visit are counted with.
+    user: u32,
+    name: Name,
     is_over: bool,
 }
 
@@ -86,25 +89,24 @@ impl Doorway {
         self.house.stopping.load(Ordering::Relaxed)
     }
 
-    /// Unlocks the vault, or signs in to the open one. It is a guess like one at the page, and waits for its turn.
+    /// Unlocks the vault, or signs in to the open one, with the secret of who goes by that name. It is a guess like one at the page,
+    /// and waits for its turn.
     ///
     /// # Errors
     /// Too many guesses; a wrong passphrase; what vault and log say.
-    pub fn sign_in(&self, operator: Option<PersonName>, passphrase: &str) -> Result<Visit, Outside> {
+    pub fn sign_in(&self, operator: Option<&PersonName>, secret: &Secret) -> Result<Visit, Outside> {
         let house = &self.house;
         // Where nobody has a name, a guess with one is a guess like any other.
         let named = house.queue.with(|darkroom| Ok(darkroom.public().is_ok_and(|public| public.named)))?;
-        let name = Name::of(operator.as_ref().filter(|_| named));
-        let guess = self.guess(name)?.turn_here();
-        let unlocked = Secret::passphrase(passphrase)
-            .map_err(Error::from)
-            .and_then(|secret| house.queue.unlock(&secret.of(operator), Door::Terminal));
-        match unlocked {
+        let name = Name::of(operator.filter(|_| named));
+        let guess = guess(house, self.user, name)?.turn_here();
+        match house.queue.unlock(secret, Door::Terminal) {
             Ok(who) => {
                 guess.right();
                 let token = house.sessions.begin_work(who, house.now_ms()).map_err(Outside::NoRandomness)?;
                 house.changed(); // the idle lock has a new end to wait for
-                Ok(Visit { house: Arc::clone(house), key: Key::of(&token), who, is_over: false })
+                let (house, key) = (Arc::clone(house), Key::of(&token));
+                Ok(Visit { house, key, who, user: self.user, name, is_over: false })
             }
             Err(error) => {
                 match error.kind() {
@@ -119,22 +121,107 @@ impl Doorway {
     }
 }
 
-impl Doorway {
-    /// Verbs of one user come one after the other, as scripts start them; none is refused because of the one before it.
-    fn guess(&self, name: Name) -> Result<Guess, Outside> {
-        let begun = Instant::now();
-        loop {
-            match self.house.sessions.guess(Some(self.user), name) {
-                Ok(guess) => return Ok(guess),
-                Err(0) if begun.elapsed() < TURN_TIME_MAX => std::thread::sleep(LOOK_INTERVAL),
-                Err(0) => return Err(Outside::Crowded),
-                Err(seconds) => return Err(Outside::Wait { seconds }),
-            }
+/// Verbs of one user come one after the other, as scripts start them; none is refused because of the one before it.
+fn guess(house: &House, user: u32, name: Name) -> Result<Guess, Outside> {
+    let begun = Instant::now();
+    loop {
+        match house.sessions.guess(Some(user), name) {
+            Ok(guess) => return Ok(guess),
+            Err(0) if begun.elapsed() < TURN_TIME_MAX => std::thread::sleep(LOOK_INTERVAL),
+            Err(0) => return Err(Outside::Crowded),
+            Err(seconds) => return Err(Outside::Wait { seconds }),
         }
     }
 }
 
+/// Acts for which who came in shows once more what they came in with: a guess like one at the page.
 impl Visit {
+    /// As [`Queue::add_person`].
+    ///
+    /// # Errors
+    /// Too many guesses; as there.
+    pub fn add_person(
+        &self,
+        proof: &Secret,
+        own_name: Option<&PersonName>,
+        secret: &Secret,
+        role: Role,
+    ) -> Result<u16, Outside> {
+        self.prove(|house| house.queue.add_person(&self.who, proof, own_name, secret, role))
+    }
+
+    /// As [`Queue::remove_person`]; their sessions end, too.
+    ///
+    /// # Errors
+    /// As [`Visit::add_person`].
+    pub fn remove_person(
+        &self,
+        proof: &Secret,
+        name: &PersonName,
+        pictures: Option<&Pictures>,
+    ) -> Result<Removed, Outside> {
+        self.prove(|house| house.remove_person(&self.who, proof, name, pictures))
+    }
+
+    /// As [`Queue::set_role`]; what they are signed in for ends.
+    ///
+    /// # Errors
+    /// As [`Visit::add_person`].
+    pub fn set_role(&self, proof: &Secret, name: &PersonName, role: Role) -> Result<u16, Outside> {
+        self.prove(|house| house.set_role(&self.who, proof, name, role))
+    }
+
+    /// As [`Queue::confirm`]; the sessions end of who is not what they were any more.
+    ///
+    /// # Errors
+    /// As [`Visit::add_person`].
+    pub fn confirm(&self, proof: &Secret, number: u64) -> Result<Confirmed, Outside> {
+        self.prove(|house| house.confirm(&self.who, proof, number))
+    }
+
+    /// As [`Queue::change_secret`].
+    ///
+    /// # Errors
+    /// As [`Visit::add_person`].
+    pub fn change_secret(&self, proof: &Secret, new: &Secret) -> Result<(), Outside> {
+        self.prove(|house| house.queue.change_secret(&self.who, proof, new))
+    }
+
+    /// As [`Queue::add_machine_secret`].
+    ///
+    /// # Errors
+    /// As [`Visit::add_person`].
+    pub fn add_machine_secret(&self, proof: &Secret, secret: &Secret) -> Result<u16, Outside> {
+        self.prove(|house| house.queue.add_machine_secret(&self.who, proof, secret))
+    }
+
+    /// As [`Queue::remove_machine_secret`].
+    ///
+    /// # Errors
+    /// As [`Visit::add_person`].
+    pub fn remove_machine_secret(&self, proof: &Secret) -> Result<u16, Outside> {
+        self.prove(|house| house.queue.remove_machine_secret(&self.who, proof))
+    }
+
+    fn prove<T>(&self, act: impl FnOnce(&House) -> Result<T, Error>) -> Result<T, Outside> {
+        let house = &self.house;
+        let guess = guess(house, self.user, self.name)?.turn_here();
+        // Whoever was signed out while this waited is not asked for a proof any more.
+        let done = match house.sessions.lives(self.key, house.now_ms()) {
+            true => act(house),
+            false => Err(Error::Locked),
+        };
+        guess.of_act(&done);
+        Ok(done?)
+    }
+}
+
+impl Visit {
+    /// The darkroom behind the door that they came by.
+    pub fn queue(&self) -> &Arc<Queue> {
+        &self.house.queue
+    }
+
     /// Who it is.
     pub fn who(&self) -> &Who {
         &self.who

@@ -4,7 +4,7 @@ use crate::House;
 use crate::body::Body;
 use crate::connection::Connection;
 use crate::images::answer;
-use crate::people::{describe, end_stale_sessions};
+use crate::people::describe;
 use crate::problem::Problem;
 use crate::vault::{Text, with_proof};
 use axum::Json;
@@ -45,9 +45,7 @@ pub async fn confirm(
     Body(Word { number, passphrase }): Body<Word>,
 ) -> Result<Json<Value>, Problem> {
     let done = with_proof(house, connection, who, passphrase, move |house, proof| {
-        let done = house.queue.confirm(&who, proof, number);
-        end_stale_sessions(house);
-        done
+        house.confirm(&who, proof, number)
     });
     Ok(Json(match done.await? {
         Confirmed::Resolved(person) => json!({ "person": describe(&person) }),

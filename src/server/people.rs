@@ -10,7 +10,8 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use darkroom::{
-    Actor, Error, Held, HoldReason, Person, PersonName, Pictures, ResolveReason, Role, Secret, Who,
+    Actor, Confirmed, Error, Held, HoldReason, Person, PersonName, Pictures, Removed, ResolveReason, Role,
+    Secret, Who,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -167,10 +168,8 @@ pub async fn remove(
             return Err(Problem::new(422, "parameter", what));
         }
     };
-    with_proof(Arc::clone(&house), connection, who, passphrase, move |house, proof| {
-        let removed = house.queue.remove_person(&who, proof, &name, pictures.as_ref());
-        end_stale_sessions(house);
-        removed.map(drop)
+    with_proof(house, connection, who, passphrase, move |house, proof| {
+        house.remove_person(&who, proof, &name, pictures.as_ref()).map(drop)
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -186,18 +185,61 @@ pub async fn set_role(
     let role = role_of(&ask.role)?;
     let name = name_of(&ask.name)?;
     with_proof(house, connection, who, ask.passphrase, move |house, proof| {
-        let changed = house.queue.set_role(&who, proof, &name, role);
-        end_stale_sessions(house);
-        changed.map(drop)
+        house.set_role(&who, proof, &name, role).map(drop)
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whatever became of an act: who is not what they came in as has no session, and their event streams end.
-pub fn end_stale_sessions(house: &House) {
-    house.sessions.end_unless(|who| house.queue.with(|darkroom| Ok(darkroom.knows(who))).unwrap_or(true));
-    house.changed();
+/// What is done to people by whichever door: whatever became of it, who is not what they came in as has no session afterwards.
+impl House {
+    /// As [`darkroom::Queue::remove_person`].
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn remove_person(
+        &self,
+        who: &Who,
+        proof: &Secret,
+        name: &PersonName,
+        pictures: Option<&Pictures>,
+    ) -> Result<Removed, Error> {
+        let removed = self.queue.remove_person(who, proof, name, pictures);
+        self.end_stale_sessions();
+        removed
+    }
+
+    /// As [`darkroom::Queue::set_role`].
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn set_role(
+        &self,
+        who: &Who,
+        proof: &Secret,
+        name: &PersonName,
+        role: Role,
+    ) -> Result<u16, Error> {
+        let changed = self.queue.set_role(who, proof, name, role);
+        self.end_stale_sessions();
+        changed
+    }
+
+    /// As [`darkroom::Queue::confirm`].
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn confirm(&self, who: &Who, proof: &Secret, number: u64) -> Result<Confirmed, Error> {
+        let done = self.queue.confirm(who, proof, number);
+        self.end_stale_sessions();
+        done
+    }
+
+    /// Their event streams end, too.
+    fn end_stale_sessions(&self) {
+        self.sessions.end_unless(|who| self.queue.with(|darkroom| Ok(darkroom.knows(who))).unwrap_or(true));
+        self.changed();
+    }
 }
 
 /// A new passphrase of who asks.

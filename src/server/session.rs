@@ -6,7 +6,7 @@
 use crate::House;
 use crate::problem::Problem;
 use crate::prompts::{Prompts, Typed};
-use darkroom::{Clock as _, PersonName, Role, SystemClock, Who};
+use darkroom::{Clock as _, Kind, PersonName, Role, SystemClock, Who};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -404,6 +404,30 @@ impl Guess {
     /// Nothing was guessed.
     pub fn none(mut self) {
         self.verdict = Verdict::None;
+    }
+
+    /// It was the proof for an act, which ended so.
+    pub fn of_act<T>(self, done: &Result<T, darkroom::Error>) {
+        match done.as_ref().err().map(darkroom::Error::kind) {
+            None => self.right(),
+            // Said of something else than the passphrase.
+            Some(
+                Kind::Locked
+                | Kind::Stopping
+                | Kind::WeakSecret
+                | Kind::Name
+                | Kind::NameNeeded
+                | Kind::NotPermitted
+                | Kind::Waits
+                | Kind::SecondAdmin
+                | Kind::Policy
+                | Kind::Held
+                | Kind::NotFound
+                | Kind::Parameter
+                | Kind::Conflict,
+            ) => self.none(),
+            Some(_) => {}
+        }
     }
 }
 

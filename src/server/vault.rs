@@ -182,26 +182,7 @@ pub async fn with_proof<T: Send + 'static>(
     let answer = house.beside(move |house| {
         let secret = Secret::passphrase(&typed.0).map_err(|_| Problem::PASSPHRASE)?;
         let done = act(house, &secret.of(name));
-        match done.as_ref().err().map(darkroom::Error::kind) {
-            None => guess.right(),
-            // Said of something else than the passphrase.
-            Some(
-                Kind::Locked
-                | Kind::Stopping
-                | Kind::WeakSecret
-                | Kind::Name
-                | Kind::NameNeeded
-                | Kind::NotPermitted
-                | Kind::Waits
-                | Kind::SecondAdmin
-                | Kind::Policy
-                | Kind::Held
-                | Kind::NotFound
-                | Kind::Parameter
-                | Kind::Conflict,
-            ) => guess.none(),
-            Some(_) => {}
-        }
+        guess.of_act(&done);
         Ok(done?)
     });
     answer.await

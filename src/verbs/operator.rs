@@ -3,15 +3,18 @@
 mod person;
 mod waiting;
 
+use crate::boot::opens::{NewOf, Opens};
 use crate::boot::operator::name_of;
+use crate::boot::passphrase::new_secret;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Operator, OperatorVerb};
 use crate::exit::{Code, Failure};
 use crate::input::{self, SecretLine};
 use crate::output::{Output, counted};
+use crate::proven::{At, Proven};
 use crate::{Done, pictures};
 use audit::words::ResolveReason;
-use darkroom::{Actor, Darkroom, Hold, Person, PersonName, Pictures, Role, Secret, Who};
+use darkroom::{Actor, Darkroom, Hold, Person, PersonName, Pictures, Role, Who};
 use person::{describe, line};
 use sandbox::Clean;
 use serde_json::json;
@@ -22,20 +25,87 @@ use vault::SlotKind;
 /// # Errors
 /// Why it ended early.
 pub fn run(mut clean: Clean, global: &Global, arguments: &Operator, out: &Output) -> Done {
-    let own = arguments.keys.operator.as_deref().map(name_of).transpose()?;
-    let verb = Asked::new(&arguments.verb, own, &mut clean)?;
+    let asked = Asked::new(&arguments.verb, arguments.keys.operator.as_deref())?;
+    let new = new_passphrase(&arguments.verb, &mut clean)?;
     let (mut booted, mut darkroom) = boot::boot(clean, global, &Wants::with(&arguments.keys))?.darkroom()?;
-    let result = act(&mut booted, &mut darkroom, verb, out);
+    let result = alone(&mut booted, &mut darkroom, &asked, new.as_ref(), out);
     boot::leave(darkroom, result)
 }
 
+/// Does it in the darkroom of this process.
+///
+/// # Errors
+/// Why it ended early.
+pub fn alone(
+    booted: &mut Booted,
+    darkroom: &mut Darkroom,
+    asked: &Asked,
+    new: Option<&SecretLine>,
+    out: &Output,
+) -> Done {
+    if let Some(name) = asked.speaks_of() {
+        booted.speak_of(name.clone());
+    }
+    let proven = booted.prove(darkroom, asked.opens(), out);
+    let (who, proof) = proven.map_err(|failure| asked.explain(failure))?;
+    let Booted { terminal, folders, .. } = booted;
+    let at = At { terminal, new, vault: &folders.vault, outputs: &folders.outputs };
+    asked.act(&mut Proven::Alone(darkroom, &proof), &who, at, out)
+}
+
+/// The passphrase that is to be set, if it is in a file. Nothing of it is parsed.
+///
+/// # Errors
+/// It cannot be read.
+pub fn new_passphrase(verb: &OperatorVerb, clean: &mut Clean) -> Result<Option<SecretLine>, Failure> {
+    let (OperatorVerb::Add { new_passphrase_file, .. } | OperatorVerb::Passwd { new_passphrase_file, .. }) =
+        verb
+    else {
+        return Ok(None);
+    };
+    new_passphrase_file.as_deref().map(|path| input::read_secret_file(path, clean)).transpose()
+}
+
 /// A verb whose words make sense.
-enum Asked {
-    Add { name: PersonName, role: Role, own: Option<PersonName>, new: Option<SecretLine> },
-    Remove { name: PersonName, pictures: Option<Pictures>, yes: bool },
-    Passwd { name: Option<PersonName>, new: Option<SecretLine> },
-    Role { name: PersonName, role: Role },
-    Confirm { number: u64, yes: bool },
+pub enum Asked {
+    /// Somebody comes, and who asks may get a name by that.
+    Add {
+        /// What they are called.
+        name: PersonName,
+        /// What they may do.
+        role: Role,
+        /// What who asks is called, by the flag alone: a variable that was left over names nobody for ever.
+        own: Option<PersonName>,
+    },
+    /// Somebody goes.
+    Remove {
+        /// What they are called.
+        name: PersonName,
+        /// What becomes of their pictures.
+        pictures: Option<Pictures>,
+        /// Nobody is asked.
+        yes: bool,
+    },
+    /// A new passphrase of this person, or of who asks.
+    Passwd {
+        /// Whose.
+        name: Option<PersonName>,
+    },
+    /// Somebody may do something else.
+    Role {
+        /// What they are called.
+        name: PersonName,
+        /// What they may do from here on.
+        role: Role,
+    },
+    /// What another admin has asked for is done.
+    Confirm {
+        /// Its number.
+        number: u64,
+        /// Nobody is asked.
+        yes: bool,
+    },
+    /// No proof is needed for it.
     SignedIn(SignedIn),
 }
 
@@ -110,14 +180,15 @@ impl SignedIn {
 }
 
 impl Asked {
-    fn new(verb: &OperatorVerb, own: Option<PersonName>, clean: &mut Clean) -> Result<Self, Failure> {
-        let mut secret = |file: &Option<std::path::PathBuf>| {
-            file.as_deref().map(|path| input::read_secret_file(path, clean)).transpose()
-        };
+    /// Looks at its words. `own` is the name in the flag of who asks.
+    ///
+    /// # Errors
+    /// They make no sense.
+    pub fn new(verb: &OperatorVerb, own: Option<&str>) -> Result<Self, Failure> {
+        let own = own.map(name_of).transpose()?;
         Ok(match verb {
-            OperatorVerb::Add { name, role, new_passphrase_file } => {
-                let (name, role) = (name_of(name)?, role_of(role)?);
-                Self::Add { name, role, own, new: secret(new_passphrase_file)? }
+            OperatorVerb::Add { name, role, .. } => {
+                Self::Add { name: name_of(name)?, role: role_of(role)?, own }
             }
             OperatorVerb::Role { name, role } => Self::Role { name: name_of(name)?, role: role_of(role)? },
             OperatorVerb::Confirm { number, yes } => Self::Confirm { number: *number, yes: *yes },
@@ -131,12 +202,59 @@ impl Asked {
                 },
                 yes: *yes,
             },
-            OperatorVerb::Passwd { name, new_passphrase_file } => Self::Passwd {
-                name: name.as_deref().map(name_of).transpose()?,
-                new: secret(new_passphrase_file)?,
-            },
+            OperatorVerb::Passwd { name, .. } => {
+                Self::Passwd { name: name.as_deref().map(name_of).transpose()? }
+            }
             other => Self::SignedIn(SignedIn::new(other)?),
         })
+    }
+
+    /// What it is opened with.
+    pub fn opens(&self) -> Opens {
+        match self {
+            Self::SignedIn(_) => Opens::Passphrase,
+            Self::Confirm { .. } => Opens::Own,
+            Self::Add { .. } | Self::Remove { .. } | Self::Passwd { .. } | Self::Role { .. } => Opens::Any,
+        }
+    }
+
+    /// Whose secret is asked for, where it is not simply that of who asks.
+    pub fn speaks_of(&self) -> Option<&PersonName> {
+        match self {
+            Self::Passwd { name } => name.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The same failure, with what somebody may have tried.
+    pub fn explain(&self, mut failure: Failure) -> Failure {
+        if self.speaks_of().is_some() && failure.code == Code::Locked && failure.what.starts_with("wrong ") {
+            failure.what += "; a new passphrase of somebody takes their old one, or the recovery code, and no other's, an \
+                             admin's neither";
+        }
+        failure
+    }
+
+    /// Does it as `who`, alone or through a running server.
+    ///
+    /// # Errors
+    /// What the darkroom says; nobody answers.
+    pub fn act(&self, room: &mut Proven<'_>, who: &Who, at: At<'_>, out: &Output) -> Done {
+        match self {
+            Self::Add { name, role, own } => add(room, who, (name, *role), own.as_ref(), at, out),
+            Self::SignedIn(asked) => asked.act(room, who, out),
+            Self::Remove { name, pictures, yes } => {
+                remove(room, who, name, (pictures.as_ref(), *yes), at, out)
+            }
+            Self::Passwd { .. } => passwd(room, who, at, out).map_err(|failure| self.explain(failure)),
+            Self::Role { name, role } => {
+                let slot = room.set_role(who, name, *role)?;
+                out.say(&format!("from now on {} is an {}", name.as_str(), role.word()));
+                out.object(true, &json!({ "name": name.as_str(), "role": role.word(), "slot": slot }));
+                Ok(Code::Done)
+            }
+            Self::Confirm { number, yes } => waiting::confirm(room, who, (*number, *yes), at, out),
+        }
     }
 }
 
@@ -149,49 +267,15 @@ fn role_of(text: &str) -> Result<Role, Failure> {
     role.ok_or_else(|| usage("a role is one of: operator, admin, auditor"))
 }
 
-fn act(booted: &mut Booted, darkroom: &mut Darkroom, verb: Asked, out: &Output) -> Done {
-    match verb {
-        Asked::Add { name, role, own, new } => add(booted, darkroom, (name, role), own, new.as_ref(), out),
-        Asked::SignedIn(asked) => {
-            let who = booted.unlock(darkroom, out)?;
-            asked.act(darkroom, &who, out)
-        }
-        Asked::Remove { name, pictures, yes } => remove(booted, darkroom, &name, pictures.as_ref(), yes, out),
-        Asked::Passwd { name, new } => {
-            let Some(name) = name else { return booted.change_passphrase(darkroom, new.as_ref(), out) };
-            booted.speak_of(name);
-            let is_wrong =
-                |failure: &Failure| failure.code == Code::Locked && failure.what.starts_with("wrong ");
-            booted.change_passphrase(darkroom, new.as_ref(), out).map_err(|mut failure| {
-                if is_wrong(&failure) {
-                    failure.what += "; a new passphrase of somebody takes their old one, or the recovery code, and no other's, an \
-                                     admin's neither";
-                }
-                failure
-            })
-        }
-        Asked::Role { name, role } => {
-            let (who, proof) = booted.prove(darkroom, out)?;
-            let slot = darkroom.set_role(&who, &proof, &name, role)?;
-            out.say(&format!("from now on {} is an {}", name.as_str(), role.word()));
-            out.object(true, &json!({ "name": name.as_str(), "role": role.word(), "slot": slot }));
-            Ok(Code::Done)
-        }
-        Asked::Confirm { number, yes } => waiting::confirm(booted, darkroom, number, yes, out),
-    }
-}
-
 fn add(
-    booted: &mut Booted,
-    darkroom: &mut Darkroom,
-    (name, role): (PersonName, Role),
-    own: Option<PersonName>,
-    new: Option<&SecretLine>,
+    room: &mut Proven<'_>,
+    who: &Who,
+    (name, role): (&PersonName, Role),
+    own: Option<&PersonName>,
+    at: At<'_>,
     out: &Output,
 ) -> Done {
-    let (who, proof) = booted.prove(darkroom, out)?;
-    // By the flag alone: a variable that was left over names nobody for ever.
-    let own = match (darkroom.name_of(&who)?, own) {
+    let own = match (room.with(|darkroom| darkroom.name_of(who))?, own) {
         (Some(_), _) => None,
         (None, Some(own)) => Some(own),
         (None, None) => {
@@ -200,14 +284,8 @@ fn add(
             return Err(usage(what));
         }
     };
-    if new.is_none() && !booted.terminal.is_there() {
-        let what =
-            "their passphrase is typed at a terminal, and there is none; use --new-passphrase-file FILE";
-        return Err(Failure::new(Code::Locked, what));
-    }
-    let secret = booted.new_secret(new, "Their passphrase (12 characters or more): ", out)?;
-    let secret: Secret = secret.of(Some(name.clone()));
-    let slot = darkroom.add_person_named(&who, &proof, own.as_ref(), &secret, role)?;
+    let secret = new_secret(at.terminal, at.new, NewOf::Theirs, out)?;
+    let slot = room.add_person(who, own, &secret.of(Some(name.clone())), role)?;
     if let Some(own) = own {
         out.say(&format!(
             "from now on you sign in as {}: --operator, or the field in the page",
@@ -216,6 +294,14 @@ fn add(
     }
     out.say(&format!("{} can sign in, as {}", name.as_str(), role.word()));
     out.object(true, &json!({ "name": name.as_str(), "role": role.word(), "slot": slot }));
+    Ok(Code::Done)
+}
+
+fn passwd(room: &mut Proven<'_>, who: &Who, at: At<'_>, out: &Output) -> Done {
+    let new = new_secret(at.terminal, at.new, NewOf::Own, out)?;
+    room.change_secret(who, &new)?;
+    out.say("the passphrase was changed; the old one opens nothing any more");
+    out.object(true, &json!({ "changed": true }));
     Ok(Code::Done)
 }
 
@@ -232,20 +318,20 @@ fn list(people: &[Person], machine: Option<u16>, out: &Output) -> Done {
 }
 
 fn remove(
-    booted: &mut Booted,
-    darkroom: &mut Darkroom,
+    room: &mut Proven<'_>,
+    who: &Who,
     name: &PersonName,
-    pictures: Option<&Pictures>,
-    yes: bool,
+    (pictures, yes): (Option<&Pictures>, bool),
+    at: At<'_>,
     out: &Output,
 ) -> Done {
-    let (who, proof) = booted.prove(darkroom, out)?;
     let is_theirs = |person: &&Person| person.name.as_ref().is_some_and(|known| known.is(name));
-    let count = darkroom.people(&who)?.iter().find(is_theirs).map_or(0, |person| person.pictures);
+    let people = room.with(|darkroom| darkroom.people(who))?;
+    let count = people.iter().find(is_theirs).map_or(0, |person| person.pictures);
     if pictures == Some(&Pictures::Erase) && count > 0 && !yes {
-        pictures::confirm_erasure(&mut booted.terminal, count)?;
+        pictures::confirm_erasure(at.terminal, count)?;
     }
-    let removed = darkroom.remove_person(&who, &proof, name, pictures)?;
+    let removed = room.remove_person(who, name, pictures)?;
     let left = match pictures {
         _ if count == 0 => String::new(),
         Some(Pictures::HandOver(to)) => {
@@ -255,5 +341,5 @@ fn remove(
         _ => format!("; {} kept, and nobody sees them", counted(count, "picture")),
     };
     out.say(&format!("the passphrase of {} opens nothing any more{left}", name.as_str()));
-    pictures::report_removal(&removed, (count, serde_json::Map::new()), &booted.folders.outputs, out)
+    pictures::report_removal(&removed, (count, serde_json::Map::new()), at.outputs, out)
 }

@@ -1,60 +1,58 @@
 //! `lightproof vault`: making, looking at and checking the vault, and its secrets.
 
-mod machine;
+pub mod machine;
 
+use super::operator::{self, Asked::Passwd};
+use crate::boot::backup::BackupFile;
 use crate::boot::folders::{Bundle, FolderUse, left_empty};
+use crate::boot::opens::Opens;
+use crate::boot::passphrase::show_recovery;
 use crate::boot::{self, Booted, Wants};
-use crate::cli::{Global, Vault};
+use crate::cli::{Global, Machine, Vault};
 use crate::exit::{Code, Failure};
-use crate::input;
+use crate::input::{self, SecretLine};
 use crate::output::{Output, counted};
+use crate::proven::{At, Proven};
+use crate::terminal::Terminal;
 use crate::{Done, certificates, pictures};
 use audit::Clock as _;
-use darkroom::{Asked, Darkroom, Who};
+use darkroom::{Asked, Darkroom, Hold, Who};
 use evidence::CERTIFIED_MAX;
+use machine::Drawn;
 use sandbox::Clean;
 use serde_json::json;
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// Runs the verb.
 ///
 /// # Errors
 /// Why it ended early.
 pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Done {
-    if let Vault::Machine(verb) = verb {
-        return machine::run(clean, global, verb, out);
-    }
-    let new = match verb {
-        Vault::Passwd { new_passphrase_file: Some(path), .. } => {
-            Some(input::read_secret_file(path, &mut clean)?)
-        }
-        _ => None,
-    };
+    let new = new_passphrase(verb, &mut clean)?;
+    let given = machine::given(verb, &mut clean, out)?;
+    let drawn = machine::drawn_to(verb);
     let wants = match verb {
         Vault::Init(keys) => Wants { folder_use: FolderUse::Made, ..Wants::with(keys) },
         Vault::Status(pictures) => Wants { outputs: pictures.outputs.as_deref(), ..Wants::default() },
         Vault::Destroy { keys, certificate, .. } => {
             Wants { bundle: certificate.as_deref().map(Bundle::OfEnd), ..Wants::with(keys) }
         }
+        Vault::Machine(Machine::Add { keys, .. }) => {
+            Wants { backup: drawn.map(BackupFile::Secret), ..Wants::with(keys) }
+        }
         Vault::Verify(keys)
         | Vault::Recovery(keys)
         | Vault::Drill(keys)
         | Vault::Passwd { keys, .. }
         | Vault::Rotate(keys)
+        | Vault::Machine(Machine::Remove(keys))
         | Vault::Retain { keys, .. } => Wants::with(keys),
-        Vault::Machine(_) => Wants::default(), // it is done
     };
     let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
     let result = match verb {
         Vault::Init(_) => init(&mut booted, &mut darkroom, out),
         Vault::Status(_) => status(&darkroom, &booted.folders.vault, &booted.folders.outputs, out),
-        Vault::Verify(_) => {
-            let who = booted.unlock(&mut darkroom, out);
-            who.and_then(|who| pictures::verify(&mut darkroom, &who, &booted.folders.outputs, out))
-        }
-        Vault::Passwd { .. } => booted.change_passphrase(&mut darkroom, new.as_ref(), out),
-        Vault::Retain { dry_run, yes, .. } => retain(&mut booted, &mut darkroom, (*dry_run, *yes), out),
-        Vault::Rotate(_) => rotate(&mut booted, &mut darkroom, out),
         Vault::Destroy { yes, .. } => {
             let made = booted.folders.bundle.clone();
             let done = destroy(&mut booted, &mut darkroom, *yes, out);
@@ -63,11 +61,111 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
                 None => done,
             }
         }
-        Vault::Recovery(_) => recovery(&mut booted, &mut darkroom, out),
-        Vault::Drill(_) => drill(&mut booted, &mut darkroom, out),
-        Vault::Machine(_) => Ok(Code::Done),
+        Vault::Passwd { .. } => {
+            operator::alone(&mut booted, &mut darkroom, &Passwd { name: None }, new.as_ref(), out)
+        }
+        Vault::Machine(_) => {
+            let drawn = booted.backup.take().zip(drawn).map(|(file, path)| Drawn { file, path });
+            booted.prove(&mut darkroom, opens(verb), out).and_then(|(who, proof)| {
+                let mut room = Proven::Alone(&mut darkroom, &proof);
+                let secret = given.map_or_else(|| machine::draw(drawn.as_ref()), Ok)?;
+                let done = machine::act(verb, &mut room, &who, secret, out);
+                done.map_err(|failure| machine::lost(failure, drawn.as_ref()))
+            })
+        }
+        Vault::Verify(_) | Vault::Recovery(_) | Vault::Drill(_) | Vault::Rotate(_) | Vault::Retain { .. } => {
+            alone(&mut booted, &mut darkroom, verb, out)
+        }
     };
     boot::leave(darkroom, result)
+}
+
+fn alone(booted: &mut Booted, darkroom: &mut Darkroom, verb: &Vault, out: &Output) -> Done {
+    check(verb, &booted.terminal)?;
+    let (who, _) = booted.prove(darkroom, opens(verb), out)?;
+    act(verb, darkroom, &who, (&mut booted.terminal, &booted.folders.outputs), out)
+}
+
+/// The passphrase that is to be set, if it is in a file. Nothing of it is parsed.
+///
+/// # Errors
+/// It cannot be read.
+pub fn new_passphrase(verb: &Vault, clean: &mut Clean) -> Result<Option<SecretLine>, Failure> {
+    let Vault::Passwd { new_passphrase_file: Some(path), .. } = verb else { return Ok(None) };
+    input::read_secret_file(path, clean).map(Some)
+}
+
+/// What it is opened with.
+pub fn opens(verb: &Vault) -> Opens {
+    match verb {
+        Vault::Passwd { .. } => Opens::Any,
+        Vault::Machine(_) => Opens::Own,
+        Vault::Drill(_) => Opens::Recovery,
+        _ => Opens::Passphrase,
+    }
+}
+
+/// What would be shown once can be seen.
+///
+/// # Errors
+/// It cannot.
+pub fn check(verb: &Vault, terminal: &Terminal) -> Result<(), Failure> {
+    if matches!(verb, Vault::Recovery(_)) && !terminal.is_there() {
+        let what = "a recovery code is shown at a terminal only, and there is none";
+        return Err(Failure::new(Code::Refused, what));
+    }
+    Ok(())
+}
+
+/// Does one that takes no proof beside the secret that it was opened with, as `who`, alone or through a running server.
+///
+/// # Errors
+/// What the darkroom says; nobody answers.
+pub fn act(
+    verb: &Vault,
+    room: &mut impl Hold,
+    who: &Who,
+    (terminal, outputs): (&mut Terminal, &Path),
+    out: &Output,
+) -> Done {
+    check(verb, terminal)?;
+    match verb {
+        Vault::Verify(_) => pictures::verify(room, who, outputs, out),
+        Vault::Recovery(_) => recovery(room, who, terminal, out),
+        Vault::Drill(_) => {
+            // The unlock is on record, with its role.
+            out.say("the recovery code opens this vault; put it back where it was");
+            out.object(true, &json!({ "opens": true }));
+            Ok(Code::Done)
+        }
+        Vault::Retain { dry_run, yes, .. } => retain(room, who, terminal, (*dry_run, *yes), out),
+        Vault::Rotate(_) => {
+            let receipt = room.with(|darkroom| darkroom.rotate(who))?;
+            let checkpoint = pictures::checkpoint(&receipt);
+            out.data(&format!("new keys: record {}, {checkpoint}\n", receipt.seq_first));
+            out.object(true, &json!({ "record": receipt.seq_first }));
+            Ok(Code::Done)
+        }
+        _ => Err(Failure::new(Code::Busy, "this is done while no server runs: end it, and try again")),
+    }
+}
+
+/// The same for those that take a proof; `secret` is the machine secret that is added.
+///
+/// # Errors
+/// What the darkroom says; nobody answers.
+pub fn prove(
+    verb: &Vault,
+    room: &mut Proven<'_>,
+    who: &Who,
+    at: At<'_>,
+    secret: Zeroizing<Vec<u8>>,
+    out: &Output,
+) -> Done {
+    match verb {
+        Vault::Passwd { .. } => Passwd { name: None }.act(room, who, at, out),
+        _ => machine::act(verb, room, who, secret, out),
+    }
 }
 
 fn init(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Done {
@@ -115,23 +213,14 @@ pub fn status(darkroom: &Darkroom, vault: &Path, outputs: &Path, out: &Output) -
     Ok(Code::Done)
 }
 
-fn recovery(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Done {
-    if !booted.terminal.is_there() {
-        let what = "a recovery code is shown at a terminal only, and there is none";
-        return Err(Failure::new(Code::Refused, what));
-    }
-    let who = booted.unlock(darkroom, out)?;
-    let code = darkroom.replace_recovery(&who)?;
-    booted.show_recovery(&code.text())?;
+fn recovery(room: &mut impl Hold, who: &Who, terminal: &mut Terminal, out: &Output) -> Done {
+    let code = room.with(|darkroom| darkroom.replace_recovery(who))?;
+    show_recovery(terminal, &code.text()).map_err(|mut failure| {
+        failure.what += "; the old recovery code opens nothing any more, and perhaps nobody has seen the new one: draw another one \
+                         with: lightproof vault recovery";
+        failure
+    })?;
     out.object(true, &json!({ "changed": true }));
-    Ok(Code::Done)
-}
-
-fn rotate(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Done {
-    let who = booted.unlock(darkroom, out)?;
-    let receipt = darkroom.rotate(&who)?;
-    out.data(&format!("new keys: record {}, {}\n", receipt.seq_first, pictures::checkpoint(&receipt)));
-    out.object(true, &json!({ "record": receipt.seq_first }));
     Ok(Code::Done)
 }
 
@@ -154,7 +243,8 @@ fn destroy(booted: &mut Booted, darkroom: &mut Darkroom, yes: bool, out: &Output
     }
     let (emptied, files_left) = certified_end(booted, darkroom, &who)?;
     let done = darkroom.destroy_vault(&who)?;
-    pictures::report_end(&done, (emptied, files_left), &booted.folders, out)
+    let folders = &booted.folders;
+    pictures::report_end(&done, (emptied, files_left), (&folders.vault, &folders.outputs), out)
 }
 
 /// The end of all pictures with a certificate of it, if one was asked for: behind the vault's own end nobody could sign in for one.
@@ -175,9 +265,14 @@ fn certified_end(booted: &Booted, darkroom: &mut Darkroom, who: &Who) -> Result<
 }
 
 /// What is past its period goes, once somebody has seen how much that is.
-fn retain(booted: &mut Booted, darkroom: &mut Darkroom, (dry_run, yes): (bool, bool), out: &Output) -> Done {
-    let who = booted.unlock(darkroom, out)?;
-    let Some(due) = darkroom.due(&who)? else {
+fn retain(
+    room: &mut impl Hold,
+    who: &Who,
+    terminal: &mut Terminal,
+    (dry_run, yes): (bool, bool),
+    out: &Output,
+) -> Done {
+    let Some(due) = room.with(|darkroom| darkroom.due(who))? else {
         let what = "the policy sets no period after which pictures go (picture_days_max); nothing was done";
         return Err(Failure::new(Code::Refused, what));
     };
@@ -186,9 +281,11 @@ fn retain(booted: &mut Booted, darkroom: &mut Darkroom, (dry_run, yes): (bool, b
     let (mut erased, mut backups) = (0, Vec::new());
     if due.pictures > 0 && !dry_run {
         if !yes {
-            pictures::confirm_erasure(&mut booted.terminal, due.pictures)?;
+            pictures::confirm_erasure(terminal, due.pictures)?;
         }
-        let done = darkroom.retain(&who)?;
+        let done = room.with(|darkroom| darkroom.retain(who));
+        room.pictures_changed(None);
+        let done = done?;
         if let Some(done) = done {
             (erased, backups) = (done.erasure.erased, done.backups);
         }
@@ -199,13 +296,5 @@ fn retain(booted: &mut Booted, darkroom: &mut Darkroom, (dry_run, yes): (bool, b
         true,
         &json!({ "days": due.days, "due": due.pictures, "held": due.held, "erased": erased, "backups": backups.len() }),
     );
-    Ok(Code::Done)
-}
-
-/// Whether the recovery code opens the vault. The unlock is on record, with its role.
-fn drill(booted: &mut Booted, darkroom: &mut Darkroom, out: &Output) -> Done {
-    booted.try_recovery(darkroom, out)?;
-    out.say("the recovery code opens this vault; put it back where it was");
-    out.object(true, &json!({ "opens": true }));
     Ok(Code::Done)
 }

@@ -114,7 +114,7 @@ impl Queue {
     /// # Errors
     /// As there.
     pub fn confirm(&self, who: &Who, proof: &Secret, number: u64) -> Result<Confirmed, Error> {
-        self.with(|darkroom| darkroom.check_confirmed_running(who, number))?;
+        self.check_confirm(who, number)?;
         let done = with_secret(&mut &*self, proof, |darkroom| {
             let done = darkroom.confirm(who, proof, number);
             let ended = match done {
@@ -128,12 +128,38 @@ impl Queue {
         done
     }
 
+    /// Refuses what cannot be confirmed while this program runs, before anybody is asked whether it is meant.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`], on record; [`Error::Locked`]; it is the end of the vault.
+    pub fn check_confirm(&self, who: &Who, number: u64) -> Result<(), Error> {
+        self.with(|darkroom| darkroom.check_confirmed_running(who, number))
+    }
+
     /// Sets a new passphrase, as [`Darkroom::change_secret`]. While the keys of `proof` are derived, others have the darkroom.
     ///
     /// # Errors
     /// As there.
     pub fn change_secret(&self, who: &Who, proof: &Secret, new: &Secret) -> Result<(), Error> {
         with_secret(&mut &*self, proof, |darkroom| darkroom.change_secret(who, proof, new))
+    }
+
+    /// Adds the machine secret, as [`Darkroom::add_machine_secret`]. While the keys of `proof` are derived, others have the darkroom.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn add_machine_secret(&self, who: &Who, proof: &Secret, secret: &Secret) -> Result<u16, Error> {
+        self.with(|darkroom| darkroom.vault_of(who, Act::MachineSecret).map(drop))?;
+        with_secret(&mut &*self, proof, |darkroom| darkroom.add_machine_secret(who, proof, secret))
+    }
+
+    /// Removes it, as [`Darkroom::remove_machine_secret`], in the same way.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn remove_machine_secret(&self, who: &Who, proof: &Secret) -> Result<u16, Error> {
+        self.with(|darkroom| darkroom.vault_of(who, Act::MachineSecret).map(drop))?;
+        with_secret(&mut &*self, proof, |darkroom| darkroom.remove_machine_secret(who, proof))
     }
 
     /// Makes a token, as [`Darkroom::make_token`], for somebody who proves once more who they are. While the keys of `proof` are

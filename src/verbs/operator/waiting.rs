@@ -1,11 +1,12 @@
 //! What waits for a second admin: shown, confirmed.
 
 use super::person::{describe, line};
-use crate::boot::Booted;
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
+use crate::proven::{At, Proven};
+use crate::terminal::Terminal;
 use crate::{Done, pictures};
-use darkroom::{Confirmed, Darkroom, Error, Left, PersonName, Role, SecondAct, Waiting};
+use darkroom::{Confirmed, Error, Hold, Left, PersonName, Role, SecondAct, Waiting, Who};
 use serde_json::{Map, Value, json};
 
 /// What waits.
@@ -30,30 +31,38 @@ pub fn list(all: &[Waiting], out: &Output) -> Done {
 ///
 /// # Errors
 /// What cannot be undone is not said to be meant; what the darkroom says.
-pub fn confirm(booted: &mut Booted, darkroom: &mut Darkroom, number: u64, yes: bool, out: &Output) -> Done {
-    let (who, proof) = booted.prove_self(darkroom, out)?;
-    let found = darkroom.pending(&who)?.into_iter().find(|waiting| waiting.number == number);
+pub fn confirm(
+    room: &mut Proven<'_>,
+    who: &Who,
+    (number, yes): (u64, bool),
+    At { terminal, vault, outputs, .. }: At<'_>,
+    out: &Output,
+) -> Done {
+    let found =
+        room.with(|darkroom| darkroom.pending(who))?.into_iter().find(|waiting| waiting.number == number);
     let waiting = found.ok_or(Error::NoPending { number })?;
     let said = words(&waiting);
-    if !yes && !waiting.is_own {
-        ask(booted, &waiting, &said)?;
+    if !waiting.is_own {
+        room.check_confirm(who, number)?;
+        if !yes {
+            ask(terminal, &waiting, &said)?;
+        }
     }
-    let outputs = booted.folders.outputs.clone();
     let facts: Map<String, Value> =
         [("confirmed".into(), number.into()), ("act".into(), waiting.act.word().into())]
             .into_iter()
             .collect();
-    match darkroom.confirm(&who, &proof, number)? {
+    match room.confirm(who, number)? {
         Confirmed::Resolved(person) => {
             out.data(&format!("{}\n", line(&person)));
             out.object(true, &describe(&person));
             Ok(Code::Done)
         }
-        Confirmed::Erased(erased, names) => pictures::report_erasure(&erased, &names, &outputs, out),
-        Confirmed::Destroyed(done) => pictures::report_end(&done, (0, false), &booted.folders, out),
+        Confirmed::Erased(erased, names) => pictures::report_erasure(&erased, &names, outputs, out),
+        Confirmed::Destroyed(done) => pictures::report_end(&done, (0, false), (vault, outputs), out),
         Confirmed::Removed(removed) => {
             out.say(&format!("done: {said}"));
-            pictures::report_removal(&removed, (waiting.pictures, facts), &outputs, out)
+            pictures::report_removal(&removed, (waiting.pictures, facts), outputs, out)
         }
         Confirmed::HoldEnded | Confirmed::RoleChanged(_) => {
             out.say(&format!("done: {said}"));
@@ -64,7 +73,7 @@ pub fn confirm(booted: &mut Booted, darkroom: &mut Darkroom, number: u64, yes: b
 }
 
 /// Asks whether what cannot be undone is meant.
-fn ask(booted: &mut Booted, waiting: &Waiting, said: &str) -> Result<(), Failure> {
+fn ask(terminal: &mut Terminal, waiting: &Waiting, said: &str) -> Result<(), Failure> {
     let is_final = match waiting.act {
         SecondAct::Erase | SecondAct::Destroy => true,
         SecondAct::Remove => waiting.left == Some(Left::Erased),
@@ -74,11 +83,11 @@ fn ask(booted: &mut Booted, waiting: &Waiting, said: &str) -> Result<(), Failure
         return Ok(());
     }
     let refused = |what: &str| Err(Failure::new(Code::Refused, what));
-    if !booted.terminal.is_there() {
+    if !terminal.is_there() {
         return refused(&format!("this cannot be undone: {said}; say so with --yes"));
     }
     let question = format!("This cannot be undone: {said}.\nType {} to go on: ", waiting.number);
-    match booted.terminal.ask(&question)?.trim() == waiting.number.to_string() {
+    match terminal.ask(&question)?.trim() == waiting.number.to_string() {
         true => Ok(()),
         false => refused("nothing was done"),
     }
