@@ -5,7 +5,7 @@ mod copied;
 mod metrics;
 mod waiting;
 
-use self::copied::Copied;
+use self::copied::{Copied, ago};
 use self::metrics::Family;
 use self::waiting::Waiting;
 use crate::boot::Booted;
@@ -444,16 +444,4 @@ impl Status {
             "needs": needs,
         })
     }
-}
-
-/// `3 h ago`.
-fn ago(now_ms: u64, then_ms: u64) -> String {
-    let seconds = now_ms.saturating_sub(then_ms) / 1000;
-    let (count, unit) = match seconds {
-        0..60 => (seconds, "s"),
-        60..3600 => (seconds / 60, "min"),
-        3600..172_800 => (seconds / 3600, "h"),
-        _ => (seconds / 86_400, "days"),
-    };
-    format!("{count} {unit} ago")
 }

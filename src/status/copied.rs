@@ -1,6 +1,5 @@
 //! The copy of the newest checkpoint that the policy asks for, as it is found: whoever has the log writes it, and anybody looks.
 
-use super::ago;
 use crate::boot::outside::Copy;
 use audit::{Coverage, Outside, OutsideError};
 use darkroom::{CopyPlace, copy_trouble, unusable};
@@ -83,4 +82,16 @@ fn coverage(folder: &Path, log: &Path) -> Result<Option<Coverage>, OutsideError>
     let Some(copy) = Outside::read(folder).map_err(read)? else { return Ok(None) };
     let covers = copy.check(log).map_err(OutsideError::Log)?.map_err(OutsideError::Flawed)?;
     Coverage::of(log, covers).map(Some).map_err(OutsideError::Log)
+}
+
+/// `3 h ago`.
+pub fn ago(now_ms: u64, then_ms: u64) -> String {
+    let seconds = now_ms.saturating_sub(then_ms) / 1000;
+    let (count, unit) = match seconds {
+        0..60 => (seconds, "s"),
+        60..3600 => (seconds / 60, "min"),
+        3600..172_800 => (seconds / 3600, "h"),
+        _ => (seconds / 86_400, "days"),
+    };
+    format!("{count} {unit} ago")
 }
