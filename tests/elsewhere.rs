@@ -34,8 +34,10 @@ fn a_checkpoint_is_given_out_and_a_log_that_was_cut_back_does_not_go_on_from_it(
     let mode = std::fs::metadata(&file).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     // Nothing is overwritten, made among the program's own files, or made in a folder that is not there.
-    for path in ["kept", "state/audit/mine", "none/kept"] {
-        let code = if path.starts_with("none") { 5 } else { 6 };
+    let own = ["state/audit/mine", "state/config/policy.toml", "state/evidence"];
+    for path in ["kept", "none/kept", "folder/"].into_iter().chain(own) {
+        let code = [("none/kept", 5), ("folder/", 2)].iter().find(|(known, _)| *known == path);
+        let code = code.map_or(6, |(_, code)| *code);
         home.ask(&["audit", "checkpoint", "-o", &home.at(path)]).ends(code, &[path]);
     }
     assert!(!audit.join("mine").exists());
@@ -186,6 +188,12 @@ fn a_copy_that_is_not_of_this_log_stays_and_what_is_no_folder_keeps_nobody() {
         shell(&format!("{spoil} {}", place.display()));
         home.generate(&["x"]).ends(0, &[]);
         home.ask(&["status"]).ends(4, &["it is no regular file", "move away"]);
+        home.ask(&["audit", "verify"]).ends(11, &["it is no regular file", "move away"]);
+    }
+    std::fs::remove_dir(&place).expect("it was there");
+    for (content, words) in [(vec![b'x'; 1 << 20], "too large"), (b"quokka\n".to_vec(), "is no checkpoint")] {
+        std::fs::write(&place, content).expect("it can be written");
+        home.ask(&["audit", "verify"]).ends(11, &[words, "lightproof.checkpoint"]);
     }
     std::fs::remove_dir_all(&folder).expect("it was there");
     let origin = std::fs::read(home.path().join("state/audit/origin"));

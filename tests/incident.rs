@@ -98,6 +98,13 @@ fn a_policy_that_makes_no_sense_keeps_no_state_from_being_pinned() {
     let name = incident["incident"].as_str().expect("a name");
     home.ask(&["evidence", "export", "--incident", name, "-o", &home.at("bundle")]).ends(0, &[]);
     home.ask(&["evidence", "verify", &home.at("bundle")]).ends(0, &[]);
+    // A server that was started before goes by the policy of then.
+    let served = Served::start(&home);
+    home.policy(b"schema = 1\nno_such_key = 1\n");
+    home.ask(&["evidence", "freeze", "--reason", "breach", "-o", &home.at("through")])
+        .ends(0, &["no_such_key", "the policy that it was started with", "pinned by record"]);
+    served.stop().ends(0, &[]);
+    assert_eq!(home.count_records(&["evidence.frozen ok"]), 2);
 }
 
 #[test]

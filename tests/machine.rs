@@ -44,6 +44,8 @@ fn without_the_line_of_the_policy_no_server_opens_the_vault_by_itself() {
     home.ask(&words).ends(6, &["is there already"]);
     home.ask(&["vault", "machine", "add", "--secret-file", &file])
         .ends(6, &["key slot 3", "remove it first"]);
+    home.ask(&["vault", "machine", "add", "--new-secret-file", "-"]).ends(2, &["a new file"]);
+    assert!(!home.path().join("-").exists());
     let other = home.at("other");
     home.ask(&["vault", "machine", "add", "--new-secret-file", &other])
         .ends(6, &["remove it first", "is empty"]);

@@ -11,6 +11,7 @@ use crate::stored::record;
 use crate::tail::newest_note;
 use std::fmt;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// Name of the copy in its folder: one for every log, so that what another log has left is found.
@@ -150,6 +151,8 @@ impl Outside {
 pub struct OutsideWriter {
     log: PathBuf,
     folder: PathBuf,
+    /// Which folder it was: another one may take its name.
+    place: Option<(u64, u64)>,
     disk: Disk,
     /// What this one has written last, if it surely lies there.
     written: Option<Vec<u8>>,
@@ -162,7 +165,8 @@ impl OutsideWriter {
     }
 
     pub(crate) fn on(disk: Disk, log: &Path, folder: &Path) -> Self {
-        Self { log: log.to_owned(), folder: folder.to_owned(), disk, written: None }
+        let place = place_of(folder).ok();
+        Self { log: log.to_owned(), folder: folder.to_owned(), place, disk, written: None }
     }
 
     /// Puts the newest checkpoint there, if it is not there yet: how many records it covers. One that this writer has not written
@@ -172,6 +176,14 @@ impl OutsideWriter {
     /// See [`OutsideError`].
     pub fn renew(&mut self) -> Result<u64, OutsideError> {
         let io = |during| move |source| OutsideError::Io { during, source };
+        let place = place_of(&self.folder).map_err(io("reach"))?;
+        if *self.place.get_or_insert(place) != place {
+            let source = io::Error::new(
+                io::ErrorKind::NotADirectory,
+                "another folder is in the place of the one that was there",
+            );
+            return Err(OutsideError::Io { during: "reach", source });
+        }
         // In this order: the log only grows.
         let copy = Outside::read(&self.folder).map_err(io("read"))?;
         let newest = newest_note(&self.log).map_err(OutsideError::Log)?;
@@ -188,5 +200,14 @@ impl OutsideWriter {
         self.disk.replace(&self.folder.join(OUTSIDE_NAME), &bytes).map_err(io("write"))?;
         self.written = Some(bytes);
         Ok(newest.checkpoint.size)
+    }
+}
+
+/// Which folder that is: its disk, and its number there. No link is followed.
+fn place_of(folder: &Path) -> io::Result<(u64, u64)> {
+    let found = folder.symlink_metadata()?;
+    match found.is_dir() {
+        true => Ok((found.dev(), found.ino())),
+        false => Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder any more")),
     }
 }

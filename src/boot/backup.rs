@@ -2,12 +2,13 @@
 
 use super::folders::not_foreign;
 use crate::exit::{Code, Failure};
-use crate::paths::{absolute, make_new, open_empty, open_folder, open_regular};
+use crate::paths::{absolute, make_new, open_empty, open_folder, open_regular, real};
 use policy::Folders;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -29,21 +30,26 @@ pub enum BackupFile<'a> {
 }
 
 impl BackupFile<'_> {
-    /// Opens it; `None` is standard output. One that is there and empty is what a try that failed has left.
+    /// Opens it; `None` is standard output. One that is there and empty is what a try that failed has left. `evidence` is the
+    /// folder of what was found, whether this verb has it or not.
     ///
     /// # Errors
     /// It is there already, lies among what it is a backup of, cannot be made, is not there, or root would make it in another
     /// user's folder.
-    pub fn open(self, folders: &Folders) -> Result<Option<Opened>, Failure> {
+    pub fn open(self, folders: &Folders, evidence: &Path) -> Result<Option<Opened>, Failure> {
+        let make = |path| make(path, folders, evidence).map(Some);
         match self {
+            Self::Secret(path) | Self::HandedSecret(path) if path.as_os_str() == "-" => {
+                let what =
+                    "a machine secret that is drawn goes to a new file, and `-` names none; nothing was done";
+                Err(Failure::new(Code::Usage, what))
+            }
             Self::Made(path) | Self::Handed(path) if path.as_os_str() == "-" => Ok(None),
             Self::Made(path) | Self::Secret(path) => {
                 refuse_in_use(folders)?;
-                make(path, folders).map(Some)
+                make(path)
             }
-            Self::Handed(path) | Self::HandedSecret(path) | Self::Shown(path) => {
-                make(path, folders).map(Some)
-            }
+            Self::Handed(path) | Self::HandedSecret(path) | Self::Shown(path) => make(path),
             Self::Read(path) => Ok(Some(Opened { file: open(path)?, folder: None })),
         }
     }
@@ -104,12 +110,13 @@ fn refuse_in_use(folders: &Folders) -> Result<(), Failure> {
     }
 }
 
-fn make(path: &Path, folders: &Folders) -> Result<Opened, Failure> {
+fn make(path: &Path, folders: &Folders, evidence: &Path) -> Result<Opened, Failure> {
     let place = not_foreign(place_of(path)?)?;
-    let own = [&folders.vault, &folders.audit, &folders.outputs].into_iter().chain(&folders.evidence);
+    let evidence = real(evidence).unwrap_or_else(|_| evidence.to_owned());
+    let own = [&folders.config, &folders.vault, &folders.audit, &folders.outputs, &evidence];
     if let Some(own) = own.into_iter().find(|own| place.starts_with(own)) {
         let what = format!(
-            "{} lies in {}, which is the program's own and which it is a backup of, about, or a secret to; name a file elsewhere",
+            "{} lies in {}, which is the program's own; name a file elsewhere",
             path.display(),
             own.display()
         );
@@ -136,9 +143,10 @@ fn make(path: &Path, folders: &Folders) -> Result<Opened, Failure> {
 
 /// Where the file is to lie, without links.
 fn place_of(path: &Path) -> Result<PathBuf, Failure> {
+    let is_folder = path.as_os_str().as_bytes().ends_with(b"/");
     let path = absolute(path)?;
     match (path.parent(), path.file_name()) {
-        (Some(folder), Some(name)) => match folder.canonicalize() {
+        (Some(folder), Some(name)) if !is_folder => match folder.canonicalize() {
             Ok(folder) => Ok(folder.join(name)),
             Err(e) => Err(Failure::new(Code::NotFound, format!("cannot make {}: {e}", path.display()))),
         },

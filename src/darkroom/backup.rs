@@ -14,9 +14,12 @@ use crate::since::Since;
 use crate::who::pseudonym_of;
 use crate::{Error, Who};
 use audit::words::{Found, IntentKind, ObjectFailure, StopReason};
-use audit::{Clock as _, CopiedFile, Digest, Event, JobId, KnownBackup, Log, Mark, Receipt, SystemClock};
+use audit::{
+    Clock as _, CopiedFile, Digest, Event, JobId, KnownBackup, Log, Mark, Receipt, Stored, SystemClock,
+};
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 use vault::{Backup, Kept, OsRandom, Place, Restoring, Secret, SlotInfo, SlotKind, Snapshot, State, Written};
 use zeroize::Zeroizing;
 
@@ -47,7 +50,7 @@ pub struct Restored {
     pub lost: u64,
     /// Whether a log was there that goes on behind the backup.
     pub log_survived: bool,
-    /// When records of a lost log ended that had been exported, if they say what was erased since.
+    /// When the exported records ended, if they say what the log that is there does not: it is lost, was cut back, or is another.
     pub exported_until_ms: Option<u64>,
     /// Whether that log ended with records that nobody had signed: they were set aside, and what they say was erased stays so.
     pub unsigned: bool,
@@ -280,9 +283,12 @@ pub fn restore(
     if !is_there && !without_log && exported.is_none() {
         return Err(Error::LogMissing { dir: folders.audit.clone() });
     }
+    let exported = match exported {
+        Some(exported) => Some(Since::exported(exported, looked.last_record.ok_or(Error::NoMark)?)?),
+        None => None,
+    };
     let restoring = Restoring::begin(folders.of_vault(), looked.vault, same_outputs)?;
-    let (mut log, mut since) = (None, Since::default());
-    let (mut unsigned, mut until_ms) = (false, None);
+    let (mut log, mut since, mut unsigned) = (None, Since::default(), false);
     if is_there {
         since = Since::read(&folders.audit, mark_of(&backup, [0; 16])?.size)?;
         let (opened, found) = Log::open(&folders.audit, clock)?;
@@ -297,9 +303,11 @@ pub fn restore(
         log = Some(opened);
     }
     let log_survived = since.goes_on;
-    if let Some(exported) = exported.filter(|_| !log_survived) {
-        let (read, ended_ms) = Since::exported(exported, looked.last_record.ok_or(Error::NoMark)?)?;
-        (since, until_ms) = (read, Some(ended_ms));
+    // What the log has itself it says better.
+    let exported = exported.filter(|(_, last)| !log_survived || !has_record(&folders.audit, last));
+    let until_ms = exported.as_ref().map(|(_, last)| last.ts_ms);
+    if let Some((exported, _)) = exported {
+        since.merge(exported);
         check_right_since(&since, backup.slot())?;
     }
     let changes = since.changes(&backup, clock.wall_ms())?;
@@ -337,6 +345,11 @@ pub fn restore(
     let restored = restored?;
     stopped.map_err(|source| Error::Unrecorded { done: "the backup is put back".into(), source })?;
     Ok(restored)
+}
+
+/// Whether the log in `dir` has this very record.
+fn has_record(dir: &Path, record: &Stored) -> bool {
+    audit::record(dir, record.seq).is_ok_and(|found| found.is_some_and(|found| found.leaf() == record.leaf()))
 }
 
 /// Reads the backup once more, and writes the sealed files, and those of the log if there is none. How many pictures are back.

@@ -151,6 +151,10 @@ pub fn copy_trouble(folder: &Path, error: &OutsideError) -> String {
                 ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on its disk",
                 ErrorKind::ReadOnlyFilesystem => "make its disk writable",
                 ErrorKind::InvalidInput => "move away what has that name",
+                ErrorKind::FileTooLarge if *during == "read" => "move away what has that name",
+                ErrorKind::NotADirectory => {
+                    "see that it is the folder that the policy means, and start again"
+                }
                 _ => {
                     "see that its disk is there and that this user may write to it; one that was taken out is reached again after the \
                      next start"

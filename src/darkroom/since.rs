@@ -60,12 +60,11 @@ impl Since {
     }
 
     /// Reads records of a lost log that had been exported, behind the record `known` of the backup's own. Nobody vouches for them,
-    /// so they only take away: what gives somebody more than the backup does counts for nothing. When they end, in milliseconds
-    /// since 1970.
+    /// so they only take away: what gives somebody more than the backup does counts for nothing. Beside it the last of them.
     ///
     /// # Errors
     /// They do not go on from there.
-    pub fn exported(input: impl BufRead, known: (u64, Digest)) -> Result<(Self, u64), Error> {
+    pub fn exported(input: impl BufRead, known: (u64, Digest)) -> Result<(Self, Stored), Error> {
         let mut since = Self::default();
         let audit::Exported { last, unfinished, .. } =
             audit::read_exported(input, known, |stored| since.record(stored))?;
@@ -73,7 +72,20 @@ impl Since {
         since.holds.retain(|(_, hold)| hold.is_some());
         since.roles.retain(|(_, role)| *role != Role::Admin);
         since.handed_over.clear();
-        Ok((since, last.ts_ms))
+        Ok((since, last))
+    }
+
+    /// What others say besides.
+    pub fn merge(&mut self, other: Self) {
+        self.erased.extend(other.erased);
+        self.made.extend(other.made);
+        self.removed.extend(other.removed);
+        self.added.extend(other.added);
+        self.machines.extend(other.machines);
+        self.changed.extend(other.changed);
+        self.holds.extend(other.holds);
+        self.roles.extend(other.roles);
+        self.epoch_highest = self.epoch_highest.max(other.epoch_highest);
     }
 
     /// What the log leaves open, once it is open.

@@ -67,7 +67,18 @@ pub fn run(mut clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixSt
         },
         ..errand.keys().map(Wants::with).unwrap_or_default()
     };
-    let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
+    let fenced = boot::boot(clean, global, &wants)?;
+    let booted = match errand {
+        // The clocks run all the same.
+        Errand::Freeze(_) => {
+            let (booted, refusal) = fenced.looking();
+            if let Some(Failure { what, .. }) = refusal {
+                out.warn(&format!("{what}; the running server goes by the policy that it was started with"));
+            }
+            booted
+        }
+        _ => fenced.without_darkroom()?,
+    };
     let done = go(booted, errand, brought, exporting, stream, out);
     match (made, errand_file) {
         (Some(made), _) => done.map_err(|failure| what_is_left(failure, &made)),

@@ -13,10 +13,11 @@ use crate::cli::{Audit, Global, Show};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::{Done, input};
-use audit::{Error, Follower, Order, Outside, OutsideError, Selection, Stored, Typed};
+use audit::{Error, Follower, Order, Outside, OutsideError, OutsideFlaw, Selection, Stored, Typed};
 use darkroom::{CopyPlace, copy_trouble, unusable};
 use sandbox::Clean;
 use serde_json::{Value, json};
+use std::io::ErrorKind;
 use std::path::Path;
 use told::{failed, parsed};
 
@@ -68,7 +69,10 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
             Ok(Code::Done)
         }
         Audit::Verify { .. } | Audit::Stamp(_) | Audit::Export { .. } | Audit::Checkpoint { .. } => {
-            let expect = expect.or_else(|| kept_elsewhere(booted.copy.as_ref()?, out));
+            let expect = match (expect, &booted.copy) {
+                (None, Some(copy)) => kept_elsewhere(copy, dir, out)?,
+                (expect, _) => expect,
+            };
             let report = audit::verify(dir, expect.as_deref()).map_err(failed)?;
             out.data(&format!("{report}\n"));
             out.object(report.is_ok(), &parsed(&report.to_json())["data"]);
@@ -81,21 +85,30 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
     }
 }
 
-/// The checkpoint in the folder that the policy names: what the log is held against where no other one is given.
-fn kept_elsewhere(copy: &Copy, out: &Output) -> Option<Vec<u8>> {
+/// The checkpoint in the folder that the policy names: what the log in `dir` is held against where no other one is given. A disk that
+/// is not there says nothing of the log; what lies in the place of a checkpoint, and is none, does.
+fn kept_elsewhere(copy: &Copy, dir: &Path, out: &Output) -> Result<Option<Vec<u8>>, Failure> {
     let unread = |what: String| {
         out.warn(&format!("the log was not held against it: {what}"));
-        None
+        Ok(None)
     };
+    let none = |folder: &Path, error| Err(Failure::new(Code::Integrity, copy_trouble(folder, &error)));
     match &copy.place {
         CopyPlace::Unusable { folder, why } => unread(unusable(folder, why)),
         CopyPlace::Folder(folder) => match Outside::read(folder) {
             Ok(Some(copy)) => {
+                if copy.check(dir).is_ok_and(|found| found == Err(OutsideFlaw::NoCheckpoint)) {
+                    return none(folder, OutsideError::Flawed(OutsideFlaw::NoCheckpoint));
+                }
                 out.say(&format!("held against the checkpoint in {}", folder.display()));
-                Some(copy.bytes().to_vec())
+                Ok(Some(copy.bytes().to_vec()))
             }
             Ok(None) => unread(unusable(folder, "there is none yet; whoever has the log makes it")),
-            Err(source) => unread(copy_trouble(folder, &OutsideError::Io { during: "read", source })),
+            Err(source) => {
+                let is_no_file = matches!(source.kind(), ErrorKind::InvalidInput | ErrorKind::FileTooLarge);
+                let error = OutsideError::Io { during: "read", source };
+                if is_no_file { none(folder, error) } else { unread(copy_trouble(folder, &error)) }
+            }
         },
     }
 }

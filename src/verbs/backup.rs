@@ -239,7 +239,11 @@ fn tell_restored(restored: &Restored, out: &Output) {
     let made = timestamp(*made_ms);
     let pictures = |count: u64| counted(usize::try_from(count).unwrap_or(usize::MAX), "picture");
     out.data(&format!("restored from the backup of {made}: {}\n  {id}\n", pictures(*objects)));
-    let by = if restored.exported_until_ms.is_some() { "by the exported records" } else { "by the log" };
+    let by = match (log_survived, restored.exported_until_ms) {
+        (true, None) => "by the log",
+        (true, Some(_)) => "by the log and the exported records",
+        _ => "by the exported records",
+    };
     if *erased > 0 {
         out.say(&format!("erased since, {by}, and not brought back: {}", pictures(*erased)));
     }
@@ -249,7 +253,12 @@ fn tell_restored(restored: &Restored, out: &Output) {
             pictures(restored.lost)
         ));
     }
-    if let Some(until) = restored.exported_until_ms.map(timestamp) {
+    if let Some(until) = restored.exported_until_ms.map(timestamp).filter(|_| *log_survived) {
+        out.warn(&format!(
+            "the log that is there lacks the exported records, which end at {until}: it was cut back, or records of it were replaced. \
+             What they say was erased stays erased; find out who did that, and bring the whole log back if it is somewhere"
+        ));
+    } else if let Some(until) = restored.exported_until_ms.map(timestamp) {
         out.warn(&format!(
             "no log has survived, and the exported records end at {until}: what was erased after that is back, the log goes on from \
              {made}, and a checkpoint of a later time does not fit it"

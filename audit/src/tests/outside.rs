@@ -130,7 +130,30 @@ fn what_is_no_file_is_neither_followed_nor_waited_for() {
         (before.clone(), before)
     );
     std::fs::remove_dir_all(&here.folder.0).unwrap();
-    assert!(matches!(here.writer().renew(), Err(OutsideError::Io { during: "write", .. })));
+    assert!(matches!(here.writer().renew(), Err(OutsideError::Io { during: "reach", .. })));
+}
+
+#[test]
+fn what_takes_the_name_of_the_folder_gets_nothing() {
+    let here = Elsewhere::new();
+    let other = Dir::new();
+    let mut writer = here.writer();
+    writer.renew().unwrap();
+    let away = here.folder.0.with_extension("away");
+    std::fs::rename(&here.folder.0, &away).unwrap();
+    std::os::unix::fs::symlink(&other.0, &here.folder.0).unwrap();
+    assert!(matches!(writer.renew(), Err(OutsideError::Io { during: "reach", .. })));
+    std::fs::remove_file(&here.folder.0).unwrap();
+    std::fs::create_dir(&here.folder.0).unwrap();
+    assert!(matches!(writer.renew(), Err(OutsideError::Io { during: "reach", .. })));
+    for empty in [&other.0, &here.folder.0] {
+        assert_eq!(std::fs::read_dir(empty).unwrap().count(), 0);
+    }
+    std::fs::remove_dir(&here.folder.0).unwrap();
+    std::fs::rename(&away, &here.folder.0).unwrap();
+    here.append();
+    writer.renew().unwrap();
+    assert_eq!(std::fs::read(here.file()).unwrap(), here.checkpoint());
 }
 
 #[test]

@@ -93,6 +93,26 @@ fn exported_records_say_what_was_erased_where_the_log_is_lost() {
     assert_eq!((restored.erased, restored.log_survived, restored.exported_until_ms), (2, true, None));
 }
 
+#[test]
+fn a_log_that_was_cut_back_says_less_than_what_was_exported_of_it() {
+    let home = Home::in_memory();
+    let mut room = home.unlocked();
+    let who = room.who;
+    let [kept, doomed] = [(); 2].map(|()| generate(&mut room, 1, Mood::Works).unwrap().remove(0));
+    let bytes = backed_up(&mut room);
+    // It goes on, so that it is no log that ends where the backup was made.
+    generate(&mut room, 1, Mood::Works).unwrap();
+    let older = with_log_of(&home);
+    room.erase(&who, &[doomed.id]).unwrap();
+    drop(room);
+    let restored = restore_by(&older, &bytes, &exported(&home, 0)).unwrap();
+    assert_eq!((restored.objects, restored.erased, restored.log_survived), (1, 1, true));
+    assert!(restored.exported_until_ms.is_some(), "it is told that the log was cut back");
+    let room = is_sound(&older);
+    let ids: Vec<_> = room.pictures().iter().map(|picture| picture.id).collect();
+    assert!(ids.contains(&kept.id) && !ids.contains(&doomed.id), "{ids:?}");
+}
+
 /// Nobody has signed them: whoever writes some could otherwise make themselves an admin, or end a hold.
 #[test]
 fn exported_records_give_nobody_more_than_the_backup() {
