@@ -46,6 +46,11 @@ fn without_the_line_of_the_policy_no_server_opens_the_vault_by_itself() {
         .ends(6, &["key slot 3", "remove it first"]);
     home.ask(&["vault", "machine", "add", "--new-secret-file", "-"]).ends(2, &["a new file"]);
     assert!(!home.path().join("-").exists());
+    home.write("wrong", b"not the words of anybody\n");
+    let wrong =
+        ["vault", "machine", "add", "--new-secret-file", &home.at("denied"), "--home", &home.at("state")];
+    Ran::of(&mut home.program(&[&wrong[..], &["--passphrase-file", &home.at("wrong")]].concat()))
+        .ends(7, &["wrong passphrase", "is empty"]);
     let other = home.at("other");
     home.ask(&["vault", "machine", "add", "--new-secret-file", &other])
         .ends(6, &["remove it first", "is empty"]);

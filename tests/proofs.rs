@@ -141,7 +141,7 @@ fn secrets_and_keys_change_through_a_server_as_they_do_alone() {
         home.write("short", &[7; 8]);
         home
     });
-    let asked: [Asked<'_>; 16] = [
+    let asked: [Asked<'_>; 17] = [
         (FIRST, &["vault", "verify"]),
         (FIRST, &["vault", "verify", "--json"]),
         (OTHER, &["vault", "verify"]),
@@ -154,6 +154,7 @@ fn secrets_and_keys_change_through_a_server_as_they_do_alone() {
         (OTHER, &["vault", "machine", "add", "--secret-file", "machine"]),
         (FIRST, &["vault", "machine", "add", "--secret-file", "machine", "--json"]),
         (FIRST, &["vault", "machine", "add", "--new-secret-file", "drawn"]),
+        (OTHER, &["vault", "machine", "add", "--new-secret-file", "denied"]),
         (OTHER, &["vault", "machine", "remove"]),
         (FIRST, &["vault", "machine", "remove"]),
         (FIRST, &["vault", "machine", "remove"]),

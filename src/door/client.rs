@@ -177,7 +177,8 @@ fn go(
             Some(asked) => asked.explain(failure),
             None => failure,
         };
-        client.sign_in(&hello, with).map_err(explain)?;
+        let signed_in = client.sign_in(&hello, with).map_err(explain);
+        signed_in.map_err(|failure| lost(failure, client.drawn.as_ref()))?;
     }
     let text = if client.drawn.is_some() { draw(client.drawn.as_ref())? } else { text };
     let said = client.say(&Heard::Wish(wish), &text);

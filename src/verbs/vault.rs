@@ -66,7 +66,8 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
         }
         Vault::Machine(_) => {
             let drawn = booted.backup.take().zip(drawn).map(|(file, path)| Drawn { file, path });
-            booted.prove(&mut darkroom, opens(verb), out).and_then(|(who, proof)| {
+            let proven = booted.prove(&mut darkroom, opens(verb), out);
+            proven.map_err(|failure| machine::lost(failure, drawn.as_ref())).and_then(|(who, proof)| {
                 let mut room = Proven::Alone(&mut darkroom, &proof);
                 let secret = given.map_or_else(|| machine::draw(drawn.as_ref()), Ok)?;
                 let done = machine::act(verb, &mut room, &who, secret, out);

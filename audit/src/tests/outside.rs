@@ -135,8 +135,8 @@ fn what_is_no_file_is_neither_followed_nor_waited_for() {
 
 #[test]
 fn what_takes_the_name_of_the_folder_gets_nothing() {
-    let here = Elsewhere::new();
-    let other = Dir::new();
+    let (here, other) = (Elsewhere::new(), Dir::new());
+    std::fs::create_dir(&other.0).unwrap();
     let mut writer = here.writer();
     writer.renew().unwrap();
     let away = here.folder.0.with_extension("away");
