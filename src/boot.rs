@@ -174,7 +174,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     // Behind the fences it could not be opened, and would be the table of an empty network.
     let sockets = listener.as_ref().and_then(|_| File::open("/proc/net/tcp").ok());
     let door = listener.as_ref().map_or(Ok(None), |_| Door::make(&folders.vault));
-    let backup = wants.backup.map(|file| file.open(&folders, &home.evidence)).transpose()?.flatten();
+    let backup = wants.backup.map(|file| file.open(&folders, &home)).transpose()?.flatten();
     let sockets_ipv6 = listener.as_ref().and_then(|_| File::open("/proc/net/tcp6").ok());
     let seen = wants.evidence.then(|| Arc::new(Seen::now(&file, overlay.as_deref(), &folders, program)));
     let (sandboxed, report) = sandbox::enter(clean, &plan, listener.as_ref())?;

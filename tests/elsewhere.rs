@@ -34,7 +34,7 @@ fn a_checkpoint_is_given_out_and_a_log_that_was_cut_back_does_not_go_on_from_it(
     let mode = std::fs::metadata(&file).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     // Nothing is overwritten, made among the program's own files, or made in a folder that is not there.
-    let own = ["state/audit/mine", "state/config/policy.toml", "state/evidence"];
+    let own = ["state/audit/mine", "state/config/policy.toml", "state/evidence", "state/models"];
     for path in ["kept", "none/kept", "folder/"].into_iter().chain(own) {
         let code = [("none/kept", 5), ("folder/", 2)].iter().find(|(known, _)| *known == path);
         let code = code.map_or(6, |(_, code)| *code);

@@ -43,7 +43,10 @@ fn a_stamp_goes_the_whole_circle_and_what_is_changed_is_not_taken() {
     let asked = home.ask(&["audit", "stamp", "request", "-o", &at("asked.tsq")]).ends(0, &[]);
     assert!(asked.stdout.contains("asks for a stamp over"), "{asked:?}");
     // A file that is there is not overwritten.
-    home.ask(&["audit", "stamp", "request", "-o", &at("asked.tsq")]).ends(6, &["to be made"]);
+    home.ask(&["audit", "stamp", "request", "-o", &at("asked.tsq")]).ends(6, &["is there already"]);
+    home.ask(&["audit", "stamp", "request", "-o", &home.at("state/config/policy.toml")])
+        .ends(6, &["the program's own"]);
+    home.ask(&["audit", "stamp", "request", "-o", "-"]).ends(2, &["to a file"]);
     home.ask(&["audit", "stamp", "request", "-o", &at("other.tsq")]).ends(0, &[]);
     let reply = "openssl ts -reply -config tsa.cnf -section here -queryfile asked.tsq -out answer.tsr";
     shell(&dir, reply).ends(0, &[]);

@@ -192,6 +192,11 @@ impl Log {
         self.queue.iter().for_each(|queue| drop(queue.send(Command::ForgetKey)));
     }
 
+    /// The same mark as the log goes on, for a thread that outlives this handle.
+    pub(crate) fn shared_mark(&self) -> Arc<Mutex<Mark>> {
+        Arc::clone(&self.mark)
+    }
+
     /// The log as it is now: what the vault is to remember.
     pub fn mark(&self) -> Mark {
         *held(&self.mark)

@@ -4,18 +4,27 @@
 
 use crate::durable::Disk;
 use crate::error::Error;
+use crate::log::Log;
 use crate::note::Note;
 use crate::paths::{CHECKPOINT_BYTES_MAX, Paths, read_limited};
 use crate::replay::{begins_with, root_at};
 use crate::stored::record;
 use crate::tail::newest_note;
+use crate::writer::Mark;
 use std::fmt;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 /// Name of the copy in its folder: one for every log, so that what another log has left is found.
 pub const OUTSIDE_NAME: &str = "lightproof.checkpoint";
+
+/// How often it is looked for the file of the checkpoint that was signed last, which is written a moment before or after.
+const LOOKS: usize = 10;
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A copy that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,20 +162,22 @@ pub struct OutsideWriter {
     folder: PathBuf,
     /// Which folder it was: another one may take its name.
     place: Option<(u64, u64)>,
+    /// The log as whoever has it knows it: its own file of the newest checkpoint may be older than that, or anything.
+    mark: Option<Arc<Mutex<Mark>>>,
     disk: Disk,
     /// What this one has written last, if it surely lies there.
     written: Option<Vec<u8>>,
 }
 
 impl OutsideWriter {
-    /// Of the log in `log`, in `folder`.
-    pub fn new(log: &Path, folder: &Path) -> Self {
-        Self::on(Disk::default(), log, folder)
+    /// Of this log, whose files lie in `dir`, in `folder`.
+    pub fn new(log: &Log, dir: &Path, folder: &Path) -> Self {
+        Self::on(Disk::default(), dir, folder, Some(log.shared_mark()))
     }
 
-    pub(crate) fn on(disk: Disk, log: &Path, folder: &Path) -> Self {
+    pub(crate) fn on(disk: Disk, log: &Path, folder: &Path, mark: Option<Arc<Mutex<Mark>>>) -> Self {
         let place = place_of(folder).ok();
-        Self { log: log.to_owned(), folder: folder.to_owned(), place, disk, written: None }
+        Self { log: log.to_owned(), folder: folder.to_owned(), place, mark, disk, written: None }
     }
 
     /// Puts the newest checkpoint there, if it is not there yet: how many records it covers. One that this writer has not written
@@ -186,7 +197,7 @@ impl OutsideWriter {
         }
         // In this order: the log only grows.
         let copy = Outside::read(&self.folder).map_err(io("read"))?;
-        let newest = newest_note(&self.log).map_err(OutsideError::Log)?;
+        let newest = self.newest().map_err(OutsideError::Log)?;
         let bytes = newest.bytes();
         let is_own = |copy: &Outside| self.written.as_deref() == Some(copy.bytes());
         match copy {
@@ -200,6 +211,27 @@ impl OutsideWriter {
         self.disk.replace(&self.folder.join(OUTSIDE_NAME), &bytes).map_err(io("write"))?;
         self.written = Some(bytes);
         Ok(newest.checkpoint.size)
+    }
+
+    /// The newest checkpoint as it lies there, if it is the one that was signed last: whoever can write there could have put back an
+    /// older one.
+    fn newest(&self) -> Result<Note, Error> {
+        let Some(mark) = &self.mark else { return newest_note(&self.log) };
+        let now = || {
+            let mark = mark.lock().unwrap_or_else(PoisonError::into_inner);
+            (mark.size, mark.root)
+        };
+        let mut before = now();
+        for _ in 0..LOOKS {
+            let note = newest_note(&self.log)?;
+            let (found, after) = ((note.checkpoint.size, note.checkpoint.root), now());
+            if [before, after].contains(&found) {
+                return Ok(note);
+            }
+            before = after;
+            thread::sleep(LOOK_INTERVAL);
+        }
+        Err(Error::Broken { what: "the file `checkpoint` is not the one that was signed last", at: before.0 })
     }
 }
 

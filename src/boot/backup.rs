@@ -1,6 +1,6 @@
 //! The file of a backup: opened before the fences, which grant nothing around it.
 
-use super::folders::not_foreign;
+use super::folders::{Home, not_foreign};
 use crate::exit::{Code, Failure};
 use crate::paths::{absolute, make_new, open_empty, open_folder, open_regular, real};
 use policy::Folders;
@@ -30,21 +30,21 @@ pub enum BackupFile<'a> {
 }
 
 impl BackupFile<'_> {
-    /// Opens it; `None` is standard output. One that is there and empty is what a try that failed has left. `evidence` is the
-    /// folder of what was found, whether this verb has it or not.
+    /// Opens it; `None` is standard output. One that is there and empty is what a try that failed has left. `home` has the
+    /// folders that this verb may have no part in.
     ///
     /// # Errors
     /// It is there already, lies among what it is a backup of, cannot be made, is not there, or root would make it in another
     /// user's folder.
-    pub fn open(self, folders: &Folders, evidence: &Path) -> Result<Option<Opened>, Failure> {
-        let make = |path| make(path, folders, evidence).map(Some);
+    pub fn open(self, folders: &Folders, home: &Home) -> Result<Option<Opened>, Failure> {
+        let make = |path| make(path, folders, home).map(Some);
         match self {
             Self::Secret(path) | Self::HandedSecret(path) if path.as_os_str() == "-" => {
                 let what =
                     "a machine secret that is drawn goes to a new file, and `-` names none; nothing was done";
                 Err(Failure::new(Code::Usage, what))
             }
-            Self::Made(path) | Self::Handed(path) if path.as_os_str() == "-" => Ok(None),
+            Self::Made(path) | Self::Handed(path) | Self::Shown(path) if path.as_os_str() == "-" => Ok(None),
             Self::Made(path) | Self::Secret(path) => {
                 refuse_in_use(folders)?;
                 make(path)
@@ -110,10 +110,11 @@ fn refuse_in_use(folders: &Folders) -> Result<(), Failure> {
     }
 }
 
-fn make(path: &Path, folders: &Folders, evidence: &Path) -> Result<Opened, Failure> {
+fn make(path: &Path, folders: &Folders, home: &Home) -> Result<Opened, Failure> {
     let place = not_foreign(place_of(path)?)?;
-    let evidence = real(evidence).unwrap_or_else(|_| evidence.to_owned());
-    let own = [&folders.config, &folders.vault, &folders.audit, &folders.outputs, &evidence];
+    let [evidence, models] =
+        [&home.evidence, &home.models].map(|own| real(own).unwrap_or_else(|_| own.clone()));
+    let own = [&folders.config, &folders.vault, &folders.audit, &folders.outputs, &evidence, &models];
     if let Some(own) = own.into_iter().find(|own| place.starts_with(own)) {
         let what = format!(
             "{} lies in {}, which is the program's own; name a file elsewhere",

@@ -41,7 +41,8 @@ pub fn tried(site: &Site, now: &dyn Fn() -> u64) -> (&'static str, Read) {
             return Err(Reason::TrialFailed);
         }
         for injury in INJURIES {
-            // What a crash left of an earlier one.
+            // What a crash left of an earlier one, or somebody else.
+            let _ = std::fs::remove_file(&dir);
             evidence::take_back(&dir);
             let tried = try_one(site, &dir, injury, &mut counted);
             evidence::take_back(&dir);

@@ -198,7 +198,7 @@ impl Darkroom {
         state.want(&self.folders.audit, None);
         let started = match place {
             CopyPlace::Folder(folder) => {
-                let mut writer = OutsideWriter::new(&self.folders.audit, &folder);
+                let mut writer = OutsideWriter::new(&self.log, &self.folders.audit, &folder);
                 Copying::start(folder, state.clone(), move || writer.renew())
                     .map_err(|error| format!("no thread could be started to copy checkpoints: {error}"))
             }

@@ -24,7 +24,8 @@ impl Elsewhere {
     }
 
     fn writer(&self) -> OutsideWriter {
-        OutsideWriter::new(&self.log.0, &self.folder.0)
+        let mark = self.open.as_ref().map(Log::shared_mark);
+        OutsideWriter::on(Disk::default(), &self.log.0, &self.folder.0, mark)
     }
 
     fn file(&self) -> PathBuf {
@@ -133,6 +134,28 @@ fn what_is_no_file_is_neither_followed_nor_waited_for() {
     assert!(matches!(here.writer().renew(), Err(OutsideError::Io { during: "reach", .. })));
 }
 
+/// Whoever can write in the log's folder would otherwise have the copy put back to a log that is cut back then.
+#[test]
+fn only_the_checkpoint_that_was_signed_last_is_copied() {
+    let here = Elsewhere::new();
+    let older = here.checkpoint();
+    here.append();
+    let mut writer = here.writer();
+    writer.renew().unwrap();
+    let newest = here.checkpoint();
+    let text = String::from_utf8(newest.clone()).unwrap();
+    let (origin, rest) = text.split_once('\n').unwrap();
+    let forged = format!("{origin}\n99\n{}", rest.split_once('\n').unwrap().1);
+    for put in [&older[..], forged.as_bytes(), b"quokka"] {
+        std::fs::write(here.log.0.join("checkpoint"), put).unwrap();
+        assert!(matches!(writer.renew(), Err(OutsideError::Log(_))));
+        assert_eq!(std::fs::read(here.file()).unwrap(), newest, "the copy went back");
+    }
+    here.append();
+    writer.renew().unwrap();
+    assert_eq!(std::fs::read(here.file()).unwrap(), here.checkpoint());
+}
+
 #[test]
 fn what_takes_the_name_of_the_folder_gets_nothing() {
     let (here, other) = (Elsewhere::new(), Dir::new());
@@ -163,7 +186,8 @@ fn whatever_fails_leaves_the_older_copy_or_the_newer_one_and_the_next_try_writes
             let here = Elsewhere::new();
             let faults = Faults::default();
             let disk = Disk { faults: faults.clone() };
-            let mut writer = OutsideWriter::on(disk, &here.log.0, &here.folder.0);
+            let mark = here.open.as_ref().map(Log::shared_mark);
+            let mut writer = OutsideWriter::on(disk, &here.log.0, &here.folder.0, mark);
             writer.renew().unwrap();
             let older = here.checkpoint();
             here.append();

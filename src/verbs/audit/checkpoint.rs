@@ -34,8 +34,23 @@ pub fn run(clean: Clean, global: &Global, (output, qr): (Option<&Path>, bool), o
     }
 }
 
+/// The newest checkpoint in `dir`, if the log there is the one that it is of: whoever keeps one that is not keeps nothing.
+///
+/// # Errors
+/// [`Code::Integrity`]: it is not; the log cannot be read.
+pub fn newest(dir: &Path) -> Result<Vec<u8>, Failure> {
+    let note = audit::newest_checkpoint(dir).map_err(failed)?;
+    let report = audit::verify(dir, Some(&note)).map_err(failed)?;
+    if report.integrity_broken {
+        let what = "the log does not hold, or its file `checkpoint` is none of it; nothing was handed out; look at it with \
+                    lightproof audit verify";
+        return Err(Failure::new(Code::Integrity, what));
+    }
+    Ok(note)
+}
+
 fn give(mut booted: Booted, output: Option<&Path>, qr: bool, out: &Output) -> Done {
-    let note = audit::newest_checkpoint(&booted.folders.audit).map_err(failed)?;
+    let note = newest(&booted.folders.audit)?;
     let head = Head::parse(&note).ok_or_else(|| Failure::new(Code::Unexpected, "the checkpoint is none"))?;
     let checkpoint = head.checkpoint();
     let qr = qr.then(|| Qr::of(&note)).transpose()?;

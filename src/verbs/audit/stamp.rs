@@ -1,12 +1,14 @@
 //! `lightproof audit stamp`: time from outside, from a request that is carried to an authority to its answer on record.
 
+use super::checkpoint::newest;
 use crate::Done;
-use crate::boot::folders::FolderUse;
+use crate::boot::backup::BackupFile;
+use crate::boot::folders::{FolderUse, left_empty};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Stamp};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
-use crate::paths::make_new;
+use crate::paths::absolute;
 use audit::{Clock as _, StampFlaw, StampRequest, timestamp};
 use darkroom::Darkroom;
 use sandbox::Clean;
@@ -35,24 +37,23 @@ pub fn run(clean: Clean, global: &Global, verb: &Stamp, out: &Output) -> Done {
 
 /// The file is made before the fences: behind them nobody can.
 fn request(clean: Clean, global: &Global, output: &Path, out: &Output) -> Done {
+    // Behind them there is no working folder either.
+    let made = absolute(output)?;
     let unwritten = |e: std::io::Error| {
         let hint = "name a file that is to be made, in a folder that is there";
-        Failure::new(Code::Refused, format!("cannot make {}: {e}; {hint}", output.display()))
+        Failure::new(Code::Refused, format!("cannot write {}: {e}; {hint}", output.display()))
     };
-    let mut file = make_new(output).map_err(unwritten)?;
-    let written = boot::boot(clean, global, &Wants { folder_use: FolderUse::Read, ..Wants::default() })
-        .and_then(|booted| booted.without_darkroom())
-        .and_then(|booted| {
-            let checkpoint =
-                audit::newest_checkpoint(&booted.folders.audit).map_err(darkroom::Error::from)?;
-            let request = StampRequest::new(&checkpoint).map_err(unwritten)?;
-            file.write_all(&request.to_der()).and_then(|()| file.sync_all()).map_err(unwritten)?;
-            Ok(request.imprint)
-        });
-    let imprint = written.map_err(|mut failure| {
-        failure.what += &format!("; the file {} is left empty", output.display());
-        failure
-    })?;
+    let backup = Some(BackupFile::Shown(output));
+    let wants = Wants { folder_use: FolderUse::Read, backup, ..Wants::default() };
+    let written = boot::boot(clean, global, &wants)?.without_darkroom().and_then(|mut booted| {
+        let checkpoint = newest(&booted.folders.audit)?;
+        let request = StampRequest::new(&checkpoint).map_err(unwritten)?;
+        let none = || Failure::new(Code::Usage, "a request is written to a file");
+        let file = booted.backup.take().ok_or_else(none)?;
+        (&file.file).write_all(&request.to_der()).and_then(|()| file.settle()).map_err(unwritten)?;
+        Ok(request.imprint)
+    });
+    let imprint = written.map_err(|failure| left_empty(failure, &made))?;
     out.data(&format!("{}: asks for a stamp over {imprint}\n", output.display()));
     out.say("carry it to a time stamping authority (RFC 3161); its answer: lightproof audit stamp import ANSWER --request FILE");
     out.object(true, &json!({ "file": output.display().to_string(), "imprint": imprint.to_string() }));
