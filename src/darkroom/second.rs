@@ -9,7 +9,7 @@ use crate::rights::Act;
 use crate::roles::count_admins;
 use crate::room::Darkroom;
 use crate::step::{After, reach};
-use crate::{Destroyed, Erased, Error, Person, Removed, Who};
+use crate::{Destroyed, Erased, Error, Person, Refusal, Removed, Who};
 use audit::words::{Lapse, Left, RequestRefusal, ResolveReason, Role, SecondAct};
 use audit::{Actor, Event};
 use serde_json::{Value, json};
@@ -179,10 +179,10 @@ impl Darkroom {
     pub(crate) fn check_confirmed_running(&self, who: &Who, number: u64) -> Result<(), Error> {
         let all = Pending::all(self.vault_of(who, Act::SecondWord)?);
         match all.iter().any(|pending| pending.number == number && pending.meant == Meant::Destroy) {
-            true => Err(vault::Error::Limit(
-                "the vault is destroyed while no server runs: end it, and confirm then",
-            )
-            .into()),
+            true => {
+                let text = "the vault is destroyed while no server runs: end it, and confirm then";
+                Err(Refusal::new(RequestRefusal::Policy, text).into())
+            }
             false => Ok(()),
         }
     }
