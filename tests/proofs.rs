@@ -137,7 +137,7 @@ fn secrets_and_keys_change_through_a_server_as_they_do_alone() {
     let homes = ["keys-alone", "keys-through"].map(|name| {
         let home = two(name);
         home.write("other", b"another long passphrase");
-        home.write("machine", &[7; 40]);
+        home.write("machine", &(0..40).collect::<Vec<u8>>());
         home.write("short", &[7; 8]);
         home
     });

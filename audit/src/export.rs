@@ -24,6 +24,7 @@ pub struct Lines {
     records: Option<Peekable<Records>>,
     next: u64,
     end: u64,
+    damaged: u64,
     last: Option<Stored>,
     last_ms: u64,
 }
@@ -46,7 +47,7 @@ pub fn export(dir: &Path, first: u64, form: Form) -> Result<Lines, Error> {
             error => error,
         })?;
     let records = records.map(Iterator::peekable);
-    Ok(Lines { origin: newest.origin, form, records, next: first, end, last: None, last_ms: 0 })
+    Ok(Lines { origin: newest.origin, form, records, next: first, end, damaged: 0, last: None, last_ms: 0 })
 }
 
 impl Lines {
@@ -59,6 +60,7 @@ impl Lines {
     }
 
     fn damaged(&mut self, at: u64) -> String {
+        self.damaged += 1;
         self.last = None;
         match self.form {
             Form::Own => format!("{{\"damaged\":{at}}}"),
@@ -69,6 +71,11 @@ impl Lines {
     /// Number of the record that comes next: where another [`export`] goes on.
     pub fn next_record(&self) -> u64 {
         self.next
+    }
+
+    /// How many lines were said to be damaged.
+    pub fn count_damaged(&self) -> u64 {
+        self.damaged
     }
 
     /// Name of the log.

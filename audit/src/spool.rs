@@ -89,6 +89,8 @@ pub struct Spooled {
     pub files: Vec<(String, u64)>,
     /// How many records have left by now.
     pub next: u64,
+    /// How many of the new ones are damaged where they lie, and left as that.
+    pub damaged: u64,
 }
 
 /// Where a spool stands.
@@ -144,7 +146,7 @@ pub(crate) fn spool_on(
         }
     };
     let mut lines = export(log, first, form)?;
-    let mut spooled = Spooled { files: Vec::new(), next: first };
+    let mut spooled = Spooled { files: Vec::new(), next: first, damaged: 0 };
     loop {
         let (mut text, mut count) = (String::new(), 0);
         for line in lines.by_ref().take(FILE_RECORDS) {
@@ -161,6 +163,7 @@ pub(crate) fn spool_on(
         let cursor = Cursor { origin: lines.origin().to_owned(), next: lines.next_record(), leaf };
         put(&path, &cursor.text())?;
         spooled.next = cursor.next;
+        spooled.damaged = lines.count_damaged();
         spooled.files.push((name, count));
     }
 }

@@ -171,7 +171,8 @@ fn go(
         interrupted: None,
         out,
     };
-    let hello = client.greet(errand.outputs().is_some())?;
+    let hello = client.greet(errand.outputs().is_some());
+    let hello = hello.map_err(|failure| lost(failure, client.drawn.as_ref()))?;
     if signs_in {
         let explain = |failure| match &asked {
             Some(asked) => asked.explain(failure),

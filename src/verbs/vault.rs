@@ -12,6 +12,7 @@ use crate::cli::{Global, Machine, Vault};
 use crate::exit::{Code, Failure};
 use crate::input::{self, SecretLine};
 use crate::output::{Output, counted};
+use crate::paths::absolute;
 use crate::proven::{At, Proven};
 use crate::terminal::Terminal;
 use crate::{Done, certificates, pictures};
@@ -49,7 +50,12 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
         | Vault::Machine(Machine::Remove(keys))
         | Vault::Retain { keys, .. } => Wants::with(keys),
     };
-    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom()?;
+    let made = drawn.map(absolute).transpose()?;
+    let left = |failure| match &made {
+        Some(made) => left_empty(failure, made),
+        None => failure,
+    };
+    let (mut booted, mut darkroom) = boot::boot(clean, global, &wants)?.darkroom().map_err(left)?;
     let result = match verb {
         Vault::Init(_) => init(&mut booted, &mut darkroom, out),
         Vault::Status(_) => status(&darkroom, &booted.folders.vault, &booted.folders.outputs, out),

@@ -44,9 +44,10 @@ fn to_folder(log: &Path, dir: &Path, (form, begin): (Form, Option<u64>), out: &O
     if spooled.files.is_empty() {
         out.say("nothing is new");
     }
+    warn_of(spooled.damaged, out);
     let file = |(name, records): &(String, u64)| json!({ "name": name, "records": records });
     let files: Vec<Value> = spooled.files.iter().map(file).collect();
-    out.object(true, &json!({ "files": files, "next": spooled.next }));
+    out.object(true, &json!({ "files": files, "next": spooled.next, "damaged": spooled.damaged }));
     Ok(Code::Done)
 }
 
@@ -65,11 +66,22 @@ fn print(log: &Path, (form, first): (Form, u64), json: bool, out: &Output) -> Do
         }
     }
     let next = lines.next_record();
-    out.object(true, &json!({ "log": lines.origin(), "records": events, "next": next }));
+    warn_of(lines.count_damaged(), out);
+    out.object(
+        true,
+        &json!({ "log": lines.origin(), "records": events, "next": next, "damaged": lines.count_damaged() }),
+    );
     if !out.leads_nowhere() && out.has_shown()? {
         out.say(&format!("to go on from here: --after {next}"));
     }
     Ok(Code::Done)
+}
+
+/// Records that are damaged where they lie have left as that.
+fn warn_of(damaged: u64, out: &Output) {
+    if damaged > 0 {
+        out.warn(&format!("damaged where they lie, and given out as that: {damaged}; look at the log with lightproof audit verify"));
+    }
 }
 
 /// Somebody has more of the log than there is.
