@@ -152,9 +152,9 @@ fn a_place_that_makes_no_sense_is_refused_before_anything_is_on_record() {
     home.write("out/there", b"somebody's");
     for (place, words) in [
         (home.at("out/there"), "is there already"),
-        (home.at("state/vault/x.backup"), "which it is a backup of"),
-        (home.at("state/audit/x.backup"), "which it is a backup of"),
-        (home.at("workspace/output_image/x.backup"), "which it is a backup of"),
+        (home.at("state/vault/x.backup"), "which is the program's own"),
+        (home.at("state/audit/x.backup"), "which is the program's own"),
+        (home.at("workspace/output_image/x.backup"), "which is the program's own"),
         (home.at("out"), "is there already"),
     ] {
         home.ask(&["backup", "create", "-o", &place]).ends(6, &[words]);
@@ -276,7 +276,7 @@ fn a_running_server_makes_one_and_goes_on_with_its_work() {
         let stdout = fs::File::options().write(true).open(place).expect("Linux has it");
         Ran::of(home.furnished_program(&["backup", "create", "-o", "-"]).stdout(stdout)).ends(code, &[]);
     }
-    ask("state/vault/a.backup").ends(6, &["which it is a backup of"]);
+    ask("state/vault/a.backup").ends(6, &["which is the program's own"]);
     ask("out/through").ends(6, &["is there already"]);
     let failed = home.count_records(&["backup.failed failed"]);
     let file = home.at("out/limited");
