@@ -104,6 +104,7 @@ fn a_policy_that_makes_no_sense_keeps_no_state_from_being_pinned() {
     home.ask(&["evidence", "freeze", "--reason", "breach", "-o", &home.at("through")])
         .ends(0, &["no_such_key", "the policy that it was started with", "pinned by record"]);
     served.stop().ends(0, &[]);
+    home.policy(b"schema = 1\n");
     assert_eq!(home.count_records(&["evidence.frozen ok"]), 2);
 }
 

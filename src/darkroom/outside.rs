@@ -153,7 +153,7 @@ pub fn copy_trouble(folder: &Path, error: &OutsideError) -> String {
                 ErrorKind::InvalidInput => "move away what has that name",
                 ErrorKind::FileTooLarge if *during == "read" => "move away what has that name",
                 ErrorKind::NotADirectory => {
-                    "see that it is the folder that the policy means, and start again"
+                    "see that its disk is there, and that it is the folder that the policy means; it is reached again after the next start"
                 }
                 _ => {
                     "see that its disk is there and that this user may write to it; one that was taken out is reached again after the \
