@@ -253,21 +253,20 @@ fn tell_restored(restored: &Restored, out: &Output) {
             pictures(restored.lost)
         ));
     }
-    if let Some(until) = restored.exported_until_ms.map(timestamp).filter(|_| *log_survived) {
-        out.warn(&format!(
+    match (*log_survived, restored.exported_until_ms.map(timestamp)) {
+        (true, None) => {}
+        (true, Some(until)) => out.warn(&format!(
             "the log that is there lacks the exported records, which end at {until}: it was cut back, or records of it were replaced. \
              What they say was erased stays erased; find out who did that, and bring the whole log back if it is somewhere"
-        ));
-    } else if let Some(until) = restored.exported_until_ms.map(timestamp) {
-        out.warn(&format!(
+        )),
+        (false, Some(until)) => out.warn(&format!(
             "no log has survived, and the exported records end at {until}: what was erased after that is back, the log goes on from \
              {made}, and a checkpoint of a later time does not fit it"
-        ));
-    } else if !*log_survived {
-        out.warn(&format!(
+        )),
+        (false, None) => out.warn(&format!(
             "no log has survived: what was erased after {made} is back, the log ends there and goes on from there, and a \
              checkpoint of a later time does not fit it"
-        ));
+        )),
     }
     if restored.unsigned {
         out.warn(
