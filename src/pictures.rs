@@ -206,7 +206,9 @@ pub fn verify(room: &mut impl Hold, who: &Who, outputs: &Path, out: &Output) -> 
     }
     for name in &report.orphans {
         let name = one_line(name);
-        out.data(&format!("foreign: {name}: a sealed file that this vault does not know\n"));
+        out.data(&format!(
+            "foreign: {name}: this vault has no key for it; a run that was killed left it, or another vault\n"
+        ));
     }
     if !report.mirror_agrees {
         out.warn("the mirror of the vault file is not a copy of it; the next write renews it");

@@ -177,9 +177,15 @@ impl Opened {
     /// Ends the server in order, and shows that nothing was lost.
     #[track_caller]
     pub fn end(self, pictures: u64) -> Home {
+        self.end_after(0, pictures)
+    }
+
+    /// The same after so many kills while it made pictures.
+    #[track_caller]
+    pub fn end_after(self, kills: usize, pictures: u64) -> Home {
         let ran = self.served.stop().ends(0, &[]);
         assert!(!ran.stderr.contains("panicked"), "{ran:#?}");
-        self.home.is_whole(pictures);
+        self.home.is_whole_after(kills, pictures);
         self.home
     }
 }

@@ -133,9 +133,15 @@ impl Home {
     /// Nothing was lost: the log holds, no intent is open, every picture opens, and there are `pictures` of them.
     #[track_caller]
     pub fn is_whole(&self, pictures: u64) {
+        self.is_whole_after(0, pictures);
+    }
+
+    /// The same after so many kills, each of which may have left one sealed file whose key was never written.
+    #[track_caller]
+    pub fn is_whole_after(&self, kills: usize, pictures: u64) {
         let vault = self.ask(&["history", "verify", "--json"]).ends(0, &[]).data();
         assert_eq!(vault["sound"], pictures, "{vault}");
-        assert_eq!(vault["orphans"], serde_json::json!([]), "{vault}");
+        assert!(vault["orphans"].as_array().is_some_and(|orphans| orphans.len() <= kills), "{vault}");
         let log = self.ask(&["audit", "verify", "--json"]).ends(0, &[]).data();
         assert_eq!(log["open_intents"], serde_json::json!([]), "{log}");
         assert_eq!(log["findings"], serde_json::json!([]), "{log}");

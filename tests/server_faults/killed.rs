@@ -31,7 +31,8 @@ fn killed_in_the_middle_of_a_request_it_knows_afterwards() {
     let mut opened = Opened::new("killed");
     let wish = json!({"prompt": "x", "width": 64, "height": 64, "steps": 4, "count": 6});
     let mut known = BTreeSet::new();
-    for wait in [0, 20, 80, 300, 1000] {
+    let waits_ms = [0, 20, 80, 300, 1000];
+    for wait in waits_ms {
         let request = Request::post("/api/v1/jobs", &wish).token(&opened.token);
         let answer = killed_during(opened.served, request, Duration::from_millis(wait));
         let served = Served::start(&opened.home);
@@ -47,7 +48,7 @@ fn killed_in_the_middle_of_a_request_it_knows_afterwards() {
         }
         known = now;
     }
-    let home = opened.end(known.len() as u64);
+    let home = opened.end_after(waits_ms.len(), known.len() as u64);
     let outcomes = ["generate.finished", "generate.failed", "recovery.reconciled"];
     let intents = every_intent_has_an_outcome(&home, "generate.requested", &outcomes);
     let ended: usize = outcomes.iter().map(|outcome| home.count_records(&[outcome])).sum();
