@@ -76,6 +76,9 @@ fn a_machine_from_its_installation_to_its_end() {
     machine.type_in(&page.take("Open it by itself again"));
     assert_eq!(vault(), "unlocked");
 
+    by_nobodys_secret(&mut machine, &page);
+    holds(&[&second, &made]);
+
     machine.type_in(&page.take("Firewall"));
     assert_eq!(vault(), "unlocked");
     let listed = machine.type_in("nft list counters table inet lightproof");
@@ -199,6 +202,40 @@ fn while_it_is_stopped(machine: &Machine, page: &Page) {
     );
     let wanted = ["for-the-auditor", "at-the-incident", "for-the-person"];
     assert_eq!(made, wanted.map(|name| format!("lightproof 700 {name}\n")).concat());
+    assert_eq!(vault(), "unlocked");
+}
+
+/// The machine's secret opens the vault after a reboot, with no passphrase on the machine, and opens nothing once it is removed.
+#[track_caller]
+fn by_nobodys_secret(machine: &mut Machine, page: &Page) {
+    let passphrase = "/etc/credstore.encrypted/lightproof.passphrase";
+    machine.type_in(
+        "systemctl stop lightproof.socket lightproof.service; systemctl reset-failed lightproof.service
+        printf 'schema = 1\nunattended = \"idle-lock\"\n' >/etc/lightproof/policy.toml
+        chgrp lightproof /etc/lightproof/policy.toml; chmod 640 /etc/lightproof/policy.toml",
+    );
+    machine.type_in(&page.take("Open it by itself with a secret that is nobody's"));
+    machine.type_in(&format!("mv {passphrase} /var/tmp/passphrase; test ! -e /run/lightproof.new"));
+    machine.halt();
+    machine.boot();
+    assert_eq!(vault(), "unlocked");
+    let said = machine.type_in(&format!("{AS_SERVICE} lightproof status || true"));
+    assert!(said.contains("unlocked, by a machine secret and by no person"), "{said}");
+
+    machine.type_in(&format!(
+        "mv /var/tmp/passphrase {passphrase}; cp /etc/credstore.encrypted/unlock /var/tmp/unlock"
+    ));
+    machine.type_in(&page.take("Open it by a passphrase again"));
+    assert_eq!(vault(), "unlocked");
+    // A copy of that secret is no secret any more.
+    machine.type_in("systemctl stop lightproof.socket lightproof.service");
+    let old = "systemd-creds decrypt --name=unlock /var/tmp/unlock - | runuser -u lightproof -- env HOME=/var/lib/lightproof \
+        XDG_CONFIG_HOME=/etc XDG_STATE_HOME=/var/lib lightproof serve --machine-secret-file /dev/stdin";
+    let refused = machine.answer(old);
+    assert!(!refused.status.success(), "{refused:?}");
+    machine.type_in(
+        "rm /var/tmp/unlock /etc/lightproof/policy.toml; systemctl start lightproof.socket lightproof.service",
+    );
     assert_eq!(vault(), "unlocked");
 }
 
