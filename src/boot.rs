@@ -327,7 +327,7 @@ impl Booted {
     /// The output folder cannot be written, or is another vault's.
     pub fn check_outputs(&self, darkroom: &Darkroom) -> Result<(), Failure> {
         let Err(error) = access(&self.folders.outputs, Access::WRITE_OK | Access::EXEC_OK) else {
-            let Err(error) = self.paths().check_outputs() else { return Ok(()) };
+            let Err(error) = self.paths().check_outputs() else { return Ok(()) }; // an opening marks what is nobody's
             darkroom.record_refusal(StartRefusal::Outputs)?;
             return Err(darkroom::Error::from(error).into());
         };

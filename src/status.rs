@@ -140,7 +140,11 @@ fn absent(booted: &Booted) -> Vec<String> {
     let gone = gone.map(|(path, what)| format!("{} is not there: {what}", path.display()));
     // In the words of what opens the vault; that it is not there has been said.
     let unusable = match booted.paths().check_outputs() {
-        Ok(()) | Err(vault::Error::OutputsAbsent(_)) => None,
+        Ok(true) | Err(vault::Error::OutputsAbsent(_)) => None,
+        Ok(false) => Some(format!(
+            "{} does not carry this vault's file: mount its disk, or name the right one with --outputs",
+            folders.outputs.display()
+        )),
         Err(error) => Some(error.to_string()),
     };
     gone.chain(unusable).collect()

@@ -170,6 +170,10 @@ fn a_foreign_folder_and_a_file_are_told_by_every_verb_alike() {
     home.ask(&["serve", "--port", "0", "--outputs", &foreign]).ends(6, &[words]);
     assert_eq!(home.count_records(&["boot.refused", "reason=outputs"]), before + 2);
     home.ask(&["status", "--outputs", &home.at("plain")]).ends(4, &[words]);
+    // A place where a disk is to be mounted, and is not.
+    std::fs::create_dir(home.at("unmounted")).expect("a home can be written");
+    home.ask(&["status", "--outputs", &home.at("unmounted")])
+        .ends(4, &["does not carry this vault's file", "mount its disk"]);
     other.is_whole(1);
     home.is_whole(1);
 }

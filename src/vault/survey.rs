@@ -69,11 +69,11 @@ pub fn survey(outputs: &Path) -> Result<Survey, Error> {
 
 impl Paths {
     /// Whether the outputs folder can be this vault's, as far as that is told without a key: it is a folder that can be looked into, and
-    /// does not carry the file of another vault alone.
+    /// does not carry the file of another vault alone. Whether it carries this one's, which each opening sees to.
     ///
     /// # Errors
     /// As [`crate::Vault::outputs`].
-    pub fn check_outputs(&self) -> Result<(), Error> {
+    pub fn check_outputs(&self) -> Result<bool, Error> {
         let unusable = |error| outputs::unusable(self.outputs.clone(), error);
         let folder = Folder::open(&self.outputs).map_err(unusable)?;
         let header = |name: &&str| {
@@ -83,11 +83,11 @@ impl Paths {
             Header::parse(&head).ok()
         };
         // Which vault it is shows when it is opened, where neither file has a head.
-        let Some(header) = [MAIN, MIRROR].iter().find_map(header) else { return Ok(()) };
+        let Some(header) = [MAIN, MIRROR].iter().find_map(header) else { return Ok(true) };
         let is_ours = outputs::is_marked(&folder, header.vault_id).map_err(unusable)?;
         match !is_ours && outputs::is_of_another(&folder, header.vault_id).map_err(unusable)? {
             true => Err(Error::OutputsNotOurs(self.outputs.clone())),
-            false => Ok(()),
+            false => Ok(is_ours),
         }
     }
 }
