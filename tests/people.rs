@@ -135,6 +135,7 @@ fn somebody_goes_and_their_pictures_go_where_it_was_said() {
     assert_eq!(ids(&home, OTHER), theirs, "nothing was done");
     remove(&["--hand-over-to", "first"]).ends(0, &["opens nothing any more", "passed on to first"]);
     as_who(&home, OTHER, &["history", "list"]).ends(7, &[]);
+    remove(&["--hand-over-to", "first"]).ends(0, &["second was removed before"]);
     assert_eq!(ids(&home, FIRST).len(), 2);
     let out = home.at("out/star.png");
     as_who(&home, FIRST, &["history", "export", &theirs[0], "-o", &out]).ends(0, &[]);

@@ -119,7 +119,7 @@ pub enum Error {
     /// A writable grant covers the folder of the policy.
     #[error(
         "{by:?} would be writable and overlaps the folder of the policy, {config:?}: no process may write its own \
-         policy. Choose another folder"
+         policy. Choose another folder, such as a new one in it"
     )]
     PolicyWritable {
         /// The path of the grant.

@@ -129,7 +129,12 @@ impl FolderUse {
     /// It cannot be made or reached, or root would make it in another user's folder.
     pub fn real_path(self, path: &Path) -> Result<PathBuf, Failure> {
         let failed = |e: io::Error| {
-            let hint = "make it writable for this user, or choose another with --home or --outputs";
+            let hint = match e.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    "run this as the user whose it is, or choose another with --home or --outputs"
+                }
+                _ => "make it writable for this user, or choose another with --home or --outputs",
+            };
             Failure::new(Code::Refused, format!("cannot use the folder {}: {e}; {hint}", path.display()))
         };
         if self == Self::Made && is_missing(path) {

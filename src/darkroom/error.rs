@@ -211,7 +211,7 @@ pub enum Error {
     #[error(transparent)]
     Exported(#[from] audit::ExportedError),
     /// No backup that may exist has this name.
-    #[error("no backup that may exist has this name")]
+    #[error("no backup of this name may exist: it is taken for destroyed, or was never made")]
     NoBackup,
     /// It is being written.
     #[error("this backup is being written; wait until that has ended")]

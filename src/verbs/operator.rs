@@ -327,7 +327,8 @@ fn remove(
 ) -> Done {
     let is_theirs = |person: &&Person| person.name.as_ref().is_some_and(|known| known.is(name));
     let people = room.with(|darkroom| darkroom.people(who))?;
-    let count = people.iter().find(is_theirs).map_or(0, |person| person.pictures);
+    let person = people.iter().find(is_theirs);
+    let (count, was_gone) = person.map_or((0, false), |person| (person.pictures, person.role.is_none()));
     if pictures == Some(&Pictures::Erase) && count > 0 && !yes {
         pictures::confirm_erasure(at.terminal, count)?;
     }
@@ -340,6 +341,10 @@ fn remove(
         Some(Pictures::Erase) => format!("; the keys of {} are destroyed", counted(count, "picture")),
         _ => format!("; {} kept, and nobody sees them", counted(count, "picture")),
     };
-    out.say(&format!("the passphrase of {} opens nothing any more{left}", name.as_str()));
+    let name = name.as_str();
+    out.say(&match was_gone {
+        true => format!("{name} was removed before{left}"),
+        false => format!("the passphrase of {name} opens nothing any more{left}"),
+    });
     pictures::report_removal(&removed, (count, serde_json::Map::new()), at.outputs, out)
 }

@@ -227,6 +227,7 @@ fn recovery(room: &mut impl Hold, who: &Who, terminal: &mut Terminal, out: &Outp
                          with: lightproof vault recovery";
         failure
     })?;
+    out.say("the old recovery code opens nothing any more");
     out.object(true, &json!({ "changed": true }));
     Ok(Code::Done)
 }
