@@ -3,6 +3,9 @@
 use crate::checkpoint::copy;
 use crate::crash::SmallDisk;
 use crate::harness::{Home, PASSPHRASE, Ran, SMALL, is_root_for};
+use crate::served::Served;
+use audit::words::Process;
+use audit::{Digest, Event, Log, SystemClock};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -424,4 +427,36 @@ fn what_the_controller_wrote_is_in_the_papers_and_a_senseless_file_hands_nothing
             break;
         }
     }
+}
+
+/// More records than fit into one word between a server and a verb.
+#[test]
+fn a_bundle_of_a_log_that_was_used_for_years_comes_whole_through_a_server() {
+    const BYTES: u64 = 64 << 20;
+    let home = Home::furnished("years");
+    home.generate(&["a red apple"]).ends(0, &[]);
+    let event = Event::PostureOfProcess {
+        process: Process::Engine,
+        plan: Digest([7; 32]),
+        report: Digest([9; 32]),
+        fences: u32::MAX,
+        amber: 0,
+        landlock_abi: 7,
+        uid0: false,
+    };
+    {
+        let folder = home.path().join("state/audit");
+        let (log, _) = Log::open(&folder, SystemClock::new()).expect("nobody has it");
+        for _ in 0..150 {
+            log.append(&vec![event.by_system(); 1000]).expect("there is room");
+        }
+    }
+    let served = Served::start(&home);
+    home.ask(&["evidence", "export", "-o", &home.at("bundle")]).ends(0, &[]);
+    let records = home.path().join("bundle/audit/records.jsonl");
+    let length = records.metadata().expect("it is there").len();
+    assert!(length > BYTES, "{length}");
+    home.ask(&["evidence", "verify", &home.at("bundle")]).ends(0, &[]);
+    served.stop();
+    home.is_whole(1);
 }
