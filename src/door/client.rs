@@ -307,6 +307,7 @@ impl Client<'_> {
             let out = self.out;
             match word {
                 Said::Data(text) => out.data(&text),
+                Said::Calm(text) => out.calm(&text),
                 Said::Say(text) => out.say(&text),
                 Said::Warn(text) => out.warn(&text),
                 Said::Progress(text) => out.progress(&text),

@@ -28,6 +28,8 @@ pub enum Said {
     Wrong,
     /// Lines of data.
     Data(String),
+    /// Lines of data that need nobody.
+    Calm(String),
     /// A sentence for the person.
     Say(String),
     /// A sentence that must be seen.
