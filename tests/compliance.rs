@@ -245,6 +245,43 @@ fn a_run_costs_no_request_in_work_and_takes_no_erasure_for_damage() {
     opened.end(2);
 }
 
+/// Every file of a home, but those of the log, whose records are told apart, and what the vault remembers of them, which may be
+/// written at any time.
+fn files(folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    for entry in std::fs::read_dir(folder).expect("it is there") {
+        let path = entry.expect("it can be listed").path();
+        match path.is_dir() {
+            true if path.ends_with("state/audit") => {}
+            true => files(&path, found),
+            false if path.to_string_lossy().contains("state/vault/log.memory") => {}
+            false => drop(found.insert(path.clone(), std::fs::read(path).unwrap_or_default())),
+        }
+    }
+}
+
+/// No picture is made for it, no key, and no file but the result.
+#[test]
+fn a_run_leaves_its_result_and_its_records_and_nothing_else() {
+    let opened = opened(Home::with_picture("controls-leave"));
+    let all = || {
+        let mut found = BTreeMap::new();
+        files(opened.home.path(), &mut found);
+        found
+    };
+    let (before, records) = (all(), opened.home.records().len());
+    tried(&opened);
+    let (after, now) = (all(), opened.home.records());
+    let of_run: Vec<&str> =
+        now[records..].iter().filter_map(|record| record.split_whitespace().nth(2)).collect();
+    assert_eq!(of_run, ["vault.verified", "evidence.tried"]);
+    let new: Vec<&PathBuf> = after.keys().filter(|path| !before.contains_key(*path)).collect();
+    assert!(new.len() == 1 && new[0].starts_with(opened.home.path().join("state/evidence")), "{new:?}");
+    for (path, bytes) in &before {
+        assert_eq!(after.get(path), Some(bytes), "{}", path.display());
+    }
+    opened.end(1);
+}
+
 #[test]
 fn a_folder_that_is_gone_is_said_and_nothing_is_on_record() {
     let opened = opened(Home::with_picture("controls-no-folder"));
