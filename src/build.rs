@@ -1,21 +1,24 @@
 //! Before the program is compiled: asks git which commit the checkout is at, for `--version`. Where there is no git or no
 //! checkout, the program is built all the same and says so. Nothing is fetched. `deploy/vendor.toml` says who stands behind the
-//! build; one that makes no sense ends it.
+//! build; one that makes no sense ends it. `deploy/sbom` says what the program is made of, which is compiled in.
 
 #[path = "vendor.rs"]
 mod vendor;
 
-use std::io::Write as _;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Who stands behind it; a checkout without this file has nobody.
 const VENDOR: &str = "deploy/vendor.toml";
-/// Names the file with the list of its parts, which is compiled in, as `deploy/package` does. Without it the program says that it
-/// carries none.
+/// Names the file with the list of its parts, which is compiled in, as `deploy/package` does.
 const SBOM: &str = "LIGHTPROOF_SBOM";
+/// Makes that list where nobody names a file. Where it cannot, the program says that it carries none.
+const MAKES_SBOM: &str = "deploy/sbom";
+/// What the list is true of: another machine or a card has other parts.
+const SBOM_TARGET: &str = "x86_64-unknown-linux-gnu";
 /// What the program is made of.
-const SOURCES: [&str; 6] = ["Cargo.toml", "Cargo.lock", "src", "policy", "audit", VENDOR];
+const SOURCES: [&str; 7] = ["Cargo.toml", "Cargo.lock", "src", "policy", "audit", VENDOR, MAKES_SBOM];
 
 fn main() -> std::io::Result<()> {
     let mut cargo = std::io::stdout();
@@ -27,7 +30,7 @@ fn main() -> std::io::Result<()> {
             writeln!(cargo, "cargo::rerun-if-changed={}", Path::new(&path).display())?;
             std::fs::read(path)?
         }
-        None => Vec::new(),
+        None => made_sbom(&mut cargo)?,
     };
     writeln!(cargo, "cargo::rerun-if-env-changed={SBOM}")?;
     let folder = std::env::var_os("OUT_DIR").ok_or_else(|| std::io::Error::other("cargo names no folder"))?;
@@ -47,6 +50,23 @@ fn main() -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The list of parts of this build; empty where there is none.
+fn made_sbom(cargo: &mut impl Write) -> std::io::Result<Vec<u8>> {
+    let is_listed = std::env::var("TARGET").is_ok_and(|target| target == SBOM_TARGET)
+        && std::env::var_os("CARGO_FEATURE_CUDA").is_none();
+    if !is_listed || !Path::new(MAKES_SBOM).exists() {
+        return Ok(Vec::new());
+    }
+    match Command::new(MAKES_SBOM).arg("lightproof").output() {
+        Ok(output) if output.status.success() => Ok(output.stdout),
+        _ => {
+            let why = "made no list of parts (it needs Python 3.11), so that bundles of evidence will say that the program carries none";
+            writeln!(cargo, "cargo::warning={MAKES_SBOM} {why}")?;
+            Ok(Vec::new())
+        }
+    }
 }
 
 /// Who stands behind this build.

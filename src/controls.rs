@@ -18,7 +18,7 @@ mod start;
 mod unwritable;
 
 pub use bundle::{Chosen, Handed, hand_over};
-pub use injuries::{PEOPLE, POLICY, PROMPT, rows};
+pub use injuries::{PEOPLE, POLICY, PROMPT, cut_short, rows};
 pub use kept::{Error, Tried, on_record, try_now};
 pub use listeners::Listener;
 pub use page::Page;

@@ -155,6 +155,8 @@ Examples:
 pub const EVIDENCE: &str = "\
 Examples:
   lightproof evidence run --passphrase-file /run/credentials/lightproof
+  lightproof evidence run --quiet                      for a timer: prints what is not satisfied alone, and ends with
+                                                       exit code 4 if something is not
   lightproof evidence show NET-02
   lightproof evidence export -o for-the-auditor --since 2026-01-01 --framework gdpr
   lightproof evidence verify for-the-auditor

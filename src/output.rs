@@ -132,6 +132,15 @@ impl Output {
         }
     }
 
+    /// The same of lines that need nobody: not where a timer asks for nothing but what does (`--quiet`).
+    pub fn calm(&self, text: &str) {
+        match &self.far {
+            Some(line) => line.tell(&Said::Calm(text.into())),
+            None if self.quiet => {}
+            None => self.data(text),
+        }
+    }
+
     /// Prints a line that is JSON already.
     pub fn json_line(&self, line: &str) {
         self.give(format!("{line}\n").as_bytes());

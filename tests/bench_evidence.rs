@@ -1,4 +1,5 @@
-//! How long the controls take, and a bundle, of an appliance that was used for long: 1,000 pictures and 100,000 records.
+//! How long the controls take, and a bundle, of an appliance that was used for long: 1,000 pictures, 100 that were erased, each of which
+//! has its certificate in the bundle, and 100,000 records.
 
 use crate::harness::Home;
 use crate::median;
@@ -8,15 +9,21 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 const PICTURES: usize = 1000;
+const ERASED: usize = 100;
 const RECORDS: usize = 100_000;
 const ROUNDS: usize = 5;
 
 pub fn measure() {
     let home = Home::furnished("bench-evidence");
     // As small as pictures get: it is their number that counts here.
-    home.write("lines.txt", "a red apple\n".repeat(PICTURES.div_ceil(16)).as_bytes());
+    home.write("lines.txt", "a red apple\n".repeat((PICTURES + ERASED).div_ceil(16)).as_bytes());
     let small = ["--size", "16x16", "--steps", "1", "-n16"];
     home.ask(&[&["batch", "lines.txt"], &small[..]].concat()).ends(0, &[]);
+    let pictures = home.pictures();
+    let erased: Vec<&str> =
+        pictures.iter().take(ERASED).filter_map(|picture| picture["id"].as_str()).collect();
+    assert_eq!(erased.len(), ERASED);
+    home.ask(&[&["history", "rm", "--yes"], &erased[..]].concat()).ends(0, &[]);
     {
         let (log, _) = Log::open(&home.path().join("state/audit"), SystemClock::new()).unwrap();
         let entry = Event::BootStopped { reason: StopReason::Done }.by_system();
@@ -26,7 +33,7 @@ pub fn measure() {
     }
     home.ask(&["evidence", "run"]).ends(0, &[]);
     println!(
-        "| evidence, of {} pictures and {RECORDS} records and more | | in all | beside the derivation |",
+        "| evidence, of {} pictures, {ERASED} erased, and {RECORDS} records and more | | in all | beside the derivation |",
         home.pictures().len()
     );
     let kept = home.at("kept");

@@ -65,8 +65,10 @@ fn a_running_server_finds_what_the_verb_finds() {
     let answer = opened.ask(run()).is(200).json();
     let mut served = found_by(&answer);
     // It listens, and is the only one that can tell.
-    assert_eq!(served["NET-01"], "satisfied");
-    served.insert("NET-01".to_owned(), alone["NET-01"].clone());
+    for id in ["NET-01", "NET-03"] {
+        assert_eq!((&*served[id], &*alone[id]), ("satisfied", "not_measured no_listener"));
+        served.insert(id.to_owned(), alone[id].clone());
+    }
     // It has a model, which is the one inside the program.
     assert_eq!(served["SAF-02"], "not_applicable no_model_files");
     served.insert("SAF-02".to_owned(), alone["SAF-02"].clone());
@@ -85,6 +87,9 @@ fn a_running_server_finds_what_the_verb_finds() {
     let home = &opened.home;
     let timer =
         || Ran::of(&mut home.program(&["evidence", "run", "--quiet", "--json", "--home", &home.at("state")]));
+    let quiet =
+        Ran::of(&mut home.program(&["evidence", "run", "--quiet", "--home", &home.at("state")])).ends(0, &[]);
+    assert_eq!(quiet.stdout, "", "nothing of it needs anybody");
     let timer = timer().ends(0, &[]).data();
     let by_nobody = found_by(&timer);
     for (id, outcome) in found_by(&answer) {
@@ -95,8 +100,8 @@ fn a_running_server_finds_what_the_verb_finds() {
     let listed = opened.home.ask(&["evidence", "list", "--json"]).ends(0, &[]).data();
     assert_eq!((&listed["tried"]["run"], &listed["tried"]["record"]), (&timer["run"], &timer["record"]));
     let home = opened.end(1);
-    assert_eq!(home.count_records(&["evidence.tried ok", "not_satisfied=0"]), 5);
-    assert_eq!(home.count_records(&["evidence.tried ok a:system"]), 1);
+    assert_eq!(home.count_records(&["evidence.tried ok", "not_satisfied=0"]), 6);
+    assert_eq!(home.count_records(&["evidence.tried ok a:system"]), 2);
 }
 
 #[test]
@@ -238,6 +243,43 @@ fn a_run_costs_no_request_in_work_and_takes_no_erasure_for_damage() {
         }
     });
     opened.end(2);
+}
+
+/// Every file of a home, but those of the log, whose records are told apart, and what the vault remembers of them, which may be
+/// written at any time.
+fn files(folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    for entry in std::fs::read_dir(folder).expect("it is there") {
+        let path = entry.expect("it can be listed").path();
+        match path.is_dir() {
+            true if path.ends_with("state/audit") => {}
+            true => files(&path, found),
+            false if path.to_string_lossy().contains("state/vault/log.memory") => {}
+            false => drop(found.insert(path.clone(), std::fs::read(path).unwrap_or_default())),
+        }
+    }
+}
+
+/// No picture is made for it, no key, and no file but the result.
+#[test]
+fn a_run_leaves_its_result_and_its_records_and_nothing_else() {
+    let opened = opened(Home::with_picture("controls-leave"));
+    let all = || {
+        let mut found = BTreeMap::new();
+        files(opened.home.path(), &mut found);
+        found
+    };
+    let (before, records) = (all(), opened.home.records().len());
+    tried(&opened);
+    let (after, now) = (all(), opened.home.records());
+    let of_run: Vec<&str> =
+        now[records..].iter().filter_map(|record| record.split_whitespace().nth(2)).collect();
+    assert_eq!(of_run, ["vault.verified", "evidence.tried"]);
+    let new: Vec<&PathBuf> = after.keys().filter(|path| !before.contains_key(*path)).collect();
+    assert!(new.len() == 1 && new[0].starts_with(opened.home.path().join("state/evidence")), "{new:?}");
+    for (path, bytes) in &before {
+        assert_eq!(after.get(path), Some(bytes), "{}", path.display());
+    }
+    opened.end(1);
 }
 
 #[test]

@@ -107,6 +107,10 @@ fn what_is_broken_in_the_folder_of_pictures_is_not_satisfied() {
         let said = home.ask(&["evidence", "run"]).ends(4, &[]).stdout;
         assert!(said.lines().next().is_some_and(|line| line.starts_with("not satisfied")), "{said}");
         assert!(said.contains(&format!("not satisfied   {id}")), "{said}");
+        // A timer hears of that, and of nothing else.
+        let quiet = home.ask(&["evidence", "run", "--quiet"]).ends(4, &[]).stdout;
+        assert!(quiet.contains(&format!("not satisfied   {id}")), "{quiet}");
+        assert!(quiet.lines().all(|line| line.starts_with("not satisfied")), "{quiet}");
         assert_eq!(home.count_records(&["evidence.tried ok", "not_satisfied=0"]), 1);
     }
 }

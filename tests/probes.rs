@@ -12,7 +12,7 @@ use audit::{Clock, Digest, Event, Log, SystemClock};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::Path;
 
 type Found = BTreeMap<String, String>;
@@ -105,6 +105,45 @@ fn a_process_whose_memory_others_may_read_is_not_satisfied() {
     let fault = ["-e", "trace=prctl", "-e", "inject=prctl:retval=1"];
     let found = with_a_fault(&opened.served, &fault, || found(&opened));
     assert_eq!((&*found["CRY-02"], &*found["INT-02"]), ("not_satisfied", "not_satisfied"));
+}
+
+/// The names are fixed when a server begins, so somebody changes them in its memory.
+#[test]
+fn a_server_that_answers_to_another_name_is_not_satisfied() {
+    if !is_root_for("a change in the memory of a running server") {
+        return;
+    }
+    let opened = opened(Home::with_picture("other-name"), &[]);
+    assert_eq!(found(&opened)["NET-03"], "satisfied");
+    let port = opened.served.origin().rsplit(':').next().expect("a port").to_owned();
+    let server = opened.served.processes().server;
+    let [own, other] = ["localhost", "127.0.0.2"].map(|name| format!("{name}:{port}"));
+    assert!(exchange(server, own.as_bytes(), other.as_bytes()) > 0, "the name is not there");
+    assert_eq!(found(&opened)["NET-03"], "not_satisfied");
+    exchange(server, other.as_bytes(), own.as_bytes());
+    assert_eq!(found(&opened)["NET-03"], "satisfied");
+    opened.end(1);
+}
+
+/// Writes other bytes over these, wherever a process may write and has them; how often it had.
+fn exchange(pid: u32, before: &[u8], after: &[u8]) -> usize {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("it lives");
+    let memory = fs::OpenOptions::new().read(true).write(true).open(format!("/proc/{pid}/mem"));
+    let (memory, mut count) = (memory.expect("root may"), 0);
+    for line in maps.lines().filter(|line| line.contains(" rw-p ")) {
+        let (from, to) = line.split_once(' ').and_then(|(range, _)| range.split_once('-')).expect("a range");
+        let [from, to] = [from, to].map(|at| u64::from_str_radix(at, 16).expect("an address"));
+        let mut bytes = vec![0; (to - from) as usize];
+        // What nobody may look at: guards, and the kernel's own.
+        if memory.read_exact_at(&mut bytes, from).is_err() {
+            continue;
+        }
+        for (at, _) in bytes.windows(before.len()).enumerate().filter(|(_, window)| *window == before) {
+            memory.write_all_at(after, from + at as u64).expect("root may");
+            count += 1;
+        }
+    }
+    count
 }
 
 /// A disk that loses a byte of what it says it has, of the small log alone: the kernel's answer is changed.

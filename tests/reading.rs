@@ -235,13 +235,31 @@ fn what_cannot_be_put_on_record_is_not_shown() {
 fn every_type_of_record_has_a_chinese_sentence() {
     let texts: BTreeMap<String, String> =
         serde_json::from_str(include_str!("../src/server/pages/records.zh-CN.json")).expect("texts");
-    let types: BTreeSet<String> = audit::SCHEMA.iter().map(|kind| format!("record.{}", kind.name)).collect();
-    assert_eq!(texts.keys().cloned().collect::<BTreeSet<_>>(), types);
+    let mut keys: BTreeSet<String> =
+        audit::SCHEMA.iter().map(|kind| format!("record.{}", kind.name)).collect();
+    keys.extend(meanings().iter().map(|sentence| format!("means.{sentence}")));
+    assert_eq!(texts.keys().cloned().collect::<BTreeSet<_>>(), keys);
+    assert!(texts.values().all(|text| text.ends_with('。')), "a sentence without an end");
     let page = include_str!("../src/server/pages/log.js");
     for kind in audit::SCHEMA {
         let word = kind.name.split('.').next().expect("a word");
         assert!(page.contains(&format!("\"{word}\"")), "no filter takes {word}");
     }
+}
+
+/// Each sentence that says what a field of a record means, or a word in it.
+fn meanings() -> BTreeSet<String> {
+    let of_words = |kind: &audit::Kind| match kind {
+        audit::Kind::Token(words) => words.iter().map(|(_, meaning)| *meaning).collect(),
+        _ => Vec::new(),
+    };
+    let of_types = audit::SCHEMA.iter().flat_map(|kind| {
+        let words = kind.fields.iter().flat_map(|(_, kind)| of_words(kind));
+        kind.meanings.iter().copied().chain(words).collect::<Vec<_>>()
+    });
+    let texts = of_types.chain(["Signing epoch: which key signed it."]);
+    let plain = texts.map(|text| text.trim().replace('`', ""));
+    plain.flat_map(|text| text.replace(". ", ".\n").lines().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 /// Whether it can be written is another matter.

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What is broken, and the fact by which that shows.
-const BROKEN: [(&str, &str); 25] = [
+const BROKEN: [(&str, &str); 28] = [
     ("CRY-01", "plain_files"),
     ("GOV-03", "claims_contradicted"),
     ("ERA-01", "sealed_files_with_second_name"),
@@ -35,12 +35,14 @@ const BROKEN: [(&str, &str); 25] = [
     ("GOV-01", "age_seconds"),
     ("LOG-07", "doubts"),
     ("GOV-02", "key_on_record_before"),
+    ("OPS-02", "states_handed_over"),
+    ("LOG-08", "set_aside_and_not_whole"),
+    ("ACC-03", "wrong_in_a_minute"),
 ];
 /// What is not, each of which has a reason.
-const LEFT_OUT: [&str; 21] = [
-    "NET-01", "NET-02", "INT-02", "CRY-02", "INT-03", "CRY-03", "PRV-08", "AIT-02", "AIT-03", "ACC-03",
-    "ACC-05", "INT-01", "NET-04", "KEY-03", "LOG-08", "LOG-02", "LOG-06", "SAF-02", "ERA-03", "OPS-02",
-    "OPS-03",
+const LEFT_OUT: [&str; 19] = [
+    "NET-01", "NET-02", "NET-03", "INT-02", "CRY-02", "INT-03", "CRY-03", "PRV-08", "AIT-02", "AIT-03",
+    "ACC-05", "INT-01", "NET-04", "KEY-03", "LOG-02", "LOG-06", "SAF-02", "ERA-03", "OPS-03",
 ];
 const YEAR_SECONDS: u64 = 365 * 24 * 3600;
 

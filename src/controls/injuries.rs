@@ -6,7 +6,7 @@ use crate::paths::{make_new, open_regular, open_to_change};
 use Harm::{EverybodyAdmin, Files};
 use evidence::Text;
 use rustix::fs::OFlags;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,9 @@ const LATER: [u8; 4] = *b"2999";
 /// The records of a short log, and what stands before the time of each.
 const RECORDS: &str = "seg/00000000.jsonl";
 const TIME: &[u8] = b"\"ts\":\"";
+/// Where what was cut short is set aside, and how a record begins.
+const QUARANTINE: &str = "quarantine";
+const CUT_SHORT: &[u8] = b"{\"actor\":\"a:";
 /// Most bytes of a file that is broken.
 const BYTES_MAX: u64 = 64 << 20;
 
@@ -64,8 +67,8 @@ const fn says(en: &'static str, zh: &'static str) -> Text {
     Text { en, zh }
 }
 
-/// Each control that is broken, and how.
-pub const INJURIES: [Injury; 25] = [
+/// Each control that is broken and mended again, and how.
+pub const INJURIES: [Injury; 27] = [
     Injury {
         control: "CRY-01",
         what: says("A picture that is not sealed was put among them.", "将一张未封存的图片放入其中。"),
@@ -245,7 +248,30 @@ pub const INJURIES: [Injury; 25] = [
         ),
         harm: Files(|places| replace(places, b"\"evidence.key_drawn\"", b"\"evidence.key_drawx\"")),
     },
+    Injury {
+        control: "OPS-02",
+        what: says(
+            "The record of the bundle for a state that was pinned was changed.",
+            "更改了为已固定的状态交出证据包的记录。",
+        ),
+        harm: Files(|places| replace(places, b"\"evidence.exported\"", b"\"evidence.exportex\"")),
+    },
+    Injury {
+        control: "LOG-08",
+        what: says(
+            "What an end of the program within a record had left was taken away.",
+            "移走了程序在写记录途中中断时留下的残缺部分。",
+        ),
+        harm: Files(|places| {
+            let aside = first_in(&places.audit.join(QUARANTINE), |_| true)?;
+            rename(aside.clone(), aside.with_extension("away"))
+        }),
+    },
 ];
+
+/// What is broken last: wrong passphrases count for a week, and nothing mends that.
+pub const GUESSED: (&str, Text) =
+    ("ACC-03", says("Wrong passphrases were tried one after the other.", "逐个尝试了错误的口令。"));
 
 const FENCE: Text = says(
     "It would take a fence away, which nothing in the program can do.",
@@ -256,9 +282,10 @@ const SEALED: Text = says(
     "这需要另一个程序：本程序不会封存缺少标识或带有其他内容的图片。",
 );
 
-const LEFT_OUT: [(&str, Text); 21] = [
+const LEFT_OUT: [(&str, Text); 19] = [
     ("NET-01", says("It listens nowhere.", "它不监听任何地址。")),
     ("NET-02", FENCE),
+    ("NET-03", says("It listens nowhere.", "它不监听任何地址。")),
     ("INT-02", FENCE),
     ("CRY-02", FENCE),
     (
@@ -279,13 +306,6 @@ const LEFT_OUT: [(&str, Text); 21] = [
     ("AIT-02", SEALED),
     ("AIT-03", SEALED),
     (
-        "ACC-03",
-        says(
-            "Wrong guesses count for a week, and it would not be sound again.",
-            "错误的猜测会计入一周，设备将无法恢复正常。",
-        ),
-    ),
-    (
         "ACC-05",
         says(
             "Behind its fences the program cannot change anybody\u{2019}s rights.",
@@ -304,7 +324,6 @@ const LEFT_OUT: [(&str, Text); 21] = [
         "KEY-03",
         says("The swap space is that of the host, and stays as it is.", "交换空间属于主机，保持不变。"),
     ),
-    ("LOG-08", says("It takes an end of the program within a record.", "这需要程序在写记录途中中断。")),
     (
         "LOG-02",
         says("It takes a disk that loses what it acknowledged.", "这需要一个会丢失已确认写入内容的磁盘。"),
@@ -312,7 +331,6 @@ const LEFT_OUT: [(&str, Text); 21] = [
     ("LOG-06", says("No authority outside stamps its log.", "没有外部机构为其日志加盖时间戳。")),
     ("SAF-02", says("Its model is part of the program.", "其模型是程序的一部分。")),
     ("ERA-03", says("No backup is put back on it.", "其中没有恢复备份。")),
-    ("OPS-02", says("It takes an end of the program between two acts.", "这需要程序在两次操作之间结束。")),
     ("OPS-03", says("The rules are those of the host, and stay as they are.", "规则属于主机，保持不变。")),
 ];
 
@@ -321,14 +339,28 @@ pub type Rows = Vec<(&'static str, Text)>;
 
 /// Each control that is broken, and how; and each that is not, and why.
 pub fn rows() -> [Rows; 2] {
-    [INJURIES.iter().map(|injury| (injury.control, injury.what)).collect(), LEFT_OUT.to_vec()]
+    let mended = INJURIES.iter().map(|injury| (injury.control, injury.what));
+    [mended.chain([GUESSED]).collect(), LEFT_OUT.to_vec()]
+}
+
+/// Leaves the log in `audit`, which nobody has open, as an end of the program within a record leaves it.
+///
+/// # Errors
+/// What the system says.
+pub fn cut_short(audit: &Path) -> io::Result<()> {
+    let mut records = open_to_change(&audit.join(RECORDS))?;
+    records.seek(SeekFrom::End(0))?;
+    records.write_all(CUT_SHORT)
 }
 
 /// The first sealed picture, by its name.
 fn sealed(places: &Places<'_>) -> io::Result<PathBuf> {
-    let paths = places.outputs.read_dir()?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    let is_sealed = |path: &PathBuf| path.extension().is_some_and(|end| end == "sealed");
-    paths.into_iter().filter(is_sealed).min().ok_or_else(|| io::ErrorKind::NotFound.into())
+    first_in(places.outputs, |path| path.extension().is_some_and(|end| end == "sealed"))
+}
+
+fn first_in(folder: &Path, is_one: impl Fn(&Path) -> bool) -> io::Result<PathBuf> {
+    let paths = folder.read_dir()?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.into_iter().filter(|path| is_one(path)).min().ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

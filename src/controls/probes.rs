@@ -25,7 +25,11 @@ pub fn try_all(
         .into_iter()
         .chain(of_folder(survey.as_ref(), &now))
         .chain(of_vault(room, who, &now))
-        .chain([("NET-01", of_listener(site, &now)), super::unwritable::tried(site, &now)]);
+        .chain([
+            ("NET-01", of_listener(site, &now)),
+            ("NET-03", of_gate(site, &now)),
+            super::unwritable::tried(site, &now),
+        ]);
     found.extend(tried.filter_map(|(id, read)| judged(id, read)));
     let person = who.map(|who| (who.actor(), u32::from(who.slot())));
     let held = held(room, who, survey.as_ref());
@@ -78,6 +82,18 @@ fn of_listener(site: &Site, now: &dyn Fn() -> u64) -> Read {
         let counted = listener.count().ok().filter(|counted| counted.here > 0).ok_or(Reason::TrialFailed)?;
         reading.fact("listeners_here", counted.here);
         reading.fact("listeners_elsewhere", counted.elsewhere);
+        Ok(())
+    })
+}
+
+/// What the routes answer to forged names.
+fn of_gate(site: &Site, now: &dyn Fn() -> u64) -> Read {
+    let gate = site.gate.get().ok_or(Reason::NoListener)?;
+    timed(now, |reading| {
+        let forged = gate.try_forged().ok_or(Reason::TrialFailed)?;
+        reading.fact("forged_requests", forged.tried);
+        reading.fact("forged_requests_let_in", forged.let_in);
+        reading.fact("own_name_let_in", forged.own_is_let_in);
         Ok(())
     })
 }

@@ -1,16 +1,19 @@
 //! One control after the other, broken on a throw-away appliance and mended again: that its probe sees it is what an auditor is shown.
 
 use super::bundle::{Chosen, Handed, hand_over_run};
-use super::injuries::{Harm, INJURIES, Places, rows};
+use super::injuries::{GUESSED, Harm, INJURIES, Places, rows};
 use super::kept::{Error, record_run, try_now};
 use super::probes::try_all;
 use super::site::{Room, Site};
 use audit::Digest;
-use darkroom::{PersonName, Role, Secret, Who};
+use darkroom::{Door, PersonName, Role, Secret, Who};
 use evidence::{Outcome, Reason, Rehearsal, Run, Trial, Verdict};
 use sandbox::ProbeReport;
 use std::io;
 use std::path::Path;
+
+/// Wrong passphrases within a minute; the page lets some ten pass.
+const GUESSES: usize = 13;
 
 /// What came of it.
 pub struct Rehearsed {
@@ -36,15 +39,16 @@ impl From<Error> for Failed {
     }
 }
 
-/// Tries the controls, breaks one after the other and tries them again, mends all of it, and makes both bundles in `dir`. There is a
-/// second person, no administrator; `proof` is the passphrase of `who`. `tell` hears of each control that was broken.
+/// Tries the controls, breaks one after the other and tries them again, mends what can be mended, and makes both bundles in `dir`.
+/// There is a second person, no administrator; `proof` is the passphrase of `who`, and `wrong` that of nobody. A state was pinned, as
+/// that of an incident, before the program started. `tell` hears of each control that was broken.
 ///
 /// # Errors
 /// [`Failed`].
 pub fn rehearse(
     site: &Site,
     room: &mut Room<'_>,
-    (who, proof, second): (&Who, &Secret, &PersonName),
+    (who, [proof, wrong], second): (&Who, [&Secret; 2], &PersonName),
     fences: &dyn Fn() -> Result<ProbeReport, sandbox::Error>,
     dir: &Path,
     tell: &mut dyn FnMut(&'static str, &'static str),
@@ -53,12 +57,13 @@ pub fn rehearse(
     // What is held against earlier ones: a run, and a bundle, which is thrown away.
     let first = try_now(site, room, Some(who), fences)?;
     let thrown_away = dir.join("first");
-    hand_over_run(site, room, Some(who), first, (&Chosen::default(), &thrown_away), |_| Ok(()))?;
+    let incident = evidence::Incidents::of(&site.audit).map_err(Error::from)?.incidents.pop();
+    let chosen = Chosen { incident, ..Chosen::default() };
+    hand_over_run(site, room, Some(who), first, (&chosen, &thrown_away), |_| Ok(()))?;
     evidence::take_back(&thrown_away);
     let before = try_now(site, room, Some(who), fences)?;
-    for injury in &INJURIES {
-        expect(&before.run, injury.control, Outcome::Satisfied)?;
-    }
+    let [injuries, left_out] = rows();
+    injuries.iter().try_for_each(|(id, _)| expect(&before.run, id, Outcome::Satisfied).map(drop))?;
     let (started_ms, mut found, mut took_ms) = (before.run.started_ms, Vec::new(), 0);
     for injury in &INJURIES {
         let failed = |error| Failed::Io(injury.control, error);
@@ -79,29 +84,34 @@ pub fn rehearse(
         took_ms += run.took_ms;
         tell(injury.control, injury.what.en);
     }
+    let chosen = |broken| {
+        let rehearsal = Rehearsal { broken, injuries: injuries.clone(), left_out: left_out.clone() };
+        Chosen { rehearsal: Some(rehearsal), ..Chosen::default() }
+    };
+    let after = try_now(site, room, Some(who), fences)?;
+    injuries.iter().try_for_each(|(id, _)| expect(&after.run, id, Outcome::Satisfied).map(drop))?;
+    let sound =
+        hand_over_run(site, room, Some(who), after, (&chosen(false), &dir.join("sound")), |_| Ok(()))?;
+    // What nothing mends comes when there is nothing more to be shown sound.
+    let (id, what) = GUESSED;
+    for _ in 0..GUESSES {
+        // It opens nothing, which is what is wanted of it, and is on record.
+        let _ = room.with(|darkroom| darkroom.unlock(wrong, Door::Terminal));
+    }
+    let run = try_all(site, room, Some(who), fences);
+    found.push(expect(&run, id, Outcome::NotSatisfied)?.clone());
+    took_ms += run.took_ms;
+    tell(id, what.en);
     for control in evidence::controls() {
-        if matches!(control.trial, Trial::Facts(_))
-            && !INJURIES.iter().any(|injury| injury.control == control.id)
-        {
+        if matches!(control.trial, Trial::Facts(_)) && !injuries.iter().any(|(id, _)| *id == control.id) {
             found.push(Verdict::not_measured(control, Reason::NotRehearsed));
         }
     }
     let policy = Digest::of(site.rules.as_bytes());
     let broken = Run::new(started_ms, took_ms, site.binary, policy, found);
     let broken = record_run(site, room, Some(who), broken)?;
-    let [injuries, left_out] = rows();
-    let chosen = |broken| {
-        let rehearsal = Rehearsal { broken, injuries: injuries.clone(), left_out: left_out.clone() };
-        Chosen { rehearsal: Some(rehearsal), ..Chosen::default() }
-    };
     let broken =
         hand_over_run(site, room, Some(who), broken, (&chosen(true), &dir.join("broken")), |_| Ok(()))?;
-    let after = try_now(site, room, Some(who), fences)?;
-    for injury in &INJURIES {
-        expect(&after.run, injury.control, Outcome::Satisfied)?;
-    }
-    let sound =
-        hand_over_run(site, room, Some(who), after, (&chosen(false), &dir.join("sound")), |_| Ok(()))?;
     Ok(Rehearsed { broken, sound })
 }
 

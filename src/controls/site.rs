@@ -9,8 +9,9 @@ use darkroom::{Act, Darkroom, Error, Marked, Queue, Who, newest_marks, verify_as
 use evidence::{Answers, Law, Periods};
 use policy::{Controller, Erase, KeepPrompts};
 use sandbox::Report;
+use server::Gate;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use vault::VerifyReport;
 
 /// What is known of this process and its folders since its start.
@@ -49,6 +50,8 @@ pub struct Site {
     pub port: u16,
     /// Where the program listens, if it does.
     pub listener: Option<Listener>,
+    /// The routes that it serves there, once it does.
+    pub gate: OnceLock<Gate>,
 }
 
 impl Site {
@@ -87,6 +90,7 @@ impl Site {
             clock: booted.clock,
             port: booted.plan.listen.port(),
             listener: None,
+            gate: OnceLock::new(),
         })
     }
 

@@ -2,6 +2,7 @@
 
 use super::brought::Brought;
 use super::errand::Errand;
+use super::made::MadeFolder;
 use super::reaching::Reaching;
 use super::wire::{self, Heard, Hello, Said, Unwritten, Wish};
 use crate::Done;
@@ -26,11 +27,9 @@ use policy::Process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sandbox::Clean;
 use std::ffi::OsString;
-use std::fs::DirBuilder;
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -166,6 +165,7 @@ fn go(
         drawn,
         target,
         copy: None,
+        folder: MadeFolder::default(),
         stands: None,
         is_told: false,
         interrupted: None,
@@ -234,6 +234,7 @@ struct Client<'a> {
     target: Option<Reaching<'a>>,
     /// Where the next plain copy goes.
     copy: Option<PathBuf>,
+    folder: MadeFolder,
     /// The plain copy that was written last, until the host speaks of it.
     stands: Option<PathBuf>,
     /// The host has said why the verb ends early.
@@ -306,6 +307,7 @@ impl Client<'_> {
             let out = self.out;
             match word {
                 Said::Data(text) => out.data(&text),
+                Said::Calm(text) => out.calm(&text),
                 Said::Say(text) => out.say(&text),
                 Said::Warn(text) => out.warn(&text),
                 Said::Progress(text) => out.progress(&text),
@@ -351,7 +353,11 @@ impl Client<'_> {
                     self.stands = stands;
                 }
                 Said::File(name) => {
-                    let written = self.write_file(&name, &bytes);
+                    let written = self.folder.write(self.booted.folders.bundle.as_deref(), &name, &bytes);
+                    self.say(&Heard::Written(written), &[])?;
+                }
+                Said::More => {
+                    let written = self.folder.go_on(&bytes);
                     self.say(&Heard::Written(written), &[])?;
                 }
                 Said::Piece => self.of_backup(|mut target| target.write_all(&bytes))?,
@@ -390,26 +396,6 @@ impl Client<'_> {
         let nowhere = || Unwritten::new(&io::Error::from(ErrorKind::NotFound), false);
         let path = self.copy.as_deref().ok_or_else(nowhere)?;
         darkroom::write_new(path, content).map_err(|(error, remains)| Unwritten::new(&error, remains))
-    }
-
-    /// A file of the folder that is made. One that cannot be written takes those before it back.
-    fn write_file(&self, name: &str, content: &[u8]) -> Result<(), Unwritten> {
-        let nowhere = || Unwritten::new(&io::Error::from(ErrorKind::NotFound), false);
-        let dir = self.booted.folders.bundle.as_deref().ok_or_else(nowhere)?;
-        // Plain names, in folders of plain names: nothing leads out of the one that was asked for.
-        let is_plain = |part| matches!(part, Component::Normal(_));
-        let path = Path::new(name);
-        if name.is_empty() || name.ends_with('/') || !path.components().all(is_plain) {
-            return Err(nowhere());
-        }
-        let path = dir.join(path);
-        let above = path.parent().unwrap_or(dir);
-        let make = |above| DirBuilder::new().mode(0o700).recursive(true).create(above);
-        let made = if above == dir { Ok(()) } else { make(above) };
-        made.and_then(|()| darkroom::write_new(&path, content).map_err(|(error, _)| error)).map_err(|error| {
-            evidence::take_back(dir);
-            Unwritten::new(&error, dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()))
-        })
     }
 
     /// Does what is asked of the backup, and says whether it is done.

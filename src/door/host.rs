@@ -336,7 +336,10 @@ impl Host {
         let frozen = frozen.map(|frozen| frozen.with(&self.site.incident_laws));
         let incident = incident.as_deref().map(freeze::named).transpose()?;
         let asked = frozen.as_ref().map_or(bundle::Asked::Bundle(incident), bundle::Asked::Freeze);
-        let write = |path: &str, content: &[u8]| line.write_file(dir, path, content);
+        let write = |path: &str, piece: bundle::Piece<'_>| match piece {
+            bundle::Piece::First(bytes) => line.write_file(dir, path, bytes),
+            bundle::Piece::Next(bytes) => line.go_on(dir, path, bytes),
+        };
         let wanted = (bundle::chosen(of)?, asked);
         bundle::through((&self.doorway, &self.site), who, wanted, dir, &write, out)
     }

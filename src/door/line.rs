@@ -22,6 +22,9 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
 /// How long a backup may take to be durable: on a slow stick, say.
 const SETTLE_TIME_MAX: Duration = Duration::from_secs(3600);
 
+/// Most bytes of a file that cross at once.
+pub const PIECE_BYTES_MAX: usize = 8 << 20;
+
 /// A word, and the bytes beside it.
 type Word = (Heard, Zeroizing<Vec<u8>>);
 
@@ -219,7 +222,29 @@ impl Line {
     /// # Errors
     /// As [`Line::write`].
     pub fn write_file(&self, dir: &Path, name: &str, content: &[u8]) -> Result<(), Failure> {
-        self.hand_over(&Said::File(name.to_owned()), content)?.map_err(|why| {
+        let (first, more) = content.split_at(content.len().min(PIECE_BYTES_MAX));
+        self.begin_file(dir, name, first)?;
+        more.chunks(PIECE_BYTES_MAX).try_for_each(|piece| self.go_on(dir, name, piece))
+    }
+
+    /// The same of a file that comes piece by piece, each of at most [`PIECE_BYTES_MAX`]: the first one,
+    ///
+    /// # Errors
+    /// As [`Line::write`].
+    pub fn begin_file(&self, dir: &Path, name: &str, piece: &[u8]) -> Result<(), Failure> {
+        self.piece_of(&Said::File(name.to_owned()), (dir, name), piece)
+    }
+
+    /// and each other one.
+    ///
+    /// # Errors
+    /// As [`Line::write`].
+    pub fn go_on(&self, dir: &Path, name: &str, piece: &[u8]) -> Result<(), Failure> {
+        self.piece_of(&Said::More, (dir, name), piece)
+    }
+
+    fn piece_of(&self, word: &Said, (dir, name): (&Path, &str), piece: &[u8]) -> Result<(), Failure> {
+        self.hand_over(word, piece)?.map_err(|why| {
             let unwritten =
                 evidence::Error::Io { during: "write", path: dir.join(name), source: why.error() };
             let mut failure = Failure::from(unwritten);

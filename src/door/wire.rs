@@ -28,6 +28,8 @@ pub enum Said {
     Wrong,
     /// Lines of data.
     Data(String),
+    /// Lines of data that need nobody.
+    Calm(String),
     /// A sentence for the person.
     Say(String),
     /// A sentence that must be seen.
@@ -56,6 +58,8 @@ pub enum Said {
     /// A file of the folder that is made, with this name, on record as handed out; it is beside this. Answered with
     /// [`Heard::Written`].
     File(String),
+    /// The next bytes of that file; they are beside this. Answered with [`Heard::Written`].
+    More,
     /// The next bytes of a backup; they are beside this. Answered with [`Heard::Written`].
     Piece,
     /// The backup is whole, and is to be durable; answered with [`Heard::Written`].

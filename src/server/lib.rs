@@ -16,6 +16,7 @@
 //! | `controls.rs` | the controls, which whoever starts the server brings along |
 //! | `log.rs` | the log, read, verified, and a slice of it |
 //! | `pages.rs` | the page's files |
+//! | `gate.rs` | tries whether the guard still refuses |
 //! | `doorway.rs` | the way in for verbs at the command line |
 //! | `session.rs` | who may ask: tokens, guesses, the setup code, the idle lock |
 //! | `retention.rs` | pictures whose period is over |
@@ -30,6 +31,7 @@ mod connection;
 mod controls;
 mod doorway;
 mod events;
+mod gate;
 mod guard;
 mod headers;
 mod images;
@@ -64,6 +66,7 @@ use tokio::sync::{Notify, watch};
 
 pub use controls::{Controls, Untold, Wanted};
 pub use doorway::{Doorway, Outside, Visit};
+pub use gate::{Forged, Gate};
 pub use peers::rows as socket_rows;
 pub use session::SetupCode;
 
@@ -110,6 +113,7 @@ pub struct Parts {
 pub struct Server {
     house: Arc<House>,
     stop: Arc<Notify>,
+    port: u16,
 }
 
 /// What every route may use.
@@ -205,7 +209,7 @@ impl Server {
             stopping: AtomicBool::new(false),
             log_failed: AtomicBool::new(false),
         };
-        Ok(Self { house: Arc::new(house), stop: Arc::default() })
+        Ok(Self { house: Arc::new(house), stop: Arc::default(), port: parts.port })
     }
 
     /// Tells users of this machine from each other by the kernel's table of sockets, `/proc/net/tcp` of the network that
@@ -230,6 +234,11 @@ impl Server {
     /// The way in for verbs at the command line, which come by a socket that lets in this user of the machine alone.
     pub fn doorway(&self, user: u32) -> Doorway {
         Doorway::new(Arc::clone(&self.house), user)
+    }
+
+    /// What tries whether the guard in front of its routes still refuses.
+    pub fn gate(&self) -> Gate {
+        Gate::new(&self.house, self.port)
     }
 
     /// What ends it.
@@ -263,7 +272,7 @@ impl Server {
     ) -> Result<(), Error> {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let runtime = builder.enable_all().max_blocking_threads(ACTS_MAX).build()?;
-        let Self { house, stop } = self;
+        let Self { house, stop, .. } = self;
         runtime.block_on(async {
             listener.set_nonblocking(true)?;
             let listener = tokio::net::TcpListener::from_std(listener)?;

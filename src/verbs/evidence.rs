@@ -93,7 +93,8 @@ fn tell_run(Tried { run, record }: &Tried, signed_in: bool, out: &Output) -> Cod
     let order = [Outcome::NotSatisfied, Outcome::Satisfied, Outcome::NotApplicable, Outcome::NotMeasured];
     for outcome in order {
         for verdict in run.verdicts().iter().filter(|verdict| verdict.outcome() == outcome) {
-            out.data(&format!("{}\n", line(verdict)));
+            let line = format!("{}\n", line(verdict));
+            if outcome == Outcome::NotSatisfied { out.data(&line) } else { out.calm(&line) }
         }
     }
     if !signed_in {

@@ -119,6 +119,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
         port,
     })
     .map_err(broken)?;
+    let _ = site.gate.set(server.gate()); // nobody has set it before
     let host = Host {
         doorway: server.doorway(user),
         build: booted.binary,

@@ -84,6 +84,9 @@ fn the_log_is_read_filtered_verified_and_taken_out() {
     browser
         .script("document.querySelectorAll('#records details').forEach((one) => { one.open = true; })", &[]);
     assert_eq!(browser.script(FOREIGN, &[]), json!([]));
+    // What each field means, too.
+    assert!(browser.text("[data-type='object.sealed']").contains("宽度，单位像素。"));
+    assert_eq!(browser.count("#records [lang='en']"), 0);
     browser.size(390, 844);
     assert_eq!(browser.script(CUT, &[]), json!([]));
     browser.press("", keys::ESCAPE);

@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 /// Where the controls are told.
 const CATALOGUE: &str = "audit/evidence/src/catalogue/";
 /// How each one that has a probe is broken, in their order.
-const SABOTAGE: [(&str, &str); 46] = [
+const SABOTAGE: [(&str, &str); 47] = [
     ("NET-01", "tests/compliance.rs::what_is_broken_beside_a_running_server_is_not_satisfied"),
     ("NET-02", "tests/controls.rs::a_process_without_a_network_of_its_own_is_not_satisfied"),
+    ("NET-03", "tests/probes.rs::a_server_that_answers_to_another_name_is_not_satisfied"),
     ("NET-04", "tests/sabotage.rs::rules_of_the_firewall_that_do_nothing_are_not_satisfied"),
     ("ACC-02", "tests/sabotage.rs::people_who_are_all_admins_are_not_satisfied"),
     ("ACC-03", "tests/sabotage.rs::guesses_without_a_pause_are_not_satisfied"),

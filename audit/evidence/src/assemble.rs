@@ -205,17 +205,6 @@ pub fn is_signed(dir: &Path) -> bool {
     dir.join(bundle::ENVELOPE).symlink_metadata().is_ok() || crate::is_certificate(dir)
 }
 
-/// The files of a bundle that is not finished, by the paths that they have when it is; the signature comes last.
-///
-/// # Errors
-/// [`Error::Io`]: one cannot be read, or, of the kind `FileTooLarge`, has more than `bytes_max` bytes.
-pub fn made_files(dir: &Path, bytes_max: u64) -> Result<Vec<(String, Vec<u8>)>, Error> {
-    let mut files = folder::files(dir, bytes_max)?;
-    files.sort_by_key(|(path, _)| path == bundle::UNSIGNED);
-    let finished = |path: String| if path == bundle::UNSIGNED { bundle::ENVELOPE.to_owned() } else { path };
-    Ok(files.into_iter().map(|(path, bytes)| (finished(path), bytes)).collect())
-}
-
 /// What the check of the bundle found when it was made the first time.
 fn findings(failures: &[Finding]) -> Value {
     let failures = failures.iter().map(|finding| json!({ "file": finding.file, "text": finding.text }));

@@ -215,8 +215,9 @@ macro_rules! reasons {
 
 reasons! {
     "no_probe_yet" NoProbeYet "This version has no probe for it." "此版本没有对应的检验。"
-    "not_breakable" NotBreakable "Nothing outside the program can break it while it runs, so a probe could not be shown to fail." "程序运行时无法从外部破坏它，因此无法证明检验会失败。"
+    "not_breakable" NotBreakable "Nothing breaks it while the program runs but another program in its place, so a probe could not be shown to fail." "程序运行时，除非以另一程序取而代之，否则无法破坏它，因此无法证明检验会失败。"
     "not_offline" NotOffline "Nobody can tell without a network." "没有网络就无法判断。"
+    "not_here" NotHere "Whether it arrived only the other system can tell." "是否送达只有对方系统才能判断。"
     "not_built" NotBuilt "The program does not have this yet." "程序尚不具备此功能。"
     "controllers_part" ControllersPart "A document that is complete is not a control that holds; this part is the controller's." "文件齐全不等于控制有效；这部分由控制者负责。"
     "locked" Locked "The vault was locked, or nobody had signed in." "保险库处于锁定状态，或无人登录。"

@@ -182,7 +182,7 @@ pub(crate) fn remove(dir: &Path, name: &str) -> Result<(), Error> {
 
 /// Opens a regular file, and nothing else: a link leads out of the folder, and opening a pipe waits for ever for its other
 /// end. Anything else is an error of the kind `InvalidInput`.
-fn open_regular(path: &Path) -> io::Result<File> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     let irregular = || io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|e| {

@@ -29,6 +29,7 @@ mod folder;
 mod html;
 mod json;
 mod kept;
+mod made;
 mod models;
 mod of_claims;
 mod of_history;
@@ -48,7 +49,7 @@ mod verdict;
 
 pub use archive::archive;
 pub use articles::{ARTICLES, Article};
-pub use assemble::{finish, is_signed, made_files};
+pub use assemble::{finish, is_signed};
 pub use catalogue::{control, controls};
 pub use certificate::{
     CERTIFIED_MAX, Certificate, Certified, CheckedCertificate, ErasedPicture, check_certificate,
@@ -64,6 +65,7 @@ pub use export::{Answers, Export, Exported};
 pub use fact::{Attempt, Fact, Word};
 pub use folder::{files, take_back};
 pub use kept::{Kept, RUNS_KEPT_MAX, keep, kept};
+pub use made::{MadeFile, made_files};
 pub use models::Embedded;
 pub use of_claims::try_claims;
 pub use of_history::{Held, Periods, try_history};

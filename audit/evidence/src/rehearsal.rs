@@ -15,7 +15,7 @@ pub(crate) const BROKEN: &str = "broken";
 /// What one of the two bundles of a rehearsal says of it.
 #[derive(Clone, Debug)]
 pub struct Rehearsal {
-    /// Whether its results are those of the broken appliance; otherwise of the same one before and after.
+    /// Whether its results are those of the broken appliance; otherwise of the same one while nothing of it was broken.
     pub broken: bool,
     /// Each control that was broken, by its id, and how.
     pub injuries: Vec<(&'static str, Text)>,
@@ -58,9 +58,9 @@ const ABOUT: Text = says(
     "这是演练，不是在用设备的证据：生成了一台一次性设备，并逐一破坏其控制。以下每个结果均对应各自的破坏。",
 );
 const ABOUT_SOUND: Text = says(
-    "This is a rehearsal, and no evidence of an appliance in use: these are the results of a throw-away appliance after everything \
-     that was broken on it had been mended.",
-    "这是演练，不是在用设备的证据：这些是一次性设备在所有破坏均已修复之后的结果。",
+    "This is a rehearsal, and no evidence of an appliance in use: these are the results of a throw-away appliance while nothing of \
+     this was broken on it: not yet, or not any more.",
+    "这是演练，不是在用设备的证据：这些是一次性设备在以下各项尚未破坏或已经修复时的结果。",
 );
 const INJURED: Text = says("broken", "已破坏");
 const LEFT_OUT: Text = says("not broken", "未破坏");

@@ -130,5 +130,9 @@ function describe({ record, about, facts, damaged }) {
     h("dl", {},
       Object.entries(own).filter(([, id]) => id).flatMap(([name, id]) => [h("dt", {}, () => t(`log.${name}`)), h("dd", {}, id)]),
       facts.slice(3).flatMap(({ name, value, meaning }) =>
-        [h("dt", {}, name), h("dd", {}, value, h("span", { class: "hint", lang: "en" }, meaning))])));
+        [h("dt", {}, name), h("dd", {}, value, h("span", { class: "hint" }, inWords(meaning)))])));
 }
+
+// A meaning is of one sentence or several: those of a field, and then those of its word. One that a newer program knows is English.
+const inWords = (meaning) => meaning.split(/(?<=\.) /).map((sentence) =>
+  h("span", named(`means.${sentence}`) ? {} : { lang: "en" }, named(`means.${sentence}`, `${sentence} `)));

@@ -7,12 +7,13 @@ use crate::boot::folders::{Bundle, what_is_left};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{self, Global};
 use crate::controls::{self, Chosen, Error, Handed, Room, Site};
+use crate::door::line::PIECE_BYTES_MAX;
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use crate::paths::absolute;
 use audit::Clock as _;
 use darkroom::{Act, Darkroom, JobId, Who};
-use evidence::Exported;
+use evidence::{Exported, MadeFile};
 use sandbox::{Clean, ProbeReport};
 use serde_json::json;
 use server::Doorway;
@@ -20,9 +21,6 @@ use std::path::Path;
 
 /// Where a server makes a bundle, in the folder of what was found: in its turn, so that there is one at a time.
 const BUNDLE: &str = "bundle";
-/// No file of a bundle that crosses is larger.
-const FILE_BYTES_MAX: u64 = 64 << 20;
-
 /// What a bundle is asked for.
 #[derive(Clone, Copy)]
 pub enum Asked<'a> {
@@ -32,8 +30,16 @@ pub enum Asked<'a> {
     Freeze(&'a freeze::Frozen),
 }
 
-/// Has a file written, by its path in the bundle.
-type Write<'a> = &'a dyn Fn(&str, &[u8]) -> Result<(), Failure>;
+/// Has a file of the bundle written, or the next bytes of it, by its path.
+type Write<'a> = &'a dyn Fn(&str, Piece<'_>) -> Result<(), Failure>;
+/// Bytes of a file.
+#[derive(Clone, Copy)]
+pub enum Piece<'a> {
+    /// The first ones, or all of them.
+    First(&'a [u8]),
+    /// Those after the last ones.
+    Next(&'a [u8]),
+}
 /// A bundle as it was handed out, with the incident that it is for.
 type Made<T> = (Handed<T>, Option<JobId>);
 
@@ -166,10 +172,10 @@ pub fn through(
 ) -> Done {
     let here = site.evidence.join(BUNDLE);
     let mut room = Room::Shared(doorway.queue());
-    let files = |dir: &Path| Ok(evidence::made_files(dir, FILE_BYTES_MAX)?);
+    let files = |dir: &Path| Ok(evidence::made_files(dir)?);
     let unread = |frozen: &freeze::Frozen, pinned: Option<(JobId, u64)>, why: &Failure| {
         let of_log = frozen.of_unread(&site.audit, pinned, site.clock.wall_ms());
-        let kept = of_log.hand_over(write)?;
+        let kept = of_log.hand_over(|path, bytes| write(path, Piece::First(bytes)))?;
         Ok(frozen.report_unread(why, (&kept, &of_log), dir, out))
     };
     let pinned = match (asked.pin(&mut room, who, out), asked) {
@@ -193,11 +199,21 @@ pub fn through(
         }
         (made, _) => made.unwrap_or_else(|| Err(Failure::new(Code::Busy, what))),
     };
-    let written = made.and_then(|made| {
-        made.0.made.iter().try_for_each(|(path, content)| write(path, content))?;
-        Ok(made)
+    let written = made.and_then(|(mut handed, job)| {
+        std::mem::take(&mut handed.made).into_iter().try_for_each(|file| cross(file, write))?;
+        Ok((handed, job))
     });
     report(&written.map_err(|failure| asked.is_pinned(failure, pinned))?, dir, out)
+}
+
+/// However long the log is, no more than a piece of it is in memory.
+fn cross(file: MadeFile, write: Write<'_>) -> Result<(), Failure> {
+    let (path, mut has_begun) = (file.path.clone(), false);
+    file.hand_over(PIECE_BYTES_MAX, |bytes| {
+        let piece = if has_begun { Piece::Next(bytes) } else { Piece::First(bytes) };
+        has_begun = true;
+        write(&path, piece)
+    })
 }
 
 impl Asked<'_> {

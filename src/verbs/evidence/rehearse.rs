@@ -16,7 +16,8 @@ use crate::output::Output;
 use crate::paths::{absolute, make_new};
 use crate::verbs::backup::Target;
 use crate::verbs::generate;
-use darkroom::{Darkroom, Door, JobId, JobState, PersonName, Role, Secret, Who, back_up};
+use audit::{Log, SystemClock};
+use darkroom::{Darkroom, Door, FreezeReason, JobId, JobState, Laws, PersonName, Role, Secret, Who, back_up};
 use evidence::{LOG_FREE_BYTES_MIN, Outcome};
 use sandbox::Clean;
 use serde_json::json;
@@ -115,8 +116,10 @@ pub fn run(clean: Clean, global: &Global, output: &Path, out: &Output) -> Done {
         backup: Some(BackupFile::Made(&backup)),
         ..Wants::default()
     };
-    let opened = boot::boot(clean, global, &wants).and_then(boot::Fenced::darkroom);
-    let (mut booted, mut darkroom) = opened.map_err(left)?;
+    let fenced = boot::boot(clean, global, &wants).map_err(left)?;
+    let (folders, clock) = fenced.place_and_time();
+    lived_through(&folders.audit, clock).map_err(left)?;
+    let (mut booted, mut darkroom) = fenced.darkroom().map_err(left)?;
     let first = match enter(&mut darkroom) {
         Ok(first) => first,
         Err(failure) => return boot::leave(darkroom, Err(left(failure))),
@@ -131,19 +134,32 @@ pub fn run(clean: Clean, global: &Global, output: &Path, out: &Output) -> Done {
 struct First {
     who: Who,
     secret: Secret,
+    /// What does not open it, in their name.
+    wrong: Secret,
     second: PersonName,
+}
+
+/// Has its log begin before the program starts: with a state that is pinned, and an end within the next record.
+fn lived_through(audit: &Path, clock: SystemClock) -> Result<(), Failure> {
+    drop(Log::create(audit, clock).map_err(darkroom::Error::from)?);
+    darkroom::freeze_without_vault(audit, clock, FreezeReason::Exercise, Laws::default())?;
+    controls::cut_short(audit).map_err(|error| {
+        let what =
+            format!("the log of the appliance could not be written: {error}; rehearse where there is room");
+        Failure::new(Code::Unexpected, what)
+    })
 }
 
 /// Makes the vault, tries its recovery code, and adds a second person.
 fn enter(darkroom: &mut Darkroom) -> Result<First, Failure> {
     let [own, second] = PEOPLE.map(|name| PersonName::new(name).map_err(darkroom::Error::from));
     let (own, second) = (own?, second?);
-    let secret = drawn()?.of(Some(own.clone()));
+    let [secret, wrong] = [drawn()?, drawn()?].map(|secret| secret.of(Some(own.clone())));
     let (who, code) = darkroom.create_vault(&secret, Door::Terminal)?;
     darkroom.unlock(&code.secret(), Door::Terminal)?;
     let others = drawn()?.of(Some(second.clone()));
     darkroom.add_person_named(&who, &secret, Some(&own), &others, Role::Operator)?;
-    Ok(First { who, secret, second })
+    Ok(First { who, secret, wrong, second })
 }
 
 /// A passphrase that nobody knows, and nobody can know later.
@@ -157,7 +173,7 @@ fn drawn() -> Result<Secret, Failure> {
 fn rehearse(
     making: &Making,
     booted: &Booted,
-    First { who, secret, second }: &First,
+    First { who, secret, wrong, second }: &First,
     target: &Target,
     output: &Path,
     out: &Output,
@@ -177,7 +193,8 @@ fn rehearse(
         out.data(&format!("{control:<7} satisfied, then not satisfied: {what}\n"));
     };
     let mut room = Room::Shared(&making.queue);
-    let rehearsed = controls::rehearse(&site, &mut room, (who, secret, second), &fences, &dir, &mut tell);
+    let rehearsed =
+        controls::rehearse(&site, &mut room, (who, [secret, wrong], second), &fences, &dir, &mut tell);
     let Rehearsed { broken, sound } = rehearsed.map_err(failed)?;
     let [injuries, left_out] = controls::rows();
     for (control, why) in &left_out {

@@ -54,11 +54,15 @@ pub(super) const ACCESS: &[Control] = &[
             zh: "来自外部主机名或来源的请求被拒绝。",
         },
         measured: Text {
-            en: "Requests with forged names would be sent to the running server.",
-            zh: "若要检验，须向运行中的服务器发送使用伪造名称的请求。",
+            en: "Requests with forged hosts, origins and sites are put to the routes of the running server, behind its socket, beside one with its own name, and those that were let in are counted.",
+            zh: "在套接字之后，将使用伪造主机名、来源和站点的请求以及一个使用自身名称的请求交给运行中服务器的路由，并统计被放行的请求。",
         },
         clauses: Clauses { gdpr: &["32"], iso27001: &["A.8.26"], nist: &["SC-23", "SI-10"], ..Clauses::NONE },
-        trial: Trial::None(Reason::NotBreakable),
+        trial: Trial::Facts(&[
+            Condition { fact: "forged_requests", must: Must::AtLeast(1) },
+            Condition { fact: "forged_requests_let_in", must: Must::AtMost(0) },
+            Condition { fact: "own_name_let_in", must: Must::Be(true) },
+        ]),
     },
     Control {
         id: "NET-04",

@@ -215,7 +215,7 @@ pub(super) const LOG: &[Control] = &[
             nist: &["AU-6", "AU-6(4)"],
             ..Clauses::NONE
         },
-        trial: Trial::None(Reason::NotOffline),
+        trial: Trial::None(Reason::NotHere),
     },
     Control {
         id: "LOG-12",
