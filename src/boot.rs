@@ -16,6 +16,7 @@ pub mod overlay;
 pub mod passphrase;
 mod room;
 pub mod seen;
+pub mod unmade;
 mod wants;
 
 use crate::cli::Global;
