@@ -25,7 +25,7 @@ pub(super) fn vault_kind(error: &vault::Error) -> Kind {
         E::AuditorsSlot => Kind::AuditorOnly,
         E::WeakSecret(_) => Kind::WeakSecret,
         E::NameNeeded => Kind::NameNeeded,
-        E::BadName(_) | E::NameOfAnother => Kind::Name,
+        E::BadName(_) | E::NameOfAnother | E::NameAlike => Kind::Name,
         E::Limit(_) | E::Range { .. } => Kind::Parameter,
         E::VaultExists(_) => Kind::VaultExists,
         E::NameTaken
