@@ -305,6 +305,9 @@ pub fn grant_bundle(plan: &mut Plan, folders: &Folders, bundle: Option<Bundle<'_
         Ok(()) => Ok(()),
         Err(e) if e.kind() == ErrorKind::AlreadyExists => match path.read_dir().map(|mut all| all.next()) {
             Ok(None) => Ok(()),
+            Ok(Some(_)) if evidence::is_unfinished(path) => Err(refused(
+                &"it holds what was ended before it was signed, and no check takes that for anything: remove it",
+            )),
             Ok(Some(_)) => Err(refused(&"it is there already, and is not empty")),
             Err(e) => Err(refused(&e)),
         },

@@ -48,7 +48,7 @@ mod verdict;
 
 pub use archive::archive;
 pub use articles::{ARTICLES, Article};
-pub use assemble::{finish, is_signed, made_files};
+pub use assemble::{finish, is_signed, is_unfinished, made_files};
 pub use catalogue::{control, controls};
 pub use certificate::{
     CERTIFIED_MAX, Certificate, Certified, CheckedCertificate, ErasedPicture, check_certificate,
