@@ -16,6 +16,7 @@ pub mod overlay;
 pub mod passphrase;
 mod room;
 pub mod seen;
+pub mod unmade;
 mod wants;
 
 use crate::cli::Global;
@@ -134,11 +135,11 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     }
     let folder_use = wants.folder_use;
     let mut folders = folders_of(&home, &policy, wants)?;
-    folders::refuse_own_folders(&folders, &home.evidence)?;
+    folders::refuse_own_folders(&folders, &home)?;
     let copy = match policy.checkpoint_copy().filter(|_| wants.process == Process::Server) {
         Some(named) => {
             let writes = folder_use != FolderUse::Read;
-            Some(outside::look(named, &mut folders, &home.evidence, writes)?)
+            Some(outside::look(named, &mut folders, &home, writes)?)
         }
         None => None,
     };
@@ -158,9 +159,10 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     folders::grant_what_exists(&mut plan, &folders);
     folders::grant_bundle(&mut plan, &folders, wants.bundle)?;
     let passphrase =
-        wants.passphrase_file.map(|path| input::read_secret_file(path, &mut clean)).transpose()?;
+        wants.passphrase_file.map(|path| input::read_secret_file(path, &home, &mut clean)).transpose()?;
     let machine_secret = wants.machine_secret.filter(|_| refusal.is_none());
-    let machine_secret = machine_secret.map(|path| input::read_secret_bytes(path, &mut clean)).transpose()?;
+    let machine_secret =
+        machine_secret.map(|path| input::read_secret_bytes(path, &home, &mut clean)).transpose()?;
     let operator = if wants.signs_in { operator::named(wants.operator)? } else { None };
     let terminal = Terminal::open();
     let channel = clean.take_channel();

@@ -216,6 +216,7 @@ pub fn code_of_model(error: &diffusion::Error) -> Code {
 fn hint(error: &darkroom::Error) -> String {
     use darkroom::Error as E;
     let mut hint = match error {
+        E::Guessed(error) => return hint(error),
         E::WaitsForYou { number } => return format!(": lightproof operator confirm {number}"),
         E::OneAdmin => "; for somebody who is there: lightproof operator role NAME admin",
         E::NotFound { .. } | E::ShortId { .. } => "; see: lightproof history list",

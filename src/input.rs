@@ -1,5 +1,6 @@
 //! What a person hands over in a file or a pipe, without the marks that an editor leaves at its ends.
 
+use crate::boot::folders::Home;
 use crate::exit::{Code, Failure};
 use crate::paths::open_file_or_pipe;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -68,8 +69,9 @@ pub fn stdin() -> io::Result<File> {
 /// in a pipe is for the next reader.
 ///
 /// # Errors
-/// [`Code::Locked`] if it cannot be read, is neither, is too long, or if nothing comes.
-pub fn read_secret_file(path: &Path, clean: &mut Clean) -> Result<SecretLine, Failure> {
+/// [`Code::Locked`] if it cannot be read, is neither, is too long, or if nothing comes; as [`Home::refuse_as_secret`].
+pub fn read_secret_file(path: &Path, home: &Home, clean: &mut Clean) -> Result<SecretLine, Failure> {
+    home.refuse_as_secret(path)?;
     let failed = |what: String| Failure::new(Code::Locked, format!("{}: {what}", path.display()));
     let unread = |error: io::Error| failed(format!("the passphrase cannot be read: {error}"));
     let file = open_file_or_pipe(path, clean).map_err(unread)?;
@@ -96,8 +98,9 @@ pub fn read_secret_file(path: &Path, clean: &mut Clean) -> Result<SecretLine, Fa
 /// All of a file or pipe that holds a machine secret, as it is.
 ///
 /// # Errors
-/// [`Code::Locked`] if it cannot be read, is neither, or if its end does not come.
-pub fn read_secret_bytes(path: &Path, clean: &mut Clean) -> Result<SecretBytes, Failure> {
+/// [`Code::Locked`] if it cannot be read, is neither, or if its end does not come; as [`Home::refuse_as_secret`].
+pub fn read_secret_bytes(path: &Path, home: &Home, clean: &mut Clean) -> Result<SecretBytes, Failure> {
+    home.refuse_as_secret(path)?;
     let unread = |error: io::Error| {
         Failure::new(Code::Locked, format!("{}: the machine secret cannot be read: {error}", path.display()))
     };

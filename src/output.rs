@@ -230,10 +230,13 @@ impl Output {
         talk(&format!("{}\n", harmless(text)));
     }
 
-    /// A line for whoever started the program, with JSON too. The program goes on where nobody reads it, and says so where
-    /// it could not be printed.
-    pub fn ready(&self, line: &str) {
-        self.give(format!("{line}\n").as_bytes());
+    /// A line for whoever started the program; with JSON it is an object of its own, of what is ready. The program goes on where nobody
+    /// reads it, and says so where it could not be printed.
+    pub fn ready(&self, line: &str, what: &Value) {
+        match self.json {
+            true => self.json_line(&json!({ "schema": SCHEMA, "ready": what }).to_string()),
+            false => self.give(format!("{line}\n").as_bytes()),
+        }
         if let Some(error) = self.loss().filter(|_| !self.is_left()) {
             self.warn(&format!("this could not be printed ({error}): {line}"));
         }

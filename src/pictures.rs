@@ -9,6 +9,7 @@ use audit::{Object, Receipt};
 use darkroom::{Destroyed, Erased, Export, Hold, KnownBackup, ObjectId, Removed, Summary, Who};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// After an erasure: what still opens.
@@ -296,16 +297,33 @@ fn say_erasure(erased: &Erased, names: &[String], outputs: &Path, out: &Output) 
     }
     warn_of_backups(backups, out);
     if erasure.cleanup_pending {
-        let files = names.iter().map(|name| sealed_file(outputs, name));
-        let left: Vec<String> = files
-            .filter(|file| file.symlink_metadata().is_ok())
-            .map(|file| file.display().to_string())
-            .collect();
-        out.warn(&format!(
-            "the keys are gone; what could not be removed opens for nobody, remove it by hand: {}",
-            left.join(", ")
-        ));
+        out.warn(&what_is_left(names, outputs));
     }
+}
+
+/// What stands of the sealed files of erased pictures, as far as it can be told.
+fn what_is_left(names: &[String], outputs: &Path) -> String {
+    let is_gone =
+        |path: &Path| path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    let files = names.iter().map(|name| sealed_file(outputs, name));
+    let left: Vec<String> =
+        files.filter(|file| !is_gone(file)).map(|file| file.display().to_string()).collect();
+    if !left.is_empty() {
+        let left = left.join(", ");
+        return format!(
+            "the keys are gone; what could not be removed opens for nobody, remove it by hand: {left}"
+        );
+    }
+    let why = match is_gone(outputs) {
+        true => format!(
+            "the folder of the pictures {} is not there, and no sealed file was removed",
+            outputs.display()
+        ),
+        false => format!("no sealed file of theirs lies in {} now", outputs.display()),
+    };
+    format!(
+        "the keys are gone; {why}; one that comes back opens for nobody, and the next verb that opens the vault removes it"
+    )
 }
 
 fn facts_of_erasure(Erased { erasure, records, receipt, backups }: &Erased) -> Value {

@@ -137,6 +137,20 @@ fn without_any_log_it_says_what_nobody_knows() {
     lose_all_but_the_log(&home);
     fs::remove_dir_all(home.path().join("state/audit")).expect("lost, too");
     home.ask(&["backup", "restore", &file]).ends(6, &["no log is in", "--without-log", "comes back"]);
+    // A refusal leaves nothing behind.
+    let (new, pictures, wrong) = (home.at("new/state"), home.at("new/pictures"), home.at("wrong"));
+    home.write("wrong", b"not the words of anybody\n");
+    let restore = |file: &str, more: &[&str]| {
+        let words = ["backup", "restore", file, "--home", &new, "--outputs", &pictures];
+        Ran::of(&mut home.program(&[&words, more].concat()))
+    };
+    restore(&file, &["--passphrase-file", &wrong]).ends(6, &["no log is in"]);
+    restore(&home.at("nowhere"), &["--without-log", "--passphrase-file", &wrong]).ends(5, &["nowhere"]);
+    restore(&file, &["--without-log", "--passphrase-file", &home.at("nowhere")]).ends(7, &["nowhere"]);
+    assert!(!home.path().join("new").exists(), "a refusal made folders");
+    // Behind the fences none can be removed, so they are named.
+    let refused = restore(&file, &["--without-log", "--passphrase-file", &wrong]);
+    refused.ends(7, &["left empty", &home.at("new/state/vault"), &home.at("new/state/audit"), &pictures]);
     home.ask(&["backup", "restore", &file, "--without-log"]).ends(0, &["no log has survived", "is back"]);
     assert_eq!(ids(&home), [id]);
     home.ask(&["audit", "verify"]).ends(0, &[]);

@@ -233,6 +233,11 @@ fn a_disk_that_is_full_or_read_only_keeps_nobody_and_the_copy_is_made_when_it_ca
         posture["checkpoint_copy"]["trouble"].to_string().contains(words)
     };
     assert!(becomes(|| trouble("make room on its disk")));
+    // Whoever only looks is told why, too, and not only that it is old.
+    let obstacle =
+        |word: &str| home.ask(&["status", "--json"]).object()["data"]["checkpoint_copy"]["obstacle"] == word;
+    home.ask(&["status"]).ends(4, &["not copied to where the policy says", "its disk is full", "make room"]);
+    assert!(obstacle("full"));
     std::fs::remove_file(folder.join("full")).expect("it was there");
     assert!(becomes(|| kept(&folder).is_some() && kept(&folder) == newest(&home)));
     shell(&format!("mount -o remount,ro {at}"));
@@ -243,6 +248,8 @@ fn a_disk_that_is_full_or_read_only_keeps_nobody_and_the_copy_is_made_when_it_ca
         posture["checkpoint_copy"]["trouble"].to_string().contains("make its disk writable")
     };
     assert!(becomes(trouble));
+    home.ask(&["status"]).ends(4, &["its disk is read-only", "make it writable"]);
+    assert!(obstacle("read_only"));
     shell(&format!("mount -o remount,rw {at}"));
     assert!(becomes(|| kept(&folder) == newest(&home)));
     // Taken out by force: the fences know the disk that was there, and nothing goes to what lies under it.

@@ -146,6 +146,11 @@ fn a_running_server_pins_hands_over_settles_and_tells_a_person() {
     ask(&["evidence", "subject", "x", "-o", &none]).ends(2, &["a:"]);
     assert!(!Path::new(&none).exists());
     ask(&["evidence", "export", "-o", &home.at("frozen")]).ends(6, &["not empty"]);
+    // As a signal leaves it.
+    let signature = |name: &str| home.path().join("frozen").join(name);
+    std::fs::rename(signature("manifest.dsse.json"), signature("manifest.dsse.part")).expect("it is ours");
+    ask(&["evidence", "export", "-o", &home.at("frozen")]).ends(6, &["before it was signed", "remove it"]);
+    std::fs::rename(signature("manifest.dsse.part"), signature("manifest.dsse.json")).expect("it is ours");
     ask(&["evidence", "export", "-o", &none, "--incident", "j:AAAAAAAAAAAAAAAAAAAAAA"])
         .ends(5, &["evidence clocks"]);
     std::fs::remove_dir(&none).expect("it is empty");

@@ -154,6 +154,10 @@ fn a_new_passphrase_replaces_the_old_one() {
     home.ask(&["vault", "passwd", "--new-passphrase-file", &home.at("short")])
         .ends(2, &["12", &home.at("short")]);
     home.is_whole(1);
+    // The old one still opens everything.
+    home.ask(&["vault", "passwd", "--new-passphrase-file", &home.at("pass")])
+        .ends(2, &["the one that is to be replaced", "choose another"]);
+    home.is_whole(1);
     let new = home.at("new");
     home.ask(&["vault", "passwd", "--new-passphrase-file", &new]).ends(0, &["the passphrase was changed"]);
     let old = home.ask(&["history", "list"]).ends(7, &["passphrase"]);

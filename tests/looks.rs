@@ -56,6 +56,36 @@ fn a_mistyped_home_stays_as_it_is() {
     assert!(home.path().join("stat/vault").is_dir());
 }
 
+/// A stranger's way to the folder of pictures, or a file on it, is nothing to a verb that reads the log alone.
+#[test]
+fn what_needs_no_pictures_asks_for_none() {
+    let home = Home::with_picture("unreachable");
+    let (pictures, away) = (home.path().join("workspace"), home.path().join("away"));
+    std::fs::rename(&pictures, &away).expect("a home can be written");
+    home.write("workspace", b"no folder");
+    for verb in [
+        &["audit", "verify"][..],
+        &["audit", "checkpoint"],
+        &["audit", "checkpoint", "-o", "out/checkpoint.svg"],
+        &["audit", "tail"],
+        &["audit", "show", "0"],
+        &["audit", "explain", "0"],
+        &["audit", "export"],
+        &["audit", "stamp", "request", "-o", "out/request"],
+        &["audit", "stamp", "list"],
+        &["model", "list"],
+    ] {
+        home.ask(verb).ends(0, &[]);
+    }
+    let status = home.ask(&["status", "--json"]).ends(4, &[]).object();
+    assert!(status["data"]["needs"].to_string().contains("workspace/output_image"), "{status}");
+    // Whoever needs them is told the flag that there is.
+    let listed = home.ask(&["history", "list"]).ends(6, &["workspace/output_image", "with --outputs"]);
+    assert!(!listed.stderr.contains("--home"), "{listed:#?}");
+    std::fs::remove_file(&pictures).and_then(|()| std::fs::rename(&away, &pictures)).expect("it is ours");
+    home.is_whole(1);
+}
+
 #[test]
 fn a_look_makes_no_folder_for_pictures() {
     let home = Home::with_picture("no-pictures");

@@ -76,6 +76,47 @@ fn without_the_line_of_the_policy_no_server_opens_the_vault_by_itself() {
     home.is_whole(1);
 }
 
+/// What lies beside the vault, and changes with it or lies in each copy of the log, is no secret, wherever one is asked for.
+#[test]
+fn no_file_of_the_programs_own_is_taken_for_a_secret() {
+    let home = Home::with_picture("own-secret");
+    home.policy(OPEN);
+    let sealed = home.pictures()[0]["name"].as_str().expect("a name").to_owned();
+    let sealed = std::fs::read_dir(home.path().join("workspace/output_image"))
+        .expect("it is there")
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .find(|path| path.to_string_lossy().contains(sealed.trim_end_matches(".png")))
+        .expect("its sealed file");
+    std::os::unix::fs::symlink(home.path().join("state/vault"), home.path().join("link")).expect("made");
+    let own = ["state/vault/vault", "state/audit/epoch.key", "state/config/policy.toml", "link/anchor"];
+    let own = own.map(|name| home.at(name)).into_iter().chain([sealed.display().to_string()]);
+    let state = home.at("state");
+    for file in own.chain(["-".into()]) {
+        let (code, words) = if file == "-" { (2, "/dev/stdin") } else { (6, "of the program's own") };
+        for verb in [
+            &["vault", "machine", "add", "--secret-file", &file][..],
+            &["vault", "passwd", "--new-passphrase-file", &file],
+            &["operator", "passwd", "--new-passphrase-file", &file],
+            &["operator", "add", "Second", "--operator", "First", "--new-passphrase-file", &file],
+        ] {
+            home.ask(verb).ends(code, &[words, "nothing was done"]);
+        }
+        let list = ["history", "list", "--home", &state, "--passphrase-file", &file];
+        Ran::of(&mut home.program(&list)).ends(code, &[words]);
+        Ran::of(&mut serve(&home, &file)).ends(code, &[words]);
+    }
+    assert_eq!(home.count_records(&[" vault.secret_requested "]), 0);
+    // What a person keeps beside the policy is theirs.
+    std::fs::copy(home.path().join("pass"), home.path().join("state/config/pass")).expect("copied");
+    let list = ["history", "list", "--home", &state, "--passphrase-file", &home.at("state/config/pass")];
+    Ran::of(&mut home.program(&list)).ends(0, &[]);
+    // Through a server the verb's own process refuses it.
+    let served = Served::start(&home);
+    home.ask(&["vault", "machine", "add", "--secret-file", &home.at("state/vault/vault")]).ends(6, &["own"]);
+    served.stop().ends(0, &[]);
+    home.is_whole(1);
+}
+
 #[test]
 fn a_server_opens_the_vault_by_itself_says_so_and_shows_nothing_to_nobody() {
     let (home, file) = with_secret("machine-open");

@@ -117,6 +117,50 @@ fn roles_hold_at_the_command_line() {
     }
 }
 
+/// Whoever reads the list of people, or types a name into a form, must not take one for the other.
+#[test]
+fn a_name_that_looks_like_another_one_is_refused() {
+    let home = Home::with_picture("alike");
+    home.write("second", SECOND.as_bytes());
+    // Before the vault is made one of several people, too.
+    add(&home, &["add", "F\u{131}rst"], "second").ends(2, &["looks like that of somebody else"]);
+    add(&home, &["add", "\u{410}nna"], "second").ends(2, &["scripts that look alike"]);
+    home.ask(&["vault", "status"]).ends(0, &[]);
+    home.is_whole(1);
+    add(&home, &["add", "Second"], "second").ends(0, &[]);
+    let named = |name: &str| add(&home, &["add", name], "second");
+    for (name, words) in [
+        ("F\u{131}rst", "looks like"),
+        ("\u{ff33}econd", "looks like"),
+        ("Sec\u{43e}nd", "scripts"),
+        ("second", "is taken"),
+    ] {
+        named(name).ends(2, &[words]);
+    }
+    for name in ["\u{738b}\u{82b3}", "\u{41e}\u{43b}\u{44c}\u{433}\u{430}", "Se\u{e7}ond"] {
+        named(name).ends(0, &["can sign in"]);
+    }
+}
+
+#[test]
+fn an_erasure_without_the_folder_of_pictures_says_what_is_the_case() {
+    let home = two("goes-without-folder");
+    as_who(&home, OTHER, &[&["generate", "a yellow star"], &SMALL[..]].concat()).ends(0, &[]);
+    let (pictures, away) = (home.path().join("workspace/output_image"), home.path().join("away"));
+    let sealed = |dir: &std::path::Path| std::fs::read_dir(dir).expect("it is there").count();
+    let before = sealed(&pictures);
+    std::fs::rename(&pictures, &away).expect("a home can be written");
+    let remove = ["operator", "remove", "second", "--erase-pictures", "--yes"];
+    let ran = as_who(&home, FIRST, &remove).ends(0, &["the keys are gone", "is not there", "removes it"]);
+    assert!(!ran.stderr.contains("by hand"), "{ran:#?}");
+    assert_eq!(home.count_records(&["object.erased", "cleanup_pending=true"]), 1);
+    // As it was said: what comes back is removed.
+    std::fs::rename(&away, &pictures).expect("a home can be written");
+    assert_eq!(ids(&home, FIRST).len(), 1);
+    assert_eq!(sealed(&pictures), before - 1);
+    as_who(&home, FIRST, &["history", "verify"]).ends(0, &[]);
+}
+
 #[test]
 fn somebody_goes_and_their_pictures_go_where_it_was_said() {
     let home = two("goes");

@@ -84,7 +84,7 @@ fn people_come_and_go_through_a_server_as_they_do_alone() {
     let add = |name: &'static str, file: &'static str| -> [&'static str; 5] {
         ["operator", "add", name, "--new-passphrase-file", file]
     };
-    let asked: [Asked<'_>; 25] = [
+    let asked: [Asked<'_>; 26] = [
         (nameless, &add("Second", "weak")),
         (nameless, &["operator", "add", "Second"]),
         (nameless, &add("First", "second")),
@@ -105,6 +105,7 @@ fn people_come_and_go_through_a_server_as_they_do_alone() {
         (first, &["operator", "role", "Second", "admin", "--json"]),
         (OTHER, &["operator", "role", "Second", "operator"]),
         (OTHER, &["operator", "passwd", "--new-passphrase-file", "weak"]),
+        (OTHER, &["operator", "passwd", "--new-passphrase-file", "second"]),
         (OTHER, &["operator", "passwd", "--new-passphrase-file", "other"]),
         (OTHER, &["operator", "passwd", "--new-passphrase-file", "other"]),
         (("second", "other"), &["vault", "passwd", "--json", "--new-passphrase-file", "second"]),

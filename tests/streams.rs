@@ -224,6 +224,47 @@ fn too_few_addresses_are_said_before_anything_is_opened() {
     home.is_whole(1);
 }
 
+/// A stack that is used up ends a process without a word.
+#[test]
+fn too_little_stack_is_said_before_anything_is_opened() {
+    let home = Home::with_picture("little-stack");
+    for verb in [&["status", "--json"][..], &["history", "list", "--json"], &["generate", "x", "--json"]] {
+        for kib in ["64", "128", "511"] {
+            let program = home.furnished_program(verb);
+            let ran = Ran::of(&mut limited(&format!("-s {kib}"), &program)).ends(10, &["ulimit -s"]);
+            assert_eq!(ran.object()["error"]["code"], 10, "{ran:#?}");
+        }
+    }
+    let small: Vec<&str> = [&["generate", "x"], &SMALL[..]].concat();
+    Ran::of(&mut limited("-s 512", &home.furnished_program(&small))).ends(0, &[]);
+    home.is_whole(2);
+}
+
+/// What a program reads is JSON, from the first line to the last.
+#[test]
+fn a_server_that_is_asked_for_json_prints_nothing_else() {
+    let home = Home::with_picture("serve-json");
+    let mut program = home.furnished_program(&["serve", "--port", "0", "--json"]);
+    let mut child = program.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let said = std::io::BufReader::new(child.stdout.take().expect("it was piped"));
+    let object = |line: std::io::Result<String>| -> serde_json::Value {
+        let line = line.expect("it is text");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    };
+    let mut lines = said.lines().map(object);
+    let ready = lines.next().expect("it says where it is");
+    let pid = Pid::from_raw(child.id() as i32).expect("a child has a pid");
+    kill_process(pid, Signal::TERM).expect("it is ours");
+    let last = lines.next().expect("it says how it ended");
+    assert_eq!((lines.next(), child.wait().expect("it is our child").code()), (None, Some(0)));
+    assert!(
+        ready["ready"]["address"].as_str().is_some_and(|at| at.starts_with("http://127.0.0.1:")),
+        "{ready}"
+    );
+    assert_eq!((&last["ok"], &last["data"]["address"]), (&true.into(), &ready["ready"]["address"]));
+    assert_eq!((&ready["schema"], &last["schema"]), (&"lightproof/v1".into(), &"lightproof/v1".into()));
+}
+
 /// Several processes may find the same fault: one of them speaks.
 #[test]
 fn a_home_that_is_a_file_is_one_object_of_json_whatever_the_verb() {

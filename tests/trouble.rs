@@ -60,7 +60,7 @@ fn a_passphrase_file_that_others_may_read_is_taken_with_a_warning() {
         assert_eq!((is_warned(&ran), ran.stderr.lines().count()), (warnings, warnings), "{bits:o}: {ran:#?}");
     }
     // One that becomes the passphrase is looked at, too.
-    let passwd = home.ask(&["vault", "passwd", "--new-passphrase-file", &pass]).ends(0, &[]);
+    let passwd = home.ask(&["vault", "passwd", "--new-passphrase-file", &pass]).ends(2, &["to be replaced"]);
     assert_eq!(is_warned(&passwd), 2, "{passwd:#?}");
     // Nobody else can enter a service manager's folder of credentials.
     let ran = Ran::of(home.furnished_program(&["history", "list"]).env("CREDENTIALS_DIRECTORY", home.path()));

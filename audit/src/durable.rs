@@ -3,8 +3,11 @@
 //! Each function has the system calls that it makes above it; between any two of them the machine may lose power.
 
 use crate::paths::open_regular;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -217,6 +220,42 @@ impl Disk {
     pub fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         self.step("sync folder", Effect::SyncFolder(folder))?;
         wait(&File::open(folder)?, File::sync_all)
+    }
+}
+
+/// A folder that is held, so that each path in it leads into this one, whatever takes its name meanwhile. It keeps its disk from being
+/// taken out: hold it no longer than one act.
+#[derive(Debug)]
+pub(crate) struct Held(File);
+
+impl Held {
+    /// Opens it; no link is followed.
+    ///
+    /// # Errors
+    /// What the system says; `NotADirectory`.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        let flags = (OFlags::DIRECTORY | OFlags::NOFOLLOW).bits().cast_signed();
+        let opened = OpenOptions::new().read(true).custom_flags(flags).open(folder);
+        let is_other = |e: &io::Error| {
+            e.kind() == io::ErrorKind::NotADirectory || Errno::from_io_error(e) == Some(Errno::LOOP)
+        };
+        opened.map(Self).map_err(|e| match is_other(&e) {
+            true => io::Error::new(io::ErrorKind::NotADirectory, "it is no folder any more"),
+            false => e,
+        })
+    }
+
+    /// Its disk, and its number there.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn place(&self) -> io::Result<(u64, u64)> {
+        self.0.metadata().map(|found| (found.dev(), found.ino()))
+    }
+
+    /// The way to it by its descriptor, as long as it is held.
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
     }
 }
 

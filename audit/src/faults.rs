@@ -59,6 +59,7 @@ struct State {
     torn: bool,
     full: bool,
     names: Option<&'static str>,
+    moves: Option<(&'static str, Vec<(PathBuf, PathBuf)>)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -73,6 +74,11 @@ impl Faults {
     /// Fails the first step of that name, from now on.
     pub fn fail_named(&self, name: &'static str, fault: Fault) {
         *self.0.lock().unwrap() = State { plan: Some((0, fault)), names: Some(name), ..State::default() };
+    }
+
+    /// Somebody gives these paths other names right before the first step of that name.
+    pub fn move_before(&self, name: &'static str, moves: Vec<(PathBuf, PathBuf)>) {
+        *self.0.lock().unwrap() = State { moves: Some((name, moves)), ..State::default() };
     }
 
     /// Records every effect from now on. The syncs with these numbers, counted from now, get lost.
@@ -101,6 +107,9 @@ impl Faults {
 
     pub fn step(&self, name: &'static str, effect: Effect<'_>) -> io::Result<()> {
         let mut state = self.0.lock().unwrap();
+        if let Some((_, moves)) = state.moves.take_if(|(before, _)| *before == name) {
+            moves.iter().for_each(|(from, to)| std::fs::rename(from, to).unwrap());
+        }
         if let (Some(recording), Some(op)) = (&mut state.recording, op(effect)) {
             return recording.add(op);
         }

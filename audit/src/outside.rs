@@ -2,7 +2,7 @@
 //!
 //! A copy that the log does not go on from is what remains when the log was cut back or replaced: nothing writes over it.
 
-use crate::durable::Disk;
+use crate::durable::{Disk, Held};
 use crate::error::Error;
 use crate::log::Log;
 use crate::note::Note;
@@ -13,7 +13,6 @@ use crate::tail::newest_note;
 use crate::writer::Mark;
 use std::fmt;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -176,7 +175,7 @@ impl OutsideWriter {
     }
 
     pub(crate) fn on(disk: Disk, log: &Path, folder: &Path, mark: Option<Arc<Mutex<Mark>>>) -> Self {
-        let place = place_of(folder).ok();
+        let place = Held::open(folder).and_then(|held| held.place()).ok();
         Self { log: log.to_owned(), folder: folder.to_owned(), place, mark, disk, written: None }
     }
 
@@ -187,7 +186,9 @@ impl OutsideWriter {
     /// See [`OutsideError`].
     pub fn renew(&mut self) -> Result<u64, OutsideError> {
         let io = |during| move |source| OutsideError::Io { during, source };
-        let place = place_of(&self.folder).map_err(io("reach"))?;
+        // What is compared and what is written lie in one folder, whatever takes its name in between.
+        let held = Held::open(&self.folder).map_err(io("reach"))?;
+        let (folder, place) = (held.path(), held.place().map_err(io("reach"))?);
         if *self.place.get_or_insert(place) != place {
             let source = io::Error::new(
                 io::ErrorKind::NotADirectory,
@@ -196,7 +197,7 @@ impl OutsideWriter {
             return Err(OutsideError::Io { during: "reach", source });
         }
         // In this order: the log only grows.
-        let copy = Outside::read(&self.folder).map_err(io("read"))?;
+        let copy = Outside::read(&folder).map_err(io("read"))?;
         let newest = self.newest().map_err(OutsideError::Log)?;
         let bytes = newest.bytes();
         let is_own = |copy: &Outside| self.written.as_deref() == Some(copy.bytes());
@@ -208,7 +209,7 @@ impl OutsideWriter {
             _ => {}
         }
         self.written = None;
-        self.disk.replace(&self.folder.join(OUTSIDE_NAME), &bytes).map_err(io("write"))?;
+        self.disk.replace(&folder.join(OUTSIDE_NAME), &bytes).map_err(io("write"))?;
         self.written = Some(bytes);
         Ok(newest.checkpoint.size)
     }
@@ -232,14 +233,5 @@ impl OutsideWriter {
             thread::sleep(LOOK_INTERVAL);
         }
         Err(Error::Broken { what: "the file `checkpoint` is not the one that was signed last", at: before.0 })
-    }
-}
-
-/// Which folder that is: its disk, and its number there. No link is followed.
-fn place_of(folder: &Path) -> io::Result<(u64, u64)> {
-    let found = folder.symlink_metadata()?;
-    match found.is_dir() {
-        true => Ok((found.dev(), found.ino())),
-        false => Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder any more")),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::folders::{Home, not_foreign};
 use crate::exit::{Code, Failure};
-use crate::paths::{absolute, make_new, open_empty, open_folder, open_regular, real};
+use crate::paths::{absolute, make_new, open_empty, open_folder, open_regular};
 use policy::Folders;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
@@ -112,10 +112,7 @@ fn refuse_in_use(folders: &Folders) -> Result<(), Failure> {
 
 fn make(path: &Path, folders: &Folders, home: &Home) -> Result<Opened, Failure> {
     let place = not_foreign(place_of(path)?)?;
-    let [evidence, models] =
-        [&home.evidence, &home.models].map(|own| real(own).unwrap_or_else(|_| own.clone()));
-    let own = [&folders.config, &folders.vault, &folders.audit, &folders.outputs, &evidence, &models];
-    if let Some(own) = own.into_iter().find(|own| place.starts_with(own)) {
+    if let Some(own) = home.own(&folders.outputs).iter().find(|own| place.starts_with(own)) {
         let what = format!(
             "{} lies in {}, which is the program's own; name a file elsewhere",
             path.display(),

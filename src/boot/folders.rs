@@ -13,6 +13,11 @@ use std::path::{Path, PathBuf};
 /// What root does instead of making the folders of a run in another user's.
 const OTHERS: &str = "choose folders of root's with --home and --outputs";
 
+/// Where the files of the kernel are.
+pub const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
+/// What the program reads in the folder of the policy. Whatever else lies there is a person's.
+const OWN_FILES: [&str; 2] = ["policy.toml", "controller.toml"];
+
 /// What a verb does with the folders of vault and log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FolderUse {
@@ -119,6 +124,39 @@ impl Home {
             origins: [of_config, of_state, Origin::Variable("HOME")],
         })
     }
+
+    /// The folders of the program's own, without links: of the policy, vault, log, trials and models, and this one of the pictures.
+    /// Nothing that a person names is to lie there.
+    pub fn own(&self, outputs: &Path) -> [PathBuf; 6] {
+        [&self.config, &self.vault, &self.audit, &self.evidence, &self.models, outputs]
+            .map(|own| resolved(own).unwrap_or_else(|_| own.to_path_buf()))
+    }
+
+    /// Refuses a file of the program's own where a file with a secret is meant: what lies beside a vault protects it from nobody, and
+    /// changes or goes by itself.
+    ///
+    /// # Errors
+    /// It is one, or no file's name.
+    pub fn refuse_as_secret(&self, path: &Path) -> Result<(), Failure> {
+        if path.as_os_str() == "-" {
+            let what = "a secret is in a file or a pipe, and `-` names none; standard input is /dev/stdin; nothing was done";
+            return Err(Failure::new(Code::Usage, what));
+        }
+        // What is not there whoever opens it says.
+        let Ok(real) = path.canonicalize() else { return Ok(()) };
+        let [config, others @ ..] = self.own(&self.outputs);
+        let is_policy = OWN_FILES.iter().any(|name| real == config.join(name));
+        let own = others.iter().find(|own| real.starts_with(own)).map(PathBuf::as_path);
+        let Some(own) = own.or_else(|| of_pictures(&real)).or(is_policy.then_some(&config)) else {
+            return Ok(());
+        };
+        let what = format!(
+            "{} is a file of the program's own, in {}, and no secret; name the file that holds one; nothing was done",
+            path.display(),
+            own.display()
+        );
+        Err(Failure::new(Code::Refused, what))
+    }
 }
 
 impl FolderUse {
@@ -128,13 +166,17 @@ impl FolderUse {
     /// # Errors
     /// It cannot be made or reached, or root would make it in another user's folder.
     pub fn real_path(self, path: &Path) -> Result<PathBuf, Failure> {
+        self.real_path_or(path, "--home")
+    }
+
+    /// The same, where another folder is named with this flag.
+    fn real_path_or(self, path: &Path, flag: &str) -> Result<PathBuf, Failure> {
         let failed = |e: io::Error| {
-            let hint = match e.kind() {
-                io::ErrorKind::PermissionDenied => {
-                    "run this as the user whose it is, or choose another with --home or --outputs"
-                }
-                _ => "make it writable for this user, or choose another with --home or --outputs",
+            let first = match e.kind() {
+                io::ErrorKind::PermissionDenied => "run this as the user whose it is",
+                _ => "make it writable for this user",
             };
+            let hint = format!("{first}, or choose another with {flag}");
             Failure::new(Code::Refused, format!("cannot use the folder {}: {e}; {hint}", path.display()))
         };
         if self == Self::Made && is_missing(path) {
@@ -144,13 +186,16 @@ impl FolderUse {
         resolved(path).map_err(failed)
     }
 
-    /// As [`FolderUse::real_path`], for the folder of the pictures.
+    /// As [`FolderUse::real_path`], for the folder of the pictures. Whoever only looks needs none, or says beside the rest what is
+    /// wrong with it.
     ///
     /// # Errors
     /// As there; and it is no folder.
     pub fn pictures(self, path: &Path) -> Result<PathBuf, Failure> {
-        let real = self.real_path(path)?;
-        // Whoever only looks says so beside the rest.
+        let real = match self.real_path_or(path, "--outputs") {
+            Err(_) if self == Self::Read => path.to_path_buf(),
+            real => real?,
+        };
         if self != Self::Read && real.metadata().is_ok_and(|found| !found.is_dir()) {
             let what = "is no folder, and pictures need one; name one with --outputs";
             return Err(Failure::new(Code::Refused, format!("{} {what}", path.display())));
@@ -264,6 +309,9 @@ pub fn grant_bundle(plan: &mut Plan, folders: &Folders, bundle: Option<Bundle<'_
         Ok(()) => Ok(()),
         Err(e) if e.kind() == ErrorKind::AlreadyExists => match path.read_dir().map(|mut all| all.next()) {
             Ok(None) => Ok(()),
+            Ok(Some(_)) if evidence::is_unfinished(path) => Err(refused(
+                &"it holds what was ended before it was signed, and no check takes that for anything: remove it",
+            )),
             Ok(Some(_)) => Err(refused(&"it is there already, and is not empty")),
             Err(e) => Err(refused(&e)),
         },
@@ -365,7 +413,11 @@ pub fn grant_what_exists(plan: &mut Plan, folders: &Folders) {
     // Not every host has these.
     let of_host = ["/etc/ld.so.cache", "/sys/fs/cgroup", "/sys/devices/system/node", "/proc/modules"]
         .map(PathBuf::from);
-    let ours = [&folders.vault, &folders.audit, &folders.outputs];
+    // Nor can what is out of reach: only who looks has come as far as this then.
+    if folders.outputs.metadata().is_err() {
+        plan.paths.remove(&folders.outputs);
+    }
+    let ours = [&folders.vault, &folders.audit];
     for path in ours.into_iter().chain(&folders.evidence).chain(&folders.models).chain(&of_host) {
         if is_missing(path) {
             plan.paths.remove(path);
@@ -378,10 +430,11 @@ pub fn grant_what_exists(plan: &mut Plan, folders: &Folders) {
 ///
 /// # Errors
 /// They would lie there.
-pub fn refuse_own_folders(folders: &Folders, evidence: &Path) -> Result<(), Failure> {
-    let kernel = ["/proc", "/sys", "/dev"].map(PathBuf::from);
-    let evidence = resolved(evidence).unwrap_or_else(|_| evidence.to_owned());
-    let own = || kernel.iter().chain([&folders.vault, &folders.audit, &evidence]).chain(&folders.models);
+pub fn refuse_own_folders(folders: &Folders, home: &Home) -> Result<(), Failure> {
+    // What may lie among pictures, and around the policy, is told elsewhere.
+    let [_, vault, audit, evidence, models, _] = home.own(&folders.outputs);
+    let kernel = KERNEL.map(PathBuf::from);
+    let own = || kernel.iter().chain([&vault, &audit, &evidence, &models]);
     for path in [&folders.outputs].into_iter().chain(&folders.export).chain(&folders.bundle) {
         if let Some(own) = own().find(|own| path.starts_with(own)) {
             let what = format!("{} lies in {}; choose another folder", path.display(), own.display());

@@ -1,6 +1,6 @@
 //! The folder for a copy of the newest checkpoint, which the policy names: what a start makes of it, before the fences.
 
-use super::folders::not_foreign;
+use super::folders::{Home, KERNEL, not_foreign};
 use crate::exit::{Code, Failure};
 use darkroom::CopyPlace;
 use policy::{Folders, Plan, Right};
@@ -23,7 +23,7 @@ pub struct Copy {
 ///
 /// # Errors
 /// It is in a folder of the program's own or of the kernel's, or around one.
-pub fn look(named: &Path, folders: &mut Folders, evidence: &Path, writes: bool) -> Result<Copy, Failure> {
+pub fn look(named: &Path, folders: &mut Folders, home: &Home, writes: bool) -> Result<Copy, Failure> {
     let unusable = |why: String| {
         let place = CopyPlace::Unusable { folder: named.to_owned(), why };
         Ok(Copy { place, is_beside_log: false })
@@ -31,7 +31,7 @@ pub fn look(named: &Path, folders: &mut Folders, evidence: &Path, writes: bool) 
     let folder = match named.canonicalize() {
         Ok(folder) => folder,
         Err(error) => {
-            refuse_near(named, folders, evidence)?;
+            refuse_near(named, folders, home)?;
             return unusable(match error.kind() {
                 ErrorKind::NotFound => {
                     "it was not there when this program started; see that its disk is there, and start again"
@@ -41,7 +41,7 @@ pub fn look(named: &Path, folders: &mut Folders, evidence: &Path, writes: bool) 
             });
         }
     };
-    refuse_near(&folder, folders, evidence)?;
+    refuse_near(&folder, folders, home)?;
     let found = match folder.metadata() {
         Ok(found) if found.is_dir() => found,
         Ok(_) => return unusable("it is no folder; name one, and start again".into()),
@@ -74,12 +74,11 @@ pub fn narrow(plan: &mut Plan, folders: &Folders) {
 }
 
 /// Whoever may write around this program's own file could put another one in its place.
-fn refuse_near(folder: &Path, folders: &Folders, evidence: &Path) -> Result<(), Failure> {
-    let evidence = evidence.canonicalize().unwrap_or_else(|_| evidence.to_owned());
-    let kernel = ["/proc", "/sys", "/dev"].map(PathBuf::from);
+fn refuse_near(folder: &Path, folders: &Folders, home: &Home) -> Result<(), Failure> {
+    let kernel = KERNEL.map(PathBuf::from);
     let program = std::env::current_exe().ok();
-    let own = [&folders.config, &folders.vault, &folders.audit, &folders.outputs, &evidence];
-    let mut own = own.into_iter().chain(&folders.models).chain(&folders.model).chain(&program).chain(&kernel);
+    let own = home.own(&folders.outputs);
+    let mut own = own.iter().chain(&folders.model).chain(&program).chain(&kernel);
     match own.find(|own| folder.starts_with(own) || own.starts_with(folder)) {
         None => Ok(()),
         Some(own) => {

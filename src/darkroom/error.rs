@@ -4,9 +4,8 @@ mod kinds;
 
 use crate::request::Refusal;
 use crate::rights::Act;
-use audit::words::RequestRefusal;
-pub(crate) use kinds::vault_failure;
-use kinds::{log_kind, refusal_kind, vault_kind};
+pub(crate) use kinds::{is_full, refusal_word, vault_failure};
+use kinds::{is_memory, lacks_room, log_kind, refusal_kind, vault_kind};
 use std::path::PathBuf;
 
 /// Why an act was not done. No text repeats a prompt or a secret, and none speaks of a door's own words.
@@ -53,6 +52,9 @@ pub enum Error {
         /// What the log said.
         log: audit::Error,
     },
+    /// A secret was wrong, and that could not be put on record, or not be remembered.
+    #[error(transparent)]
+    Guessed(Box<Error>),
     /// Nobody has unlocked the vault, or it was locked since.
     #[error("the vault is locked; give its passphrase")]
     Locked,
@@ -400,6 +402,12 @@ impl Error {
         }
     }
 
+    /// Whether a secret was looked at and was wrong, whatever else this says. One that was not looked at, and a right one after
+    /// which something failed, are no wrong guess.
+    pub fn is_wrong_guess(&self) -> bool {
+        matches!(self, Self::Guessed(_)) || self.own_kind() == Kind::WrongSecret
+    }
+
     fn own_kind(&self) -> Kind {
         match self {
             Self::Refused(Refusal { reason, .. }) => refusal_kind(*reason),
@@ -417,6 +425,7 @@ impl Error {
             Self::EnginePanic | Self::Encode(_) => Kind::Engine,
             Self::Vault(error) => vault_kind(error),
             Self::Log(error) => log_kind(error),
+            Self::Guessed(error) => error.own_kind(),
             Self::Unrecorded { .. } => Kind::Unrecorded,
             Self::Locked => Kind::Locked,
             Self::NoVault => Kind::NoVault,
@@ -458,41 +467,5 @@ impl Error {
             #[cfg(test)]
             Self::Crash => Kind::Internal,
         }
-    }
-}
-
-/// Whether an error says that the disk is full, or somebody's share of it, or that a file may not grow.
-pub(crate) fn is_full(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    match error.kind() {
-        StorageFull | QuotaExceeded => true,
-        // From the system it is about a write; the log's own is about a file that nobody would read.
-        FileTooLarge => error.raw_os_error().is_some(),
-        _ => false,
-    }
-}
-
-/// Whether the system gives no memory.
-fn is_memory(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::OutOfMemory
-}
-
-/// Whether an error comes down to memory, a disk, a quota or a limit on the length of files.
-fn lacks_room(error: &(dyn std::error::Error + 'static)) -> Option<Kind> {
-    match error.downcast_ref::<std::io::Error>() {
-        Some(system) if is_memory(system) => Some(Kind::Memory),
-        Some(system) if is_full(system) => Some(Kind::Disk),
-        _ => error.source().and_then(lacks_room),
-    }
-}
-
-/// The log's word for what a model refuses.
-pub(crate) fn refusal_word(rule: engine::Rule) -> RequestRefusal {
-    match rule {
-        engine::Rule::PromptLength => RequestRefusal::PromptLength,
-        engine::Rule::PromptEncoding => RequestRefusal::PromptEncoding,
-        engine::Rule::Size => RequestRefusal::Size,
-        engine::Rule::Parameter => RequestRefusal::Parameter,
-        engine::Rule::Memory => RequestRefusal::Memory,
     }
 }

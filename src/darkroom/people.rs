@@ -150,9 +150,7 @@ impl Darkroom {
             // A vault with names is of another format: it is not made one for an addition that cannot be.
             secret.check_new()?;
             let own_name = own_name.ok_or(vault::Error::NameNeeded)?;
-            if secret.is_of(own_name) {
-                return Err(vault::Error::NameOfAnother.into());
-            }
+            secret.check_names(own_name)?;
             self.vault_of(who, Act::ManagePeople)?.free_slot()?;
             self.name_self(who, proof, own_name)?;
         }

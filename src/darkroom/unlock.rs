@@ -162,7 +162,9 @@ impl Darkroom {
         self.room = Room::Locked(locked);
         let found = match error {
             vault::Error::WrongSecret | vault::Error::RecoveryCodeMistyped => {
-                Event::VaultUnlockFailed {}.by_system().denied()
+                let guess = Event::VaultUnlockFailed {}.by_system().denied();
+                self.log.append(&[guess]).map_err(guessed)?;
+                return Ok(());
             }
             vault::Error::EpochKeyGone { epoch } => {
                 Event::VaultKeyGone { key_epoch: *epoch }.by_system().failed()
@@ -208,8 +210,8 @@ impl Darkroom {
         let (open, _, log) = self.open_parts()?;
         let found = open.vault.authenticate(secret);
         if matches!(found, Err(vault::Error::WrongSecret)) {
-            log.append(&[Event::VaultUnlockFailed {}.by_system().denied()])?;
-            self.remember_log()?;
+            log.append(&[Event::VaultUnlockFailed {}.by_system().denied()]).map_err(guessed)?;
+            self.remember_log().map_err(guessed)?;
         }
         Ok(found?)
     }
@@ -326,6 +328,11 @@ impl Darkroom {
         self.log.remember();
         Ok(())
     }
+}
+
+/// Of a wrong secret, whatever else fails.
+fn guessed(error: impl Into<Error>) -> Error {
+    Error::Guessed(Box::new(error.into()))
 }
 
 fn rolled_back(State { epoch, seq, root }: State) -> Event {

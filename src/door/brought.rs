@@ -2,6 +2,7 @@
 
 use super::errand::Errand;
 use crate::batch::Progress;
+use crate::boot::folders::Home;
 use crate::cli::{Computing, Export, Freeze, History, HistoryVerb};
 use crate::exit::{Code, Failure};
 use crate::input::SecretLine;
@@ -37,7 +38,7 @@ impl Brought {
     ///
     /// # Errors
     /// What is wrong with one, or with what was asked.
-    pub fn of(errand: &Errand<'_>, clean: &mut Clean, out: &Output) -> Result<Self, Failure> {
+    pub fn of(errand: &Errand<'_>, home: &Home, clean: &mut Clean, out: &Output) -> Result<Self, Failure> {
         let exporting = |path: &Path| Exporting::new(path, out);
         match errand {
             Errand::Generate(arguments) => {
@@ -99,12 +100,12 @@ impl Brought {
             }
             Errand::Operator(arguments) => {
                 let asked = operator::Asked::new(&arguments.verb, arguments.keys.operator.as_deref())?;
-                let new = operator::new_passphrase(&arguments.verb, clean)?;
+                let new = operator::new_passphrase(&arguments.verb, home, clean)?;
                 Ok(Self { asked: Some(asked), new, ..Self::default() })
             }
             Errand::Vault(verb, _) => {
-                let new = vault::new_passphrase(verb, clean)?;
-                let text = vault::machine::given(verb, clean, out)?;
+                let new = vault::new_passphrase(verb, home, clean)?;
+                let text = vault::machine::given(verb, home, clean, out)?;
                 Ok(Self { text, new, ..Self::default() })
             }
             Errand::History(_) | Errand::Status(_) | Errand::TryControls(_) => Ok(Self::default()),

@@ -8,7 +8,7 @@ use super::wire::{self, Heard, Hello, Said, Unwritten, Wish};
 use crate::Done;
 use crate::batch::Progress;
 use crate::boot::backup::BackupFile;
-use crate::boot::folders::{Bundle, among, left_empty, what_is_left};
+use crate::boot::folders::{Bundle, Home, among, left_empty, what_is_left};
 use crate::boot::opens::Opens;
 use crate::boot::passphrase::new_text;
 use crate::boot::{self, Booted, Wants};
@@ -45,7 +45,7 @@ const LOOK_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 /// # Errors
 /// Why it ended early.
 pub fn run(mut clean: Clean, global: &Global, errand: Errand<'_>, stream: UnixStream, out: &Output) -> Done {
-    let mut brought = Brought::of(&errand, &mut clean, out)?;
+    let mut brought = Brought::of(&errand, &Home::new(global)?, &mut clean, out)?;
     let exporting = brought.exporting.take();
     let folder = errand.folder();
     let made = folder.map(absolute).transpose()?;

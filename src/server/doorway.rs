@@ -2,7 +2,7 @@
 
 use crate::House;
 use crate::session::{Guess, Key, Name};
-use darkroom::{Confirmed, Door, Error, Kind, PersonName, Pictures, Queue, Removed, Role, Secret, Who};
+use darkroom::{Confirmed, Door, Error, PersonName, Pictures, Queue, Removed, Role, Secret, Who};
 use sandbox::ProbeReport;
 use std::path::Path;
 use std::sync::Arc;
@@ -100,24 +100,13 @@ impl Doorway {
         let named = house.queue.with(|darkroom| Ok(darkroom.public().is_ok_and(|public| public.named)))?;
         let name = Name::of(operator.filter(|_| named));
         let guess = guess(house, self.user, name)?.turn_here();
-        match house.queue.unlock(secret, Door::Terminal) {
-            Ok(who) => {
-                guess.right();
-                let token = house.sessions.begin_work(who, house.now_ms()).map_err(Outside::NoRandomness)?;
-                house.changed(); // the idle lock has a new end to wait for
-                let (house, key) = (Arc::clone(house), Key::of(&token));
-                Ok(Visit { house, key, who, user: self.user, name, is_over: false })
-            }
-            Err(error) => {
-                match error.kind() {
-                    // It is an auditor's, and right.
-                    Kind::AuditorOnly => guess.right(),
-                    Kind::NoVault | Kind::NameNeeded | Kind::Stopping => guess.none(),
-                    _ => {}
-                }
-                Err(error.into())
-            }
-        }
+        let unlocked = house.queue.unlock(secret, Door::Terminal);
+        guess.of(&unlocked);
+        let who = unlocked?;
+        let token = house.sessions.begin_work(who, house.now_ms()).map_err(Outside::NoRandomness)?;
+        house.changed(); // the idle lock has a new end to wait for
+        let (house, key) = (Arc::clone(house), Key::of(&token));
+        Ok(Visit { house, key, who, user: self.user, name, is_over: false })
     }
 }
 
@@ -211,7 +200,7 @@ impl Visit {
             true => act(house),
             false => Err(Error::Locked),
         };
-        guess.of_act(&done);
+        guess.of(&done);
         Ok(done?)
     }
 }

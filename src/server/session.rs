@@ -161,8 +161,7 @@ impl Guesses {
     }
 }
 
-/// Leave to check one guess. It counts as wrong unless something else is said of it: a disk that is too full for the
-/// record of a wrong guess must not make guessing free.
+/// Leave to check one guess. It counts as wrong unless something else is said of it.
 pub struct Guess {
     sessions: Arc<Sessions>,
     user: User,
@@ -396,38 +395,16 @@ impl Guess {
         self
     }
 
-    /// It was right: this user's earlier mistakes are forgiven.
-    pub fn right(mut self) {
-        self.verdict = Verdict::Right;
-    }
-
-    /// Nothing was guessed.
-    pub fn none(mut self) {
-        self.verdict = Verdict::None;
-    }
-
-    /// It was the proof for an act, which ended so.
-    pub fn of_act<T>(self, done: &Result<T, darkroom::Error>) {
-        match done.as_ref().err().map(darkroom::Error::kind) {
-            None => self.right(),
-            // Said of something else than the passphrase.
-            Some(
-                Kind::Locked
-                | Kind::Stopping
-                | Kind::WeakSecret
-                | Kind::Name
-                | Kind::NameNeeded
-                | Kind::NotPermitted
-                | Kind::Waits
-                | Kind::SecondAdmin
-                | Kind::Policy
-                | Kind::Held
-                | Kind::NotFound
-                | Kind::Parameter
-                | Kind::Conflict,
-            ) => self.none(),
-            Some(_) => {}
-        }
+    /// What it proved a right to has ended so. A right one forgives this user's earlier mistakes. One that was right and of which
+    /// the record could not be written opens nothing, and costs nothing; a wrong one costs the same whether it is on record or not.
+    pub fn of<T>(mut self, done: &Result<T, darkroom::Error>) {
+        self.verdict = match done {
+            // An auditor's is right, and opens nothing by itself.
+            Ok(_) => Verdict::Right,
+            Err(error) if error.kind() == Kind::AuditorOnly => Verdict::Right,
+            Err(error) if error.is_wrong_guess() => Verdict::Wrong,
+            Err(_) => Verdict::None,
+        };
     }
 }
 

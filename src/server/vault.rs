@@ -10,8 +10,7 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use base16ct::lower::encode_string as hex;
 use darkroom::{
-    Clock as _, Darkroom, Defaults, Device, Door, GUIDANCE_MAX, Grade, Kind, PersonName, SEED_MAX, Secret,
-    Who,
+    Clock as _, Darkroom, Defaults, Device, Door, GUIDANCE_MAX, Grade, PersonName, SEED_MAX, Secret, Who,
 };
 use policy::KeepPrompts;
 use serde::Deserialize;
@@ -130,23 +129,13 @@ pub async fn unlock(
     let answer = house.beside(move |house| {
         // None is so long or so short.
         let secret = Secret::passphrase(&ask.passphrase.0).map_err(|_| Problem::PASSPHRASE)?.of(operator);
-        let who = match house.queue.unlock(&secret, Door::Page) {
-            Ok(who) => {
-                guess.right();
-                who
-            }
-            // It is right, and opens nothing: somebody else has to have the vault open.
-            Err(darkroom::Error::AuditorOnly) => {
-                guess.right();
-                return Err(Problem::AUDITOR);
-            }
-            Err(error) => {
-                if matches!(error.kind(), Kind::NoVault | Kind::NameNeeded | Kind::Stopping) {
-                    guess.none();
-                }
-                return Err(error.into());
-            }
-        };
+        let unlocked = house.queue.unlock(&secret, Door::Page);
+        guess.of(&unlocked);
+        let who = unlocked.map_err(|error| match error {
+            // Somebody else has to have the vault open.
+            darkroom::Error::AuditorOnly => Problem::AUDITOR,
+            error => error.into(),
+        })?;
         let token = begin(house, who)?;
         Ok(json!({ "token": *token, "idle_s": house.idle_s }))
     });
@@ -182,7 +171,7 @@ pub async fn with_proof<T: Send + 'static>(
     let answer = house.beside(move |house| {
         let secret = Secret::passphrase(&typed.0).map_err(|_| Problem::PASSPHRASE)?;
         let done = act(house, &secret.of(name));
-        guess.of_act(&done);
+        guess.of(&done);
         Ok(done?)
     });
     answer.await

@@ -3,15 +3,50 @@
 use crate::boot::outside::Copy;
 use audit::{Coverage, Outside, OutsideError};
 use darkroom::{CopyPlace, copy_trouble, unusable};
+use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// A record that is not covered for so long needs a person: the copy is renewed every few seconds while the log has its owner.
 const BEHIND_MS_MAX: u64 = 60_000;
 
+/// What keeps a copy from being written, as far as whoever only looks can tell.
+#[derive(Clone, Copy)]
+enum Obstacle {
+    ReadOnly,
+    Full,
+    Closed,
+}
+
+impl Obstacle {
+    fn of(folder: &Path) -> Option<Self> {
+        let disk = statvfs(folder).ok()?;
+        // Some file systems have no number of files.
+        let is_full = disk.f_bavail == 0 || disk.f_files > 0 && disk.f_favail == 0;
+        if disk.f_flag.contains(StatVfsMountFlags::RDONLY) {
+            return Some(Self::ReadOnly);
+        }
+        if is_full {
+            return Some(Self::Full);
+        }
+        access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err().then_some(Self::Closed)
+    }
+
+    /// For programs; what it is, and what to do.
+    fn words(self) -> [&'static str; 3] {
+        match self {
+            Self::ReadOnly => ["read_only", "its disk is read-only", "make it writable"],
+            Self::Full => ["full", "its disk is full", "make room there"],
+            Self::Closed => ["closed", "this user may not write there", "let this user write there"],
+        }
+    }
+}
+
 /// The copy.
 pub struct Copied {
     found: Result<Option<Coverage>, String>,
+    /// Where it is not the newest checkpoint.
+    obstacle: Option<Obstacle>,
     is_beside_log: bool,
     now_ms: u64,
 }
@@ -23,7 +58,15 @@ impl Copied {
             CopyPlace::Folder(folder) => coverage(folder, log).map_err(|error| copy_trouble(folder, &error)),
             CopyPlace::Unusable { folder, why } => Err(unusable(folder, why)),
         };
-        Self { found, is_beside_log: copy.is_beside_log, now_ms }
+        let lacks = match &found {
+            Ok(Some(found)) => found.covers < found.records,
+            found => found.is_ok(),
+        };
+        let obstacle = match &copy.place {
+            CopyPlace::Folder(folder) if lacks => Obstacle::of(folder),
+            _ => None,
+        };
+        Self { found, obstacle, is_beside_log: copy.is_beside_log, now_ms }
     }
 
     /// What needs a person, and what to do.
@@ -33,20 +76,26 @@ impl Copied {
                 .uncovered_since_ms
                 .is_some_and(|since_ms| self.now_ms.saturating_sub(since_ms) > BEHIND_MS_MAX)
         };
-        match &self.found {
-            Err(why) => Some(why.clone()),
-            Ok(Some(found)) if behind(found) => Some(format!(
+        match (&self.found, self.obstacle.map(Obstacle::words)) {
+            (Err(why), _) => Some(why.clone()),
+            (Ok(_), Some([_, _, remedy])) => Some(format!(
+                "the newest checkpoint is not copied to where the policy says: {}; {remedy}",
+                self.line()
+            )),
+            (Ok(Some(found)), None) if behind(found) => Some(format!(
                 "the copy of the newest checkpoint is behind: {}; see that this user can write to its disk and that it has room, and start \
                  the program again",
                 self.line()
             )),
-            Ok(_) => None,
+            (Ok(_), None) => None,
         }
     }
 
     /// How far it goes.
     pub fn line(&self) -> String {
+        let obstacle = self.obstacle.map_or_else(String::new, |found| format!("; {}", found.words()[1]));
         let beside = if self.is_beside_log { "; it is on the log's own disk" } else { "" };
+        let beside = format!("{beside}{obstacle}");
         match &self.found {
             Err(_) => "none".to_owned(),
             Ok(None) => format!("none yet{beside}"),
@@ -66,7 +115,7 @@ impl Copied {
         json!({
             "covers": found.map(|found| found.covers), "records": found.map(|found| found.records),
             "uncovered_since_ms": found.and_then(|found| found.uncovered_since_ms), "trouble": self.found.as_ref().err(),
-            "is_beside_log": self.is_beside_log,
+            "is_beside_log": self.is_beside_log, "obstacle": self.obstacle.map(|found| found.words()[0]),
         })
     }
 

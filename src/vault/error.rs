@@ -40,6 +40,9 @@ pub enum Error {
     /// Somebody has, or had, this name.
     #[error("this name is taken, perhaps by somebody who was removed; choose another")]
     NameOfAnother,
+    /// It looks like that of somebody else.
+    #[error("this name looks like that of somebody else who is or was here; choose another")]
+    NameAlike,
     /// Nobody has this name.
     #[error("nobody in this vault has this name")]
     UnknownName,

@@ -12,6 +12,7 @@
 //! `roll.rs`; `home.rs` names the files and `repair.rs` puts them in order; `cobblestone.rs` has all ciphers,
 //! `disk.rs` all writes.
 
+mod alike;
 mod anchor;
 mod backup;
 mod cobblestone;

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::Error;
+use crate::alike;
 use crate::format::{SlotId, VaultId};
 
 /// Bytes of a person's name at most.
@@ -46,6 +47,24 @@ impl PersonName {
     /// Whether they are one.
     pub fn is(&self, other: &Self) -> bool {
         self.folded() == other.folded()
+    }
+
+    /// Whether it can be given to somebody beside these.
+    ///
+    /// # Errors
+    /// [`Error::BadName`]: it mixes scripts that look alike; [`Error::NameOfAnother`], [`Error::NameAlike`].
+    pub(crate) fn check_new<'a>(&self, mut others: impl Iterator<Item = &'a Self>) -> Result<(), Error> {
+        if alike::mixes_scripts(&self.0) {
+            return Err(Error::BadName(
+                "it mixes letters of scripts that look alike, Latin and Cyrillic, say",
+            ));
+        }
+        let seen = alike::seen(&self.0);
+        others.try_for_each(|other| match (other.is(self), alike::seen(&other.0) == seen) {
+            (true, _) => Err(Error::NameOfAnother),
+            (false, true) => Err(Error::NameAlike),
+            (false, false) => Ok(()),
+        })
     }
 
     /// In lower case, normalized again: what tells two people apart.

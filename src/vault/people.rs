@@ -75,13 +75,13 @@ impl Vault {
         if self.people().len() > 1 {
             return Err(Error::Limit("other passphrases of this vault have no name; remove them first"));
         }
+        self.check_name(name)?;
         let slot = OpenSlot::new(self.vault_id(), (info.id, role), Some(name), proof, kdf, random)?;
         self.roll_slots(info.id, Some(slot), Some(name), random)
     }
 
     /// Nobody inherits a name: what was done under it is theirs who had it.
     pub(crate) fn check_name(&self, name: &PersonName) -> Result<(), Error> {
-        let taken = self.index.names.values().any(|known| known.is(name));
-        if taken { Err(Error::NameOfAnother) } else { Ok(()) }
+        name.check_new(self.index.names.values())
     }
 }

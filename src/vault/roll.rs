@@ -178,6 +178,12 @@ impl Vault {
         let target = self.slot_to_change(proven.info, proof)?;
         self.check_unique(new, Some(target.id))?;
         let (vault_id, name) = (self.vault_id(), self.index.names.get(&target.id));
+        // Whoever changes it is told that the old one opens nothing any more.
+        for slot in self.header.slots.iter().filter(|slot| slot.info.id == target.id) {
+            if slot.secret(vault_id, new)?.is_some() {
+                return Err(Error::WeakSecret("it is the one that is to be replaced"));
+            }
+        }
         let replacement = OpenSlot::new(vault_id, (target.id, target.role), name, new, kdf, random)?;
         self.roll_slots(target.id, Some(replacement), None, random)
     }

@@ -119,9 +119,13 @@ impl Secret {
         Self { kind, person: None, bytes, keys: Mutex::default() }
     }
 
-    /// Whether it is said to be theirs.
-    pub fn is_of(&self, person: &PersonName) -> bool {
-        self.person.as_ref().is_some_and(|known| known.is(person))
+    /// Whether `own` can be somebody's name, and whoever this secret is said to be of can be named beside them.
+    ///
+    /// # Errors
+    /// [`Error::BadName`], [`Error::NameOfAnother`], [`Error::NameAlike`].
+    pub fn check_names(&self, own: &PersonName) -> Result<(), Error> {
+        own.check_new(std::iter::empty())?;
+        self.person.as_ref().map_or(Ok(()), |person| person.check_new(std::iter::once(own)))
     }
 
     /// The same secret as that of a person: it is tried on their slot and no other, and a slot that is made with it is

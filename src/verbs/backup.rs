@@ -4,6 +4,7 @@ pub mod target;
 
 use crate::boot::backup::{self, BackupFile};
 use crate::boot::folders::{FolderUse, Home, left_empty};
+use crate::boot::unmade::Unmade;
 use crate::boot::{self, Booted, Wants, overlay};
 use crate::cli::{Backup, Global, Keys};
 use crate::exit::{Code, Failure};
@@ -193,44 +194,69 @@ fn restore(
     out: &Output,
 ) -> Done {
     // Behind the fences they cannot be read.
-    let in_force = policy(global)?;
-    let mut records = records.map(backup::open).transpose()?.map(BufReader::new);
-    let (mut booted, file) = opened(clean, global, file, FolderUse::Made)?;
-    let paths = vault::Paths { state: booted.folders.vault.clone(), outputs: booted.folders.outputs.clone() };
-    if paths.vault_exists() {
-        let what = format!(
-            "there is a vault in {}, and a backup is put back where there is none; name other folders with --home and \
-             --outputs",
-            booted.folders.vault.display()
-        );
-        return Err(Failure::new(Code::Refused, what));
-    }
-    if !audit::is_there(&booted.folders.audit) && !meant.without_log && records.is_none() {
-        let what = format!(
-            "no log is in {}, and only the log says what was erased after the backup was made. Put the log that has survived \
-             there (the whole folder `audit`). If none has, name the records that left by `audit export` with --records, or say \
-             --without-log: what was erased since comes back then",
-            booted.folders.audit.display()
-        );
-        return Err(Failure::new(Code::Refused, what));
-    }
-    sandbox::probe(&booted.sandboxed)?;
-    let (folders, clock, start) = (booted.of_darkroom(), booted.clock, booted.start());
-    let restored = with_secret(&mut booted, file, out, |input, secret| {
-        if let Some(records) = &mut records {
-            records.rewind().map_err(audit::ExportedError::from)?;
-        }
-        let records = records.as_mut().map(|records| records as &mut dyn BufRead);
-        darkroom::restore(&folders, (clock, start), input, secret, meant, records)
-    })?;
+    let home = Home::new(global)?;
+    let overlay = home.config.join("policy.toml");
+    let in_force = overlay::read(&overlay)?;
+    let named = overlay::policy(&overlay, in_force.as_deref())?.outputs().map(Path::to_path_buf);
+    let pictures = file.1.pictures.outputs.clone().or(named).unwrap_or_else(|| home.outputs.clone());
+    let pictures = absolute(&pictures)?;
+    let records = records.map(backup::open).transpose()?.map(BufReader::new);
+    refuse_in_vain(&home, &pictures, meant, records.is_some())?;
+    let unmade = Unmade::of(&[&home.config, &home.vault, &home.audit, &pictures]);
+    let (mut booted, file) =
+        opened(clean, global, file, FolderUse::Made).map_err(|failure| unmade.take_back(failure))?;
+    let done =
+        put_back(&mut booted, file, (meant, records), out).map_err(|failure| unmade.take_back(failure));
+    let restored = done?;
     tell_restored(&restored, out);
-    if restored.policy != in_force {
+    if restored.policy.as_deref() != in_force.as_deref().map(str::as_bytes) {
         out.warn(
             "the policy that was in force when the backup was made is not the one here; look at it with: lightproof backup \
              policy FILE, and put it in place by hand",
         );
     }
     Ok(if restored.lacking == 0 { Code::Done } else { Code::Partial })
+}
+
+/// What is refused before any folder is made.
+fn refuse_in_vain(home: &Home, pictures: &Path, meant: Meant, has_records: bool) -> Result<(), Failure> {
+    let paths = vault::Paths { state: home.vault.clone(), outputs: pictures.to_path_buf() };
+    if paths.vault_exists() {
+        let what = format!(
+            "there is a vault in {}, and a backup is put back where there is none; name other folders with --home and \
+             --outputs",
+            home.vault.display()
+        );
+        return Err(Failure::new(Code::Refused, what));
+    }
+    if !audit::is_there(&home.audit) && !meant.without_log && !has_records {
+        let what = format!(
+            "no log is in {}, and only the log says what was erased after the backup was made. Put the log that has survived \
+             there (the whole folder `audit`). If none has, name the records that left by `audit export` with --records, or say \
+             --without-log: what was erased since comes back then",
+            home.audit.display()
+        );
+        return Err(Failure::new(Code::Refused, what));
+    }
+    Ok(())
+}
+
+/// The work of `backup restore`, behind the fences.
+fn put_back(
+    booted: &mut Booted,
+    file: File,
+    (meant, mut records): (Meant, Option<BufReader<File>>),
+    out: &Output,
+) -> Result<Restored, Failure> {
+    sandbox::probe(&booted.sandboxed)?;
+    let (folders, clock, start) = (booted.of_darkroom(), booted.clock, booted.start());
+    with_secret(booted, file, out, |input, secret| {
+        if let Some(records) = &mut records {
+            records.rewind().map_err(audit::ExportedError::from)?;
+        }
+        let records = records.as_mut().map(|records| records as &mut dyn BufRead);
+        darkroom::restore(&folders, (clock, start), input, secret, meant, records)
+    })
 }
 
 fn tell_restored(restored: &Restored, out: &Output) {

@@ -3,6 +3,7 @@
 mod person;
 mod waiting;
 
+use crate::boot::folders::Home;
 use crate::boot::opens::{NewOf, Opens};
 use crate::boot::operator::name_of;
 use crate::boot::passphrase::new_secret;
@@ -26,7 +27,7 @@ use vault::SlotKind;
 /// Why it ended early.
 pub fn run(mut clean: Clean, global: &Global, arguments: &Operator, out: &Output) -> Done {
     let asked = Asked::new(&arguments.verb, arguments.keys.operator.as_deref())?;
-    let new = new_passphrase(&arguments.verb, &mut clean)?;
+    let new = new_passphrase(&arguments.verb, &Home::new(global)?, &mut clean)?;
     let (mut booted, mut darkroom) = boot::boot(clean, global, &Wants::with(&arguments.keys))?.darkroom()?;
     let result = alone(&mut booted, &mut darkroom, &asked, new.as_ref(), out);
     boot::leave(darkroom, result)
@@ -57,13 +58,17 @@ pub fn alone(
 ///
 /// # Errors
 /// It cannot be read.
-pub fn new_passphrase(verb: &OperatorVerb, clean: &mut Clean) -> Result<Option<SecretLine>, Failure> {
+pub fn new_passphrase(
+    verb: &OperatorVerb,
+    home: &Home,
+    clean: &mut Clean,
+) -> Result<Option<SecretLine>, Failure> {
     let (OperatorVerb::Add { new_passphrase_file, .. } | OperatorVerb::Passwd { new_passphrase_file, .. }) =
         verb
     else {
         return Ok(None);
     };
-    new_passphrase_file.as_deref().map(|path| input::read_secret_file(path, clean)).transpose()
+    new_passphrase_file.as_deref().map(|path| input::read_secret_file(path, home, clean)).transpose()
 }
 
 /// A verb whose words make sense.

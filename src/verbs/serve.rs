@@ -139,7 +139,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     // It works once, and is gone when it was said.
     let code = Cell::new(code);
     let ready = || {
-        out.ready(&format!("Running on local URL: {address}"));
+        out.ready(&format!("Running on local URL: {address}"), &json!({ "address": address }));
         if let Some(code) = code.take() {
             out.tell(&format!(
                 "\nThere is no vault yet. Open this link within 10 minutes to choose a passphrase; it works once:\n\n    \

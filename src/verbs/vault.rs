@@ -4,7 +4,7 @@ pub mod machine;
 
 use super::operator::{self, Asked::Passwd};
 use crate::boot::backup::BackupFile;
-use crate::boot::folders::{Bundle, FolderUse, left_empty};
+use crate::boot::folders::{Bundle, FolderUse, Home, left_empty};
 use crate::boot::opens::Opens;
 use crate::boot::passphrase::show_recovery;
 use crate::boot::{self, Booted, Wants};
@@ -30,8 +30,9 @@ use zeroize::Zeroizing;
 /// # Errors
 /// Why it ended early.
 pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Done {
-    let new = new_passphrase(verb, &mut clean)?;
-    let given = machine::given(verb, &mut clean, out)?;
+    let home = Home::new(global)?;
+    let new = new_passphrase(verb, &home, &mut clean)?;
+    let given = machine::given(verb, &home, &mut clean, out)?;
     let drawn = machine::drawn_to(verb);
     let wants = match verb {
         Vault::Init(keys) => Wants { folder_use: FolderUse::Made, ..Wants::with(keys) },
@@ -97,9 +98,9 @@ fn alone(booted: &mut Booted, darkroom: &mut Darkroom, verb: &Vault, out: &Outpu
 ///
 /// # Errors
 /// It cannot be read.
-pub fn new_passphrase(verb: &Vault, clean: &mut Clean) -> Result<Option<SecretLine>, Failure> {
+pub fn new_passphrase(verb: &Vault, home: &Home, clean: &mut Clean) -> Result<Option<SecretLine>, Failure> {
     let Vault::Passwd { new_passphrase_file: Some(path), .. } = verb else { return Ok(None) };
-    input::read_secret_file(path, clean).map(Some)
+    input::read_secret_file(path, home, clean).map(Some)
 }
 
 /// What it is opened with.

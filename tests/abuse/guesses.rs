@@ -91,6 +91,55 @@ fn wrong_passphrases_cost_more_and_more_time() {
     assert_eq!(home.count_records(&["vault.unlock_failed denied"]), wrong + 1 + looked_at);
 }
 
+/// Sets how long the files of another process may get: on a disk that is full nothing grows, either.
+fn limit_files(pid: u32, bytes: &str) {
+    let limit = [format!("--pid={pid}"), format!("--fsize={bytes}:unlimited")];
+    assert!(Command::new("prlimit").args(limit).status().expect("util-linux is there").success());
+}
+
+/// A right one opens nothing where that cannot be put on record; a wrong one costs what it costs with a record.
+#[test]
+fn a_right_passphrase_without_a_record_opens_nothing_and_costs_nothing() {
+    if !is_root_for("limiting the files of another process") {
+        return;
+    }
+    let opened = Opened::new("unrecorded-guesses");
+    let server = opened.served.processes().server;
+    let wait = || opened.status()["retry_after_s"].as_u64().expect("a number");
+    let recovery = || Request::post("/api/v1/recovery", &json!({"passphrase": PASSPHRASE}));
+    for locked in [false, true] {
+        if locked {
+            opened.ask(Request::new("DELETE", "/api/v1/session")).is(204);
+        }
+        limit_files(server, "1");
+        for _ in 0..4 {
+            refused(&check(&opened.served, &guess(PASSPHRASE)), 507, "space", "a right one");
+            if !locked {
+                refused(&opened.ask(recovery()), 507, "space", "a right proof");
+            }
+        }
+        assert_eq!(wait(), 0);
+        for _ in 0..3 {
+            refused(
+                &check(&opened.served, &guess("seven grey quokkas at dawn")),
+                507,
+                "space",
+                "a wrong one",
+            );
+        }
+        refused(&check(&opened.served, &guess(PASSPHRASE)), 429, "locked_out", "after wrong ones");
+        limit_files(server, "unlimited");
+        std::thread::sleep(Duration::from_secs(wait() + 1));
+        let answer = check(&opened.served, &guess(PASSPHRASE)).is(201);
+        assert_eq!(wait(), 0, "a right one on record forgives");
+        if locked {
+            let end = Request::new("DELETE", "/api/v1/session").token(&token_of(&answer));
+            check(&opened.served, &end).is(204);
+        }
+    }
+    opened.end(0);
+}
+
 #[test]
 fn the_setup_code_makes_one_vault() {
     let home = Home::furnished("setup");

@@ -144,3 +144,29 @@ fn the_badge_never_says_more_than_was_answered_just_now_and_every_screen_goes_on
     }
     studio.close().is_whole(0);
 }
+
+#[test]
+fn a_page_asks_more_seldom_while_nobody_answers_and_as_before_when_somebody_does() {
+    let studio = Studio::ready("seldom");
+    let browser = &studio.browser;
+    // Its pauses are written down instead of waited for.
+    browser.script(
+        "window.pauses = []; window.answer = window.fetch; window.wait = window.setTimeout;
+         window.setTimeout = (act, ms) => { window.pauses.push(ms); return window.wait(act, 5); };
+         window.fetch = () => Promise.reject(new TypeError('nobody'));",
+        &[],
+    );
+    let pauses =
+        || browser.script("return window.pauses.join()", &[]).as_str().unwrap_or_default().to_owned();
+    browser.until("ask more and more seldom", SOON, || {
+        pauses().contains("1500,3000,6000,6000,6000").then_some(())
+    });
+    browser.script("window.fetch = window.answer; window.setTimeout = window.wait; window.pauses = [];", &[]);
+    browser.until("hear it again", SOON, || (badge(browser) != "silent").then_some(()));
+    browser.script(
+        "window.setTimeout = (act, ms) => { window.pauses.push(ms); return window.wait(act, ms); };",
+        &[],
+    );
+    browser.until("ask as before", SOON, || pauses().contains("1500").then_some(()));
+    studio.close().is_whole(0);
+}

@@ -205,6 +205,13 @@ pub fn is_signed(dir: &Path) -> bool {
     dir.join(bundle::ENVELOPE).symlink_metadata().is_ok() || crate::is_certificate(dir)
 }
 
+/// Whether what lies there was ended before it was signed, by a signal or a power cut: the files of a bundle or a certificate, which no
+/// check takes for one.
+pub fn is_unfinished(dir: &Path) -> bool {
+    // A log has no file of this name.
+    dir.join(bundle::HAND_OVERS).symlink_metadata().is_ok() && !is_signed(dir)
+}
+
 /// What the check of the bundle found when it was made the first time.
 fn findings(failures: &[Finding]) -> Value {
     let failures = failures.iter().map(|finding| json!({ "file": finding.file, "text": finding.text }));

@@ -49,7 +49,7 @@ mod verdict;
 
 pub use archive::archive;
 pub use articles::{ARTICLES, Article};
-pub use assemble::{finish, is_signed};
+pub use assemble::{finish, is_signed, is_unfinished};
 pub use catalogue::{control, controls};
 pub use certificate::{
     CERTIFIED_MAX, Certificate, Certified, CheckedCertificate, ErasedPicture, check_certificate,

@@ -179,6 +179,36 @@ fn what_takes_the_name_of_the_folder_gets_nothing() {
     assert_eq!(std::fs::read(here.file()).unwrap(), here.checkpoint());
 }
 
+/// Between the look at the copy that is there and the new one another folder takes the name, with a copy that nobody looked at.
+#[test]
+fn a_folder_that_takes_the_name_between_compare_and_write_gets_nothing() {
+    for step in ["replace: write", "replace: bytes", "replace: rename", "sync folder"] {
+        let (here, other) = (Elsewhere::new(), Dir::new());
+        std::fs::create_dir(&other.0).unwrap();
+        let faults = Faults::default();
+        let mark = here.open.as_ref().map(Log::shared_mark);
+        let disk = Disk { faults: faults.clone() };
+        let mut writer = OutsideWriter::on(disk, &here.log.0, &here.folder.0, mark);
+        writer.renew().unwrap();
+        here.append();
+        let theirs = b"the copy of somebody else";
+        std::fs::write(other.0.join(OUTSIDE_NAME), theirs).unwrap();
+        let away = here.folder.0.with_extension("away");
+        faults.move_before(
+            step,
+            vec![(here.folder.0.clone(), away.clone()), (other.0.clone(), here.folder.0.clone())],
+        );
+        writer.renew().unwrap();
+        assert_eq!(std::fs::read(here.file()).unwrap(), theirs, "{step}");
+        assert_eq!(std::fs::read_dir(&here.folder.0).unwrap().count(), 1, "{step}");
+        assert_eq!(std::fs::read(away.join(OUTSIDE_NAME)).unwrap(), here.checkpoint(), "{step}");
+        // The next one tells that it is another one.
+        assert!(matches!(writer.renew(), Err(OutsideError::Io { during: "reach", .. })));
+        std::fs::remove_dir_all(&here.folder.0).unwrap();
+        std::fs::rename(&away, &here.folder.0).unwrap();
+    }
+}
+
 #[test]
 fn whatever_fails_leaves_the_older_copy_or_the_newer_one_and_the_next_try_writes_anew() {
     for kind in [ErrorKind::Other, ErrorKind::StorageFull, ErrorKind::ReadOnlyFilesystem] {

@@ -25,7 +25,7 @@ pub(super) fn vault_kind(error: &vault::Error) -> Kind {
         E::AuditorsSlot => Kind::AuditorOnly,
         E::WeakSecret(_) => Kind::WeakSecret,
         E::NameNeeded => Kind::NameNeeded,
-        E::BadName(_) | E::NameOfAnother => Kind::Name,
+        E::BadName(_) | E::NameOfAnother | E::NameAlike => Kind::Name,
         E::Limit(_) | E::Range { .. } => Kind::Parameter,
         E::VaultExists(_) => Kind::VaultExists,
         E::NameTaken
@@ -88,5 +88,41 @@ pub(crate) fn vault_failure(error: &vault::Error) -> ObjectFailure {
         vault::Error::ObjectMissing(_) => ObjectFailure::Missing,
         vault::Error::ObjectDamaged { .. } => ObjectFailure::Damaged,
         _ => ObjectFailure::Vault,
+    }
+}
+
+/// Whether an error says that the disk is full, or somebody's share of it, or that a file may not grow.
+pub(crate) fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    match error.kind() {
+        StorageFull | QuotaExceeded => true,
+        // From the system it is about a write; the log's own is about a file that nobody would read.
+        FileTooLarge => error.raw_os_error().is_some(),
+        _ => false,
+    }
+}
+
+/// Whether the system gives no memory.
+pub(super) fn is_memory(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::OutOfMemory
+}
+
+/// Whether an error comes down to memory, a disk, a quota or a limit on the length of files.
+pub(super) fn lacks_room(error: &(dyn std::error::Error + 'static)) -> Option<Kind> {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(system) if is_memory(system) => Some(Kind::Memory),
+        Some(system) if is_full(system) => Some(Kind::Disk),
+        _ => error.source().and_then(lacks_room),
+    }
+}
+
+/// The log's word for what a model refuses.
+pub(crate) fn refusal_word(rule: engine::Rule) -> RequestRefusal {
+    match rule {
+        engine::Rule::PromptLength => RequestRefusal::PromptLength,
+        engine::Rule::PromptEncoding => RequestRefusal::PromptEncoding,
+        engine::Rule::Size => RequestRefusal::Size,
+        engine::Rule::Parameter => RequestRefusal::Parameter,
+        engine::Rule::Memory => RequestRefusal::Memory,
     }
 }

@@ -8,6 +8,8 @@ export const PAUSE_MS = 1500;
 const WARN_MS = 60_000;
 // A look that is answered later is not answered.
 const LOOK_MS_MAX = 4000;
+// The longest pause while nobody answers.
+const LOST_MS_MAX = 6000;
 
 let token = tab.get("token");
 let idleSeconds = Number(tab.get("idle_s"));
@@ -89,6 +91,7 @@ export const part = (read) => attempt(read);
  */
 export function watch(path, answered) {
   let turn = 0;
+  let lost = 0;
   let timer;
 
   async function ask() {
@@ -98,9 +101,12 @@ export function watch(path, answered) {
     let pause = PAUSE_MS;
     try {
       const body = await attempt(async () => (await send("GET", path(), { watching: true })).json());
+      lost = 0;
       if (mine === turn) pause = answered(body);
     } catch {
       // Whoever has to know was told where it failed.
+      pause = Math.min(PAUSE_MS * 2 ** lost, LOST_MS_MAX);
+      lost += 1;
     }
     if (mine === turn) timer = setTimeout(ask, pause);
   }

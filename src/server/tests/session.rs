@@ -9,6 +9,11 @@ fn sessions() -> Sessions {
     Sessions::new(IDLE_MS, None, Held::Not, &SystemClock::new())
 }
 
+/// Nothing was guessed.
+fn nothing() -> Result<(), darkroom::Error> {
+    Err(darkroom::Error::Locked)
+}
+
 #[test]
 fn a_token_opens_until_it_is_idle_and_no_longer_than_a_day_of_work() {
     let sessions = sessions();
@@ -162,13 +167,13 @@ fn each_user_pays_for_their_own_guesses() {
     for user in [None, OWNER] {
         assert_eq!((sessions.wait_s(OTHER), sessions.wait_s(user)), (1, 0));
         assert!(sessions.guess(OTHER, alone()).is_err());
-        sessions.guess(user, alone()).unwrap().right();
+        sessions.guess(user, alone()).unwrap().of(&Ok(()));
     }
     assert!(sessions.guess(OTHER, alone()).is_err(), "who else is right forgives them nothing");
     for _ in 1..GUESSES_FREE {
         drop(sessions.guess(OWNER, alone()).unwrap());
     }
-    sessions.guess(OWNER, alone()).unwrap().right();
+    sessions.guess(OWNER, alone()).unwrap().of(&Ok(()));
     drop(sessions.guess(OWNER, alone()).unwrap());
     assert_eq!(sessions.wait_s(OWNER), 0, "who knows the passphrase begins anew");
 }
@@ -180,10 +185,10 @@ fn who_is_right_about_one_name_is_forgiven_nothing_at_another() {
     let [own, others] = ["second", "first"].map(|name| Name::of(Some(&PersonName::new(name).unwrap())));
     for _ in 0..GUESSES_FREE {
         drop(sessions.guess(OWNER, others).unwrap());
-        sessions.guess(OWNER, own).unwrap().right();
+        sessions.guess(OWNER, own).unwrap().of(&Ok(()));
     }
     assert!(sessions.guess(OWNER, others).is_err());
-    sessions.guess(OWNER, own).unwrap().right();
+    sessions.guess(OWNER, own).unwrap().of(&Ok(()));
     let folded = Name::of(Some(&PersonName::new(" FIRST").unwrap()));
     assert!(sessions.guess(OWNER, folded).is_err(), "another spelling is the same name");
 }
@@ -193,8 +198,8 @@ fn guesses_do_not_run_side_by_side() {
     let sessions = Arc::new(sessions());
     let guess = sessions.guess(OWNER, alone()).unwrap();
     assert!(sessions.guess(OWNER, alone()).is_err());
-    guess.none();
-    (0..10).for_each(|_| sessions.guess(OWNER, alone()).unwrap().none());
+    guess.of(&nothing());
+    (0..10).for_each(|_| sessions.guess(OWNER, alone()).unwrap().of(&nothing()));
     assert!(sessions.guess(OWNER, alone()).is_ok(), "what was no guess costs nothing");
 }
 
@@ -214,14 +219,14 @@ async fn users_take_turns_and_nobody_waits_for_two_of_another() {
             assert!(sessions.turn.try_lock().is_err(), "checked side by side");
             checked.lock().unwrap().push(user);
             // Whoever had a turn wants the next one at once.
-            guess.none();
+            guess.of(&nothing());
             let again = sessions.guess(user, alone()).unwrap().turn().await;
             checked.lock().unwrap().push(user);
-            again.none();
+            again.of(&nothing());
         }));
         tokio::task::yield_now().await;
     }
-    first.none();
+    first.of(&nothing());
     for waits in waiting {
         waits.await.unwrap();
     }

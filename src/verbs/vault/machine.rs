@@ -3,6 +3,7 @@
 use crate::Done;
 use crate::boot;
 use crate::boot::backup::Opened;
+use crate::boot::folders::Home;
 use crate::boot::machine::checked;
 use crate::cli::{Machine, Vault};
 use crate::exit::{Code, Failure};
@@ -21,9 +22,14 @@ use zeroize::Zeroizing;
 ///
 /// # Errors
 /// It cannot be read, or can be none.
-pub fn given(verb: &Vault, clean: &mut Clean, out: &Output) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+pub fn given(
+    verb: &Vault,
+    home: &Home,
+    clean: &mut Clean,
+    out: &Output,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     let Vault::Machine(Machine::Add { secret_file: Some(path), .. }) = verb else { return Ok(None) };
-    checked(input::read_secret_bytes(path, clean)?, out).map(Some)
+    checked(input::read_secret_bytes(path, home, clean)?, out).map(Some)
 }
 
 /// The file that one is drawn into, if that was asked for.

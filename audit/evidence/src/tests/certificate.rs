@@ -5,14 +5,12 @@ use super::statement::{PAGE, STATEMENT, VERIFY};
 use super::{CERTIFIED_MAX, Certificate, check_certificate, write};
 use crate::dsse::ExportKey;
 use crate::folder::NewFolder;
-use crate::tests::{Dir, copy, erased};
+use crate::tests::{Dir, ONE, about, copy, erase, make};
 use crate::{CheckedCertificate, Error, Expected};
 use audit::words::{EpochReason, Grade, ObjectFailure, StopReason};
-use audit::{Actor, Digest, Event, JobId, Log, Object, Order, Receipt, SystemClock, VerifyKey};
+use audit::{Digest, Event, JobId, Log, Object, Order, Receipt, SystemClock, VerifyKey};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-const ONE: Actor = Actor::Person([1; 16]);
 
 /// A log in which pictures were made, copied and erased.
 struct Erased {
@@ -29,23 +27,11 @@ impl Erased {
     }
 
     fn about(&self, number: u8, event: Event) -> Receipt {
-        let entry = event.by(ONE).object(Object([number; 16])).job(JobId([number; 16]));
-        self.log.append(&[entry]).unwrap()
+        about(&self.log, number, event)
     }
 
     fn make(&self, number: u8) -> Receipt {
-        let (digest, vault_epoch) = (Digest([number; 32]), 1);
-        self.about(
-            number,
-            Event::ObjectSealed {
-                width: 16,
-                height: 16,
-                ciphertext_mac: digest,
-                vault_epoch,
-                vault_seq: 1,
-                vault_root: digest,
-            },
-        )
+        make(&self.log, number)
     }
 
     fn export(&self, number: u8) -> Receipt {
@@ -54,9 +40,7 @@ impl Erased {
     }
 
     fn erase(&self, number: u8) -> Receipt {
-        let asked = Event::ObjectEraseRequested { count: 1 }.by(ONE).job(JobId([number; 16]));
-        self.log.append(&[asked]).unwrap();
-        self.about(number, erased(1 + u64::from(number)))
+        erase(&self.log, number)
     }
 
     fn audit(&self) -> PathBuf {

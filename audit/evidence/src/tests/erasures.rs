@@ -4,38 +4,10 @@ use super::forged::{change, sign_anew};
 use super::oracles::follow;
 use super::*;
 use audit::words::ObjectFailure;
-use audit::{Actor, Object, Receipt};
 
-const ONE: Actor = Actor::Person([1; 16]);
 const LINES: &str = "erasures/certificates.jsonl";
 const OTHERS: &str = "erasures/records.jsonl";
 const OF_ALL: &str = "erasures/erasures.json";
-
-fn about(tried: &Tried, number: u8, event: Event) -> Receipt {
-    let entry = event.by(ONE).object(Object([number; 16])).job(JobId([number; 16]));
-    // A moment of its own for each, so that a period can be told by its times.
-    std::thread::sleep(std::time::Duration::from_millis(2));
-    tried.log.append(&[entry]).unwrap()
-}
-
-fn make(tried: &Tried, number: u8) -> Receipt {
-    let (digest, vault_epoch) = (Digest([number; 32]), 1);
-    let sealed = Event::ObjectSealed {
-        width: 16,
-        height: 16,
-        ciphertext_mac: digest,
-        vault_epoch,
-        vault_seq: 1,
-        vault_root: digest,
-    };
-    about(tried, number, sealed)
-}
-
-fn erase(tried: &Tried, number: u8) -> Receipt {
-    let asked = Event::ObjectEraseRequested { count: 1 }.by(ONE).job(JobId([number; 16]));
-    tried.log.append(&[asked]).unwrap();
-    about(tried, number, erased(1 + u64::from(number)))
-}
 
 fn back_up(tried: &Tried, number: u8) -> u64 {
     let begun = Event::BackupBegun { objects: 1 };
@@ -51,21 +23,21 @@ fn time(tried: &Tried, seq: u64) -> u64 {
 fn used() -> (Tried, (u64, u64)) {
     let mut tried = Tried::new("");
     for number in 1..=5 {
-        make(&tried, number);
+        make(&tried.log, number);
     }
-    about(&tried, 1, Event::ObjectExportRequested {});
-    about(&tried, 1, Event::ObjectExported { bytes: 1234 });
-    erase(&tried, 3);
+    about(&tried.log, 1, Event::ObjectExportRequested {});
+    about(&tried.log, 1, Event::ObjectExported { bytes: 1234 });
+    erase(&tried.log, 3);
     back_up(&tried, 50);
-    let first = erase(&tried, 1).seq_first;
+    let first = erase(&tried.log, 1).seq_first;
     // A backup and an export that begin in the period and are given up when it is over.
     back_up(&tried, 52);
-    about(&tried, 2, Event::ObjectExportRequested {});
-    let last = erase(&tried, 2).seq_first;
-    about(&tried, 2, Event::ObjectExportFailed { reason: ObjectFailure::Io });
+    about(&tried.log, 2, Event::ObjectExportRequested {});
+    let last = erase(&tried.log, 2).seq_first;
+    about(&tried.log, 2, Event::ObjectExportFailed { reason: ObjectFailure::Io });
     let failed = Event::BackupFailed { reason: ObjectFailure::Io };
     tried.log.append(&[failed.by(ONE).job(JobId([52; 16]))]).unwrap();
-    erase(&tried, 4);
+    erase(&tried.log, 4);
     back_up(&tried, 51);
     tried.try_all("");
     let period = (time(&tried, first), time(&tried, last));

@@ -12,7 +12,7 @@ use crate::{
     Answers, Checked, Embedded, Expected, Export, ExportKey, Exported, Reading, Run, Verdict, check, controls,
 };
 use audit::words::{EpochReason, Grade, StopReason};
-use audit::{Digest, Event, JobId, Log, SystemClock};
+use audit::{Actor, Digest, Event, JobId, Log, Object, Receipt, SystemClock};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -175,6 +175,37 @@ pub fn checked(dir: &Path) -> Checked {
 /// The files that something is wrong with.
 pub fn blamed(dir: &Path) -> Vec<String> {
     checked(dir).findings.into_iter().map(|finding| finding.file).collect()
+}
+
+/// Who does what the tests put on record.
+pub const ONE: Actor = Actor::Person([1; 16]);
+
+/// A record of the picture of this number, at a moment of its own, so that a period can be told by its times.
+pub fn about(log: &Log, number: u8, event: Event) -> Receipt {
+    let entry = event.by(ONE).object(Object([number; 16])).job(JobId([number; 16]));
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    log.append(&[entry]).unwrap()
+}
+
+/// Seals it.
+pub fn make(log: &Log, number: u8) -> Receipt {
+    let (digest, vault_epoch) = (Digest([number; 32]), 1);
+    let sealed = Event::ObjectSealed {
+        width: 16,
+        height: 16,
+        ciphertext_mac: digest,
+        vault_epoch,
+        vault_seq: 1,
+        vault_root: digest,
+    };
+    about(log, number, sealed)
+}
+
+/// Erases it.
+pub fn erase(log: &Log, number: u8) -> Receipt {
+    let asked = Event::ObjectEraseRequested { count: 1 }.by(ONE).job(JobId([number; 16]));
+    log.append(&[asked]).unwrap();
+    about(log, number, erased(1 + u64::from(number)))
 }
 
 /// A picture's end, as the darkroom has it on record.

@@ -119,6 +119,9 @@ fn it_is_none_of_the_people() {
     let first = PersonName::new("First").expect("a name");
     vault.name_slot(&secret(PASSPHRASE), &first, Role::Admin, FLOOR, &mut OsRandom).expect("named");
     assert_eq!(vault.people().iter().map(|person| person.slot.0).collect::<Vec<_>>(), [1]);
+    vault
+        .change_secret(&code.secret(), &secret("a new passphrase"), FLOOR, &mut OsRandom)
+        .expect("one person");
     vault.change_secret(&code.secret(), &secret(PASSPHRASE), FLOOR, &mut OsRandom).expect("one person");
     drop(vault);
     drop(place.unlock().expect("opens without a name"));

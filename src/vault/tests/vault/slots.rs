@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use vault::{Error, KdfParams, Locked, OsRandom, Role, Secret, SlotId, SlotKind, Unlocked, Vault};
+use vault::{
+    Error, KdfParams, Locked, OsRandom, PersonName, Role, Secret, SlotId, SlotKind, Unlocked, Vault,
+};
 
 use super::{PASSPHRASE, Place, check_object, put, secret};
 
@@ -90,6 +92,30 @@ fn a_change_by_an_auditor_stays_an_auditor() {
     vault.change_secret(&old, &new, FLOOR, &mut OsRandom).expect("changed");
     assert_eq!(vault.authenticate(&new).expect("known").role, Role::Auditor);
     assert!(matches!(vault.authenticate(&old), Err(Error::WrongSecret)));
+}
+
+#[test]
+fn a_passphrase_that_is_set_already_is_no_new_one() {
+    let place = Place::new();
+    let (mut vault, code) = place.create();
+    let own = |name: &str| secret(PASSPHRASE).of(Some(PersonName::new(name).expect("a name")));
+    let refuses = |vault: &mut Vault, proof: &Secret, same: &Secret| {
+        let state = vault.state();
+        let changed = vault.change_secret(proof, same, FLOOR, &mut OsRandom);
+        assert!(matches!(changed, Err(Error::WeakSecret(why)) if why.contains("replaced")), "{changed:?}");
+        assert_eq!(vault.state(), state, "nothing was changed");
+    };
+    refuses(&mut vault, &secret(PASSPHRASE), &secret(PASSPHRASE));
+    refuses(&mut vault, &code.secret(), &secret(PASSPHRASE));
+    let first = PersonName::new("First").expect("a name");
+    vault.name_slot(&secret(PASSPHRASE), &first, Role::Admin, FLOOR, &mut OsRandom).expect("named");
+    let second = secret("a second passphrase").of(Some(PersonName::new("Second").expect("a name")));
+    vault.add_slot(Role::Auditor, &second, FLOOR, &mut OsRandom).expect("added");
+    refuses(&mut vault, &own("First"), &secret(PASSPHRASE));
+    refuses(&mut vault, &code.secret().of(Some(first)), &secret(PASSPHRASE));
+    refuses(&mut vault, &second, &secret("a second passphrase"));
+    // Somebody else's is none of theirs: where people have names nobody is told that it is in use.
+    vault.change_secret(&second, &secret(PASSPHRASE), FLOOR, &mut OsRandom).expect("changed");
 }
 
 #[test]
