@@ -47,7 +47,7 @@ use seen::{Known, Seen};
 use std::fs::File;
 use std::sync::Arc;
 use vault::PersonName;
-pub use wants::Wants;
+pub use wants::{CREDENTIAL, Wants};
 
 /// The process behind its fences.
 pub struct Booted {
@@ -129,9 +129,6 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
             "the policy of this machine allows no plain copies (it denies ${export}); nothing was done";
         refusal = refusal.or(Some(Failure::new(Code::Refused, what)));
     }
-    if wants.machine_secret.is_some() {
-        refusal = refusal.or(overlay::refusal_unattended(&policy));
-    }
     let folder_use = wants.folder_use;
     let mut folders = folders_of(&home, &policy, wants)?;
     folders::refuse_own_folders(&folders, &home.evidence)?;
@@ -159,7 +156,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     folders::grant_bundle(&mut plan, &folders, wants.bundle)?;
     let passphrase =
         wants.passphrase_file.map(|path| input::read_secret_file(path, &mut clean)).transpose()?;
-    let machine_secret = wants.machine_secret.filter(|_| refusal.is_none());
+    let machine_secret = wants.machine_secret.as_deref().filter(|_| refusal.is_none());
     let machine_secret = machine_secret.map(|path| input::read_secret_bytes(path, &mut clean)).transpose()?;
     let operator = if wants.signs_in { operator::named(wants.operator)? } else { None };
     let terminal = Terminal::open();
