@@ -175,7 +175,7 @@ fn what_is_no_half_is_refused_and_the_vault_stays_as_it_was() {
     }
     let typed = vault.ask_half(&secret(PASSPHRASE), &secret(SECOND), FLOOR, &mut OsRandom);
     assert!(matches!(typed, Err(Error::WeakSecret(_))), "{typed:?}");
-    assert!(matches!(vault.set_mark(7, b"", &mut OsRandom), Err(Error::Limit(_))), "it is the vault's own");
+    assert!(matches!(vault.set_mark(16, b"", &mut OsRandom), Err(Error::Limit(_))), "it is the vault's own");
     assert!(vault.state() == state && !vault.asks_half());
     vault.ask_half(&secret(PASSPHRASE), &machine(BYTES), FLOOR, &mut OsRandom).expect("asked");
     let last = vault.remove_slot(SlotId(1), &mut OsRandom);
