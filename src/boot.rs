@@ -48,7 +48,7 @@ use seen::{Known, Seen};
 use std::fs::File;
 use std::sync::Arc;
 use vault::PersonName;
-pub use wants::Wants;
+pub use wants::{CREDENTIAL, Wants};
 
 /// The process behind its fences.
 pub struct Booted {
@@ -130,9 +130,6 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
             "the policy of this machine allows no plain copies (it denies ${export}); nothing was done";
         refusal = refusal.or(Some(Failure::new(Code::Refused, what)));
     }
-    if wants.machine_secret.is_some() {
-        refusal = refusal.or(overlay::refusal_unattended(&policy));
-    }
     let folder_use = wants.folder_use;
     let mut folders = folders_of(&home, &policy, wants)?;
     folders::refuse_own_folders(&folders, &home)?;
@@ -160,7 +157,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     folders::grant_bundle(&mut plan, &folders, wants.bundle)?;
     let passphrase =
         wants.passphrase_file.map(|path| input::read_secret_file(path, &home, &mut clean)).transpose()?;
-    let machine_secret = wants.machine_secret.filter(|_| refusal.is_none());
+    let machine_secret = wants.machine_secret.as_deref().filter(|_| refusal.is_none());
     let machine_secret =
         machine_secret.map(|path| input::read_secret_bytes(path, &home, &mut clean)).transpose()?;
     let operator = if wants.signs_in { operator::named(wants.operator)? } else { None };

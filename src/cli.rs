@@ -209,10 +209,6 @@ pub struct Serve {
     /// Port on 127.0.0.1, 0 for any free one; the policy's, which is 7860 unless it says otherwise, without it
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
-    /// Open the vault with the machine secret in this file or pipe, where the policy says `unattended`; without this flag that is the
-    /// service manager's credential `unlock`, if there is one
-    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_file")]
-    pub machine_secret_file: Option<PathBuf>,
     /// What computes.
     #[command(flatten)]
     pub computing: Computing,
@@ -363,7 +359,8 @@ pub enum Vault {
     },
     /// Draw a new recovery code; the old one opens nothing afterwards
     Recovery(#[serde(skip)] Keys),
-    /// Add or remove the machine secret, with which a server opens the vault without a person, where the policy lets it
+    /// Add or remove the machine secret, with which a server opens the vault without a person, where the policy lets it, or which
+    /// passphrases go with
     #[command(subcommand)]
     Machine(Machine),
     /// Erase the pictures that are past the period of the policy (`picture_days_max`), as the server does by itself

@@ -23,6 +23,7 @@ pub const LINE_BYTES_MAX: usize = 4096;
 const PIPE_WAIT: Duration = Duration::from_secs(60);
 
 /// A machine secret from a file or a pipe.
+#[derive(Clone)]
 pub struct SecretBytes {
     /// The file, as the person named it.
     pub path: PathBuf,

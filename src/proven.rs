@@ -3,7 +3,9 @@
 use crate::exit::{Code, Failure};
 use crate::input::SecretLine;
 use crate::terminal::Terminal;
-use darkroom::{Confirmed, Darkroom, Error, Hold, PersonName, Pictures, Removed, Role, Secret, Who};
+use darkroom::{
+    Confirmed, Darkroom, Error, Hold, MachineUse, PersonName, Pictures, Removed, Role, Secret, Who,
+};
 use server::{Outside, Visit};
 use std::path::Path;
 
@@ -92,7 +94,7 @@ impl Proven<'_> {
     ///
     /// # Errors
     /// As there.
-    pub fn add_machine_secret(&mut self, who: &Who, secret: &Secret) -> Result<u16, Failure> {
+    pub fn add_machine_secret(&mut self, who: &Who, secret: (&Secret, MachineUse)) -> Result<u16, Failure> {
         match self {
             Self::Alone(darkroom, proof) => Ok(darkroom.add_machine_secret(who, proof, secret)?),
             Self::Through(visit, proof) => visit.add_machine_secret(proof, secret).map_err(refused_outside),

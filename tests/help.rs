@@ -28,7 +28,10 @@ pub const VERBS: [(&[&str], &[&str]); 78] = [
     (&["vault", "status"], &["--outputs"]),
     (&["vault", "verify"], &["--outputs", "--passphrase-file"]),
     (&["vault", "passwd"], &["--new-passphrase-file", "--outputs", "--passphrase-file"]),
-    (&["vault", "machine", "add"], &["--secret-file", "--new-secret-file", "--outputs", "--passphrase-file"]),
+    (
+        &["vault", "machine", "add"],
+        &["--secret-file", "--new-secret-file", "--with-passphrases", "--outputs", "--machine-secret-file"],
+    ),
     (&["vault", "machine", "remove"], &["--outputs", "--passphrase-file"]),
     (&["vault", "recovery"], &["--outputs", "--passphrase-file"]),
     (&["vault", "retain"], &["--dry-run", "--yes", "--outputs", "--passphrase-file"]),

@@ -54,6 +54,7 @@
 //! - `server_faults`: the server when something goes wrong around it, or ends
 //! - `people`: several people with one vault
 //! - `machine`: a server that opens the vault by a machine secret
+//! - `halves`: a passphrase that goes with it
 //! - `two_person`: acts that take two admins
 //! - `auditor`: who sees log and controls, and nothing else
 //! - `tokens`: what programs ask the server with, and every route asked with it
@@ -88,6 +89,7 @@ mod family;
 mod faults;
 mod folders;
 mod frozen;
+mod halves;
 mod handed_over;
 mod harness;
 mod help;

@@ -261,6 +261,14 @@ events! {
         /// Its role.
         role: Role,
     }
+    /// Whether the passphrase of a slot opens the vault together with the machine secret alone, once it is set; written together
+    /// with its request.
+    "slot.machine_half" [job] SlotMachineHalf {
+        /// Slot number.
+        slot: u32,
+        /// Whether it does.
+        needed: bool,
+    }
     /// A slot is to be removed; written together with its request.
     "slot.remove_named" [job] SlotRemoveNamed {
         /// Slot number.

@@ -46,6 +46,7 @@ const MAPPED: &[(&str, Class, u32)] = &[
     ("vault.key_wiped", Entity, 4), ("vault.key_gone", Finding, 1), ("outputs.accepted", Entity, 3),
     ("vault.secret_requested", Entity, OTHER), ("vault.secret_named", Entity, OTHER), ("vault.secret_failed", Entity, 3),
     ("vault.secret_changed", Entity, 3), ("slot.add_named", Entity, OTHER), ("slot.remove_named", Entity, OTHER),
+    ("slot.machine_half", Entity, OTHER),
     ("slot.pictures", Entity, OTHER), ("slot.resolved", Entity, 2), ("hold.set", Entity, 8), ("hold.ended", Entity, 9),
     ("slot.role_changed", Entity, 3), ("token.made", Entity, 1), ("token.used", SignIn, 1), ("token.ended", Entity, 9),
     ("token.end_failed", Entity, 9), ("act.asked", Entity, 1), ("act.confirmed", Entity, 10), ("act.refused", Entity, 11),

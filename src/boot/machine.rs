@@ -1,26 +1,15 @@
-//! The machine secret that a server is started with: where nobody types anything.
+//! The machine secret that a program is started with: where nobody types anything, or beside what somebody types.
 
 use super::Booted;
+use super::overlay::refused_unattended;
 use super::passphrase::{warn, warn_of_readers};
 use crate::exit::{Code, Failure};
 use crate::input::SecretBytes;
 use crate::output::Output;
-use darkroom::Darkroom;
-use std::path::{Path, PathBuf};
-use vault::Secret;
+use darkroom::{Darkroom, StartRefusal};
+use policy::Unattended;
+use vault::{Secret, SlotKind};
 use zeroize::Zeroizing;
-
-/// Name of the credential of a service manager that holds one.
-pub const CREDENTIAL: &str = "unlock";
-
-/// The file with the machine secret: the one that was named, or the one that a service manager has put beside the program.
-pub fn file(named: Option<&Path>) -> Option<PathBuf> {
-    let handed = || {
-        let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty())?;
-        Some(Path::new(&folder).join(CREDENTIAL)).filter(|file| file.exists())
-    };
-    named.map(Path::to_path_buf).or_else(handed)
-}
 
 /// A machine secret of these bytes, or what is wrong with them and in which file.
 ///
@@ -51,14 +40,51 @@ pub fn checked(file: SecretBytes, out: &Output) -> Result<Zeroizing<Vec<u8>>, Fa
 }
 
 impl Booted {
-    /// Opens the vault with the machine secret, if there are both. Nobody is signed in.
+    /// The machine secret, for passphrases that go with it, if one was named or handed over.
+    ///
+    /// # Errors
+    /// It can be none.
+    pub fn half(&self, out: &Output) -> Result<Option<Secret>, Failure> {
+        self.machine_secret.clone().map(|file| secret(file, out)).transpose()
+    }
+
+    /// Refuses, on record, a start that would open the vault with the machine secret although the policy does not let it.
+    ///
+    /// # Errors
+    /// That one; what the log says.
+    pub fn refuse_unattended(&self, darkroom: &Darkroom) -> Result<(), Failure> {
+        let opens = || {
+            darkroom.public().is_ok_and(|found| found.slots.iter().any(|slot| slot.kind == SlotKind::Machine))
+        };
+        let is_refused = self.plan.unattended == Unattended::Refuse;
+        if is_refused && self.passphrase.is_none() && self.machine_secret.is_some() && opens() {
+            darkroom.record_refusal(StartRefusal::Policy)?;
+            return Err(refused_unattended());
+        }
+        Ok(())
+    }
+
+    /// Opens the vault with the machine secret, if there are both, or keeps it for passphrases that go with it. Nobody is signed in.
     ///
     /// # Errors
     /// It opens nothing; what vault and log say.
     pub fn unlock_unattended(&mut self, darkroom: &mut Darkroom, out: &Output) -> Result<(), Failure> {
-        let Some(file) = self.machine_secret.take().filter(|_| darkroom.has_vault()) else { return Ok(()) };
-        let path = file.path.clone();
-        match darkroom.unlock_unattended(&secret(file, out)?) {
+        let asks_half = darkroom.halves().0 > 0;
+        let Some(file) = self.machine_secret.take() else {
+            if asks_half {
+                out.warn(
+                    "passphrases open this vault only together with its machine secret, and none was named: start it with \
+                     --machine-secret-file, or only the recovery code opens it",
+                );
+            }
+            return Ok(());
+        };
+        let (path, secret) = (file.path.clone(), secret(file, out)?);
+        if asks_half || self.plan.unattended == Unattended::Refuse {
+            darkroom.give_half(&secret);
+            return Ok(());
+        }
+        match darkroom.unlock_unattended(&secret) {
             Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => {
                 let what = format!(
                     "the machine secret in {} does not open this vault: it is another one, or was removed; name the right file, or \

@@ -5,9 +5,7 @@ use crate::exit::{Code, Failure};
 use crate::output::know_denied;
 use crate::paths::open_regular;
 use crate::processes::POLICY_VARIABLE;
-use policy::{
-    CONTROLLER_BYTES_MAX, Controller, OVERLAY_BYTES_MAX, Policy, Process, Unattended, read_controller,
-};
+use policy::{CONTROLLER_BYTES_MAX, Controller, OVERLAY_BYTES_MAX, Policy, Process, read_controller};
 use rustix::fs::OFlags;
 use sandbox::Clean;
 use std::io::{ErrorKind, Read as _};
@@ -84,9 +82,9 @@ fn text(path: &Path, what: &str, bytes_max: usize) -> Result<Option<String>, Fai
     }
 }
 
-/// Why no server opens the vault with a machine secret, if the policy does not say that one may.
-pub fn refusal_unattended(policy: &Policy) -> Option<Failure> {
+/// Why no server opens the vault with a machine secret where the policy does not say that one may.
+pub fn refused_unattended() -> Failure {
     let what = "the policy of this machine lets no server open the vault with a machine secret; nothing was opened. Put \
                 unattended = \"idle-lock\" or \"stay-open\" into the policy, or start without the secret";
-    (policy.unattended() == Unattended::Refuse).then(|| Failure::new(Code::Refused, what))
+    Failure::new(Code::Refused, what)
 }

@@ -9,7 +9,7 @@ use crate::output::Output;
 use crate::terminal::Terminal;
 use darkroom::{Darkroom, Door, Who};
 use std::path::Path;
-use vault::{PersonName, Secret, SlotKind};
+use vault::{PersonName, Secret};
 use zeroize::Zeroizing;
 
 impl Booted {
@@ -70,13 +70,16 @@ impl Booted {
         if opens.names_somebody() {
             self.ask_name(darkroom)?;
         }
-        let proven = self.given(opens, out, |secret| darkroom.unlock(secret, Door::Terminal))?;
+        if let Some(half) = self.half(out)? {
+            darkroom.give_half(&half);
+        }
+        let proven = self.given(opens, None, out, |secret| darkroom.unlock(secret, Door::Terminal))?;
         warn(darkroom, out);
         Ok(proven)
     }
 
-    /// Opens something with a passphrase or the recovery code, from the passphrase file or the terminal. What was used is
-    /// given back.
+    /// Opens something with a passphrase or the recovery code, from the passphrase file or the terminal, together with the machine
+    /// secret if there is one. What was used is given back.
     ///
     /// # Errors
     /// It is wrong, or nobody is there to ask; what `opens` says.
@@ -85,14 +88,14 @@ impl Booted {
         out: &Output,
         mut opens: impl FnMut(&Secret) -> Result<T, darkroom::Error>,
     ) -> Result<T, Failure> {
-        let mut name = None;
+        let (mut name, half) = (None, self.half(out)?);
         if self.passphrase.is_some() || self.operator.is_some() {
-            return Ok(self.given(Opens::Any, out, opens)?.0);
+            return Ok(self.given(Opens::Any, half.as_ref(), out, opens)?.0);
         }
         let typed = self.terminal.ask_secret(Opens::Any.question())?;
         loop {
             let secret = Secret::any(&typed).map_err(|error| Failure::new(Code::Locked, error))?;
-            match opens(&secret.of(name.take())) {
+            match opens(&secret.of(name.take()).beside(half.as_ref())) {
                 Err(darkroom::Error::Vault(vault::Error::NameNeeded)) => {
                     name = Some(name_of(&self.terminal.ask("Your name: ")?)?);
                 }
@@ -104,12 +107,13 @@ impl Booted {
     fn given<T>(
         &mut self,
         with: Opens,
+        half: Option<&Secret>,
         out: &Output,
         mut opens: impl FnMut(&Secret) -> Result<T, darkroom::Error>,
     ) -> Result<(T, Secret), Failure> {
         let Some(line) = self.passphrase.take() else {
             let typed = with.parse(&self.terminal.ask_secret(with.question())?).map_err(unusable)?;
-            let typed = typed.of(self.operator.clone());
+            let typed = typed.of(self.operator.clone()).beside(half);
             return match opens(&typed) {
                 Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => {
                     Err(wrong_typed(self.operator.is_some()))
@@ -119,7 +123,7 @@ impl Booted {
         };
         warn_of_readers(&line.path, line.others_may_read, out);
         let operator = self.operator.clone();
-        let parse = |text: &str| with.parse(text).map(|secret| secret.of(operator.clone()));
+        let parse = |text: &str| with.parse(text).map(|secret| secret.of(operator.clone()).beside(half));
         let mut given = of_line(&line, &parse).map_err(unusable)?;
         let mut opened = opens(&given);
         // A byte order mark was a part of the passphrase once. The first try is on record, and the second is, too.
@@ -277,7 +281,7 @@ pub fn warn(darkroom: &Darkroom, out: &Output) {
 
 /// Whether a passphrase goes with a name: several people use the vault, and each has one.
 pub fn asks_name(public: &vault::Public) -> bool {
-    let people = public.slots.iter().filter(|slot| slot.kind == SlotKind::Passphrase).count();
+    let people = public.slots.iter().filter(|slot| slot.kind.is_persons()).count();
     public.named && people > 1
 }
 

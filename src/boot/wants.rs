@@ -5,7 +5,19 @@ use super::folders::{Bundle, FolderUse, OfModels};
 use crate::cli::Keys;
 use diffusion::DeviceName;
 use policy::Process;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Name of the credential of a service manager that holds one.
+pub const CREDENTIAL: &str = "unlock";
+
+/// The file with the machine secret: the one that was named, or the one that a service manager has put beside the program.
+fn machine_secret(named: Option<&Path>) -> Option<PathBuf> {
+    let handed = || {
+        let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty())?;
+        Some(Path::new(&folder).join(CREDENTIAL)).filter(|file| file.exists())
+    };
+    named.map(Path::to_path_buf).or_else(handed)
+}
 
 /// What a process may touch besides the state: read before the fences, and granted by them.
 pub struct Wants<'a> {
@@ -17,8 +29,8 @@ pub struct Wants<'a> {
     pub outputs: Option<&'a Path>,
     /// File or pipe with the passphrase.
     pub passphrase_file: Option<&'a Path>,
-    /// File or pipe with the machine secret, of a server.
-    pub machine_secret: Option<&'a Path>,
+    /// File or pipe with the machine secret.
+    pub machine_secret: Option<PathBuf>,
     /// Whether somebody signs in.
     pub signs_in: bool,
     /// Who it is, if a flag says so.
@@ -75,6 +87,7 @@ impl<'a> Wants<'a> {
         Self {
             outputs: keys.pictures.outputs.as_deref(),
             passphrase_file: keys.passphrase_file.as_deref(),
+            machine_secret: machine_secret(keys.machine_secret_file.as_deref()),
             signs_in: true,
             operator: keys.operator.as_deref(),
             ..Self::default()

@@ -23,6 +23,10 @@ pub struct Keys {
     /// Read the passphrase from the first line of this file or pipe instead of the terminal
     #[arg(long, global = true, value_name = "FILE", help_heading = VAULT)]
     pub passphrase_file: Option<PathBuf>,
+    /// The machine secret, in this file or pipe: what a passphrase goes with, where the vault asks for both, or what `serve` opens the
+    /// vault with, where the policy says `unattended`; without this flag the service manager's credential `unlock`, if there is one
+    #[arg(long, global = true, value_name = "FILE", help_heading = VAULT)]
+    pub machine_secret_file: Option<PathBuf>,
     /// Who you are, where several people use the vault; asked for at the terminal without it
     #[arg(long, global = true, value_name = "NAME", help_heading = VAULT)]
     pub operator: Option<String>,

@@ -18,6 +18,10 @@ pub enum Machine {
         #[arg(long, value_name = "FILE", conflicts_with = "secret_file")]
         #[serde(skip)]
         new_secret_file: Option<PathBuf>,
+        /// It opens nothing by itself: from here on your passphrase opens the vault together with it alone, and so does every one that
+        /// is set later. The recovery code opens it without both
+        #[arg(long)]
+        with_passphrases: bool,
         /// Vault and pictures.
         #[command(flatten)]
         #[serde(skip)]

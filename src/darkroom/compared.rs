@@ -6,7 +6,6 @@ use crate::room::Room;
 use crate::{Act, Darkroom, Error, Who};
 use audit::Object;
 use audit::words::Role;
-use vault::SlotKind;
 
 /// The pictures that the vault holds at one moment.
 pub struct Holdings {
@@ -47,7 +46,7 @@ impl Darkroom {
         }
         let roles: Vec<Role> = vault
             .slot_infos()
-            .filter(|slot| slot.kind == SlotKind::Passphrase)
+            .filter(|slot| slot.kind.is_persons())
             .map(|slot| role_of(vault, slot))
             .collect();
         let admins = roles.iter().filter(|role| **role == Role::Admin).count();

@@ -101,6 +101,7 @@ pub use export::{Export, export_to, hand_over, write_new};
 pub use hold::Hold;
 pub use holds::Held;
 pub use list::Page;
+pub use machine::MachineUse;
 pub use marks::Marked;
 pub use metadata::{Metadata, Summary};
 pub use models::ModelRecord;

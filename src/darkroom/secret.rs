@@ -16,6 +16,8 @@ use vault::{KdfParams, Random, RecoveryCode, Rolled, Secret, SlotId, SlotKind, S
 pub(crate) enum Change {
     /// Its secret, or what it is called.
     Secret,
+    /// Whether its passphrase opens the vault together with the machine secret alone.
+    Half(bool),
     /// It is new.
     Added(Role),
     /// It goes.
@@ -31,13 +33,32 @@ impl Change {
     /// What stands beside the intent, so that whoever finds it without an outcome can tell all of it.
     fn named(self, slot: u32) -> Vec<Event> {
         match self {
-            Self::Secret => vec![],
+            Self::Secret | Self::Half(_) => vec![],
             Self::Added(role) => vec![Event::SlotAddNamed { slot, role }],
             Self::Removed { role, left } => {
                 let left = left.map(|(left, to)| Event::SlotPictures { slot, left, to: to.into() });
                 [Event::SlotRemoveNamed { slot, role }].into_iter().chain(left).collect()
             }
         }
+    }
+
+    /// Whether the passphrase of the slot opens the vault together with the machine secret alone from then on. `None` where that was
+    /// not so and will not be.
+    fn half(self, vault: &Vault, slot: SlotId, by: Proof) -> Option<bool> {
+        let there = vault.slot_infos().find(|info| info.id == slot);
+        let was = there.is_some_and(|info| info.kind == SlotKind::PassphraseAndMachine);
+        let is_passphrase = match self {
+            Self::Half(_) => true,
+            Self::Secret => there.is_some_and(|info| info.kind.is_persons()),
+            Self::Added(role) => role != Role::Machine,
+            Self::Removed { .. } => false,
+        };
+        let proven = if by == Proof::Recovery { SlotKind::Recovery } else { SlotKind::Passphrase };
+        let will = match self {
+            Self::Half(needed) => needed,
+            _ => vault.will_ask_half(proven).unwrap_or(was), // otherwise the roll says so
+        };
+        (is_passphrase && (was || will)).then_some(will)
     }
 }
 
@@ -113,9 +134,11 @@ impl Darkroom {
         let entry = |event: Event| event.by(who.actor).job(job);
         let mut intent = vec![entry(Event::VaultSecretRequested { by })];
         if let Ok(slot) = slot {
+            let half = change.half(&open.vault, slot, by);
             let slot = slot.0.into();
             intent.push(entry(Event::VaultSecretNamed { slot }));
             intent.extend(change.named(slot).into_iter().map(entry));
+            intent.extend(half.map(|needed| entry(Event::SlotMachineHalf { slot, needed })));
         }
         log.append(&intent)?;
         open.cover_with_next(log)?;
@@ -132,7 +155,7 @@ impl Darkroom {
         let State { epoch, seq, root } = rolled.state;
         let (slot, vault_epoch, vault_seq, vault_root) = (rolled.slot.0.into(), epoch, seq, Digest(root));
         let (changed, done) = match change {
-            Change::Secret => (
+            Change::Secret | Change::Half(_) => (
                 Event::VaultSecretChanged { slot, by, vault_epoch, vault_seq, vault_root },
                 "the new secret is set",
             ),

@@ -161,7 +161,7 @@ impl Darkroom {
     fn stays_locked(&mut self, locked: Box<Locked>, error: &vault::Error) -> Result<(), Error> {
         self.room = Room::Locked(locked);
         let found = match error {
-            vault::Error::WrongSecret | vault::Error::RecoveryCodeMistyped => {
+            vault::Error::WrongSecret | vault::Error::HalfNeeded | vault::Error::RecoveryCodeMistyped => {
                 let guess = Event::VaultUnlockFailed {}.by_system().denied();
                 self.log.append(&[guess]).map_err(guessed)?;
                 return Ok(());
@@ -209,7 +209,7 @@ impl Darkroom {
     pub(crate) fn authenticate(&mut self, secret: &Secret) -> Result<SlotInfo, Error> {
         let (open, _, log) = self.open_parts()?;
         let found = open.vault.authenticate(secret);
-        if matches!(found, Err(vault::Error::WrongSecret)) {
+        if matches!(found, Err(vault::Error::WrongSecret | vault::Error::HalfNeeded)) {
             log.append(&[Event::VaultUnlockFailed {}.by_system().denied()]).map_err(guessed)?;
             self.remember_log().map_err(guessed)?;
         }

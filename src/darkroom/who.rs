@@ -129,7 +129,8 @@ impl Who {
 const MARK_ACTOR: u8 = 16;
 
 fn tag(slot: u16) -> Option<u8> {
-    u8::try_from(slot).ok()?.checked_add(MARK_ACTOR)
+    // The first of them is nobody's, and the vault's own.
+    u8::try_from(slot).ok().filter(|slot| *slot > 0)?.checked_add(MARK_ACTOR)
 }
 
 fn salt_of(vault: &Vault, slot: u16) -> Option<[u8; 32]> {

@@ -106,7 +106,7 @@ fn go(
     let drawn = match errand {
         Errand::Vault(verb, _) => {
             vault::check(verb, &booted.terminal)?;
-            booted.backup.take().zip(drawn_to(verb)).map(|(file, path)| Drawn { file, path })
+            Drawn::of(verb, booted.backup.take())
         }
         _ => None,
     };

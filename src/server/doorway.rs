@@ -2,7 +2,7 @@
 
 use crate::House;
 use crate::session::{Guess, Key, Name};
-use darkroom::{Confirmed, Door, Error, PersonName, Pictures, Queue, Removed, Role, Secret, Who};
+use darkroom::{Confirmed, Door, Error, MachineUse, PersonName, Pictures, Queue, Removed, Role, Secret, Who};
 use sandbox::ProbeReport;
 use std::path::Path;
 use std::sync::Arc;
@@ -180,7 +180,7 @@ impl Visit {
     ///
     /// # Errors
     /// As [`Visit::add_person`].
-    pub fn add_machine_secret(&self, proof: &Secret, secret: &Secret) -> Result<u16, Outside> {
+    pub fn add_machine_secret(&self, proof: &Secret, secret: (&Secret, MachineUse)) -> Result<u16, Outside> {
         self.prove(|house| house.queue.add_machine_secret(&self.who, proof, secret))
     }
 

@@ -175,6 +175,9 @@ impl From<&darkroom::Error> for Problem {
     fn from(error: &darkroom::Error) -> Self {
         let said = |status, code| Self::new(status, code, error.to_string());
         let problem = match error.kind() {
+            // It takes whoever starts the program, and no other passphrase.
+            Kind::WrongSecret if error.is_of_machine_half() => said(401, "machine_secret"),
+            Kind::Conflict if error.is_of_machine_half() => said(409, "machine_secret"),
             Kind::Prompt => said(422, "prompt"),
             Kind::Size => said(422, "size"),
             Kind::Steps => said(422, "steps"),

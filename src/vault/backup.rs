@@ -282,7 +282,7 @@ impl<R: Read> Backup<R> {
         if header.vault_id != head.vault_id || header.size() != vault_head.len() {
             return Err(Error::BackupDamaged { record: 0 });
         }
-        let (found, secret) = slot::find(&header.slots, (header.vault_id, header.format), typed)?;
+        let (found, secret) = slot::find(&header.slots, (header.vault_id, header.format), typed, None)?;
         let slot = found.info;
         if !slot.role.opens_objects() {
             return Err(Error::AuditorsSlot);

@@ -31,6 +31,18 @@ pub enum Error {
     /// No slot opens with this secret. Never says which slot came close.
     #[error("wrong passphrase or recovery code; try again")]
     WrongSecret,
+    /// A passphrase of this vault goes with the machine secret, which is not at hand. Says nothing about the passphrase.
+    #[error(
+        "passphrases of this vault open it only together with the machine secret, which this program does not have; start it, or \
+         the server that runs, with --machine-secret-file FILE, or use the recovery code"
+    )]
+    HalfNeeded,
+    /// The machine secret is not the one that the passphrases of the vault go with. Said only where the vault is open.
+    #[error(
+        "this is not the machine secret that the passphrases of this vault go with; name the right file, or none with the recovery \
+         code"
+    )]
+    OtherHalf,
     /// Several people use this vault, and nobody said which of them.
     #[error("several people use this vault; say who you are")]
     NameNeeded,
@@ -160,6 +172,12 @@ pub enum Error {
         "the vault has a machine secret, in key slot {0}; remove it first: lightproof vault machine remove"
     )]
     MachineSecretThere(SlotId),
+    /// A passphrase of the vault goes with a machine secret already.
+    #[error(
+        "the passphrase of key slot {0} goes with a machine secret already; take that back first: lightproof vault machine \
+         remove, and a new passphrase for each person whose slot still asks for it (lightproof vault passwd)"
+    )]
+    HalfThere(SlotId),
     /// The vault has no machine secret.
     #[error("the vault has no machine secret; add one with: lightproof vault machine add")]
     NoMachineSecret,

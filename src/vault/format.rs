@@ -95,6 +95,20 @@ pub enum SlotKind {
     Recovery = 2,
     /// A secret that a machine keeps: nobody types it, and it is nobody's.
     Machine = 3,
+    /// A person's passphrase, together with the machine secret.
+    PassphraseAndMachine = 5,
+}
+
+impl SlotKind {
+    /// Whether a person's passphrase opens it, alone or together with the machine secret.
+    pub fn is_persons(self) -> bool {
+        matches!(self, Self::Passphrase | Self::PassphraseAndMachine)
+    }
+
+    /// Whether what is typed opens it, as far as its kind tells.
+    pub(crate) fn takes(self, typed: Self) -> bool {
+        self == typed || typed == Self::Passphrase && self.is_persons()
+    }
 }
 
 /// What a slot gives to whoever opens it.
@@ -167,6 +181,7 @@ impl RawSlot {
             1 => SlotKind::Passphrase,
             2 => SlotKind::Recovery,
             3 => SlotKind::Machine,
+            5 => SlotKind::PassphraseAndMachine,
             _ => return Err(Error::Unsupported { what: "a key slot", format: kind.into() }),
         };
         let role = match role {

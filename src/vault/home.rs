@@ -11,6 +11,7 @@ use crate::Error;
 use crate::anchor::Anchor;
 use crate::disk::{Folder, create_private};
 use crate::lock::{self, Holder, Lock};
+use crate::secret::Half;
 
 /// Name of the vault file in the state folder.
 pub(crate) const MAIN: &str = "vault";
@@ -96,6 +97,8 @@ pub(crate) struct Home {
     /// The state folder, held open.
     pub(crate) state: Folder,
     pub(crate) lock: Lock,
+    /// The machine secret that passphrases may go with, if the caller has it.
+    pub(crate) half: Option<Half>,
 }
 
 impl Home {
@@ -105,7 +108,7 @@ impl Home {
         paths.outputs = fs::canonicalize(&paths.outputs).unwrap_or(paths.outputs);
         let state = Folder::open(&paths.state).map_err(Error::io("opening the state folder"))?;
         let lock = Lock::take(&state)?;
-        Ok(Self { paths, state, lock })
+        Ok(Self { paths, state, lock, half: None })
     }
 
     pub(crate) fn anchor(&self) -> Anchor<'_> {

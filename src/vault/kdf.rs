@@ -37,16 +37,18 @@ impl KdfParams {
         [self.memory_kib, self.passes, self.lanes]
     }
 
-    /// argon2id of `secret`; [`Error::Io`] of the kind `OutOfMemory` where there is not enough memory for it. The working memory is ours, so that it can be wiped: its last block is as good as the
+    /// argon2id of `secret`, with `half` as its secret value (K of RFC 9106) if there is one; [`Error::Io`] of the kind `OutOfMemory` where there is not enough memory for it. The working memory is ours, so that it can be wiped: its last block is as good as the
     /// key.
-    pub(crate) fn derive(self, secret: &[u8], salt: &[u8; 32]) -> Result<Key, Error> {
+    pub(crate) fn derive(self, secret: &[u8], half: Option<&[u8]>, salt: &[u8; 32]) -> Result<Key, Error> {
         #[cfg(test)]
         DERIVED.set(DERIVED.get() + 1);
         let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(32))
             .map_err(|_| Error::KdfOutOfRange)?;
         let mut memory = Wiped::new(params.block_count())?;
         let mut key = Zeroizing::new([0; 32]);
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        // Without one it is empty, which is the same.
+        Argon2::new_with_secret(half.unwrap_or_default(), Algorithm::Argon2id, Version::V0x13, params)
+            .map_err(|_| Error::KdfOutOfRange)?
             .hash_password_into_with_memory(secret, salt, &mut key[..], &mut memory.0)
             .map_err(|_| Error::KdfOutOfRange)?;
         Ok(key)

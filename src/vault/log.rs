@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::cobblestone::{self, Key};
-use crate::format::{FORMAT_NAMED, Header, ObjectId, SlotId, SlotInfo, SlotKind, VaultId};
+use crate::format::{FORMAT_NAMED, Header, ObjectId, SlotId, SlotInfo, VaultId};
 use crate::item::{Item, ObjectInfo, Tombstone};
 use crate::name::PersonName;
 use crate::random::{self, Random};
@@ -302,7 +302,7 @@ fn check_names(header: &Header, index: &Index) -> Result<(), Error> {
             false => Err(Error::Unsupported { what: "an entry of the vault file", format: header.format }),
         };
     }
-    let people = header.slots.iter().filter(|slot| slot.info.kind == SlotKind::Passphrase);
+    let people = header.slots.iter().filter(|slot| slot.info.kind.is_persons());
     let is_named = |slot: &crate::format::RawSlot| {
         index.names.get(&slot.info.id).is_some_and(|name| slot.is_of(header.vault_id, name))
     };

@@ -12,6 +12,9 @@ use crate::{Error, State};
 /// The vault's own mark: the highest number that a slot ever had, 2 bytes. A number is never given out again, because what
 /// belongs to it (the salt of a pseudonym) outlives the slot.
 pub(crate) const SLOT_HIGHEST: u8 = 2;
+/// The vault's own mark: what tells the machine secret that every passphrase goes with that is set from here on, 32 bytes; none, or
+/// no bytes, where they open it alone.
+pub(crate) const MACHINE_HALF: u8 = 16;
 /// Marks from here on belong to slots: this plus the slot's number.
 const SLOT_MARKS: u8 = 16;
 /// The highest number that has a mark.
@@ -29,7 +32,7 @@ impl Vault {
         self.index.marks.get(&tag).map(|value| &value[..])
     }
 
-    /// Sets a mark, durably, with every mark that is pending. Tag 2 is the vault's own, and tags above 16 are those of slots:
+    /// Sets a mark, durably, with every mark that is pending. Tags 2 and 16 are the vault's own, and tags above 16 are those of slots:
     /// 16 plus the slot's number. At most 256 bytes, of tag 15 at most 4096; the last value wins, older ones end with the next roll.
     pub fn set_mark(&mut self, tag: u8, value: &[u8], random: &mut dyn Random) -> Result<State, Error> {
         check(tag, value)?;
@@ -86,8 +89,8 @@ pub(crate) fn highest_slot(header: &Header, index: &Index) -> u16 {
 }
 
 fn check(tag: u8, value: &[u8]) -> Result<(), Error> {
-    if tag == SLOT_HIGHEST {
-        return Err(Error::Limit("mark 2 is the vault's own"));
+    if [SLOT_HIGHEST, MACHINE_HALF].contains(&tag) {
+        return Err(Error::Limit("marks 2 and 16 are the vault's own"));
     }
     let bytes_max = if tag == MARK_LONG { MARK_LONG_BYTES_MAX } else { MARK_BYTES_MAX };
     match value.len() <= bytes_max {

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::format::{Header, SlotInfo};
 use crate::home::{Home, MAIN, MIRROR, Paths};
 use crate::log::{self, Chain, Log, Public};
+use crate::secret::Half;
 use crate::vault::{DamagedCopy, Vault};
 use crate::{Error, Secret, Slots, keys, slot};
 
@@ -95,7 +96,7 @@ impl Locked {
         let read = |name| {
             let file = home.read(name)?;
             let header = Header::parse(&file)?;
-            Chain::walk(&header, &file).map(|chain| (Public::of(&header, &chain), Slots::of(&header)))
+            Chain::walk(&header, &file).map(|chain| (Public::of(&header, &chain), Slots::of(&header, None)))
         };
         let (public, slots) = read(MAIN).or_else(|error| read(MIRROR).map_err(|_| error))?;
         Ok(Self { home, public, slots })
@@ -117,6 +118,12 @@ impl Locked {
     /// What a secret can be made ready for before [`Locked::unlock`], not authenticated.
     pub fn slots(&self) -> Slots {
         self.slots.clone()
+    }
+
+    /// From here on passphrases are tried together with this machine secret, where the vault asks for both.
+    pub fn give_half(&mut self, machine: &Secret) {
+        self.home.half = Half::of(machine);
+        self.slots.half = self.home.half.clone();
     }
 
     /// Tells other processes where this one can be reached; see [`Paths::holder`].
@@ -247,7 +254,8 @@ fn try_file(
     typed: &Secret,
 ) -> Result<(Opened, SlotInfo), Error> {
     let header = Header::parse(file)?;
-    let (slot, secret) = slot::find(&header.slots, (header.vault_id, header.format), typed)?;
+    let (slot, secret) =
+        slot::find(&header.slots, (header.vault_id, header.format), typed, home.half.as_ref())?;
     let info = slot.info;
     let key = slot.key(header.vault_id, &secret)?;
     keys::check_head(file, &header, info.role, &key)?;

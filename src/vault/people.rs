@@ -1,6 +1,6 @@
 //! Who the people behind the slots are.
 
-use crate::format::{FORMAT, SlotId, SlotInfo, SlotKind};
+use crate::format::{FORMAT, SlotId, SlotInfo};
 use crate::slot::OpenSlot;
 use crate::{Error, KdfParams, PersonName, Random, Role, Rolled, Secret, Vault};
 
@@ -25,7 +25,7 @@ impl Vault {
     /// Everybody with a passphrase, and everybody who had one and a name, in the order of their slots.
     pub fn people(&self) -> Vec<Person> {
         let there = self.header.slots.iter().map(|slot| slot.info);
-        let there = there.filter(|info| info.kind == SlotKind::Passphrase);
+        let there = there.filter(|info| info.kind.is_persons());
         let mut people: Vec<Person> = there
             .map(|info| Person {
                 slot: info.id,
@@ -66,7 +66,7 @@ impl Vault {
     ) -> Result<Rolled, Error> {
         let (slot, _) = self.find_slot(proof)?;
         let info = slot.info;
-        if info.kind != SlotKind::Passphrase || info.role.opens_objects() != role.opens_objects() {
+        if !info.kind.is_persons() || info.role.opens_objects() != role.opens_objects() {
             return Err(Error::Limit("a name goes to the passphrase of a person, who keeps their keys"));
         }
         if self.has_names() {
@@ -76,6 +76,8 @@ impl Vault {
             return Err(Error::Limit("other passphrases of this vault have no name; remove them first"));
         }
         self.check_name(name)?;
+        let half = self.half_for(info.kind)?;
+        let proof = (proof, half.as_ref());
         let slot = OpenSlot::new(self.vault_id(), (info.id, role), Some(name), proof, kdf, random)?;
         self.roll_slots(info.id, Some(slot), Some(name), random)
     }

@@ -5,6 +5,8 @@
     reference_reader.py STATE_FOLDER OUTPUTS_FOLDER --secret-file FILE [--operator NAME] [--extract FOLDER]
     reference_reader.py --unpack BACKUP FOLDER --secret-file FILE [--operator NAME]
 
+and --machine-secret-file FILE where a passphrase opens the vault together with the machine secret alone.
+
 Prints one JSON line for the vault and one for each object; with --extract also writes every preview and content. With
 --unpack it takes a backup apart into FOLDER, as `state` and `outputs`, which it reads then like any others, and what the
 caller of the vault had put beside them. The secret is a passphrase, a recovery code, or the bytes of a machine secret. Exit 0: everything opened. 1: something did not. 2: wrong secret. 3: the
@@ -17,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-PASSPHRASE, RECOVERY, MACHINE, AUDITOR = 1, 2, 3, 2
+PASSPHRASE, RECOVERY, MACHINE, PASSPHRASE_AND_MACHINE, AUDITOR = 1, 2, 3, 5, 2
 CHUNK, TAG = 16 * 1024, 16
 
 
@@ -66,10 +68,10 @@ def recovery_bytes(text):
 
 
 class Vault:
-    def __init__(self, file, anchor, secret, operator=None):
+    def __init__(self, file, anchor, secret, operator=None, machine=None):
         self.file = file
         self.read_head(file)
-        self.role, key = self.find_slot(secret, operator)
+        self.role, key = self.find_slot(secret, operator, machine)
         seals = file[self.head : self.head + 144]
         if self.role == AUDITOR:
             unseal(key, b"lp1/view" + file[: self.head], seals[72:])
@@ -80,7 +82,7 @@ class Vault:
         if self.format == 2 and self.log_key:
             for slot in self.slots:
                 number = int.from_bytes(slot[2:4], "big")
-                need(slot[0] != PASSPHRASE or self.is_of(slot, self.names.get(number, "")), "a slot without its name")
+                need(slot[0] not in (PASSPHRASE, PASSPHRASE_AND_MACHINE) or self.is_of(slot, self.names.get(number, "")), "a slot without its name")
 
     def read_head(self, file):
         self.format = int.from_bytes(file[8:10], "big")
@@ -97,24 +99,26 @@ class Vault:
         folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).lower()).encode()
         return hashlib.sha256(b"lp1/slot/name" + self.id + slot[2:4] + slot[16:32] + folded).digest()[:16] == slot[32:48]
 
-    def find_slot(self, secret, operator):
+    def find_slot(self, secret, operator, machine):
         typed_as = {MACHINE: secret if 32 <= len(secret) <= 4096 else None}
         try:
             text = secret.decode("utf-8")
             typed_as[RECOVERY] = recovery_bytes(text)
             typed_as[PASSPHRASE] = unicodedata.normalize("NFC", text.removesuffix("\n").removesuffix("\r")).encode()
+            typed_as[PASSPHRASE_AND_MACHINE] = typed_as[PASSPHRASE] if machine else None
         except UnicodeDecodeError:
             pass
         for slot in self.slots:
             kind, role, _, memory, passes, lanes = struct.unpack(">BBHIII", slot[:16])
-            need(kind in (1, 2, 3) and role in (1, 2, 3), "unknown slot")
+            need(kind in (1, 2, 3, 5) and role in (1, 2, 3), "unknown slot")
             need(19 * 1024 <= memory <= 4 << 20 and 1 <= passes <= 64 and 1 <= lanes <= 16, "KDF parameters")
             typed = typed_as.get(kind)
             if typed is None:
                 continue
-            if self.format == 2 and kind == PASSPHRASE and operator is not None and not self.is_of(slot, operator):
+            if self.format == 2 and kind in (PASSPHRASE, PASSPHRASE_AND_MACHINE) and operator is not None and not self.is_of(slot, operator):
                 continue
-            kdf = Argon2id(salt=slot[16:48], length=32, iterations=passes, lanes=lanes, memory_cost=memory)
+            half = machine if kind == PASSPHRASE_AND_MACHINE else None
+            kdf = Argon2id(salt=slot[16:48], length=32, iterations=passes, lanes=lanes, memory_cost=memory, secret=half)
             try:
                 slot_secret = unseal(kdf.derive(typed), b"lp1/slot/secret" + self.id + slot[:48], slot[48:152])
             except Refused:
@@ -183,7 +187,7 @@ class Vault:
         return unseal(key, context + b"\1", file[64:at]), unseal(key, context + b"\2", file[at:])
 
 
-def unpack(data, secret, operator, folder):
+def unpack(data, secret, operator, machine, folder):
     """Takes a backup apart: its vault file, an anchor with its epoch key, its sealed files, and what else is in it."""
     need(data[:16] == b"\x8aLPB\r\n\x1a\n\0\1\0\1\0\0\0\0", "not a backup of format 1")
     at = 64 + int.from_bytes(data[56:60], "big")
@@ -191,7 +195,7 @@ def unpack(data, secret, operator, folder):
     vault = Vault.__new__(Vault)
     vault.read_head(head)
     need(vault.id == data[16:32], "the head of another vault")
-    role, master = vault.find_slot(secret, operator)
+    role, master = vault.find_slot(secret, operator, machine)
     need(role != AUDITOR, "an auditor's secret opens no backup")
     key = mac(mac(data[:64], master), b"lp1/backup\1")[:32]
     root, seq, files, current = hashlib.sha256(data[:at]).digest(), 0, [], None
@@ -233,14 +237,16 @@ def main():
     parser.add_argument("outputs", type=pathlib.Path)
     parser.add_argument("--secret-file", type=pathlib.Path, required=True)
     parser.add_argument("--operator", help="whose secret it is; without it every slot is tried")
+    parser.add_argument("--machine-secret-file", type=pathlib.Path, help="what a passphrase goes with")
     parser.add_argument("--extract", type=pathlib.Path)
     args = parser.parse_args()
+    machine = args.machine_secret_file.read_bytes() if args.machine_secret_file else None
     try:
         if args.unpack:
-            unpack(args.state.read_bytes(), args.secret_file.read_bytes(), args.operator, args.outputs)
+            unpack(args.state.read_bytes(), args.secret_file.read_bytes(), args.operator, machine, args.outputs)
             return 0
         files = [(args.state / name).read_bytes() for name in ("vault", "anchor")]
-        vault = Vault(*files, args.secret_file.read_bytes(), args.operator)
+        vault = Vault(*files, args.secret_file.read_bytes(), args.operator, machine)
     except Refused as why:
         print(why, file=sys.stderr)
         return 2 if str(why) == "wrong secret" else 1

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::backup::{Backup, Kept};
 use crate::disk::{Folder, Replace};
-use crate::format::{HEADER_BYTES, ObjectHeader, ObjectId, SlotId, SlotKind, VaultId};
+use crate::format::{HEADER_BYTES, ObjectHeader, ObjectId, SlotId, VaultId};
 use crate::home::{Home, Paths};
 use crate::item::{Item, Tombstone, check_name};
 use crate::marks::highest_slot;
@@ -161,7 +161,6 @@ fn slots_of<R>(backup: &Backup<R>, changes: &Changes) -> Result<Vec<OpenSlot>, E
             return Err(Error::SlotRemoved);
         }
     }
-    let opens =
-        |slot: &OpenSlot| slot.raw.info.kind == SlotKind::Passphrase && slot.raw.info.role.opens_objects();
+    let opens = |slot: &OpenSlot| slot.raw.info.kind.is_persons() && slot.raw.info.role.opens_objects();
     if slots.iter().any(opens) { Ok(slots) } else { Err(Error::LastSlot) }
 }

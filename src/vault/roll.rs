@@ -19,7 +19,7 @@ use std::io;
 use crate::anchor::Grade;
 use crate::cobblestone::Key;
 use crate::disk::{Folder, Replace};
-use crate::format::{FORMAT, ObjectId, Role, SLOTS_MAX, SlotId, SlotInfo, SlotKind, VaultId};
+use crate::format::{FORMAT, ObjectId, RawSlot, Role, SLOTS_MAX, SlotId, SlotInfo, SlotKind, VaultId};
 use crate::home::{Home, MAIN, NEW, Paths, TORN};
 use crate::item::{Item, ObjectInfo, Tombstone};
 use crate::log::Log;
@@ -80,8 +80,8 @@ impl Vault {
         let (vault_id, epoch) = (VaultId::random(random)?, 1);
         let code = RecoveryCode::new(random)?;
         let slots = vec![
-            OpenSlot::new(vault_id, (SlotId(1), role), None, secret, kdf, random)?,
-            OpenSlot::new(vault_id, (SlotId(2), Role::Admin), None, &code.secret(), kdf, random)?,
+            OpenSlot::new(vault_id, (SlotId(1), role), None, (secret, None), kdf, random)?,
+            OpenSlot::new(vault_id, (SlotId(2), Role::Admin), None, (&code.secret(), None), kdf, random)?,
         ];
         let built = build((vault_id, FORMAT), epoch, slots, std::iter::empty(), random)?;
         let vault = Self::begin_with(home, built, random)?;
@@ -165,7 +165,7 @@ impl Vault {
 
     /// Replaces a passphrase. `proof` is the old passphrase, whose slot gets the new one; or the recovery code of the person
     /// who is to get it, and where nobody has a name the first passphrase slot that opens objects does. The old one opens
-    /// nothing afterwards, not even old copies of the vault file.
+    /// nothing afterwards, not even old copies of the vault file. [`Vault::will_ask_half`] says whether the new one opens alone.
     pub fn change_secret(
         &mut self,
         proof: &Secret,
@@ -176,14 +176,19 @@ impl Vault {
         new.check_new()?;
         let (proven, _) = self.find_slot(proof)?;
         let target = self.slot_to_change(proven.info, proof)?;
+        let half = self.half_for(proven.info.kind)?;
         self.check_unique(new, Some(target.id))?;
         let (vault_id, name) = (self.vault_id(), self.index.names.get(&target.id));
-        // Whoever changes it is told that the old one opens nothing any more.
-        for slot in self.header.slots.iter().filter(|slot| slot.info.id == target.id) {
-            if slot.secret(vault_id, new)?.is_some() {
+        // Whoever changes it is told that the old one opens nothing any more. With the machine secret that it went without it is another.
+        let is_alike = |slot: &&RawSlot| {
+            slot.info.id == target.id && half.is_some() == (slot.info.kind == SlotKind::PassphraseAndMachine)
+        };
+        for slot in self.header.slots.iter().filter(is_alike) {
+            if slot.secret(vault_id, new, half.as_ref())?.is_some() {
                 return Err(Error::WeakSecret("it is the one that is to be replaced"));
             }
         }
+        let new = (new, half.as_ref());
         let replacement = OpenSlot::new(vault_id, (target.id, target.role), name, new, kdf, random)?;
         self.roll_slots(target.id, Some(replacement), None, random)
     }
@@ -194,10 +199,10 @@ impl Vault {
     /// The recovery code is the proof, and no passphrase opens objects ([`Error::LastSlot`]), nobody has the name
     /// ([`Error::UnknownName`]), or none of several is named ([`Error::NameNeeded`]).
     pub fn slot_to_change(&self, proven: SlotInfo, proof: &Secret) -> Result<SlotInfo, Error> {
-        let is_persons = |info: &SlotInfo| info.kind == SlotKind::Passphrase;
+        let is_persons = |info: &SlotInfo| info.kind.is_persons();
         let opens = |info: &SlotInfo| is_persons(info) && info.role.opens_objects();
         match (proven.kind, &proof.person) {
-            (SlotKind::Passphrase, _) => Ok(proven),
+            (SlotKind::Passphrase | SlotKind::PassphraseAndMachine, _) => Ok(proven),
             (SlotKind::Recovery, Some(name)) if self.has_names() => self.slot_of(name),
             (SlotKind::Recovery, _)
                 if self.has_names() && self.slot_infos().filter(is_persons).count() > 1 =>
@@ -227,7 +232,8 @@ impl Vault {
     ) -> Result<(Rolled, RecoveryCode), Error> {
         let id = self.recovery_slot()?;
         let code = RecoveryCode::new(random)?;
-        let slot = OpenSlot::new(self.vault_id(), (id, Role::Admin), None, &code.secret(), kdf, random)?;
+        let slot =
+            OpenSlot::new(self.vault_id(), (id, Role::Admin), None, (&code.secret(), None), kdf, random)?;
         Ok((self.roll_slots(id, Some(slot), None, random)?, code))
     }
 
@@ -256,7 +262,8 @@ impl Vault {
         }
         let id = self.free_slot()?;
         self.check_unique(secret, None)?;
-        let slot = OpenSlot::new(self.vault_id(), (id, role), name, secret, kdf, random)?;
+        let half = self.half_for(SlotKind::Passphrase)?;
+        let slot = OpenSlot::new(self.vault_id(), (id, role), name, (secret, half.as_ref()), kdf, random)?;
         self.roll_slots(id, Some(slot), name, random)
     }
 
@@ -264,7 +271,7 @@ impl Vault {
     /// stays. Somebody who had the vault open may have read the other slots' secrets; those need new passphrases too.
     pub fn remove_slot(&mut self, id: SlotId, random: &mut dyn Random) -> Result<Rolled, Error> {
         self.slot_infos().find(|info| info.id == id).ok_or(Error::UnknownSlot(id))?;
-        let opens = |info: &SlotInfo| info.kind == SlotKind::Passphrase && info.role.opens_objects();
+        let opens = |info: &SlotInfo| info.kind.is_persons() && info.role.opens_objects();
         if !self.slot_infos().any(|info| info.id != id && opens(&info)) {
             return Err(Error::LastSlot);
         }
@@ -300,7 +307,7 @@ impl Vault {
             return Ok(());
         }
         match self.find_slot(secret) {
-            Err(Error::WrongSecret) => Ok(()),
+            Err(Error::WrongSecret | Error::HalfNeeded) => Ok(()),
             Ok((slot, _)) if Some(slot.info.id) == but => Ok(()),
             Ok(_) => Err(Error::WeakSecret("it cannot be told apart from another one in this vault")),
             Err(other) => Err(other),
@@ -308,8 +315,9 @@ impl Vault {
     }
 
     /// The slot that a typed secret opens.
-    pub(crate) fn find_slot(&self, typed: &Secret) -> Result<(&crate::format::RawSlot, Key), Error> {
-        slot::find(&self.header.slots, (self.vault_id(), self.header.format), typed)
+    pub(crate) fn find_slot(&self, typed: &Secret) -> Result<(&RawSlot, Key), Error> {
+        let ids = (self.vault_id(), self.header.format);
+        slot::find(&self.header.slots, ids, typed, self.home.half.as_ref())
     }
 
     /// A roll with another slot of this number, or without one; `name`: its person gets it.
@@ -338,7 +346,7 @@ impl Vault {
                 }
             }
         }
-        let open = |raw: &crate::format::RawSlot| {
+        let open = |raw: &RawSlot| {
             let secret = secrets.get(&raw.info.id).cloned().ok_or(Error::LogDamaged { record: 0 })?;
             Ok(OpenSlot { raw: raw.clone(), secret })
         };

@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::cobblestone::Key;
-use crate::format::SlotKind;
+use crate::format::{SlotKind, VaultId};
 use crate::name::PersonName;
 use crate::random::{self, Random};
 use crate::{Error, KdfParams};
@@ -48,6 +48,8 @@ pub struct Secret {
     pub(crate) kind: SlotKind,
     /// Who says that it is theirs.
     pub(crate) person: Option<PersonName>,
+    /// The machine secret that it comes with, where it opens what knows of none.
+    pub(crate) half: Option<Half>,
     bytes: Zeroizing<Vec<u8>>,
     /// What was derived from it already, wiped with it: deriving takes long on purpose, so it is done once, and before
     /// something is held that others wait for.
@@ -57,7 +59,37 @@ pub struct Secret {
 struct Derived {
     kdf: KdfParams,
     salt: [u8; 32],
+    half: Option<Half>,
     key: Arc<Key>,
+}
+
+/// The machine secret as what passphrases go with. Two are the same if they are one in memory.
+#[derive(Clone)]
+pub(crate) struct Half(Arc<Secret>);
+
+impl PartialEq for Half {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Half {}
+
+impl Half {
+    /// `None` for what is no machine secret.
+    pub(crate) fn of(machine: &Secret) -> Option<Self> {
+        let copy = || Secret::new(SlotKind::Machine, machine.bytes.clone());
+        machine.is_machine().then(|| Self(Arc::new(copy())))
+    }
+
+    /// What tells whether another one is the same, for who has a vault open already.
+    pub(crate) fn check(&self, vault_id: VaultId) -> [u8; 32] {
+        Sha256::new_with_prefix(b"lp1/machine/half")
+            .chain_update(vault_id.0)
+            .chain_update(&self.0.bytes[..])
+            .finalize()
+            .into()
+    }
 }
 
 impl Secret {
@@ -116,7 +148,7 @@ impl Secret {
     }
 
     fn new(kind: SlotKind, bytes: Zeroizing<Vec<u8>>) -> Self {
-        Self { kind, person: None, bytes, keys: Mutex::default() }
+        Self { kind, person: None, half: None, bytes, keys: Mutex::default() }
     }
 
     /// Whether `own` can be somebody's name, and whoever this secret is said to be of can be named beside them.
@@ -137,15 +169,28 @@ impl Secret {
         self
     }
 
-    /// argon2id of it, at once if it was derived before.
-    pub(crate) fn key(&self, kdf: KdfParams, salt: &[u8; 32]) -> Result<Arc<Key>, Error> {
-        let is_it = |derived: &&Derived| derived.kdf == kdf && derived.salt == *salt;
+    /// The same passphrase together with a machine secret, for a backup, which knows of none.
+    #[must_use]
+    pub fn beside(mut self, machine: Option<&Self>) -> Self {
+        self.half = machine.and_then(Half::of);
+        self
+    }
+
+    /// argon2id of it, together with `half` if there is one, at once if it was derived before.
+    pub(crate) fn key(
+        &self,
+        half: Option<&Half>,
+        kdf: KdfParams,
+        salt: &[u8; 32],
+    ) -> Result<Arc<Key>, Error> {
+        let is_it =
+            |derived: &&Derived| (derived.kdf, &derived.salt, derived.half.as_ref()) == (kdf, salt, half);
         let known = self.keys().iter().find(is_it).map(|derived| Arc::clone(&derived.key));
         if let Some(key) = known {
             return Ok(key);
         }
-        let key = Arc::new(kdf.derive(&self.bytes, salt)?);
-        self.keys().push(Derived { kdf, salt: *salt, key: Arc::clone(&key) });
+        let key = Arc::new(kdf.derive(&self.bytes, half.map(|half| &half.0.bytes[..]), salt)?);
+        self.keys().push(Derived { kdf, salt: *salt, half: half.cloned(), key: Arc::clone(&key) });
         Ok(key)
     }
 

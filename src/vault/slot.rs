@@ -10,6 +10,7 @@ use crate::format::{
 };
 use crate::name::PersonName;
 use crate::random::{self, Random};
+use crate::secret::Half;
 use crate::{Error, KdfParams, Secret};
 
 /// A slot together with its slot secret: what a roll needs to write it.
@@ -19,16 +20,18 @@ pub(crate) struct OpenSlot {
 }
 
 impl OpenSlot {
-    /// Makes a slot for a typed secret, with the name of its person. It wraps nothing until [`OpenSlot::wrap`].
+    /// Makes a slot for a typed secret, a passphrase perhaps together with a machine secret, with the name of its person. It wraps nothing until [`OpenSlot::wrap`].
     pub(crate) fn new(
         vault_id: VaultId,
         (id, role): (SlotId, Role),
         name: Option<&PersonName>,
-        typed: &Secret,
+        (typed, half): (&Secret, Option<&Half>),
         kdf: KdfParams,
         random: &mut dyn Random,
     ) -> Result<Self, Error> {
-        let info = SlotInfo { id, kind: typed.kind, role };
+        let half = half.filter(|_| typed.kind == SlotKind::Passphrase);
+        let kind = half.map_or(typed.kind, |_| SlotKind::PassphraseAndMachine);
+        let info = SlotInfo { id, kind, role };
         let mut salt = random::bytes(random)?;
         if let Some(name) = name {
             name.sign_salt(vault_id, id, &mut salt);
@@ -38,7 +41,7 @@ impl OpenSlot {
             raw: RawSlot { info, kdf, salt, sealed_secret, sealed_key },
             secret: random::key(random)?,
         };
-        let typed_key = typed.key(kdf, &salt)?;
+        let typed_key = typed.key(half, kdf, &salt)?;
         let context: [&[u8]; 3] = [b"lp1/slot/secret", &vault_id.0, &slot.raw.head()];
         slot.raw.sealed_secret = seal_key(&typed_key, &context, &slot.secret, random)?;
         Ok(slot)
@@ -67,12 +70,15 @@ impl RawSlot {
         salt == self.salt
     }
 
-    /// The slot secret, or `None` when the typed secret is another one.
-    pub(crate) fn secret(&self, vault_id: VaultId, typed: &Secret) -> Result<Option<Key>, Error> {
-        if typed.kind != self.info.kind {
-            return Ok(None);
-        }
-        let typed_key = typed.key(self.kdf, &self.salt)?;
+    /// The slot secret, or `None` when the typed secret, or the machine secret that goes with it, is another one.
+    pub(crate) fn secret(
+        &self,
+        vault_id: VaultId,
+        typed: &Secret,
+        half: Option<&Half>,
+    ) -> Result<Option<Key>, Error> {
+        let half = half.filter(|_| self.info.kind == SlotKind::PassphraseAndMachine);
+        let typed_key = typed.key(half, self.kdf, &self.salt)?;
         let context: [&[u8]; 3] = [b"lp1/slot/secret", &vault_id.0, &self.head()];
         match open_key(&typed_key, &context, &self.sealed_secret) {
             Ok(secret) => Ok(Some(secret)),
@@ -95,11 +101,13 @@ pub struct Slots {
     vault_id: VaultId,
     format: u16,
     slots: Vec<RawSlot>,
+    /// What passphrases go with where they go with something.
+    pub(crate) half: Option<Half>,
 }
 
 impl Slots {
-    pub(crate) fn of(header: &Header) -> Self {
-        Self { vault_id: header.vault_id, format: header.format, slots: header.slots.clone() }
+    pub(crate) fn of(header: &Header, half: Option<Half>) -> Self {
+        Self { vault_id: header.vault_id, format: header.format, slots: header.slots.clone(), half }
     }
 
     /// Derives the keys that show whether `typed` opens one of these slots. [`crate::Locked::unlock`] and
@@ -108,7 +116,7 @@ impl Slots {
     /// # Errors
     /// [`Error::Io`] of the kind `OutOfMemory` where there is not enough memory for it.
     pub fn derive(&self, typed: &Secret) -> Result<(), Error> {
-        match find(&self.slots, (self.vault_id, self.format), typed) {
+        match find(&self.slots, (self.vault_id, self.format), typed, self.half.as_ref()) {
             Err(error @ Error::Io { .. }) => Err(error),
             _ => Ok(()),
         }
@@ -116,32 +124,37 @@ impl Slots {
 }
 
 /// The first slot that a typed secret opens, with its slot secret. A wrong secret has been tried on every slot that it may
-/// belong to when [`Error::WrongSecret`] comes back: on that of its name, or where nobody has a name on all of its kind.
+/// belong to when [`Error::WrongSecret`] comes back: on that of its name, or where nobody has a name on all of its kind. `half` is
+/// the machine secret that passphrases may go with; without one that a slot asks for it is [`Error::HalfNeeded`], whoever was named.
 pub(crate) fn find<'a>(
     slots: &'a [RawSlot],
     (vault_id, format): (VaultId, u16),
     typed: &Secret,
+    half: Option<&Half>,
 ) -> Result<(&'a RawSlot, Key), Error> {
-    let of_kind = || slots.iter().filter(|slot| slot.info.kind == typed.kind);
+    let half = typed.half.as_ref().or(half);
+    let lacks_half = |slot: &RawSlot| slot.info.kind == SlotKind::PassphraseAndMachine && half.is_none();
+    let of_kind = || slots.iter().filter(|slot| slot.info.kind.takes(typed.kind));
     let has_names = format >= FORMAT_NAMED && typed.kind == SlotKind::Passphrase;
     let mut tried = 0;
     for slot in of_kind() {
         match &typed.person {
             Some(name) if has_names && !slot.is_of(vault_id, name) => continue,
             None if has_names && of_kind().count() > 1 => return Err(Error::NameNeeded),
+            _ if lacks_half(slot) => continue,
             _ => tried += 1,
         }
-        if let Some(secret) = slot.secret(vault_id, typed)? {
+        if let Some(secret) = slot.secret(vault_id, typed, half)? {
             return Ok((slot, secret));
         }
     }
     if let (0, Some(name), Some(slot)) = (tried, &typed.person, of_kind().next()) {
-        // Nobody has this name. How long the answer takes does not tell that.
+        // Nobody has this name, or their half is not there. How long the answer takes does not tell that.
         let mut salt = slot.salt;
         name.sign_salt(vault_id, slot.info.id, &mut salt);
-        typed.key(slot.kdf, &salt)?;
+        typed.key(half, slot.kdf, &salt)?;
     }
-    Err(Error::WrongSecret)
+    Err(if of_kind().any(lacks_half) { Error::HalfNeeded } else { Error::WrongSecret })
 }
 
 fn key_context(role: Role) -> &'static [u8] {

@@ -221,7 +221,7 @@ impl Vault {
 
     /// What a secret can be made ready for before [`Vault::authenticate`].
     pub fn slots(&self) -> Slots {
-        Slots::of(&self.header)
+        Slots::of(&self.header, self.home.half.clone())
     }
 
     /// [`Vault::stage`] and [`Vault::commit`] in one.

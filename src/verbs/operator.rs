@@ -19,7 +19,7 @@ use darkroom::{Actor, Darkroom, Hold, Person, PersonName, Pictures, Role, Who};
 use person::{describe, line};
 use sandbox::Clean;
 use serde_json::json;
-use vault::SlotKind;
+use vault::{SlotInfo, SlotKind};
 
 /// Runs the verb.
 ///
@@ -164,8 +164,7 @@ impl SignedIn {
             Self::List => {
                 let (people, public) =
                     room.with(|darkroom| Ok((darkroom.people(who)?, darkroom.public()?)))?;
-                let machine = public.slots.into_iter().find(|slot| slot.kind == SlotKind::Machine);
-                list(&people, machine.map(|slot| slot.id.0), out)
+                list(&people, &public.slots, out)
             }
             Self::Pending => waiting::list(&room.with(|darkroom| darkroom.pending(who))?, out),
             Self::Refuse { number } => {
@@ -310,15 +309,19 @@ fn passwd(room: &mut Proven<'_>, who: &Who, at: At<'_>, out: &Output) -> Done {
     Ok(Code::Done)
 }
 
-fn list(people: &[Person], machine: Option<u16>, out: &Output) -> Done {
+fn list(people: &[Person], slots: &[SlotInfo], out: &Output) -> Done {
+    let of_kind = |kind| slots.iter().filter(move |slot| slot.kind == kind).map(|slot| slot.id.0);
+    let machine = of_kind(SlotKind::Machine).next();
+    let halves: Vec<u16> = of_kind(SlotKind::PassphraseAndMachine).collect();
     for person in people {
-        out.data(&format!("{}\n", line(person)));
+        let half = if halves.contains(&person.slot) { ", with the machine secret" } else { "" };
+        out.data(&format!("{}{half}\n", line(person)));
     }
     if let Some(slot) = machine {
         out.data(&format!("slot {slot:>3}  machine    a secret that a machine keeps, and nobody's\n"));
     }
     let people: Vec<_> = people.iter().map(describe).collect();
-    out.object(true, &json!({ "people": people, "machine_slot": machine }));
+    out.object(true, &json!({ "people": people, "machine_slot": machine, "with_machine": halves }));
     Ok(Code::Done)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::Done;
 use crate::boot::folders::FolderUse;
-use crate::boot::{self, Wants, machine};
+use crate::boot::{self, Wants};
 use crate::cli::{Global, Serve};
 use crate::controls::{Listener, Page, Site};
 use crate::door::host::{self, Guests, Host};
@@ -39,11 +39,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
     let device =
         arguments.computing.device.parse::<DeviceName>().map_err(|e| Failure::new(Code::Usage, e))?;
     let policy = backup::policy(global)?;
-    // A person's passphrase is more than the machine's.
-    let has_passphrase = arguments.keys.passphrase_file.is_some();
-    let machine_secret = machine::file(arguments.machine_secret_file.as_deref()).filter(|_| !has_passphrase);
     let wants = Wants {
-        machine_secret: machine_secret.as_deref(),
         folder_use: FolderUse::Made,
         model: arguments.computing.model.as_deref(),
         device,
@@ -197,7 +193,9 @@ fn prepare(
     out: &Output,
 ) -> Result<Far, Failure> {
     booted.check_outputs(darkroom)?;
+    booted.refuse_unattended(darkroom)?;
     let engine = booted.engine(darkroom, out, &|| !ends.are_asked())?;
+    // A person's passphrase is more than the machine's.
     if booted.has_passphrase() {
         booted.unlock(darkroom, out)?;
     } else if !darkroom.has_vault() {

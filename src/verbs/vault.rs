@@ -72,7 +72,7 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
             operator::alone(&mut booted, &mut darkroom, &Passwd { name: None }, new.as_ref(), out)
         }
         Vault::Machine(_) => {
-            let drawn = booted.backup.take().zip(drawn).map(|(file, path)| Drawn { file, path });
+            let drawn = Drawn::of(verb, booted.backup.take());
             let proven = booted.prove(&mut darkroom, opens(verb), out);
             proven.map_err(|failure| machine::lost(failure, drawn.as_ref())).and_then(|(who, proof)| {
                 let mut room = Proven::Alone(&mut darkroom, &proof);
@@ -198,15 +198,26 @@ pub fn status(darkroom: &Darkroom, vault: &Path, outputs: &Path, out: &Output) -
         .slots
         .iter()
         .map(|s| {
-            json!({ "slot": s.id.0, "opens_with": format!("{:?}", s.kind).to_lowercase(),
+            let opens_with = match s.kind {
+                vault::SlotKind::PassphraseAndMachine => "passphrase_and_machine".into(),
+                kind => format!("{kind:?}").to_lowercase(),
+            };
+            json!({ "slot": s.id.0, "opens_with": opens_with,
                 "role": format!("{:?}", s.role).to_lowercase() })
         })
         .collect();
     let machine = public.slots.iter().find(|slot| slot.kind == vault::SlotKind::Machine);
     let machine =
         machine.map_or_else(String::new, |slot| format!(", of which slot {} is a machine's", slot.id));
+    let halves = match darkroom.halves() {
+        (0, _) => String::new(),
+        (both, alone) => format!(
+            "\n  passphrases that open it only together with the machine secret: {both} of {}",
+            both + alone
+        ),
+    };
     out.data(&format!(
-        "vault {}\n  epoch {}, record {}, {}{machine}\n  erasure grade {grade}\n  sealed pictures in {}\n",
+        "vault {}\n  epoch {}, record {}, {}{machine}{halves}\n  erasure grade {grade}\n  sealed pictures in {}\n",
         public.vault_id,
         public.state.epoch,
         public.state.seq,

@@ -60,6 +60,7 @@ pub fn every_event() -> Vec<Entry> {
         Event::VaultSecretFailed { reason: ObjectFailure::Permission },
         Event::VaultSecretChanged { slot: n32, by: Proof::Passphrase, vault_epoch, vault_seq, vault_root },
         Event::SlotAddNamed { slot: n32, role: Role::Operator },
+        Event::SlotMachineHalf { slot: n32, needed: true },
         Event::SlotRemoveNamed { slot: n32, role: Role::Admin },
         Event::SlotPictures { slot: n32, left: Left::HandedOver, to: n32 },
         Event::SlotResolved { slot: n32, reason: ResolveReason::Incident },

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 63] = [
+const LATER: [&str; 64] = [
     "act.asked",
     "act.confirmed",
     "act.lapsed",
@@ -44,6 +44,7 @@ const LATER: [&str; 63] = [
     "session.opened",
     "retention.begun",
     "slot.add_named",
+    "slot.machine_half",
     "slot.pictures",
     "slot.remove_named",
     "slot.resolved",

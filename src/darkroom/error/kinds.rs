@@ -21,7 +21,7 @@ pub(super) fn vault_kind(error: &vault::Error) -> Kind {
     use vault::Error as E;
     match error {
         E::NoVault(_) => Kind::NoVault,
-        E::WrongSecret | E::RecoveryCodeMistyped | E::SlotRemoved => Kind::WrongSecret,
+        E::WrongSecret | E::HalfNeeded | E::RecoveryCodeMistyped | E::SlotRemoved => Kind::WrongSecret,
         E::AuditorsSlot => Kind::AuditorOnly,
         E::WeakSecret(_) => Kind::WeakSecret,
         E::NameNeeded => Kind::NameNeeded,
@@ -33,6 +33,8 @@ pub(super) fn vault_kind(error: &vault::Error) -> Kind {
         | E::LastSlot
         | E::SlotsFull
         | E::SlotNumbersSpent
+        | E::OtherHalf
+        | E::HalfThere(_)
         | E::MachineSecretThere(_) => Kind::Conflict,
         E::UnknownObject(_) | E::Erased(_) | E::UnknownSlot(_) | E::UnknownName | E::NoMachineSecret => {
             Kind::NotFound

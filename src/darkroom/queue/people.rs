@@ -5,7 +5,7 @@ use super::{Queue, fail_all};
 use crate::outside::CopyState;
 use crate::room::Darkroom;
 use crate::unlock::with_secret;
-use crate::{Act, Confirmed, Error, Pictures, Removed, Role, Scopes, Token, Who};
+use crate::{Act, Confirmed, Error, MachineUse, Pictures, Removed, Role, Scopes, Token, Who};
 use audit::words::GenerateFailure;
 use std::sync::atomic::Ordering;
 use vault::{PersonName, Secret};
@@ -148,7 +148,12 @@ impl Queue {
     ///
     /// # Errors
     /// As there.
-    pub fn add_machine_secret(&self, who: &Who, proof: &Secret, secret: &Secret) -> Result<u16, Error> {
+    pub fn add_machine_secret(
+        &self,
+        who: &Who,
+        proof: &Secret,
+        secret: (&Secret, MachineUse),
+    ) -> Result<u16, Error> {
         self.with(|darkroom| darkroom.vault_of(who, Act::MachineSecret).map(drop))?;
         with_secret(&mut &*self, proof, |darkroom| darkroom.add_machine_secret(who, proof, secret))
     }

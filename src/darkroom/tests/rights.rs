@@ -22,7 +22,9 @@ fn refused_acts(home: &Home, room: &mut Room, who: &Who, proof: &Secret) -> Vec<
             Act::EraseOwn => room.erase(who, &[]).map(drop),
             Act::CheckPictures => room.verify(who).map(drop),
             Act::ManagePeople => room.people(who).map(drop),
-            Act::MachineSecret => room.add_machine_secret(who, proof, &machine()).map(drop),
+            Act::MachineSecret => {
+                room.add_machine_secret(who, proof, (&machine(), crate::MachineUse::Alone)).map(drop)
+            }
             Act::ErasePictures => room.names_of(who, &name("second")).map(drop),
             Act::Retain => room.due(who).map(drop),
             Act::Rotate => room.rotate(who).map(drop),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::kdf::DERIVED;
-use crate::{OsRandom, Paths, PersonName, Role, Unlocked, Vault};
+use crate::{Locked, OsRandom, Paths, PersonName, Role, Unlocked, Vault};
 
 #[test]
 fn recovery_code_forgives_style_and_catches_typing_errors() {
@@ -141,5 +141,48 @@ fn a_person_is_tried_on_one_slot() {
         assert_eq!(DERIVED.get() - before, 1, "{name}");
     }
     drop(vault);
+    let _ = std::fs::remove_dir_all(path);
+}
+
+/// A second half makes a guess no dearer, and tells nobody who has one or who is there.
+#[test]
+fn a_passphrase_and_the_machine_secret_cost_one_key() {
+    let path = std::env::temp_dir().join(format!("vault-half-{}", std::process::id()));
+    let paths = Paths { state: path.join("state"), outputs: path.join("outputs") };
+    let kdf = KdfParams::FLOOR;
+    let of = |text: &str, name: &str| {
+        Secret::passphrase(text).expect("text").of(Some(PersonName::new(name).expect("a name")))
+    };
+    let first = of("a test passphrase", "first");
+    let (mut vault, _) =
+        Vault::create(paths.clone(), &first, Role::Admin, kdf, &mut OsRandom).expect("a new vault");
+    let name = PersonName::new("first").expect("a name");
+    vault.name_slot(&first, &name, Role::Admin, kdf, &mut OsRandom).expect("named");
+    vault.add_slot(Role::Operator, &of("a second passphrase", "second"), kdf, &mut OsRandom).expect("added");
+    let machine = Secret::machine(Zeroizing::new((0..40).collect())).expect("usable");
+    vault.ask_half(&first, &machine, kdf, &mut OsRandom).expect("asked");
+    drop(vault);
+    for (has_half, text, name, opens) in [
+        (true, "a test passphrase", "first", true),
+        (true, "another passphrase", "first", false),
+        (true, "another passphrase", "nobody", false),
+        (false, "a test passphrase", "first", false),
+        (false, "another passphrase", "nobody", false),
+        (false, "another passphrase", "second", false),
+    ] {
+        let mut locked = Locked::open(paths.clone()).expect("there");
+        if has_half {
+            locked.give_half(&machine);
+        }
+        let typed = of(text, name);
+        let before = DERIVED.get();
+        let lacks = match locked.unlock(&typed, |_| true) {
+            Ok(_) if opens => false,
+            Err((_, Error::WrongSecret)) if !opens => false,
+            Err((_, Error::HalfNeeded)) if !opens => true,
+            other => panic!("{name}: {other:?}"),
+        };
+        assert_eq!((lacks, DERIVED.get() - before), (!has_half, 1), "{name}");
+    }
     let _ = std::fs::remove_dir_all(path);
 }

@@ -1,4 +1,5 @@
-//! `lightproof vault machine`: the secret with which a server opens the vault where nobody types anything.
+//! `lightproof vault machine`: the secret with which a server opens the vault where nobody types anything, or which passphrases go
+//! with.
 
 use crate::Done;
 use crate::boot;
@@ -8,9 +9,9 @@ use crate::boot::machine::checked;
 use crate::cli::{Machine, Vault};
 use crate::exit::{Code, Failure};
 use crate::input;
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::proven::Proven;
-use darkroom::Who;
+use darkroom::{Hold as _, MachineUse, Who};
 use sandbox::Clean;
 use serde_json::json;
 use std::io::Write as _;
@@ -46,6 +47,17 @@ pub struct Drawn<'a> {
     pub file: Opened,
     /// As the person named it.
     pub path: &'a Path,
+    /// Passphrases are to go with it, so it is kept where one may already.
+    goes_with_passphrases: bool,
+}
+
+impl<'a> Drawn<'a> {
+    /// The file that the verb draws one into, once it is there.
+    pub fn of(verb: &'a Vault, file: Option<Opened>) -> Option<Self> {
+        let goes_with_passphrases =
+            matches!(verb, Vault::Machine(Machine::Add { with_passphrases: true, .. }));
+        file.zip(drawn_to(verb)).map(|(file, path)| Self { file, path, goes_with_passphrases })
+    }
 }
 
 /// A new secret, in its file before it opens anything: one that is lost could not be told from one that somebody has. None at all
@@ -61,9 +73,23 @@ pub fn draw(drawn: Option<&Drawn<'_>>) -> Result<Zeroizing<Vec<u8>>, Failure> {
     Ok(bytes)
 }
 
-/// Whatever was drawn opens nothing, or nobody knows: whoever has it in hand is told.
+/// Whatever was drawn opens nothing, or nobody knows: whoever has it in hand is told. It is emptied, but where a passphrase may need
+/// it by now.
 pub fn lost(mut failure: Failure, drawn: Option<&Drawn<'_>>) -> Failure {
     if let Some(drawn) = drawn {
+        // Whatever ends with another code may have been done.
+        let is_undone = matches!(
+            failure.code,
+            Code::Usage | Code::NotFound | Code::Refused | Code::Locked | Code::Busy | Code::Space
+        );
+        let is_empty = || drawn.file.file.metadata().is_ok_and(|file| file.len() == 0);
+        if drawn.goes_with_passphrases && !is_undone && !is_empty() {
+            failure.what += &format!(
+                "; keep {}: your passphrase may go with it already, which lightproof vault status tells",
+                drawn.path.display()
+            );
+            return failure;
+        }
         let left = if wipe(&drawn.file) { "is empty" } else { "could not be emptied; destroy it" };
         failure.what += &format!("; {} {left}", drawn.path.display());
     }
@@ -76,22 +102,52 @@ pub fn lost(mut failure: Failure, drawn: Option<&Drawn<'_>>) -> Failure {
 /// What the darkroom says.
 pub fn act(verb: &Vault, room: &mut Proven<'_>, who: &Who, secret: Zeroizing<Vec<u8>>, out: &Output) -> Done {
     match verb {
+        Vault::Machine(Machine::Add { with_passphrases: true, .. }) => {
+            let secret = Secret::machine(secret).map_err(darkroom::Error::from)?;
+            let slot = room.add_machine_secret(who, (&secret, MachineUse::WithPassphrases))?;
+            out.say(&format!(
+                "your passphrase opens this vault only together with the machine secret, and neither opens it alone. Every program that \
+                 opens it takes the secret with --machine-secret-file, or from a service manager as the credential `{}`; keep it apart \
+                 from copies of the vault. If it is lost, the recovery code alone opens the vault: see that yours does, with lightproof \
+                 vault drill",
+                boot::CREDENTIAL
+            ));
+            // It is done: nothing that fails from here on may look as if it were not.
+            let (_, alone) = room.with(|darkroom| Ok(darkroom.halves())).unwrap_or_default();
+            if alone > 0 {
+                out.warn(&format!(
+                    "{} of this vault still {} it alone, until it is set anew: lightproof vault passwd, by each person",
+                    counted(alone, "passphrase"),
+                    if alone == 1 { "opens" } else { "open" }
+                ));
+            }
+            out.object(true, &json!({ "slot": slot, "alone": alone }));
+            Ok(Code::Done)
+        }
         Vault::Machine(Machine::Add { .. }) => {
             let secret = Secret::machine(secret).map_err(darkroom::Error::from)?;
-            let slot = room.add_machine_secret(who, &secret)?;
+            let slot = room.add_machine_secret(who, (&secret, MachineUse::Alone))?;
             out.say(&format!(
                 "the machine secret opens this vault: whoever has it and these files opens everything. `lightproof serve` takes it \
                  with --machine-secret-file, or from a service manager as the credential `{}`, where the policy says unattended",
-                boot::machine::CREDENTIAL
+                boot::CREDENTIAL
             ));
             out.object(true, &json!({ "slot": slot }));
             Ok(Code::Done)
         }
         Vault::Machine(Machine::Remove(_)) => {
             let slot = room.remove_machine_secret(who)?;
-            out.say(
-                "the machine secret opens nothing any more; destroy the file, and take it out of the service",
-            );
+            match room.with(|darkroom| Ok(darkroom.halves())).unwrap_or_default().0 {
+                0 => out.say(
+                    "the machine secret opens nothing any more; destroy the file, and take it out of the service",
+                ),
+                count => out.warn(&format!(
+                    "your passphrase opens this vault alone; {} still {} with the machine secret, until it is set anew: keep the file \
+                     until each person has done so, with lightproof vault passwd",
+                    counted(count, "passphrase"),
+                    if count == 1 { "goes" } else { "go" }
+                )),
+            }
             out.object(true, &json!({ "removed": slot }));
             Ok(Code::Done)
         }

@@ -6,6 +6,7 @@ mod destroy;
 mod erase;
 mod fixture;
 mod full_disk;
+mod half;
 mod life;
 mod machine;
 mod marks;

@@ -24,6 +24,17 @@ pub(crate) fn read_bytes(place: &Place, secret: &[u8]) -> Output {
     command.args([place.paths().state, place.paths().outputs]).output().expect("the reader runs")
 }
 
+/// The same with a passphrase, and the machine secret that it goes with.
+pub(crate) fn read_halves(place: &Place, typed: &str, half: Option<&[u8]>) -> Output {
+    let mut command = reader(place, typed);
+    if let Some(bytes) = half {
+        let file = place.0.join("half");
+        fs::write(&file, bytes).expect("written");
+        command.arg("--machine-secret-file").arg(file);
+    }
+    command.args([place.paths().state, place.paths().outputs]).output().expect("the reader runs")
+}
+
 /// The reader with a secret.
 fn reader(place: &Place, typed: impl AsRef<[u8]>) -> Command {
     let python = env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
