@@ -301,29 +301,31 @@ fn say_erasure(erased: &Erased, names: &[String], outputs: &Path, out: &Output) 
     }
 }
 
-/// What stands of the sealed files of erased pictures, as far as it can be told.
+/// What stands of the sealed files of erased pictures, as far as it can be told: no later act looks for them.
 fn what_is_left(names: &[String], outputs: &Path) -> String {
     let is_gone =
         |path: &Path| path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
-    let files = names.iter().map(|name| sealed_file(outputs, name));
-    let left: Vec<String> =
-        files.filter(|file| !is_gone(file)).map(|file| file.display().to_string()).collect();
-    if !left.is_empty() {
-        let left = left.join(", ");
+    let files: Vec<PathBuf> = names.iter().map(|name| sealed_file(outputs, name)).collect();
+    let shown = |file: &PathBuf| file.display().to_string();
+    if is_gone(outputs) {
+        let all: Vec<String> = files.iter().map(shown).collect();
         return format!(
-            "the keys are gone; what could not be removed opens for nobody, remove it by hand: {left}"
+            "the keys are gone; the folder of the pictures {} is not there, so no sealed file was removed: what comes back with it \
+             opens for nobody, remove it by hand then: {}",
+            outputs.display(),
+            all.join(", ")
         );
     }
-    let why = match is_gone(outputs) {
-        true => format!(
-            "the folder of the pictures {} is not there, and no sealed file was removed",
+    let left: Vec<String> = files.iter().filter(|file| !is_gone(file.as_path())).map(shown).collect();
+    if left.is_empty() {
+        return format!(
+            "the keys are gone, and no sealed file of theirs lies in {} now, but not all behind them could be written; one that comes \
+             back opens for nobody, remove it by hand",
             outputs.display()
-        ),
-        false => format!("no sealed file of theirs lies in {} now", outputs.display()),
-    };
-    format!(
-        "the keys are gone; {why}; one that comes back opens for nobody, and the next verb that opens the vault removes it"
-    )
+        );
+    }
+    let left = left.join(", ");
+    format!("the keys are gone; what could not be removed opens for nobody, remove it by hand: {left}")
 }
 
 fn facts_of_erasure(Erased { erasure, records, receipt, backups }: &Erased) -> Value {
