@@ -209,8 +209,10 @@ fn a_sync_that_fails_in_the_middle_locks_nobody_out() {
         let is_asked = alone.code == Some(7);
         if is_asked {
             assert_eq!(std::fs::read(&file).map_or(0, |bytes| bytes.len()), 32, "{when}: {ran:#?}");
+            // That it is done is said, or that it may be.
             let keep = format!("keep {file}");
-            assert!(ran.code == Some(0) || ran.stderr.contains(&keep), "{when}: {ran:#?}");
+            let is_told = [&*keep, "neither opens it alone"].iter().any(|words| ran.stderr.contains(words));
+            assert!(is_told, "{when}: {ran:#?}");
             with(&home, &file, &["vault", "machine", "remove"]).ends(0, &[]);
         } else {
             alone.ends(0, &[]);
@@ -219,10 +221,7 @@ fn a_sync_that_fails_in_the_middle_locks_nobody_out() {
         seen.insert((ran.code == Some(0), is_asked));
         let _ = std::fs::remove_file(&file); // of a start that failed there is none
     }
-    assert_eq!(
-        seen,
-        BTreeSet::from([(false, false), (false, true), (true, true)]),
-        "not done, done and not said, done"
-    );
+    let both = BTreeSet::from([(false, false), (false, true)]);
+    assert!(seen.is_superset(&both), "not done, and done and not on record: {seen:?}");
     home.is_whole(1);
 }
