@@ -162,7 +162,7 @@ impl SignedIn {
                 let machine = public.slots.into_iter().find(|slot| slot.kind == SlotKind::Machine);
                 list(&people, machine.map(|slot| slot.id.0), out)
             }
-            Self::Pending => waiting::list(&room.with(|darkroom| darkroom.pending(who))?, out),
+            Self::Pending => waiting::list(&room.with(|darkroom| darkroom.pending_now(who))?, out),
             Self::Refuse { number } => {
                 room.with(|darkroom| darkroom.refuse_pending(who, number))?;
                 out.say("it waits no longer; nothing of it was done");
