@@ -180,7 +180,21 @@ pub fn read_checkpoint(path: &Path) -> Result<Vec<u8>, Failure> {
             "cannot read the expected checkpoint {}: {e}; name the file that was kept",
             path.display()
         );
-        Failure::new(Code::NotFound, what)
+        // What is so long is no checkpoint: a picture of its code, say.
+        let code = if e.kind() == io::ErrorKind::FileTooLarge { Code::Usage } else { Code::NotFound };
+        Failure::new(code, what)
+    })
+}
+
+/// The checkpoint in what [`read_checkpoint`] has read, behind the fences: it may be anybody's text.
+///
+/// # Errors
+/// There is none in it.
+pub fn checkpoint_of(bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+    audit::given_back(bytes).ok_or_else(|| {
+        let what = "what --expect names holds no text of a checkpoint; name the file that `lightproof audit checkpoint -o FILE` made, or \
+                    the text that a QR code of one holds, in a file (the picture itself is none)";
+        Failure::new(Code::Usage, what)
     })
 }
 

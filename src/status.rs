@@ -305,6 +305,17 @@ impl Status {
         needs
     }
 
+    /// What needs a person where a server runs under another policy than the file of today, whose SHA-256 is `now`. A file that is taken
+    /// away is nothing; what a server from before this line was told has none.
+    pub fn need_of_policy(&self, now: &str) -> Option<String> {
+        let at_start = self.holder.as_ref()?.policy.as_ref()?;
+        (at_start != now).then(|| {
+            "the policy's file is not the one that the server was started with, whose policy holds until it ends: start it again for the \
+             one of now, or put the file back"
+                .into()
+        })
+    }
+
     /// The screen: each line with what it is about, or with nothing where it goes on with what the one before is about.
     pub fn lines(&self) -> Vec<(&'static str, String)> {
         let told = &self.told;

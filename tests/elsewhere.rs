@@ -45,7 +45,15 @@ fn a_checkpoint_is_given_out_and_a_log_that_was_cut_back_does_not_go_on_from_it(
     home.generate(&["y"]).ends(0, &[]);
     home.write("mailed", format!("{}\r\n", kept.trim_end().replace('\n', "\r\n")).as_bytes());
     home.write("photographed", kept.trim_end().as_bytes());
-    for name in ["kept", "mailed", "photographed"] {
+    // Readers of QR codes guess how the bytes of the dash are meant, some lose the line breaks, and one says what it read.
+    let (text, signatures) = kept.split_once("\n\n").expect("a note");
+    home.write("latin", kept.replace('\u{2014}', "\u{e2}\u{80}\u{94}").as_bytes());
+    home.write("kanji", kept.replace("\u{2014} ", "\u{7aba}\u{fffd}").as_bytes());
+    home.write("no-empty-line", format!("{text}\n{signatures}").as_bytes());
+    home.write("one-line", format!("QR-Code:{}", kept.replace('\n', " ")).as_bytes());
+    home.write("marked", format!("\u{feff}{kept}").as_bytes());
+    let read = ["latin", "kanji", "no-empty-line", "one-line", "marked"];
+    for name in ["kept", "mailed", "photographed"].into_iter().chain(read) {
         home.ask(&["audit", "verify", "--expect", &home.at(name)]).ends(0, &[]);
     }
     // Another log's is none of this one.
@@ -74,9 +82,22 @@ fn a_code_of_a_checkpoint_says_the_checkpoint() {
         rows.push(line.chars().map(|c| matches!(c, '\u{2588}' | '\u{2584}')).collect());
     }
     assert_eq!(text_of(&rows), kept);
-    home.ask(&["audit", "checkpoint", "--qr", "-o", &home.at("code.svg")]).ends(0, &[]);
+    let hint = ["--expect FILE, where FILE holds the text", "not the code itself"];
+    home.ask(&["audit", "checkpoint", "--qr", "-o", &home.at("code.svg")]).ends(0, &hint);
+    // The paper says what it is of, and the picture is no checkpoint and nothing that is wrong with the log.
+    home.ask(&["audit", "verify", "--expect", &home.at("code.svg")])
+        .ends(2, &["no text of a checkpoint", "QR code"]);
+    let note = String::from_utf8(kept.clone()).expect("a text");
+    let mut lines = note.lines();
+    let (origin, records) = (lines.next().expect("a name"), lines.next().expect("a number"));
     let svg = std::fs::read_to_string(home.path().join("code.svg")).expect("it was written");
     let mut drawn = vec![vec![false; rows[0].len()]; rows[0].len()];
+    let captions: Vec<&str> =
+        svg.split("<text").skip(1).filter_map(|line| line.split(['>', '<']).nth(1)).collect();
+    assert!(captions[0] == origin && captions[1].ends_with(&format!(", {records} records")), "{captions:?}");
+    assert!(captions[2].starts_with("given out 20") && captions.len() == 4, "{captions:?}");
+    let id = captions[1].strip_prefix("key ").and_then(|rest| rest.get(..8)).expect("a key");
+    assert!(id.bytes().all(|digit| digit.is_ascii_hexdigit()), "{captions:?}");
     let path = svg.rsplit("d=\"").next().and_then(|rest| rest.split('"').next()).expect("it has a path");
     for module in path.split('M').skip(1) {
         let at = module.strip_suffix("h1v1h-1z").expect("it is a square");

@@ -143,7 +143,8 @@ fn a_running_server_pins_hands_over_settles_and_tells_a_person() {
     ask(&["evidence", "export", "-o", &none, "--incident", "x"]).ends(2, &["j:"]);
     ask(&["evidence", "freeze", "-o", &none, "--reason", "bad luck"]).ends(2, &["breach, incident"]);
     ask(&["evidence", "settled", "x"]).ends(2, &["j:"]);
-    ask(&["evidence", "subject", "x", "-o", &none]).ends(2, &["a:"]);
+    ask(&["evidence", "subject", "a:x", "-o", &none])
+        .ends(2, &["by their name, or by their pseudonym, `a:`"]);
     assert!(!Path::new(&none).exists());
     ask(&["evidence", "export", "-o", &home.at("frozen")]).ends(6, &["not empty"]);
     // As a signal leaves it.
@@ -350,12 +351,21 @@ fn who_asks_gets_what_is_held_about_them_and_nothing_of_others() {
     let nobody =
         ["evidence", "subject", "a:AAAAAAAAAAAAAAAAAAAAAA", "-o", &home.at("nobody"), "--operator", "First"];
     home.ask(&nobody).ends(5, &["nobody"]);
-    home.ask(&["evidence", "subject", "Second", "-o", &home.at("no"), "--operator", "First"])
-        .ends(2, &["a:"]);
+    // By a name, as whoever asks for what is held about them has one.
+    let named = |name: &str, dir: &str| {
+        home.ask(&["evidence", "subject", name, "-o", &home.at(dir), "--operator", "First"])
+    };
+    let said = named("Second", "named").ends(0, &[]).stdout;
+    assert!(said.contains(&format!("{second}, record ")), "{said}");
+    assert_eq!(told(&home.path().join("named")).0["pictures"], json["pictures"]);
+    named("SECOND", "folded").ends(0, &[]);
+    named("Nobody", "no").ends(5, &["nobody in this vault has this name"]);
+    as_second(&home, &["evidence", "subject", "First", "-o", &home.at("theirs-too")])
+        .ends(6, &["left empty"]);
     home.ask(&["evidence", "subject", &second, "-o", &home.at("about"), "--operator", "First"])
         .ends(6, &["not empty"]);
     assert_eq!(home.count_records(&["evidence.subject ok", &second]), 1, "by themselves");
-    assert_eq!(home.count_records(&["evidence.subject ok", &first]), 1, "by the admin");
+    assert_eq!(home.count_records(&["evidence.subject ok", &first]), 3, "by the admin");
 }
 
 #[test]

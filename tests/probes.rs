@@ -168,6 +168,25 @@ fn a_record_that_is_acknowledged_and_not_there_is_not_satisfied() {
 }
 
 #[test]
+fn names_that_could_be_words_are_told_from_nobody() {
+    let home = Home::with_picture("names-like-words");
+    home.write("second", b"the words of the second one\n");
+    let second = home.at("second");
+    let add = |name: &str| {
+        let add = ["operator", "add", name, "--operator", "one", "--new-passphrase-file", &second];
+        home.ask(&add).ends(0, &[]);
+    };
+    add("two");
+    let one = ["--operator", "one"];
+    assert_eq!(tried(&home, &one, 0)["PRV-02"], "not_measured names_like_words");
+    add("front-desk");
+    assert_eq!(tried(&home, &one, 0)["PRV-02"], "satisfied");
+    home.write("state/audit/notes.txt", b"for two, and by front-desk\n");
+    let found = home.ask(&["evidence", "run", "--json", "--operator", "one"]).data();
+    assert_eq!(found_by(&found)["PRV-02"], "not_satisfied");
+}
+
+#[test]
 fn a_kept_prompt_or_a_name_beside_the_log_is_not_satisfied() {
     const CANARY: &str = "a vermilion axolotl";
     let home = Home::with_picture("words-beside");

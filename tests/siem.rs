@@ -61,11 +61,14 @@ fn audit_export_fills_a_spool_from_where_it_stands() {
     assert!(made.stdout.starts_with(name), "{made:?}");
     assert_eq!(files(spool), ["cursor", name]);
     let first = objects(&std::fs::read_to_string(spool.join(name)).expect("a file"));
-    export(&[]).ends(0, &["nothing is new"]);
+    export(&["--format", "ocsf"]).ends(0, &["nothing is new"]);
     export(&["--after", "0"]).ends(2, &["leave --after out"]);
     // The agent takes it away; what follows comes by itself.
     std::fs::remove_file(spool.join(name)).expect("a file");
     home.ask(&["vault", "verify"]).ends(0, &[]);
+    // Without the form that it was begun in nothing leaves, and its cursor stays.
+    export(&[]).ends(2, &["events of OCSF (--format ocsf) so far", "ask for its own form"]);
+    assert_eq!(files(spool), ["cursor"]);
     let second = export(&["--format", "ocsf", "--json"]).ends(0, &[]).data();
     let name = second["files"][0]["name"].as_str().expect("a name");
     let more = objects(&std::fs::read_to_string(spool.join(name)).expect("a file"));

@@ -81,6 +81,35 @@ fn the_status_is_what_happens() {
     }
 }
 
+#[test]
+fn a_policy_that_is_edited_beside_a_running_server_is_not_told_as_in_force() {
+    let home = Home::furnished("status-policy");
+    home.generate(&["a red apple"]).ends(0, &[]);
+    home.policy(b"schema = 1\npicture_days_max = 30\n");
+    let file = home.path().join("state/config/policy.toml");
+    let served = Served::start(&home);
+    let is_told = |code: i32| status(&home, code)["needs"].to_string().contains("start it again");
+    assert!(!is_told(0));
+    home.policy(b"schema = 1\npicture_days_max = 7\n");
+    assert!(is_told(4));
+    home.ask(&["status"]).ends(4, &["the policy's file is not the one that the server was started with"]);
+    let path = file.to_str().expect("a path of the tests");
+    for verb in [&["config", "show"][..], &["config", "check", path]] {
+        home.ask(verb).ends(0, &["holds from the next start on", "lightproof status"]);
+    }
+    // Unlocked, too.
+    served.ask(&Request::post("/api/v1/session", &json!({ "passphrase": PASSPHRASE }))).is(201);
+    assert!(is_told(4));
+    std::fs::remove_file(&file).expect("it is ours");
+    assert!(is_told(4), "none in its place");
+    home.policy(b"schema = 1\npicture_days_max = 30\n");
+    assert!(!is_told(0), "put back");
+    home.policy(b"schema = 1\npicture_days_max = 7\n");
+    drop(served);
+    let ended = home.ask(&["status", "--json"]).data();
+    assert!(!ended["needs"].to_string().contains("start it again"), "nobody runs: {ended}");
+}
+
 /// What other people's parser reads of the numbers, each with its labels, once it has found every family to be as it must be.
 #[track_caller]
 fn parsed(home: &Home, text: &str) -> Result<BTreeMap<String, f64>, String> {

@@ -72,6 +72,8 @@ fn one_person_asks_and_a_second_one_confirms() {
     // By no other way alone, and what says so leaves no folder.
     let subject = ["evidence", "subject", pseudonym, "-o", &home.at("about")];
     as_who(&home, FIRST, &subject).ends(6, &["operator resolve", "second admin"]);
+    let named = ["evidence", "subject", "Third", "-o", &home.at("about")];
+    as_who(&home, FIRST, &named).ends(6, &["operator resolve", "second admin"]);
     let own = as_who(&home, FIRST, &["evidence", "subject", "-o", &home.at("own")]);
     own.ends(0, &[]);
     let certified = ["vault", "destroy", "--yes", "--certificate", &home.at("certificate")];
@@ -90,6 +92,25 @@ fn one_person_asks_and_a_second_one_confirms() {
     let done = confirm(OTHER, &destroy, &["--yes"]).ends(0, &["the log stays"]).stdout;
     assert!(done.contains("destroyed the vault and 1 picture"), "{done}");
     home.ask(&["audit", "verify"]).ends(0, &[]);
+}
+
+#[test]
+fn what_has_changed_since_is_listed_no_more_and_nobody_is_asked_whether_they_mean_it() {
+    let home = two_admins("two-person-changed");
+    let erase = ["history", "rm", "--of", "Third", "--yes"];
+    let [first, third] = [FIRST, ("third", "third")];
+    let one_more = || as_who(&home, third, &[&["generate", "a boat"], &SMALL[..]].concat()).ends(0, &[]);
+    let confirmed = number(&home, &erase);
+    one_more();
+    let said = as_who(&home, OTHER, &["operator", "confirm", &confirmed]).ends(6, &["changed"]).stderr;
+    assert!(!said.contains("--yes"), "{said}");
+    let listed = number(&home, &erase);
+    one_more();
+    as_who(&home, first, &["operator", "pending"]).ends(0, &["nothing waits for a second admin"]);
+    assert_eq!(home.ask(&["status", "--json"]).ends(0, &[]).data()["pending"], json!([]));
+    as_who(&home, OTHER, &["operator", "confirm", &listed, "--yes"]).ends(5, &["nothing waits"]);
+    assert_eq!(home.count_records(&[" act.lapsed "]), 2);
+    as_who(&home, OTHER, &["operator", "confirm", &number(&home, &erase), "--yes"]).ends(0, &[]);
 }
 
 /// It says the same with a second admin's word as without.

@@ -78,7 +78,7 @@ pub use export::{Form, Lines, export};
 pub use exported::{Exported, ExportedError, last_record, read_exported};
 pub use intent::{KnownBackup, OpenIntent, Unfinished, VaultState, backups};
 pub use log::{ENTRIES_MAX, Log};
-pub use note::{Checkpoint, VerifyKey};
+pub use note::{Checkpoint, VerifyKey, given_back};
 pub use ocsf::ocsf;
 pub use open::{Recovery, Truncated};
 pub use outside::{Coverage, OUTSIDE_NAME, Outside, OutsideError, OutsideFlaw, OutsideWriter};

@@ -111,6 +111,25 @@ impl Note {
     }
 }
 
+/// A checkpoint as it was, of a text that holds one: what came back from paper, a mail or an editor may have another dash before a
+/// signature, or lost its line breaks, none of which is signed as it stands. `None` where there is none.
+pub fn given_back(bytes: &[u8]) -> Option<Vec<u8>> {
+    if Note::parse_foreign(bytes).is_some() {
+        return Some(bytes.to_vec());
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let mut words = text.get(text.find(ORIGIN_PREFIX)?..)?.split_whitespace();
+    let (origin, size, root) = (words.next()?, words.next()?, words.next()?);
+    let mut note = format!("{origin}\n{size}\n{root}\n\n");
+    while let Some(word) = words.next() {
+        // A reader that guesses at the bytes of the dash may take the space behind it for one of them.
+        if word.ends_with(origin) {
+            note += &format!("{DASH}{origin} {}\n", words.next()?);
+        }
+    }
+    Note::parse_foreign(note.as_bytes()).map(|_| note.into_bytes())
+}
+
 /// `lightproof/` and 32 hexadecimal digits.
 pub(crate) fn is_origin(text: &str) -> bool {
     text.strip_prefix(ORIGIN_PREFIX).is_some_and(|id| unhex::<16>(id).is_some())

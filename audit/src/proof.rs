@@ -15,7 +15,7 @@
 use crate::merkle::{self, Frontier, Hash, leaf, root_of_path};
 use crate::note::{Checkpoint, Note, VerifyKey};
 use crate::stored::Stored;
-use crate::token::{Digest, PublicKey, base64};
+use crate::token::{Digest, PublicKey, base64, hex};
 use base64ct::{Base64, Encoding};
 
 const FIRST_LINE: &str = "c2sp.org/tlog-proof@v1";
@@ -129,6 +129,11 @@ impl Head {
     /// The checkpoint as it stands in a file, with its signatures.
     pub fn note(&self) -> Vec<u8> {
         self.0.bytes()
+    }
+
+    /// The ids of the keys that signed it, as they stand in the middle of a key's line.
+    pub fn key_ids(&self) -> Vec<String> {
+        self.0.signatures.iter().map(|(id, _)| hex(id)).collect()
     }
 
     /// Whether `key` signed it.

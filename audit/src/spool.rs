@@ -1,7 +1,7 @@
 //! A folder that a program of somebody else empties: what is new of the log comes as the next file.
 //!
-//! The file `cursor` in it says how far the log was given out. A file appears whole, by a rename, and only then the cursor goes on:
-//! an interruption in between makes the same file again.
+//! The file `cursor` in it says how far the log was given out, and in which form, since whoever takes the files reads one. A file
+//! appears whole, by a rename, and only then the cursor goes on: an interruption in between makes the same file again.
 
 use crate::durable::{Disk, is_full};
 use crate::error::Error;
@@ -14,7 +14,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// First line of a cursor.
-const HEADING: &str = "lightproof log cursor 1";
+const HEADING: &str = "lightproof log cursor 2";
+/// That of one which does not know its form.
+const HEADING_1: &str = "lightproof log cursor 1";
 /// Most records of one file.
 const FILE_RECORDS: usize = 4096;
 
@@ -49,6 +51,19 @@ pub enum SpoolError {
         dir: PathBuf,
         /// How many records have left.
         next: u64,
+    },
+    /// Its files have the other form.
+    #[error(
+        "the spool {dir} has {} so far, and these would be {}; nothing was written: ask for its own form, or begin a spool of the other \
+         one in a folder of its own with --after 0", .has.words(), .asked.words()
+    )]
+    OtherForm {
+        /// The folder.
+        dir: PathBuf,
+        /// What it has.
+        has: Form,
+        /// What was asked for.
+        asked: Form,
     },
     /// Its cursor is none.
     #[error(
@@ -100,6 +115,8 @@ struct Cursor {
     next: u64,
     /// Leaf hash of the record before, if that was one.
     leaf: Option<Digest>,
+    /// What its files hold; `None` in one of version 1, which holds whatever is asked for next.
+    form: Option<Form>,
 }
 
 /// Puts what is new of the log in `log` into the folder `dir`, at most 4,096 records a file, each named by its first record. A spool
@@ -135,12 +152,15 @@ pub(crate) fn spool_on(
         }
         (Some(cursor), None) => {
             cursor.check(log, dir)?;
+            if let Some(has) = cursor.form.filter(|has| *has != form) {
+                return Err(SpoolError::OtherForm { dir: dir.to_owned(), has, asked: form });
+            }
             cursor.next
         }
         (None, None) => return Err(SpoolError::NoCursor { dir: dir.to_owned() }),
         (None, Some(first)) => {
             let origin = export(log, first, form)?.origin().to_owned();
-            let cursor = Cursor { origin, next: first, leaf: leaf_before(log, first)? };
+            let cursor = Cursor { origin, next: first, leaf: leaf_before(log, first)?, form: Some(form) };
             put(&path, &cursor.text())?;
             first
         }
@@ -160,11 +180,30 @@ pub(crate) fn spool_on(
         let name = format!("lightproof-{:012}.jsonl", spooled.next);
         put(&dir.join(&name), &text)?;
         let leaf = lines.last_record().map(crate::Stored::leaf);
-        let cursor = Cursor { origin: lines.origin().to_owned(), next: lines.next_record(), leaf };
+        let origin = lines.origin().to_owned();
+        let cursor = Cursor { origin, next: lines.next_record(), leaf, form: Some(form) };
         put(&path, &cursor.text())?;
         spooled.next = cursor.next;
         spooled.damaged = lines.count_damaged();
         spooled.files.push((name, count));
+    }
+}
+
+impl Form {
+    /// Its word in a cursor.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Own => "json",
+            Self::Ocsf => "ocsf",
+        }
+    }
+
+    /// What files of it hold, for a person.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Own => "records as they are stored",
+            Self::Ocsf => "events of OCSF (--format ocsf)",
+        }
     }
 }
 
@@ -193,15 +232,21 @@ impl Cursor {
 
     fn parse(text: &str) -> Option<Self> {
         let mut lines = text.strip_suffix('\n')?.split('\n');
-        let (heading, origin, next, leaf) = (lines.next()?, lines.next()?, lines.next()?, lines.next()?);
+        let (_, origin, next, leaf) = (lines.next()?, lines.next()?, lines.next()?, lines.next()?);
         let leaf = if leaf == "-" { None } else { Some(Digest(unhex(leaf)?)) };
-        let cursor = Self { origin: origin.to_owned(), next: next.parse().ok()?, leaf };
-        (heading == HEADING && cursor.text() == text).then_some(cursor)
+        let form = match lines.next() {
+            Some(named) => Some([Form::Own, Form::Ocsf].into_iter().find(|form| form.word() == named)?),
+            None => None,
+        };
+        let cursor = Self { origin: origin.to_owned(), next: next.parse().ok()?, leaf, form };
+        (cursor.text() == text).then_some(cursor)
     }
 
     fn text(&self) -> String {
         let leaf = self.leaf.map_or_else(|| "-".to_owned(), |leaf| leaf.to_string());
-        format!("{HEADING}\n{}\n{}\n{leaf}\n", self.origin, self.next)
+        let heading = if self.form.is_some() { HEADING } else { HEADING_1 };
+        let form = self.form.map(|form| format!("{}\n", form.word())).unwrap_or_default();
+        format!("{heading}\n{}\n{}\n{leaf}\n{form}", self.origin, self.next)
     }
 
     /// Whether what has left is the beginning of the log: by its name, its length, and the record that left last, whose hash stands

@@ -42,10 +42,11 @@ pub enum Audit {
     Stamp(Stamp),
     /// Give out the newest checkpoint, to be kept elsewhere: a log that is cut back does not go on from it
     Checkpoint {
-        /// File that is to be made; standard output without it
+        /// File that is to be made, with the text of the checkpoint whatever its name is; standard output without it
         #[arg(short, value_name = "FILE")]
         output: Option<PathBuf>,
-        /// As a QR code: in characters, to be read from the screen or printed, and with -o as a picture (SVG)
+        /// As a QR code: in characters, to be read from the screen or printed, and with -o as a picture to print (SVG), which says below what
+        /// it is of; `audit verify --expect` takes the text that either holds, and not the picture
         #[arg(long)]
         qr: bool,
     },
@@ -154,7 +155,8 @@ pub enum Evidence {
     },
     /// Make a folder for a person who asks what is held about them: what log and vault have of it, to read and for programs
     Subject {
-        /// `a:` and 22 characters, as the records have it; your own without it
+        /// The name of the person, or `a:` and 22 characters, as the records have it; your own without it
+        #[arg(value_name = "WHO")]
         pseudonym: Option<String>,
         /// Folder that is to be made
         #[arg(short, value_name = "DIR")]

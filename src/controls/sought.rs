@@ -27,28 +27,31 @@ pub fn tried(
     who: Option<&Who>,
     now: &dyn Fn() -> u64,
 ) -> [(&'static str, Read); 2] {
-    let mut looked_for =
-        |sought: fn(&Darkroom, &Who) -> Result<Sought, Error>, none, facts: [&'static str; 2]| {
-            timed(now, |reading| {
-                let who = who.ok_or(Reason::Locked)?;
-                let sought = room.with(|darkroom| sought(darkroom, who)).map_err(|error| why(&error))?;
-                let (count, found) = look(site, sought, none)?;
-                reading.fact(facts[0], count);
-                reading.fact(facts[1], found);
-                Ok(())
-            })
-        };
+    let mut looked_for = |sought: fn(&Darkroom, &Who) -> Result<Sought, Error>,
+                          none: [Reason; 2],
+                          facts: [&'static str; 2]| {
+        timed(now, |reading| {
+            let who = who.ok_or(Reason::Locked)?;
+            let sought = room.with(|darkroom| sought(darkroom, who)).map_err(|error| why(&error))?;
+            let (count, found) = look(site, sought, none)?;
+            reading.fact(facts[0], count);
+            reading.fact(facts[1], found);
+            Ok(())
+        })
+    };
     let facts = ["prompts_looked_for", "prompts_found"];
-    let prompts = looked_for(Darkroom::sought_prompts, Reason::NoKeptPrompts, facts);
+    let prompts = looked_for(Darkroom::sought_prompts, [Reason::NoKeptPrompts; 2], facts);
     let facts = ["names_looked_for", "names_found"];
-    let names = looked_for(Darkroom::sought_names, Reason::NobodyNamed, facts);
+    let names = looked_for(Darkroom::sought_names, [Reason::NobodyNamed, Reason::NamesLikeWords], facts);
     [("PRV-01", prompts), ("PRV-02", names)]
 }
 
-/// How many are looked for, and found; `none` without any.
-fn look(site: &Site, mut sought: Sought, none: Reason) -> Result<(u64, u64), Reason> {
-    if sought.count() == 0 {
-        return Err(none);
+/// How many are looked for, and found; the first reason without any, and the second where there are some and none can be looked for.
+fn look(site: &Site, mut sought: Sought, [none, untold]: [Reason; 2]) -> Result<(u64, u64), Reason> {
+    match (sought.count(), sought.left_out()) {
+        (0, 0) => return Err(none),
+        (0, _) => return Err(untold),
+        _ => {}
     }
     for (folder, not_text) in
         [(&site.audit, &NOT_TEXT_OF_LOG[..]), (&site.evidence, &NOT_TEXT_OF_EVIDENCE[..])]

@@ -163,16 +163,7 @@ impl Darkroom {
     /// # Errors
     /// [`Error::NotPermitted`], on record; it would say alone what takes two: refused, on record; [`Error::UnknownPseudonym`]; [`Error::Locked`].
     pub fn held_about(&self, who: &Who, actor: Actor) -> Result<PersonHeld, Error> {
-        let act = if actor == who.actor { Act::OwnRecords } else { Act::AnyRecords };
-        let vault = self.vault_of(who, act)?;
-        if act == Act::AnyRecords && self.two_person.needs(TwoPerson::Resolve) {
-            let reason = RequestRefusal::Policy;
-            self.log.append(&[Event::RequestRefused { reason }.by(who.actor).denied()])?;
-            let text = "this would say who is behind a pseudonym, for which the policy asks for a second admin: ask with `operator \
-                        resolve`, which waits for one, and whoever it is about asks for what is held about themselves; nothing \
-                        was done";
-            return Err(Refusal::new(reason, text).into());
-        }
+        let vault = self.may_hold_about(who, actor == who.actor)?;
         let is_theirs = |person: &vault::Person| pseudonym_of(vault, person.slot.0) == Some(actor);
         let person = vault.people().into_iter().find(is_theirs).ok_or(Error::UnknownPseudonym)?;
         let slot = person.slot.0;
@@ -192,6 +183,37 @@ impl Darkroom {
             role: vault.slot_infos().find(|info| info.id == person.slot).map(|info| role_of(vault, info)),
             pictures: entries.iter().map(picture).collect(),
         })
+    }
+
+    /// The pseudonym of the person of this name, for whoever may ask what is held about them: that says as much, the other way round.
+    ///
+    /// # Errors
+    /// As [`Darkroom::held_about`]; nobody has the name.
+    pub fn pseudonym_for(&self, who: &Who, name: &PersonName) -> Result<Actor, Error> {
+        // Whoever is gone, too: what is held about them is held still.
+        let is_theirs = |person: &vault::Person| person.name.as_ref().is_some_and(|known| known.is(name));
+        let slot_of =
+            |vault: &vault::Vault| vault.people().into_iter().find(is_theirs).map(|person| person.slot.0);
+        // What somebody is called they know, and whether somebody else is called so takes the right to ask.
+        let own = slot_of(&self.open_vault()?.vault) == Some(who.slot);
+        let vault = self.may_hold_about(who, own)?;
+        let slot = slot_of(vault).ok_or(vault::Error::UnknownName)?;
+        pseudonym_of(vault, slot).ok_or(Error::UnknownPseudonym)
+    }
+
+    /// The vault, for whoever may say what is held about themselves, or about somebody.
+    fn may_hold_about(&self, who: &Who, own: bool) -> Result<&vault::Vault, Error> {
+        let act = if own { Act::OwnRecords } else { Act::AnyRecords };
+        let vault = self.vault_of(who, act)?;
+        if act == Act::AnyRecords && self.two_person.needs(TwoPerson::Resolve) {
+            let reason = RequestRefusal::Policy;
+            self.log.append(&[Event::RequestRefused { reason }.by(who.actor).denied()])?;
+            let text = "this would say who is behind a pseudonym, for which the policy asks for a second admin: ask with `operator \
+                        resolve`, which waits for one, and whoever it is about asks for what is held about themselves; nothing \
+                        was done";
+            return Err(Refusal::new(reason, text).into());
+        }
+        Ok(vault)
     }
 
     /// Puts on record that what is held about a person is handed out, before it is.

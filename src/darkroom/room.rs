@@ -74,7 +74,7 @@ pub struct Darkroom {
     pub(crate) copying: Option<Copying>,
     pub(crate) copy_state: CopyState,
     /// Where this process can be reached, for those who find the vault taken.
-    pub(crate) address: Option<String>,
+    pub(crate) announced: Option<vault::Announced>,
 }
 
 /// The vault, as far as it is open.
@@ -174,21 +174,21 @@ impl Darkroom {
             tokens_used: HashSet::new(),
             copying: None,
             copy_state: CopyState::default(),
-            address: None,
+            announced: None,
         })
     }
 
-    /// From now on a process that finds the vault taken is told that this one answers at `address`.
+    /// From now on a process that finds the vault taken is told where this one answers, and which policy's file it was started with.
     ///
     /// # Errors
     /// What the vault says.
-    pub fn announce(&mut self, address: &str) -> Result<(), Error> {
-        self.address = Some(address.to_owned());
+    pub fn announce(&mut self, announced: vault::Announced) -> Result<(), Error> {
         match &self.room {
             Room::NoVault => {}
-            Room::Locked(locked) => locked.announce(address)?,
-            Room::Open(open) => open.vault.announce(address)?,
+            Room::Locked(locked) => locked.announce(&announced)?,
+            Room::Open(open) => open.vault.announce(&announced)?,
         }
+        self.announced = Some(announced);
         Ok(())
     }
 

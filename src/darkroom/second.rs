@@ -93,7 +93,7 @@ impl Darkroom {
             return Err(Error::OneAdmin);
         }
         self.check_word(who)?;
-        self.drop_lapsed()?;
+        self.drop_changed()?;
         let hours = self.two_person_hours_max;
         let (asked_ms, asker) = (self.now_ms(), who.slot);
         let vault = self.vault_of(who, act)?;
@@ -125,7 +125,9 @@ impl Darkroom {
     pub fn pending(&self, who: &Who) -> Result<Vec<Waiting>, Error> {
         let vault = self.vault_of(who, Act::SecondWord)?;
         let (hours, now_ms) = (self.two_person_hours_max, self.now_ms());
-        let waits = |pending: &Pending| pending.lapsed(vault, hours, now_ms).is_none();
+        let waits = |pending: &Pending| {
+            pending.lapsed(vault, hours, now_ms).is_none() && is_current(pending.meant, vault)
+        };
         let all = Pending::all(vault).into_iter().filter(waits);
         Ok(all.map(|pending| described(vault, who, &pending, hours)).collect())
     }
@@ -150,16 +152,13 @@ impl Darkroom {
     /// it waits no longer; what the act says: whatever of it was not done waits still.
     pub fn confirm(&mut self, who: &Who, proof: &Secret, number: u64) -> Result<Confirmed, Error> {
         self.prove(who, proof, Act::SecondWord)?;
+        self.check_waits(who, number)?;
         let pending = self.waiting(who, number)?;
         if pending.asker == who.slot {
             self.refuse(Some(who), RequestRefusal::Permission)?;
             return Err(Error::OwnWord);
         }
         self.check_word(who)?;
-        if !is_current(pending.meant, self.vault_of(who, Act::SecondWord)?) {
-            self.drop_pending(&pending, Lapse::Target)?;
-            return Err(Error::TargetChanged);
-        }
         self.end_old_key()?;
         let (act, target) = (pending.meant.act(), pending.meant.digest());
         let (open, _, log) = self.parts(who, Act::SecondWord)?;
@@ -173,6 +172,28 @@ impl Darkroom {
             take_back(&mut open.vault, pending.tag, &[], &pending.encode());
         }
         done
+    }
+
+    /// Whether that waits still. What has changed since it was asked for is dropped, on record.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`], on record; [`Error::NoPending`]; [`Error::TargetChanged`]; what vault and log say.
+    pub fn check_waits(&mut self, who: &Who, number: u64) -> Result<(), Error> {
+        self.vault_of(who, Act::SecondWord)?;
+        match self.drop_changed()?.contains(&number) {
+            true => Err(Error::TargetChanged),
+            false => self.waiting(who, number).map(drop),
+        }
+    }
+
+    /// As [`Darkroom::pending`]. What can be confirmed no more, since what it is about has changed, is dropped first, on record.
+    ///
+    /// # Errors
+    /// As there; what vault and log say.
+    pub fn pending_now(&mut self, who: &Who) -> Result<Vec<Waiting>, Error> {
+        self.vault_of(who, Act::SecondWord)?;
+        self.drop_changed()?;
+        self.pending(who)
     }
 
     /// Refuses to end the vault under a program that goes on.
@@ -190,9 +211,9 @@ impl Darkroom {
     /// Refuses what another admin asked for, or takes back what one asked for oneself.
     ///
     /// # Errors
-    /// [`Error::NotPermitted`], on record; [`Error::NoPending`]; what vault and log say, after which it may wait still.
+    /// As [`Darkroom::check_waits`]; what vault and log say, after which it may wait still.
     pub fn refuse_pending(&mut self, who: &Who, number: u64) -> Result<(), Error> {
-        self.vault_of(who, Act::SecondWord)?;
+        self.check_waits(who, number)?;
         let Pending { tag, meant, .. } = self.waiting(who, number)?;
         let (open, random, log) = self.parts(who, Act::SecondWord)?;
         log.append(&[Event::ActRefused { asked: number, act: meant.act() }.by(who.actor)])?;
@@ -211,6 +232,16 @@ impl Darkroom {
         let why = |pending: Pending| pending.lapsed(vault, hours, now_ms).map(|lapse| (pending, lapse));
         let lapsed: Vec<(Pending, Lapse)> = Pending::all(vault).into_iter().filter_map(why).collect();
         lapsed.iter().try_for_each(|(pending, lapse)| self.drop_pending(pending, *lapse))
+    }
+
+    /// What is about something that is not as it was when it was asked for is dropped, on record: the numbers of those.
+    fn drop_changed(&mut self) -> Result<Vec<u64>, Error> {
+        self.drop_lapsed()?;
+        let vault = &self.open_vault()?.vault;
+        let changed: Vec<Pending> =
+            Pending::all(vault).into_iter().filter(|pending| !is_current(pending.meant, vault)).collect();
+        changed.iter().try_for_each(|pending| self.drop_pending(pending, Lapse::Target))?;
+        Ok(changed.iter().map(|pending| pending.number).collect())
     }
 
     /// The mark in which the vault remembers that the recovery code has set the passphrase of this slot, as it is and as it will be.

@@ -19,6 +19,8 @@ const BITS: u32 = 16;
 pub struct Sought {
     words: Vec<Zeroizing<Vec<u8>>>,
     found: Vec<bool>,
+    /// How many are not looked for, since they could stand in a sound file by chance.
+    left_out: usize,
     /// Whether each stands alone, with no letter or digit beside it.
     alone: bool,
     starts: Vec<bool>,
@@ -43,14 +45,14 @@ impl Darkroom {
             texts.map(|text| Zeroizing::new(text.trim().as_bytes().to_vec())).collect();
         texts.sort_by(|one, other| one.as_slice().cmp(other));
         texts.dedup();
-        let can_be_told = |text: &Zeroizing<Vec<u8>>| {
+        let can_be_told = |text: &[u8]| {
             text.len() >= PROMPT_BYTES_MIN && text.iter().any(|byte| *byte == b' ' || !byte.is_ascii())
         };
-        Ok(Sought::new(texts.into_iter().filter(can_be_told).collect(), false))
+        Ok(Sought::of(texts, can_be_told, false))
     }
 
     /// The names of everybody, also of those who are gone. One of small letters or digits alone could be a
-    /// word or a number of the log, and is left out.
+    /// word or a number of the log, and is left out, but for one of several words with a hyphen between.
     ///
     /// # Errors
     /// As [`Darkroom::may_try_controls`].
@@ -58,13 +60,17 @@ impl Darkroom {
         let people = self.vault_of(who, Act::Controls)?.people();
         let names = people.into_iter().filter_map(|person| person.name);
         let bytes = names.map(|name| Zeroizing::new(name.as_str().as_bytes().to_vec()));
-        Ok(Sought::new(bytes.filter(|name| is_told_from_words(name)).collect(), true))
+        Ok(Sought::of(bytes.collect(), is_told_from_words, true))
     }
 }
 
-/// Whether a name has a letter that no word and no number of the log has.
+/// Whether a name has a letter that no word and no number of the log has, or is of two words with a hyphen between, which no word of the
+/// log is.
 fn is_told_from_words(name: &[u8]) -> bool {
-    name.len() >= NAME_BYTES_MIN && name.iter().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii())
+    let is_hyphened = |at: &[u8; 3]| matches!(at, [b'a'..=b'z', b'-', b'a'..=b'z']);
+    name.len() >= NAME_BYTES_MIN
+        && (name.iter().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii())
+            || name.array_windows::<3>().any(is_hyphened))
 }
 
 impl Sought {
@@ -77,7 +83,20 @@ impl Sought {
                 starts[hash(*start)] = true;
             }
         }
-        Self { found: vec![false; words.len()], words, alone, starts, by_start }
+        Self { found: vec![false; words.len()], words, left_out: 0, alone, starts, by_start }
+    }
+
+    /// Those of them that can be told from whatever else there is.
+    fn of(words: Vec<Zeroizing<Vec<u8>>>, can_be_told: impl Fn(&[u8]) -> bool, alone: bool) -> Self {
+        let count = words.len();
+        let told: Vec<_> = words.into_iter().filter(|word| can_be_told(word)).collect();
+        let left_out = count - told.len();
+        Self { left_out, ..Self::new(told, alone) }
+    }
+
+    /// How many are not looked for, since they could stand somewhere by chance.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// How many are looked for.
@@ -147,6 +166,11 @@ mod tests {
             assert_eq!(is_told_from_words(name.as_bytes()), told, "{name}");
         }
         assert!(!is_told_from_words(b"anna-2") && !is_told_from_words(b"Al"));
+        assert!(
+            is_told_from_words(b"front-desk")
+                && !is_told_from_words(b"2026-11")
+                && !is_told_from_words(b"-desk")
+        );
     }
 
     #[test]

@@ -52,8 +52,8 @@ impl Darkroom {
         }
         let paths = self.folders.of_vault();
         let (vault, code) = Vault::create(paths, secret, vault::Role::Admin, self.kdf, &mut *self.random)?;
-        if let Some(address) = &self.address {
-            vault.announce(address)?;
+        if let Some(announced) = &self.announced {
+            vault.announce(announced)?;
         }
         let [kdf_memory_kib, kdf_passes, kdf_lanes] = self.kdf.numbers();
         let State { epoch, seq, root } = vault.state();

@@ -259,7 +259,7 @@ impl Host {
             }
             Wish::Subject { pseudonym, dir } => {
                 line.check()?;
-                let actor = pseudonym.as_deref().map(subject::named).transpose()?;
+                let whom = pseudonym.as_deref().map(subject::named).transpose()?;
                 let (mut room, dir) = (&**self.doorway.queue(), Path::new(&dir));
                 let log = (&*self.site.audit, self.site.clock.wall_ms());
                 let write = |told: &Told| {
@@ -267,7 +267,7 @@ impl Host {
                         .into_iter()
                         .try_for_each(|(name, content)| line.write_file(dir, name, content))
                 };
-                subject::hand_over((&mut room, visit.who()), actor, log, dir, write, out)
+                subject::hand_over((&mut room, visit.who()), whom, log, dir, write, out)
             }
             // Answered to anybody, or above.
             Wish::Status | Wish::RecordSupport { .. } | Wish::Operator { .. } | Wish::Vault(_) => {

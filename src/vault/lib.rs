@@ -60,7 +60,7 @@ pub use item::{
     ObjectInfo, PREVIEW_BYTES_MAX, Tombstone,
 };
 pub use kdf::KdfParams;
-pub use lock::Holder;
+pub use lock::{Announced, Holder};
 pub use log::{Public, State};
 pub use name::{PERSON_NAME_BYTES_MAX, PersonName};
 pub use object::{NewObject, Opener, SUFFIX, Sealer, Staged};

@@ -1,7 +1,7 @@
 //! One process at a time: `flock` on the file `lock` of the state folder.
 //!
 //! The lock dies with its process; what a dead process wrote into the file means nothing. While it is held, the file
-//! says who holds it: `pid N`, and a second line `address URL` once the holder has one.
+//! says who holds it: `pid N`, and once the holder has an address the lines `address URL` and `policy DIGEST`.
 
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::FileExt;
@@ -20,6 +20,17 @@ pub struct Holder {
     pub pid: u32,
     /// Where it can be reached, if it said so.
     pub address: Option<String>,
+    /// SHA-256 of the policy's file that it was started with, in hexadecimal, if it said so.
+    pub policy: Option<String>,
+}
+
+/// What a process that stays tells of itself to others.
+#[derive(Debug, Clone)]
+pub struct Announced {
+    /// Where it can be reached: one line of at most 200 bytes.
+    pub address: String,
+    /// SHA-256 of the text of the policy's file that it was started with, in hexadecimal; of nothing if there was none.
+    pub policy: String,
 }
 
 impl fmt::Display for Holder {
@@ -38,7 +49,7 @@ pub(crate) struct Lock {
 }
 
 const NAME: &str = "lock";
-const TEXT_BYTES_MAX: usize = 256;
+const TEXT_BYTES_MAX: usize = 512;
 
 impl Lock {
     /// Takes the lock, or says who has it. Asks for a second: a process that only looks holds it shortly, and one that was killed
@@ -59,17 +70,24 @@ impl Lock {
         Err(Error::Busy(read(&file)))
     }
 
-    /// Tells other processes where this one can be reached. One line of at most 200 bytes.
-    pub(crate) fn announce(&self, address: &str) -> Result<(), Error> {
+    /// Tells other processes where this one can be reached, and under which policy it runs.
+    pub(crate) fn announce(&self, announced: &Announced) -> Result<(), Error> {
+        let Announced { address, policy } = announced;
         if address.len() > 200 || address.contains('\n') {
             return Err(Error::Limit("an address is one line of at most 200 bytes"));
         }
-        self.write(Some(address))
+        if policy.len() > 64 || policy.contains('\n') {
+            return Err(Error::Limit("the digest of a policy is one line of at most 64 bytes"));
+        }
+        self.write(Some(announced))
     }
 
-    fn write(&self, address: Option<&str>) -> Result<(), Error> {
-        let address = address.map(|address| format!("address {address}\n")).unwrap_or_default();
-        let text = format!("pid {}\n{address}", process::id());
+    fn write(&self, announced: Option<&Announced>) -> Result<(), Error> {
+        let lines = |Announced { address, policy }: &Announced| {
+            // The policy behind the address: a program that knows no such line reads what it knows.
+            format!("address {address}\npolicy {policy}\n")
+        };
+        let text = format!("pid {}\n{}", process::id(), announced.map(lines).unwrap_or_default());
         let write = || {
             self.file.set_len(0)?;
             self.file.write_all_at(text.as_bytes(), 0)
@@ -104,5 +122,6 @@ fn read(file: &File) -> Holder {
     Holder {
         pid: field("pid").and_then(|pid| pid.parse().ok()).unwrap_or(0),
         address: field("address").map(clean),
+        policy: field("policy").map(clean),
     }
 }

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::format::{Header, SlotInfo};
 use crate::home::{Home, MAIN, MIRROR, Paths};
+use crate::lock::Announced;
 use crate::log::{self, Chain, Log, Public};
 use crate::secret::Half;
 use crate::vault::{DamagedCopy, Vault};
@@ -126,9 +127,9 @@ impl Locked {
         self.slots.half = self.home.half.clone();
     }
 
-    /// Tells other processes where this one can be reached; see [`Paths::holder`].
-    pub fn announce(&self, address: &str) -> Result<(), Error> {
-        self.home.lock.announce(address)
+    /// Tells other processes where this one can be reached, and under which policy it runs; see [`Paths::holder`].
+    pub fn announce(&self, announced: &Announced) -> Result<(), Error> {
+        self.home.lock.announce(announced)
     }
 
     /// Opens the vault with a secret. The copy that is accepted is written anew, byte for byte, so that what is relied on

@@ -12,6 +12,7 @@ use crate::cobblestone::Key;
 use crate::format::{Header, ObjectId, SlotInfo, VaultId};
 use crate::home::{Home, MIRROR, RESERVE};
 use crate::item::{ITEM_BYTES_MAX, Item, ObjectInfo, Tombstone, key_of};
+use crate::lock::Announced;
 use crate::log::{Chain, Index, Log, Public, State};
 use crate::object::{self, NewObject, Opener, Part, Sealer, Staged};
 use crate::random::Random;
@@ -140,9 +141,9 @@ impl Vault {
         }
     }
 
-    /// Tells other processes where this one can be reached; see [`crate::Paths::holder`].
-    pub fn announce(&self, address: &str) -> Result<(), Error> {
-        self.home.lock.announce(address)
+    /// Tells other processes where this one can be reached, and under which policy it runs; see [`crate::Paths::holder`].
+    pub fn announce(&self, announced: &Announced) -> Result<(), Error> {
+        self.home.lock.announce(announced)
     }
 
     /// Where the log stands.

@@ -45,6 +45,7 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
     };
     let wants = Wants { folder_use: FolderUse::Read, ..Wants::default() };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
+    let expect = expect.map(|bytes| input::checkpoint_of(&bytes)).transpose()?;
     let dir = &booted.folders.audit;
     match verb {
         Audit::Tail { count, follow: true } => follow(dir, *count, global.json, out),

@@ -13,6 +13,10 @@ use policy::{CONTROLLER_KEYS, Folders, Origin, Policy, Process, Setting};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
+/// No server is asked: the file is what a start goes by.
+const FROM_NEXT_START: &str = "a policy holds from the next start on; whether a server that runs was started with the one of now says: \
+                               lightproof status";
+
 /// One line of `config show`.
 struct Line {
     key: String,
@@ -79,6 +83,7 @@ fn show(home: &Home, outputs: Option<&Path>, with_origin: bool, out: &Output) ->
         });
     }
     let object = |Line { key, value, origin }: &Line| json!({ "key": key, "value": value, "origin": origin });
+    out.say(FROM_NEXT_START);
     out.object(true, &json!({ "settings": lines.iter().map(object).collect::<Vec<Value>>() }));
     Ok(Code::Done)
 }
@@ -115,6 +120,7 @@ fn check(home: &Home, file: &Path, out: &Output) -> Done {
     if said.is_empty() {
         out.data("  nothing: what is built in holds\n");
     }
+    out.say(FROM_NEXT_START);
     let object = |setting: &&Setting| json!({ "key": setting.key, "value": setting.value });
     out.object(true, &json!({ "settings": said.iter().map(object).collect::<Vec<Value>>() }));
     Ok(Code::Done)

@@ -142,6 +142,7 @@ fn verify(
     let first_key = first_key.map(key).transpose()?;
     let wants = Wants { folder_use: FolderUse::Read, bundle: Some(Bundle::Read(dir)), ..Wants::default() };
     let booted = boot::boot(clean, global, &wants)?.without_darkroom()?;
+    let checkpoint = checkpoint.map(|bytes| input::checkpoint_of(&bytes)).transpose()?;
     let dir = booted.folders.bundle.unwrap_or_default();
     let expected = Expected { first_key, checkpoint };
     let (is_ok, text, object) = match evidence::is_certificate(&dir) {

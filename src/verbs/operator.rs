@@ -166,7 +166,7 @@ impl SignedIn {
                     room.with(|darkroom| Ok((darkroom.people(who)?, darkroom.public()?)))?;
                 list(&people, &public.slots, out)
             }
-            Self::Pending => waiting::list(&room.with(|darkroom| darkroom.pending(who))?, out),
+            Self::Pending => waiting::list(&room.with(|darkroom| darkroom.pending_now(who))?, out),
             Self::Refuse { number } => {
                 room.with(|darkroom| darkroom.refuse_pending(who, number))?;
                 out.say("it waits no longer; nothing of it was done");

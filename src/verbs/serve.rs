@@ -27,6 +27,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
+use vault::Announced;
 
 /// Where a certificate is made, in the folder of what was found.
 const CERTIFICATE: &str = "certificate";
@@ -65,7 +66,8 @@ pub fn run(clean: Clean, global: &Global, arguments: &Serve, out: &Output) -> Do
             listener.as_ref().ok_or_else(|| Failure::new(Code::Unexpected, "there is no listener"))?;
         let socket = listener.handle().map_err(broken)?;
         let port = listener.addr().port();
-        darkroom.announce(&address(port))?;
+        let policy = booted.seen.as_ref().map(|seen| seen.policy.at_start.to_string()).unwrap_or_default();
+        darkroom.announce(Announced { address: address(port), policy })?;
         let new = (!darkroom.has_vault()).then(|| SetupCode::new(&booted.clock));
         Ok((engine, socket, port, new.transpose().map_err(broken)?, Site::of(&booted)?))
     });

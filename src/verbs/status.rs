@@ -2,11 +2,12 @@
 
 use crate::Done;
 use crate::boot::folders::{FolderUse, Home};
-use crate::boot::{self, Wants, models};
+use crate::boot::{self, Wants, models, overlay};
 use crate::cli::{self, Global};
 use crate::exit::Code;
 use crate::output::Output;
 use crate::status::Status;
+use audit::Digest;
 use sandbox::Clean;
 use serde_json::json;
 
@@ -16,12 +17,16 @@ use serde_json::json;
 /// The log or the vault's folder cannot be read.
 pub fn run(clean: Clean, global: &Global, arguments: &cli::Status, out: &Output) -> Done {
     // What a start would take where no flag names another: as there it is read before the fences.
-    let model = models::in_use(&Home::new(global)?);
+    let home = Home::new(global)?;
+    let model = models::in_use(&home);
+    let policy = overlay::read(&home.config.join("policy.toml")).ok();
     let outputs = arguments.pictures.outputs.as_deref();
     let wants = Wants { folder_use: FolderUse::Read, outputs, ..Wants::default() };
     let (booted, refusal) = boot::boot(clean, global, &wants)?.looking();
     let status = Status::of(&booted)?;
     let mut needs = status.needs();
+    let policy_now = policy.map(|text| Digest::of(text.unwrap_or_default().as_bytes()).to_string());
+    needs.extend(policy_now.and_then(|now| status.need_of_policy(&now)));
     let refusals = refusal.iter().chain(model.as_ref().err());
     needs.extend(refusals.map(|failure| format!("no start would be allowed: {}", failure.what)));
     let name = model.map(|model| model.map_or_else(|| "demo".to_owned(), |model| model.name)).ok();

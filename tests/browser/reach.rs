@@ -3,7 +3,7 @@
 use crate::browser::axe;
 use crate::browser::driver::{Browser, SOON, keys};
 use crate::browser::studio::Studio;
-use crate::harness::PASSPHRASE;
+use crate::harness::{Home, PASSPHRASE};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -252,4 +252,27 @@ fn the_keyboard_is_enough() {
         assert!(stops.contains(control), "{control} is not among {stops:?}");
     }
     studio.close().is_whole(0);
+}
+
+/// What is handed to a person is opened wherever they read their mail.
+#[test]
+fn what_is_handed_out_fits_a_telephone() {
+    let home = Home::with_picture("handed-narrow");
+    home.ask(&["history", "rm", "--all", "--yes"]).ends(0, &[]);
+    home.generate(&["a red apple"]).ends(0, &[]);
+    home.ask(&["evidence", "subject", "-o", &home.at("about")]).ends(0, &[]);
+    home.ask(&["evidence", "export", "-o", &home.at("bundle"), "--include-failures"]);
+    let browser = Browser::open(&home);
+    for page in ["about/subject.html", "bundle/erasures/erasures.html", "bundle/README.html"] {
+        assert!(home.path().join(page).is_file(), "{page}");
+        // A window has a smallest width of its own.
+        let size = serde_json::json!({"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true});
+        browser.devtools("Emulation.setDeviceMetricsOverride", &size);
+        browser.goto(&format!("file://{}", home.at(page)));
+        let wide = "const { scrollWidth, clientWidth } = document.documentElement;
+            return [scrollWidth, clientWidth]";
+        let wide = browser.script(wide, &[]);
+        assert_eq!(wide, serde_json::json!([390, 390]), "{page}");
+    }
+    browser.quit();
 }

@@ -234,6 +234,7 @@ reasons! {
     "nothing_handed_out" NothingHandedOut "No bundle was handed out." "没有交出过证据包。"
     "no_kept_prompts" NoKeptPrompts "No prompt is kept that could be looked for." "没有保存可供查找的提示词。"
     "nobody_named" NobodyNamed "Nobody has a name that could be looked for." "没有可供查找的人员姓名。"
+    "names_like_words" NamesLikeWords "Each name is short, or of small letters or digits alone, and cannot be told from words and numbers of the log." "每个姓名都很短，或仅由小写字母或数字组成，无法与日志中的词语和数字区分。"
     "no_model_loaded" NoModelLoaded "No model was loaded when it was tried." "检验时没有加载模型。"
     "no_host_firewall" NoHostFirewall "The host has none of the firewall rules that come with the program." "主机没有安装随程序提供的防火墙规则。"
     "no_host_audit" NoHostAudit "The host keeps no audit of its own." "主机没有自己的审计。"

@@ -7,6 +7,7 @@ mod streams;
 use arguments::{Command, USAGE};
 use audit::{Error, Follower, Order, Selection, Stored, VerifyKey};
 use evidence::Expected;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::ExitCode;
 use streams::{pause, say, talk};
@@ -158,7 +159,7 @@ fn bundle(dir: &Path, expect: Option<&Path>, first_key: Option<VerifyKey>, json:
     const SCHEMA: &str = "lightproof/bundle-verify/v1";
     let checkpoint = match expected(expect) {
         Ok(bytes) => bytes,
-        Err(error) => return fail(SCHEMA, &error, Exit::Failed, json),
+        Err(error) => return fail(SCHEMA, &error, unexpected(&error), json),
     };
     match evidence::check(dir, &Expected { first_key, checkpoint }) {
         Ok(checked) => {
@@ -180,7 +181,7 @@ fn certificate(
     const SCHEMA: &str = "lightproof/certificate-verify/v1";
     let checkpoint = match expected(expect) {
         Ok(bytes) => bytes,
-        Err(error) => return fail(SCHEMA, &error, Exit::Failed, json),
+        Err(error) => return fail(SCHEMA, &error, unexpected(&error), json),
     };
     match evidence::check_certificate(dir, &Expected { first_key, checkpoint }, log) {
         Ok(checked) => {
@@ -198,16 +199,32 @@ fn certificate(
 fn expected(path: Option<&Path>) -> Result<Option<Vec<u8>>, Error> {
     let during = "read the expected checkpoint";
     let read = |path: &Path| {
-        audit::read_checkpoint(path).map_err(|source| Error::Io { during, path: path.to_owned(), source })
+        let none = "it holds no text of a checkpoint; name the file that was kept, or the text of its QR code in a file";
+        let kept = audit::read_checkpoint(path).and_then(|bytes| {
+            audit::given_back(&bytes).ok_or_else(|| io::Error::new(ErrorKind::InvalidData, none))
+        });
+        kept.map_err(|source| Error::Io { during, path: path.to_owned(), source })
     };
     path.map(read).transpose()
+}
+
+/// A file that is no checkpoint is a wrong argument, and nothing that was found.
+fn unexpected(error: &Error) -> Exit {
+    match error {
+        Error::Io { source, .. }
+            if matches!(source.kind(), ErrorKind::InvalidData | ErrorKind::FileTooLarge) =>
+        {
+            Exit::Usage
+        }
+        _ => Exit::Failed,
+    }
 }
 
 fn complain(error: &Error, json: bool) -> Exit {
     let exit = match error {
         Error::Absent { .. } => Exit::NotFound,
         Error::Lost { .. } | Error::Broken { .. } => Exit::Integrity,
-        _ => Exit::Failed,
+        error => unexpected(error),
     };
     fail("lightproof/audit-verify/v1", error, exit, json)
 }

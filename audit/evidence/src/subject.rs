@@ -215,12 +215,13 @@ const HEAD: &str = "<!DOCTYPE html>
 <meta name=\"viewport\" content=\"width=device-width\">
 <title>What is held about you / 有关您的信息</title>
 <style>
-body { font: 1rem/1.5 sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #111; background: #fff }
+body { font: 1rem/1.5 sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #111; background: #fff; overflow-wrap: break-word }
 table { border-collapse: collapse; width: 100% }
 th, td { border-bottom: 1px solid #999; padding: .25rem .5rem; text-align: left; vertical-align: top }
 dt { font-weight: bold }
 section + section { border-top: 2px solid #111; margin-top: 3rem; break-before: page }
 tr { break-inside: avoid }
+@media (max-width: 40rem) { table { display: block; overflow-x: auto } }
 </style>
 </head>
 <body>

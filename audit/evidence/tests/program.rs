@@ -169,8 +169,8 @@ fn usage_absence_and_unreadable_files_have_codes_of_their_own() {
     std::fs::write(log.0.join("epoch.key"), "x").unwrap();
     assert_exit(
         &log.verify(&["--expect", log.0.join("epoch.key").to_str().unwrap()]),
-        4,
-        "is not a checkpoint",
+        2,
+        "no text of a checkpoint",
     );
     assert_exit(&program(&["--help"]), 0, "exit codes");
     assert_exit(&program(&["--version"]), 0, env!("CARGO_PKG_VERSION"));

@@ -110,6 +110,38 @@ fn a_cursor_of_another_log_or_ahead_of_it_stops_the_spool() {
 }
 
 #[test]
+fn a_spool_has_one_form_and_a_cursor_from_before_takes_the_next() {
+    for (form, other) in [(Form::Own, Form::Ocsf), (Form::Ocsf, Form::Own)] {
+        let (dir, log, to) = ten();
+        spool(&dir.0, &to.0, form, Some(0)).unwrap();
+        log.append(&[event(1)]).unwrap();
+        let before = to.files();
+        let error = spool(&dir.0, &to.0, other, None).unwrap_err();
+        assert!(
+            matches!(&error, SpoolError::OtherForm { has, asked, .. } if (*has, *asked) == (form, other)),
+            "{error}"
+        );
+        assert_eq!(to.files(), before, "no file, and the cursor where it was");
+        assert_eq!(spool(&dir.0, &to.0, form, None).unwrap().next, 11);
+        // One that a program from before this line wrote.
+        let cursor = to.0.join("cursor");
+        let text = std::fs::read_to_string(&cursor).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!((lines.len(), lines[0]), (5, "lightproof log cursor 2"));
+        std::fs::write(&cursor, format!("lightproof log cursor 1\n{}\n", lines[1..4].join("\n"))).unwrap();
+        log.append(&[event(2)]).unwrap();
+        assert_eq!(spool(&dir.0, &to.0, other, None).unwrap().next, 12);
+        assert!(matches!(spool(&dir.0, &to.0, form, None), Err(SpoolError::OtherForm { .. })));
+        for damaged in
+            [text.replace(lines[4], "cef"), text.replace("cursor 2", "cursor 1"), format!("{text}more\n")]
+        {
+            std::fs::write(&cursor, damaged).unwrap();
+            assert!(matches!(spool(&dir.0, &to.0, form, None), Err(SpoolError::Damaged { .. })));
+        }
+    }
+}
+
+#[test]
 fn a_full_disk_leaves_no_part_of_a_file_and_the_cursor_where_it_was() {
     let (dir, log, to) = ten();
     spool(&dir.0, &to.0, Form::Own, Some(0)).unwrap();

@@ -318,6 +318,8 @@ fn what_has_changed_since_is_not_done() {
         }
         house.in_force();
         let before = house.done(act);
+        assert!(house.room.pending(&first).unwrap().is_empty(), "nobody is told that it waits: {act:?}");
+        assert_eq!(house.room.count_waiting(&second).unwrap(), 0, "{act:?}");
         assert!(matches!(house.confirm(number), Err(Error::TargetChanged)), "{act:?}");
         assert_eq!(house.done(act), before, "{act:?}");
         assert!(house.room.pending(&first).unwrap().is_empty(), "{act:?}");
@@ -453,11 +455,20 @@ fn what_is_held_about_somebody_says_alone_nothing_that_takes_two() {
     assert_eq!(house.home.count("request.refused"), 1);
     let nobody = house.room.held_about(&house.first, audit::Actor::Person([0; 16])).err().unwrap();
     assert_eq!(nobody.kind(), Kind::Policy, "nor whether there is anybody: {nobody}");
+    for called in ["third", "nobody"] {
+        let refused = house.room.pseudonym_for(&house.first, &name(called)).err().unwrap();
+        assert_eq!(refused.kind(), Kind::Policy, "nor by a name: {refused}");
+    }
+    let own = house.room.pseudonym_for(&house.third, &name("third")).unwrap();
+    assert_eq!(own, house.third.actor);
     for own in [house.first, house.third] {
         assert_eq!(house.room.held_about(&own, own.actor).unwrap().slot, own.slot);
     }
     house.room.two_person = TwoPersons::of(&[TwoPerson::Pictures]);
     assert!(house.room.held_about(&house.first, house.third.actor).is_ok());
+    assert_eq!(house.room.pseudonym_for(&house.first, &name("third")).unwrap(), house.third.actor);
+    let refused = house.room.pseudonym_for(&house.third, &name("first")).err().unwrap();
+    assert_eq!(refused.kind(), Kind::Permission, "{refused}");
 }
 
 /// A second admin who asks for the same is told that they are the second one; whoever counts what waits counts it for them alone.

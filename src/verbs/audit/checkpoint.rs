@@ -10,7 +10,7 @@ use crate::cli::Global;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::paths::absolute;
-use audit::Head;
+use audit::{Clock as _, Head, timestamp};
 use sandbox::Clean;
 use serde_json::json;
 use std::io::{ErrorKind, Write as _};
@@ -56,9 +56,15 @@ fn give(mut booted: Booted, output: Option<&Path>, qr: bool, out: &Output) -> Do
     let qr = qr.then(|| Qr::of(&note)).transpose()?;
     let text = String::from_utf8_lossy(&note);
     let path = output.map(|path| path.display().to_string());
+    let caption = [
+        checkpoint.origin.clone(),
+        format!("key {}, {} records", head.key_ids().join(" and "), checkpoint.size),
+        format!("given out {}", timestamp(booted.clock.wall_ms())),
+        "lightproof audit verify --expect FILE, with the text of this code".to_owned(),
+    ];
     match (booted.backup.take(), &path) {
         (Some(file), Some(path)) => {
-            let svg = qr.as_ref().map(Qr::svg);
+            let svg = qr.as_ref().map(|qr| qr.svg(&caption));
             let bytes = svg.as_ref().map_or(&note[..], String::as_bytes);
             let written = (&file.file).write_all(bytes).and_then(|()| file.settle());
             written.map_err(|error| {
@@ -72,9 +78,15 @@ fn give(mut booted: Booted, output: Option<&Path>, qr: bool, out: &Output) -> Do
             None => out.data(&text),
         },
     }
+    let file = match &qr {
+        Some(_) => {
+            "FILE, where FILE holds the text that a reader of such codes finds in it, and not the code itself"
+        }
+        None => "FILE",
+    };
     out.say(&format!(
         "covers {} records; keep it where nobody can write who can change the log, and hold the log against it with: \
-         lightproof audit verify --expect FILE",
+         lightproof audit verify --expect {file}",
         checkpoint.size
     ));
     out.object(

@@ -101,7 +101,7 @@ fn cut_back(error: Error, first: u64) -> Failure {
 fn unspooled(error: SpoolError) -> Failure {
     let code = match &error {
         SpoolError::NoCursor { .. } => Code::NotFound,
-        SpoolError::HasCursor { .. } => Code::Usage,
+        SpoolError::HasCursor { .. } | SpoolError::OtherForm { .. } => Code::Usage,
         SpoolError::Busy { .. } => Code::Busy,
         SpoolError::Full { .. } => Code::Space,
         SpoolError::Other { .. } | SpoolError::Damaged { .. } => Code::Integrity,

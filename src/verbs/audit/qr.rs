@@ -12,6 +12,9 @@ const WIDTH_MAX: usize = 80;
 /// Points of a module in the picture: that of a checkpoint is some 10 cm wide on paper.
 const MODULE_POINTS: usize = 4;
 
+/// Modules between two lines below it.
+const LINE_MODULES: usize = 3;
+
 /// A QR code with its margin.
 pub struct Qr {
     /// Modules of a side.
@@ -66,17 +69,25 @@ impl Qr {
         rows.chunks(2).map(draw).collect()
     }
 
-    /// A picture in SVG, black on white.
-    pub fn svg(&self) -> String {
+    /// A picture in SVG, black on white, with these lines below, none of which has a character that means something in XML: whoever
+    /// finds the paper knows what it is of.
+    pub fn svg(&self, caption: &[String]) -> String {
         let mut path = String::new();
         for (at, _) in self.dark.iter().enumerate().filter(|(_, dark)| **dark) {
             // Writing to a text cannot fail.
             let _ = write!(path, "M{} {}h1v1h-1z", at % self.width, at / self.width);
         }
-        let (width, points) = (self.width, self.width * MODULE_POINTS);
+        let (width, height) = (self.width, self.width + caption.len() * LINE_MODULES + MARGIN / 2);
+        let [wide, high] = [width, height].map(|modules| modules * MODULE_POINTS);
+        let line = |(at, text): (usize, &String)| {
+            let below = self.width + at * LINE_MODULES;
+            format!("<text x=\"{MARGIN}\" y=\"{below}\">{text}</text>")
+        };
+        let lines: String = caption.iter().enumerate().map(line).collect();
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{points}pt\" height=\"{points}pt\" viewBox=\"0 0 {width} {width}\" \
-             shape-rendering=\"crispEdges\"><path fill=\"#fff\" d=\"M0 0h{width}v{width}H0z\"/><path d=\"{path}\"/></svg>\n"
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{wide}pt\" height=\"{high}pt\" viewBox=\"0 0 {width} {height}\" \
+             shape-rendering=\"crispEdges\"><path fill=\"#fff\" d=\"M0 0h{width}v{height}H0z\"/><path d=\"{path}\"/>\
+             <g font-family=\"sans-serif\" font-size=\"2\">{lines}</g></svg>\n"
         )
     }
 }

@@ -25,10 +25,10 @@ const IN_CHINESE: &str = include_str!("../../server/pages/records.zh-CN.json");
 pub fn run(
     clean: Clean,
     global: &Global,
-    (pseudonym, output, keys): (Option<&str>, &Path, &Keys),
+    (whom, output, keys): (Option<&str>, &Path, &Keys),
     out: &Output,
 ) -> Done {
-    let actor = pseudonym.map(named).transpose()?;
+    let whom = whom.map(named).transpose()?;
     let wants = Wants { bundle: Some(Bundle::Made(output)), ..Wants::with(keys) };
     let made = absolute(output)?;
     let left = |failure| what_is_left(failure, &made);
@@ -36,18 +36,31 @@ pub fn run(
     let done = booted.unlock(&mut darkroom, out).and_then(|who| {
         let dir = booted.folders.bundle.clone().unwrap_or_default();
         let log = (&*booted.folders.audit, booted.clock.wall_ms());
-        hand_over((&mut darkroom, &who), actor, log, &dir, |told| Ok(told.write(&dir)?), out)
+        hand_over((&mut darkroom, &who), whom, log, &dir, |told| Ok(told.write(&dir)?), out)
     });
     boot::leave(darkroom, done.map_err(left))
 }
 
-/// Whom a pseudonym stands for.
+/// Who is meant.
+pub enum Whom {
+    /// Whoever has this pseudonym.
+    Pseudonym(Actor),
+    /// Whoever is called so.
+    Called(PersonName),
+}
+
+/// Whom somebody means, by a pseudonym or a name.
 ///
 /// # Errors
-/// It is none.
-pub fn named(text: &str) -> Result<Actor, Failure> {
-    let what = "a person goes by their pseudonym, `a:` and 22 characters, as the records have it";
-    Actor::parse(text).ok_or_else(|| Failure::new(Code::Usage, what))
+/// It is neither.
+pub fn named(text: &str) -> Result<Whom, Failure> {
+    let what =
+        "a person goes by their name, or by their pseudonym, `a:` and 22 characters, as the records have it";
+    let none = || Failure::new(Code::Usage, what);
+    match text.starts_with("a:") {
+        true => Actor::parse(text).map(Whom::Pseudonym).ok_or_else(none),
+        false => PersonName::new(text).map(Whom::Called).map_err(|_| none()),
+    }
 }
 
 /// Puts on record that it leaves, and has it written in `dir`: of the log in this folder at this moment.
@@ -56,13 +69,17 @@ pub fn named(text: &str) -> Result<Actor, Failure> {
 /// They may not; there is no such person; what log and disk say.
 pub fn hand_over(
     (room, who): (&mut impl Hold, &Who),
-    actor: Option<Actor>,
+    whom: Option<Whom>,
     (log, now_ms): (&Path, u64),
     dir: &Path,
     write: impl FnOnce(&Told) -> Result<(), Failure>,
     out: &Output,
 ) -> Done {
-    let actor = actor.unwrap_or(who.actor());
+    let actor = match whom {
+        None => who.actor(),
+        Some(Whom::Pseudonym(actor)) => actor,
+        Some(Whom::Called(name)) => room.with(|darkroom| darkroom.pseudonym_for(who, &name))?,
+    };
     let held = room.with(|darkroom| darkroom.held_about(who, actor))?;
     let pictures: Vec<SubjectPicture> = held
         .pictures
@@ -94,7 +111,7 @@ pub fn hand_over(
     write(&told)?;
     let count = counted(usize::try_from(records).unwrap_or(usize::MAX), "record");
     out.data(&format!(
-        "{}: {count}, {}\n  record {}\n",
+        "{}: {count}, {}\n  {actor}, record {}\n",
         dir.display(),
         counted(pictures.len(), "picture"),
         receipt.seq_first

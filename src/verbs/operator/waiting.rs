@@ -38,6 +38,8 @@ pub fn confirm(
     At { terminal, vault, outputs, .. }: At<'_>,
     out: &Output,
 ) -> Done {
+    // First: nobody is asked whether they mean what cannot be done any more.
+    room.with(|darkroom| darkroom.check_waits(who, number))?;
     let found =
         room.with(|darkroom| darkroom.pending(who))?.into_iter().find(|waiting| waiting.number == number);
     let waiting = found.ok_or(Error::NoPending { number })?;

@@ -86,8 +86,8 @@ pub(super) const OPERATION: &[Control] = &[
             zh: "策略文件与最近一次启动时记录的一致。",
         },
         measured: Text {
-            en: "The file is read anew and compared with what it was at the start, and the policy in force with the record of the start.",
-            zh: "重新读取文件并与启动时比较，并将生效的策略与启动记录比较。",
+            en: "The file is read anew and compared with what it was at the start, and the policy in force with the record of the start. What is changed in it holds after the next start: start the server again, or put the file back.",
+            zh: "重新读取文件并与启动时比较，并将生效的策略与启动记录比较。对文件的更改自下次启动起生效：请重新启动服务器，或恢复原文件。",
         },
         clauses: Clauses {
             gdpr: &["32"],

@@ -31,8 +31,8 @@ pub(super) const PEOPLE: &[Control] = &[
             zh: "日志文件夹和检验结果文件夹中不出现任何人的姓名。",
         },
         measured: Text {
-            en: "The names that the vault keeps are looked for, as words, in every file of the two folders.",
-            zh: "在两个文件夹的每个文件中按词查找保险库所保存的姓名。",
+            en: "The names that the vault keeps are looked for, as words, in every file of the two folders, but for those that could be any word or number.",
+            zh: "在两个文件夹的每个文件中按词查找保险库所保存的姓名，但可能与普通词语或数字混淆的姓名除外。",
         },
         clauses: Clauses {
             gdpr: &["4(5)", "25", "32(1)(a)"],

@@ -6,7 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
-use vault::{Error, KdfParams, Locked, NewObject, Notice, ObjectId, OsRandom, Paths, Role, Unlocked, Vault};
+use vault::{
+    Announced, Error, KdfParams, Locked, NewObject, Notice, ObjectId, OsRandom, Paths, Role, Unlocked, Vault,
+};
 
 use super::{PASSPHRASE, Place, check_object, content_of, preview_of, put, secret};
 
@@ -221,9 +223,12 @@ fn what_is_printed_for_debugging_holds_no_secret() {
 fn one_process_at_a_time_and_it_says_who() {
     let place = Place::new();
     let (vault, _) = place.create();
-    vault.announce("http://127.0.0.1:7860").expect("announced");
+    let address = "http://127.0.0.1:7860".to_owned();
+    let policy = "07".repeat(32);
+    vault.announce(&Announced { address, policy: policy.clone() }).expect("announced");
     let Err(Error::Busy(holder)) = Locked::open(place.paths()) else { panic!("two holders") };
     assert_eq!((holder.pid, holder.address.as_deref()), (std::process::id(), Some("http://127.0.0.1:7860")));
+    assert_eq!(holder.policy, Some(policy));
     assert_eq!(place.paths().holder().expect("readable"), Some(holder.clone()));
     assert_eq!(holder.to_string(), format!("process {} at http://127.0.0.1:7860", std::process::id()));
     let locked = vault.lock();
