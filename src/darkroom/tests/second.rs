@@ -468,7 +468,7 @@ fn what_is_held_about_somebody_says_alone_nothing_that_takes_two() {
     assert!(house.room.held_about(&house.first, house.third.actor).is_ok());
     assert_eq!(house.room.pseudonym_for(&house.first, &name("third")).unwrap(), house.third.actor);
     let refused = house.room.pseudonym_for(&house.third, &name("first")).err().unwrap();
-    assert_eq!(refused.kind(), Kind::Permission, "{refused}");
+    assert_eq!(refused.kind(), Kind::NotPermitted, "{refused}");
 }
 
 /// A second admin who asks for the same is told that they are the second one; whoever counts what waits counts it for them alone.
