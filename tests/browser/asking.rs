@@ -85,7 +85,7 @@ fn the_page_says_what_the_demo_model_draws_and_at_which_size() {
     browser.click("#demo summary");
     browser.click("#demo .examples button:first-child");
     assert_eq!(browser.property("#prompt", "value"), json!("一个红苹果"));
-    assert!(browser.text("#demo code").contains("--model"));
+    assert!(browser.text("#demo code").contains("model import"));
     browser.click("#generate");
     browser.until("draw it", PICTURE, || studio.has_area("#preview").then_some(()));
     studio.finished();
