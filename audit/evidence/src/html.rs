@@ -8,7 +8,7 @@ pub(crate) const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-widt
 background:#fff;overflow-wrap:break-word}table{border-collapse:collapse;width:100%;margin:1rem 0}th,td{border:1px solid #bbb;padding:.35rem .5rem;\
 text-align:left;vertical-align:top}th{background:#f0f0f0}code{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}\
 td.satisfied{background:#e3f4e5}td.not_satisfied{background:#fbdcdc;font-weight:600}tr{break-inside:avoid}\
-@media(max-width:40rem){table{display:block;overflow-x:auto}td:has(code){min-width:7rem}}\
+@media(max-width:40rem){th,td{overflow-wrap:anywhere}}\
 @media print{body{margin:0;max-width:none;font-size:11px}a{color:inherit}}";
 
 /// A sentence in both languages.

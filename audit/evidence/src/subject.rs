@@ -221,7 +221,7 @@ th, td { border-bottom: 1px solid #999; padding: .25rem .5rem; text-align: left;
 dt { font-weight: bold }
 section + section { border-top: 2px solid #111; margin-top: 3rem; break-before: page }
 tr { break-inside: avoid }
-@media (max-width: 40rem) { table { display: block; overflow-x: auto } }
+@media (max-width: 40rem) { th, td { overflow-wrap: anywhere } }
 </style>
 </head>
 <body>

@@ -107,7 +107,7 @@ fn a_secret_that_was_made_ready_derives_nothing_more() {
     vault.replace_recovery(kdf, &mut OsRandom).expect("replaced");
     assert!(vault.slots() != slots);
     assert_eq!(derived(|| assert!(vault.authenticate(&typed).is_ok(), "as before")), 0);
-    vault.change_secret(&typed, &text("a test passphrase"), kdf, &mut OsRandom).expect("changed");
+    vault.change_secret(&typed, &text("a later passphrase"), kdf, &mut OsRandom).expect("changed");
     assert_eq!(derived(|| assert!(vault.authenticate(&typed).is_ok(), "derived anew")), 1);
     drop(vault);
     std::fs::remove_dir_all(path).expect("it was made here");
