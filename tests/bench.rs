@@ -12,7 +12,10 @@ mod bench_pictures;
 mod bench_server;
 #[path = "bench_vault.rs"]
 mod bench_vault;
-// The tests' own way to start the program, of which a benchmark needs a part.
+// The tests' own way to start the program and a browser, of which a benchmark needs a part.
+#[allow(dead_code)]
+#[path = "browser/driver.rs"]
+mod driver;
 #[allow(dead_code)]
 #[path = "family.rs"]
 mod family;

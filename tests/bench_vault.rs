@@ -1,5 +1,6 @@
 //! The vault at size: what opening, sealing, erasing and a page of the gallery cost with 100,000 pictures.
 
+use crate::driver::Browser;
 use crate::harness::{Home, PASSPHRASE};
 use crate::http::Request;
 use crate::served::Served;
@@ -8,7 +9,7 @@ use serde_json::json;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use vault::{KdfParams, Locked, NewObject, ObjectId, OsRandom, Paths, Role, Secret, Unlocked, Vault};
 
 const PICTURES: usize = 100_000;
@@ -106,19 +107,22 @@ fn in_turn(vault: &mut Vault, content: &[u8], folder: &Path) -> (f64, f64) {
     (median(sealed), median(written))
 }
 
-/// An appliance with so many, as its page meets it.
+/// An appliance with so many, as its page meets it. One picture is made; the others are sealed beside it with its metadata
+/// and its bytes, as a queue of hours would have.
 fn through_the_server() {
     let home = Home::furnished("bench-vault");
-    home.write("lines.txt", "a red apple\n".repeat(PICTURES.div_ceil(16)).as_bytes());
-    let small = ["--size", "16x16", "--steps", "1", "-n16"];
-    home.ask(&[&["batch", "lines.txt"], &small[..]].concat()).ends(0, &[]);
-    let started = Instant::now();
+    let small =
+        ["generate", "a red apple", "--size", "16x16", "--steps", "1", "--seed", "1", "--remember-prompt"];
+    home.ask(&small).ends(0, &[]);
+    let with_one = started(&home);
+    fill_as_the_first(&home);
+    row("server: start to ready, with one picture", with_one);
+    row("server: the same with all", started(&home));
     let served = Served::start(&home);
-    row("server: start to ready", started.elapsed().as_secs_f64());
-    let started = Instant::now();
+    let begun = Instant::now();
     let request = Request::post("/api/v1/session", &json!({ "passphrase": PASSPHRASE }));
     let token = served.ask(&request).is(201).json()["token"].as_str().unwrap().to_owned();
-    row("server: signing in, its derivation included", started.elapsed().as_secs_f64());
+    row("server: signing in, its derivation included", begun.elapsed().as_secs_f64());
     let list = |target: &str| served.ask(&Request::get(target).token(&token)).is(200).json();
     let first = list("/api/v1/images?limit=60");
     println!("| server: pictures in the list | {} |", first["total"]);
@@ -136,5 +140,85 @@ fn through_the_server() {
             served.ask(&Request::new("DELETE", &format!("/api/v1/images/{id}")).token(&token)).is(200);
         }),
     );
+    in_the_page(&home, &served);
     served.stop().ends(0, &[]);
 }
+
+/// Start to ready: the median.
+fn started(home: &Home) -> f64 {
+    let starts = (0..ROUNDS).map(|_| {
+        let begun = Instant::now();
+        let served = Served::start(home);
+        let seconds = begun.elapsed().as_secs_f64();
+        served.stop().ends(0, &[]);
+        seconds
+    });
+    median(starts.collect())
+}
+
+fn fill_as_the_first(home: &Home) {
+    let paths =
+        Paths { state: home.path().join("state/vault"), outputs: home.path().join("workspace/output_image") };
+    let secret = Secret::passphrase(PASSPHRASE).unwrap();
+    let locked = Locked::open(paths).unwrap();
+    let Ok(Unlocked::Vault(mut vault, _)) = locked.unlock(&secret, |_| true) else { panic!("it opens") };
+    let first = vault.list().next().unwrap().clone();
+    let (preview, content) = {
+        let opener = vault.opener(first.id).unwrap();
+        (opener.preview().unwrap(), opener.content().unwrap())
+    };
+    for number in 1..PICTURES as u64 {
+        let new = NewObject {
+            id: ObjectId::random(&mut OsRandom).unwrap(),
+            salt: first.salt,
+            name: &format!("20260101_000000_{number:06}.png"),
+            created_ms: first.created_ms + number * 60_000,
+            metadata: &first.metadata,
+            preview: &preview,
+            content: &content,
+        };
+        vault.put(&new, &mut OsRandom).unwrap();
+    }
+    drop(vault.lock());
+}
+
+/// What a person in the gallery waits for: all of the list, once, and each search in it.
+fn in_the_page(home: &Home, served: &Served) {
+    let browser = Browser::open(home);
+    browser.goto(&served.origin());
+    browser.fill("#passphrase", PASSPHRASE);
+    browser.click("#unlock");
+    browser.see("#prompt");
+    let begun = Instant::now();
+    browser.click("#to-gallery");
+    let (said, left) = (|| browser.text(".bar [role=status]"), PICTURES - ROUNDS);
+    browser.until("read the list", Duration::from_secs(300), || {
+        said().starts_with(&format!("{},{:03} ", left / 1000, left % 1000)).then_some(())
+    });
+    row("page: all of the list read, once, by the gallery", begun.elapsed().as_secs_f64());
+    let found = |words: [&str; ROUNDS]| {
+        let each = words.map(|words| browser.script_async(SEARCH, &[words]).as_f64().unwrap() / 1000.0);
+        median(each.to_vec())
+    };
+    row(
+        "page: the first search, by a word",
+        browser.script_async(SEARCH, &["red"]).as_f64().unwrap() / 1000.0,
+    );
+    row(
+        "page: a search by date",
+        found(["2026-11", "2026-12-0", "2026-12-01", "2026-12", "2027", "2027-01", "2027-01-1"]),
+    );
+    row(
+        "page: a search by size",
+        found(["16x16", "32x16", "16x16 red", "16", "16x16 a", "64x64", "16x16 apple"]),
+    );
+    browser.quit();
+}
+
+/// From the typing to the frame behind the one that shows what was found, in milliseconds.
+const SEARCH: &str = "const field = document.querySelector('#search');
+    const begun = performance.now();
+    field.value = arguments[0];
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+    await new Promise(requestAnimationFrame);
+    return performance.now() - begun;";
