@@ -30,7 +30,7 @@ pub const VERBS: [(&[&str], &[&str]); 78] = [
     (&["vault", "passwd"], &["--new-passphrase-file", "--outputs", "--passphrase-file"]),
     (
         &["vault", "machine", "add"],
-        &["--secret-file", "--new-secret-file", "--with-passphrases", "--outputs", "--machine-secret-file"],
+        &["--secret-file", "--new-secret-file", "--with-passphrases", "--outputs", "--passphrase-file"],
     ),
     (&["vault", "machine", "remove"], &["--outputs", "--passphrase-file"]),
     (&["vault", "recovery"], &["--outputs", "--passphrase-file"]),

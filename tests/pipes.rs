@@ -19,8 +19,11 @@ fn a_passphrase_comes_from_a_pipe_of_any_kind() {
     // What bash calls the pipe is given as it is; the rest of the line is for the next reader.
     in_shell(&home, &format!("\"$@\" --passphrase-file {say}"), &["history", "list"]).ends(0, &[]);
     in_shell(&home, &format!("\"$@\" --passphrase-file={say}"), &["history", "list"]).ends(0, &[]);
-    let both = format!("\"$@\" --passphrase-file {say} --new-passphrase-file {say}");
-    in_shell(&home, &both, &["vault", "passwd"]).ends(0, &["the passphrase was changed"]);
+    let other = "<(echo 'twelve blue herons at dusk')";
+    for (old, new) in [(&*say, other), (other, &*say)] {
+        let both = format!("\"$@\" --passphrase-file {old} --new-passphrase-file {new}");
+        in_shell(&home, &both, &["vault", "passwd"]).ends(0, &["the passphrase was changed"]);
+    }
     let slow = format!("\"$@\" --passphrase-file <(sleep 1; printf '%s' '{PASSPHRASE}')");
     in_shell(&home, &slow, &["history", "list"]).ends(0, &[]);
     let piped = format!("echo '{PASSPHRASE}' | \"$@\" --passphrase-file /dev/stdin");
