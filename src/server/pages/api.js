@@ -8,8 +8,6 @@ export const PAUSE_MS = 1500;
 const WARN_MS = 60_000;
 // A look that is answered later is not answered.
 const LOOK_MS_MAX = 4000;
-// The longest pause while nobody answers.
-const LOST_MS_MAX = 6000;
 
 let token = tab.get("token");
 let idleSeconds = Number(tab.get("idle_s"));
@@ -91,7 +89,7 @@ export const part = (read) => attempt(read);
  */
 export function watch(path, answered) {
   let turn = 0;
-  let lost = 0;
+  let lost = PAUSE_MS;
   let timer;
 
   async function ask() {
@@ -101,12 +99,11 @@ export function watch(path, answered) {
     let pause = PAUSE_MS;
     try {
       const body = await attempt(async () => (await send("GET", path(), { watching: true })).json());
-      lost = 0;
+      lost = PAUSE_MS;
       if (mine === turn) pause = answered(body);
     } catch {
-      // Whoever has to know was told where it failed.
-      pause = Math.min(PAUSE_MS * 2 ** lost, LOST_MS_MAX);
-      lost += 1;
+      // Whoever has to know was told.
+      pause = lost = Math.min(2 * lost, 4 * PAUSE_MS);
     }
     if (mine === turn) timer = setTimeout(ask, pause);
   }

@@ -27,5 +27,5 @@ export function makeDemoNote(choose) {
     h("p", { class: "hint" }, () => t("demo.what")),
     makeExamples(choose),
     h("p", { class: "hint" }, () => t("demo.other")),
-    h("code", {}, "lightproof model import DIR --name z-image-turbo && lightproof model use z-image-turbo"));
+    h("code", {}, () => t("demo.how")));
 }

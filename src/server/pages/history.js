@@ -196,7 +196,7 @@ export function makeHistory({ open, changed, erasure, mayErase }) {
     const isFocusLost = focused >= 0 && !places.has(document.activeElement.closest("li").dataset.id);
     if (!places.has(stop)) stop = order[Math.min(Math.max(focused, 0), order.length - 1)]?.id ?? null;
     for (const id of cells.keys()) if (!known.has(id)) drop(id);
-    // What is not shown is not selected: nobody deletes what they do not see.
+    // Nobody deletes what they do not see.
     for (const id of selected) if (!places.has(id)) selected.delete(id);
     rows.update(order.length);
     refresh(element);

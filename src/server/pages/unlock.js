@@ -42,7 +42,7 @@ export function setupScreen({ code, done, again }) {
   return screen;
 }
 
-// From 0, too short, to 3, strong: a rough word beside the typing. The program knows common ones and has the last word.
+// From 0, too short, to 3, strong: a rough word. The program has the last one.
 function strength(text) {
   const characters = [...text];
   if (characters.length < PASSPHRASE_MIN) return 0;
