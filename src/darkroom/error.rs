@@ -402,10 +402,16 @@ impl Error {
         }
     }
 
-    /// Whether a secret was looked at and was wrong, whatever else this says. One that was not looked at, and a right one after
-    /// which something failed, are no wrong guess.
+    /// Whether a secret was looked at and was wrong, whatever else this says. A right one after which something failed is no wrong
+    /// guess. Beside a damaged vault file, whose mirror a right one may open, every other one counts.
     pub fn is_wrong_guess(&self) -> bool {
-        matches!(self, Self::Guessed(_)) || self.own_kind() == Kind::WrongSecret
+        use vault::Error as E;
+        let is_damage = |error: &E| crate::room::is_damage(error) && !matches!(error, E::NoVault(_));
+        match self {
+            Self::Guessed(_) => true,
+            Self::Vault(error) if is_damage(error) => true,
+            _ => self.own_kind() == Kind::WrongSecret,
+        }
     }
 
     fn own_kind(&self) -> Kind {

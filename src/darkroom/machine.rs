@@ -19,7 +19,10 @@ pub enum MachineUse {
 impl Error {
     /// Whether it is said of the machine secret that passphrases go with, and not of a passphrase.
     pub fn is_of_machine_half(&self) -> bool {
-        matches!(self, Self::Vault(vault::Error::HalfNeeded | vault::Error::OtherHalf))
+        matches!(
+            self,
+            Self::Vault(vault::Error::HalfNeeded | vault::Error::HalfAbsent | vault::Error::OtherHalf)
+        )
     }
 }
 
@@ -78,7 +81,7 @@ impl Darkroom {
         let act = Act::MachineSecret;
         self.prove(who, proof, act)?;
         let vault = self.vault_of(who, act)?;
-        if vault.asks_half() {
+        if vault.asks_half() && vault.machine_slot().is_none() {
             let own = Ok(SlotId(who.slot));
             self.change(who, act, Proof::Passphrase, own, Change::Half(false), |vault, kdf, random| {
                 Ok((vault.release_half(proof, kdf, random)?, ()))

@@ -37,6 +37,12 @@ pub enum Error {
          the server that runs, with --machine-secret-file FILE, or use the recovery code"
     )]
     HalfNeeded,
+    /// The same for a passphrase that is to be set: who proved theirs has not guessed.
+    #[error(
+        "passphrases of this vault are set together with the machine secret, which this program does not have; start it, or the server \
+         that runs, with --machine-secret-file FILE"
+    )]
+    HalfAbsent,
     /// The machine secret is not the one that the passphrases of the vault go with. Said only where the vault is open.
     #[error(
         "this is not the machine secret that the passphrases of this vault go with; name the right file, or none with the recovery \

@@ -45,7 +45,13 @@ impl Vault {
         }
         let id = self.free_slot()?;
         let slot = OpenSlot::new(self.vault_id(), (id, Role::Operator), None, (secret, None), kdf, random)?;
-        self.roll_slots(id, Some(slot), None, random)
+        // What passphrases went with is nothing any more, once none does.
+        if self.asks_half() {
+            self.pending.insert(MACHINE_HALF, Zeroizing::default());
+        }
+        let rolled = self.roll_slots(id, Some(slot), None, random);
+        self.pending.remove(&MACHINE_HALF);
+        rolled
     }
 
     /// Whether a passphrase that is set from here on opens the vault together with the machine secret alone.
@@ -57,7 +63,7 @@ impl Vault {
     /// where that one is not at hand: it may be lost.
     ///
     /// # Errors
-    /// [`Error::HalfNeeded`]; [`Error::OtherHalf`]: it is not the one that the others go with.
+    /// [`Error::HalfAbsent`]; [`Error::OtherHalf`]: it is not the one that the others go with.
     pub fn will_ask_half(&self, proven: SlotKind) -> Result<bool, Error> {
         self.half_for(proven).map(|half| half.is_some())
     }
@@ -66,7 +72,7 @@ impl Vault {
         let Some(check) = self.mark(MACHINE_HALF).filter(|check| !check.is_empty()) else { return Ok(None) };
         match &self.home.half {
             None if proven == SlotKind::Recovery => Ok(None),
-            None => Err(Error::HalfNeeded),
+            None => Err(Error::HalfAbsent),
             Some(half) if half.check(self.vault_id())[..] == *check => Ok(Some(half.clone())),
             Some(_) => Err(Error::OtherHalf),
         }

@@ -140,6 +140,22 @@ fn a_right_passphrase_without_a_record_opens_nothing_and_costs_nothing() {
     opened.end(0);
 }
 
+/// The mirror opens with the right one, so that a wrong one is a guess there, too.
+#[test]
+fn guesses_beside_a_damaged_vault_file_are_counted() {
+    let opened = Opened::new("damaged-guesses");
+    opened.ask(Request::new("DELETE", "/api/v1/session")).is(204);
+    let file = opened.home.path().join("state/vault/vault");
+    let mut bytes = std::fs::read(&file).expect("it is there");
+    bytes[40] ^= 1;
+    std::fs::write(&file, bytes).expect("it is ours");
+    for _ in 0..3 {
+        check(&opened.served, &guess("seven grey quokkas at dawn"));
+    }
+    refused(&check(&opened.served, &guess(PASSPHRASE)), 429, "locked_out", "after wrong ones");
+    opened.served.kill();
+}
+
 #[test]
 fn the_setup_code_makes_one_vault() {
     let home = Home::furnished("setup");

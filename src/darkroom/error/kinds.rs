@@ -33,6 +33,7 @@ pub(super) fn vault_kind(error: &vault::Error) -> Kind {
         | E::LastSlot
         | E::SlotsFull
         | E::SlotNumbersSpent
+        | E::HalfAbsent
         | E::OtherHalf
         | E::HalfThere(_)
         | E::MachineSecretThere(_) => Kind::Conflict,

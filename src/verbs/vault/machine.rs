@@ -78,10 +78,8 @@ pub fn draw(drawn: Option<&Drawn<'_>>) -> Result<Zeroizing<Vec<u8>>, Failure> {
 pub fn lost(mut failure: Failure, drawn: Option<&Drawn<'_>>) -> Failure {
     if let Some(drawn) = drawn {
         // Whatever ends with another code may have been done.
-        let is_undone = matches!(
-            failure.code,
-            Code::Usage | Code::NotFound | Code::Refused | Code::Locked | Code::Busy | Code::Space
-        );
+        let is_undone =
+            matches!(failure.code, Code::Usage | Code::NotFound | Code::Refused | Code::Locked | Code::Busy);
         let is_empty = || drawn.file.file.metadata().is_ok_and(|file| file.len() == 0);
         if drawn.goes_with_passphrases && !is_undone && !is_empty() {
             failure.what += &format!(

@@ -122,9 +122,9 @@ fn every_passphrase_that_is_set_later_goes_with_it_until_it_is_taken_back() {
     let state = vault.state();
     let new = "a newer one's words";
     let added = vault.add_slot(Role::Operator, &of(new, "Fourth"), FLOOR, &mut OsRandom);
-    assert!(matches!(added, Err(Error::HalfNeeded)), "{added:?}");
+    assert!(matches!(added, Err(Error::HalfAbsent)), "{added:?}");
     let set = vault.change_secret(&of(SECOND, "Second"), &secret(new), FLOOR, &mut OsRandom);
-    assert!(matches!(set, Err(Error::HalfNeeded)), "{set:?}");
+    assert!(matches!(set, Err(Error::HalfAbsent)), "{set:?}");
     drop(vault);
     // Nor with another secret: the two would not go together.
     let mut vault = opened(&place, Some(&BYTES[1..]), &of(SECOND, "Second")).expect("alone");
@@ -162,6 +162,21 @@ fn every_passphrase_that_is_set_later_goes_with_it_until_it_is_taken_back() {
         matches!(refused, Err(Error::MachineSecretThere(_))),
         "what opens it alone is no half: {refused:?}"
     );
+}
+
+#[test]
+fn a_lost_secret_makes_way_for_one_that_opens_the_vault_alone() {
+    let place = Place::new();
+    let (mut vault, code) = place.create();
+    vault.ask_half(&secret(PASSPHRASE), &machine(BYTES), FLOOR, &mut OsRandom).expect("asked");
+    drop(vault);
+    let mut vault = opened(&place, None, &code.secret()).expect("the code alone");
+    vault.change_secret(&code.secret(), &secret(SECOND), FLOOR, &mut OsRandom).expect("set");
+    vault.add_machine_slot(&machine(&BYTES[1..]), FLOOR, &mut OsRandom).expect("added");
+    assert!(!vault.asks_half());
+    vault
+        .change_secret(&secret(SECOND), &secret(PASSPHRASE), FLOOR, &mut OsRandom)
+        .expect("nothing goes with it");
 }
 
 #[test]
