@@ -158,9 +158,8 @@ fn a_page_asks_more_seldom_while_nobody_answers_and_as_before_when_somebody_does
     );
     let pauses =
         || browser.script("return window.pauses.join()", &[]).as_str().unwrap_or_default().to_owned();
-    browser.until("ask more and more seldom", SOON, || {
-        pauses().contains("3000,6000,6000,6000").then_some(())
-    });
+    browser
+        .until("ask more and more seldom", SOON, || pauses().contains("3000,6000,6000,6000").then_some(()));
     browser.script("window.fetch = window.answer; window.setTimeout = window.wait; window.pauses = [];", &[]);
     browser.until("hear it again", SOON, || (badge(browser) != "silent").then_some(()));
     browser.script(
