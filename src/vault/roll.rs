@@ -28,6 +28,7 @@ use crate::name::PersonName;
 use crate::object;
 use crate::random::Random;
 use crate::rebuild::{Built, Old, build};
+use crate::secret::Half;
 use crate::slot::{self, OpenSlot};
 use crate::vault::{RemainingKey, Vault};
 use crate::{Error, KdfParams, RecoveryCode, Secret, State};
@@ -180,17 +181,30 @@ impl Vault {
         self.check_unique(new, Some(target.id))?;
         let (vault_id, name) = (self.vault_id(), self.index.names.get(&target.id));
         // Whoever changes it is told that the old one opens nothing any more. With the machine secret that it went without it is another.
-        let is_alike = |slot: &&RawSlot| {
-            slot.info.id == target.id && half.is_some() == (slot.info.kind == SlotKind::PassphraseAndMachine)
-        };
-        for slot in self.header.slots.iter().filter(is_alike) {
-            if slot.secret(vault_id, new, half.as_ref())?.is_some() {
-                return Err(Error::WeakSecret("it is the one that is to be replaced"));
-            }
+        let goes_alike = half.is_some() == (target.kind == SlotKind::PassphraseAndMachine);
+        if goes_alike && self.is_set(target.id, (proof, new), half.as_ref())? {
+            return Err(Error::WeakSecret("it is the one that is to be replaced"));
         }
         let new = (new, half.as_ref());
         let replacement = OpenSlot::new(vault_id, (target.id, target.role), name, new, kdf, random)?;
         self.roll_slots(target.id, Some(replacement), None, random)
+    }
+
+    /// Whether `new` is what opens this slot already. A passphrase that has proved it tells that by itself; where the recovery code has,
+    /// `new` is derived.
+    fn is_set(
+        &self,
+        id: SlotId,
+        (proof, new): (&Secret, &Secret),
+        half: Option<&Half>,
+    ) -> Result<bool, Error> {
+        if proof.kind != SlotKind::Recovery {
+            return Ok(new.is_same(proof));
+        }
+        match self.header.slots.iter().find(|slot| slot.info.id == id) {
+            Some(slot) => Ok(slot.secret(self.vault_id(), new, half)?.is_some()),
+            None => Ok(false),
+        }
     }
 
     /// The slot to which [`Vault::change_secret`] gives the new passphrase if `proof` opens `proven`.

@@ -128,6 +128,11 @@ impl Secret {
         Ok(Self::new(SlotKind::Machine, bytes))
     }
 
+    /// Whether it is the same secret, whoever says that it is theirs.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.bytes == other.bytes
+    }
+
     /// Whether it is the same text, but for a line end.
     pub fn repeats(&self, other: &Self) -> bool {
         let text = |secret: &Self| secret.bytes.trim_ascii_end().to_vec();
