@@ -337,7 +337,7 @@ impl Host {
         let incident = incident.as_deref().map(freeze::named).transpose()?;
         let asked = frozen.as_ref().map_or(bundle::Asked::Bundle(incident), bundle::Asked::Freeze);
         let write = |path: &str, piece: bundle::Piece<'_>| match piece {
-            bundle::Piece::First(bytes) => line.write_file(dir, path, bytes),
+            bundle::Piece::First(bytes) => line.begin_file(dir, path, bytes),
             bundle::Piece::Next(bytes) => line.go_on(dir, path, bytes),
         };
         let wanted = (bundle::chosen(of)?, asked);
