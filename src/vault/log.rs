@@ -3,7 +3,8 @@
 //! A record is `length 4 ‖ check 4 ‖ sealed entries`. The check needs no key: it tells a damaged length from an append
 //! that a crash cut off. The root after a record is SHA-256(root before ‖ whole record), so anybody can compute it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -225,6 +226,9 @@ pub(crate) struct Index {
     /// In the order of their records.
     pub(crate) entries: Vec<ObjectInfo>,
     by_id: HashMap<ObjectId, usize>,
+    /// The hashes of all names: a name whose hash is not here is nobody's, however many there are.
+    name_hashes: HashSet<u64>,
+    hasher: RandomState,
     pub(crate) tombstones: BTreeMap<ObjectId, Tombstone>,
     /// The record with each slot's secret.
     pub(crate) slots: BTreeMap<SlotId, usize>,
@@ -243,7 +247,8 @@ impl Index {
     }
 
     pub(crate) fn has_name(&self, name: &str) -> bool {
-        self.entries.iter().any(|entry| entry.name == name)
+        self.name_hashes.contains(&self.hasher.hash_one(name))
+            && self.entries.iter().any(|entry| entry.name == name)
     }
 
     /// How many records hold nothing but marks that no longer count.
@@ -261,6 +266,7 @@ impl Index {
             match item {
                 Item::Put { entry, .. } => {
                     self.by_id.insert(entry.id, self.entries.len());
+                    self.name_hashes.insert(self.hasher.hash_one(&*entry.name));
                     self.entries.push(entry);
                 }
                 Item::Tombstone(tombstone) => drop(self.tombstones.insert(tombstone.id, tombstone)),

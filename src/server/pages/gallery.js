@@ -6,7 +6,7 @@ import { t } from "./words.js";
 
 // As they come they are newest first, and a sort that leaves two as they were leaves them so.
 const SORTS = {
-  newest: () => 0,
+  newest: null,
   oldest: (a, b) => a.created_ms - b.created_ms,
   largest: (a, b) => b.width * b.height - a.width * a.height,
   seed: (a, b) => a.seed - b.seed,
@@ -19,7 +19,10 @@ const DIGEST_CHARS_MIN = 8;
  * of, where they are known, and `model` is the one that is loaded.
  */
 export function makeFinder({ textsOf, model, changed }) {
-  const facts = new WeakMap();
+  const known = new WeakMap();
+  // The pictures that are looked through, and the facts of each.
+  let listed = null;
+  let facts = [];
   const search = h("input", {
     id: "search", type: "search", autocomplete: "off", spellcheck: false, autocapitalize: "off", oninput: changed,
   });
@@ -29,27 +32,29 @@ export function makeFinder({ textsOf, model, changed }) {
     field(search, () => t("search"), () => t("search.hint")),
     field(sort, () => t("sort")));
 
-  const words = () => plain(search.value).split(/\s+/).filter((word) => word);
+  const words = () => plain(search.value).split(/\s+/).filter((word) => word)
+    .map((typed) => ({ typed, exact: typed.replace("×", "x") }));
 
   /** What a picture can be found by. */
   function factsOf(image) {
-    const known = facts.get(image);
-    if (known) return known;
+    const before = known.get(image);
+    if (before) return before;
     const { prompt, negative_prompt } = textsOf(image) ?? {};
     const made = new Date(image.created_ms - 60_000 * new Date(image.created_ms).getTimezoneOffset());
     const found = {
       texts: plain(`${prompt ?? ""}\n${negative_prompt ?? ""}`),
       exact: [`${image.width}x${image.height}`, String(image.seed), image.model === model.digest && plain(model.name)],
-      begins: [made.toISOString().slice(0, 10), plain(image.name)],
+      date: made.toISOString().slice(0, 10),
+      name: plain(image.name),
       digest: image.model ?? "",
     };
-    facts.set(image, found);
+    known.set(image, found);
     return found;
   }
 
-  const isFound = ({ texts, exact, begins, digest }, word) =>
-    texts.includes(word) || exact.includes(word.replace("×", "x")) || begins.some((fact) => fact.startsWith(word))
-    || (word.length >= DIGEST_CHARS_MIN && digest.startsWith(word));
+  const isFound = (fact, { typed, exact }) =>
+    fact.texts.includes(typed) || fact.exact.includes(exact) || fact.date.startsWith(typed) || fact.name.startsWith(typed)
+    || (typed.length >= DIGEST_CHARS_MIN && fact.digest.startsWith(typed));
 
   return {
     element,
@@ -60,8 +65,11 @@ export function makeFinder({ textsOf, model, changed }) {
     /** Those of `images` that hold every word, in the order that was chosen. */
     arrange(images) {
       const wanted = words();
-      const found = images.filter((image) => wanted.every((word) => isFound(factsOf(image), word)));
-      return found.sort(SORTS[sort.value]);
+      if (!wanted.length) [listed, facts] = [null, []];
+      else if (images !== listed) [listed, facts] = [images, images.map(factsOf)];
+      const found = images.filter((_, index) => wanted.every((word) => isFound(facts[index], word)));
+      const by = SORTS[sort.value];
+      return by ? found.sort(by) : found;
     },
   };
 }

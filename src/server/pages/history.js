@@ -20,7 +20,8 @@ const CELLS_MAX = 600;
 export function makeHistory({ open, changed, erasure, mayErase }) {
   const cells = new Map();
   const selected = new Set();
-  // All that was read, by id; what is shown of it, and where in that each stands.
+  // All that was read, also by id; what is shown of it, and where each stands.
+  let listed;
   let known = new Map();
   let order = [];
   let places = new Map();
@@ -124,7 +125,7 @@ export function makeHistory({ open, changed, erasure, mayErase }) {
 
   const indexOf = (id) => places.get(id) ?? -1;
 
-  // Where the cell of the last stop is not in the page, the first one that is takes its place.
+  // Where that cell is not in the page, the first one that is takes its place.
   const tabStop = () => (cells.get(stop)?.element.parentNode === list ? stop : list.firstElementChild?.dataset.id);
 
   function stopAt(id) {
@@ -145,7 +146,7 @@ export function makeHistory({ open, changed, erasure, mayErase }) {
   function move(event) {
     const { key, target, shiftKey, ctrlKey, metaKey, altKey } = event;
     if (ctrlKey || metaKey || altKey || target.matches("input")) return;
-    // The list itself has the focus after the cell that had it went out of the window.
+    // The list has the focus once the cell that had it is out of the window.
     const at = indexOf(target.closest("li")?.dataset.id ?? stop);
     const to = {
       ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - rows.columns(), ArrowDown: at + rows.columns(),
@@ -190,7 +191,7 @@ export function makeHistory({ open, changed, erasure, mayErase }) {
   function show() {
     const focused = indexOf(document.activeElement.closest("#history li")?.dataset.id);
     const read = catalogue.images();
-    known = new Map(read.map((image) => [image.id, image]));
+    if (read !== listed) known = new Map((listed = read).map((image) => [image.id, image]));
     order = finder ? finder.arrange(read) : read;
     places = new Map(order.map(({ id }, index) => [id, index]));
     const isFocusLost = focused >= 0 && !places.has(document.activeElement.closest("li").dataset.id);
@@ -275,7 +276,7 @@ export function makeHistory({ open, changed, erasure, mayErase }) {
     if (document.activeElement === document.body) focusOn(indexOf(stop));
   }
 
-  /** The picture before or after another one, as the list stands; further ones are read when the end is reached. */
+  /** The picture before or after another one, as the list stands; more are read at its end. */
   async function beside(id, by) {
     const at = indexOf(id);
     if (at >= 0 && at + by >= order.length && catalogue.hasMore()) await more();
