@@ -15,6 +15,7 @@ pub mod outside;
 pub mod overlay;
 pub mod passphrase;
 mod room;
+mod same;
 pub mod seen;
 pub mod unmade;
 mod wants;
@@ -93,6 +94,8 @@ pub struct Booted {
     machine_secret: Option<SecretBytes>,
     /// Who it is of, if somebody said so.
     operator: Option<PersonName>,
+    /// They said so at a question.
+    is_name_typed: bool,
     /// The engines that the keeper starts, and the digest of the plan that they must have.
     engines: Option<(Engines, [u8; 32])>,
     /// The digest that the model must have, if it is the one in use.
@@ -202,6 +205,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         passphrase,
         machine_secret,
         operator,
+        is_name_typed: false,
         engines: engines.zip(plan_of_engine.map(|plan| plan.digest())),
         pinned,
         no_card,

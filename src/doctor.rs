@@ -23,6 +23,8 @@ use crate::cli::{Doctor, Global};
 use crate::exit::{Code, Failure};
 use crate::host_audit::RULES;
 use crate::paths::absolute;
+use crate::status::{Copied, need_of_policy, policy_now};
+use audit::Clock as _;
 use diffusion::{DeviceName, ModelFolder, Pipeline};
 use finding::Asked;
 pub use finding::{Finding, State};
@@ -36,6 +38,7 @@ use sandbox::{Clean, Fence};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+use vault::Holder;
 
 /// What was found, and the process behind its fences, or why they are not up.
 pub struct Examined {
@@ -64,6 +67,7 @@ pub fn examine(
     let host = Host::this();
     let overlay = home.config.join("policy.toml");
     let (policy, of_policy) = policy_of(&overlay);
+    let policy_now = overlay::read(&overlay).ok().map(policy_now);
     let places = places(&home, policy.as_ref(), arguments)?;
     let uid = geteuid().as_raw();
     let port = arguments.port.or_else(|| Some(policy.as_ref()?.listen().port())).unwrap_or_default();
@@ -93,12 +97,19 @@ pub fn examine(
     let (booted, refusal) =
         fenced.map_or_else(|failure| (Err(failure), None), |(booted, refusal)| (Ok(booted), refusal));
     let holder = holder(booted.as_ref(), process);
-    let of_port = network::port(&before.port(port, holder, uid));
+    let edited = holder.as_ref().ok().and_then(|holder| need_of_policy(holder.as_ref(), &policy_now?));
+    let of_policy = match edited {
+        Some(what) if of_policy.state == State::Fine => Finding::needs(of_policy.check, what),
+        _ => of_policy,
+    };
+    let address = holder.map(|holder| holder.and_then(|holder| holder.address));
+    let of_port = network::port(&before.port(port, address, uid));
     let mut findings = of_kernel(booted.as_ref(), &before, uid == 0);
     findings.extend(of_host);
     findings.push(of_policy);
     findings.extend(of_folders);
     findings.push(of_port);
+    findings.extend(booted.as_ref().ok().and_then(of_copy));
     findings.push(devices::gpu(&nodes, card.as_ref(), cfg!(feature = "cuda")));
     findings.push(match model {
         Some(model) => of_model(model, device, booted.as_ref()),
@@ -300,14 +311,25 @@ fn of_kernel(booted: Result<&Booted, &Failure>, before: &Before, is_root: bool) 
     ]
 }
 
-/// Where the program that has the vault can be reached; `None` if nobody has it.
-fn holder(booted: Result<&Booted, &Failure>, process: Process) -> Asked<Option<String>> {
+/// The copy of the newest checkpoint, as `status` tells of it, if the policy asks for one and there is a log.
+fn of_copy(booted: &Booted) -> Option<Finding> {
+    const CHECK: &str = "checkpoint-copy";
+    let log = &booted.folders.audit;
+    let copy = booted.copy.as_ref().filter(|_| log.join("origin").exists())?;
+    let copied = Copied::of(copy, log, booted.clock.wall_ms());
+    Some(match copied.need() {
+        Some(what) => Finding::needs(CHECK, what),
+        None => Finding::fine(CHECK, copied.line()),
+    })
+}
+
+/// The program that has the vault; `None` if nobody has it.
+fn holder(booted: Result<&Booted, &Failure>, process: Process) -> Asked<Option<Holder>> {
     let booted = booted.map_err(|_| "the fences are not up")?;
     if process != Process::Server {
         return Err("with --model nothing of the vault is looked at; ask once more without it".to_owned());
     }
-    let holder = booted.paths().holder().map_err(|error| error.to_string())?;
-    Ok(holder.and_then(|holder| holder.address))
+    booted.paths().holder().map_err(|error| error.to_string())
 }
 
 /// Name of the check.

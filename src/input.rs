@@ -2,7 +2,7 @@
 
 use crate::boot::folders::Home;
 use crate::exit::{Code, Failure};
-use crate::paths::open_file_or_pipe;
+use crate::paths::{handed_over, open_file_or_pipe, with_remedy};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use sandbox::Clean;
@@ -74,7 +74,7 @@ pub fn stdin() -> io::Result<File> {
 pub fn read_secret_file(path: &Path, home: &Home, clean: &mut Clean) -> Result<SecretLine, Failure> {
     home.refuse_as_secret(path)?;
     let failed = |what: String| Failure::new(Code::Locked, format!("{}: {what}", path.display()));
-    let unread = |error: io::Error| failed(format!("the passphrase cannot be read: {error}"));
+    let unread = |error: io::Error| failed(format!("the passphrase cannot be read: {}", with_remedy(&error)));
     let file = open_file_or_pipe(path, clean).map_err(unread)?;
     let found = file.metadata().map_err(unread)?;
     let others_may_read = others_may_read(path, &found);
@@ -103,7 +103,8 @@ pub fn read_secret_file(path: &Path, home: &Home, clean: &mut Clean) -> Result<S
 pub fn read_secret_bytes(path: &Path, home: &Home, clean: &mut Clean) -> Result<SecretBytes, Failure> {
     home.refuse_as_secret(path)?;
     let unread = |error: io::Error| {
-        Failure::new(Code::Locked, format!("{}: the machine secret cannot be read: {error}", path.display()))
+        let why = with_remedy(&error);
+        Failure::new(Code::Locked, format!("{}: the machine secret cannot be read: {why}", path.display()))
     };
     let file = open_file_or_pipe(path, clean).map_err(unread)?;
     let others_may_read = others_may_read(path, &file.metadata().map_err(unread)?);
@@ -170,12 +171,22 @@ pub fn text(mut line: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, Failure> 
     }
 }
 
-/// The content of a checkpoint that was kept elsewhere.
+/// The content of a checkpoint that was kept elsewhere, in a file, or in a pipe that this process was started with; `-` is standard
+/// input.
 ///
 /// # Errors
 /// It cannot be read.
-pub fn read_checkpoint(path: &Path) -> Result<Vec<u8>, Failure> {
-    audit::read_checkpoint(path).map_err(|e| {
+pub fn read_checkpoint(path: &Path, clean: &mut Clean) -> Result<Vec<u8>, Failure> {
+    let bytes_max = usize::try_from(audit::CHECKPOINT_BYTES_MAX).unwrap_or(usize::MAX);
+    let of_pipe = |file| match content(&file, bytes_max, None, PIPE_WAIT) {
+        Ok(bytes) if bytes.len() > bytes_max => Err(io::ErrorKind::FileTooLarge.into()),
+        bytes => bytes.map(|bytes| audit::checkpoint_lines(bytes.to_vec())),
+    };
+    let read = match handed_over(path, clean) {
+        Some(file) => file.and_then(of_pipe),
+        None => audit::read_checkpoint(path),
+    };
+    read.map_err(|e| {
         let what = format!(
             "cannot read the expected checkpoint {}: {e}; name the file that was kept",
             path.display()

@@ -4,9 +4,11 @@ use crate::door::line::Line;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use sandbox::Clean;
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::{Error, ErrorKind};
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -19,8 +21,29 @@ const OTHER_FORMATS: [&str; 14] =
 
 /// An existing path of the person's, links resolved.
 pub fn real(path: &Path) -> Result<PathBuf, Failure> {
-    path.canonicalize()
-        .map_err(|e| Failure::new(Code::NotFound, format!("{} cannot be used: {e}", path.display())))
+    path.canonicalize().map_err(|e| {
+        Failure::new(Code::NotFound, format!("{} cannot be used: {}", path.display(), with_remedy(&e)))
+    })
+}
+
+/// What the system says of a file or a folder that a person named, with what to do.
+pub fn with_remedy(error: &Error) -> String {
+    // What this program says itself says it already.
+    let Some(number) = error.raw_os_error() else { return error.to_string() };
+    let remedy = match error.kind() {
+        ErrorKind::NotFound => "see that the name is right, and that its disk is there",
+        ErrorKind::NotADirectory => "see that the name is right: a part of it is a file, and no folder",
+        ErrorKind::IsADirectory => "name a file",
+        ErrorKind::PermissionDenied => "let this user reach it, or run this as the user whose it is",
+        ErrorKind::ReadOnlyFilesystem => "make its disk writable, or name another place",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room there, or name another place",
+        ErrorKind::InvalidFilename => "give it a shorter name",
+        _ if [Errno::MFILE, Errno::NFILE].iter().any(|errno| errno.raw_os_error() == number) => {
+            "raise the limit of open files (ulimit -n), or end other programs"
+        }
+        _ => "see what ails its disk, or name another one",
+    };
+    format!("{error}; {remedy}")
 }
 
 /// Opens a file to read; a pipe, which could keep the start waiting for ever, is an error.
@@ -76,13 +99,8 @@ pub fn open_empty(path: &Path) -> Option<File> {
 /// Opens a file or a pipe to read: by its name, or as a descriptor that this process was started with (`/dev/stdin`, a
 /// shell's `<(...)`). Whoever reads it waits no longer than they mean to.
 pub fn open_file_or_pipe(path: &Path, clean: &mut Clean) -> std::io::Result<File> {
-    let file = match descriptor(path) {
-        // Opened by its name it would be another one, which a socket is not, and another user's pipe refuses.
-        Some(0) => File::from(std::io::stdin().as_fd().try_clone_to_owned()?),
-        Some(number) => match clean.take_descriptor(number) {
-            Some(handed) => File::from(handed),
-            None => return Err(std::io::Error::other("no such descriptor was handed over")),
-        },
+    let file = match handed_over(path, clean) {
+        Some(file) => file?,
         None => open(path, OFlags::empty())?,
     };
     let kind = file.metadata()?.file_type();
@@ -95,6 +113,18 @@ pub fn open_file_or_pipe(path: &Path, clean: &mut Clean) -> std::io::Result<File
         true => Ok(file),
         false => Err(std::io::Error::other("it is no regular file and no pipe")),
     }
+}
+
+/// What this process was started with under that name, if it is one of a descriptor.
+pub fn handed_over(path: &Path, clean: &mut Clean) -> Option<std::io::Result<File>> {
+    // Opened by its name it would be another one, which a socket is not, and another user's pipe refuses.
+    Some(match descriptor(path)? {
+        0 => std::io::stdin().as_fd().try_clone_to_owned().map(File::from),
+        number => match clean.take_descriptor(number) {
+            Some(handed) => Ok(File::from(handed)),
+            None => Err(std::io::Error::other("no such descriptor was handed over")),
+        },
+    })
 }
 
 /// The numbers of the descriptors that arguments name as files.

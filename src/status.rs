@@ -5,13 +5,14 @@ mod copied;
 mod metrics;
 mod waiting;
 
-use self::copied::{Copied, ago};
+pub use self::copied::Copied;
+use self::copied::ago;
 use self::metrics::Family;
 use self::waiting::Waiting;
 use crate::boot::Booted;
 use crate::exit::Failure;
 use crate::version;
-use audit::{Actor, Clock as _, Order, Stored, timestamp};
+use audit::{Actor, Clock as _, Digest, Order, Stored, timestamp};
 use evidence::{Clock, Incident, Incidents, describe_incident};
 use rustix::fs::statvfs;
 use serde_json::{Value, json};
@@ -157,6 +158,22 @@ fn room(booted: &Booted) -> Room {
     let folders = &booted.folders;
     let left = |path: &Path| statvfs(path).ok().map(|found| found.f_bavail * found.f_frsize);
     [("vault", left(&folders.vault)), ("log", left(&folders.audit)), ("pictures", left(&folders.outputs))]
+}
+
+/// What needs a person where a server runs under another policy than the file of today, whose SHA-256 is `now`. A file that is taken
+/// away is nothing; what a server from before this line was told has none.
+pub fn need_of_policy(holder: Option<&vault::Holder>, now: &str) -> Option<String> {
+    let at_start = holder?.policy.as_ref()?;
+    (at_start != now).then(|| {
+        "the policy's file is not the one that the server was started with, whose policy holds until it ends: start it again for the \
+         one of now, or put the file back"
+            .into()
+    })
+}
+
+/// SHA-256 of what the policy's file holds now.
+pub fn policy_now(text: Option<String>) -> String {
+    Digest::of(text.unwrap_or_default().as_bytes()).to_string()
 }
 
 /// How it is.
@@ -305,15 +322,9 @@ impl Status {
         needs
     }
 
-    /// What needs a person where a server runs under another policy than the file of today, whose SHA-256 is `now`. A file that is taken
-    /// away is nothing; what a server from before this line was told has none.
+    /// As [`need_of_policy`], of the server that runs.
     pub fn need_of_policy(&self, now: &str) -> Option<String> {
-        let at_start = self.holder.as_ref()?.policy.as_ref()?;
-        (at_start != now).then(|| {
-            "the policy's file is not the one that the server was started with, whose policy holds until it ends: start it again for the \
-             one of now, or put the file back"
-                .into()
-        })
+        need_of_policy(self.holder.as_ref(), now)
     }
 
     /// The screen: each line with what it is about, or with nothing where it goes on with what the one before is about.

@@ -3,7 +3,7 @@
 
 use crate::abuse::token_of;
 use crate::checkpoint::copy;
-use crate::harness::{Home, PASSPHRASE, Ran, is_root_for};
+use crate::harness::{Home, PASSPHRASE, Ran, behind, is_root_for};
 use crate::http::Request;
 use crate::people::Studio;
 use crate::served::Served;
@@ -55,6 +55,16 @@ fn a_checkpoint_is_given_out_and_a_log_that_was_cut_back_does_not_go_on_from_it(
     let read = ["latin", "kanji", "no-empty-line", "one-line", "marked"];
     for name in ["kept", "mailed", "photographed"].into_iter().chain(read) {
         home.ask(&["audit", "verify", "--expect", &home.at(name)]).ends(0, &[]);
+    }
+    // Or through a pipe.
+    let through = |name: &str, by: &str| {
+        let script = format!("cat '{}' | \"$@\" audit verify --expect {by}", home.at(name));
+        let program = home.program(&["--home", &home.at("state")]);
+        Ran::of(&mut behind(&["bash", "-c", &script, "bash"], &program))
+    };
+    for by in ["-", "/dev/stdin", "/dev/fd/0", "<(cat)"] {
+        through("mailed", by).ends(0, &[]);
+        through("pass", by).ends(2, &["no text of a checkpoint"]);
     }
     // Another log's is none of this one.
     let other = Home::with_picture("elsewhere-other");
@@ -142,6 +152,12 @@ fn the_copy_follows_by_itself_and_finds_a_log_that_was_cut_back() {
     // Its disk is absent: everything goes on, and says so.
     home.generate(&["x"]).ends(0, &["could not be copied"]);
     home.ask(&["status"]).ends(4, &["stick/log", "was not there", "start again"]);
+    let doctor = |state: &str, words: &str| {
+        let told = home.ask(&["doctor"]).stdout;
+        let line = told.lines().find(|line| line.contains(" checkpoint-copy ")).unwrap_or_default();
+        assert!(line.starts_with(state) && line.contains(words), "{told}");
+    };
+    doctor("needs a person", "was not there");
     home.ask(&["audit", "verify"]).ends(0, &["not held against it", "was not there"]);
     std::fs::create_dir(&folder).expect("a home can be written");
     home.ask(&["audit", "verify"]).ends(0, &["there is none yet"]);
@@ -149,6 +165,7 @@ fn the_copy_follows_by_itself_and_finds_a_log_that_was_cut_back() {
     assert_eq!(kept(&folder), newest(&home));
     let told = home.ask(&["status", "--json"]).ends(0, &[]).data();
     assert_eq!(told["checkpoint_copy"]["covers"], told["records"], "{told}");
+    doctor("ok", "covers all");
     // A server's goes on while it runs, beside verbs that only look, and outlives its end by force.
     let studio = Studio { served: Served::start(&home) };
     let token = token_of(&studio.sign_in(None, PASSPHRASE).is(201));
@@ -185,6 +202,7 @@ fn the_copy_follows_by_itself_and_finds_a_log_that_was_cut_back() {
     let verified = home.ask(&["audit", "verify"]).ends(11, &[]);
     assert!(verified.stdout.contains("it was cut back"), "{verified:?}");
     home.ask(&["status"]).ends(4, &["the log was cut back", "nothing is written over it"]);
+    doctor("needs a person", "the log was cut back");
     let _ = home.ask(&["evidence", "run"]);
     assert_eq!(kept(&folder), left);
 }
@@ -197,7 +215,7 @@ fn a_copy_that_is_not_of_this_log_stays_and_what_is_no_folder_keeps_nobody() {
     std::fs::copy(other.path().join("state/audit/checkpoint"), folder.join("lightproof.checkpoint"))
         .expect("both are ours");
     let left = kept(&folder);
-    home.generate(&["x"]).ends(0, &[]);
+    home.generate(&["x"]).ends(0, &["belongs to another log", "move the copy away"]);
     home.ask(&["status"]).ends(4, &["belongs to another log", "move the copy away"]);
     let verified = home.ask(&["audit", "verify"]).ends(11, &[]);
     assert!(verified.stdout.contains("belongs to another log"), "{verified:?}");
@@ -209,12 +227,18 @@ fn a_copy_that_is_not_of_this_log_stays_and_what_is_no_folder_keeps_nobody() {
         shell(&format!("{spoil} {}", place.display()));
         home.generate(&["x"]).ends(0, &[]);
         home.ask(&["status"]).ends(4, &["it is no regular file", "move away"]);
-        home.ask(&["audit", "verify"]).ends(11, &["it is no regular file", "move away"]);
+        let verified = home.ask(&["audit", "verify"]).ends(11, &["it is no regular file", "move away"]);
+        assert!(verified.stdout.contains("complete up to"), "the log itself was not looked at: {verified:?}");
     }
     std::fs::remove_dir(&place).expect("it was there");
     for (content, words) in [(vec![b'x'; 1 << 20], "too large"), (b"quokka\n".to_vec(), "is no checkpoint")] {
         std::fs::write(&place, content).expect("it can be written");
-        home.ask(&["audit", "verify"]).ends(11, &[words, "lightproof.checkpoint"]);
+        let verified = home.ask(&["audit", "verify"]).ends(11, &[words, "lightproof.checkpoint"]);
+        assert!(verified.stdout.contains("complete up to"), "the log itself was not looked at: {verified:?}");
+        let object = home.ask(&["audit", "verify", "--json"]).object();
+        assert_eq!(object["ok"], false, "{object}");
+        assert!(object["data"]["checkpoint_copy"].to_string().contains(words), "{object}");
+        home.ask(&["audit", "verify", "--expect", &home.at("state/audit/checkpoint")]).ends(0, &[]);
     }
     std::fs::remove_dir_all(&folder).expect("it was there");
     let origin = std::fs::read(home.path().join("state/audit/origin"));

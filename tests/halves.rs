@@ -55,8 +55,9 @@ fn neither_a_spied_passphrase_nor_the_machine_secret_opens_a_copy_of_the_disk() 
         Ran::of(&mut home.program(&words)).ends(7, &["wrong passphrase or recovery code"]).stderr
     };
     let (pass, guess) = (home.at("pass"), home.at("guess"));
+    assert!(tried(right, &guess).contains("or another machine secret"));
     assert_eq!(tried(&other, &pass).replace(&pass, ""), tried(right, &guess).replace(&guess, ""));
-    assert_eq!(home.count_records(&["vault.unlock_failed denied"]), 3);
+    assert_eq!(home.count_records(&["vault.unlock_failed denied"]), 4);
     // By itself it is no secret of the vault: no server opens by it, whatever the policy says.
     home.policy(b"schema = 1\nunattended = \"stay-open\"\n");
     let served = Served::run(&mut serve(&home, Some(&file)));
@@ -120,6 +121,8 @@ fn a_server_that_has_it_takes_passphrases_and_one_that_has_not_says_so() {
     let studio = Studio { served: Served::run(handed.env("CREDENTIALS_DIRECTORY", home.path())) };
     let status = studio.served.ask(&Request::get("/api/v1/status")).is(200).json();
     assert_eq!(status["vault"], "locked");
+    // Whether it is the right one nothing can tell before somebody types.
+    assert!(studio.served.stderr().contains("shows with the first"), "{}", studio.served.stderr());
     let wrong = studio.sign_in(None, "not the words of anybody").is(401).json();
     assert_eq!(wrong["code"], "passphrase", "{wrong}");
     let token = token_of(&studio.sign_in(None, PASSPHRASE).is(201));

@@ -47,7 +47,7 @@ pub const VERBS: [(&[&str], &[&str]); 78] = [
         &["operator", "remove"],
         &["--keep-pictures", "--hand-over-to", "--erase-pictures", "--yes", "--outputs", "--passphrase-file"],
     ),
-    (&["operator", "role"], &["--operator", "--outputs", "--passphrase-file"]),
+    (&["operator", "role"], &["--yes", "--operator", "--outputs", "--passphrase-file"]),
     (&["operator", "pending"], &["--outputs", "--passphrase-file"]),
     (&["operator", "confirm"], &["--yes", "--outputs", "--passphrase-file"]),
     (&["operator", "refuse"], &["--outputs", "--passphrase-file"]),

@@ -91,7 +91,10 @@ fn a_look_makes_no_folder_for_pictures() {
     let home = Home::with_picture("no-pictures");
     let workspace = home.path().join("workspace");
     std::fs::rename(&workspace, home.path().join("elsewhere")).expect("it is ours");
-    home.ask(&["vault", "status"]).ends(0, &[]);
+    let told = home.ask(&["vault", "status"]).ends(0, &[]).stdout;
+    for words in ["each erasure", "the log counts its own", "erasure grade"] {
+        assert!(told.contains(words), "{told}");
+    }
     home.ask(&["history", "list"]);
     assert!(!workspace.exists(), "a look made the folder of the pictures");
     std::fs::rename(home.path().join("elsewhere"), &workspace).expect("it is ours");

@@ -66,6 +66,16 @@ fn without_the_line_of_the_policy_no_server_opens_the_vault_by_itself() {
     home.ask(&["vault", "machine", "remove"]).ends(5, &["no machine secret"]);
     home.policy(OPEN);
     Ran::of(&mut serve(&home, &file)).ends(7, &["does not open this vault"]);
+    // Without the line of the policy it waits for a passphrase, and says why.
+    std::fs::remove_file(home.path().join("state/config/policy.toml")).expect("it is ours");
+    let studio = Studio { served: Served::run(&mut serve(&home, &file)) };
+    assert!(
+        studio.served.stderr().contains("does not open this vault, which has none"),
+        "{}",
+        studio.served.stderr()
+    );
+    studio.sign_in(None, PASSPHRASE).is(201);
+    studio.served.stop().ends(0, &[]);
     assert_eq!(home.count_records(&["slot.removed ok", "role=machine"]), 1);
     assert_eq!(
         home.count_records(&["vault.unlock_failed denied"]),
@@ -89,7 +99,13 @@ fn no_file_of_the_programs_own_is_taken_for_a_secret() {
         .expect("its sealed file");
     std::os::unix::fs::symlink(home.path().join("state/vault"), home.path().join("link")).expect("made");
     let own = ["state/vault/vault", "state/audit/epoch.key", "state/config/policy.toml", "link/anchor"];
-    let own = own.map(|name| home.at(name)).into_iter().chain([sealed.display().to_string()]);
+    // By another name it is the same file.
+    let linked = ["state/vault/vault", "state/audit/seg/00000000.jsonl", "state/config/policy.toml"];
+    let links = linked.iter().enumerate().map(|(index, name)| {
+        std::fs::hard_link(home.path().join(name), home.path().join(format!("hard-{index}"))).expect("made");
+        home.at(&format!("hard-{index}"))
+    });
+    let own = own.map(|name| home.at(name)).into_iter().chain([sealed.display().to_string()]).chain(links);
     let state = home.at("state");
     for file in own.chain(["-".into()]) {
         let (code, words) = if file == "-" { (2, "/dev/stdin") } else { (6, "of the program's own") };
@@ -104,6 +120,10 @@ fn no_file_of_the_programs_own_is_taken_for_a_secret() {
         let list = ["history", "list", "--home", &state, "--passphrase-file", &file];
         Ran::of(&mut home.program(&list)).ends(code, &[words]);
         Ran::of(&mut serve(&home, &file)).ends(code, &[words]);
+    }
+    // The log goes on with no file that has a second name.
+    for index in 0..linked.len() {
+        std::fs::remove_file(home.path().join(format!("hard-{index}"))).expect("it is ours");
     }
     assert_eq!(home.count_records(&[" vault.secret_requested "]), 0);
     // What a person keeps beside the policy is theirs.
@@ -127,6 +147,10 @@ fn a_server_opens_the_vault_by_itself_says_so_and_shows_nothing_to_nobody() {
     assert_ne!(status["posture"], "green");
     studio.served.ask(&Request::get("/api/v1/images")).is(401);
     assert!(studio.served.stderr().contains("by no person"), "{}", studio.served.stderr());
+    // Verbs do not repeat it, but those that say how the vault is.
+    let list = home.ask(&["history", "list"]).ends(0, &[]);
+    assert!(!list.stderr.contains("by no person"), "{list:?}");
+    home.ask(&["vault", "status"]).ends(0, &["by no person"]);
     let told = home.ask(&["status"]).ends(0, &[]).stdout;
     assert!(told.contains("by a machine secret") && told.contains("posture   amber"), "{told}");
     // Somebody comes with their own passphrase, sees their picture, and leaves.

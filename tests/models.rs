@@ -101,6 +101,11 @@ fn a_model_is_brought_in_pinned_used_and_removed() {
     // A server that has it makes the pictures of verbs with it, too.
     let served = Served::start(&home);
     assert!(picture(&home, "through.png", &[]) == chosen);
+    // A name that was mistyped is told before the vault is waited for.
+    for verb in ["use", "rm"] {
+        home.ask(&["model", verb, "turbot"]).ends(5, &["there is no model turbot"]);
+    }
+    home.ask(&["model", "use", "turbo"]).ends(9, &[]);
     served.stop().ends(0, &[]);
     home.ask(&["model", "rm", "turbo"]).ends(6, &["turbo is in use", "demo"]);
     home.ask(&["model", "use", "demo"]).ends(0, &[]);

@@ -84,7 +84,7 @@ fn people_come_and_go_through_a_server_as_they_do_alone() {
     let add = |name: &'static str, file: &'static str| -> [&'static str; 5] {
         ["operator", "add", name, "--new-passphrase-file", file]
     };
-    let asked: [Asked<'_>; 26] = [
+    let asked: [Asked<'_>; 28] = [
         (nameless, &add("Second", "weak")),
         (nameless, &["operator", "add", "Second"]),
         (nameless, &add("First", "second")),
@@ -104,6 +104,8 @@ fn people_come_and_go_through_a_server_as_they_do_alone() {
         (("second", "pass"), &["operator", "role", "Second", "admin"]),
         (first, &["operator", "role", "Second", "admin", "--json"]),
         (OTHER, &["operator", "role", "Second", "operator"]),
+        (OTHER, &["operator", "remove", "second"]),
+        (OTHER, &["operator", "role", "second", "operator", "--yes"]),
         (OTHER, &["operator", "passwd", "--new-passphrase-file", "weak"]),
         (OTHER, &["operator", "passwd", "--new-passphrase-file", "second"]),
         (OTHER, &["operator", "passwd", "--new-passphrase-file", "other"]),

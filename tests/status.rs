@@ -93,6 +93,11 @@ fn a_policy_that_is_edited_beside_a_running_server_is_not_told_as_in_force() {
     home.policy(b"schema = 1\npicture_days_max = 7\n");
     assert!(is_told(4));
     home.ask(&["status"]).ends(4, &["the policy's file is not the one that the server was started with"]);
+    let told = home.ask(&["doctor"]);
+    assert!(
+        told.stdout.contains("the policy's file is not the one that the server was started with"),
+        "{told:?}"
+    );
     let path = file.to_str().expect("a path of the tests");
     for verb in [&["config", "show"][..], &["config", "check", path]] {
         home.ask(verb).ends(0, &["holds from the next start on", "lightproof status"]);

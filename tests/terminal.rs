@@ -1,6 +1,7 @@
 //! At a terminal: what is typed is hidden, and the terminal is left as it was, whatever ends the program.
 
 use crate::harness::{Home, PASSPHRASE, Ran, behind};
+use crate::served::Served;
 use serde_json::{Value, json};
 
 /// Runs the program at a terminal of its own, without a passphrase file; see `at_terminal.py`.
@@ -36,6 +37,30 @@ fn no_signal_at_a_prompt_leaves_the_terminal_without_echo() {
     assert_eq!(seen, [hidden.clone(), stopped, hidden.clone(), ended(130)]);
     // Each end is on record.
     assert_eq!(home.count_records(&["boot.started"]), home.count_records(&["boot.stopped"]));
+    home.is_whole(1);
+}
+
+/// Alone and through a server: somebody who mistypes is asked again, and each time is a guess on record.
+#[test]
+fn a_wrong_passphrase_is_asked_for_again_and_three_of_them_end_the_verb() {
+    let home = Home::with_picture("asked-again");
+    let (wrong, right) =
+        ("Passphrase: |text:eight grey herons at dawn", format!("Passphrase: |text:{PASSPHRASE}"));
+    let asks = |steps: &[&str], code: i32| {
+        let seen = at_terminal(&home, steps, &["history", "list"]);
+        assert_eq!(seen.last(), Some(&ended(code)), "{seen:?}");
+    };
+    let guesses = || home.count_records(&["vault.unlock_failed denied"]);
+    asks(&[wrong, "Passphrase: |text:", &right], 0);
+    // What can be none is no guess.
+    assert_eq!(guesses(), 1);
+    asks(&[wrong, wrong, wrong], 7);
+    assert_eq!(guesses(), 4);
+    let served = Served::start(&home);
+    asks(&[wrong, &right], 0);
+    asks(&[wrong, wrong, wrong], 7);
+    assert_eq!(guesses(), 8);
+    served.stop().ends(0, &[]);
     home.is_whole(1);
 }
 

@@ -38,7 +38,7 @@ fn a_wrong_passphrase_is_on_record_and_opens_nothing() {
     with("broken", &["history", "list"]).ends(7, &["UTF-8", &home.at("broken")]);
     with("empty", &["history", "list"]).ends(7, &["first line is empty"]);
     with("long", &["history", "list"]).ends(7, &["longer than"]);
-    with("missing", &["history", "list"]).ends(7, &["cannot be read"]);
+    with("missing", &["history", "list"]).ends(7, &["cannot be read", "see that the name is right"]);
     // Nobody there to ask.
     let state = home.at("state");
     Ran::of(&mut home.program(&["history", "list", "--home", &state])).ends(7, &["--passphrase-file"]);

@@ -150,7 +150,15 @@ fn a_house_with_one_admin_is_told_what_it_lacks() {
     as_who(&home, FIRST, &["operator", "role", "Second", "king"]).ends(2, &["a role is one of"]);
     as_who(&home, FIRST, &["operator", "pending"]).ends(0, &["nothing waits"]);
     as_who(&home, FIRST, &["operator", "role", "Second", "admin"]).ends(0, &[]);
-    number(&home, &["vault", "destroy", "--yes"]);
+    for own in
+        [&["operator", "role", "first", "operator"][..], &["operator", "remove", "First", "--keep-pictures"]]
+    {
+        as_who(&home, FIRST, own).ends(6, &["your own rights as an admin", "--yes"]);
+    }
+    let destroy = number(&home, &["vault", "destroy", "--yes"]);
+    let pending =
+        as_who(&home, FIRST, &["operator", "pending"]).ends(0, &["operator confirm NUMBER", "by itself"]);
+    assert!(pending.stdout.starts_with(&format!("{destroy}  ")), "{pending:?}");
     home.policy(b"schema = 1\ntwo_person = [\"everything\"]\n");
     home.ask(&["history", "list"]).ends(2, &["two_person"]);
 }

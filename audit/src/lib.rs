@@ -83,7 +83,7 @@ pub use ocsf::ocsf;
 pub use open::{Recovery, Truncated};
 pub use outside::{Coverage, OUTSIDE_NAME, Outside, OutsideError, OutsideFlaw, OutsideWriter};
 pub use page::{LOOKED_MAX, Page, page};
-pub use paths::{SEGMENT_BYTES_MAX, read_checkpoint};
+pub use paths::{CHECKPOINT_BYTES_MAX, SEGMENT_BYTES_MAX, checkpoint_lines, read_checkpoint};
 pub use proof::{HandOver, Head, Proof, root, root_around};
 pub use proofs::Proofs;
 pub use remembered::MemoryKey;

@@ -3,7 +3,7 @@
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::fs::{self, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -90,27 +90,38 @@ pub(crate) fn files_below(dir: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Reads a whole file unless it is larger than a limit, which is an error of the kind `FileTooLarge`.
 pub(crate) fn read_limited(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
-    use io::Read;
-    let file = open_regular(path, OpenOptions::new().read(true))?;
+    limited(open_regular(path, OpenOptions::new().read(true))?, bytes_max)
+}
+
+fn limited(from: impl Read, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    from.take(bytes_max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bytes_max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
-/// Reads a checkpoint that was kept elsewhere, which is a regular file of at most 64 KiB, however it is reached. The ends of its
-/// lines are made those of a checkpoint again: a mail, an editor and whoever read it from a QR code have others.
+/// Reads a checkpoint that was kept elsewhere, which is a regular file of at most 64 KiB, however it is reached, or standard input:
+/// `-`, or `/dev/stdin`. See [`checkpoint_lines`].
 ///
 /// # Errors
 /// What the system says; `InvalidInput` for a named pipe, which would be waited for, and for a folder.
 pub fn read_checkpoint(path: &Path) -> io::Result<Vec<u8>> {
-    // Whoever names a link means what it leads to.
-    let mut bytes = read_limited(&path.canonicalize()?, CHECKPOINT_BYTES_MAX)?;
+    let is_stdin = ["-", "/dev/stdin"].iter().any(|name| path.as_os_str() == *name);
+    let bytes = match is_stdin {
+        true => limited(io::stdin().lock(), CHECKPOINT_BYTES_MAX)?,
+        // Whoever names a link means what it leads to.
+        false => read_limited(&path.canonicalize()?, CHECKPOINT_BYTES_MAX)?,
+    };
+    Ok(checkpoint_lines(bytes))
+}
+
+/// The ends of its lines made those of a checkpoint again: a mail, an editor and whoever read it from a QR code have others.
+pub fn checkpoint_lines(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.retain(|byte| *byte != b'\r');
     if let Some(last) = bytes.iter().rposition(|byte| *byte != b'\n') {
         bytes.truncate(last + 1);
         bytes.push(b'\n');
     }
-    Ok(bytes)
+    bytes
 }
 
 /// Opens a regular file, and nothing else: a link leads out of the folder, and opening a pipe waits for ever for its
@@ -130,6 +141,6 @@ pub(crate) fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result
 /// Bytes of a full segment of the longest lines.
 pub const SEGMENT_BYTES_MAX: u64 = SEGMENT_RECORDS * crate::record::LINE_BYTES_MAX;
 /// A checkpoint with its signatures has a few hundred bytes.
-pub(crate) const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
+pub const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
 /// Every other file: about 100,000 keys.
 pub(crate) const SMALL_BYTES_MAX: u64 = 16 << 20;

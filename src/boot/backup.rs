@@ -1,8 +1,9 @@
 //! The file of a backup: opened before the fences, which grant nothing around it.
 
 use super::folders::{Home, not_foreign};
+use super::same::lies_in;
 use crate::exit::{Code, Failure};
-use crate::paths::{absolute, make_new, open_empty, open_folder, open_regular};
+use crate::paths::{absolute, make_new, open_empty, open_folder, open_regular, with_remedy};
 use policy::Folders;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
@@ -60,7 +61,8 @@ impl BackupFile<'_> {
 /// # Errors
 /// It cannot be, or is a pipe.
 pub fn open(path: &Path) -> Result<File, Failure> {
-    let failed = |e| Failure::new(Code::NotFound, format!("{} cannot be read: {e}", path.display()));
+    let failed =
+        |e| Failure::new(Code::NotFound, format!("{} cannot be read: {}", path.display(), with_remedy(&e)));
     open_regular(path, OFlags::empty()).map_err(failed)
 }
 
@@ -112,7 +114,7 @@ fn refuse_in_use(folders: &Folders) -> Result<(), Failure> {
 
 fn make(path: &Path, folders: &Folders, home: &Home) -> Result<Opened, Failure> {
     let place = not_foreign(place_of(path)?)?;
-    if let Some(own) = home.own(&folders.outputs).iter().find(|own| place.starts_with(own)) {
+    if let Some(own) = home.own(&folders.outputs).iter().find(|own| lies_in(&place, own)) {
         let what = format!(
             "{} lies in {}, which is the program's own; name a file elsewhere",
             path.display(),
@@ -130,7 +132,7 @@ fn make(path: &Path, folders: &Folders, home: &Home) -> Result<Opened, Failure> 
             .filter(|opened| opened.is_ours(false)),
         Err(e) => {
             let code = if e.kind() == ErrorKind::StorageFull { Code::Space } else { Code::Refused };
-            return Err(Failure::new(code, format!("cannot make {}: {e}", path.display())));
+            return Err(Failure::new(code, format!("cannot make {}: {}", path.display(), with_remedy(&e))));
         }
     };
     opened.ok_or_else(|| {
@@ -146,7 +148,10 @@ fn place_of(path: &Path) -> Result<PathBuf, Failure> {
     match (path.parent(), path.file_name()) {
         (Some(folder), Some(name)) if !is_folder => match folder.canonicalize() {
             Ok(folder) => Ok(folder.join(name)),
-            Err(e) => Err(Failure::new(Code::NotFound, format!("cannot make {}: {e}", path.display()))),
+            Err(e) => {
+                let what = format!("cannot make {}: {}", path.display(), with_remedy(&e));
+                Err(Failure::new(Code::NotFound, what))
+            }
         },
         _ => Err(Failure::new(Code::Usage, format!("{} is no name of a file", path.display()))),
     }

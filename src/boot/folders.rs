@@ -1,5 +1,6 @@
 //! The folders of a run: where they are, who makes them, and what must not be among them.
 
+use super::same::{is_at, is_below, lies_in};
 use crate::cli::Global;
 use crate::exit::{Code, Failure};
 use crate::paths::{absolute, real};
@@ -144,9 +145,12 @@ impl Home {
         }
         // What is not there whoever opens it says.
         let Ok(real) = path.canonicalize() else { return Ok(()) };
+        let Ok(file) = real.metadata() else { return Ok(()) };
         let [config, others @ ..] = self.own(&self.outputs);
-        let is_policy = OWN_FILES.iter().any(|name| real == config.join(name));
-        let own = others.iter().find(|own| real.starts_with(own)).map(PathBuf::as_path);
+        let is_policy = OWN_FILES.iter().any(|name| is_at(&file, &config.join(name)));
+        // A pipe or a device is nobody's link.
+        let is_theirs = |own: &&PathBuf| lies_in(&real, own) || file.is_file() && is_below(&file, own);
+        let own = others.iter().find(is_theirs).map(PathBuf::as_path);
         let Some(own) = own.or_else(|| of_pictures(&real)).or(is_policy.then_some(&config)) else {
             return Ok(());
         };
@@ -436,7 +440,7 @@ pub fn refuse_own_folders(folders: &Folders, home: &Home) -> Result<(), Failure>
     let kernel = KERNEL.map(PathBuf::from);
     let own = || kernel.iter().chain([&vault, &audit, &evidence, &models]);
     for path in [&folders.outputs].into_iter().chain(&folders.export).chain(&folders.bundle) {
-        if let Some(own) = own().find(|own| path.starts_with(own)) {
+        if let Some(own) = own().find(|own| lies_in(path, own)) {
             let what = format!("{} lies in {}; choose another folder", path.display(), own.display());
             return Err(Failure::new(Code::Refused, what));
         }

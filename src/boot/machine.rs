@@ -82,6 +82,18 @@ impl Booted {
         let (path, secret) = (file.path.clone(), secret(file, out)?);
         if asks_half || self.plan.unattended == Unattended::Refuse {
             darkroom.give_half(&secret);
+            let path = path.display();
+            match asks_half {
+                // Only together with a right passphrase it can be tried.
+                true => out.say(&format!(
+                    "passphrases are tried together with the machine secret in {path}. Whether that is the vault's shows with the first: \
+                     where a right one is refused, it is another one; name the right file, or only the recovery code opens the vault"
+                )),
+                false => out.warn(&format!(
+                    "the machine secret in {path} does not open this vault, which has none; the vault waits for a passphrase. Start \
+                     without it, or add it with: lightproof vault machine add"
+                )),
+            }
             return Ok(());
         }
         match darkroom.unlock_unattended(&secret) {

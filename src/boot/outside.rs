@@ -1,6 +1,7 @@
 //! The folder for a copy of the newest checkpoint, which the policy names: what a start makes of it, before the fences.
 
 use super::folders::{Home, KERNEL, not_foreign};
+use super::same::lies_in;
 use crate::exit::{Code, Failure};
 use darkroom::CopyPlace;
 use policy::{Folders, Plan, Right};
@@ -79,13 +80,13 @@ fn refuse_near(folder: &Path, folders: &Folders, home: &Home) -> Result<(), Fail
     let program = std::env::current_exe().ok();
     let own = home.own(&folders.outputs);
     let mut own = own.iter().chain(&folders.model).chain(&program).chain(&kernel);
-    match own.find(|own| folder.starts_with(own) || own.starts_with(folder)) {
+    match own.find(|own| lies_in(folder, own) || lies_in(own, folder)) {
         None => Ok(()),
         Some(own) => {
             let what = format!(
                 "the policy names {} for a copy of the newest checkpoint, which {} {}; name a folder of its own, on another disk",
                 folder.display(),
-                if folder.starts_with(own) { "lies in" } else { "contains" },
+                if lies_in(folder, own) { "lies in" } else { "contains" },
                 own.display()
             );
             Err(Failure::new(Code::Refused, what))

@@ -3,7 +3,7 @@
 use super::folders::of_any_machine;
 use crate::exit::{Code, Failure};
 use crate::output::know_denied;
-use crate::paths::open_regular;
+use crate::paths::{open_regular, with_remedy};
 use crate::processes::POLICY_VARIABLE;
 use policy::{CONTROLLER_BYTES_MAX, Controller, OVERLAY_BYTES_MAX, Policy, Process, read_controller};
 use rustix::fs::OFlags;
@@ -70,12 +70,12 @@ fn text(path: &Path, what: &str, bytes_max: usize) -> Result<Option<String>, Fai
     // A link could lead to a file that a grant makes writable.
     let file = match open_regular(path, OFlags::NOFOLLOW) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        opened => opened.map_err(|e| failed(format!("{what} cannot be read: {e}")))?,
+        opened => opened.map_err(|e| failed(format!("{what} cannot be read: {}", with_remedy(&e))))?,
     };
     let mut text = String::new();
     file.take(bytes_max as u64 + 1)
         .read_to_string(&mut text)
-        .map_err(|e| failed(format!("{what} cannot be read: {e}")))?;
+        .map_err(|e| failed(format!("{what} cannot be read: {}", with_remedy(&e))))?;
     match text.len() > bytes_max {
         true => Err(failed(format!("{what} is longer than {bytes_max} bytes"))),
         false => Ok(Some(text)),

@@ -7,10 +7,37 @@ use crate::exit::{Code, Failure};
 use crate::input::SecretLine;
 use crate::output::Output;
 use crate::terminal::Terminal;
-use darkroom::{Darkroom, Door, Who};
+use darkroom::{Darkroom, Door, Warning, Who};
 use std::path::Path;
 use vault::{PersonName, Secret};
 use zeroize::Zeroizing;
+
+/// How often somebody at a terminal is asked for what opens the vault. Each time that it is wrong is a guess, as it is from a file.
+struct Tries(usize);
+
+impl Default for Tries {
+    fn default() -> Self {
+        Self(3)
+    }
+}
+
+impl Tries {
+    /// Says what was wrong, before somebody is asked again.
+    ///
+    /// # Errors
+    /// Nobody is; the same, with what to do.
+    fn again(&mut self, wrong: Failure, terminal: &mut Terminal) -> Result<(), Failure> {
+        self.0 = self.0.saturating_sub(1);
+        if self.0 > 0 {
+            return terminal.show(&format!("{}\n", wrong.what));
+        }
+        let what = format!(
+            "{}; where the passphrase is lost, the recovery code sets a new one: lightproof vault passwd",
+            wrong.what
+        );
+        Err(Failure { what, ..wrong })
+    }
+}
 
 impl Booted {
     /// From here on it is somebody else's secret that is asked for: that of `name`.
@@ -88,19 +115,29 @@ impl Booted {
         out: &Output,
         mut opens: impl FnMut(&Secret) -> Result<T, darkroom::Error>,
     ) -> Result<T, Failure> {
-        let (mut name, half) = (None, self.half(out)?);
+        let half = self.half(out)?;
         if self.passphrase.is_some() || self.operator.is_some() {
             return Ok(self.given(Opens::Any, half.as_ref(), out, opens)?.0);
         }
-        let typed = self.terminal.ask_secret(Opens::Any.question())?;
+        let mut tries = Tries::default();
         loop {
-            let secret = Secret::any(&typed).map_err(|error| Failure::new(Code::Locked, error))?;
-            match opens(&secret.of(name.take()).beside(half.as_ref())) {
-                Err(darkroom::Error::Vault(vault::Error::NameNeeded)) => {
-                    name = Some(name_of(&self.terminal.ask("Your name: ")?)?);
+            let typed = self.terminal.ask_secret(Opens::Any.question())?;
+            let wrong = match Secret::any(&typed) {
+                Err(error) => unusable(error),
+                Ok(secret) => {
+                    let mut opened = opens(&secret.beside(half.as_ref()));
+                    if let Err(darkroom::Error::Vault(vault::Error::NameNeeded)) = opened {
+                        let name = name_of(&self.terminal.ask("Your name: ")?)?;
+                        let secret = Secret::any(&typed).map_err(unusable)?;
+                        opened = opens(&secret.of(Some(name)).beside(half.as_ref()));
+                    }
+                    match opened {
+                        Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => self.wrong_typed(),
+                        opened => return Ok(opened?),
+                    }
                 }
-                opened => return Ok(opened?),
-            }
+            };
+            tries.again(wrong, &mut self.terminal)?;
         }
     }
 
@@ -112,14 +149,21 @@ impl Booted {
         mut opens: impl FnMut(&Secret) -> Result<T, darkroom::Error>,
     ) -> Result<(T, Secret), Failure> {
         let Some(line) = self.passphrase.take() else {
-            let typed = with.parse(&self.terminal.ask_secret(with.question())?).map_err(unusable)?;
-            let typed = typed.of(self.operator.clone()).beside(half);
-            return match opens(&typed) {
-                Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => {
-                    Err(wrong_typed(self.operator.is_some()))
-                }
-                opened => Ok((opened?, typed)),
-            };
+            let mut tries = Tries::default();
+            loop {
+                let wrong = match with.parse(&self.terminal.ask_secret(with.question())?) {
+                    Err(error) => unusable(error),
+                    Ok(typed) => {
+                        let typed = typed.of(self.operator.clone()).beside(half);
+                        match opens(&typed) {
+                            Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => self.wrong_typed(),
+                            opened => return Ok((opened?, typed)),
+                        }
+                    }
+                };
+                tries.again(wrong, &mut self.terminal)?;
+                self.ask_typed_name()?;
+            }
         };
         warn_of_readers(&line.path, line.others_may_read, out);
         let operator = self.operator.clone();
@@ -135,9 +179,7 @@ impl Booted {
         }
         match opened {
             Ok(opened) => Ok((opened, given)),
-            Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => {
-                Err(wrong_in(&line, operator.is_some()))
-            }
+            Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => Err(self.wrong_in(&line)),
             Err(error) => Err(error.into()),
         }
     }
@@ -154,14 +196,22 @@ impl Booted {
         mut shows: impl FnMut(&str, Option<&PersonName>) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
         self.ask_name_if(asks_name && with.names_somebody())?;
+        let Some(line) = self.passphrase.take() else {
+            let mut tries = Tries::default();
+            loop {
+                let typed = self.terminal.ask_secret(with.question())?;
+                let wrong = match with.parse(&typed) {
+                    // What can be none is said here, as it is alone, and is no guess.
+                    Err(error) => unusable(error),
+                    Ok(_) if shows(&typed, self.operator.as_ref())? => return Ok(()),
+                    Ok(_) => self.wrong_typed(),
+                };
+                tries.again(wrong, &mut self.terminal)?;
+                self.ask_typed_name()?;
+            }
+        };
         let operator = self.operator.clone();
         let mut opens = |text: &str| shows(text, operator.as_ref());
-        let Some(line) = self.passphrase.take() else {
-            let typed = self.terminal.ask_secret(with.question())?;
-            // What can be none is said here, as it is alone, and is no guess.
-            with.parse(&typed).map_err(unusable)?;
-            return if opens(&typed)? { Ok(()) } else { Err(wrong_typed(self.operator.is_some())) };
-        };
         warn_of_readers(&line.path, line.others_may_read, out);
         of_line(&line, &|text| with.parse(text)).map_err(unusable)?;
         // As alone, a byte order mark is tried, too.
@@ -169,7 +219,7 @@ impl Booted {
             Some(marked) => opens(&line.text)? || opens(marked)?,
             None => opens(&line.text)?,
         };
-        if opened { Ok(()) } else { Err(wrong_in(&line, self.operator.is_some())) }
+        if opened { Ok(()) } else { Err(self.wrong_in(&line)) }
     }
 
     /// Asks who somebody is, where several people use the vault and nothing says it.
@@ -183,8 +233,41 @@ impl Booted {
             let typed =
                 self.terminal.ask("Your name (with the recovery code, whose passphrase it is for): ")?;
             self.operator = Some(name_of(&typed)?);
+            self.is_name_typed = true;
         }
         Ok(())
+    }
+
+    /// Asks once more who somebody is, if they were asked before: it may be the name that was wrong.
+    fn ask_typed_name(&mut self) -> Result<(), Failure> {
+        if std::mem::take(&mut self.is_name_typed) {
+            self.operator = None;
+            return self.ask_name_if(true);
+        }
+        Ok(())
+    }
+
+    fn wrong_typed(&self) -> Failure {
+        let what = match self.operator {
+            Some(_) => "wrong name, passphrase or recovery code",
+            None => "wrong passphrase or recovery code",
+        };
+        Failure::new(Code::Locked, format!("{what}{}; try again", self.or_other_half()))
+    }
+
+    fn wrong_in(&self, line: &SecretLine) -> Failure {
+        let what = format!(
+            "wrong passphrase or recovery code in {}{}; name the file that belongs to this vault{}",
+            line.path.display(),
+            self.or_other_half(),
+            if self.operator.is_some() { ", and to this operator" } else { "" }
+        );
+        Failure::new(Code::Locked, what)
+    }
+
+    /// Which of both is wrong nobody is told.
+    fn or_other_half(&self) -> &'static str {
+        if self.machine_secret.is_some() { ", or another machine secret than they go with" } else { "" }
     }
 
     /// A new vault has no pictures yet: those that lie in its folder belong to another one. Perhaps that one was meant.
@@ -275,7 +358,10 @@ pub fn show_recovery(terminal: &mut Terminal, code: &str) -> Result<(), Failure>
 /// Whatever is not as it should be is said by every verb that has to do with the vault.
 pub fn warn(darkroom: &Darkroom, out: &Output) {
     for warning in darkroom.warnings() {
-        out.warn(&warning.to_string());
+        out.warn(&match (warning, darkroom.copy_state().trouble()) {
+            (Warning::NoCopy, Some(why)) => format!("the newest checkpoint could not be copied: {why}"),
+            _ => warning.to_string(),
+        });
     }
 }
 
@@ -283,22 +369,6 @@ pub fn warn(darkroom: &Darkroom, out: &Output) {
 pub fn asks_name(public: &vault::Public) -> bool {
     let people = public.slots.iter().filter(|slot| slot.kind.is_persons()).count();
     public.named && people > 1
-}
-
-fn wrong_typed(names_somebody: bool) -> Failure {
-    match names_somebody {
-        true => Failure::new(Code::Locked, "wrong name, passphrase or recovery code; try again"),
-        false => darkroom::Error::from(vault::Error::WrongSecret).into(),
-    }
-}
-
-fn wrong_in(line: &SecretLine, names_somebody: bool) -> Failure {
-    let what = format!(
-        "wrong passphrase or recovery code in {}; name the file that belongs to this vault{}",
-        line.path.display(),
-        if names_somebody { ", and to this operator" } else { "" }
-    );
-    Failure::new(Code::Locked, what)
 }
 
 /// Said when the passphrase is used, by the program that it opens the vault for.

@@ -57,6 +57,9 @@ pub enum OperatorVerb {
         name: String,
         /// operator or admin; an auditor stays one
         role: String,
+        /// Do not ask an admin who takes their own rights away
+        #[arg(long)]
+        yes: bool,
     },
     /// List what waits for a second admin, where the policy asks for one (`two_person`)
     Pending,

@@ -52,8 +52,8 @@ pub enum Audit {
     },
     /// Check every record, signature and tile
     Verify {
-        /// A checkpoint that was kept elsewhere; finds a log cut back to an older state. Without it the copy is taken that the policy
-        /// has made (`checkpoint_copy`), if it has
+        /// A checkpoint that was kept elsewhere, or `-` for standard input; finds a log cut back to an older state. Without it the copy is
+        /// taken that the policy has made (`checkpoint_copy`), if it has
         #[arg(long, value_name = "FILE")]
         expect: Option<PathBuf>,
     },
@@ -169,7 +169,8 @@ pub enum Evidence {
     Verify {
         /// The folder
         dir: PathBuf,
-        /// A checkpoint that was kept elsewhere; the log of the bundle must go on from it, and a certificate rest on it
+        /// A checkpoint that was kept elsewhere, or `-` for standard input; the log of the bundle must go on from it, and a certificate
+        /// rest on it
         #[arg(long, value_name = "FILE")]
         expect: Option<PathBuf>,
         /// The first key of the log, as it was noted when the log was made

@@ -83,7 +83,7 @@ impl fmt::Display for Warning {
                 "the vault was opened by a machine secret, and by no person: whoever starts this machine as it is opens it"
             }
             Self::NoCopy => {
-                "the newest checkpoint of the log could not be copied to where the policy says; see that the folder is there and can be written, and lightproof status how far the copy goes"
+                "the newest checkpoint of the log could not be copied to where the policy says; why not, and what to do, says: lightproof status"
             }
         })
     }

@@ -26,7 +26,7 @@ use crate::verbs::{evidence, generate, history, hold, token, vault};
 use crate::{Done, boot::operator::name_of};
 use ::evidence::Told;
 use audit::{Clock as _, Digest};
-use darkroom::{Secret, Who};
+use darkroom::{Secret, Warning, Who};
 use server::{Doorway, Outside, Visit};
 use std::fmt::Display;
 use std::io;
@@ -126,7 +126,10 @@ impl Host {
                     if let Some((visit, ..)) = &visit {
                         line.of_person(has_terminal, visit.goes_on(), visit.works());
                         line.tell(&Said::Opened);
-                        queue.warnings().iter().for_each(|warning| out.warn(&warning.to_string()));
+                        // How the vault was opened says the start, `vault status` and `status`.
+                        let warnings = queue.warnings().into_iter();
+                        let warnings = warnings.filter(|warning| *warning != Warning::Unattended);
+                        warnings.for_each(|warning| out.warn(&warning.to_string()));
                     }
                 }
                 (Heard::Wish(Wish::Status), _) => {

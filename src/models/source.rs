@@ -2,7 +2,7 @@
 
 use super::manifest::released_names;
 use crate::exit::{Code, Failure};
-use crate::paths::open_regular;
+use crate::paths::{open_regular, with_remedy};
 use diffusion::{ModelFolder, Pipeline};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -196,7 +196,8 @@ fn no_folder(path: &Path) -> Failure {
     }
     let what = match path.symlink_metadata() {
         Err(error) => {
-            return Failure::new(Code::NotFound, format!("{} cannot be used: {error}", path.display()));
+            let why = with_remedy(&error);
+            return Failure::new(Code::NotFound, format!("{} cannot be used: {why}", path.display()));
         }
         Ok(_) if ends(path, &["safetensors"]) => {
             "is one file of weights, and a model is a folder: name the folder as it was released, with model_index.json in it"

@@ -129,16 +129,25 @@ impl Store {
         }
     }
 
+    /// Refuses a name that no model has.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn refuse_absent(&self, name: &str) -> Result<(), Failure> {
+        if is_name(name) && self.folder(name).is_dir() {
+            return Ok(());
+        }
+        let what = format!("there is no model {name}; see: lightproof model list");
+        Err(Failure::new(Code::NotFound, what))
+    }
+
     /// A model, by its list; it is not held against its files.
     ///
     /// # Errors
     /// There is none of that name, or its list cannot be read.
     pub fn model(&self, name: &str) -> Result<Model, Failure> {
+        self.refuse_absent(name)?;
         let folder = self.folder(name);
-        if !is_name(name) || !folder.is_dir() {
-            let what = format!("there is no model {name}; see: lightproof model list");
-            return Err(Failure::new(Code::NotFound, what));
-        }
         let mut text = String::new();
         let opened = open_regular(&folder.join(manifest::FILE), OFlags::NOFOLLOW);
         let read = opened.and_then(|file| file.take(manifest::BYTES_MAX).read_to_string(&mut text));

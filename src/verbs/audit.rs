@@ -25,7 +25,7 @@ use told::{failed, parsed};
 ///
 /// # Errors
 /// Why it ended early.
-pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
+pub fn run(mut clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
     if let Audit::Stamp(verb) = verb {
         return stamp::run(clean, global, verb, out);
     }
@@ -36,7 +36,7 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
         return checkpoint::run(clean, global, (output.as_deref(), *qr), out);
     }
     let expect = match verb {
-        Audit::Verify { expect: Some(path) } => Some(input::read_checkpoint(path)?),
+        Audit::Verify { expect: Some(path) } => Some(input::read_checkpoint(path, &mut clean)?),
         _ => None,
     };
     let selection = match verb {
@@ -70,48 +70,57 @@ pub fn run(clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
             Ok(Code::Done)
         }
         Audit::Verify { .. } | Audit::Stamp(_) | Audit::Export { .. } | Audit::Checkpoint { .. } => {
-            let expect = match (expect, &booted.copy) {
-                (None, Some(copy)) => kept_elsewhere(copy, dir, out)?,
-                (expect, _) => expect,
+            let (expect, strange) = match (expect, &booted.copy) {
+                (None, Some(copy)) => kept_elsewhere(copy, dir, out),
+                (expect, _) => (expect, None),
             };
             let report = audit::verify(dir, expect.as_deref()).map_err(failed)?;
             out.data(&format!("{report}\n"));
-            out.object(report.is_ok(), &parsed(&report.to_json())["data"]);
-            Ok(match (report.is_ok(), report.integrity_broken) {
-                (true, _) => Code::Done,
+            let mut data = parsed(&report.to_json())["data"].take();
+            if let Some(what) = &strange {
+                out.warn(&not_held(what));
+                data["checkpoint_copy"] = json!(what);
+            }
+            out.object(report.is_ok() && strange.is_none(), &data);
+            Ok(match (report.is_ok(), report.integrity_broken || strange.is_some()) {
+                (true, false) => Code::Done,
                 (false, false) => Code::Found,
-                (false, true) => Code::Integrity,
+                (_, true) => Code::Integrity,
             })
         }
     }
 }
 
-/// The checkpoint in the folder that the policy names: what the log in `dir` is held against where no other one is given. A disk that
-/// is not there says nothing of the log; what lies in the place of a checkpoint, and is none, does.
-fn kept_elsewhere(copy: &Copy, dir: &Path, out: &Output) -> Result<Option<Vec<u8>>, Failure> {
+/// The checkpoint in the folder that the policy names: what the log in `dir` is held against where no other one is given; and what lies
+/// in its place, and is none. That is found beside what the log itself says; a disk that is not there says nothing.
+fn kept_elsewhere(copy: &Copy, dir: &Path, out: &Output) -> (Option<Vec<u8>>, Option<String>) {
     let unread = |what: String| {
-        out.warn(&format!("the log was not held against it: {what}"));
-        Ok(None)
+        out.warn(&not_held(&what));
+        (None, None)
     };
-    let none = |folder: &Path, error| Err(Failure::new(Code::Integrity, copy_trouble(folder, &error)));
+    let strange = |folder: &Path, error| (None, Some(copy_trouble(folder, &error)));
     match &copy.place {
         CopyPlace::Unusable { folder, why } => unread(unusable(folder, why)),
         CopyPlace::Folder(folder) => match Outside::read(folder) {
             Ok(Some(copy)) => {
                 if copy.check(dir).is_ok_and(|found| found == Err(OutsideFlaw::NoCheckpoint)) {
-                    return none(folder, OutsideError::Flawed(OutsideFlaw::NoCheckpoint));
+                    return strange(folder, OutsideError::Flawed(OutsideFlaw::NoCheckpoint));
                 }
                 out.say(&format!("held against the checkpoint in {}", folder.display()));
-                Ok(Some(copy.bytes().to_vec()))
+                (Some(copy.bytes().to_vec()), None)
             }
             Ok(None) => unread(unusable(folder, "there is none yet; whoever has the log makes it")),
             Err(source) => {
                 let is_no_file = matches!(source.kind(), ErrorKind::InvalidInput | ErrorKind::FileTooLarge);
                 let error = OutsideError::Io { during: "read", source };
-                if is_no_file { none(folder, error) } else { unread(copy_trouble(folder, &error)) }
+                if is_no_file { strange(folder, error) } else { unread(copy_trouble(folder, &error)) }
             }
         },
     }
+}
+
+fn not_held(what: &str) -> String {
+    format!("the log was not held against it: {what}")
 }
 
 /// Lines as they come, or all of them in one object.

@@ -7,7 +7,7 @@ use crate::cli::{Batch, Format, Global};
 use crate::exit::{Code, Failure};
 use crate::making::Making;
 use crate::output::{Output, counted};
-use crate::paths::{Exporting, open_regular};
+use crate::paths::{Exporting, open_regular, with_remedy};
 use crate::{Done, input, pictures};
 use audit::Digest;
 use darkroom::{Ask, Checked, Error, JobState, Kind, Who};
@@ -344,7 +344,8 @@ fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
             }
             _ => "",
         };
-        Failure::new(Code::NotFound, format!("{}: the batch cannot be read: {error}{hint}", path.display()))
+        let why = with_remedy(&error);
+        Failure::new(Code::NotFound, format!("{}: the batch cannot be read: {why}{hint}", path.display()))
     };
     let file = open_regular(path, OFlags::empty()).map_err(failed)?;
     let state = |file: &File| file.metadata().and_then(|found| Ok((found.len(), found.modified()?)));

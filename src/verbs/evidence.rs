@@ -129,12 +129,12 @@ fn line(verdict: &Verdict) -> String {
 }
 
 fn verify(
-    clean: Clean,
+    mut clean: Clean,
     global: &Global,
     (dir, expect, first_key): (&Path, Option<&Path>, Option<&str>),
     out: &Output,
 ) -> Done {
-    let checkpoint = expect.map(input::read_checkpoint).transpose()?;
+    let checkpoint = expect.map(|path| input::read_checkpoint(path, &mut clean)).transpose()?;
     let key = |text| {
         let what = "--first-key takes a key as `lightproof audit verify` prints it";
         VerifyKey::parse(text).ok_or_else(|| Failure::new(Code::Usage, what))

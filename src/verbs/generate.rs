@@ -6,7 +6,7 @@ use crate::cli::{Generate, Global, Settings};
 use crate::exit::{Code, Failure};
 use crate::making::Making;
 use crate::output::{Output, counted};
-use crate::paths::{Exporting, open_regular};
+use crate::paths::{Exporting, open_regular, with_remedy};
 use crate::{Done, input, pictures};
 use darkroom::{Ask, Checked, JobState, Who};
 use diffusion::DeviceName;
@@ -131,8 +131,10 @@ pub fn make(
 /// The file cannot be read.
 pub fn prompt_before_fences(arguments: &Generate) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     if let Some(path) = &arguments.prompt_file {
-        let failed =
-            |e| Failure::new(Code::NotFound, format!("{}: the prompt cannot be read: {e}", path.display()));
+        let failed = |e| {
+            let what = format!("{}: the prompt cannot be read: {}", path.display(), with_remedy(&e));
+            Failure::new(Code::NotFound, what)
+        };
         return read_to_end(open_regular(path, OFlags::empty()).map_err(failed)?).map(Some);
     }
     let typed = arguments.prompt.as_ref().filter(|p| *p != "-");

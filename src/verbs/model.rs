@@ -2,11 +2,12 @@
 //! vault and log, and puts on record what becomes of them, before it does.
 
 use crate::Done;
-use crate::boot::folders::FolderUse;
+use crate::boot::folders::{FolderUse, Home};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Keys, Model};
 use crate::exit::{Code, Failure};
 use crate::models::name::DEMO;
+use crate::models::store::Store;
 use crate::output::{Output, counted, one_line};
 use crate::pictures::checkpoint;
 use crate::processes::keeping::{Keeping, digest};
@@ -40,6 +41,9 @@ pub fn run(clean: Clean, global: &Global, verb: &Model, out: &Output) -> Done {
             change(clean, global, keys, keeping, out, import)
         }
         Model::Use { name, keys } => {
+            if name != DEMO {
+                refuse_absent(global, name)?;
+            }
             let keeping = Keeping::start(global, "use", Some(name), None)?;
             change(clean, global, keys, keeping, out, |acting| choose(acting, name))
         }
@@ -50,6 +54,7 @@ pub fn run(clean: Clean, global: &Global, verb: &Model, out: &Output) -> Done {
                     "the demo model is a part of the program, and stays",
                 ));
             }
+            refuse_absent(global, name)?;
             let keeping = Keeping::start(global, "remove", Some(name), None)?;
             change(clean, global, keys, keeping, out, |acting| remove(acting, name))
         }
@@ -57,6 +62,11 @@ pub fn run(clean: Clean, global: &Global, verb: &Model, out: &Output) -> Done {
         Model::Info { name } => look(clean, global, ("look", Some(name)), out, info),
         Model::Verify { name } => look(clean, global, ("verify", name.as_deref()), out, verify),
     }
+}
+
+/// A name that was mistyped is told before anybody waits for the vault or is asked for a passphrase.
+fn refuse_absent(global: &Global, name: &str) -> Result<(), Failure> {
+    Store::look(&Home::new(global)?.models).refuse_absent(name)
 }
 
 /// Somebody who may change the models, and the process that does.

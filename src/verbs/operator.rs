@@ -13,6 +13,7 @@ use crate::exit::{Code, Failure};
 use crate::input::{self, SecretLine};
 use crate::output::{Output, counted};
 use crate::proven::{At, Proven};
+use crate::terminal::Terminal;
 use crate::{Done, pictures};
 use audit::words::ResolveReason;
 use darkroom::{Actor, Darkroom, Hold, Person, PersonName, Pictures, Role, Who};
@@ -102,6 +103,8 @@ pub enum Asked {
         name: PersonName,
         /// What they may do from here on.
         role: Role,
+        /// Nobody is asked.
+        yes: bool,
     },
     /// What another admin has asked for is done.
     Confirm {
@@ -194,7 +197,9 @@ impl Asked {
             OperatorVerb::Add { name, role, .. } => {
                 Self::Add { name: name_of(name)?, role: role_of(role)?, own }
             }
-            OperatorVerb::Role { name, role } => Self::Role { name: name_of(name)?, role: role_of(role)? },
+            OperatorVerb::Role { name, role, yes } => {
+                Self::Role { name: name_of(name)?, role: role_of(role)?, yes: *yes }
+            }
             OperatorVerb::Confirm { number, yes } => Self::Confirm { number: *number, yes: *yes },
             OperatorVerb::Remove { name, keep_pictures, hand_over_to, erase_pictures, yes } => Self::Remove {
                 name: name_of(name)?,
@@ -251,7 +256,10 @@ impl Asked {
                 remove(room, who, name, (pictures.as_ref(), *yes), at, out)
             }
             Self::Passwd { .. } => passwd(room, who, at, out).map_err(|failure| self.explain(failure)),
-            Self::Role { name, role } => {
+            Self::Role { name, role, yes } => {
+                if *role != Role::Admin && !yes {
+                    confirm_own(room, who, name, at.terminal)?;
+                }
                 let slot = room.set_role(who, name, *role)?;
                 out.say(&format!("from now on {} is an {}", name.as_str(), role.word()));
                 out.object(true, &json!({ "name": name.as_str(), "role": role.word(), "slot": slot }));
@@ -325,6 +333,31 @@ fn list(people: &[Person], slots: &[SlotInfo], out: &Output) -> Done {
     Ok(Code::Done)
 }
 
+/// An admin who takes their own rights away says that they mean it, where that can be: only another admin gives them back.
+fn confirm_own(
+    room: &mut Proven<'_>,
+    who: &Who,
+    name: &PersonName,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
+    if !room.with(|darkroom| darkroom.name_of(who))?.is_some_and(|own| own.is(name)) {
+        return Ok(());
+    }
+    let people = room.with(|darkroom| darkroom.people(who))?;
+    if people.iter().filter(|person| person.role == Some(Role::Admin)).count() < 2 {
+        return Ok(()); // the last one stays
+    }
+    let what = "you would take your own rights as an admin away, and only another admin gives them back";
+    if !terminal.is_there() {
+        return Err(Failure::new(Code::Refused, format!("{what}; say so with --yes")));
+    }
+    let question = format!("{what}.\nType {} to go on: ", name.as_str());
+    match terminal.ask(&question)?.trim() == name.as_str() {
+        true => Ok(()),
+        false => Err(Failure::new(Code::Refused, "nothing was changed")),
+    }
+}
+
 fn remove(
     room: &mut Proven<'_>,
     who: &Who,
@@ -337,6 +370,9 @@ fn remove(
     let people = room.with(|darkroom| darkroom.people(who))?;
     let person = people.iter().find(is_theirs);
     let (count, was_gone) = person.map_or((0, false), |person| (person.pictures, person.role.is_none()));
+    if !yes && (count == 0 || pictures.is_some()) {
+        confirm_own(room, who, name, at.terminal)?;
+    }
     if pictures == Some(&Pictures::Erase) && count > 0 && !yes {
         pictures::confirm_erasure(at.terminal, count)?;
     }

@@ -6,8 +6,7 @@ use crate::boot::{self, Wants, models, overlay};
 use crate::cli::{self, Global};
 use crate::exit::Code;
 use crate::output::Output;
-use crate::status::Status;
-use audit::Digest;
+use crate::status::{Status, policy_now};
 use sandbox::Clean;
 use serde_json::json;
 
@@ -25,8 +24,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &cli::Status, out: &Output)
     let (booted, refusal) = boot::boot(clean, global, &wants)?.looking();
     let status = Status::of(&booted)?;
     let mut needs = status.needs();
-    let policy_now = policy.map(|text| Digest::of(text.unwrap_or_default().as_bytes()).to_string());
-    needs.extend(policy_now.and_then(|now| status.need_of_policy(&now)));
+    needs.extend(policy.map(policy_now).and_then(|now| status.need_of_policy(&now)));
     let refusals = refusal.iter().chain(model.as_ref().err());
     needs.extend(refusals.map(|failure| format!("no start would be allowed: {}", failure.what)));
     let name = model.map(|model| model.map_or_else(|| "demo".to_owned(), |model| model.name)).ok();

@@ -10,7 +10,7 @@ use crate::doctor::{Examined, Finding, examine};
 use crate::door::{client, place};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
-use crate::paths::open_regular;
+use crate::paths::{open_regular, with_remedy};
 use crate::status::Status;
 use crate::terminal::Terminal;
 use crate::{input, operational_log, version};
@@ -98,7 +98,9 @@ fn hand_over(
     let sha256 = Digest::of(text.as_bytes());
     let is_on_record = record(&booted, (server, refusal), &status, sha256)?;
     let written = (&file.file).write_all(text.as_bytes()).and_then(|()| file.settle());
-    written.map_err(|error| Failure::new(Code::Space, format!("{path} cannot be written: {error}")))?;
+    written.map_err(|error| {
+        Failure::new(Code::Space, format!("{path} cannot be written: {}", with_remedy(&error)))
+    })?;
     let where_ =
         if is_on_record { "that it leaves is on record" } else { "there is no log to put it on record" };
     out.say(&format!("{path}: {} bytes, SHA-256 {sha256}; {where_}", text.len()));
@@ -162,7 +164,9 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let opened = if path.as_os_str() == "-" { input::stdin() } else { open_regular(path, OFlags::empty()) };
     let mut bytes = Vec::new();
     let read = opened.and_then(|file| file.take(LOG_BYTES_MAX + 1).read_to_end(&mut bytes));
-    read.map_err(|e| Failure::new(Code::NotFound, format!("{} cannot be read: {e}", path.display())))?;
+    read.map_err(|e| {
+        Failure::new(Code::NotFound, format!("{} cannot be read: {}", path.display(), with_remedy(&e)))
+    })?;
     if bytes.len() as u64 > LOG_BYTES_MAX {
         let what =
             format!("{} is longer than {} MiB; hand over its end", path.display(), LOG_BYTES_MAX >> 20);

@@ -5,7 +5,7 @@ use crate::boot::{self, Wants};
 use crate::cli::{Global, Upgrade};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, one_line};
-use crate::paths::{open_regular, real};
+use crate::paths::{open_regular, real, with_remedy};
 use crate::{Done, version};
 use evidence::{CheckedUpdate, FileState, Installed, Step, UPDATE, UpdateError, UpdateKey, check_update};
 use rustix::fs::OFlags;
@@ -93,7 +93,8 @@ fn read_key(path: &Path) -> Result<UpdateKey, Failure> {
             Failure::new(Code::Usage, format!("{} {what}", path.display()))
         }),
         Err(error) => {
-            Err(Failure::new(Code::NotFound, format!("the key {} cannot be read: {error}", path.display())))
+            let why = with_remedy(&error);
+            Err(Failure::new(Code::NotFound, format!("the key {} cannot be read: {why}", path.display())))
         }
     }
 }

@@ -217,11 +217,14 @@ pub fn status(darkroom: &Darkroom, vault: &Path, outputs: &Path, out: &Output) -
         ),
     };
     out.data(&format!(
-        "vault {}\n  epoch {}, record {}, {}{machine}{halves}\n  erasure grade {grade}\n  sealed pictures in {}\n",
+        "vault {}\n  epoch {}: each erasure and each change of a secret draws new keys, and begins the next one\n  record {}: the \
+         newest entry of the vault's own file; the log counts its own\n  {}, each opened by one secret{machine}{halves}\n  \
+         erasure grade {grade}: {}\n  sealed pictures in {}\n",
         public.vault_id,
         public.state.epoch,
         public.state.seq,
         counted(slots.len(), "key slot"),
+        graded(grade),
         outputs.display(),
     ));
     out.object(
@@ -230,6 +233,15 @@ pub fn status(darkroom: &Darkroom, vault: &Path, outputs: &Path, out: &Output) -
             "slots": slots, "grade": grade.to_string() }),
     );
     Ok(Code::Done)
+}
+
+/// What an erasure is worth on this file system.
+fn graded(grade: char) -> &'static str {
+    match grade {
+        'B' => "what is overwritten is gone from its disk, but for spare blocks of a flash drive",
+        'V' => "everything there is gone at power-off",
+        _ => "the file system may keep old copies, and an erasure holds once they are gone",
+    }
 }
 
 fn recovery(room: &mut impl Hold, who: &Who, terminal: &mut Terminal, out: &Output) -> Done {

@@ -14,7 +14,7 @@ lightproof-audit bundle verify DIR [--expect CHECKPOINT-FILE] [--first-key KEY] 
 lightproof-audit certificate verify DIR [--log DIR] [--expect CHECKPOINT-FILE] [--first-key KEY] [--json]
 
 verify   checks every record, checkpoint, key and tile in DIR against the signatures
-         --expect FILE  the log must continue this checkpoint, saved earlier and kept elsewhere
+         --expect FILE  the log must continue this checkpoint, saved earlier and kept elsewhere; - is standard input
          --json         one JSON object instead of text
 tail     prints the last N records (20), without verifying them
          --follow       and each new one, once it is signed, until ^C

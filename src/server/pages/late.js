@@ -1,17 +1,39 @@
 // What the dialogs say that are fetched when somebody asks for them, and what several of them are made of.
 
 import { part } from "./api.js";
-import { h } from "./view.js";
+import { h, refresh } from "./view.js";
 import { add, t } from "./words.js";
 
-/** Fetches the texts, in the language that is chosen now: the dialogs are modal, so that no other is chosen meanwhile. */
-export const learn = (...files) => part(async () => {
-  for (const file of ["late", ...files]) {
-    const answer = await fetch(`./${file}.${document.documentElement.lang}.json`);
-    if (!answer.ok) throw new Error(answer.status);
-    add(await answer.json());
-  }
+// Files of texts that were asked for. What records mean stands in them in English already.
+const files = new Set();
+const lacks = (file, lang) => file === "records" && lang === "en";
+
+/** Fetches the texts, in the language that is chosen now, and again when another is chosen beneath a dialog. */
+export const learn = (...more) => part(() => {
+  ["late", ...more].forEach((file) => files.add(file));
+  return fill();
 });
+
+async function fill() {
+  const { lang } = document.documentElement;
+  for (const file of [...files].filter((one) => !lacks(one, lang))) {
+    const answer = await fetch(`./${file}.${lang}.json`);
+    if (!answer.ok) throw new Error(answer.status);
+    const texts = await answer.json();
+    if (document.documentElement.lang !== lang) return fill();
+    add(texts);
+  }
+}
+
+new MutationObserver(async () => {
+  try {
+    await fill();
+    refresh(document.body);
+  } catch {
+    // It would show keys in the place of texts.
+    document.querySelectorAll("dialog").forEach((dialog) => dialog.close());
+  }
+}).observe(document.documentElement, { attributeFilter: ["lang"] });
 
 /** A table of rows of cells, below heads that are keys of texts. */
 export const table = (heads, rows) => h("table", {},

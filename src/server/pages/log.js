@@ -19,7 +19,7 @@ const LOOKS = { ok: ["✓", "green"], denied: ["✕", "red"], failed: ["✕", "r
 /** Opens it with the newest records. That somebody reads them is on record before they are answered. */
 export async function open() {
   // The program's own sentences are English.
-  await learn(...(document.documentElement.lang === "en" ? [] : ["records"]));
+  await learn("records");
   let busy = false;
   let message = null;
   let next = null;

@@ -20,9 +20,13 @@ pub fn list(all: &[Waiting], out: &Output) -> Done {
         let until = audit::timestamp(waiting.until_ms);
         out.data(&format!("{}  {}, asked for by {by}{own}, until {until}\n", waiting.number, words(waiting)));
     }
-    if all.is_empty() {
-        out.say("nothing waits for a second admin");
-    }
+    out.say(match all {
+        [] => "nothing waits for a second admin",
+        _ => {
+            "each begins with its number: another admin than who asked does it with: lightproof operator confirm NUMBER; without that it \
+             goes by itself at the time that it names"
+        }
+    });
     out.object(true, &json!({ "pending": all.iter().map(Waiting::facts).collect::<Vec<_>>() }));
     Ok(Code::Done)
 }
