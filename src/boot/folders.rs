@@ -146,11 +146,12 @@ impl Home {
         // What is not there whoever opens it says.
         let Ok(real) = path.canonicalize() else { return Ok(()) };
         let Ok(file) = real.metadata() else { return Ok(()) };
-        let [config, others @ ..] = self.own(&self.outputs);
+        let [config, others @ .., outputs] = self.own(&self.outputs);
         let is_policy = OWN_FILES.iter().any(|name| is_at(&file, &config.join(name)));
-        // A pipe or a device is nobody's link.
+        // A pipe or a device is nobody's link. Pictures may be a hundred thousand, and none of them is ever written anew.
         let is_theirs = |own: &&PathBuf| lies_in(&real, own) || file.is_file() && is_below(&file, own);
-        let own = others.iter().find(is_theirs).map(PathBuf::as_path);
+        let own = others.iter().find(is_theirs).or_else(|| Some(&outputs).filter(|own| lies_in(&real, own)));
+        let own = own.map(PathBuf::as_path);
         let Some(own) = own.or_else(|| of_pictures(&real)).or(is_policy.then_some(&config)) else {
             return Ok(());
         };
