@@ -32,6 +32,7 @@ pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Er
         policy.erase = erase;
     }
     policy.picture_days_max = shorter("picture_days_max", policy.picture_days_max, overlay.picture_days_max)?;
+    policy.names_days_max = shorter("names_days_max", policy.names_days_max, overlay.names_days_max)?;
     let Periods { key_days_max, drill_days_max, backup_days_max, stamp_days_max, run_days_max } =
         policy.periods;
     policy.periods = Periods {

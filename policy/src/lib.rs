@@ -168,6 +168,7 @@ pub struct Policy {
     keep_prompts: KeepPrompts,
     erase: Erase,
     picture_days_max: Option<u32>,
+    names_days_max: Option<u32>,
     two_person: TwoPersons,
     incident_laws: BTreeSet<IncidentLaw>,
     periods: Periods,

@@ -23,6 +23,8 @@ pub struct Plan {
     pub erase: Erase,
     /// After how many days a picture is erased by itself; `None`: never.
     pub picture_days_max: Option<u32>,
+    /// After how many days behind their removal somebody's name and salt are destroyed; `None`: never.
+    pub names_days_max: Option<u32>,
     /// Acts of one admin that a second one confirms.
     pub two_person: TwoPersons,
     /// Laws whose clocks the pinning of an incident starts, besides those that are named then.
@@ -58,6 +60,7 @@ impl Plan {
         let keeps = |plan: &Self| plan.keep_prompts == KeepPrompts::Allow;
         let erases = |plan: &Self| plan.erase == Erase::Allow;
         let days = |plan: &Self| plan.picture_days_max.unwrap_or(u32::MAX);
+        let names = |plan: &Self| plan.names_days_max.unwrap_or(u32::MAX);
         let bare = |plan: &Self| plan.network_namespace == NetworkNamespace::MayBeMissing;
         let rights = |path: &Path, grant: &PathGrant| {
             other.paths.get(path).is_some_and(|theirs| grant.rights.is_subset(&theirs.rights))
@@ -77,6 +80,7 @@ impl Plan {
             && (!keeps(self) || keeps(other))
             && (!erases(self) || erases(other))
             && days(self) <= days(other)
+            && names(self) <= names(other)
             && self.two_person.and(other.two_person) == self.two_person
             && other.incident_laws.is_subset(&self.incident_laws)
             && self.periods.is_within(&other.periods)
@@ -118,6 +122,9 @@ impl Plan {
         line(format_args!("erase {}", self.erase.word()));
         if let Some(days) = self.picture_days_max {
             line(format_args!("picture_days_max {days}"));
+        }
+        if let Some(days) = self.names_days_max {
+            line(format_args!("names_days_max {days}"));
         }
         if !self.two_person.is_empty() {
             line(format_args!("two_person {}", self.two_person.words()));
@@ -216,6 +223,7 @@ pub(crate) fn resolve(policy: &Policy, process: Process, places: &Folders) -> Re
         keep_prompts: policy.keep_prompts,
         erase: policy.erase,
         picture_days_max: policy.picture_days_max,
+        names_days_max: policy.names_days_max,
         two_person: policy.two_person,
         incident_laws: policy.incident_laws.clone(),
         periods: policy.periods,

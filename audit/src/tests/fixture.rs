@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 64] = [
+const LATER: [&str; 67] = [
     "act.asked",
     "act.confirmed",
     "act.lapsed",
@@ -45,6 +45,9 @@ const LATER: [&str; 64] = [
     "retention.begun",
     "slot.add_named",
     "slot.machine_half",
+    "slot.name_destroyed",
+    "slot.name_due",
+    "slot.name_kept",
     "slot.pictures",
     "slot.remove_named",
     "slot.resolved",
