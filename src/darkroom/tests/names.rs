@@ -2,6 +2,7 @@
 
 use super::backup::{backed_up, is_sound, restore, with_log_of};
 use super::people::{first, name, of, one_of, signed_in, with_second};
+use super::second::{House, Waits};
 use super::*;
 use crate::behind::Behind;
 use crate::{HoldReason, Kind, Pictures, ResolveReason, Role};
@@ -57,7 +58,7 @@ fn the_name_of_who_was_removed_goes_behind_its_period_and_nobody_elses() {
     let who = room.who;
     assert!(room.names_due(&who).unwrap().is_none() && room.retain_names(&who).unwrap().is_none());
     room.names_days_max = Some(1);
-    assert_eq!(room.names_due(&who).unwrap().map(|due| (due.names, due.kept)), Some((0, 0)));
+    assert_eq!(room.names_due(&who).unwrap().map(|due| (due.slots.len(), due.kept.len())), Some((0, 0)));
     assert!(room.retain_names_by_itself().unwrap().is_none(), "a day is not over");
     let found = room.resolve(&who, pseudonym, ResolveReason::Audit).unwrap();
     assert_eq!(found.name, Some(name("second")), "and they are told until then");
@@ -159,7 +160,7 @@ fn a_hold_and_pictures_that_are_kept_keep_the_name() {
     one_of(&mut room, second);
     room.remove_person(&admin, &first(), &name("second"), Some(&Pictures::Keep)).unwrap();
     room.names_days_max = Some(0);
-    let due = |room: &Room| room.names_due(&admin).unwrap().map(|due| (due.names, due.kept)).unwrap();
+    let due = |room: &Room| room.names_due(&admin).unwrap().map(|due| (due.slots.len(), due.kept.len())).unwrap();
     assert_eq!((due(&room), room.retain_names(&admin).unwrap().is_none()), ((0, 1), true));
     room.erase_of(&admin, &name("second")).unwrap();
     assert_eq!(due(&room), (1, 0));
@@ -170,6 +171,25 @@ fn a_hold_and_pictures_that_are_kept_keep_the_name() {
     }
     assert_eq!(home.count("slot.name_due"), 0);
     assert_eq!(room.retain_names(&admin).unwrap().unwrap().slots, [SECOND]);
+}
+
+/// What waits is confirmed by that name. Who asks about one that went is told at once, by one admin.
+#[test]
+fn an_act_that_waits_for_a_second_admin_keeps_the_name() {
+    let mut house = House::new(2);
+    let admin = house.first;
+    house.room.two_person = TwoPersons::default();
+    house.room.remove_person(&admin, &first(), &name("third"), Some(&Pictures::Erase)).unwrap();
+    house.room.two_person = TwoPersons::of(&[TwoPerson::Resolve]);
+    house.room.names_days_max = Some(0);
+    let number = house.waits(Waits::Resolve);
+    let due = house.room.names_due(&admin).unwrap().unwrap();
+    assert_eq!((due.slots, due.kept), (vec![], vec![house.third.slot]));
+    assert!(house.room.retain_names_by_itself().unwrap().is_none());
+    house.room.confirm(&house.second, &of("second"), number).unwrap();
+    assert_eq!(house.done(Waits::Resolve), 1);
+    assert_eq!(house.room.retain_names_by_itself().unwrap().unwrap().slots, [house.third.slot]);
+    assert!(matches!(house.ask(Waits::Resolve), Err(Error::NameDestroyed { .. })));
 }
 
 /// Before the roll nothing is done, and the next time does it; behind it it is done, and the next unlock says so.
