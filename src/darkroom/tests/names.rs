@@ -1,6 +1,7 @@
 //! The names of people who were removed, and the salts of their pseudonyms: kept for a period, and then nobody's.
 
 use super::backup::{backed_up, is_sound, restore, with_log_of};
+use super::exported::{exported, restore_with};
 use super::people::{first, name, of, one_of, signed_in, with_second};
 use super::second::{House, Waits};
 use super::*;
@@ -235,6 +236,44 @@ fn a_name_that_could_not_be_destroyed_is_there_and_that_is_on_record() {
     assert!(is_nobodys(&mut room, pseudonym));
 }
 
+/// What the disk refuses: a roll that cannot begin leaves the name and says so, and one that lacks its wipe alone is finished by the
+/// next act, with what a damage had left of the vault file from before.
+#[test]
+fn a_disk_that_refuses_leaves_the_name_or_the_rest_of_the_roll_to_the_next_act() {
+    let home = Home::in_memory();
+    let (mut room, pseudonym, salt) = without_second(&home);
+    let who = room.who;
+    room.names_days_max = Some(0);
+    let in_the_way = home.0.join("vault/vault.new/anything");
+    std::fs::create_dir_all(&in_the_way).unwrap();
+    let refused = room.retain_names(&who).map(drop).unwrap_err();
+    assert!(matches!(refused, Error::Vault(vault::Error::Io { .. })), "{refused}");
+    let kept = |home: &Home| home.count("slot.name_kept");
+    assert_eq!((kept(&home), home.count("slot.name_destroyed")), (1, 0));
+    assert_eq!(room.resolve(&who, pseudonym, ResolveReason::Audit).unwrap().name, Some(name("second")));
+    std::fs::remove_dir_all(home.0.join("vault/vault.new")).unwrap();
+    std::fs::write(home.0.join("vault/vault.damaged"), b"of a damage before").unwrap();
+    // The last of a roll's draws is the wipe's.
+    let unfinished = (1..100).find(|at| {
+        room.random = Box::new(super::remember::Failing { at: *at, drawn: Arc::default() });
+        let failed = room.retain_names(&who).map(drop).unwrap_err();
+        matches!(failed, Error::Vault(vault::Error::Unfinished(_)))
+    });
+    let draws = unfinished.unwrap() as usize;
+    assert_eq!(
+        (kept(&home), home.count("slot.name_destroyed")),
+        (draws, 0),
+        "what is not yet true is not on record"
+    );
+    room.random = Box::new(vault::OsRandom);
+    assert!(room.retain_names(&who).unwrap().is_none(), "nothing more is due");
+    generate(&mut room, 1, Mood::Works).unwrap();
+    assert_eq!((kept(&home), home.count("slot.name_destroyed")), (draws, 1));
+    assert!(!home.0.join("vault/vault.damaged").exists());
+    assert!(is_nobodys(&mut room, pseudonym) && is_nobodys_slot(&room, &salt));
+    home.log_verifies();
+}
+
 /// Who could not be removed stays as they were, and their period has not begun.
 #[test]
 fn a_removal_that_fails_begins_no_period() {
@@ -306,9 +345,11 @@ fn a_backup_from_before_brings_no_name_back() {
             None => assert_eq!(done.unwrap().unwrap().backups.len(), 2, "who asked is told of both"),
         }
         drop(room);
-        for bytes in [&there, &removed] {
+        let gone = ["key slot 3, whose name was destroyed".to_owned()];
+        for (bytes, told) in [(&there, &gone[..]), (&removed, &gone[..0])] {
             let other = with_log_of(&home);
-            restore(&other, bytes, &first(), false).unwrap();
+            let restored = restore(&other, bytes, &first(), false).unwrap();
+            assert_eq!((restored.nameless, &restored.removed[..]), (1, told), "nobody is told of whom");
             assert_eq!(holding(&other, b"second"), Vec::<String>::new());
             let mut room = is_sound_as_first(&other);
             assert!(is_nobodys(&mut room, pseudonym) && is_nobodys_slot(&room, &salt), "{crash:?}");
@@ -316,6 +357,78 @@ fn a_backup_from_before_brings_no_name_back() {
             other.log_verifies();
         }
     }
+}
+
+/// Where the log is lost, too: the exported records name nobody, and say whose name went. Those that end before say less, and what they
+/// say is kept: when the removal was.
+#[test]
+fn exported_records_bring_no_name_back() {
+    let home = Home::in_memory();
+    let mut room = with_second(&home, Role::Operator);
+    signed_in(&mut room, &of("second"));
+    room.who = signed_in(&mut room, &first());
+    let there = backed_up(&mut room);
+    let (mut room, pseudonym, salt) = gone(room);
+    let removed = backed_up(&mut room);
+    let until_removed = exported(&home, 0);
+    room.names_days_max = Some(0);
+    crash_at(After::Intent, 1);
+    assert!(matches!(room.retain_names_by_itself(), Err(Error::Crash)));
+    drop(room);
+    let until_asked = exported(&home, 0);
+    let mut room = home.unlocked_as_first();
+    room.names_days_max = Some(0);
+    assert_eq!(room.retain_names_by_itself().unwrap().unwrap().slots, [SECOND]);
+    room.leave(StopReason::Done).unwrap();
+    let all = exported(&home, 0);
+    assert!(!all.contains("second"));
+    for (bytes, records, is_destroyed) in [
+        (&there, &all, true),
+        (&removed, &all, true),
+        (&there, &until_asked, true),
+        (&removed, &until_asked, true),
+        (&there, &until_removed, false),
+    ] {
+        let other = Home::in_memory();
+        restore_with(&other, bytes, records, &first()).unwrap();
+        let mut room = is_sound_as_first(&other);
+        let who = room.who;
+        if is_destroyed {
+            assert!(is_nobodys(&mut room, pseudonym) && is_nobodys_slot(&room, &salt));
+        } else {
+            let found = room.resolve(&who, pseudonym, ResolveReason::Audit).unwrap();
+            assert_eq!(found.name, Some(name("second")));
+            assert!(matches!(Behind::of(vault_of(&room), SECOND), Some(Behind::Gone(_, Some(_)))));
+            room.names_days_max = Some(0);
+            assert_eq!(room.retain_names(&who).unwrap().unwrap().slots, [SECOND]);
+        }
+        assert_eq!(vault_of(&room).free_slot().unwrap(), SlotId(SECOND + 1), "nobody gets the number");
+        other.log_verifies();
+    }
+}
+
+/// Nobody vouches for exported records: who is there, and was not removed, keeps their name whatever they say.
+#[test]
+fn exported_records_take_no_name_from_who_is_there() {
+    let home = Home::in_memory();
+    let mut room = with_second(&home, Role::Operator);
+    let second = signed_in(&mut room, &of("second"));
+    room.who = signed_in(&mut room, &first());
+    let bytes = backed_up(&mut room);
+    let log = &room.darkroom.as_ref().unwrap().log;
+    log.append(&[audit::Event::SlotNameDue { slot: SECOND.into(), days: 1 }
+        .by_system()
+        .job(crate::JobId([7; 16]))])
+        .unwrap();
+    drop(room);
+    let records = exported(&home, 0);
+    assert!(records.contains("slot.name_due"), "{records}");
+    let other = Home::in_memory();
+    restore_with(&other, &bytes, &records, &first()).unwrap();
+    let mut room = other.unlocked_as_first();
+    let who = room.who;
+    assert_eq!(room.resolve(&who, second.actor, ResolveReason::Audit).unwrap().name, Some(name("second")));
+    assert_eq!(signed_in(&mut room, &of("second")).actor, second.actor);
 }
 
 /// The period of who was removed since a backup was made begins where the log says, not when it is put back.
