@@ -148,7 +148,7 @@ fn a_name_goes_by_the_word_of_an_admin_and_no_backup_brings_it_back() {
     removed_ago(&home, 366);
     let resolve = ["operator", "resolve", &pseudonym, "--reason", "access"];
     let due = home.ask(&["vault", "retain", "--dry-run"]).ends(0, &[]).stdout;
-    assert_eq!(due, "1 name of people who were removed more than 365 days ago\n");
+    assert_eq!(due, "1 name (slot 3) of people who were removed more than 365 days ago\n");
     home.ask(&["vault", "retain"]).ends(6, &["destroys 1 name for good", "--yes"]);
     assert_eq!(home.count_records(&["slot.name_due"]), 0, "nothing was done");
     assert!(home.ask(&resolve).ends(0, &[]).stdout.contains("Second"));
@@ -208,7 +208,7 @@ fn a_server_destroys_a_name_by_itself_and_at_an_admins_word() {
     let wish = serde_json::json!({ "passphrase": PASSPHRASE });
     token_of(&served.ask(&Request::post("/api/v1/session", &wish)).is(201));
     let due = home.ask(&["vault", "retain", "--dry-run"]).ends(0, &[]).stdout;
-    assert_eq!(due, "1 name of people who were removed more than 365 days ago\n");
+    assert_eq!(due, "1 name (slot 3) of people who were removed more than 365 days ago\n");
     home.ask(&["vault", "retain"]).ends(6, &["destroys 1 name for good"]);
     let done = home.ask(&["vault", "retain", "--yes", "--json"]).ends(0, &[]).data();
     assert_eq!((&done["names"]["destroyed"], &done["names"]["backups"]), (&1.into(), &2.into()), "{done}");

@@ -384,14 +384,15 @@ fn retain_names(
     }
     if cleanup_pending {
         out.warn(
-            "an earlier copy of the vault file could not be removed, and whoever guesses a name can test it there: remove \
-             vault.damaged and vault.mirror.damaged in the vault's folder by hand",
+            "an earlier copy of the vault file could not be removed or written anew, and whoever guesses a name can test it there: see \
+             that the vault's folder can be written, remove vault.damaged and vault.mirror.damaged there by hand, if they are there, \
+             and open the vault once more, which renews the mirror",
         );
     }
     pictures::warn_of_backups(&backups, out);
     let said = json!({
-        "days": days, "due": slots, "kept": kept, "destroyed": destroyed, "cleanup_pending": cleanup_pending,
-        "backups": backups.len(),
+        "days": days, "due": names, "slots_due": slots, "kept": kept.len(), "slots_kept": kept,
+        "destroyed": destroyed, "cleanup_pending": cleanup_pending, "backups": backups.len(),
     });
     Ok(("names".into(), said))
 }
