@@ -20,7 +20,7 @@ use crate::boot::folders::{FolderUse, Home};
 use crate::boot::models::{InUse, in_use};
 use crate::boot::{self, Booted, Wants, overlay};
 use crate::cli::{Doctor, Global};
-use crate::exit::{Code, Failure};
+use crate::exit::Failure;
 use crate::host_audit::RULES;
 use crate::paths::absolute;
 use crate::status::{Copied, need_of_policy, policy_now};

@@ -1,4 +1,4 @@
-//! Periods after which pictures, records and names go.
+//! Periods after which pictures and names go.
 
 use crate::abuse::token_of;
 use crate::crash::SmallDisk;
@@ -6,13 +6,15 @@ use crate::harness::{Home, PASSPHRASE, Ran, SMALL, is_root_for};
 use crate::http::Request;
 use crate::served::Served;
 
+const DAY_MS: u64 = 24 * 3600 * 1000;
+
 #[test]
 fn a_period_of_the_policy_is_told_and_kept() {
     let home = Home::with_picture("retention");
     home.ask(&["vault", "retain"]).ends(6, &["sets no period", "picture_days_max"]);
     home.policy(b"schema = 1\npicture_days_max = 30\n");
     let shown = home.ask(&["history", "list", "--json"]).ends(0, &[]).data()["pictures"][0].clone();
-    let days = |ms: u64| ms / (24 * 3600 * 1000);
+    let days = |ms: u64| ms / DAY_MS;
     let (made, goes) = (shown["created_ms"].as_u64(), shown["expires_ms"].as_u64());
     assert_eq!(made.zip(goes).map(|(made, goes)| days(goes - made)), Some(30), "{shown}");
     let id = shown["id"].as_str().expect("an id");

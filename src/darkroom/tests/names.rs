@@ -9,6 +9,7 @@ use crate::behind::Behind;
 use crate::{HoldReason, Kind, Pictures, ResolveReason, Role};
 use audit::Actor;
 use audit::words::{Found, IntentKind};
+use policy::TwoPerson;
 use std::path::Path;
 use vault::SlotId;
 
@@ -161,7 +162,8 @@ fn a_hold_and_pictures_that_are_kept_keep_the_name() {
     one_of(&mut room, second);
     room.remove_person(&admin, &first(), &name("second"), Some(&Pictures::Keep)).unwrap();
     room.names_days_max = Some(0);
-    let due = |room: &Room| room.names_due(&admin).unwrap().map(|due| (due.slots.len(), due.kept.len())).unwrap();
+    let due =
+        |room: &Room| room.names_due(&admin).unwrap().map(|due| (due.slots.len(), due.kept.len())).unwrap();
     assert_eq!((due(&room), room.retain_names(&admin).unwrap().is_none()), ((0, 1), true));
     room.erase_of(&admin, &name("second")).unwrap();
     assert_eq!(due(&room), (1, 0));
