@@ -123,6 +123,8 @@ fn packages_from_their_installation_to_their_end() {
 
     // Where the service's user may make no namespace, as by AppArmor of Ubuntu 24.04, and the profile is gone with the program.
     machine.type_in("ip link add outside type veth peer name other");
+    // The runbook makes it for a file of an administrator's own, which is taken away again.
+    machine.type_in("install -d /etc/systemd/system/lightproof.service.d");
     std::fs::write(home.path().join("packages-2/destroying"), destroying).expect("a home can be written");
     machine.lay(&home.path().join("packages-2"), PACKED);
     let fenced = "systemd-run --quiet --wait --pipe --same-dir --property=RestrictNamespaces=~user bash -eu";
