@@ -4,6 +4,78 @@ use crate::abuse::token_of;
 use crate::harness::{Home, PASSPHRASE, Ran, SMALL};
 use crate::http::Request;
 use crate::served::Served;
+use audit::{Clock, Event, Log};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const DAY_MS: u64 = 24 * 3600 * 1000;
+
+/// A clock of long ago.
+struct Ago(u64);
+
+impl Clock for Ago {
+    fn wall_ms(&self) -> u64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is behind 1970").as_millis();
+        u64::try_from(now).unwrap_or(0) - self.0 * DAY_MS
+    }
+    fn mono_ms(&self) -> u64 {
+        1
+    }
+    fn boot_id(&self) -> [u8; 16] {
+        [1; 16]
+    }
+}
+
+/// A log whose first segments are so many days old, in a home that has no vault yet.
+fn old_log(home: &Home, days: u64) {
+    let dir = home.at("state/audit");
+    std::fs::create_dir_all(&dir).expect("a home can be written");
+    let log = Log::create(Path::new(&dir), Ago(days)).expect("a log");
+    let entries: Vec<_> = (0..1000).map(|_| Event::VaultUnlockFailed {}.by_system()).collect();
+    for _ in 0..9 {
+        log.append(&entries).expect("room");
+    }
+}
+
+#[test]
+fn old_records_go_by_the_word_of_an_admin_and_the_log_verifies() {
+    let home = Home::furnished("prune");
+    old_log(&home, 200);
+    home.generate(&["a red apple", "--seed", "1"]).ends(0, &[]);
+    home.ask(&["audit", "prune", "--yes"]).ends(6, &["sets no period", "log_days_max"]);
+    home.policy(b"schema = 1\nlog_days_max = 183\n");
+    home.ask(&["audit", "prune", "--yes"]).ends(2, &["at least 184 days"]);
+    home.policy(b"schema = 1\nlog_days_max = 201\n");
+    let none = home.ask(&["audit", "prune", "--yes", "--json"]).ends(0, &[]).data();
+    assert_eq!((&none["due"], &none["first"]), (&0.into(), &0.into()), "{none}");
+    home.policy(b"schema = 1\nlog_days_max = 184\n");
+    home.ask(&["audit", "prune"]).ends(6, &["takes the content of 8189 records away", "--yes"]);
+    assert_eq!(home.count_records(&["log.pruned"]), 0);
+    let served = Served::start(&home);
+    home.ask(&["audit", "prune", "--yes"]).ends(9, &[]);
+    served.stop();
+    let done = home.ask(&["audit", "prune", "--yes"]).ends(0, &[]).stdout;
+    assert!(done.contains("8189 of the records 0 to 8191 go, 3 stay") && done.contains("pruned;"), "{done}");
+    let told = home.ask(&["audit", "verify"]).ends(0, &[]).stdout;
+    assert!(told.contains("pruned      8189 records"), "{told}");
+    home.ask(&["audit", "show", "7"]).ends(5, &["was pruned"]);
+    home.is_whole(1);
+    assert_eq!(home.count_records(&["log.pruned"]), 1);
+    home.ask(&["audit", "show", "--type", "log.pruned"]).ends(0, &[]);
+    let again = home.ask(&["audit", "prune", "--yes", "--json"]).ends(0, &[]).data();
+    assert_eq!((&again["due"], &again["from"]), (&0.into(), &8192.into()), "{again}");
+    home.generate(&["a boat", "--seed", "2"]).ends(0, &[]);
+    home.is_whole(2);
+    // A kept record that somebody takes away besides keeps the program from starting.
+    let segment = home.at("state/audit/seg/00000000.jsonl");
+    let text = std::fs::read_to_string(&segment).expect("a segment");
+    let (last, rest) =
+        text.lines().next_back().map(|last| (last, text.len() - last.len() - 1)).expect("lines");
+    assert!(last.starts_with('{'));
+    std::fs::write(&segment, format!("{}{}\n", &text[..rest], "0".repeat(64))).expect("a segment");
+    home.ask(&["history", "list"]).ends(11, &[]);
+    home.ask(&["audit", "verify"]).ends(11, &[]);
+}
 
 #[test]
 fn a_period_of_the_policy_is_told_and_kept() {

@@ -96,6 +96,23 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A pruning is on record, and some of the records are still whole.
+    #[error(
+        "the pruning is on record, and not finished ({cause}): see that the disk has room; the next start, or `lightproof audit prune`, \
+         finishes it"
+    )]
+    Unpruned {
+        /// How the system called it.
+        cause: io::ErrorKind,
+    },
+    /// Only the hash of the record is left.
+    #[error(
+        "record {seq} was pruned: only its hash is left; which records go and when is in those of `log.pruned`"
+    )]
+    Pruned {
+        /// Its number.
+        seq: u64,
+    },
     /// The kernel gave no randomness.
     #[error("the kernel gave no randomness; start anew")]
     Randomness,

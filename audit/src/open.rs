@@ -9,6 +9,7 @@ use crate::memory::{Found, Memory};
 use crate::merkle::Frontier;
 use crate::note::{Note, ORIGIN_PREFIX, VerifyKey, is_origin, new_secret};
 use crate::paths::{Paths, SEGMENT_RECORDS, SMALL_BYTES_MAX, files_below, read_limited};
+use crate::prune;
 use crate::record::{FIRST_PREV, boot_hash};
 use crate::replay::{Replay, Surplus};
 use crate::tile::Tiles;
@@ -161,6 +162,14 @@ pub(crate) fn open(
             .map_err(io_error("complete the hand-over in", &paths.0)),
         None => handover::wipe_next(&disk, &paths).map_err(io_error("remove", &paths.key_next())),
     })?;
+    if let Some(forms) = replay.unfinished.take() {
+        // On a full disk a start gets by without; the next one tries again.
+        match prune::finish(&disk, &paths, &forms, &mut replay.segments) {
+            Ok(()) => replay.told.pruned.iter_mut().for_each(|pruning| pruning.is_done = true),
+            Err(e) if is_full(&e) => {}
+            Err(e) => return Err(io_error("finish the pruning of", &paths.segments())(e)),
+        }
+    }
     replay.tiles.look(&paths);
     // Derived files may stay behind on a full disk.
     let derived = disk

@@ -108,12 +108,14 @@ impl Export<'_> {
         let (mut file, mut first, mut last) = (folder.begin(bundle::RECORDS)?, None, None);
         let (mut count, mut erased, mut cited) = (0, BTreeSet::new(), BTreeMap::new());
         let (mut models, mut imports) = (Models::default(), Imports::new());
+        // Without a gap: each proves the one before.
+        let whole = audit::whole_from(self.log)?;
         for record in audit::records(self.log, Order::OldestFirst)? {
             let record = record?;
             if record.seq >= size {
                 break;
             }
-            let is_of_period = (since..=until).contains(&record.ts_ms);
+            let is_of_period = record.seq >= whole && (since..=until).contains(&record.ts_ms);
             if is_of_period {
                 file.write(record.json().as_bytes())?;
                 file.write(b"\n")?;

@@ -4,7 +4,7 @@
 //! VERIFY.md                          how to check it with others' programs
 //! audit/origin checkpoint vkeys      the log's name, its newest signed head, its keys from the first on
 //! audit/hand-overs.jsonl             how each key handed over to the next
-//! audit/records.jsonl                the records of the period, without a gap
+//! audit/records.jsonl                the records of the period, without a gap: where some were pruned, those behind the last of them
 //! audit/cited/N.json                 the last of them, byte for byte as the log holds it
 //! audit/proofs/N.tlog-proof          that it is in the log under that head
 //! ```
@@ -51,11 +51,12 @@ fn fill(
 ) -> Result<u64, Error> {
     signatures(folder, proofs)?;
     let (mut file, mut count, mut last) = (folder.begin(bundle::RECORDS)?, 0, None);
+    let whole = audit::whole_from(log)?;
     for record in audit::records(log, Order::OldestFirst)? {
         let record = record?;
         let seq = record.seq;
         let Some(proof) = proofs.of(seq) else { break };
-        if !(since..=until).contains(&record.ts_ms) {
+        if seq < whole || !(since..=until).contains(&record.ts_ms) {
             continue;
         }
         if !proof.holds_for(record.json().as_bytes()) {

@@ -17,6 +17,7 @@ mod outside;
 mod page;
 mod power;
 mod proofs;
+mod prune;
 mod reader;
 mod remembered;
 mod robust;

@@ -8,7 +8,7 @@ pub(super) fn log_kind(error: &audit::Error) -> Kind {
     match error {
         audit::Error::Busy { .. } => Kind::Busy,
         audit::Error::DiskFull => Kind::Disk,
-        audit::Error::Absent { .. } => Kind::NotFound,
+        audit::Error::Absent { .. } | audit::Error::Pruned { .. } => Kind::NotFound,
         audit::Error::Lost { .. } | audit::Error::Broken { .. } | audit::Error::Diverged { .. } => {
             Kind::Damaged
         }

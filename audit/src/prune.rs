@@ -1,0 +1,132 @@
+//! The pruning of old records. In this order: the whole log verifies, the record `log.pruned` is durable and signed, then segment after
+//! segment is replaced by itself without those records. What a crash leaves in between, the next opening finishes.
+
+use crate::durable::Disk;
+use crate::error::{Error, io_error};
+use crate::event::Event;
+use crate::merkle::Frontier;
+use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, read_limited};
+use crate::pruned::{Forms, LOG_DAYS_MIN, NOT_SIGNED, form, hash_only, leaf_of, lines, written_until_ms};
+use crate::record::Record;
+use crate::token::{Actor, Digest};
+use crate::verify::verify;
+use crate::writer::{Receipt, Writer};
+use std::io;
+
+/// What may go now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Due {
+    /// The period, in days.
+    pub days: u32,
+    /// The first record that is not looked at, for another pruning has been there.
+    pub from: u64,
+    /// Number of the first record that is not touched, nor any behind it; that of the pruning before where nothing is old enough.
+    pub first: u64,
+    /// How many records go.
+    pub records: u64,
+    /// How many before `first` stay, beside those that an earlier pruning left.
+    pub kept: u64,
+    /// Written time of the newest record before `first`, in milliseconds since 1970.
+    pub newest_ms: Option<u64>,
+}
+
+impl Writer {
+    /// What may go after so many days.
+    pub fn due(&self, days: u32) -> Result<Due, Error> {
+        if days < LOG_DAYS_MIN {
+            return Err(Error::Refused { what: "records are kept for at least 184 days" });
+        }
+        let from = self.told.pruned.map_or(0, |before| before.first);
+        let mut due = Due { days, from, first: from, ..Due::default() };
+        let until_ms = written_until_ms(self.clock.wall_ms(), days.into());
+        // The last segment is being written.
+        for index in from / SEGMENT_RECORDS..self.segment_index {
+            let path = self.paths.segment(index);
+            let bytes = read_limited(&path, SEGMENT_BYTES_MAX).map_err(io_error("read", &path))?;
+            let last = lines(&bytes).last().and_then(|line| Record::parse(line).ok());
+            let what = "a record cannot be read";
+            let at = (index + 1) * SEGMENT_RECORDS - 1;
+            let (last, _) = last.ok_or(Error::Broken { what, at })?;
+            if until_ms.is_none_or(|until| last.ts_ms > until) {
+                break;
+            }
+            let (_, gone) = form(&bytes);
+            due.records += gone;
+            due.kept += SEGMENT_RECORDS - gone;
+            due.first = at + 1;
+            due.newest_ms = Some(last.ts_ms);
+        }
+        Ok(due)
+    }
+
+    /// Does exactly that.
+    pub fn prune(&mut self, actor: Actor, due: Due) -> Result<Receipt, Error> {
+        let now = self.due(due.days)?;
+        if now.from != due.from || now.first < due.first || due.first == due.from || due.records == 0 {
+            return Err(Error::Refused { what: "what was shown is not what may go now; look again" });
+        }
+        let report = verify(&self.paths.0, None)?;
+        if !report.is_ok() {
+            let what = "it does not verify as a whole, and nothing was pruned";
+            return Err(Error::Broken { what, at: report.complete });
+        }
+        let (forms, sha256) = self.forms(due.first)?;
+        let records = forms.segments.iter().map(|segment| segment.due).sum();
+        if records != due.records {
+            return Err(Error::Broken { what: CHANGED, at: due.from });
+        }
+        let event = Event::LogPruned { first: due.first, sha256, days: due.days, records };
+        let receipt = self.append(&[event.by(actor)])?;
+        finish(&self.disk, &self.paths, &forms, &mut self.closed)
+            .map_err(|e| Error::Unpruned { cause: e.kind() })?;
+        self.told.pruned.iter_mut().for_each(|pruning| pruning.is_done = true);
+        Ok(receipt)
+    }
+
+    /// The segments before a record as they are to be. They are read anew behind a verification, so they are held against what this
+    /// writer has: the pruning before, and the root over all records.
+    pub fn forms(&self, first: u64) -> Result<(Forms, Digest), Error> {
+        let segments = self.paths.segments();
+        let failed = io_error("read", &segments);
+        let from = self.told.pruned.map_or(0, |before| before.first);
+        let (mut forms, mut tree, mut is_short) = (Forms::default(), Frontier::default(), false);
+        let mut each = |index: u64, bytes: &[u8]| {
+            let count = lines(bytes).map(|line| tree.push(leaf_of(line))).count() as u64;
+            is_short |= count != SEGMENT_RECORDS;
+            is_short |= index >= from / SEGMENT_RECORDS && lines(bytes).any(|line| hash_only(line).is_some());
+        };
+        let before = forms.read(&self.paths, (from, from), &mut each).map_err(&failed)?;
+        if self.told.pruned.is_some_and(|pruning| pruning.sha256 != before) {
+            return Err(Error::Broken { what: NOT_SIGNED, at: 0 });
+        }
+        let sha256 = forms.read(&self.paths, (from, first), &mut each).map_err(&failed)?;
+        for index in first / SEGMENT_RECORDS..=self.segment_index {
+            let bytes = read_limited(&self.paths.segment(index), SEGMENT_BYTES_MAX).map_err(&failed)?;
+            lines(&bytes).for_each(|line| tree.push(leaf_of(line)));
+        }
+        if is_short || tree.size() != self.frontier.size() || tree.root() != self.frontier.root() {
+            return Err(Error::Broken { what: CHANGED, at: from });
+        }
+        Ok((forms, sha256))
+    }
+}
+
+const CHANGED: &str = "somebody writes to its files, and nothing was pruned";
+
+/// Replaces each segment that is not as it is to be, and takes its new length over. May be repeated.
+pub(crate) fn finish(disk: &Disk, paths: &Paths, forms: &Forms, lengths: &mut [u64]) -> io::Result<()> {
+    for ((segment, length), index) in forms.segments.iter().zip(lengths).zip(0..) {
+        if segment.due == 0 {
+            continue;
+        }
+        let path = paths.segment(index);
+        let (bytes, _) = form(&read_limited(&path, SEGMENT_BYTES_MAX)?);
+        if Digest::of(&bytes) != segment.form {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "somebody writes to its files"));
+        }
+        disk.replace(&path, &bytes)?;
+        *length = segment.len;
+    }
+    Ok(())
+}

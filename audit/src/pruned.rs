@@ -1,0 +1,212 @@
+//! Records that are gone by a pruning: what stands in their place, which may go, and whether exactly those went that were signed.
+//!
+//! A pruned record leaves its leaf hash, 64 hexadecimal digits, as its line: the tree over the log stays what was signed. A line
+//! of that kind says nothing by itself, so each one is held against the digest that `log.pruned` carries: of all segments before
+//! its `first`, as the pruning leaves them. Nobody takes away more than was signed.
+
+use crate::error::{Error, io_error};
+use crate::merkle::{Hash, leaf};
+use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, read_limited};
+use crate::record::Record;
+use crate::token::{Digest, hex, unhex};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+/// Types whose records go. Nothing is rebuilt from one of them, and none of them ties an act to what it was done to: a start and
+/// the vault's memory read intents, keys, epochs and states of the vault; a restored backup reads people, roles, holds, erasures
+/// and backups; models, stamps, certificates, incidents and their clocks, and the controls read their own records and `boot.started`,
+/// `boot.stopped` and `object.viewed`. What reads one of these reads the newest ones, or counts what is there: wrong guesses
+/// of late, readings of the log, a person's own list.
+///
+/// The list is a part of the format: a crash in the middle of a pruning is finished by it.
+pub(crate) const GOES: [&str; 8] = [
+    "audit.read",
+    "objects.viewed",
+    "posture.process",
+    "request.refused",
+    "session.closed",
+    "session.opened",
+    "token.used",
+    "vault.unlock_failed",
+];
+
+/// The shortest period after which records may go: six months, which laws that demand a log ask for at least.
+pub const LOG_DAYS_MIN: u32 = 184;
+
+const DAY_MS: u64 = 86_400_000;
+
+/// A pruning, as its record says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pruning {
+    /// First record that it did not touch: the first of a segment.
+    pub first: u64,
+    /// That of the pruning before; what lies before it this one left as it was.
+    pub from: u64,
+    /// SHA-256 of all segments before `first`, as it leaves them.
+    pub sha256: Digest,
+    /// Each segment is known to be as it leaves them.
+    pub is_done: bool,
+}
+
+impl Pruning {
+    /// Of a record `log.pruned`, which follows the pruning before; `None` if it cannot be one.
+    pub fn of(record: &Record<'_>, before: Option<&Self>) -> Option<Self> {
+        let (first, from) = (record.int("first")?, before.map_or(0, |before| before.first));
+        let sha256 = Digest(record.text("sha256").and_then(unhex)?);
+        let is_sound = first % SEGMENT_RECORDS == 0 && (from..=record.seq).contains(&first);
+        is_sound.then_some(Self { first, from, sha256, is_done: false })
+    }
+}
+
+/// The last moment at which a record may have been written that goes at `ts_ms` after so many days.
+pub(crate) fn written_until_ms(ts_ms: u64, days: u64) -> Option<u64> {
+    ts_ms.checked_sub(days.checked_mul(DAY_MS)?)
+}
+
+/// The leaf that a line stands for, if it is all that is left of its record.
+pub(crate) fn hash_only(line: &[u8]) -> Option<Hash> {
+    if line.len() != 64 {
+        return None;
+    }
+    unhex(std::str::from_utf8(line).ok()?)
+}
+
+/// The leaf of a line, whether its record is there or gone.
+pub(crate) fn leaf_of(line: &[u8]) -> Hash {
+    hash_only(line).unwrap_or_else(|| leaf(line))
+}
+
+/// The whole lines of a segment, without their newlines.
+pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"))
+}
+
+/// A full segment without the records that may go, and how many of them it still had. The last one stays, whatever it is: it says
+/// how old they all are.
+pub(crate) fn form(bytes: &[u8]) -> (Vec<u8>, u64) {
+    let (mut out, mut gone) = (Vec::with_capacity(bytes.len()), 0);
+    for (line, seq) in lines(bytes).zip(1..) {
+        let goes = |record: &Record<'_>| GOES.contains(&record.name);
+        if seq < SEGMENT_RECORDS && Record::parse(line).is_ok_and(|(record, _)| goes(&record)) {
+            out.extend_from_slice(hex(&leaf(line)).as_bytes());
+            gone += 1;
+        } else {
+            out.extend_from_slice(line);
+        }
+        out.push(b'\n');
+    }
+    (out, gone)
+}
+
+/// A segment before the end of a pruning.
+#[derive(Debug)]
+pub(crate) struct Form {
+    /// Its bytes as they lie there.
+    pub found: Digest,
+    /// The same as the pruning leaves them.
+    pub form: Digest,
+    /// How many bytes that is.
+    pub len: u64,
+    /// How many records are still to go.
+    pub due: u64,
+}
+
+/// What prunings leave of the segments before the last of them, read one by one.
+#[derive(Debug, Default)]
+pub(crate) struct Forms {
+    all: Sha256,
+    pub segments: Vec<Form>,
+}
+
+impl Forms {
+    /// Goes on to the record `first`; up to the record `from` each segment is taken as it lies there. `each` is given the bytes.
+    /// Answers with the digest of all from the first record on.
+    pub fn read(
+        &mut self,
+        paths: &Paths,
+        (from, first): (u64, u64),
+        mut each: impl FnMut(u64, &[u8]),
+    ) -> io::Result<Digest> {
+        for index in self.segments.len() as u64..first / SEGMENT_RECORDS {
+            let bytes = read_limited(&paths.segment(index), SEGMENT_BYTES_MAX)?;
+            each(index, &bytes);
+            let (form, due) = if index < from / SEGMENT_RECORDS { (bytes.clone(), 0) } else { form(&bytes) };
+            self.all.update(&form);
+            let (found, len) = (Digest::of(&bytes), form.len() as u64);
+            self.segments.push(Form { found, form: Digest::of(&form), len, due });
+        }
+        Ok(Digest(self.all.clone().finalize().into()))
+    }
+}
+
+/// What a reader has seen of pruned records on its way.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// Each segment that has some: a digest of the bytes that were read.
+    pub segments: BTreeMap<u64, Digest>,
+    /// The last one.
+    pub last: Option<u64>,
+}
+
+impl Seen {
+    /// Takes a segment with such lines in, the last of which is that record.
+    pub fn segment(&mut self, bytes: &[u8], last: Option<u64>) {
+        if let Some(last) = last {
+            self.segments.insert(last / SEGMENT_RECORDS, Digest::of(bytes));
+            self.last = Some(last);
+        }
+    }
+
+    /// The first of those segments that a second reading found with other bytes.
+    pub fn differs(&self, forms: &Forms) -> Option<u64> {
+        let is_other = |(index, found): &(&u64, &Digest)| {
+            let at = usize::try_from(**index).unwrap_or(usize::MAX);
+            forms.segments.get(at).is_none_or(|form| form.found != **found)
+        };
+        self.segments.iter().find(is_other).map(|(index, _)| *index)
+    }
+}
+
+/// Holds what a start has seen against the last pruning. Answers with the segments where that is not finished.
+///
+/// # Errors
+/// `Broken` where more is gone than was signed, or something else; `Io`.
+pub(crate) fn check(paths: &Paths, pruning: Option<&Pruning>, seen: &Seen) -> Result<Option<Forms>, Error> {
+    let end = pruning.map_or(0, |pruning| pruning.first);
+    if let Some(at) = seen.last.filter(|last| *last >= end) {
+        return Err(Error::Broken { what: "the content of a record is gone, and no pruning says so", at });
+    }
+    let Some(pruning) = pruning.filter(|pruning| !pruning.is_done) else { return Ok(None) };
+    let mut forms = Forms::default();
+    let found = forms
+        .read(paths, (pruning.from, pruning.first), |_, _| {})
+        .map_err(io_error("read", &paths.segments()))?;
+    if found != pruning.sha256 || seen.differs(&forms).is_some() {
+        return Err(Error::Broken { what: NOT_SIGNED, at: pruning.from });
+    }
+    Ok(forms.segments.iter().any(|segment| segment.due > 0).then_some(forms))
+}
+
+/// The sentence for it.
+pub(crate) const NOT_SIGNED: &str = "what is left of pruned records is not what was signed";
+
+/// Number of the first record from which on none was pruned in the log in `dir`; 0 where there was none at all.
+///
+/// # Errors
+/// `Io`.
+pub fn whole_from(dir: &Path) -> Result<u64, Error> {
+    let paths = Paths(dir.to_owned());
+    let mut from = 0;
+    for index in 0.. {
+        let path = paths.segment(index);
+        let bytes = match read_limited(&path, SEGMENT_BYTES_MAX) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => break,
+            read => read.map_err(io_error("read", &path))?,
+        };
+        let gone = lines(&bytes).zip(index * SEGMENT_RECORDS..).filter(|(line, _)| hash_only(line).is_some());
+        from = gone.last().map_or(from, |(_, seq)| seq + 1);
+    }
+    Ok(from)
+}

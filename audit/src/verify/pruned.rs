@@ -1,0 +1,78 @@
+//! Pruned records: each hash that stands for one was signed away, and not too early.
+
+use super::reading::Reading;
+use super::taken::present;
+use crate::clock::timestamp;
+use crate::error::Error;
+use crate::paths::SEGMENT_RECORDS;
+use crate::pruned::{Forms, LOG_DAYS_MIN, NOT_SIGNED, Pruning, written_until_ms};
+use crate::record::Record;
+use crate::report::{Report, Subject};
+
+/// A record `log.pruned`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Announced {
+    pub seq: u64,
+    pub ts_ms: u64,
+    pub days: u64,
+    pub pruning: Pruning,
+}
+
+impl Announced {
+    /// Takes in such a record; `None` if it cannot be one.
+    pub fn of(record: &Record<'_>, before: Option<&Self>) -> Option<Self> {
+        let pruning = Pruning::of(record, before.map(|before| &before.pruning))?;
+        Some(Self { seq: record.seq, ts_ms: record.ts_ms, days: record.int("days")?, pruning })
+    }
+}
+
+pub(super) fn check(log: &Reading<'_>, report: &mut Report) -> Result<(), Error> {
+    let (all, seen) = (&log.records.prunings, &log.records.seen);
+    let end = all.last().map_or(0, |last| last.pruning.first);
+    // A file and no record, since a writer may have pruned after the records were counted: another look tells.
+    for (index, found) in &seen.segments {
+        let last = seen.last.filter(|last| last / SEGMENT_RECORDS == *index);
+        if *index >= end / SEGMENT_RECORDS || last.is_some_and(|last| last >= end) {
+            let text = "holds hashes in the place of records, and no pruning says so";
+            report.broken_file(&format!("seg/{index:08}.jsonl"), Some(*found), text);
+        }
+    }
+    let mut forms = Forms::default();
+    for one in all {
+        is_old_enough(log, one, report);
+        let Pruning { from, first, sha256, .. } = one.pruning;
+        let read = present(forms.read(log.paths, (from, first), |_, _| {}), &log.paths.segments())?;
+        if read != Some(sha256) {
+            report.broken(Subject::Record(from), format!("{NOT_SIGNED} (record {})", one.seq));
+            return Ok(());
+        }
+    }
+    if let Some(index) = seen.differs(&forms).filter(|index| *index < end / SEGMENT_RECORDS) {
+        report.broken(Subject::Record(index * SEGMENT_RECORDS), "was changed while it was read");
+    }
+    if let Some((segment, index)) = forms.segments.iter().zip(0..).find(|(segment, _)| segment.due > 0) {
+        let seq = all.last().map_or(0, |last| last.seq);
+        let text = format!(
+            "the pruning of record {seq} is not finished; the next start of the program, or `lightproof audit prune`, finishes it"
+        );
+        report.odd_file(&format!("seg/{index:08}.jsonl"), Some(segment.found), text);
+    }
+    Ok(())
+}
+
+/// The last record before those that are not touched stands there whole, and is older than the period. Whoever has stolen a key could
+/// sign another pruning.
+fn is_old_enough(log: &Reading<'_>, one: &Announced, report: &mut Report) {
+    let Announced { seq, ts_ms, days, pruning } = *one;
+    if days < u64::from(LOG_DAYS_MIN) {
+        let text = format!("prunes records after {days} days, and no policy allows less than {LOG_DAYS_MIN}");
+        return report.broken(Subject::Record(seq), text);
+    }
+    let newest_ms = log.records.ends.get(&pruning.first).copied();
+    let until_ms = written_until_ms(ts_ms, days);
+    if pruning.first > 0 && newest_ms.zip(until_ms).is_none_or(|(newest, until)| newest > until) {
+        let newest = newest_ms.map_or_else(|| "a time that is gone".to_owned(), timestamp);
+        let text = format!("prunes records after {days} days, and the newest of them is of {newest}");
+        report.broken(Subject::Record(seq), text);
+    }
+}

@@ -1,0 +1,73 @@
+//! `lightproof audit prune`: records that are past the period of the policy go, once somebody has seen how many that are.
+
+use crate::Done;
+use crate::boot::{self, Booted, Wants};
+use crate::cli::{Global, Keys};
+use crate::exit::{Code, Failure};
+use crate::output::{Output, counted};
+use audit::timestamp;
+use darkroom::Darkroom;
+use sandbox::Clean;
+use serde_json::json;
+
+/// Runs the verb.
+///
+/// # Errors
+/// Why it ended early.
+pub fn run(clean: Clean, global: &Global, (yes, keys): (bool, &Keys), out: &Output) -> Done {
+    let (mut booted, mut darkroom) = boot::boot(clean, global, &Wants::with(keys))?.darkroom()?;
+    let result = prune(&mut booted, &mut darkroom, yes, out);
+    boot::leave(darkroom, result)
+}
+
+fn prune(booted: &mut Booted, darkroom: &mut Darkroom, yes: bool, out: &Output) -> Done {
+    let Some(days) = booted.plan.log_days_max else {
+        let what = "the policy sets no period after which records go (log_days_max); nothing was done";
+        return Err(Failure::new(Code::Refused, what));
+    };
+    let who = booted.unlock(darkroom, out)?;
+    let due = darkroom.due_records(&who, days)?;
+    let newest = due.newest_ms.map(timestamp);
+    let mut record = None;
+    match &newest {
+        Some(newest) if due.records > 0 => {
+            out.data(&format!(
+                "{} of the records {} to {} go, {} stay; the newest of them is of {newest}, and the period is {days} days\n",
+                due.records,
+                due.from,
+                due.first - 1,
+                due.kept
+            ));
+            if !yes {
+                confirm(booted, due.records)?;
+            }
+            let receipt = darkroom.prune_records(&who, due)?;
+            record = Some(receipt.seq_first);
+            out.data(&format!("record {}: pruned; the hashes stay, and the log verifies\n", receipt.seq_first));
+        }
+        _ => out.say(&format!(
+            "no record goes: they go by whole blocks of 4,096, once the last of a block is older than {days} days"
+        )),
+    }
+    out.object(
+        true,
+        &json!({ "days": days, "from": due.from, "first": due.first, "due": due.records, "kept": due.kept, "newest": newest,
+            "record": record }),
+    );
+    Ok(Code::Done)
+}
+
+fn confirm(booted: &mut Booted, count: u64) -> Result<(), Failure> {
+    let records = counted(usize::try_from(count).unwrap_or(usize::MAX), "record");
+    if !booted.terminal.is_there() {
+        let what = format!("this takes the content of {records} away for good; say so with --yes");
+        return Err(Failure::new(Code::Refused, what));
+    }
+    let question = format!(
+        "This takes the content of {records} away for good; their hashes stay.\nType {count} to go on: "
+    );
+    match booted.terminal.ask(&question)?.trim() == count.to_string() {
+        true => Ok(()),
+        false => Err(Failure::new(Code::Refused, "nothing was pruned")),
+    }
+}
