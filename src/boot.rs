@@ -319,6 +319,7 @@ impl Booted {
             landlock_abi: u32::try_from(self.report.landlock_abi).unwrap_or(0),
             erase: self.plan.erase,
             picture_days_max: self.plan.picture_days_max,
+            names_days_max: self.plan.names_days_max,
             two_person: self.plan.two_person,
             two_person_hours_max: self.plan.limits.two_person_hours_max,
         }

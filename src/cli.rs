@@ -363,9 +363,10 @@ pub enum Vault {
     /// passphrases go with
     #[command(subcommand)]
     Machine(Machine),
-    /// Erase the pictures that are past the period of the policy (`picture_days_max`), as the server does by itself
+    /// Erase the pictures that are past the period of the policy (`picture_days_max`), and destroy the names of who was removed that
+    /// are past theirs (`names_days_max`), as the server does by itself
     Retain {
-        /// Say what is due, and erase nothing
+        /// Say what is due, and do nothing
         #[arg(long, conflicts_with = "yes")]
         dry_run: bool,
         /// Do not ask

@@ -131,3 +131,31 @@ fn the_server_says_when_a_picture_goes_and_an_operator_erases_none() {
     Ran::of(&mut home.program(&retain)).ends(6, &["your role does not let you"]);
     home.ask(&[&["generate", "a boat", "--operator", "First"], &SMALL[..]].concat()).ends(0, &[]);
 }
+
+/// What is past its period is tried where the clock of a test can be set; here, that the verb and the policy know of it.
+#[test]
+fn a_period_of_names_is_told_before_it_is_over() {
+    let home = Home::with_picture("retention-names");
+    home.ask(&["vault", "retain"]).ends(6, &["names_days_max"]);
+    home.write("second", b"the words of the second one\n");
+    let second = home.at("second");
+    home.ask(&["operator", "add", "Second", "--operator", "First", "--new-passphrase-file", &second])
+        .ends(0, &[]);
+    home.ask(&["operator", "remove", "Second"]).ends(0, &[]);
+    home.policy(b"schema = 1\nnames_days_max = 1\n");
+    for arguments in [&["vault", "retain", "--dry-run"][..], &["vault", "retain", "--yes"]] {
+        let said = home.ask(arguments).ends(0, &[]).stdout;
+        assert_eq!(said, "0 names of people who were removed more than 1 day ago\n");
+    }
+    let said = home.ask(&["vault", "retain", "--dry-run", "--json"]).ends(0, &[]).data();
+    let names = &said["names"];
+    assert_eq!((&names["days"], &names["due"], &names["kept"]), (&1.into(), &0.into(), &0.into()), "{said}");
+    assert!(said["pictures"].is_null() && said["due"].is_null(), "no period of pictures: {said}");
+    let people = home.ask(&["operator", "list"]).ends(0, &[]).stdout;
+    assert!(people.contains("Second"), "the period is not over: {people}");
+    home.ask(&["operator", "add", "second", "--operator", "First", "--new-passphrase-file", &second])
+        .ends(6, &["this name is taken"]);
+    assert_eq!(home.count_records(&["slot.name_due"]), 0);
+    home.policy(b"schema = 1\nnames_days_max = 0\n");
+    home.ask(&["history", "list"]).ends(2, &["from 1 to 36500"]);
+}

@@ -285,6 +285,36 @@ events! {
         /// The slot whose they are from here on; 0 for nobody's.
         to: u32,
     }
+    /// The name and the salt of somebody who was removed are about to be destroyed, since the policy's period behind that is over.
+    /// Closed by `slot.name_destroyed`, `slot.name_kept` or `recovery.reconciled` of the same job.
+    "slot.name_due" [job] SlotNameDue {
+        /// Slot number of the person.
+        slot: u32,
+        /// The period, in days.
+        days: u32,
+    }
+    /// The name and the salt of somebody who was removed are destroyed: nobody can tell any more who is behind their pseudonym.
+    "slot.name_destroyed" [job] SlotNameDestroyed {
+        /// Slot number of the person.
+        slot: u32,
+        /// How well the storage forgets.
+        grade: Grade,
+        /// The vault's epoch after the roll.
+        vault_epoch: u64,
+        /// The vault's entry count.
+        vault_seq: u64,
+        /// The vault's root after the roll.
+        vault_root: Digest,
+        /// A damaged copy of the vault file that was kept could not be removed, or the mirror not renewed.
+        cleanup_pending: bool,
+    }
+    /// The name and the salt of somebody who was removed could not be destroyed, and are there.
+    "slot.name_kept" [job] SlotNameKept {
+        /// Slot number of the person.
+        slot: u32,
+        /// Why.
+        reason: ObjectFailure,
+    }
     /// Somebody asked who is behind a pseudonym, and was told; or nobody is, and it failed.
     "slot.resolved" SlotResolved {
         /// Slot number; 0 for nobody's.

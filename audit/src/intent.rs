@@ -33,7 +33,7 @@ pub struct OpenIntent {
     pub objects_named: Vec<Object>,
     /// What proved the right to a new secret.
     pub proof: Option<Proof>,
-    /// The number of the slot that is to have it.
+    /// The number of the slot that is to have it, or whose person's name is to go.
     pub slot: Option<u32>,
     /// The role of that slot, if it is to be added or removed.
     pub role: Option<Role>,
@@ -173,7 +173,8 @@ impl Intents {
                 vault,
             });
         };
-        use IntentKind::{Erase, Export, Generate, Secret};
+        use IntentKind::{Erase, Export, Generate, Name, Secret};
+        let slot = record.int("slot").and_then(|slot| slot.try_into().ok());
         match record.name {
             "generate.requested" => open(Generate, record.int("images").unwrap_or(0)),
             // An erasure of nothing is over at once.
@@ -181,8 +182,12 @@ impl Intents {
             "object.erase_requested" => open(Erase, record.int("count").unwrap_or(1)),
             "object.export_requested" => open(Export, 1),
             "vault.secret_requested" => open(Secret, 0),
+            "slot.name_due" => {
+                open(Name, 0);
+                self.of(job, Name).for_each(|intent| intent.slot = slot);
+            }
+            "slot.name_destroyed" | "slot.name_kept" => self.close(job, Name),
             "vault.secret_named" => {
-                let slot = record.int("slot").and_then(|slot| slot.try_into().ok());
                 self.of(job, Secret).for_each(|intent| intent.slot = slot);
             }
             "slot.add_named" | "slot.remove_named" => {
@@ -218,7 +223,7 @@ impl Intents {
                 this.follow(name, &mut self.0.backups);
             }
             "recovery.reconciled" => {
-                for kind in [Generate, Erase, Export, Secret] {
+                for kind in [Generate, Erase, Export, Secret, Name] {
                     if record.text("kind") == Some(kind.word()) {
                         self.close(job, kind);
                     }

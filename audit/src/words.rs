@@ -325,6 +325,8 @@ tokens! {
         Export = "export",
         /// `vault.secret_requested`.
         Secret = "secret",
+        /// `slot.name_due`.
+        Name = "name",
     }
 
     /// What had really become of it.

@@ -36,6 +36,7 @@ pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Er
     if let Some(value) = policy.log_days_max.filter(|days| *days < LOG_DAYS_MIN) {
         return Err(Error::LogDays { value });
     }
+    policy.names_days_max = shorter("names_days_max", policy.names_days_max, overlay.names_days_max)?;
     let Periods { key_days_max, drill_days_max, backup_days_max, stamp_days_max, run_days_max } =
         policy.periods;
     policy.periods = Periods {

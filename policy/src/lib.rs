@@ -172,6 +172,7 @@ pub struct Policy {
     erase: Erase,
     picture_days_max: Option<u32>,
     log_days_max: Option<u32>,
+    names_days_max: Option<u32>,
     two_person: TwoPersons,
     incident_laws: BTreeSet<IncidentLaw>,
     periods: Periods,

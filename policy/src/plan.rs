@@ -25,6 +25,8 @@ pub struct Plan {
     pub picture_days_max: Option<u32>,
     /// After how many days records of the log may be pruned; `None`: never.
     pub log_days_max: Option<u32>,
+    /// After how many days behind their removal somebody's name and salt are destroyed; `None`: never.
+    pub names_days_max: Option<u32>,
     /// Acts of one admin that a second one confirms.
     pub two_person: TwoPersons,
     /// Laws whose clocks the pinning of an incident starts, besides those that are named then.
@@ -59,8 +61,9 @@ impl Plan {
     pub fn is_within(&self, other: &Self) -> bool {
         let keeps = |plan: &Self| plan.keep_prompts == KeepPrompts::Allow;
         let erases = |plan: &Self| plan.erase == Erase::Allow;
-        let days =
-            |plan: &Self| [plan.picture_days_max, plan.log_days_max].map(|days| days.unwrap_or(u32::MAX));
+        let days = |plan: &Self| {
+            [plan.picture_days_max, plan.log_days_max, plan.names_days_max].map(|days| days.unwrap_or(u32::MAX))
+        };
         let bare = |plan: &Self| plan.network_namespace == NetworkNamespace::MayBeMissing;
         let rights = |path: &Path, grant: &PathGrant| {
             other.paths.get(path).is_some_and(|theirs| grant.rights.is_subset(&theirs.rights))
@@ -124,6 +127,9 @@ impl Plan {
         }
         if let Some(days) = self.log_days_max {
             line(format_args!("log_days_max {days}"));
+        }
+        if let Some(days) = self.names_days_max {
+            line(format_args!("names_days_max {days}"));
         }
         if !self.two_person.is_empty() {
             line(format_args!("two_person {}", self.two_person.words()));
@@ -223,6 +229,7 @@ pub(crate) fn resolve(policy: &Policy, process: Process, places: &Folders) -> Re
         erase: policy.erase,
         picture_days_max: policy.picture_days_max,
         log_days_max: policy.log_days_max,
+        names_days_max: policy.names_days_max,
         two_person: policy.two_person,
         incident_laws: policy.incident_laws.clone(),
         periods: policy.periods,

@@ -280,6 +280,25 @@ fn a_site_can_say_when_pictures_go() {
     assert!(error.contains("picture_days_max would allow more"), "{error}");
 }
 
+/// Names go by themselves beside a line that keeps every picture, and sooner alone is stricter.
+#[test]
+fn a_site_can_say_when_the_names_of_who_was_removed_go() {
+    assert_eq!(base().names_days_max, None);
+    let month = with("names_days_max = 30");
+    assert_eq!(month.names_days_max, Some(30));
+    assert!(month.explain().contains("\nnames_days_max 30\n"), "it is in the digest of a start");
+    assert!(month.is_within(&base()) && !base().is_within(&month));
+    assert_eq!(Plan { names_days_max: None, ..month }, base());
+    for wrong in ["names_days_max = 0", "names_days_max = 36501"] {
+        refused(wrong, "from 1 to 36500");
+    }
+    refused("names_days_max = -1", "invalid value");
+    assert_eq!(with("names_days_max = 1\nerase = \"never\"").names_days_max, Some(1));
+    let base = Policy::read(Some("schema = 1\nnames_days_max = 30")).unwrap();
+    let error = base.tighten("schema = 1\nnames_days_max = 31").unwrap_err().to_string();
+    assert!(error.contains("names_days_max would allow more"), "{error}");
+}
+
 #[test]
 fn a_site_names_the_laws_whose_clocks_an_incident_starts() {
     assert!(with("incident_laws = []") == base());

@@ -140,6 +140,15 @@ pub enum Error {
     /// Nobody has this pseudonym; on record.
     #[error("nobody of this vault has this pseudonym")]
     UnknownPseudonym,
+    /// The name behind this pseudonym was destroyed; on record.
+    #[error(
+        "the name behind this pseudonym was destroyed at {when}, since the period of the policy (names_days_max) was over: nobody can \
+         be told from it any more, and nothing brings it back"
+    )]
+    NameDestroyed {
+        /// When.
+        when: String,
+    },
     /// These pictures are under a hold already.
     #[error("a hold on these pictures stands already; end it first to set another")]
     HoldStands,
@@ -442,9 +451,11 @@ impl Error {
             Self::HoldStands => Kind::HoldStands,
             Self::Waits { .. } | Self::WaitsForYou { .. } => Kind::Waits,
             Self::OneAdmin | Self::OwnWord | Self::NoWord { .. } => Kind::SecondAdmin,
-            Self::NoHold | Self::UnknownPseudonym | Self::NoPending { .. } | Self::NoToken { .. } => {
-                Kind::NotFound
-            }
+            Self::NoHold
+            | Self::UnknownPseudonym
+            | Self::NameDestroyed { .. }
+            | Self::NoPending { .. }
+            | Self::NoToken { .. } => Kind::NotFound,
             Self::LastAdmin | Self::ClockMoved | Self::TargetChanged => Kind::Conflict,
             Self::RolledBack { .. }
             | Self::NoMark

@@ -4,8 +4,7 @@ use crate::metadata::{Metadata, pseudonym};
 use crate::request::Refusal;
 use crate::roles::role_of;
 use crate::who::pseudonym_of;
-use crate::whose;
-use crate::{Act, Darkroom, Error, Who};
+use crate::{Act, Darkroom, Error, Who, names, whose};
 use audit::words::{FreezeReason, RequestRefusal, Role};
 use audit::{Actor, Digest, Entry, Event, JobId, Log, Object, PublicKey, Receipt, SystemClock};
 use policy::TwoPerson;
@@ -161,11 +160,13 @@ impl Darkroom {
     /// to say who is behind a pseudonym, for themselves alone.
     ///
     /// # Errors
-    /// [`Error::NotPermitted`], on record; it would say alone what takes two: refused, on record; [`Error::UnknownPseudonym`]; [`Error::Locked`].
+    /// [`Error::NotPermitted`], on record; it would say alone what takes two: refused, on record; [`Error::UnknownPseudonym`];
+    /// [`Error::NameDestroyed`]; [`Error::Locked`].
     pub fn held_about(&self, who: &Who, actor: Actor) -> Result<PersonHeld, Error> {
         let vault = self.may_hold_about(who, actor == who.actor)?;
         let is_theirs = |person: &vault::Person| pseudonym_of(vault, person.slot.0) == Some(actor);
-        let person = vault.people().into_iter().find(is_theirs).ok_or(Error::UnknownPseudonym)?;
+        let person =
+            vault.people().into_iter().find(is_theirs).ok_or_else(|| names::unknown(vault, actor))?;
         let slot = person.slot.0;
         let entries = match vault.has_names() {
             true => whose::of_slot(vault, slot),

@@ -18,6 +18,7 @@
 //! | prove | compare with every `object.export_digest`, answer | [`Darkroom::departures`] |
 //! | erase | `object.erase_requested` and the names, roll, `object.erased` each, answer | [`Darkroom::erase`] |
 //! | a period is over | `retention.begun`, and as erase, by the program or an admin | `retention.rs` |
+//! | that of a name is over | `slot.name_due`, roll, `slot.name_destroyed`, for each person who was removed | `names.rs` |
 //! | destroy the vault | as erase, all of it; `vault.destroy_requested`, both keys, `vault.destroyed`, answer | [`Darkroom::destroy_vault`] |
 //! | certify | `certificate.key_drawn`, the signed folder, its own check, `certificate.issued`, answer | `certificate.rs` |
 //! | somebody comes or goes | `vault.secret_requested`, the slot and its role, roll, `slot.added` or `slot.removed`, answer | `people.rs` |
@@ -48,6 +49,7 @@ mod metadata;
 mod models;
 mod moment;
 mod name;
+mod names;
 mod outside;
 mod pending;
 mod people;
@@ -106,6 +108,7 @@ pub use marks::Marked;
 pub use metadata::{Metadata, Summary};
 pub use models::ModelRecord;
 pub use name::is_name;
+pub use names::{NamesDestroyed, NamesDue};
 pub use outside::{CopyPlace, CopyState, copy_trouble, unusable};
 pub use people::{Person, Pictures, Removed};
 pub use queue::{Job, JobState, Name, Queue, Rules};

@@ -7,7 +7,7 @@ use crate::roles::{Roles, count_admins};
 use crate::room::Darkroom;
 use crate::secret::Change;
 use crate::whose::{self, HandedOver, person_of};
-use crate::{Erased, Error, Role, Who};
+use crate::{Erased, Error, Role, Who, names};
 use audit::words::{Left, Proof, RequestRefusal, ResolveReason};
 use audit::{Actor, Event};
 use policy::TwoPerson;
@@ -283,7 +283,7 @@ impl Darkroom {
         role: Role,
         left: Option<(Left, u16)>,
     ) -> Result<(), Error> {
-        let act = Act::ManagePeople;
+        let (act, now_ms) = (Act::ManagePeople, self.now_ms());
         let (open, ..) = self.parts(who, act)?;
         let before = HandedOver::of(&open.vault);
         if let Some((Left::HandedOver, to)) = left {
@@ -291,6 +291,7 @@ impl Darkroom {
             handed_over.add(slot.0, to)?;
             handed_over.remember(&mut open.vault)?; // with the roll that removes the slot
         }
+        let behind = names::note_removed(&mut open.vault, slot.0, now_ms)?;
         let removed = Change::Removed { role, left };
         let done = self.change(who, act, Proof::Passphrase, Ok(slot), removed, |vault, _, random| {
             Ok((vault.remove_slot(slot, random)?, ()))
@@ -300,6 +301,7 @@ impl Darkroom {
             && open.vault.has_slot(slot)
         {
             before.remember(&mut open.vault)?;
+            names::set_back(&mut open.vault, slot.0, behind)?;
         }
         done
     }
@@ -354,7 +356,8 @@ impl Darkroom {
     /// Who is behind a pseudonym of the log. The answer is on record before it is given.
     ///
     /// # Errors
-    /// [`Error::NotPermitted`], on record; [`Error::UnknownPseudonym`], on record: nobody of this vault; [`Error::Waits`].
+    /// [`Error::NotPermitted`], on record; [`Error::UnknownPseudonym`], on record: nobody of this vault;
+    /// [`Error::NameDestroyed`], on record; [`Error::Waits`].
     pub fn resolve(&mut self, who: &Who, pseudonym: Actor, reason: ResolveReason) -> Result<Person, Error> {
         self.ask_second(who, Act::Resolve, Meant::Resolve(pseudonym, reason))?;
         self.tell(who, pseudonym, reason)
@@ -370,12 +373,14 @@ impl Darkroom {
         let vault = self.vault_of(who, Act::Resolve)?;
         let is_theirs = |person: &Person| crate::who::pseudonym_of(vault, person.slot) == Some(pseudonym);
         let found = self.people(who)?.into_iter().find(is_theirs);
+        let unknown = names::unknown(vault, pseudonym);
+        let gone = names::nameless(vault, pseudonym).map_or(0, |(slot, _)| slot);
         let (open, random, log) = self.parts(who, Act::Resolve)?;
-        let slot = found.as_ref().map_or(0, |person| person.slot.into());
+        let slot = found.as_ref().map_or(gone, |person| person.slot).into();
         let asked = Event::SlotResolved { slot, reason }.by(who.actor);
         log.append(&[if found.is_some() { asked } else { asked.failed() }])?;
         open.cover(log, random)?;
-        found.ok_or(Error::UnknownPseudonym)
+        found.ok_or(unknown)
     }
 
     /// Somebody proves once more who they are: an open session does not spare it.

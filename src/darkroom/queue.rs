@@ -305,16 +305,18 @@ impl Queue {
         erased
     }
 
-    /// Erases what is past its period.
+    /// Erases what is past its period, and destroys the names that are.
     ///
     /// # Errors
-    /// As [`Darkroom::retain_by_itself`].
+    /// As [`Darkroom::retain_by_itself`] and [`Darkroom::retain_names_by_itself`].
     pub fn retain(&self) -> Result<(), Error> {
-        if self.with(Darkroom::retain_by_itself)?.is_some() {
+        let erased = self.with(Darkroom::retain_by_itself);
+        if matches!(erased, Ok(Some(_))) {
             self.shared.table().pictures_changed(None);
             (self.shared.notify)();
         }
-        Ok(())
+        self.with(Darkroom::retain_names_by_itself)?; // which waits for no picture
+        erased.map(drop)
     }
 
     /// Opens the vault, or proves a right to the open one. While the keys of the secret are derived, others have the

@@ -11,6 +11,8 @@ use audit::{Digest, Entry, Event, Log, Object, OpenIntent, Order, VaultState};
 use std::collections::BTreeSet;
 use vault::{DamagedCopy, ObjectId, RemainingKey, State, Vault};
 
+/// The records that close an intent, with what was found, and how many objects that was about.
+pub(crate) type Late = (Vec<Entry>, Found, u64);
 /// Pseudonyms.
 type Objects = BTreeSet<[u8; 16]>;
 
@@ -101,12 +103,13 @@ impl Darkroom {
                 self.look_for_pictures(intent)?
             }
             // Neither done nor not done, until that key is gone.
-            IntentKind::Erase | IntentKind::Secret
+            IntentKind::Erase | IntentKind::Secret | IntentKind::Name
                 if self.open_vault()?.vault.notices().contains(&vault::Notice::OldKeyRemains) =>
             {
                 return Ok(Vec::new());
             }
             IntentKind::Erase => self.look_for_erased(intent)?,
+            IntentKind::Name => self.look_for_name(intent)?,
             IntentKind::Secret => match self.has_rolled_since(intent)? {
                 Some(true) => (self.late_change(intent)?, Found::Done, 0),
                 Some(false) => (Vec::new(), Found::Nothing, 0),
@@ -121,7 +124,7 @@ impl Darkroom {
     }
 
     /// The pictures of a request that the vault holds, with the records that they lack.
-    fn look_for_pictures(&mut self, intent: &OpenIntent) -> Result<(Vec<Entry>, Found, u64), Error> {
+    fn look_for_pictures(&mut self, intent: &OpenIntent) -> Result<Late, Error> {
         let vault = &self.open_vault()?.vault;
         let job = intent.job.to_string();
         let of_job = |entry: &&vault::ObjectInfo| Metadata::of(entry).is_some_and(|m| m.job == job);
@@ -140,7 +143,7 @@ impl Darkroom {
 
     /// An erasure is one roll: it happened for all of its objects or for none. Those that the request names are on record
     /// as erased if the vault no longer holds them.
-    fn look_for_erased(&mut self, intent: &OpenIntent) -> Result<(Vec<Entry>, Found, u64), Error> {
+    fn look_for_erased(&mut self, intent: &OpenIntent) -> Result<Late, Error> {
         let vault = &self.open_vault()?.vault;
         let held: Objects = vault.list().map(|e| pseudonym(e.id, e.salt).0).collect();
         let named = &intent.objects_named;

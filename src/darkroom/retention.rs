@@ -1,7 +1,6 @@
 //! The period after which pictures go by themselves, where the policy sets one. When each of them goes is told from its first
 //! day on; what a legal hold keeps stays.
 
-use crate::moment::Moment;
 use crate::period::{Periods, end_ms};
 use crate::rights::Act;
 use crate::room::Darkroom;
@@ -73,16 +72,6 @@ impl Darkroom {
             return Err(Error::ClockMoved);
         }
         Ok(self.log.prune(who.actor, due)?)
-    }
-
-    /// Whether pictures go by themselves after a while.
-    pub fn has_period(&self) -> bool {
-        self.picture_days_max.is_some()
-    }
-
-    /// Whether the wall clock was set since the program started, where a period depends on it.
-    pub(crate) fn clock_moved(&self) -> bool {
-        self.picture_days_max.is_some() && self.began.has_moved(Moment::now(&self.clock))
     }
 
     fn erase_past_period(&mut self, actor: Actor) -> Result<Option<Erased>, Error> {

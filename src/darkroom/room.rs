@@ -44,6 +44,8 @@ pub struct Start {
     pub erase: Erase,
     /// After how many days a picture is erased by itself, if ever.
     pub picture_days_max: Option<u32>,
+    /// How many days behind somebody's removal their name is destroyed, if ever.
+    pub names_days_max: Option<u32>,
     /// Acts of one admin that a second one confirms.
     pub two_person: TwoPersons,
     /// How many hours such an act waits.
@@ -59,6 +61,7 @@ pub struct Darkroom {
     pub(crate) kdf: KdfParams,
     pub(crate) erase: Erase,
     pub(crate) picture_days_max: Option<u32>,
+    pub(crate) names_days_max: Option<u32>,
     pub(crate) two_person: TwoPersons,
     pub(crate) two_person_hours_max: u64,
     /// When the program began.
@@ -165,6 +168,7 @@ impl Darkroom {
             kdf,
             erase: start.erase,
             picture_days_max: start.picture_days_max,
+            names_days_max: start.names_days_max,
             two_person: start.two_person,
             two_person_hours_max: start.two_person_hours_max,
             began: Moment::now(&clock),

@@ -4,8 +4,10 @@
 use crate::Error;
 use crate::holds::Holds;
 use crate::metadata::pseudonym;
+use crate::names::Behind;
 use crate::pending;
 use crate::roles::Roles;
+use crate::who::tag;
 use crate::whose::HandedOver;
 use audit::words::{HoldReason, IntentKind, Left, Role};
 use audit::{Digest, Log, Stored, Unfinished};
@@ -26,6 +28,10 @@ pub(crate) struct Since {
     made: BTreeSet<[u8; 16]>,
     /// Slots that were removed, or are to be.
     pub removed: BTreeSet<u16>,
+    /// When, in milliseconds since 1970.
+    removed_ms: BTreeMap<u16, u64>,
+    /// Slots of who was removed, whose names were destroyed, or are to be, and when.
+    nameless: BTreeMap<u16, u64>,
     /// Slots that were added.
     pub added: BTreeSet<u16>,
     /// Those of them that are a machine's.
@@ -80,6 +86,8 @@ impl Since {
         self.erased.extend(other.erased);
         self.made.extend(other.made);
         self.removed.extend(other.removed);
+        self.removed_ms.extend(other.removed_ms);
+        self.nameless.extend(other.nameless);
         self.added.extend(other.added);
         self.machines.extend(other.machines);
         self.changed.extend(other.changed);
@@ -102,7 +110,13 @@ impl Since {
         for intent in &unfinished.open_intents {
             match intent.kind {
                 IntentKind::Erase => self.erased.extend(intent.objects_named.iter().map(|object| object.0)),
-                IntentKind::Secret if intent.removes => self.removed.extend(intent.slot.and_then(number)),
+                IntentKind::Secret if intent.removes => {
+                    self.removed.extend(intent.slot.and_then(number));
+                    self.removed_ms.extend(intent.slot.and_then(number).map(|slot| (slot, intent.ts_ms)));
+                }
+                IntentKind::Name => {
+                    self.nameless.extend(intent.slot.and_then(number).map(|slot| (slot, intent.ts_ms)));
+                }
                 _ => {}
             }
         }
@@ -116,7 +130,11 @@ impl Since {
         match name {
             "object.sealed" | "object.created" => self.made.extend(stored.object.map(|object| object.0)),
             "object.erased" => self.erased.extend(stored.object.map(|object| object.0)),
-            "slot.removed" => self.removed.extend(slot("slot")),
+            "slot.removed" => {
+                self.removed.extend(slot("slot"));
+                self.removed_ms.extend(slot("slot").map(|slot| (slot, stored.ts_ms)));
+            }
+            "slot.name_destroyed" => self.nameless.extend(slot("slot").map(|slot| (slot, stored.ts_ms))),
             "slot.added" | "slot.add_named" => {
                 self.added.extend(slot("slot"));
                 let is_machines = stored.word("role").and_then(Role::parse) == Some(Role::Machine);
@@ -170,6 +188,20 @@ impl Since {
             self.roles.iter().for_each(|(slot, role)| roles.give(*slot, *role, |_| true));
             marks.insert(Roles::MARK, roles.encode());
         }
+        // Nobody whose name went comes back with it, and the period of who went since has begun.
+        let is_there =
+            |slot: &u16| !self.removed.contains(slot) && backup.slots().any(|info| info.id.0 == *slot);
+        let nameless: Vec<(&u16, &u64)> = self.nameless.iter().filter(|(slot, _)| !is_there(slot)).collect();
+        let of_slot = |slot: u16| tag(slot).map(|tag| (tag, backup.mark(tag).and_then(Behind::parse)));
+        for (slot, ms) in self.removed_ms.iter().filter(|(slot, _)| !self.nameless.contains_key(slot)) {
+            let behind = of_slot(*slot).map(|(tag, before)| (tag, Behind::removed(before, *ms).encode()));
+            marks.extend(behind);
+        }
+        for (slot, ms) in &nameless {
+            let behind =
+                of_slot(**slot).map(|(tag, before)| (tag, Behind::destroyed(before, **slot, **ms).encode()));
+            marks.extend(behind);
+        }
         // What waited for a second person then was confirmed or refused since, or nobody knows.
         let waited = pending::MARKS.filter(|tag| backup.mark(*tag).is_some_and(|mark| !mark.is_empty()));
         marks.extend(waited.map(|tag| (tag, Vec::new())));
@@ -183,6 +215,7 @@ impl Since {
             reason: REASON_RECORD,
             now_ms,
             removed: self.removed.iter().map(|slot| SlotId(*slot)).collect(),
+            nameless: nameless.iter().map(|(slot, _)| SlotId(**slot)).collect(),
             slot_highest: self.added.iter().chain(&self.removed).copied().max().unwrap_or(0),
             epoch_highest: self.epoch_highest,
             marks,

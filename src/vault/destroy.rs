@@ -32,7 +32,7 @@ impl Vault {
     /// Those of every roll; see [`Vault::erase`].
     pub fn rotate(&mut self, random: &mut dyn Random) -> Result<State, Error> {
         let slots = self.open_slots()?;
-        self.roll(slots, None, &[], random)?;
+        self.roll(slots, self.index.names.clone(), &[], random)?;
         Ok(self.state())
     }
 

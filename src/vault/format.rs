@@ -32,6 +32,8 @@ pub(crate) const SEALED_EMPTY_BYTES: usize = 72;
 pub(crate) const HEADER_SEALS_BYTES: usize = 2 * SEALED_EMPTY_BYTES;
 /// Slots that a vault file holds at most.
 pub(crate) const SLOTS_MAX: usize = 16;
+/// Bytes of a head at most: header, slots, seals.
+pub(crate) const HEAD_BYTES_MAX: usize = HEADER_BYTES + SLOTS_MAX * SLOT_BYTES + HEADER_SEALS_BYTES;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {

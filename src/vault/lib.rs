@@ -65,7 +65,7 @@ pub use log::{Public, State};
 pub use name::{PERSON_NAME_BYTES_MAX, PersonName};
 pub use object::{NewObject, Opener, SUFFIX, Sealer, Staged};
 pub use open::{AuditorView, Locked, Unlocked};
-pub use people::Person;
+pub use people::{Forgotten, Person};
 pub use random::{OsRandom, Random};
 pub use restore::{Changes, Restoring};
 pub use roll::{Erasure, Rolled};

@@ -66,7 +66,7 @@ impl Vault {
             return Ok(None);
         }
         let slots = self.open_slots()?;
-        self.roll(slots, None, &[], random)?;
+        self.roll(slots, self.index.names.clone(), &[], random)?;
         Ok(Some(self.state()))
     }
 

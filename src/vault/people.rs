@@ -1,8 +1,10 @@
 //! Who the people behind the slots are.
 
-use crate::format::{FORMAT, SlotId, SlotInfo};
+use crate::disk;
+use crate::format::{FORMAT, HEAD_BYTES_MAX, SlotId, SlotInfo};
+use crate::home::{DAMAGED, MIRROR_DAMAGED, RESERVE};
 use crate::slot::OpenSlot;
-use crate::{Error, KdfParams, PersonName, Random, Role, Rolled, Secret, Vault};
+use crate::{Error, Grade, KdfParams, PersonName, Random, Role, Rolled, Secret, State, Vault};
 
 /// Somebody with a passphrase of their own, or who had one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +16,18 @@ pub struct Person {
     pub name: Option<PersonName>,
     /// What their slot gives; `None` if they were removed.
     pub role: Option<Role>,
+}
+
+/// What became of the names of people who are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Forgotten {
+    /// The state after it.
+    pub state: State,
+    /// What overwriting the old epoch key is worth where the anchor lies.
+    pub grade: Grade,
+    /// The mirror is not renewed, or a file could not be removed that may show a guess of a name to be right.
+    pub cleanup_pending: bool,
 }
 
 impl Vault {
@@ -80,6 +94,42 @@ impl Vault {
         let proof = (proof, half.as_ref());
         let slot = OpenSlot::new(self.vault_id(), (info.id, role), Some(name), proof, kdf, random)?;
         self.roll_slots(info.id, Some(slot), Some(name), random)
+    }
+
+    /// Destroys the names of people who are gone, with every mark of theirs that is pending anew, in one roll: no older copy of the
+    /// vault file says them to anybody who has the anchor of now. The numbers of their slots stay used, and others may be called so.
+    ///
+    /// # Errors
+    /// [`Error::Limit`]: one of them is there. Those of every roll; see [`Vault::erase`].
+    pub fn forget_names(&mut self, gone: &[SlotId], random: &mut dyn Random) -> Result<Forgotten, Error> {
+        if gone.iter().any(|slot| self.has_slot(*slot)) {
+            return Err(Error::Limit("the name of somebody who is there stays"));
+        }
+        let mut names = self.index.names.clone();
+        names.retain(|slot, _| !gone.contains(slot));
+        let slots = self.open_slots()?;
+        let renewed = self.roll(slots, names, &[], random)?;
+        let cleanup_pending = !renewed | self.drop_old_heads().is_err();
+        Ok(Forgotten { state: self.state(), grade: self.grade(), cleanup_pending })
+    }
+
+    /// Removes what is kept of earlier vault files: whoever guesses a name can test it at the slots in their heads, without a key.
+    /// The reserve may have been one that was not finished. All are tried.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn drop_old_heads(&mut self) -> Result<(), Error> {
+        let state = &self.home.state;
+        let removed = [DAMAGED, MIRROR_DAMAGED].map(|name| state.remove(name));
+        let overwritten = match state.has(RESERVE) {
+            Ok(true) => state.file(RESERVE, true).and_then(|file| {
+                disk::write_at(&file, &state.path(RESERVE), 0, &[0; HEAD_BYTES_MAX])?;
+                disk::sync(&file, &state.path(RESERVE))
+            }),
+            other => other.map(drop),
+        };
+        let done = removed.into_iter().chain([overwritten, state.sync()]).collect::<Result<(), _>>();
+        done.map_err(Error::io("removing earlier copies of the vault file"))
     }
 
     /// Nobody inherits a name: what was done under it is theirs who had it.

@@ -38,6 +38,8 @@ pub struct Changes {
     pub slot_highest: u16,
     /// The highest epoch that the vault is known to have had: the next one is newer.
     pub epoch_highest: u64,
+    /// Slots of people who are gone, and whose names were destroyed.
+    pub nameless: Vec<SlotId>,
     /// Marks with the values that they have now.
     pub marks: BTreeMap<u8, Vec<u8>>,
 }
@@ -133,7 +135,10 @@ impl Restoring {
             slots,
             highest_slot: highest_slot(&log.header, &log.index).max(changes.slot_highest),
             marks,
-            names: log.index.names.clone(),
+            names: {
+                let kept = log.index.names.iter().filter(|(slot, _)| !changes.nameless.contains(slot));
+                kept.map(|(slot, name)| (*slot, name.clone())).collect()
+            },
         };
         let built = old.rebuilt(epoch, &dead, random)?;
         outputs::mark(&self.outputs, self.vault_id).map_err(Error::io("marking the outputs folder"))?;

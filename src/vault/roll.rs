@@ -137,7 +137,7 @@ impl Vault {
             let tombstone = |id: &ObjectId| Tombstone { id: *id, erased_ms: now_ms, reason, epoch };
             let tombstones: Vec<_> = doomed.iter().map(tombstone).collect();
             let slots = self.open_slots()?;
-            cleanup_pending |= !self.roll(slots, None, &tombstones, random)?;
+            cleanup_pending |= !self.roll(slots, self.index.names.clone(), &tombstones, random)?;
             cleanup_pending |= self.remove_dead(&entries).is_err();
         }
         Ok(Erasure { state: self.state(), grade: self.grade(), erased: doomed.len() as u64, cleanup_pending })
@@ -346,7 +346,9 @@ impl Vault {
         let place = slots.iter().position(|slot| slot.raw.info.id == id).unwrap_or(slots.len());
         let after = place.saturating_add(1).min(slots.len());
         slots.splice(place..after, replacement);
-        self.roll(slots, name.map(|name| (id, name)), &[], random)?;
+        let mut names = self.index.names.clone();
+        names.extend(name.map(|name| (id, name.clone())));
+        self.roll(slots, names, &[], random)?;
         Ok(Rolled { state: self.state(), grade: self.grade(), slot: id })
     }
 
@@ -367,18 +369,18 @@ impl Vault {
         self.header.slots.iter().map(open).collect()
     }
 
-    /// Rolls. The objects of `dead` are left out, pending marks are in, and somebody may get a name. `false`: done, but
+    /// Rolls. The objects of `dead` are left out, pending marks are in, and who has a name has one of `names`. `false`: done, but
     /// something of step 5 is missing.
     pub(crate) fn roll(
         &mut self,
         slots: Vec<OpenSlot>,
-        named: Option<(SlotId, &PersonName)>,
+        names: BTreeMap<SlotId, PersonName>,
         dead: &[Tombstone],
         random: &mut dyn Random,
     ) -> Result<bool, Error> {
         self.make_way()?; // also refuses if poisoned
         self.heal_for_roll()?;
-        let built = self.rebuild(slots, named, dead, random)?;
+        let built = self.rebuild(slots, names, dead, random)?;
         let old = self.header.epoch;
         self.prepare_new(&built.file).map_err(Error::io("writing the new vault file"))?; // 1
         if let Err(error) = self.anchor().put(old + 1, &built.epoch_key) {
@@ -410,7 +412,7 @@ impl Vault {
     fn rebuild(
         &self,
         slots: Vec<OpenSlot>,
-        named: Option<(SlotId, &PersonName)>,
+        names: BTreeMap<SlotId, PersonName>,
         dead: &[Tombstone],
         random: &mut dyn Random,
     ) -> Result<Built, Error> {
@@ -420,8 +422,6 @@ impl Vault {
         });
         let mut marks = self.index.marks.clone();
         marks.extend(self.pending.clone());
-        let mut names = self.index.names.clone();
-        names.extend(named.map(|(slot, name)| (slot, name.clone())));
         let old = Old {
             vault_id: self.vault_id(),
             index: &self.index,

@@ -17,11 +17,11 @@ use crate::proven::{At, Proven};
 use crate::terminal::Terminal;
 use crate::{Done, certificates, pictures};
 use audit::Clock as _;
-use darkroom::{Asked, Darkroom, Hold, Who};
+use darkroom::{Asked, Darkroom, Hold, NamesDue, Who};
 use evidence::CERTIFIED_MAX;
 use machine::Drawn;
 use sandbox::Clean;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -304,29 +304,97 @@ fn retain(
     (dry_run, yes): (bool, bool),
     out: &Output,
 ) -> Done {
-    let Some(due) = room.with(|darkroom| darkroom.due(who))? else {
-        let what = "the policy sets no period after which pictures go (picture_days_max); nothing was done";
+    let due = room.with(|darkroom| darkroom.due(who))?;
+    let named = room.with(|darkroom| darkroom.names_due(who))?;
+    if due.is_none() && named.is_none() {
+        let what = "the policy sets no period after which pictures go (picture_days_max), nor one after which the names of who was \
+                    removed go (names_days_max); nothing was done";
         return Err(Failure::new(Code::Refused, what));
+    }
+    let mut said = serde_json::Map::new();
+    if let Some(due) = due {
+        let held =
+            if due.held == 0 { String::new() } else { format!("; a hold keeps {} beside them", due.held) };
+        out.data(&format!("{} older than {} days{held}\n", counted(due.pictures, "picture"), due.days));
+        let (mut erased, mut backups) = (0, Vec::new());
+        if due.pictures > 0 && !dry_run {
+            if !yes {
+                pictures::confirm_erasure(terminal, due.pictures)?;
+            }
+            let done = room.with(|darkroom| darkroom.retain(who));
+            room.pictures_changed(None);
+            if let Some(done) = done? {
+                (erased, backups) = (done.erasure.erased, done.backups);
+            }
+            let count = usize::try_from(erased).unwrap_or(usize::MAX);
+            out.data(&format!("erased {}\n", counted(count, "picture")));
+        }
+        pictures::warn_of_backups(&backups, out);
+        let of_pictures = json!({ "days": due.days, "due": due.pictures, "held": due.held, "erased": erased, "backups": backups.len() });
+        said.extend(of_pictures.as_object().cloned().unwrap_or_default());
+    }
+    if named.is_some() {
+        // Pictures that went may have been what kept one.
+        let named = room.with(|darkroom| darkroom.names_due(who))?;
+        said.extend(
+            named.map(|due| retain_names(room, who, terminal, (due, dry_run, yes), out)).transpose()?,
+        );
+    }
+    out.object(true, &said.into());
+    Ok(Code::Done)
+}
+
+/// The same of the names of who was removed.
+fn retain_names(
+    room: &mut impl Hold,
+    who: &Who,
+    terminal: &mut Terminal,
+    (due, dry_run, yes): (NamesDue, bool, bool),
+    out: &Output,
+) -> Result<(String, Value), Failure> {
+    let NamesDue { days, names, kept } = due;
+    let stay = match kept {
+        0 => String::new(),
+        kept => format!("; {kept} more stay, while a hold is about them or pictures of theirs are kept"),
     };
-    let held = if due.held == 0 { String::new() } else { format!("; a hold keeps {} beside them", due.held) };
-    out.data(&format!("{} older than {} days{held}\n", counted(due.pictures, "picture"), due.days));
-    let (mut erased, mut backups) = (0, Vec::new());
-    if due.pictures > 0 && !dry_run {
+    let (due, ago) = (counted(names, "name"), counted(days as usize, "day"));
+    out.data(&format!("{due} of people who were removed more than {ago} ago{stay}\n"));
+    let (mut destroyed, mut backups, mut cleanup_pending) = (0, Vec::new(), false);
+    if names > 0 && !dry_run {
         if !yes {
-            pictures::confirm_erasure(terminal, due.pictures)?;
+            confirm_names(terminal, names)?;
         }
-        let done = room.with(|darkroom| darkroom.retain(who));
-        room.pictures_changed(None);
-        let done = done?;
-        if let Some(done) = done {
-            (erased, backups) = (done.erasure.erased, done.backups);
+        if let Some(done) = room.with(|darkroom| darkroom.retain_names(who))? {
+            (destroyed, backups, cleanup_pending) = (done.slots.len(), done.backups, done.cleanup_pending);
         }
-        out.data(&format!("erased {}\n", counted(usize::try_from(erased).unwrap_or(usize::MAX), "picture")));
+        out.data(&format!("destroyed {}\n", counted(destroyed, "name")));
+    }
+    if cleanup_pending {
+        out.warn(
+            "an earlier copy of the vault file could not be removed, and whoever guesses a name can test it there: remove \
+             vault.damaged and vault.mirror.damaged in the vault's folder by hand",
+        );
     }
     pictures::warn_of_backups(&backups, out);
-    out.object(
-        true,
-        &json!({ "days": due.days, "due": due.pictures, "held": due.held, "erased": erased, "backups": backups.len() }),
+    let said = json!({
+        "days": days, "due": names, "kept": kept, "destroyed": destroyed, "cleanup_pending": cleanup_pending,
+        "backups": backups.len(),
+    });
+    Ok(("names".into(), said))
+}
+
+fn confirm_names(terminal: &mut Terminal, count: usize) -> Result<(), Failure> {
+    let names = counted(count, "name");
+    if !terminal.is_there() {
+        let what = format!("this destroys {names} for good; say so with --yes");
+        return Err(Failure::new(Code::Refused, what));
+    }
+    let question = format!(
+        "This destroys {names}, for good: nobody can tell any more who is behind these pseudonyms. The log stays as it is, and backups \
+         from before hold them until they are destroyed.\nType {count} to go on: "
     );
-    Ok(Code::Done)
+    match terminal.ask(&question)?.trim() == count.to_string() {
+        true => Ok(()),
+        false => Err(Failure::new(Code::Refused, "no name was destroyed")),
+    }
 }

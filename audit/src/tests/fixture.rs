@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 65] = [
+const LATER: [&str; 68] = [
     "act.asked",
     "act.confirmed",
     "act.lapsed",
@@ -46,6 +46,9 @@ const LATER: [&str; 65] = [
     "retention.begun",
     "slot.add_named",
     "slot.machine_half",
+    "slot.name_destroyed",
+    "slot.name_due",
+    "slot.name_kept",
     "slot.pictures",
     "slot.remove_named",
     "slot.resolved",

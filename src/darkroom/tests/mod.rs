@@ -9,6 +9,7 @@ mod exported;
 mod generate;
 mod machine;
 mod marked;
+mod names;
 mod old_key;
 mod outside;
 mod people;
@@ -150,6 +151,7 @@ fn start() -> Start {
         landlock_abi: 7,
         erase: Erase::Allow,
         picture_days_max: None,
+        names_days_max: None,
         two_person: TwoPersons::default(),
         two_person_hours_max: 72,
     }

@@ -169,3 +169,40 @@ fn a_slot_that_was_given_to_another_opens_nothing() {
         assert!(!matches!(opened, Ok(Unlocked::Vault(..))), "{at}");
     }
 }
+
+/// With the passphrase of who is there, the recovery code and every file: neither the Python reader nor an older vault file says it,
+/// and nobody who is there loses theirs.
+#[test]
+fn a_name_that_is_forgotten_is_in_no_copy_that_opens() {
+    let place = Place::new();
+    let (mut vault, code) = two(&place);
+    let old = fs::read(place.state("vault")).expect("read");
+    let there = vault.forget_names(&[SlotId(3)], &mut OsRandom);
+    assert!(matches!(there, Err(Error::Limit(_))), "somebody who is there: {there:?}");
+    vault.remove_slot(SlotId(3), &mut OsRandom).expect("removed");
+    fs::write(place.state("vault.damaged"), &old).expect("written");
+    let forgotten = vault.forget_names(&[SlotId(3)], &mut OsRandom).expect("forgotten");
+    assert!(!forgotten.cleanup_pending && !place.state("vault.damaged").exists());
+    assert_eq!(vault.state(), forgotten.state);
+    assert_eq!(vault.free_slot().expect("one"), SlotId(4), "the number stays used");
+    drop(vault);
+    let code_text = code.to_string();
+    for (typed, operator) in [(PASSPHRASE, Some("first")), (&*code_text, None)] {
+        let output = read(&place, (typed, operator), None);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(text.contains("\"names\": {\"1\": \"First\"}") && !text.contains("Second"), "{text}");
+    }
+    // The file from before, with the anchor of now and the passphrase of then.
+    let now = fs::read(place.state("vault")).expect("read");
+    for (file, opens) in [(&old, false), (&now, true)] {
+        for name in ["vault", "vault.mirror"] {
+            fs::write(place.state(name), file).expect("written");
+        }
+        assert_eq!(read(&place, (PASSPHRASE, Some("first")), None).status.success(), opens);
+    }
+    let mut vault = place.unlock_with(&of(PASSPHRASE, "First")).expect("opens");
+    vault
+        .add_slot(Role::Operator, &of(SECOND, "Second"), FLOOR, &mut OsRandom)
+        .expect("the name is free again");
+}

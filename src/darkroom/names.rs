@@ -1,0 +1,338 @@
+//! The period after which nobody can tell any more who is behind the pseudonym of somebody who was removed, where the policy sets
+//! one: their name and the salt of their pseudonym are destroyed. The log stays as it is, and verifies.
+//!
+//! A name stays while a legal hold is about its person or about everybody, and while pictures of theirs are kept: both are ended by
+//! that name.
+
+use crate::erase::append_all;
+use crate::error::vault_failure;
+use crate::holds::Holds;
+use crate::moment::Moment;
+use crate::period::end_ms;
+use crate::reconcile::Late;
+use crate::rights::Act;
+use crate::room::{Darkroom, grade};
+use crate::step::{After, reach};
+use crate::who::tag;
+use crate::{Error, Who, whose};
+use audit::{Actor, Digest, Entry, Event, JobId, KnownBackup, OpenIntent, Order, Receipt};
+use std::collections::BTreeMap;
+use vault::{Forgotten, Grade, SlotId, State, Vault};
+
+const GONE: u8 = 1;
+const NAMELESS: u8 = 2;
+const SALT_BYTES: usize = 32;
+
+/// What the vault's mark of a slot says of its person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// The salt of their pseudonym: 32 bytes.
+    Salt([u8; SALT_BYTES]),
+    /// They were removed: 1, when 8 (ms since 1970), and their salt if they ever came in.
+    Gone(u64, Option<[u8; SALT_BYTES]>),
+    /// Their name and salt were destroyed: 2, when 8, and their pseudonym, from which nothing follows, if they ever came in.
+    Nameless(u64, Option<[u8; 16]>),
+}
+
+impl Behind {
+    pub fn of(vault: &Vault, slot: u16) -> Option<Self> {
+        Self::parse(vault.mark(tag(slot)?)?)
+    }
+
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        if let Ok(salt) = bytes.try_into() {
+            return Some(Self::Salt(salt));
+        }
+        let (kind, rest) = bytes.split_first()?;
+        let (ms, rest) = rest.split_first_chunk()?;
+        let ms = u64::from_be_bytes(*ms);
+        match (*kind, rest.is_empty()) {
+            (GONE, true) => Some(Self::Gone(ms, None)),
+            (GONE, _) => Some(Self::Gone(ms, Some(rest.try_into().ok()?))),
+            (NAMELESS, true) => Some(Self::Nameless(ms, None)),
+            (NAMELESS, _) => Some(Self::Nameless(ms, Some(rest.try_into().ok()?))),
+            _ => None,
+        }
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        let bytes = |kind: u8, ms: &u64, rest: &[u8]| [&[kind], &ms.to_be_bytes()[..], rest].concat();
+        match self {
+            Self::Salt(salt) => salt.to_vec(),
+            Self::Gone(ms, salt) => bytes(GONE, ms, salt.as_ref().map_or(&[], |salt| salt)),
+            Self::Nameless(ms, id) => bytes(NAMELESS, ms, id.as_ref().map_or(&[], |id| id)),
+        }
+    }
+
+    pub fn salt(self) -> Option<[u8; SALT_BYTES]> {
+        match self {
+            Self::Salt(salt) => Some(salt),
+            Self::Gone(_, salt) => salt,
+            Self::Nameless(..) => None,
+        }
+    }
+
+    /// What it becomes when the person is removed.
+    pub fn removed(before: Option<Self>, now_ms: u64) -> Self {
+        Self::Gone(now_ms, before.and_then(Self::salt))
+    }
+
+    /// What it becomes when name and salt are destroyed.
+    pub fn destroyed(before: Option<Self>, slot: u16, now_ms: u64) -> Self {
+        let actor = before.and_then(Self::salt).map(|salt| audit::actor(&salt, &slot.to_be_bytes()));
+        let id = actor.and_then(|actor| match actor {
+            Actor::Person(id) => Some(id),
+            Actor::System => None,
+        });
+        Self::Nameless(now_ms, id)
+    }
+}
+
+/// The slot of this pseudonym, and when its name was destroyed, if it was.
+pub(crate) fn nameless(vault: &Vault, pseudonym: Actor) -> Option<(u16, u64)> {
+    let Actor::Person(id) = pseudonym else { return None };
+    (1..=u16::from(u8::MAX)).find_map(|slot| match Behind::of(vault, slot)? {
+        Behind::Nameless(ms, Some(known)) if known == id => Some((slot, ms)),
+        _ => None,
+    })
+}
+
+/// [`Error::UnknownPseudonym`], or that the name behind it was destroyed.
+pub(crate) fn unknown(vault: &Vault, pseudonym: Actor) -> Error {
+    match nameless(vault, pseudonym) {
+        Some((_, ms)) => Error::NameDestroyed { when: audit::timestamp(ms) },
+        None => Error::UnknownPseudonym,
+    }
+}
+
+/// With the vault's next record: somebody is removed. What the mark was, for [`set_back`].
+pub(crate) fn note_removed(vault: &mut Vault, slot: u16, now_ms: u64) -> Result<Option<Behind>, Error> {
+    let before = Behind::of(vault, slot);
+    remember(vault, slot, &Behind::removed(before, now_ms))?;
+    Ok(before)
+}
+
+/// They stay.
+pub(crate) fn set_back(vault: &mut Vault, slot: u16, before: Option<Behind>) -> Result<(), Error> {
+    match (before, tag(slot)) {
+        (Some(before), _) => remember(vault, slot, &before),
+        // Nothing says so much as no mark.
+        (None, Some(tag)) => Ok(vault.remember(tag, &[])?),
+        (None, None) => Ok(()),
+    }
+}
+
+fn remember(vault: &mut Vault, slot: u16, behind: &Behind) -> Result<(), Error> {
+    let tag = tag(slot).ok_or(vault::Error::SlotNumbersSpent)?;
+    Ok(vault.remember(tag, &behind.encode())?)
+}
+
+/// Names that are past their period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamesDue {
+    /// The period, in days.
+    pub days: u32,
+    /// How many are destroyed for it.
+    pub names: usize,
+    /// How many more are past it, and stay: a hold is about them, or pictures of theirs are kept.
+    pub kept: usize,
+}
+
+/// Names that are destroyed.
+#[derive(Debug)]
+pub struct NamesDestroyed {
+    /// The slots of who had them.
+    pub slots: Vec<u16>,
+    /// What overwriting the key was worth.
+    pub grade: Grade,
+    /// An earlier copy of the vault file could not be removed.
+    pub cleanup_pending: bool,
+    /// Backups that may exist, each of which may still hold them.
+    pub backups: Vec<KnownBackup>,
+    /// The records, and the checkpoint that signs them.
+    pub receipt: Option<Receipt>,
+}
+
+impl Darkroom {
+    /// Names that are past their period; `None` without one.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`], on record; [`Error::Locked`]; the log cannot be read.
+    pub fn names_due(&self, who: &Who) -> Result<Option<NamesDue>, Error> {
+        self.vault_of(who, Act::Retain)?;
+        Ok(self.names_past()?.map(|(due, _)| due))
+    }
+
+    /// Destroys them, as `who` asks for. `None`: there are none.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`], on record; [`Error::ClockMoved`]; what vault and log say. [`vault::Error::Unfinished`]: the next unlock
+    /// finishes it. [`Error::Unrecorded`]: they are destroyed, and the next unlock records it.
+    pub fn retain_names(&mut self, who: &Who) -> Result<Option<NamesDestroyed>, Error> {
+        self.vault_of(who, Act::Retain)?;
+        self.destroy_names(who.actor)
+    }
+
+    /// The same by the program itself, while the vault is open.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn retain_names_by_itself(&mut self) -> Result<Option<NamesDestroyed>, Error> {
+        if !self.is_open() {
+            return Ok(None);
+        }
+        self.destroy_names(Actor::System)
+    }
+
+    fn names_past(&self) -> Result<Option<(NamesDue, Vec<u16>)>, Error> {
+        let Some(days) = self.names_days_max else { return Ok(None) };
+        let (vault, now_ms) = (&self.open_vault()?.vault, self.now_ms());
+        let (holds, counts) = (Holds::of(vault), whose::counts(vault));
+        let past = self.removals()?.into_iter().filter(|(_, ms)| end_ms(*ms, days) <= now_ms);
+        let is_kept = |slot: &u16| {
+            counts.contains_key(slot) || [0, *slot].into_iter().any(|slot| holds.since_ms(slot).is_some())
+        };
+        let (kept, due): (Vec<u16>, Vec<u16>) = past.map(|(slot, _)| slot).partition(is_kept);
+        Ok(Some((NamesDue { days, names: due.len(), kept: kept.len() }, due)))
+    }
+
+    /// When everybody was removed whose name is there still. Earlier versions did not note that: the log says it, and where its records
+    /// do not go back as far, it was before the first of them.
+    fn removals(&self) -> Result<BTreeMap<u16, u64>, Error> {
+        let vault = &self.open_vault()?.vault;
+        let gone = vault.people().into_iter().filter(|person| person.role.is_none());
+        let (mut known, mut sought) = (BTreeMap::new(), Vec::new());
+        for slot in gone.map(|person| person.slot.0) {
+            match Behind::of(vault, slot) {
+                Some(Behind::Gone(ms, _)) => drop(known.insert(slot, ms)),
+                _ => sought.push(slot),
+            }
+        }
+        if sought.is_empty() {
+            return Ok(known);
+        }
+        let mut first_ms = self.now_ms();
+        for record in audit::records(&self.folders.audit, Order::NewestFirst)? {
+            let record = record?;
+            first_ms = first_ms.min(record.ts_ms);
+            let slot = record.int("slot").and_then(|slot| slot.try_into().ok());
+            if record.name == "slot.removed"
+                && let Some(at) = sought.iter().position(|sought| Some(*sought) == slot)
+            {
+                known.insert(sought.swap_remove(at), record.ts_ms);
+                if sought.is_empty() {
+                    break;
+                }
+            }
+        }
+        known.extend(sought.into_iter().map(|slot| (slot, first_ms)));
+        Ok(known)
+    }
+
+    /// Notes for good what only the log told, so that it is not read for it again.
+    fn note_removals(&mut self) -> Result<(), Error> {
+        let removals = self.removals()?;
+        let (open, random, log) = self.open_parts()?;
+        let told = |vault: &Vault, slot: u16| matches!(Behind::of(vault, slot), Some(Behind::Gone(..)));
+        let new: Vec<_> = removals.into_iter().filter(|(slot, _)| !told(&open.vault, *slot)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        for (slot, ms) in new {
+            note_removed(&mut open.vault, slot, ms)?;
+        }
+        open.cover(log, random)
+    }
+
+    fn destroy_names(&mut self, actor: Actor) -> Result<Option<NamesDestroyed>, Error> {
+        if self.names_days_max.is_none() {
+            return Ok(None);
+        }
+        self.note_removals()?;
+        let Some((due, slots)) = self.names_past()?.filter(|(due, _)| due.names > 0) else {
+            return Ok(None);
+        };
+        // A clock that is ahead would destroy what somebody has to be able to ask for.
+        if self.clock_moved() {
+            return Err(Error::ClockMoved);
+        }
+        self.end_old_key()?;
+        let now_ms = self.now_ms();
+        let (open, random, log) = self.open_parts()?;
+        let jobs =
+            slots.iter().map(|slot| Ok((*slot, JobId::random()?))).collect::<Result<Vec<_>, Error>>()?;
+        let said = |event: &dyn Fn(u32) -> Event| -> Vec<Entry> {
+            jobs.iter().map(|(slot, job)| event((*slot).into()).by(actor).job(*job)).collect()
+        };
+        append_all(log, &said(&|slot| Event::SlotNameDue { slot, days: due.days }))?;
+        reach(After::Intent)?;
+        open.cover_with_next(log)?;
+        let before: Vec<_> = slots.iter().map(|slot| (*slot, Behind::of(&open.vault, *slot))).collect();
+        for (slot, behind) in &before {
+            remember(&mut open.vault, *slot, &Behind::destroyed(*behind, *slot, now_ms))?;
+        }
+        let ids: Vec<SlotId> = slots.iter().map(|slot| SlotId(*slot)).collect();
+        let forgotten = open.vault.forget_names(&ids, random);
+        let forgotten = match open.rolled(forgotten, log)? {
+            Ok(forgotten) => forgotten,
+            Err(error) => {
+                for (slot, behind) in before {
+                    set_back(&mut open.vault, slot, behind)?;
+                }
+                let reason = vault_failure(&error);
+                let kept = said(&|slot| Event::SlotNameKept { slot, reason });
+                append_all(log, &kept.into_iter().map(Entry::failed).collect::<Vec<_>>())?;
+                return Err(error.into());
+            }
+        };
+        reach(After::Rolled)?;
+        let Forgotten { state, grade, cleanup_pending, .. } = forgotten;
+        let receipt = match append_all(log, &said(&|slot| destroyed(slot, state, grade, cleanup_pending))) {
+            Ok(receipts) => receipts.last().copied(),
+            Err(Error::Log(source)) => {
+                open.unsettled = true;
+                let done = "the names that were past their period are destroyed for good".into();
+                return Err(Error::Unrecorded { done, source });
+            }
+            Err(other) => return Err(other),
+        };
+        let backups = log.unfinished()?.backups;
+        Ok(Some(NamesDestroyed { slots, grade, cleanup_pending, backups, receipt }))
+    }
+
+    /// What became of the name that a request without an outcome is about, by what the vault holds now.
+    pub(crate) fn look_for_name(&mut self, intent: &OpenIntent) -> Result<Late, Error> {
+        let (open, ..) = self.open_parts()?;
+        let slot = intent.slot.and_then(|slot| u16::try_from(slot).ok());
+        let Some(slot) =
+            slot.filter(|slot| matches!(Behind::of(&open.vault, *slot), Some(Behind::Nameless(..))))
+        else {
+            return Ok((Vec::new(), audit::words::Found::Nothing, 0));
+        };
+        let cleanup_pending = open.vault.drop_old_heads().is_err();
+        let event = destroyed(slot.into(), open.vault.state(), open.vault.grade(), cleanup_pending);
+        Ok((vec![event.by(intent.actor).job(intent.job)], audit::words::Found::Done, 0))
+    }
+
+    /// Whether the wall clock was set since the program started, where a period depends on it.
+    pub(crate) fn clock_moved(&self) -> bool {
+        self.has_period() && self.began.has_moved(Moment::now(&self.clock))
+    }
+
+    /// Whether anything goes by itself after a while.
+    pub fn has_period(&self) -> bool {
+        self.picture_days_max.is_some() || self.names_days_max.is_some()
+    }
+}
+
+fn destroyed(slot: u32, state: State, of: Grade, cleanup_pending: bool) -> Event {
+    let State { epoch, seq, root } = state;
+    Event::SlotNameDestroyed {
+        slot,
+        grade: grade(of),
+        vault_epoch: epoch,
+        vault_seq: seq,
+        vault_root: Digest(root),
+        cleanup_pending,
+    }
+}
