@@ -186,7 +186,7 @@ fn a_name_that_is_forgotten_is_in_no_copy_that_opens() {
     assert_eq!(vault.state(), forgotten.state);
     assert_eq!(vault.free_slot().expect("one"), SlotId(4), "the number stays used");
     drop(vault);
-    let code_text = code.to_string();
+    let code_text = code.text();
     for (typed, operator) in [(PASSPHRASE, Some("first")), (&*code_text, None)] {
         let output = read(&place, (typed, operator), None);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
