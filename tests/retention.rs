@@ -141,7 +141,7 @@ fn a_period_of_names_is_told_before_it_is_over() {
     let second = home.at("second");
     home.ask(&["operator", "add", "Second", "--operator", "First", "--new-passphrase-file", &second])
         .ends(0, &[]);
-    home.ask(&["operator", "remove", "Second"]).ends(0, &[]);
+    home.ask(&["operator", "remove", "Second", "--operator", "First"]).ends(0, &[]);
     home.policy(b"schema = 1\nnames_days_max = 1\n");
     for arguments in [&["vault", "retain", "--dry-run"][..], &["vault", "retain", "--yes"]] {
         let said = home.ask(arguments).ends(0, &[]).stdout;

@@ -4,7 +4,7 @@ use crate::metadata::{Metadata, pseudonym};
 use crate::request::Refusal;
 use crate::roles::role_of;
 use crate::who::pseudonym_of;
-use crate::{Act, Darkroom, Error, Who, names, whose};
+use crate::{Act, Darkroom, Error, Who, behind, whose};
 use audit::words::{FreezeReason, RequestRefusal, Role};
 use audit::{Actor, Digest, Entry, Event, JobId, Log, Object, PublicKey, Receipt, SystemClock};
 use policy::TwoPerson;
@@ -166,7 +166,7 @@ impl Darkroom {
         let vault = self.may_hold_about(who, actor == who.actor)?;
         let is_theirs = |person: &vault::Person| pseudonym_of(vault, person.slot.0) == Some(actor);
         let person =
-            vault.people().into_iter().find(is_theirs).ok_or_else(|| names::unknown(vault, actor))?;
+            vault.people().into_iter().find(is_theirs).ok_or_else(|| behind::unknown(vault, actor))?;
         let slot = person.slot.0;
         let entries = match vault.has_names() {
             true => whose::of_slot(vault, slot),

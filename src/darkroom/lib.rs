@@ -29,6 +29,7 @@
 //! | new secret | `vault.secret_requested` and the slot, roll, `vault.secret_changed`, answer | [`Darkroom::change_secret`] |
 
 mod backup;
+mod behind;
 mod certificate;
 mod checked;
 mod compared;

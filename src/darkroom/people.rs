@@ -7,7 +7,7 @@ use crate::roles::{Roles, count_admins};
 use crate::room::Darkroom;
 use crate::secret::Change;
 use crate::whose::{self, HandedOver, person_of};
-use crate::{Erased, Error, Role, Who, names};
+use crate::{Erased, Error, Role, Who, behind};
 use audit::words::{Left, Proof, RequestRefusal, ResolveReason};
 use audit::{Actor, Event};
 use policy::TwoPerson;
@@ -291,7 +291,7 @@ impl Darkroom {
             handed_over.add(slot.0, to)?;
             handed_over.remember(&mut open.vault)?; // with the roll that removes the slot
         }
-        let behind = names::note_removed(&mut open.vault, slot.0, now_ms)?;
+        let before_mark = behind::note_removed(&mut open.vault, slot.0, now_ms)?;
         let removed = Change::Removed { role, left };
         let done = self.change(who, act, Proof::Passphrase, Ok(slot), removed, |vault, _, random| {
             Ok((vault.remove_slot(slot, random)?, ()))
@@ -301,7 +301,7 @@ impl Darkroom {
             && open.vault.has_slot(slot)
         {
             before.remember(&mut open.vault)?;
-            names::set_back(&mut open.vault, slot.0, behind)?;
+            behind::set_back(&mut open.vault, slot.0, before_mark)?;
         }
         done
     }
@@ -373,8 +373,8 @@ impl Darkroom {
         let vault = self.vault_of(who, Act::Resolve)?;
         let is_theirs = |person: &Person| crate::who::pseudonym_of(vault, person.slot) == Some(pseudonym);
         let found = self.people(who)?.into_iter().find(is_theirs);
-        let unknown = names::unknown(vault, pseudonym);
-        let gone = names::nameless(vault, pseudonym).map_or(0, |(slot, _)| slot);
+        let unknown = behind::unknown(vault, pseudonym);
+        let gone = behind::nameless(vault, pseudonym).map_or(0, |(slot, _)| slot);
         let (open, random, log) = self.parts(who, Act::Resolve)?;
         let slot = found.as_ref().map_or(gone, |person| person.slot).into();
         let asked = Event::SlotResolved { slot, reason }.by(who.actor);

@@ -2,12 +2,11 @@
 //! a backup.
 
 use crate::Error;
+use crate::behind::{Behind, tag};
 use crate::holds::Holds;
 use crate::metadata::pseudonym;
-use crate::names::Behind;
 use crate::pending;
 use crate::roles::Roles;
-use crate::who::tag;
 use crate::whose::HandedOver;
 use audit::words::{HoldReason, IntentKind, Left, Role};
 use audit::{Digest, Log, Stored, Unfinished};

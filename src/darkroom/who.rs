@@ -1,7 +1,7 @@
 //! Who does something, and by which door: an argument of every act.
 
 use crate::Error;
-use crate::names::Behind;
+use crate::behind::{Behind, MARK_ACTOR, tag};
 use crate::rights::{Act, Scopes};
 use crate::roles::role_of;
 use crate::token;
@@ -124,14 +124,6 @@ impl Who {
     pub(crate) fn opened(&self) -> audit::Entry {
         Event::SessionOpened { door: self.door, slot: self.slot.into() }.by(self.actor)
     }
-}
-
-/// The vault's marks that hold the salts of actors, and what became of those who went: this plus the slot's number.
-const MARK_ACTOR: u8 = 16;
-
-pub(crate) fn tag(slot: u16) -> Option<u8> {
-    // The first of them is nobody's, and the vault's own.
-    u8::try_from(slot).ok().filter(|slot| *slot > 0)?.checked_add(MARK_ACTOR)
 }
 
 fn salt_of(vault: &Vault, slot: u16) -> Option<[u8; 32]> {

@@ -3,7 +3,7 @@
 use super::backup::{backed_up, is_sound, restore, with_log_of};
 use super::people::{first, name, of, one_of, signed_in, with_second};
 use super::*;
-use crate::names::Behind;
+use crate::behind::Behind;
 use crate::{HoldReason, Kind, Pictures, ResolveReason, Role};
 use audit::Actor;
 use audit::words::{Found, IntentKind};
