@@ -126,11 +126,11 @@ fn whoever_has_disk_and_recovery_code_can_neither_read_nor_guess_the_name() {
     assert_eq!(holding(&home, &tested).len(), 3);
     room.names_days_max = Some(0);
     assert!(!room.retain_names_by_itself().unwrap().unwrap().cleanup_pending);
-    assert_eq!(holding(&home, &tested), [String::new(); 0]);
+    assert_eq!(holding(&home, &tested), Vec::<String>::new());
     assert!(is_nobodys(&mut room, pseudonym) && is_nobodys_slot(&room, &salt));
     room.leave(StopReason::Done).unwrap();
     for bytes in [&salt[..], b"second"] {
-        assert_eq!(holding(&home, bytes), [String::new(); 0]);
+        assert_eq!(holding(&home, bytes), Vec::<String>::new());
     }
     // An older vault file opens for nobody beside the anchor of now.
     let now = std::fs::read(home.0.join("vault/vault")).unwrap();
@@ -289,7 +289,7 @@ fn a_backup_from_before_brings_no_name_back() {
         for bytes in [&there, &removed] {
             let other = with_log_of(&home);
             restore(&other, bytes, &first(), false).unwrap();
-            assert_eq!(holding(&other, b"second"), [String::new(); 0]);
+            assert_eq!(holding(&other, b"second"), Vec::<String>::new());
             let mut room = is_sound_as_first(&other);
             assert!(is_nobodys(&mut room, pseudonym) && is_nobodys_slot(&room, &salt), "{crash:?}");
             assert_eq!(vault_of(&room).free_slot().unwrap(), SlotId(SECOND + 1));
