@@ -1,6 +1,7 @@
 //! The period after which pictures go by themselves, where the policy sets one. When each of them goes is told from its first
 //! day on; what a legal hold keeps stays.
 
+use crate::moment::Moment;
 use crate::period::{Periods, end_ms};
 use crate::rights::Act;
 use crate::room::Darkroom;
