@@ -98,7 +98,7 @@ pub enum Error {
     },
     /// A pruning is on record, and some of the records are still whole.
     #[error(
-        "the pruning is on record, and not finished ({cause}): see that the disk has room; the next start, or `lightproof audit prune`, \
+        "the pruning is on record, and not finished ({cause}): see that the disk works and has room; the next start of the program \
          finishes it"
     )]
     Unpruned {

@@ -22,8 +22,8 @@ pub enum ExportedError {
     },
     /// A record does not follow the one before.
     #[error(
-        "line {line} of the exported records does not go on from record {last}: some are missing, stand in another order, were \
-         changed, or are of another log; give all of them from number {last} on, each once; nothing was done"
+        "line {line} of the exported records does not go on from record {last}: some are missing or were pruned, stand in \
+         another order, were changed, or are of another log; give all of them from number {last} on, each once; nothing was done"
     )]
     Gap {
         /// Which line, from 1.

@@ -99,7 +99,7 @@ pub use spool::{SpoolError, Spooled, spool};
 pub use stamp::{
     STAMP_BYTES_MAX, Stamp, StampFlaw, StampRequest, checkpoint_of, newest_checkpoint, read_stamp,
 };
-pub use stored::{Order, Records, Stored, Value, record, records, records_before, records_from};
+pub use stored::{Order, Records, Stored, Value, record, record_leaf, records, records_before, records_from};
 pub use tail::{Follower, line, tail, tail_json};
 pub use token::{Actor, Digest, JobId, Kind, Object, PublicKey, actor, object};
 pub use verify::verify;

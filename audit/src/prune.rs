@@ -96,11 +96,11 @@ impl Writer {
             is_short |= count != SEGMENT_RECORDS;
             is_short |= index >= from / SEGMENT_RECORDS && lines(bytes).any(|line| hash_only(line).is_some());
         };
-        let before = forms.read(&self.paths, (from, from), &mut each).map_err(&failed)?;
+        let before = forms.read(&self.paths, from, &mut each).map_err(&failed)?;
         if self.told.pruned.is_some_and(|pruning| pruning.sha256 != before) {
             return Err(Error::Broken { what: NOT_SIGNED, at: 0 });
         }
-        let sha256 = forms.read(&self.paths, (from, first), &mut each).map_err(&failed)?;
+        let sha256 = forms.read(&self.paths, first, &mut each).map_err(&failed)?;
         for index in first / SEGMENT_RECORDS..=self.segment_index {
             let bytes = read_limited(&self.paths.segment(index), SEGMENT_BYTES_MAX).map_err(&failed)?;
             lines(&bytes).for_each(|line| tree.push(leaf_of(line)));

@@ -42,7 +42,7 @@ const DAY_MS: u64 = 86_400_000;
 pub(crate) struct Pruning {
     /// First record that it did not touch: the first of a segment.
     pub first: u64,
-    /// That of the pruning before; what lies before it this one left as it was.
+    /// That of the pruning before.
     pub from: u64,
     /// SHA-256 of all segments before `first`, as it leaves them.
     pub sha256: Digest,
@@ -57,6 +57,23 @@ impl Pruning {
         let sha256 = Digest(record.text("sha256").and_then(unhex)?);
         let is_sound = first % SEGMENT_RECORDS == 0 && (from..=record.seq).contains(&first);
         is_sound.then_some(Self { first, from, sha256, is_done: false })
+    }
+}
+
+/// The same with what a verifier holds against it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Announced {
+    pub seq: u64,
+    pub ts_ms: u64,
+    pub days: u64,
+    pub pruning: Pruning,
+}
+
+impl Announced {
+    /// Takes in such a record; `None` if it cannot be one.
+    pub fn of(record: &Record<'_>, before: Option<&Self>) -> Option<Self> {
+        let pruning = Pruning::of(record, before.map(|before| &before.pruning))?;
+        Some(Self { seq: record.seq, ts_ms: record.ts_ms, days: record.int("days")?, pruning })
     }
 }
 
@@ -121,18 +138,18 @@ pub(crate) struct Forms {
 }
 
 impl Forms {
-    /// Goes on to the record `first`; up to the record `from` each segment is taken as it lies there. `each` is given the bytes.
-    /// Answers with the digest of all from the first record on.
+    /// Goes on to the record `first`. `each` is given the bytes as they lie there. Answers with the digest of all from the first record
+    /// on, as they are to be: what an earlier pruning has done stays as it is.
     pub fn read(
         &mut self,
         paths: &Paths,
-        (from, first): (u64, u64),
+        first: u64,
         mut each: impl FnMut(u64, &[u8]),
     ) -> io::Result<Digest> {
         for index in self.segments.len() as u64..first / SEGMENT_RECORDS {
             let bytes = read_limited(&paths.segment(index), SEGMENT_BYTES_MAX)?;
             each(index, &bytes);
-            let (form, due) = if index < from / SEGMENT_RECORDS { (bytes.clone(), 0) } else { form(&bytes) };
+            let (form, due) = form(&bytes);
             self.all.update(&form);
             let (found, len) = (Digest::of(&bytes), form.len() as u64);
             self.segments.push(Form { found, form: Digest::of(&form), len, due });
@@ -180,9 +197,7 @@ pub(crate) fn check(paths: &Paths, pruning: Option<&Pruning>, seen: &Seen) -> Re
     }
     let Some(pruning) = pruning.filter(|pruning| !pruning.is_done) else { return Ok(None) };
     let mut forms = Forms::default();
-    let found = forms
-        .read(paths, (pruning.from, pruning.first), |_, _| {})
-        .map_err(io_error("read", &paths.segments()))?;
+    let found = forms.read(paths, pruning.first, |_, _| {}).map_err(io_error("read", &paths.segments()))?;
     if found != pruning.sha256 || seen.differs(&forms).is_some() {
         return Err(Error::Broken { what: NOT_SIGNED, at: pruning.from });
     }

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::export::{Form, export};
 use crate::open::lock;
 use crate::paths::{Paths, SMALL_BYTES_MAX, read_limited};
-use crate::stored::{Item, Items, records_from};
+use crate::stored::record_leaf;
 use crate::token::{Digest, unhex};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -212,13 +212,7 @@ impl Form {
 
 /// Leaf hash of the record before that number; none before the first, and of a line that is no record.
 fn leaf_before(log: &Path, next: u64) -> Result<Option<Digest>, Error> {
-    let Some(last) = next.checked_sub(1) else { return Ok(None) };
-    match Items(records_from(log, last)?).next().transpose() {
-        Ok(Some(Item::Pruned(seq, leaf))) if seq == last => Ok(Some(leaf)),
-        Ok(Some(Item::Record(record))) if record.seq == last => Ok(Some(record.leaf())),
-        Ok(_) | Err(Error::Broken { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
+    next.checked_sub(1).map_or(Ok(None), |last| record_leaf(log, last))
 }
 
 impl Cursor {

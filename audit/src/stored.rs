@@ -75,6 +75,20 @@ pub fn record(dir: &Path, seq: u64) -> Result<Option<Stored>, Error> {
     }
 }
 
+/// The leaf hash of the record of that number, of one that was pruned, too; `None` if the log does not reach it, or its line is no
+/// record.
+///
+/// # Errors
+/// `Absent`; `Io`.
+pub fn record_leaf(dir: &Path, seq: u64) -> Result<Option<Digest>, Error> {
+    match Items(records_from(dir, seq)?).next().transpose() {
+        Ok(Some(Item::Pruned(at, leaf))) if at == seq => Ok(Some(leaf)),
+        Ok(Some(Item::Record(record))) if record.seq == seq => Ok(Some(record.leaf())),
+        Ok(_) | Err(Error::Broken { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// One line of a log.
 #[derive(Debug)]
 pub(crate) enum Item {

@@ -43,7 +43,7 @@ fn aged(dir: &Dir) -> TestClock {
 }
 
 fn opened(dir: &Dir, clock: &TestClock, faults: &Faults) -> Result<Log, Error> {
-    Log::open_on(&dir.0, None, disk(faults), Box::new(clock.clone())).map(|(log, _)| log)
+    open_when(&dir.0, faults, clock)
 }
 
 fn pruned(dir: &Dir) -> (TestClock, Due) {
@@ -345,6 +345,18 @@ fn a_second_pruning_leaves_the_first_as_it_was_and_the_memory_of_the_log_goes_on
     drop(open());
     assert!(dir.verify().is_ok());
     let _ = std::fs::remove_file(memory);
+}
+
+#[test]
+fn the_python_reader_and_the_format_have_the_same_list() {
+    let read = |name| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
+    let (python, format) = (read("reference_verifier.py"), read("FORMAT.md"));
+    let list = python.split_once("GOES = {").unwrap().1.split_once('}').unwrap().0;
+    assert_eq!(list.split('"').skip(1).step_by(2).collect::<Vec<_>>(), GOES);
+    assert!(python.contains(&format!("DAYS_MIN = {LOG_DAYS_MIN}\n")));
+    let list = format.split_once("each record of the types").unwrap().1.split_once("is replaced").unwrap().0;
+    assert_eq!(list.split('`').skip(1).step_by(2).collect::<Vec<_>>(), GOES);
+    assert!(format.contains(&format!("`days` is at least {LOG_DAYS_MIN}")));
 }
 
 #[test]

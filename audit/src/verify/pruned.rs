@@ -5,26 +5,8 @@ use super::taken::present;
 use crate::clock::timestamp;
 use crate::error::Error;
 use crate::paths::SEGMENT_RECORDS;
-use crate::pruned::{Forms, LOG_DAYS_MIN, NOT_SIGNED, Pruning, written_until_ms};
-use crate::record::Record;
+use crate::pruned::{Announced, Forms, LOG_DAYS_MIN, NOT_SIGNED, Pruning, written_until_ms};
 use crate::report::{Report, Subject};
-
-/// A record `log.pruned`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Announced {
-    pub seq: u64,
-    pub ts_ms: u64,
-    pub days: u64,
-    pub pruning: Pruning,
-}
-
-impl Announced {
-    /// Takes in such a record; `None` if it cannot be one.
-    pub fn of(record: &Record<'_>, before: Option<&Self>) -> Option<Self> {
-        let pruning = Pruning::of(record, before.map(|before| &before.pruning))?;
-        Some(Self { seq: record.seq, ts_ms: record.ts_ms, days: record.int("days")?, pruning })
-    }
-}
 
 pub(super) fn check(log: &Reading<'_>, report: &mut Report) -> Result<(), Error> {
     let (all, seen) = (&log.records.prunings, &log.records.seen);
@@ -41,7 +23,7 @@ pub(super) fn check(log: &Reading<'_>, report: &mut Report) -> Result<(), Error>
     for one in all {
         is_old_enough(log, one, report);
         let Pruning { from, first, sha256, .. } = one.pruning;
-        let read = present(forms.read(log.paths, (from, first), |_, _| {}), &log.paths.segments())?;
+        let read = present(forms.read(log.paths, first, |_, _| {}), &log.paths.segments())?;
         if read != Some(sha256) {
             report.broken(Subject::Record(from), format!("{NOT_SIGNED} (record {})", one.seq));
             return Ok(());

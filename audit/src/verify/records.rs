@@ -1,7 +1,6 @@
 //! Reading the records: every line hashed, and held against the schema and its neighbours.
 
 use super::clock::Times;
-use super::pruned::Announced;
 use super::taken::present;
 use crate::error::Error;
 use crate::intent::Intents;
@@ -9,7 +8,7 @@ use crate::json::Value;
 use crate::merkle::{Hash, leaf};
 use crate::note::VerifyKey;
 use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, SMALL_BYTES_MAX, read_limited};
-use crate::pruned::{Seen, hash_only};
+use crate::pruned::{Announced, Seen, hash_only};
 use crate::record::{FIRST_PREV, Record};
 use crate::report::{Report, Subject};
 use crate::tile;
