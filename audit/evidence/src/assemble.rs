@@ -34,6 +34,8 @@ struct OfPeriod {
     models: Value,
     /// The records that something rests on, of whatever time.
     cited: BTreeMap<u64, Stored>,
+    /// The record that they begin with, where those before it are left out, since some were pruned.
+    pruned_before: Option<u64>,
 }
 
 impl Export<'_> {
@@ -57,7 +59,8 @@ impl Export<'_> {
     fn fill(&self, folder: &mut NewFolder, proofs: &Proofs, key: ExportKey) -> Result<Exported, Error> {
         let head = proofs.checkpoint();
         signatures(folder, proofs)?;
-        let OfPeriod { count: records, range, erased, models, cited } = self.records(folder, proofs)?;
+        let OfPeriod { count: records, range, erased, models, cited, pruned_before } =
+            self.records(folder, proofs)?;
         let erasures = erasures::hand_over(folder, (self.log, proofs), &erased, range, &self.languages())?;
         Self::check_record(&cited, self.run_record, "it does not name this run", |record| {
             record.name == "evidence.tried" && record.digest("run") == Some(self.run.digest())
@@ -76,7 +79,7 @@ impl Export<'_> {
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| Error::Randomness)?;
         folder.write(bundle::MODELS, &canonical(&models))?;
-        self.texts(folder, id, public, erasures)?;
+        self.texts(folder, id, public, (erasures, pruned_before))?;
         folder.listed.sort_by(|one, other| one.path.cmp(&other.path));
         let files = folder.listed.len() as u64 + 2;
         let manifest = Manifest { id, made_ms: self.made_ms, files: folder.listed.clone() }.to_json();
@@ -92,7 +95,7 @@ impl Export<'_> {
             &key.sign(bundle::PREDICATE, &[(bundle::MANIFEST, digest)], &predicate),
         )?;
         folder.seal()?;
-        Ok(Exported { manifest: digest, files, records, erasures: erasures.certified })
+        Ok(Exported { manifest: digest, files, records, erasures: erasures.certified, pruned_before })
     }
 
     /// The records of the period, and those that something rests on. The last one of the period is cited, too: each
@@ -134,13 +137,15 @@ impl Export<'_> {
         }
         folder.end(file)?;
         let range = first.zip(last.as_ref()).map(|(first, last)| first..=last.seq);
+        let pruned_before =
+            Some(whole).filter(|whole| *whole > 0 && first.is_none_or(|first| first == *whole));
         cited.extend(last.map(|record| (record.seq, record)));
         imports.retain(|model, _| models.has(*model));
         cited.extend(imports.values().map(|record| (record.seq, record.clone())));
         let models = models.to_json(&self.embedded, &imports);
         match wanted.first() {
             Some(seq) => Err(Error::Record { seq: *seq, what: "the log does not hold it" }),
-            None => Ok(OfPeriod { count, range, erased, models, cited }),
+            None => Ok(OfPeriod { count, range, erased, models, cited, pruned_before }),
         }
     }
 
@@ -159,7 +164,7 @@ impl Export<'_> {
         folder: &mut NewFolder,
         id: [u8; 16],
         key: PublicKey,
-        erasures: Counted,
+        (erasures, pruned_before): (Counted, Option<u64>),
     ) -> Result<(), Error> {
         folder.write(bundle::RESULTS, &self.run.to_json())?;
         folder.write(bundle::CONTROLS, &canonical(&describe::controls()))?;
@@ -190,7 +195,7 @@ impl Export<'_> {
         folder.write("posture.json", &canonical(self.posture))?;
         folder.write(bundle::KEY, pem(key).as_bytes())?;
         folder.write("VERIFY.md", with_log(VERIFY).as_bytes())?;
-        folder.write("README.html", readme::page(self, erasures).as_bytes())
+        folder.write("README.html", readme::page(self, erasures, pruned_before).as_bytes())
     }
 }
 

@@ -68,7 +68,7 @@ const PAPERS_ABOUT: Text = both(
 const PAPER_STATE: Text = both("controller\u{2019}s part", "由控制者负责");
 
 /// The page.
-pub(crate) fn page(export: &Export<'_>, erasures: Counted) -> String {
+pub(crate) fn page(export: &Export<'_>, erasures: Counted, pruned_before: Option<u64>) -> String {
     let languages = export.languages();
     let tag = tag(languages[0]);
     let title = TITLE.in_language(languages[0]);
@@ -77,12 +77,16 @@ pub(crate) fn page(export: &Export<'_>, erasures: Counted) -> String {
          content=\"width=device-width\">\n<title>{title}: Lightproof</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
     );
     for language in languages {
-        html += &part(export, erasures, language);
+        html += &part(export, (erasures, pruned_before), language);
     }
     html + "</main>\n</body>\n</html>\n"
 }
 
-fn part(export: &Export<'_>, erasures: Counted, language: Language) -> String {
+fn part(
+    export: &Export<'_>,
+    (erasures, pruned_before): (Counted, Option<u64>),
+    language: Language,
+) -> String {
     let say = |text: Text| text.in_language(language);
     let run = export.run;
     let mut html =
@@ -140,6 +144,7 @@ fn part(export: &Export<'_>, erasures: Counted, language: Language) -> String {
         html += &papers(export, language);
     }
     html += &erased(erasures, language);
+    html += &pruned_before.map(|first| pruned(first, language)).unwrap_or_default();
     let parts = if export.sbom.is_some() { PARTS } else { NO_PARTS };
     let _ =
         writeln!(html, "<p>{}</p>\n<p>{}</p>\n<p>{}</p>\n</article>", say(MODELS), say(parts), say(LIMITS));
@@ -162,6 +167,22 @@ fn erased(Counted { certified, copied, uncertified }: Counted, language: Languag
     };
     let page = bundle::ERASURES_PAGE;
     format!("<h2>{title}</h2>\n<p><a href=\"{page}\">{page}</a>: {text}</p>\n")
+}
+
+/// That what was asked for begins earlier than what is here.
+fn pruned(first: u64, language: Language) -> String {
+    let text = match language {
+        Language::En => format!(
+            "The period begins here with record {first}: the content of records before it was taken away when the time was over for \
+             which the policy keeps them, as records of the type log.pruned say, so none before it, and no erasure of before, is in this \
+             folder. The whole log has those that stayed, and the hash of each that went."
+        ),
+        Language::Zh => format!(
+            "此处的期间从记录 {first} 开始：此前部分记录的内容在策略规定的保存期限届满后已被删减（见 log.pruned 类型的记录），因此本文件夹不含此前的记录和删除事项。完整日志保留其余记录以及每条\
+             被删减记录的哈希。"
+        ),
+    };
+    format!("<p><strong>{text}</strong></p>\n")
 }
 
 /// When the newest stamp of an authority outside is from, how old it was when the bundle was made, and what it is about.
