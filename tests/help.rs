@@ -84,7 +84,7 @@ pub const VERBS: [(&[&str], &[&str]); 79] = [
     (&["audit", "stamp", "request"], &["-o"]),
     (&["audit", "stamp", "import"], &["--request"]),
     (&["audit", "stamp", "list"], &[]),
-    (&["audit", "prune"], &["--yes", "--operator", "--outputs", "--passphrase-file"]),
+    (&["audit", "prune"], &["--dry-run", "--yes", "--operator", "--outputs", "--passphrase-file"]),
     (&["evidence", "run"], &["--outputs", "--passphrase-file"]),
     (&["evidence", "list"], &[]),
     (&["evidence", "show"], &[]),

@@ -62,7 +62,8 @@ impl Plan {
         let keeps = |plan: &Self| plan.keep_prompts == KeepPrompts::Allow;
         let erases = |plan: &Self| plan.erase == Erase::Allow;
         let days = |plan: &Self| {
-            [plan.picture_days_max, plan.log_days_max, plan.names_days_max].map(|days| days.unwrap_or(u32::MAX))
+            [plan.picture_days_max, plan.log_days_max, plan.names_days_max]
+                .map(|days| days.unwrap_or(u32::MAX))
         };
         let bare = |plan: &Self| plan.network_namespace == NetworkNamespace::MayBeMissing;
         let rights = |path: &Path, grant: &PathGrant| {

@@ -52,6 +52,9 @@ pub enum Audit {
     },
     /// Take away the content of records that are past the period of the policy (`log_days_max`); their hashes stay, and the log verifies
     Prune {
+        /// Say what is due, and do nothing
+        #[arg(long, conflicts_with = "yes")]
+        dry_run: bool,
         /// Do not ask
         #[arg(long)]
         yes: bool,

@@ -31,8 +31,8 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Don
     if let Audit::Stamp(verb) = verb {
         return stamp::run(clean, global, verb, out);
     }
-    if let Audit::Prune { yes, keys } = verb {
-        return prune::run(clean, global, (*yes, keys), out);
+    if let Audit::Prune { dry_run, yes, keys } = verb {
+        return prune::run(clean, global, (*dry_run, *yes), keys, out);
     }
     if let Audit::Export { format, after, spool } = verb {
         return export::run(clean, global, (*format, *after, spool.as_deref()), out);

@@ -2,12 +2,16 @@
 
 use super::Kind;
 use audit::words::{ObjectFailure, RequestRefusal};
+use std::io::ErrorKind;
 
 /// Of what the log says.
 pub(super) fn log_kind(error: &audit::Error) -> Kind {
     match error {
         audit::Error::Busy { .. } => Kind::Busy,
-        audit::Error::DiskFull => Kind::Disk,
+        audit::Error::DiskFull
+        | audit::Error::Unpruned {
+            cause: ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge,
+        } => Kind::Disk,
         audit::Error::Absent { .. } | audit::Error::Pruned { .. } => Kind::NotFound,
         audit::Error::Lost { .. } | audit::Error::Broken { .. } | audit::Error::Diverged { .. } => {
             Kind::Damaged

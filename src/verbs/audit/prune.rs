@@ -1,7 +1,7 @@
 //! `lightproof audit prune`: records that are past the period of the policy go, once somebody has seen how many that are.
 
 use crate::Done;
-use crate::boot::{self, Booted, Wants};
+use crate::boot::{self, Booted, Fenced, Wants};
 use crate::cli::{Global, Keys};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
@@ -14,13 +14,16 @@ use serde_json::json;
 ///
 /// # Errors
 /// Why it ended early.
-pub fn run(clean: Clean, global: &Global, (yes, keys): (bool, &Keys), out: &Output) -> Done {
-    let (mut booted, mut darkroom) = boot::boot(clean, global, &Wants::with(keys))?.darkroom()?;
-    let result = prune(&mut booted, &mut darkroom, yes, out);
+pub fn run(clean: Clean, global: &Global, asked: (bool, bool), keys: &Keys, out: &Output) -> Done {
+    let busy =
+        "nothing was pruned: it is done while no server runs; end the server, prune, and start it again";
+    let opened = boot::boot(clean, global, &Wants::with(keys)).and_then(Fenced::darkroom);
+    let (mut booted, mut darkroom) = opened.map_err(|failure| failure.if_busy(busy))?;
+    let result = prune(&mut booted, &mut darkroom, asked, out);
     boot::leave(darkroom, result)
 }
 
-fn prune(booted: &mut Booted, darkroom: &mut Darkroom, yes: bool, out: &Output) -> Done {
+fn prune(booted: &mut Booted, darkroom: &mut Darkroom, (dry_run, yes): (bool, bool), out: &Output) -> Done {
     let Some(days) = booted.plan.log_days_max else {
         let what = "the policy sets no period after which records go (log_days_max); nothing was done";
         return Err(Failure::new(Code::Refused, what));
@@ -38,12 +41,16 @@ fn prune(booted: &mut Booted, darkroom: &mut Darkroom, yes: bool, out: &Output) 
                 due.first - 1,
                 due.kept
             ));
-            if !yes {
-                confirm(booted, due.records)?;
+            if !dry_run {
+                if !yes {
+                    confirm(booted, due.records)?;
+                }
+                let receipt = darkroom.prune_records(&who, due)?;
+                record = Some(receipt.seq_first);
+                let done = "pruned; the hashes stay, and the log verifies";
+                out.data(&format!("record {}: {done}\n", receipt.seq_first));
+                out.say("backups, exports and copies of the log from before keep what they have");
             }
-            let receipt = darkroom.prune_records(&who, due)?;
-            record = Some(receipt.seq_first);
-            out.data(&format!("record {}: pruned; the hashes stay, and the log verifies\n", receipt.seq_first));
         }
         _ => out.say(&format!(
             "no record goes: they go by whole blocks of 4,096, once the last of a block is older than {days} days"
