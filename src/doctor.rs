@@ -20,7 +20,7 @@ use crate::boot::folders::{FolderUse, Home};
 use crate::boot::models::{InUse, in_use};
 use crate::boot::{self, Booted, Wants, overlay};
 use crate::cli::{Doctor, Global};
-use crate::exit::{Code, Failure};
+use crate::exit::Failure;
 use crate::host_audit::RULES;
 use crate::paths::absolute;
 use crate::status::{Copied, need_of_policy, policy_now};
@@ -66,8 +66,7 @@ pub fn examine(
     let home = Home::new(global)?;
     let host = Host::this();
     let overlay = home.config.join("policy.toml");
-    let (policy, of_policy) = policy_of(&overlay);
-    let policy_now = overlay::read(&overlay).ok().map(policy_now);
+    let (policy, policy_now, of_policy) = policy_of(&overlay);
     let places = places(&home, policy.as_ref(), arguments)?;
     let uid = geteuid().as_raw();
     let port = arguments.port.or_else(|| Some(policy.as_ref()?.listen().port())).unwrap_or_default();
@@ -162,22 +161,27 @@ fn places(home: &Home, policy: Option<&Policy>, arguments: &Doctor) -> Result<[P
     ])
 }
 
-fn policy_of(file: &Path) -> (Option<Policy>, Finding) {
+/// The policy where it can be told, the digest of its file, and what there is to say of it.
+fn policy_of(file: &Path) -> (Option<Policy>, Option<String>, Finding) {
     const CHECK: &str = "policy";
     let path = file.display();
-    let read = overlay::read(file).and_then(|text| {
-        let policy = Policy::read(text.as_deref());
-        let wrong = |error| Failure::new(Code::Usage, format!("{path}: {error}"));
-        Ok((policy.map_err(wrong)?, text.is_some()))
-    });
-    match read {
-        Ok((policy, true)) => (Some(policy), Finding::fine(CHECK, path.to_string())),
-        Ok((policy, false)) => (Some(policy), Finding::fine(CHECK, format!("built in; {path} is not there"))),
+    let broken = |why: &str| {
+        let what = format!("{why}; no start is allowed until it is mended");
+        (Policy::read(None).ok(), Finding::needs(CHECK, what))
+    };
+    let text = match overlay::read(file) {
+        Ok(text) => text,
         Err(failure) => {
-            let what = format!("{}; no start is allowed until it is mended", failure.what);
-            (Policy::read(None).ok(), Finding::needs(CHECK, what))
+            let (policy, finding) = broken(&failure.what);
+            return (policy, None, finding);
         }
-    }
+    };
+    let (policy, finding) = match (Policy::read(text.as_deref()), &text) {
+        (Ok(policy), Some(_)) => (Some(policy), Finding::fine(CHECK, path.to_string())),
+        (Ok(policy), None) => (Some(policy), Finding::fine(CHECK, format!("built in; {path} is not there"))),
+        (Err(error), _) => broken(&format!("{path}: {error}")),
+    };
+    (policy, Some(policy_now(text)), finding)
 }
 
 /// What the fences hide and a check behind them needs.

@@ -1,7 +1,41 @@
 //! The rules of the host's own audit, as auditd loads them at its start.
 
+use crate::paths::open_regular;
+use rustix::fs::OFlags;
+use std::io::{Error, ErrorKind, Read as _};
+use std::path::Path;
+
 /// Where they lie.
 pub const RULES: &str = "/etc/audit/audit.rules";
+/// Name of the credential of a service manager that holds them: only root may read the file.
+const CREDENTIAL: &str = "audit.rules";
+/// What the credential holds where a service manager had no such file to hand over.
+const ABSENT: &str = "absent";
+/// Most bytes of them.
+const BYTES_MAX: u64 = 1 << 20;
+
+/// The rules, as a service manager has handed them over at the start, or as they are; `None` if the host has none.
+///
+/// # Errors
+/// They cannot be read.
+pub fn rules() -> Result<Option<String>, Error> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
+    let handed = folder.map(|folder| text(&Path::new(&folder).join(CREDENTIAL))).transpose()?.flatten();
+    match handed.filter(|handed| handed.trim() != ABSENT) {
+        None => text(Path::new(RULES)),
+        handed => Ok(handed),
+    }
+}
+
+fn text(path: &Path) -> Result<Option<String>, Error> {
+    let file = match open_regular(path, OFlags::empty()) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    let mut bytes = Vec::new();
+    file.take(BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
 
 /// The folder whose changes a line watches.
 pub fn watched(line: &str) -> Option<&str> {

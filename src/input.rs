@@ -182,7 +182,11 @@ pub fn read_checkpoint(path: &Path, clean: &mut Clean) -> Result<Vec<u8>, Failur
         Ok(bytes) if bytes.len() > bytes_max => Err(io::ErrorKind::FileTooLarge.into()),
         bytes => bytes.map(|bytes| audit::checkpoint_lines(bytes.to_vec())),
     };
-    let read = match handed_over(path, clean) {
+    let handed_over = match path.as_os_str() == "-" {
+        true => Some(stdin()),
+        false => handed_over(path, clean),
+    };
+    let read = match handed_over {
         Some(file) => file.and_then(of_pipe),
         None => audit::read_checkpoint(path),
     };

@@ -186,6 +186,7 @@ pub struct Status {
     room: Room,
     /// Of the policy.
     picture_days_max: Option<u32>,
+    names_days_max: Option<u32>,
     /// States that were pinned.
     incidents: Vec<Incident>,
     /// Whether every record could be read that may tell of one.
@@ -204,8 +205,8 @@ impl Status {
         let paths = booted.paths();
         let has_vault = paths.vault_exists();
         let holder = if has_vault { paths.holder().map_err(darkroom::Error::from)? } else { None };
-        let (now_ms, picture_days_max) = (booted.clock.wall_ms(), booted.plan.picture_days_max);
-        let second_ms = booted.plan.limits.two_person_hours_max.saturating_mul(3_600_000);
+        let (now_ms, plan) = (booted.clock.wall_ms(), &booted.plan);
+        let second_ms = plan.limits.two_person_hours_max.saturating_mul(3_600_000);
         let told = Told::by(&booted.folders.audit, now_ms, second_ms)?;
         let absent = if has_vault { absent(booted) } else { Vec::new() };
         let Incidents { incidents, unread } = Incidents::of(&booted.folders.audit)?;
@@ -218,7 +219,8 @@ impl Status {
             told,
             absent,
             room,
-            picture_days_max,
+            picture_days_max: plan.picture_days_max,
+            names_days_max: plan.names_days_max,
             incidents,
             clocks_known,
             copied,
@@ -360,6 +362,9 @@ impl Status {
             Some(days) => format!("a picture goes {days} days after it was made"),
             None => "none: pictures stay until somebody erases them".to_owned(),
         };
+        let names = self
+            .names_days_max
+            .map(|days| format!("the name of who was removed goes {days} days after that"));
         let room = self.room.map(|(name, left)| match left {
             Some(left) => format!("{name} {:.1} GiB", left as f64 / f64::from(1 << 30)),
             None => format!("{name} unknown"),
@@ -376,17 +381,16 @@ impl Status {
             clocks.push("none run".to_owned());
         }
         let clocks = std::iter::once("clocks").chain(std::iter::repeat("")).zip(clocks);
-        let mut lines = vec![
-            ("server", server),
-            ("vault", vault),
-            ("period", period),
+        let mut lines = vec![("server", server), ("vault", vault), ("period", period)];
+        lines.extend(names.map(|names| ("", names)));
+        lines.extend([
             ("posture", self.posture().to_owned()),
             ("guesses", format!("{} wrong since the last right one", told.wrong)),
             ("log", log),
             ("evidence", evidence),
             ("backup", backup),
             ("second", self.told.waiting.line()),
-        ];
+        ]);
         lines.extend(self.copied.as_ref().map(|copied| ("copy", copied.line())));
         lines.extend(clocks);
         lines.push(("room left", room.join(", ")));
@@ -438,6 +442,11 @@ impl Status {
             Family::gauge("lightproof_picture_days_max", "Days after which a picture goes, by the policy")
                 .whole(self.picture_days_max.map(u64::from)),
             Family::gauge(
+                "lightproof_names_days_max",
+                "Days after which the name of who was removed goes, by the policy",
+            )
+            .whole(self.names_days_max.map(u64::from)),
+            Family::gauge(
                 "lightproof_acts_waiting",
                 "Acts that wait for a second admin, as far as the log tells",
             )
@@ -459,7 +468,8 @@ impl Status {
         json!({
             "server": self.server(), "pid": holder.map(|holder| holder.pid),
             "address": holder.and_then(|holder| holder.address.as_deref()),
-            "vault": self.vault(), "unattended": self.is_unattended(), "picture_days_max": self.picture_days_max, "posture": self.posture(), "wrong_guesses": self.told.wrong,
+            "vault": self.vault(), "unattended": self.is_unattended(), "picture_days_max": self.picture_days_max,
+            "names_days_max": self.names_days_max, "posture": self.posture(), "wrong_guesses": self.told.wrong,
             "records": self.told.records, "last_record_ms": self.told.last_ms,
             "evidence_ms": self.told.tried.map(|(at_ms, _)| at_ms),
             "incidents": self.incidents.iter().map(|of| describe_incident(of, self.now_ms)).collect::<Vec<_>>(),

@@ -377,7 +377,7 @@ fn a_bundle_that_finds_no_room_is_not_left_in_part() {
 fn what_the_controller_wrote_is_in_the_papers_and_a_senseless_file_hands_nothing_out() {
     const CANARY: &str = "Vermilion Axolotl Foundation";
     let home = Home::with_picture("papers");
-    home.policy(b"schema = 1\npicture_days_max = 41\n");
+    home.policy(b"schema = 1\npicture_days_max = 41\nnames_days_max = 43\n");
     let file = "state/config/controller.toml";
     let write = |text: &str| home.write(file, format!("schema = 1\n{text}\n").as_bytes());
     let check = |code, said: &[&str]| home.ask(&["config", "check", &home.at(file)]).ends(code, said);
@@ -389,6 +389,7 @@ fn what_the_controller_wrote_is_in_the_papers_and_a_senseless_file_hands_nothing
     let bundle = home.path().join("bundle");
     let record = std::fs::read_to_string(bundle.join("gdpr/record.html")).expect("it is text");
     assert!(record.contains(CANARY) && record.contains("41 days"), "{record}");
+    assert!(record.contains("43 days after somebody was removed") && record.contains("43 天"), "{record}");
     let found = home.files_with(CANARY.as_bytes());
     assert!(found.len() > 3, "{found:?}");
     for path in found {

@@ -378,6 +378,17 @@ fn a_hole_in_the_rules_of_the_hosts_audit_is_not_satisfied() {
         rules(&watched);
         assert_eq!(run(""), "not_satisfied", "{hole}");
     }
+    // A service manager hands over what only root may read, and that holds.
+    let handed = |text: &str| {
+        let folder = home.path().join("handed");
+        fs::create_dir_all(&folder).expect("a home can be written");
+        fs::write(folder.join("audit.rules"), text).expect("it is ours");
+        run(&format!("CREDENTIALS_DIRECTORY='{}'", folder.display()))
+    };
+    let lines = folders.map(|folder| format!("-w {folder} -p wa\n"));
+    assert_eq!(handed(&lines.concat()), "satisfied");
+    assert_eq!(handed(&lines[1..].concat()), "not_satisfied");
+    assert_eq!(handed("absent"), "not_satisfied", "the file is asked, which has a hole");
     fs::set_permissions(etc.join("audit"), fs::Permissions::from_mode(0o700)).expect("it is ours");
 }
 

@@ -154,7 +154,7 @@ fn the_numbers_are_what_a_monitor_reads_and_nobodys() {
     // What nobody knows has no number.
     assert!(!none.keys().any(|name| name.contains("timestamp") || name.contains("satisfied")), "{none:?}");
 
-    home.policy(b"schema = 1\npicture_days_max = 30\n");
+    home.policy(b"schema = 1\npicture_days_max = 30\nnames_days_max = 400\n");
     home.generate(&["a red apple", "--remember-prompt"]).ends(0, &[]);
     home.ask(&["evidence", "run", "--quiet"]).ends(0, &[]);
     let file = home.at("out/a.backup");
@@ -184,6 +184,7 @@ fn the_numbers_are_what_a_monitor_reads_and_nobodys() {
         ("lightproof_controls_not_satisfied", "not_satisfied", 1.0),
         ("lightproof_backup_timestamp_seconds", "backup_ms", 1000.0),
         ("lightproof_picture_days_max", "picture_days_max", 1.0),
+        ("lightproof_names_days_max", "names_days_max", 1.0),
     ] {
         let told = status[key].as_f64().unwrap_or_else(|| panic!("{key}: {status}"));
         assert!((found[name] * unit - told).abs() < 1.0, "{name}: {found:?} {status}");

@@ -126,11 +126,11 @@ impl Plan {
         if let Some(days) = self.picture_days_max {
             line(format_args!("picture_days_max {days}"));
         }
-        if let Some(days) = self.log_days_max {
-            line(format_args!("log_days_max {days}"));
-        }
         if let Some(days) = self.names_days_max {
             line(format_args!("names_days_max {days}"));
+        }
+        if let Some(days) = self.log_days_max {
+            line(format_args!("log_days_max {days}"));
         }
         if !self.two_person.is_empty() {
             line(format_args!("two_person {}", self.two_person.words()));

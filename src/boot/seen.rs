@@ -6,21 +6,19 @@ use crate::doctor::host::Host;
 use crate::doctor::memory::{Swaps, may_be_swapped, swaps};
 use crate::doctor::network::{FIREWALL, Rules};
 use crate::exit::Failure;
-use crate::host_audit::{RULES, watched};
+use crate::host_audit::{self, watched};
 use crate::paths::open_regular;
 use audit::Digest;
 use policy::{Controller, Folders};
 use rustix::fs::OFlags;
 use std::fs::{File, Metadata};
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 /// Most files of a model, and folders within folders, that are looked at.
 const FILES_MAX: usize = 4096;
 const DEPTH_MAX: usize = 8;
-/// Most bytes of the host's rules.
-const RULES_BYTES_MAX: u64 = 1 << 20;
 
 /// What was seen.
 pub struct Seen {
@@ -98,7 +96,7 @@ pub enum Watched {
     Folders(u64, u64),
     /// The host has none.
     NoAudit,
-    /// Only root may read its rules.
+    /// Only root may read its rules, and no service manager has handed them over.
     Closed,
 }
 
@@ -231,16 +229,11 @@ fn add_files(folder: &Path, depth: usize, files: &mut Vec<Known>) {
 
 /// How many of these folders the rules watch that auditd loads.
 fn watched_of(folders: &[&PathBuf]) -> Watched {
-    let file = match open_regular(Path::new(RULES), OFlags::empty()) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Watched::NoAudit,
+    let text = match host_audit::rules() {
+        Ok(Some(text)) => text,
+        Ok(None) => return Watched::NoAudit,
         Err(_) => return Watched::Closed,
     };
-    let mut text = Vec::new();
-    if file.take(RULES_BYTES_MAX).read_to_end(&mut text).is_err() {
-        return Watched::Closed;
-    }
-    let text = String::from_utf8_lossy(&text);
     let rules: Vec<&str> = text.lines().filter_map(watched).collect();
     let is_watched = |folder: &&&PathBuf| rules.iter().any(|rule| folder.starts_with(rule));
     Watched::Folders(folders.iter().filter(is_watched).count() as u64, folders.len() as u64)

@@ -79,7 +79,11 @@ fn of_fences(
 fn of_listener(site: &Site, now: &dyn Fn() -> u64) -> Read {
     let listener = site.listener.as_ref().ok_or(Reason::NoListener)?;
     timed(now, |reading| {
-        let counted = listener.count().ok().filter(|counted| counted.here > 0).ok_or(Reason::TrialFailed)?;
+        let counted = listener.count().map_err(|_| Reason::TrialFailed)?;
+        // It listens, so the table that lacks it is not that of its network.
+        if counted.here == 0 {
+            return Err(Reason::OtherNetwork);
+        }
         reading.fact("listeners_here", counted.here);
         reading.fact("listeners_elsewhere", counted.elsewhere);
         Ok(())

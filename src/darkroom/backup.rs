@@ -58,6 +58,8 @@ pub struct Restored {
     pub policy: Option<Vec<u8>>,
     /// Names or slots of people who were removed since, and stay so.
     pub removed: Vec<String>,
+    /// How many names it holds that were destroyed since, and are not brought back.
+    pub nameless: usize,
     /// Names or slots of people whose passphrase was changed since: the one from before opens the vault again.
     pub changed: Vec<String>,
     /// How many people came since, who are not in it.
@@ -438,7 +440,10 @@ fn told<R>(
     let slots: Vec<SlotInfo> = backup.slots().collect();
     let in_it = |slot: &&u16| slots.iter().any(|info| info.id.0 == **slot);
     let kind = |slot: &u16| slots.iter().find(|info| info.id.0 == *slot).map(|info| info.kind);
-    let words = |slot: &u16| match (backup.names().get(&vault::SlotId(*slot)), kind(slot)) {
+    let nameless = since.nameless_in(backup);
+    let named = |slot: &u16| backup.names().get(&vault::SlotId(*slot));
+    let words = |slot: &u16| match (named(slot), kind(slot)) {
+        (Some(_), _) if nameless.contains_key(slot) => format!("key slot {slot}, whose name was destroyed"),
         (Some(name), _) => name.as_str().to_owned(),
         (None, Some(SlotKind::Recovery)) => "the recovery code".to_owned(),
         (None, Some(SlotKind::Machine)) => "the machine secret".to_owned(),
@@ -458,6 +463,7 @@ fn told<R>(
         unsigned,
         policy: looked.policy.clone(),
         removed: since.removed.iter().filter(in_it).map(words).collect(),
+        nameless: nameless.keys().filter(|slot| named(slot).is_some()).count(),
         changed: changed.filter(in_it).map(words).collect(),
         added: {
             let people = since.added.difference(&since.machines);

@@ -142,8 +142,8 @@ pub enum Error {
     UnknownPseudonym,
     /// The name behind this pseudonym was destroyed; on record.
     #[error(
-        "the name behind this pseudonym was destroyed at {when}, since the period of the policy (names_days_max) was over: nobody can \
-         be told from it any more, and nothing brings it back"
+        "the name behind this pseudonym was destroyed at {when}, since the period of the policy (names_days_max) was over: this vault \
+         cannot tell any more who it was, and no backup from before says so once it is restored with the log"
     )]
     NameDestroyed {
         /// When.

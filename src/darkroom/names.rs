@@ -1,33 +1,35 @@
 //! The period after which nobody can tell any more who is behind the pseudonym of somebody who was removed, where the policy sets
 //! one: their name and the salt of their pseudonym are destroyed. The log stays as it is, and verifies.
 //!
-//! A name stays while a legal hold is about its person or about everybody, and while pictures of theirs are kept: both are ended by
-//! that name.
+//! A name stays while a legal hold is about its person or about everybody, while pictures of theirs are kept, and while an act that is
+//! about them waits for a second admin: each is ended by that name.
 
 use crate::behind::{Behind, note_removed, remember, set_back};
 use crate::erase::append_all;
 use crate::error::vault_failure;
 use crate::holds::Holds;
 use crate::moment::Moment;
+use crate::pending::{Meant, Pending};
 use crate::period::end_ms;
 use crate::reconcile::Late;
 use crate::rights::Act;
 use crate::room::{Darkroom, grade};
 use crate::step::{After, reach};
+use crate::who::pseudonym_of;
 use crate::{Error, Who, whose};
 use audit::{Actor, Digest, Entry, Event, JobId, KnownBackup, OpenIntent, Order, Receipt};
 use std::collections::BTreeMap;
 use vault::{Forgotten, Grade, SlotId, State, Vault};
 
 /// Names that are past their period.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamesDue {
     /// The period, in days.
     pub days: u32,
-    /// How many are destroyed for it.
-    pub names: usize,
-    /// How many more are past it, and stay: a hold is about them, or pictures of theirs are kept.
-    pub kept: usize,
+    /// The slots of those that are destroyed for it.
+    pub slots: Vec<u16>,
+    /// Of those that are past it, too, and stay: a hold or an act that waits is about them, or pictures of theirs are kept.
+    pub kept: Vec<u16>,
 }
 
 /// Names that are destroyed.
@@ -52,7 +54,7 @@ impl Darkroom {
     /// [`Error::NotPermitted`], on record; [`Error::Locked`]; the log cannot be read.
     pub fn names_due(&self, who: &Who) -> Result<Option<NamesDue>, Error> {
         self.vault_of(who, Act::Retain)?;
-        Ok(self.names_past()?.map(|(due, _)| due))
+        self.names_past()
     }
 
     /// Destroys them, as `who` asks for. `None`: there are none.
@@ -76,16 +78,29 @@ impl Darkroom {
         self.destroy_names(Actor::System)
     }
 
-    fn names_past(&self) -> Result<Option<(NamesDue, Vec<u16>)>, Error> {
+    fn names_past(&self) -> Result<Option<NamesDue>, Error> {
         let Some(days) = self.names_days_max else { return Ok(None) };
         let (vault, now_ms) = (&self.open_vault()?.vault, self.now_ms());
         let (holds, counts) = (Holds::of(vault), whose::counts(vault));
         let past = self.removals()?.into_iter().filter(|(_, ms)| end_ms(*ms, days) <= now_ms);
         let is_kept = |slot: &u16| {
-            counts.contains_key(slot) || [0, *slot].into_iter().any(|slot| holds.since_ms(slot).is_some())
+            let is_held = [0, *slot].into_iter().any(|slot| holds.since_ms(slot).is_some());
+            is_held || counts.contains_key(slot) || self.waits_for(vault, *slot)
         };
-        let (kept, due): (Vec<u16>, Vec<u16>) = past.map(|(slot, _)| slot).partition(is_kept);
-        Ok(Some((NamesDue { days, names: due.len(), kept: kept.len() }, due)))
+        let (kept, slots) = past.map(|(slot, _)| slot).partition(is_kept);
+        Ok(Some(NamesDue { days, slots, kept }))
+    }
+
+    /// Whether an act that is about them waits for a second admin.
+    fn waits_for(&self, vault: &Vault, slot: u16) -> bool {
+        let (hours, now_ms, pseudonym) =
+            (self.two_person_hours_max, self.now_ms(), pseudonym_of(vault, slot));
+        let is_about = |meant| match meant {
+            Meant::Resolve(asked, _) => Some(asked) == pseudonym,
+            other => other.slot() == slot,
+        };
+        let mut waiting = Pending::all(vault).into_iter();
+        waiting.any(|act| act.lapsed(vault, hours, now_ms).is_none() && is_about(act.meant))
     }
 
     /// When everybody was removed whose name is there still. Earlier versions did not note that: the log says it, and where its records
@@ -141,7 +156,8 @@ impl Darkroom {
             return Ok(None);
         }
         self.note_removals()?;
-        let Some((due, slots)) = self.names_past()?.filter(|(due, _)| due.names > 0) else {
+        let Some(NamesDue { days, slots, .. }) = self.names_past()?.filter(|due| !due.slots.is_empty())
+        else {
             return Ok(None);
         };
         // A clock that is ahead would destroy what somebody has to be able to ask for.
@@ -156,7 +172,7 @@ impl Darkroom {
         let said = |event: &dyn Fn(u32) -> Event| -> Vec<Entry> {
             jobs.iter().map(|(slot, job)| event((*slot).into()).by(actor).job(*job)).collect()
         };
-        append_all(log, &said(&|slot| Event::SlotNameDue { slot, days: due.days }))?;
+        append_all(log, &said(&|slot| Event::SlotNameDue { slot, days }))?;
         reach(After::Intent)?;
         open.cover_with_next(log)?;
         let before: Vec<_> = slots.iter().map(|slot| (*slot, Behind::of(&open.vault, *slot))).collect();

@@ -4,6 +4,7 @@
 //! Each is known by the number of its record `act.asked`, which is no other's, ever.
 
 use crate::Who;
+use crate::behind;
 use crate::roles::{count_admins, role_of};
 use crate::whose;
 use audit::words::{Lapse, Left, ResolveReason, Role, SecondAct};
@@ -93,7 +94,10 @@ impl Meant {
     /// Whether `who` needs a second one for it. The one admin of a vault makes a second one alone: nobody else can.
     pub fn needs_second(self, rules: TwoPersons, who: &Who, vault: &Vault) -> bool {
         match self {
-            Self::Resolve(..) => rules.needs(TwoPerson::Resolve),
+            // Of one whose name was destroyed nothing is told.
+            Self::Resolve(pseudonym, _) => {
+                rules.needs(TwoPerson::Resolve) && behind::nameless(vault, pseudonym).is_none()
+            }
             Self::Erase { slot, .. } => rules.needs(TwoPerson::Pictures) && slot != who.slot,
             Self::Remove { slot, left, .. } => {
                 let takes = matches!(left, Some((Left::HandedOver | Left::Erased, _))) && slot != who.slot;

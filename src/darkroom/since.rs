@@ -166,6 +166,14 @@ impl Since {
         self.made.difference(&self.erased).count() as u64
     }
 
+    /// Slots of who was removed, by this backup or since, whose names are destroyed, and when.
+    pub fn nameless_in<R>(&self, backup: &Backup<R>) -> BTreeMap<u16, u64> {
+        let is_there =
+            |slot: u16| !self.removed.contains(&slot) && backup.slots().any(|info| info.id.0 == slot);
+        let nameless = self.nameless.iter().filter(|(slot, _)| !is_there(**slot));
+        nameless.map(|(slot, ms)| (*slot, *ms)).collect()
+    }
+
     /// What is to hold again in the vault of this backup.
     ///
     /// # Errors
@@ -188,9 +196,7 @@ impl Since {
             marks.insert(Roles::MARK, roles.encode());
         }
         // Nobody whose name went comes back with it, and the period of who went since has begun.
-        let is_there =
-            |slot: &u16| !self.removed.contains(slot) && backup.slots().any(|info| info.id.0 == *slot);
-        let nameless: Vec<(&u16, &u64)> = self.nameless.iter().filter(|(slot, _)| !is_there(slot)).collect();
+        let nameless = self.nameless_in(backup);
         let of_slot = |slot: u16| tag(slot).map(|tag| (tag, backup.mark(tag).and_then(Behind::parse)));
         for (slot, ms) in self.removed_ms.iter().filter(|(slot, _)| !self.nameless.contains_key(slot)) {
             let behind = of_slot(*slot).map(|(tag, before)| (tag, Behind::removed(before, *ms).encode()));
@@ -198,7 +204,7 @@ impl Since {
         }
         for (slot, ms) in &nameless {
             let behind =
-                of_slot(**slot).map(|(tag, before)| (tag, Behind::destroyed(before, **slot, **ms).encode()));
+                of_slot(*slot).map(|(tag, before)| (tag, Behind::destroyed(before, *slot, *ms).encode()));
             marks.extend(behind);
         }
         // What waited for a second person then was confirmed or refused since, or nobody knows.
@@ -214,7 +220,7 @@ impl Since {
             reason: REASON_RECORD,
             now_ms,
             removed: self.removed.iter().map(|slot| SlotId(*slot)).collect(),
-            nameless: nameless.iter().map(|(slot, _)| SlotId(**slot)).collect(),
+            nameless: nameless.keys().map(|slot| SlotId(*slot)).collect(),
             slot_highest: self.added.iter().chain(&self.removed).copied().max().unwrap_or(0),
             epoch_highest: self.epoch_highest,
             marks,

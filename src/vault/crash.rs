@@ -14,6 +14,7 @@ use crate::{
 
 mod afterwards;
 mod destroyed;
+mod forgotten;
 mod power;
 mod restored;
 
@@ -38,6 +39,8 @@ enum Act {
     PutAfterTorn,
     /// The vault file is damaged; the mirror is whole.
     EraseAfterDamage,
+    /// The name of who was removed; together with a pending mark.
+    ForgetName,
 }
 
 /// Files by their path below the test's folder.
@@ -47,6 +50,8 @@ struct Scene {
     act: Act,
     files: Files,
     ids: [ObjectId; 3],
+    /// The vault's epoch before.
+    epoch: u64,
 }
 
 impl Scene {
@@ -63,6 +68,10 @@ impl Scene {
         for value in [&b"first"[..], b"second", LAST].into_iter().filter(|_| act == Act::Compact) {
             vault.set_mark(OTHER_MARK, value, &mut random).expect("set");
         }
+        if act == Act::ForgetName {
+            forgotten::come_and_gone(&place, &mut vault);
+        }
+        let epoch = vault.state().epoch;
         drop(vault);
         let mut files = place.files();
         for (name, bytes) in &mut files {
@@ -75,7 +84,7 @@ impl Scene {
                 _ => {}
             }
         }
-        Self { act, files, ids }
+        Self { act, files, ids, epoch }
     }
 
     fn run(&self, vault: &mut Vault) -> Result<(), Error> {
@@ -102,6 +111,7 @@ impl Scene {
                 vault.remember(MARK, b"remembered")?;
                 vault.compact(1, &mut OsRandom).map(drop)
             }
+            Act::ForgetName => forgotten::forget(vault).map(drop),
         }
     }
 
@@ -114,7 +124,9 @@ impl Scene {
         let after = match self.act {
             Act::Put | Act::PutWithMark | Act::PutAfterCut | Act::PutAfterTorn => self.ids.to_vec(),
             Act::Erase | Act::EraseAfterDamage => vec![self.ids[1]],
-            Act::AddSlot | Act::ChangeSecret | Act::RemoveSlot | Act::Compact => self.ids[..2].to_vec(),
+            Act::AddSlot | Act::ChangeSecret | Act::RemoveSlot | Act::Compact | Act::ForgetName => {
+                self.ids[..2].to_vec()
+            }
         };
         [self.ids[..2].to_vec(), after]
     }
@@ -127,6 +139,7 @@ impl Scene {
             Act::RemoveSlot => slots == 1,
             Act::ChangeSecret => changed,
             Act::Compact => vault.state().epoch == 2,
+            Act::ForgetName => !forgotten::is_known(vault),
             _ => self.found(vault) == self.expected()[1],
         }
     }
@@ -138,7 +151,7 @@ impl Scene {
 
     /// Before or after, never between; what was acknowledged is there; everything goes on working.
     fn judge(&self, place: &Place, acknowledged: bool) -> Result<(), String> {
-        if acknowledged && self.is_roll() && place.has_epoch_key(1) {
+        if acknowledged && self.is_roll() && place.has_epoch_key(self.epoch) {
             return Err("acknowledged, and the old epoch key is still in the anchor".into());
         }
         let opened = place.unlock_either(Locked::open(place.paths()).map_err(|error| error.to_string())?);
@@ -148,7 +161,10 @@ impl Scene {
             let slots = vault.public().slots.len();
             return Err(format!("acknowledged: {acknowledged}, but {found:?}, {slots} slots"));
         }
-        let marks = matches!(self.act, Act::PutWithMark | Act::Erase | Act::EraseAfterDamage | Act::Compact);
+        let marks = matches!(
+            self.act,
+            Act::PutWithMark | Act::Erase | Act::EraseAfterDamage | Act::Compact | Act::ForgetName
+        );
         if marks && vault.mark(MARK).is_some() != self.is_after(&vault, changed) {
             return Err("one without the other: record and mark".into());
         }

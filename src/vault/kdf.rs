@@ -1,8 +1,11 @@
 //! From a typed secret to a key: argon2id (RFC 9106).
 
 use std::io;
+use std::num::NonZero;
+use std::thread::available_parallelism;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use rayon::ThreadPoolBuilder;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::Error;
@@ -47,12 +50,30 @@ impl KdfParams {
         let mut memory = Wiped::new(params.block_count())?;
         let mut key = Zeroizing::new([0; 32]);
         // Without one it is empty, which is the same.
-        Argon2::new_with_secret(half.unwrap_or_default(), Algorithm::Argon2id, Version::V0x13, params)
-            .map_err(|_| Error::KdfOutOfRange)?
-            .hash_password_into_with_memory(secret, salt, &mut key[..], &mut memory.0)
-            .map_err(|_| Error::KdfOutOfRange)?;
+        let argon2 =
+            Argon2::new_with_secret(half.unwrap_or_default(), Algorithm::Argon2id, Version::V0x13, params)
+                .map_err(|_| Error::KdfOutOfRange)?;
+        let derive = || argon2.hash_password_into_with_memory(secret, salt, &mut key[..], &mut memory.0);
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        on_threads(processors.min(self.lanes as usize), derive).map_err(|_| Error::KdfOutOfRange)?;
         Ok(key)
     }
+}
+
+/// Runs `derive`, whose lanes go side by side on so many threads, which end with it: what is on their stacks goes, too. Where a limit
+/// allows no thread, on this one.
+fn on_threads<T: Send>(count: usize, derive: impl FnOnce() -> T + Send) -> T {
+    match ThreadPoolBuilder::new().num_threads(count).build() {
+        Ok(threads) => threads.install(derive),
+        // Outside of a pool rayon starts one that nobody ends, and panics where it cannot.
+        Err(_) => on_this_thread(derive),
+    }
+}
+
+fn on_this_thread<T>(derive: impl FnOnce() -> T) -> T {
+    // Once a thread is a pool of its own it stays that, and the second time is an error.
+    let _itself = ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
+    derive()
 }
 
 #[cfg(test)]
@@ -83,5 +104,31 @@ impl Wiped {
 impl Drop for Wiped {
     fn drop(&mut self) {
         self.0.iter_mut().for_each(Zeroize::zeroize);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes out depends on no thread: RFC 9106's own parameters but for the memory, on one, on several, on more than there are
+    /// lanes, and where none can be made, twice.
+    #[test]
+    fn the_key_is_the_same_on_however_many_threads() {
+        let kdf = KdfParams { memory_kib: MEMORY_KIB_MIN, passes: 2, lanes: 4 };
+        let key = *kdf.derive(b"seven grey herons", Some(b"half"), &[7; 32]).expect("derived");
+        let argon2 = || {
+            let params = Params::new(MEMORY_KIB_MIN, 2, 4, Some(32)).expect("in range");
+            let argon2 = Argon2::new_with_secret(b"half", Algorithm::Argon2id, Version::V0x13, params);
+            let mut key = [0; 32];
+            let done = argon2.expect("in range").hash_password_into(b"seven grey herons", &[7; 32], &mut key);
+            done.expect("derived");
+            key
+        };
+        for count in [1, 2, 3, 8] {
+            assert_eq!(on_threads(count, argon2), key, "{count}");
+        }
+        let alone = move || [on_this_thread(argon2), on_this_thread(argon2)];
+        assert_eq!(std::thread::spawn(alone).join().expect("no panic"), [key; 2]);
     }
 }

@@ -1,5 +1,7 @@
 //! Who the people behind the slots are.
 
+use std::io;
+
 use crate::disk;
 use crate::format::{FORMAT, HEAD_BYTES_MAX, SlotId, SlotInfo};
 use crate::home::{DAMAGED, MIRROR_DAMAGED, RESERVE};
@@ -65,7 +67,7 @@ impl Vault {
     }
 
     /// Gives the slot that `proof` opens, that of the only passphrase, a name and a role; its passphrase stays. A name stays
-    /// for ever, since nobody else may inherit what was done under it.
+    /// when its person is removed, since nobody else may inherit what was done under it, until it is forgotten.
     ///
     /// # Errors
     /// [`Error::WrongSecret`]; [`Error::Limit`]: somebody has a name already, other passphrases lack one, or the slot is no
@@ -108,17 +110,18 @@ impl Vault {
         let mut names = self.index.names.clone();
         names.retain(|slot, _| !gone.contains(slot));
         let slots = self.open_slots()?;
-        let renewed = self.roll(slots, names, &[], random)?;
-        let cleanup_pending = !renewed | self.drop_old_heads().is_err();
+        self.roll(slots, names, &[], random)?;
+        let cleanup_pending = self.drop_old_heads().is_err();
         Ok(Forgotten { state: self.state(), grade: self.grade(), cleanup_pending })
     }
 
     /// Removes what is kept of earlier vault files: whoever guesses a name can test it at the slots in their heads, without a key.
-    /// The reserve may have been one that was not finished. All are tried.
+    /// The reserve may have been one that was not finished, and a mirror that is not renewed is one. All are tried.
     ///
     /// # Errors
     /// What the disk says.
     pub fn drop_old_heads(&mut self) -> Result<(), Error> {
+        let repaired = self.repair();
         let state = &self.home.state;
         let removed = [DAMAGED, MIRROR_DAMAGED].map(|name| state.remove(name));
         let overwritten = match state.has(RESERVE) {
@@ -128,8 +131,12 @@ impl Vault {
             }),
             other => other.map(drop),
         };
-        let done = removed.into_iter().chain([overwritten, state.sync()]).collect::<Result<(), _>>();
-        done.map_err(Error::io("removing earlier copies of the vault file"))
+        let renewed = match self.mirror {
+            Some(_) => Ok(()),
+            None => Err(io::Error::other("the mirror could not be renewed")),
+        };
+        let done = removed.into_iter().chain([overwritten, renewed, state.sync()]).collect::<Result<(), _>>();
+        repaired.and(done.map_err(Error::io("removing earlier copies of the vault file")))
     }
 
     /// Nobody inherits a name: what was done under it is theirs who had it.

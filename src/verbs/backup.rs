@@ -303,6 +303,10 @@ fn tell_restored(restored: &Restored, out: &Output) {
     if !removed.is_empty() {
         out.say(&format!("removed since, and still out: {}", removed.join(", ")));
     }
+    if restored.nameless > 0 {
+        let names = counted(restored.nameless, "name");
+        out.say(&format!("destroyed since, {by}, and not brought back: {names}"));
+    }
     for who in changed {
         out.warn(&format!(
             "{who}: the secret was changed since, and the one from before opens the vault again; set a new one"
@@ -322,7 +326,8 @@ fn tell_restored(restored: &Restored, out: &Output) {
         *lacking == 0,
         &json!({ "backup": id.to_string(), "made": made, "pictures": objects, "erased": erased, "lacking": lacking,
             "lost": restored.lost, "log_survived": log_survived,
-            "exported_until": restored.exported_until_ms.map(timestamp), "log_unsigned": restored.unsigned, "removed": removed, "passphrases_from_before": changed, "people_to_add": added }),
+            "exported_until": restored.exported_until_ms.map(timestamp), "log_unsigned": restored.unsigned, "removed": removed,
+            "names_destroyed": restored.nameless, "passphrases_from_before": changed, "people_to_add": added }),
     );
 }
 

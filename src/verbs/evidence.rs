@@ -104,7 +104,7 @@ fn tell_run(Tried { run, record }: &Tried, signed_in: bool, out: &Output) -> Cod
     let results = serde_json::from_slice::<Value>(&run.to_json()).unwrap_or_default();
     out.object(
         run.count(Outcome::NotSatisfied) == 0,
-        &json!({ "run": run.digest().to_string(), "record": record, "counts": counts_json(run),
+        &json!({ "run": run.digest().to_string(), "record": record, "took_ms": run.took_ms, "counts": counts_json(run),
             "results": results["results"] }),
     );
     match run.count(Outcome::NotSatisfied) {

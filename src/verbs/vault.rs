@@ -352,13 +352,26 @@ fn retain_names(
     (due, dry_run, yes): (NamesDue, bool, bool),
     out: &Output,
 ) -> Result<(String, Value), Failure> {
-    let NamesDue { days, names, kept } = due;
-    let stay = match kept {
-        0 => String::new(),
-        kept => format!("; {kept} more stay, while a hold is about them or pictures of theirs are kept"),
+    let NamesDue { days, slots, kept } = due;
+    let names = slots.len();
+    // By number, as `operator list` has it: what is written down of this must not say the names.
+    let listed = |slots: &[u16]| {
+        let numbers: Vec<String> = slots.iter().map(u16::to_string).collect();
+        format!("{} {}", if slots.len() == 1 { "slot" } else { "slots" }, numbers.join(", "))
     };
-    let (due, ago) = (counted(names, "name"), counted(days as usize, "day"));
-    out.data(&format!("{due} of people who were removed more than {ago} ago{stay}\n"));
+    let due = if slots.is_empty() { String::new() } else { format!(" ({})", listed(&slots)) };
+    let stay = match kept.len() {
+        0 => String::new(),
+        count => format!(
+            "; {count} more ({}) stay, while a hold or an act that waits is about them, or pictures of theirs are kept",
+            listed(&kept)
+        ),
+    };
+    let ago = counted(days as usize, "day");
+    out.data(&format!(
+        "{}{due} of people who were removed more than {ago} ago{stay}\n",
+        counted(names, "name")
+    ));
     let (mut destroyed, mut backups, mut cleanup_pending) = (0, Vec::new(), false);
     if names > 0 && !dry_run {
         if !yes {
@@ -371,14 +384,15 @@ fn retain_names(
     }
     if cleanup_pending {
         out.warn(
-            "an earlier copy of the vault file could not be removed, and whoever guesses a name can test it there: remove \
-             vault.damaged and vault.mirror.damaged in the vault's folder by hand",
+            "an earlier copy of the vault file could not be removed or written anew, and whoever guesses a name can test it there: see \
+             that the vault's folder can be written, remove vault.damaged and vault.mirror.damaged there by hand, if they are there, \
+             and open the vault once more, which renews the mirror",
         );
     }
     pictures::warn_of_backups(&backups, out);
     let said = json!({
-        "days": days, "due": names, "kept": kept, "destroyed": destroyed, "cleanup_pending": cleanup_pending,
-        "backups": backups.len(),
+        "days": days, "due": names, "slots_due": slots, "kept": kept.len(), "slots_kept": kept,
+        "destroyed": destroyed, "cleanup_pending": cleanup_pending, "backups": backups.len(),
     });
     Ok(("names".into(), said))
 }
@@ -390,7 +404,7 @@ fn confirm_names(terminal: &mut Terminal, count: usize) -> Result<(), Failure> {
         return Err(Failure::new(Code::Refused, what));
     }
     let question = format!(
-        "This destroys {names}, for good: nobody can tell any more who is behind these pseudonyms. The log stays as it is, and backups \
+        "This destroys {names}, for good: nobody can tell any more whose pseudonyms stand in the log. The log stays as it is, and backups \
          from before hold them until they are destroyed.\nType {count} to go on: "
     );
     match terminal.ask(&question)?.trim() == count.to_string() {

@@ -134,6 +134,14 @@ fn by_timers(machine: &Machine, page: &Page) {
     let before = tried();
     machine.type_in("systemctl start lightproof-evidence.service");
     assert_eq!(tried(), before + 1);
+    // What the service cannot see it does not call unread, and the host's audit it is told of.
+    let found = machine.type_in(&format!("{AS_SERVICE} lightproof evidence run || true"));
+    let says = |control: &str, reason: &str| {
+        let line = found.lines().find(|line| line.contains(control)).unwrap_or_else(|| panic!("{found}"));
+        assert!(line.starts_with("not measured") && line.contains(reason), "{line}");
+    };
+    says("NET-01", "made in another network");
+    says("OPS-03", "keeps no audit of its own");
 
     let numbers = machine.type_in(&page.take("Numbers for a monitor"));
     assert!(numbers.contains("\nlightproof_server{state=\"running\"} 1\n"), "{numbers}");

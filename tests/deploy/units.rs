@@ -136,6 +136,7 @@ fn the_services_beside_the_first_one_have_its_fences() {
         "TasksMax=",
         "ExecStart=",
         "LoadCred",
+        "SetCred",
         "UMask=",
     ];
     let settings =

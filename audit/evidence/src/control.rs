@@ -222,6 +222,7 @@ reasons! {
     "controllers_part" ControllersPart "A document that is complete is not a control that holds; this part is the controller's." "文件齐全不等于控制有效；这部分由控制者负责。"
     "locked" Locked "The vault was locked, or nobody had signed in." "保险库处于锁定状态，或无人登录。"
     "no_listener" NoListener "Nothing listened when it was tried." "检验时没有监听。"
+    "other_network" OtherNetwork "The socket was made in another network than the program sees, as by systemd, so its table cannot be read." "套接字是在程序所见之外的网络中创建的（例如由 systemd 创建），因此无法读取其套接字表。"
     "no_pictures" NoPictures "There was no picture." "没有图片。"
     "no_model_files" NoModelFiles "The model is part of the program." "模型是程序的一部分。"
     "nothing_erased" NothingErased "Nothing was erased." "没有删除任何内容。"

@@ -11,7 +11,12 @@ fn restore_by(home: &Home, bytes: &[u8], records: &str) -> Result<Restored, Erro
     restore_with(home, bytes, records, &secret())
 }
 
-fn restore_with(home: &Home, bytes: &[u8], records: &str, secret: &Secret) -> Result<Restored, Error> {
+pub(super) fn restore_with(
+    home: &Home,
+    bytes: &[u8],
+    records: &str,
+    secret: &Secret,
+) -> Result<Restored, Error> {
     let meant = crate::Meant { without_log: false, same_outputs: true };
     let (mut input, mut records) = (Cursor::new(bytes), records.as_bytes());
     let start = (SystemClock::new(), start());
@@ -19,7 +24,7 @@ fn restore_with(home: &Home, bytes: &[u8], records: &str, secret: &Secret) -> Re
 }
 
 /// What `audit export` prints from record `first` on.
-fn exported(home: &Home, first: u64) -> String {
+pub(super) fn exported(home: &Home, first: u64) -> String {
     let lines = audit::export(&home.0.join("audit"), first, audit::Form::Own).unwrap();
     lines.map(|line| line.unwrap() + "\n").collect()
 }

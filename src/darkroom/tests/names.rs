@@ -1,12 +1,15 @@
 //! The names of people who were removed, and the salts of their pseudonyms: kept for a period, and then nobody's.
 
 use super::backup::{backed_up, is_sound, restore, with_log_of};
+use super::exported::{exported, restore_with};
 use super::people::{first, name, of, one_of, signed_in, with_second};
+use super::second::{House, Waits};
 use super::*;
 use crate::behind::Behind;
 use crate::{HoldReason, Kind, Pictures, ResolveReason, Role};
 use audit::Actor;
 use audit::words::{Found, IntentKind};
+use policy::TwoPerson;
 use std::path::Path;
 use vault::SlotId;
 
@@ -57,7 +60,7 @@ fn the_name_of_who_was_removed_goes_behind_its_period_and_nobody_elses() {
     let who = room.who;
     assert!(room.names_due(&who).unwrap().is_none() && room.retain_names(&who).unwrap().is_none());
     room.names_days_max = Some(1);
-    assert_eq!(room.names_due(&who).unwrap().map(|due| (due.names, due.kept)), Some((0, 0)));
+    assert_eq!(room.names_due(&who).unwrap().map(|due| (due.slots.len(), due.kept.len())), Some((0, 0)));
     assert!(room.retain_names_by_itself().unwrap().is_none(), "a day is not over");
     let found = room.resolve(&who, pseudonym, ResolveReason::Audit).unwrap();
     assert_eq!(found.name, Some(name("second")), "and they are told until then");
@@ -159,7 +162,8 @@ fn a_hold_and_pictures_that_are_kept_keep_the_name() {
     one_of(&mut room, second);
     room.remove_person(&admin, &first(), &name("second"), Some(&Pictures::Keep)).unwrap();
     room.names_days_max = Some(0);
-    let due = |room: &Room| room.names_due(&admin).unwrap().map(|due| (due.names, due.kept)).unwrap();
+    let due =
+        |room: &Room| room.names_due(&admin).unwrap().map(|due| (due.slots.len(), due.kept.len())).unwrap();
     assert_eq!((due(&room), room.retain_names(&admin).unwrap().is_none()), ((0, 1), true));
     room.erase_of(&admin, &name("second")).unwrap();
     assert_eq!(due(&room), (1, 0));
@@ -170,6 +174,25 @@ fn a_hold_and_pictures_that_are_kept_keep_the_name() {
     }
     assert_eq!(home.count("slot.name_due"), 0);
     assert_eq!(room.retain_names(&admin).unwrap().unwrap().slots, [SECOND]);
+}
+
+/// What waits is confirmed by that name. Who asks about one that went is told at once, by one admin.
+#[test]
+fn an_act_that_waits_for_a_second_admin_keeps_the_name() {
+    let mut house = House::new(2);
+    let admin = house.first;
+    house.room.two_person = TwoPersons::default();
+    house.room.remove_person(&admin, &first(), &name("third"), Some(&Pictures::Erase)).unwrap();
+    house.room.two_person = TwoPersons::of(&[TwoPerson::Resolve]);
+    house.room.names_days_max = Some(0);
+    let number = house.waits(Waits::Resolve);
+    let due = house.room.names_due(&admin).unwrap().unwrap();
+    assert_eq!((due.slots, due.kept), (vec![], vec![house.third.slot]));
+    assert!(house.room.retain_names_by_itself().unwrap().is_none());
+    house.room.confirm(&house.second, &of("second"), number).unwrap();
+    assert_eq!(house.done(Waits::Resolve), 1);
+    assert_eq!(house.room.retain_names_by_itself().unwrap().unwrap().slots, [house.third.slot]);
+    assert!(matches!(house.ask(Waits::Resolve), Err(Error::NameDestroyed { .. })));
 }
 
 /// Before the roll nothing is done, and the next time does it; behind it it is done, and the next unlock says so.
@@ -213,6 +236,44 @@ fn a_name_that_could_not_be_destroyed_is_there_and_that_is_on_record() {
     assert!(!is_nobodys_slot(&room, &salt));
     assert_eq!(room.retain_names(&who).unwrap().unwrap().slots, [SECOND]);
     assert!(is_nobodys(&mut room, pseudonym));
+}
+
+/// What the disk refuses: a roll that cannot begin leaves the name and says so, and one that lacks its wipe alone is finished by the
+/// next act, with what a damage had left of the vault file from before.
+#[test]
+fn a_disk_that_refuses_leaves_the_name_or_the_rest_of_the_roll_to_the_next_act() {
+    let home = Home::in_memory();
+    let (mut room, pseudonym, salt) = without_second(&home);
+    let who = room.who;
+    room.names_days_max = Some(0);
+    let in_the_way = home.0.join("vault/vault.new/anything");
+    std::fs::create_dir_all(&in_the_way).unwrap();
+    let refused = room.retain_names(&who).map(drop).unwrap_err();
+    assert!(matches!(refused, Error::Vault(vault::Error::Io { .. })), "{refused}");
+    let kept = |home: &Home| home.count("slot.name_kept");
+    assert_eq!((kept(&home), home.count("slot.name_destroyed")), (1, 0));
+    assert_eq!(room.resolve(&who, pseudonym, ResolveReason::Audit).unwrap().name, Some(name("second")));
+    std::fs::remove_dir_all(home.0.join("vault/vault.new")).unwrap();
+    std::fs::write(home.0.join("vault/vault.damaged"), b"of a damage before").unwrap();
+    // The last of a roll's draws is the wipe's.
+    let unfinished = (1..100).find(|at| {
+        room.random = Box::new(super::remember::Failing { at: *at, drawn: Arc::default() });
+        let failed = room.retain_names(&who).map(drop).unwrap_err();
+        matches!(failed, Error::Vault(vault::Error::Unfinished(_)))
+    });
+    let draws = unfinished.unwrap() as usize;
+    assert_eq!(
+        (kept(&home), home.count("slot.name_destroyed")),
+        (draws, 0),
+        "what is not yet true is not on record"
+    );
+    room.random = Box::new(vault::OsRandom);
+    assert!(room.retain_names(&who).unwrap().is_none(), "nothing more is due");
+    generate(&mut room, 1, Mood::Works).unwrap();
+    assert_eq!((kept(&home), home.count("slot.name_destroyed")), (draws, 1));
+    assert!(!home.0.join("vault/vault.damaged").exists());
+    assert!(is_nobodys(&mut room, pseudonym) && is_nobodys_slot(&room, &salt));
+    home.log_verifies();
 }
 
 /// Who could not be removed stays as they were, and their period has not begun.
@@ -286,9 +347,11 @@ fn a_backup_from_before_brings_no_name_back() {
             None => assert_eq!(done.unwrap().unwrap().backups.len(), 2, "who asked is told of both"),
         }
         drop(room);
-        for bytes in [&there, &removed] {
+        let gone = ["key slot 3, whose name was destroyed".to_owned()];
+        for (bytes, told) in [(&there, &gone[..]), (&removed, &gone[..0])] {
             let other = with_log_of(&home);
-            restore(&other, bytes, &first(), false).unwrap();
+            let restored = restore(&other, bytes, &first(), false).unwrap();
+            assert_eq!((restored.nameless, &restored.removed[..]), (1, told), "nobody is told of whom");
             assert_eq!(holding(&other, b"second"), Vec::<String>::new());
             let mut room = is_sound_as_first(&other);
             assert!(is_nobodys(&mut room, pseudonym) && is_nobodys_slot(&room, &salt), "{crash:?}");
@@ -296,6 +359,78 @@ fn a_backup_from_before_brings_no_name_back() {
             other.log_verifies();
         }
     }
+}
+
+/// Where the log is lost, too: the exported records name nobody, and say whose name went. Those that end before say less, and what they
+/// say is kept: when the removal was.
+#[test]
+fn exported_records_bring_no_name_back() {
+    let home = Home::in_memory();
+    let mut room = with_second(&home, Role::Operator);
+    signed_in(&mut room, &of("second"));
+    room.who = signed_in(&mut room, &first());
+    let there = backed_up(&mut room);
+    let (mut room, pseudonym, salt) = gone(room);
+    let removed = backed_up(&mut room);
+    let until_removed = exported(&home, 0);
+    room.names_days_max = Some(0);
+    crash_at(After::Intent, 1);
+    assert!(matches!(room.retain_names_by_itself(), Err(Error::Crash)));
+    drop(room);
+    let until_asked = exported(&home, 0);
+    let mut room = home.unlocked_as_first();
+    room.names_days_max = Some(0);
+    assert_eq!(room.retain_names_by_itself().unwrap().unwrap().slots, [SECOND]);
+    room.leave(StopReason::Done).unwrap();
+    let all = exported(&home, 0);
+    assert!(!all.contains("second"));
+    for (bytes, records, is_destroyed) in [
+        (&there, &all, true),
+        (&removed, &all, true),
+        (&there, &until_asked, true),
+        (&removed, &until_asked, true),
+        (&there, &until_removed, false),
+    ] {
+        let other = Home::in_memory();
+        restore_with(&other, bytes, records, &first()).unwrap();
+        let mut room = is_sound_as_first(&other);
+        let who = room.who;
+        if is_destroyed {
+            assert!(is_nobodys(&mut room, pseudonym) && is_nobodys_slot(&room, &salt));
+        } else {
+            let found = room.resolve(&who, pseudonym, ResolveReason::Audit).unwrap();
+            assert_eq!(found.name, Some(name("second")));
+            assert!(matches!(Behind::of(vault_of(&room), SECOND), Some(Behind::Gone(_, Some(_)))));
+            room.names_days_max = Some(0);
+            assert_eq!(room.retain_names(&who).unwrap().unwrap().slots, [SECOND]);
+        }
+        assert_eq!(vault_of(&room).free_slot().unwrap(), SlotId(SECOND + 1), "nobody gets the number");
+        other.log_verifies();
+    }
+}
+
+/// Nobody vouches for exported records: who is there, and was not removed, keeps their name whatever they say.
+#[test]
+fn exported_records_take_no_name_from_who_is_there() {
+    let home = Home::in_memory();
+    let mut room = with_second(&home, Role::Operator);
+    let second = signed_in(&mut room, &of("second"));
+    room.who = signed_in(&mut room, &first());
+    let bytes = backed_up(&mut room);
+    let log = &room.darkroom.as_ref().unwrap().log;
+    log.append(&[audit::Event::SlotNameDue { slot: SECOND.into(), days: 1 }
+        .by_system()
+        .job(crate::JobId([7; 16]))])
+        .unwrap();
+    drop(room);
+    let records = exported(&home, 0);
+    assert!(records.contains("slot.name_due"), "{records}");
+    let other = Home::in_memory();
+    restore_with(&other, &bytes, &records, &first()).unwrap();
+    let mut room = other.unlocked_as_first();
+    let who = room.who;
+    assert_eq!(room.resolve(&who, second.actor, ResolveReason::Audit).unwrap().name, Some(name("second")));
+    assert_eq!(signed_in(&mut room, &of("second")).actor, second.actor);
 }
 
 /// The period of who was removed since a backup was made begins where the log says, not when it is put back.

@@ -29,6 +29,11 @@ fn a_power_cut_during_a_compaction_is_before_or_after() {
 }
 
 #[test]
+fn a_power_cut_while_a_name_is_forgotten_is_before_or_after() {
+    check_act(Act::ForgetName, 25);
+}
+
+#[test]
 fn a_power_cut_during_a_slot_change_is_before_or_after() {
     check_act(Act::AddSlot, 25);
 }

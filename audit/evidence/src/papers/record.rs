@@ -264,7 +264,7 @@ fn of_vault(answers: &Answers, language: Language) -> String {
 }
 
 pub(super) fn of_periods(answers: &Answers, language: Language) -> String {
-    match (answers.erases, answers.picture_days_max, language) {
+    let pictures = match (answers.erases, answers.picture_days_max, language) {
         (false, _, Language::En) => "The policy lets nobody erase a picture: each stays.".to_owned(),
         (false, _, Language::Zh) => "策略不允许任何人删除图片：图片均保留。".to_owned(),
         (true, Some(days), Language::En) => format!(
@@ -275,12 +275,32 @@ pub(super) fn of_periods(answers: &Answers, language: Language) -> String {
             format!("图片在生成 {days} 天后连同密钥自动删除，除非受法律保全；生成者或管理员也可提前删除。")
         }
         (true, None, Language::En) => {
-            "A picture is erased, with its key, by whoever made it or by an admin. The policy names no period: nothing goes by itself.".to_owned()
+            "A picture is erased, with its key, by whoever made it or by an admin. The policy names no period: none goes by itself.".to_owned()
         }
         (true, None, Language::Zh) => {
-            "图片由生成者或管理员连同密钥删除。策略未规定期限：不会自动删除任何内容。".to_owned()
+            "图片由生成者或管理员连同密钥删除。策略未规定期限：图片不会自动删除。".to_owned()
         }
-    }
+    };
+    let names = match (answers.names_days_max, language) {
+        (Some(days), Language::En) => format!(
+            "{days} days after somebody was removed their name, and with it whatever leads from their pseudonym to them, is destroyed, \
+             unless a legal hold or pictures of theirs that are kept keep it; the log keeps the pseudonym."
+        ),
+        (Some(days), Language::Zh) => format!(
+            "人员被移除 {days} 天后，其姓名以及由化名通向本人的一切均被销毁，除非受法律保全，或其图片仍被保留；日志中保留化名。"
+        ),
+        (None, Language::En) => {
+            "The name of who was removed stays in the vault, sealed: the policy names no period for it."
+                .to_owned()
+        }
+        (None, Language::Zh) => "被移除人员的姓名仍封存在保险库中：策略未为其规定期限。".to_owned(),
+    };
+    format!("{pictures}{}{names}", between(language))
+}
+
+/// What stands between two sentences.
+fn between(language: Language) -> &'static str {
+    if language == Language::En { " " } else { "" }
 }
 
 fn of_policy(answers: &Answers, language: Language) -> String {
@@ -296,6 +316,6 @@ fn of_policy(answers: &Answers, language: Language) -> String {
         (false, Language::En) => "No act of an admin waits for a second one.",
         (false, Language::Zh) => "管理员的操作无须第二名管理员确认。",
     };
-    let between = if language == Language::En { " " } else { "" };
+    let between = between(language);
     format!("{prompts}{between}{}{between}{second}", of_periods(answers, language))
 }
