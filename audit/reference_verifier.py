@@ -7,7 +7,7 @@ no file is there that does not belong. It reads no schema: fields of types are n
 the format itself is made of. The log must not be written to meanwhile. Each log gets one line that ends with
 "verified" or begins with "NOT verified". Exit 0 all verified, 2 usage, 4 not, 11 not since more is gone than a pruning signed.
 """
-import base64, binascii, bisect, datetime, hashlib, json, os, pathlib, re, stat, sys
+import base64, binascii, bisect, datetime, hashlib, json, os, pathlib, re, stat, sys, time
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -27,6 +27,7 @@ HEADER = {
 GOES = {"audit.read", "objects.viewed", "posture.process", "request.refused", "session.closed", "session.opened", "token.used",
         "vault.unlock_failed"}
 DAYS_MIN = 184
+DAY_MS = 86400000
 NUMBERS, OPTIONAL = {"epoch", "mono", "seq", "v"}, {"job", "obj"}
 
 
@@ -142,6 +143,11 @@ def read_record(line, seq):
     return record
 
 
+def milliseconds(moment):
+    """Since 1970, of a time as records carry it."""
+    return (datetime.datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%fZ") - datetime.datetime(1970, 1, 1)) // datetime.timedelta(milliseconds=1)
+
+
 class Log:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -149,13 +155,14 @@ class Log:
         need(re.fullmatch(rb"lightproof/[0-9a-f]{32}\n", origin), "origin holds no name")
         self.origin = origin.decode().removesuffix("\n")
         self.leaves, self.keys, self.starts, self.truncated = [], [], [0], {}
-        self.prunings, self.gone, self.ends = [], -1, {}
+        self.prunings, self.gone, self.ends, self.behind = [], -1, {}, None
         self.known = {"origin", "vkeys", "checkpoint"}
 
     def records(self):
         prev, ts = bytes(32), ""
         names = sorted(path.name for path in (self.folder / "seg").iterdir())
         for index, name in enumerate(names):
+            need(not name.endswith(".new"), f"seg/{name} was left by a replacement that was interrupted: the next start removes it")
             need(name == f"{index:08}.jsonl", f"seg/{name} does not belong there")
             need(len(self.leaves) == index * SEGMENT_RECORDS, f"the segment before {name} is not full")
             self.known.add(f"seg/{name}")
@@ -174,6 +181,8 @@ class Log:
                 need(record["epoch"] == max(len(self.keys) - 1, 0), f"record {seq}: epoch")
                 need(unbase64(record["prev"], 32) == prev, f"record {seq} does not follow the one before it")
                 need(record["ts"] >= ts, f"record {seq} is earlier than the one before it")
+                if record["ts"] > ts:
+                    self.behind = None
                 self.note(seq, record["type"], record["d"], record["ts"])
                 prev, ts = leaf(line), record["ts"]
                 self.leaves.append(prev)
@@ -193,6 +202,8 @@ class Log:
             need(d["destroyed"] == len(self.keys) - 2, f"record {seq}: does not name the epoch before this one")
         if kind == "recovery.truncated":
             self.truncated.setdefault(d["sha256"], seq)
+        if kind == "clock.anomaly" and d["delta_ms"] < 0:
+            self.behind = milliseconds(ts) + d["delta_ms"]
         if kind == "log.pruned":
             first, before = d["first"], self.prunings[-1][1] if self.prunings else 0
             need(first % SEGMENT_RECORDS == 0 and before <= first <= seq, f"record {seq}: prunes what it cannot")
@@ -203,11 +214,13 @@ class Log:
         end = self.prunings[-1][1] if self.prunings else 0
         need(self.gone < end, f"record {self.gone} is gone, and no pruning says so", Gone)
         digest, at, due = hashlib.sha256(), 0, False
+        # A pruning may carry a time that has not come: the clock of now, and one that the log found to be behind its own time, tell.
+        now = int(time.time() * 1000)
+        latest = (now if self.behind is None else min(now, self.behind)) + DAY_MS
         for seq, first, signed, days, ts in self.prunings:
             last = self.ends.get(first)
-            moments = [datetime.datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%fZ") for moment in (last or ts, ts)]
-            is_old = moments[0] + datetime.timedelta(days=days) <= moments[1]
-            need(days >= DAYS_MIN and (first == 0 or last and is_old), f"record {seq} prunes what is too young", Gone)
+            is_old = last and milliseconds(last) + days * DAY_MS <= min(milliseconds(ts), latest)
+            need(days >= DAYS_MIN and (first == 0 or is_old), f"record {seq} prunes what is too young, or a clock is wrong", Gone)
             while at < first:
                 for line in read(self.folder / f"seg/{at // SEGMENT_RECORDS:08}.jsonl", 1 << 30).splitlines():
                     at += 1

@@ -4,16 +4,17 @@ use crate::error::Error;
 use crate::ocsf::{damaged, ocsf};
 use crate::stored::{Item, Items, Stored, records_from};
 use crate::tail::newest_note;
-use crate::token::Digest;
+use crate::token::{Digest, unhex};
 use std::iter::Peekable;
 use std::path::Path;
 
 /// The form of each line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// As it is stored, but for those that were pruned, which are left out. A line that is no record, or that the next record does not follow, becomes `{"damaged":NUMBER}`.
+    /// As it is stored. What was pruned is `{"leaf":"HASH","pruned":NUMBER}`, and a line that is no record, or that the next record does not
+    /// follow, becomes `{"damaged":NUMBER}`.
     Own,
-    /// OCSF 1.8.0, see [`ocsf`]. Such a line becomes a finding.
+    /// OCSF 1.8.0, see [`ocsf`]. A damaged line becomes a finding; what was pruned is left out.
     Ocsf,
 }
 
@@ -87,7 +88,7 @@ impl Lines {
         &self.origin
     }
 
-    /// How many were left out, since only their hash is left.
+    /// Of how many only the hash is left.
     pub fn count_pruned(&self) -> u64 {
         self.pruned
     }
@@ -110,8 +111,12 @@ impl Iterator for Lines {
                 Error::Broken { what: "a record is missing, or has another's number", at: self.next };
             break match self.records.as_mut().and_then(Iterator::next) {
                 Some(Ok(Item::Pruned(at, leaf))) if at == self.next => {
-                    (self.next, self.pruned, self.last) = (at + 1, self.pruned + 1, Some(leaf));
-                    continue;
+                    (self.pruned, self.last) = (self.pruned + 1, Some(leaf));
+                    if self.form == Form::Ocsf {
+                        self.next += 1;
+                        continue;
+                    }
+                    Ok(pruned_line(at, &leaf))
                 }
                 Some(Ok(Item::Record(record))) if record.seq == self.next && self.is_changed(&record) => {
                     Ok(self.damaged(record.seq))
@@ -136,4 +141,18 @@ impl Iterator for Lines {
         }
         Some(line)
     }
+}
+
+/// What stands for a record of which only the hash is left.
+fn pruned_line(at: u64, leaf: &Digest) -> String {
+    format!("{{\"leaf\":\"{leaf}\",\"pruned\":{at}}}")
+}
+
+/// The number and the leaf hash in such a line.
+pub(crate) fn read_pruned(line: &[u8]) -> Option<(u64, Digest)> {
+    let text = std::str::from_utf8(line).ok()?;
+    let (leaf, number) =
+        text.strip_prefix("{\"leaf\":\"")?.strip_suffix('}')?.split_once("\",\"pruned\":")?;
+    let (at, leaf) = (number.parse().ok()?, Digest(unhex(leaf)?));
+    (pruned_line(at, &leaf) == text).then_some((at, leaf))
 }

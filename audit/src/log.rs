@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::durable::Disk;
 use crate::entry::Entry;
-use crate::error::{Error, io_error};
+use crate::error::{Error, Undone, io_error};
 use crate::event::Event;
 use crate::intent::Unfinished;
 use crate::merkle::Hash;
@@ -54,6 +54,7 @@ enum Command {
     ForgetKey,
     Due(u32, Sender<Result<Due, Error>>),
     Prune(Actor, Due, Sender<Result<Receipt, Error>>),
+    Unpruned(Sender<Result<Option<Undone>, Error>>),
 }
 
 impl Log {
@@ -198,7 +199,8 @@ impl Log {
     /// What could be pruned now of the records that are older than so many days. Nothing is changed.
     ///
     /// # Errors
-    /// `Refused` for a period that is too short; `Broken`, `Io`, `Unavailable`.
+    /// `Refused` for a period that is too short, and under a clock that was set; `Unpruned` while the pruning before is not finished;
+    /// `Broken`, `Io`, `Unavailable`.
     pub fn due(&self, days: u32) -> Result<Due, Error> {
         self.ask(|reply| Command::Due(days, reply))
     }
@@ -211,6 +213,14 @@ impl Log {
     /// a file could not be replaced; those of [`Log::append`].
     pub fn prune(&self, actor: Actor, due: Due) -> Result<Receipt, Error> {
         self.ask(|reply| Command::Prune(actor, due, reply))
+    }
+
+    /// Why the last pruning is not finished, if it is not.
+    ///
+    /// # Errors
+    /// `Unavailable` when the log's thread has ended.
+    pub fn unpruned(&self) -> Result<Option<Undone>, Error> {
+        self.ask(Command::Unpruned)
     }
 
     /// The same mark as the log goes on, for a thread that outlives this handle.
@@ -322,6 +332,7 @@ fn run(mut writer: Writer, commands: &Receiver<Command>, mark: &Mutex<Mark>) {
                 let _ = reply.send(proven);
             }
             Command::Due(days, reply) => drop(reply.send(writer.due(days))),
+            Command::Unpruned(reply) => drop(reply.send(Ok(writer.unpruned))),
             Command::Prune(actor, due, reply) => {
                 let answer = writer.prune(actor, due);
                 *held(mark) = writer.mark();

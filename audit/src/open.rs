@@ -105,6 +105,8 @@ pub(crate) fn create(
         reserve_spent: false,
         clocks: None,
         is_behind: false,
+        is_clock_set: false,
+        unpruned: None,
         poison: None,
         told: Told::default(),
         memory,
@@ -162,14 +164,12 @@ pub(crate) fn open(
             .map_err(io_error("complete the hand-over in", &paths.0)),
         None => handover::wipe_next(&disk, &paths).map_err(io_error("remove", &paths.key_next())),
     })?;
-    if let Some(forms) = replay.unfinished.take() {
-        // On a full disk a start gets by without; the next one tries again.
-        match prune::finish(&disk, &paths, &forms, &mut replay.segments) {
-            Ok(()) => replay.told.pruned.iter_mut().for_each(|pruning| pruning.is_done = true),
-            Err(e) if is_full(&e) => {}
-            Err(e) => return Err(io_error("finish the pruning of", &paths.segments())(e)),
+    let unpruned = match (replay.unfinished.take(), &mut replay.told.pruned) {
+        (Some(forms), Some(pruning)) => {
+            prune::go_on((&disk, &paths), &forms, &mut replay.segments, pruning, clock.wall_ms())?
         }
-    }
+        _ => None,
+    };
     replay.tiles.look(&paths);
     // Derived files may stay behind on a full disk.
     let derived = disk
@@ -195,6 +195,8 @@ pub(crate) fn open(
         ts_ms: replay.ts_ms,
         clocks: None,
         is_behind: false,
+        is_clock_set: false,
+        unpruned,
         poison: None,
         told: std::mem::take(&mut replay.told),
         memory,

@@ -2,12 +2,13 @@
 //! segment is replaced by itself without those records. What a crash leaves in between, the next opening finishes.
 
 use crate::durable::Disk;
-use crate::error::{Error, io_error};
+use crate::error::{Error, Undone, io_error};
 use crate::event::Event;
 use crate::merkle::Frontier;
 use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, read_limited};
-use crate::pruned::{Forms, LOG_DAYS_MIN, NOT_SIGNED, form, hash_only, leaf_of, lines, written_until_ms};
-use crate::record::Record;
+use crate::pruned::{
+    Forms, LOG_DAYS_MIN, NOT_SIGNED, Pruning, form, hash_only, leaf_of, lines, newest_ms, written_until_ms,
+};
 use crate::token::{Actor, Digest};
 use crate::verify::verify;
 use crate::writer::{Receipt, Writer};
@@ -37,6 +38,12 @@ impl Writer {
         if days < LOG_DAYS_MIN {
             return Err(Error::Refused { what: "records are kept for at least 184 days" });
         }
+        if let Some(why) = self.unpruned {
+            return Err(Error::Unpruned { why });
+        }
+        if self.is_clock_doubtful() {
+            return Err(Error::Refused { what: CLOCK });
+        }
         let from = self.told.pruned.map_or(0, |before| before.first);
         let mut due = Due { days, from, first: from, ..Due::default() };
         let until_ms = written_until_ms(self.clock.wall_ms(), days.into());
@@ -44,18 +51,17 @@ impl Writer {
         for index in from / SEGMENT_RECORDS..self.segment_index {
             let path = self.paths.segment(index);
             let bytes = read_limited(&path, SEGMENT_BYTES_MAX).map_err(io_error("read", &path))?;
-            let last = lines(&bytes).last().and_then(|line| Record::parse(line).ok());
             let what = "a record cannot be read";
             let at = (index + 1) * SEGMENT_RECORDS - 1;
-            let (last, _) = last.ok_or(Error::Broken { what, at })?;
-            if until_ms.is_none_or(|until| last.ts_ms > until) {
+            let newest = newest_ms(&bytes).ok_or(Error::Broken { what, at })?;
+            if until_ms.is_none_or(|until| newest > until) {
                 break;
             }
             let (_, gone) = form(&bytes);
             due.records += gone;
             due.kept += SEGMENT_RECORDS - gone;
             due.first = at + 1;
-            due.newest_ms = Some(last.ts_ms);
+            due.newest_ms = Some(newest);
         }
         Ok(due)
     }
@@ -78,8 +84,11 @@ impl Writer {
         }
         let event = Event::LogPruned { first: due.first, sha256, days: due.days, records };
         let receipt = self.append(&[event.by(actor)])?;
-        finish(&self.disk, &self.paths, &forms, &mut self.closed)
-            .map_err(|e| Error::Unpruned { cause: e.kind() })?;
+        finish(&self.disk, &self.paths, &forms, &mut self.closed).map_err(|e| {
+            let why = Undone::Disk(e.kind());
+            self.unpruned = Some(why);
+            Error::Unpruned { why }
+        })?;
         self.told.pruned.iter_mut().for_each(|pruning| pruning.is_done = true);
         Ok(receipt)
     }
@@ -113,6 +122,32 @@ impl Writer {
 }
 
 const CHANGED: &str = "somebody writes to its files, and nothing was pruned";
+const CLOCK: &str = "the clock was set since the program started, or lies behind the log, and nothing was pruned; see that it is right, \
+                     and start anew";
+
+/// What a start does about a pruning that is on record and not finished. It gets by without it; why records stay.
+pub(crate) fn go_on(
+    (disk, paths): (&Disk, &Paths),
+    forms: &Forms,
+    lengths: &mut [u64],
+    pruning: &mut Pruning,
+    now_ms: u64,
+) -> Result<Option<Undone>, Error> {
+    // A record can say any time, and what goes is gone: it is to be past the period by this clock, too.
+    if !pruning.is_due(forms.newest_ms, now_ms) {
+        return Ok(Some(Undone::Clock));
+    }
+    match finish(disk, paths, forms, lengths) {
+        Ok(()) => {
+            pruning.is_done = true;
+            Ok(None)
+        }
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+            Err(io_error("finish the pruning of", &paths.segments())(e))
+        }
+        Err(e) => Ok(Some(Undone::Disk(e.kind()))),
+    }
+}
 
 /// Replaces each segment that is not as it is to be, and takes its new length over. May be repeated.
 pub(crate) fn finish(disk: &Disk, paths: &Paths, forms: &Forms, lengths: &mut [u64]) -> io::Result<()> {

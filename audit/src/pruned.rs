@@ -37,9 +37,18 @@ pub const LOG_DAYS_MIN: u32 = 184;
 
 const DAY_MS: u64 = 86_400_000;
 
+/// How far two clocks that are both right may lie apart: one may carry the time of another zone.
+pub(crate) const CLOCKS_MS_MAX: u64 = DAY_MS;
+
 /// A pruning, as its record says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pruning {
+    /// Number of the record.
+    pub seq: u64,
+    /// Its written time.
+    pub ts_ms: u64,
+    /// The period.
+    pub days: u64,
     /// First record that it did not touch: the first of a segment.
     pub first: u64,
     /// That of the pruning before.
@@ -56,30 +65,21 @@ impl Pruning {
         let (first, from) = (record.int("first")?, before.map_or(0, |before| before.first));
         let sha256 = Digest(record.text("sha256").and_then(unhex)?);
         let is_sound = first % SEGMENT_RECORDS == 0 && (from..=record.seq).contains(&first);
-        is_sound.then_some(Self { first, from, sha256, is_done: false })
+        let (seq, ts_ms, days) = (record.seq, record.ts_ms, record.int("days")?);
+        is_sound.then_some(Self { seq, ts_ms, days, first, from, sha256, is_done: false })
+    }
+
+    /// Whether all before `first` was older than the period at that moment, the newest of it having been written then.
+    pub fn is_due(&self, newest_ms: Option<u64>, now_ms: u64) -> bool {
+        let until_ms = written_until_ms(now_ms.min(self.ts_ms), self.days);
+        let is_older = newest_ms.zip(until_ms).is_some_and(|(newest, until)| newest <= until);
+        self.days >= u64::from(LOG_DAYS_MIN) && (self.first == 0 || is_older)
     }
 }
 
-/// The same with what a verifier holds against it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Announced {
-    pub seq: u64,
-    pub ts_ms: u64,
-    pub days: u64,
-    pub pruning: Pruning,
-}
-
-impl Announced {
-    /// Takes in such a record; `None` if it cannot be one.
-    pub fn of(record: &Record<'_>, before: Option<&Self>) -> Option<Self> {
-        let pruning = Pruning::of(record, before.map(|before| &before.pruning))?;
-        Some(Self { seq: record.seq, ts_ms: record.ts_ms, days: record.int("days")?, pruning })
-    }
-}
-
-/// The last moment at which a record may have been written that goes at `ts_ms` after so many days.
-pub(crate) fn written_until_ms(ts_ms: u64, days: u64) -> Option<u64> {
-    ts_ms.checked_sub(days.checked_mul(DAY_MS)?)
+/// The last moment at which a record may have been written that goes at `now_ms` after so many days; `None` if there is none.
+pub(crate) fn written_until_ms(now_ms: u64, days: u64) -> Option<u64> {
+    now_ms.checked_sub(days.checked_mul(DAY_MS)?)
 }
 
 /// The leaf that a line stands for, if it is all that is left of its record.
@@ -117,6 +117,11 @@ pub(crate) fn form(bytes: &[u8]) -> (Vec<u8>, u64) {
     (out, gone)
 }
 
+/// Written time of the last record of a segment; `None` if only its hash is left.
+pub(crate) fn newest_ms(bytes: &[u8]) -> Option<u64> {
+    Record::parse(lines(bytes).last()?).ok().map(|(record, _)| record.ts_ms)
+}
+
 /// A segment before the end of a pruning.
 #[derive(Debug)]
 pub(crate) struct Form {
@@ -135,6 +140,8 @@ pub(crate) struct Form {
 pub(crate) struct Forms {
     all: Sha256,
     pub segments: Vec<Form>,
+    /// Written time of the last record of all.
+    pub newest_ms: Option<u64>,
 }
 
 impl Forms {
@@ -149,6 +156,7 @@ impl Forms {
         for index in self.segments.len() as u64..first / SEGMENT_RECORDS {
             let bytes = read_limited(&paths.segment(index), SEGMENT_BYTES_MAX)?;
             each(index, &bytes);
+            self.newest_ms = newest_ms(&bytes);
             let (form, due) = form(&bytes);
             self.all.update(&form);
             let (found, len) = (Digest::of(&bytes), form.len() as u64);
@@ -200,6 +208,13 @@ pub(crate) fn check(paths: &Paths, pruning: Option<&Pruning>, seen: &Seen) -> Re
     let found = forms.read(paths, pruning.first, |_, _| {}).map_err(io_error("read", &paths.segments()))?;
     if found != pruning.sha256 || seen.differs(&forms).is_some() {
         return Err(Error::Broken { what: NOT_SIGNED, at: pruning.from });
+    }
+    // Whoever has stolen the key can sign anything: nothing goes for it.
+    if !pruning.is_due(forms.newest_ms, pruning.ts_ms) {
+        return Err(Error::Broken {
+            what: "it prunes records that are younger than a period may be",
+            at: pruning.seq,
+        });
     }
     Ok(forms.segments.iter().any(|segment| segment.due > 0).then_some(forms))
 }

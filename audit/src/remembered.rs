@@ -139,8 +139,9 @@ impl Remembered {
         .u32(*destroyed);
         put_unfinished(&mut out, &intents.unfinished());
         out.option(pruned.as_ref(), |out, pruning| {
-            let Pruning { first, from, sha256, is_done } = pruning;
-            out.u64(*first).u64(*from).bytes(&sha256.0).u32(u32::from(*is_done));
+            let Pruning { seq, ts_ms, days, first, from, sha256, is_done } = pruning;
+            out.u64(*seq).u64(*ts_ms).u64(*days).u64(*first).u64(*from);
+            out.bytes(&sha256.0).u32(u32::from(*is_done));
         });
         out.0
     }
@@ -159,8 +160,9 @@ impl Remembered {
         let destroyed = input.u32()?;
         let intents = Intents::resume(unfinished(input)?);
         let pruned = input.option(|input| {
-            let (first, from) = (input.u64()?, input.u64()?);
-            Some(Pruning { first, from, sha256: Digest(input.array()?), is_done: input.u32()? != 0 })
+            let (seq, ts_ms, days) = (input.u64()?, input.u64()?, input.u64()?);
+            let (first, from, sha256) = (input.u64()?, input.u64()?, Digest(input.array()?));
+            Some(Pruning { seq, ts_ms, days, first, from, sha256, is_done: input.u32()? != 0 })
         })?;
         let told = Told { truncated, destroyed, intents, pruned };
         Some(Self { origin, size, prev, ts_ms, epoch, epoch_start, keys, segments, edge, told })

@@ -160,7 +160,9 @@ impl Replay {
             }
             _ => {}
         }
-        self.told.record(&record, self.epoch()).ok_or(broken("a digest cannot be read"))?;
+        self.told
+            .record(&record, self.epoch())
+            .ok_or(broken("a digest cannot be read, or it prunes what it cannot"))?;
         self.ts_ms = self.ts_ms.max(record.ts_ms);
         self.push(leaf(line));
         Ok(None)

@@ -18,6 +18,7 @@ mod page;
 mod power;
 mod proofs;
 mod prune;
+mod prune_early;
 mod prune_random;
 mod reader;
 mod remembered;

@@ -7,14 +7,14 @@ use crate::prune::Due;
 use crate::pruned::{GOES, hash_only};
 use crate::token::hex;
 use crate::words::{Door, RequestRefusal};
-use crate::{Actor, LOG_DAYS_MIN, Order, Proofs, Selection};
+use crate::{Actor, LOG_DAYS_MIN, Order, Proofs, Selection, Undone};
 use std::io::ErrorKind;
 
-const DAY_MS: u64 = 86_400_000;
-const ADMIN: Actor = Actor::Person([5; 16]);
+pub(super) const DAY_MS: u64 = 86_400_000;
+pub(super) const ADMIN: Actor = Actor::Person([5; 16]);
 
 /// One batch: some that may go and one that stays.
-fn batch(number: u64) -> Vec<Entry> {
+pub(super) fn batch(number: u64) -> Vec<Entry> {
     vec![
         Event::SessionOpened { door: Door::Terminal, slot: 1 }.by_system(),
         Event::RequestRefused { reason: RequestRefusal::Policy }.by_system(),
@@ -25,8 +25,17 @@ fn batch(number: u64) -> Vec<Entry> {
 }
 
 /// Two full segments of long ago and a third one, of two epochs.
-fn aged(dir: &Dir) -> TestClock {
+pub(super) fn aged(dir: &Dir) -> TestClock {
     let clock = TestClock::new();
+    let log = two_segments(dir, &clock);
+    clock.pass(200 * DAY_MS);
+    log.append(&[event(7)]).unwrap();
+    drop(log);
+    clock
+}
+
+/// The same while it is young.
+pub(super) fn two_segments(dir: &Dir, clock: &TestClock) -> Log {
     let log = Log::create_on(&dir.0, None, Disk::default(), Box::new(clock.clone())).unwrap();
     let entries: Vec<Entry> = (0..1000).flat_map(batch).collect();
     for part in entries.chunks(1000) {
@@ -36,13 +45,10 @@ fn aged(dir: &Dir) -> TestClock {
     for part in entries[..4000].chunks(1000) {
         log.append(part).unwrap();
     }
-    clock.pass(200 * DAY_MS);
-    log.append(&[event(7)]).unwrap();
-    drop(log);
-    clock
+    log
 }
 
-fn opened(dir: &Dir, clock: &TestClock, faults: &Faults) -> Result<Log, Error> {
+pub(super) fn opened(dir: &Dir, clock: &TestClock, faults: &Faults) -> Result<Log, Error> {
     open_when(&dir.0, faults, clock)
 }
 
@@ -54,7 +60,7 @@ fn pruned(dir: &Dir) -> (TestClock, Due) {
     (clock, due)
 }
 
-fn segment(dir: &Dir, index: u64) -> PathBuf {
+pub(super) fn segment(dir: &Dir, index: u64) -> PathBuf {
     dir.0.join(format!("seg/{index:08}.jsonl"))
 }
 
@@ -66,7 +72,7 @@ fn put(dir: &Dir, index: u64, lines: &[String]) {
     std::fs::write(segment(dir, index), lines.join("\n") + "\n").unwrap();
 }
 
-fn code(dir: &Dir) -> Option<i32> {
+pub(super) fn code(dir: &Dir) -> Option<i32> {
     reader::python(&dir.0).status.code()
 }
 
@@ -124,7 +130,8 @@ fn readers_leave_pruned_records_out_and_say_so() {
     let count = exported.by_ref().map(Result::unwrap).count() as u64;
     let signed = dir.verify().signed;
     assert_eq!((exported.count_pruned(), exported.count_damaged()), (due.records, 0));
-    assert_eq!((count + due.records, exported.next_record()), (signed, signed));
+    assert_eq!((count, exported.next_record()), (signed, signed));
+    let count = count - due.records;
     let spool = Dir::new();
     std::fs::create_dir_all(&spool.0).unwrap();
     // A cursor behind a record that is gone meanwhile still holds.
@@ -153,6 +160,42 @@ fn readers_leave_pruned_records_out_and_say_so() {
     let record = crate::record(&dir.0, 5).unwrap().unwrap();
     assert!(proofs.of(5).unwrap().holds_for(record.json().as_bytes()));
     assert!(crate::whole_from(&dir.0).unwrap() <= due.first && crate::whole_from(&dir.0).unwrap() > gone);
+}
+
+#[test]
+fn exported_records_go_on_over_what_was_pruned_and_over_nothing_else() {
+    let dir = Dir::new();
+    let (_, due) = pruned(&dir);
+    let all: Vec<String> =
+        crate::export(&dir.0, 0, crate::Form::Own).unwrap().map(|line| line.unwrap() + "\n").collect();
+    let is_gone = |line: &String| line.starts_with("{\"leaf\":");
+    let (last, newest) = (crate::record_leaf(&dir.0, 4).unwrap().unwrap(), dir.verify().signed - 1);
+    let read = |lines: &[String]| {
+        let mut seen = 0;
+        let read = crate::read_exported(lines.concat().as_bytes(), (4, last), |_| seen += 1);
+        read.map(|exported| (exported.last.seq, seen))
+    };
+    let whole = all.iter().skip(5).filter(|line| !is_gone(line)).count();
+    // From where they go on, or with what is known already, gone or not.
+    for from in [0, 2, 4, 5] {
+        assert_eq!(read(&all[from..]).unwrap(), (newest, whole), "from {from}");
+    }
+    let without = |at: usize| [&all[..at], &all[at + 1..]].concat();
+    let first_gone = (5..).find(|at| is_gone(&all[*at])).unwrap();
+    let first_kept = (first_gone..).find(|at| !is_gone(&all[*at])).unwrap();
+    for lines in [without(first_gone), without(first_kept), all[6..].to_vec()] {
+        assert!(matches!(read(&lines), Err(crate::ExportedError::Gap { .. })));
+    }
+    let mut other = all.clone();
+    other[first_kept - 1] = other[first_kept - 1].replacen("leaf\":\"", "leaf\":\"0", 1);
+    assert!(matches!(read(&other), Err(crate::ExportedError::NoRecord { .. })));
+    // No pruning among them says so: one that is behind it, and where they end too early.
+    let mut hidden = all.clone();
+    let at = usize::try_from(due.first).unwrap();
+    let leaf = crate::record_leaf(&dir.0, due.first).unwrap().unwrap();
+    hidden[at] = format!("{{\"leaf\":\"{leaf}\",\"pruned\":{at}}}\n");
+    assert!(matches!(read(&hidden), Err(crate::ExportedError::Gone { at }) if at == due.first));
+    assert!(matches!(read(&all[..at]), Err(crate::ExportedError::Gone { .. })));
 }
 
 #[test]
@@ -231,30 +274,6 @@ fn a_pruning_holds_the_files_that_it_reads_anew_against_what_it_has() {
 }
 
 #[test]
-fn a_thief_of_todays_key_cannot_prune_what_is_younger_than_the_period() {
-    for (passed, days) in [(1, 184), (200, 1)] {
-        let dir = Dir::new();
-        let clock = aged(&dir);
-        let log = opened(&dir, &clock, &Faults::default()).unwrap();
-        for _ in 0..5 {
-            log.append(&(0..200).flat_map(batch).collect::<Vec<_>>()).unwrap();
-        }
-        drop(log);
-        clock.pass(passed * DAY_MS);
-        let mut writer = crate::open::open(&dir.0, None, Disk::default(), Box::new(clock)).unwrap().0;
-        let first = writer.segment_index * 4096;
-        let (forms, sha256) = writer.forms(first).unwrap();
-        writer.append(&[Event::LogPruned { first, sha256, days, records: 1 }.by_system()]).unwrap();
-        let mut lengths = vec![0; 9];
-        crate::prune::finish(&Disk::default(), &writer.paths, &forms, &mut lengths).unwrap();
-        drop(writer);
-        let report = dir.verify();
-        assert!(report.integrity_broken && report.to_string().contains("prunes records after"), "{report}");
-        assert_eq!(code(&dir), Some(11));
-    }
-}
-
-#[test]
 fn a_fault_at_any_step_of_a_pruning_leaves_it_done_or_not_done() {
     let old = Dir::new();
     let clock = aged(&old);
@@ -305,7 +324,11 @@ fn a_pruning_that_is_not_finished_is_told_as_that_and_a_full_disk_stops_no_start
     faults.plan(0, Fault::Full);
     std::fs::remove_file(dir.0.join("reserve")).unwrap();
     let log = opened(&dir, &clock, &faults).unwrap();
-    assert!(!log.due(LOG_DAYS_MIN).unwrap().first.eq(&0));
+    assert!(log.unpruned().unwrap().is_some_and(Undone::is_full));
+    assert!(
+        matches!(log.due(LOG_DAYS_MIN), Err(Error::Unpruned { why }) if why.is_full()),
+        "no second one before"
+    );
     drop(log);
     assert!(!dir.verify().integrity_broken);
     drop(opened(&dir, &clock, &Faults::default()).unwrap());
@@ -345,6 +368,64 @@ fn a_second_pruning_leaves_the_first_as_it_was_and_the_memory_of_the_log_goes_on
     drop(open());
     assert!(dir.verify().is_ok());
     let _ = std::fs::remove_file(memory);
+}
+
+#[test]
+fn an_old_segment_that_is_put_back_after_a_second_pruning_goes_again() {
+    let dir = Dir::new();
+    let clock = aged(&dir);
+    let whole = dir.copy();
+    let log = opened(&dir, &clock, &Faults::default()).unwrap();
+    log.prune(ADMIN, log.due(LOG_DAYS_MIN).unwrap()).unwrap();
+    for _ in 0..5 {
+        log.append(&(0..200).flat_map(batch).collect::<Vec<_>>()).unwrap();
+    }
+    clock.pass(200 * DAY_MS);
+    log.prune(ADMIN, log.due(LOG_DAYS_MIN).unwrap()).unwrap();
+    drop(log);
+    let pruned = dir.verify().pruned;
+    std::fs::copy(segment(&whole, 0), segment(&dir, 0)).unwrap();
+    let report = dir.verify();
+    assert!(
+        !report.integrity_broken && report.to_string().contains("is not finished; the next start"),
+        "{report}"
+    );
+    assert_eq!(code(&dir), Some(4));
+    let log = opened(&dir, &clock, &Faults::default()).unwrap();
+    assert_eq!(log.due(LOG_DAYS_MIN).unwrap().records, 0);
+    drop(log);
+    let report = dir.verify();
+    assert!(report.is_ok() && report.pruned == pruned, "{report}");
+    assert_eq!(code(&dir), Some(0));
+}
+
+#[test]
+fn a_folder_that_refuses_stops_no_start_and_is_told_until_it_does_not() {
+    let old = Dir::new();
+    let clock = aged(&old);
+    let whole = old.copy();
+    let log = opened(&old, &clock, &Faults::default()).unwrap();
+    log.prune(ADMIN, log.due(LOG_DAYS_MIN).unwrap()).unwrap();
+    drop(log);
+    std::fs::copy(segment(&whole, 1), segment(&old, 1)).unwrap();
+    let mut told = 0;
+    for step in 0..40 {
+        let (dir, faults) = (old.copy(), Faults::default());
+        faults.plan(step, Fault::Error(ErrorKind::PermissionDenied));
+        let Ok(log) = opened(&dir, &clock, &faults) else { continue };
+        let Some(why) = log.unpruned().unwrap() else { continue };
+        told += 1;
+        assert_eq!(why, Undone::Disk(ErrorKind::PermissionDenied));
+        let error = log.due(LOG_DAYS_MIN).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, Error::Unpruned { .. }), "{text}");
+        assert!(text.contains("audit/seg can be written") && !text.contains("free some space"), "{text}");
+        drop(log);
+        assert!(!dir.verify().integrity_broken);
+        assert_eq!(opened(&dir, &clock, &Faults::default()).unwrap().unpruned().unwrap(), None);
+        assert!(dir.verify().is_ok());
+    }
+    assert!(told > 0, "no step of a start replaces a segment");
 }
 
 #[test]

@@ -60,6 +60,8 @@ struct Aged {
 impl Aged {
     fn new(chance: &mut Chance) -> Self {
         let (dir, clock) = (Dir::new(), TestClock::new());
+        // Of all the years that pass none has still to come.
+        clock.wall_ms.store(1_400_000_000_000, Ordering::Relaxed);
         let mut log = Log::create_on(&dir.0, None, Disk::default(), Box::new(clock.clone())).unwrap();
         let mut aged = Self { dir, clock, texts: vec![], kept: vec![], proofs: vec![], pruned: 0 };
         let size = (2 + chance.below(2)) * SEGMENT + chance.below(SEGMENT);

@@ -2,15 +2,15 @@
 
 use super::reading::Reading;
 use super::taken::present;
-use crate::clock::timestamp;
+use crate::clock::{now_ms, timestamp};
 use crate::error::Error;
 use crate::paths::SEGMENT_RECORDS;
-use crate::pruned::{Announced, Forms, LOG_DAYS_MIN, NOT_SIGNED, Pruning, written_until_ms};
+use crate::pruned::{CLOCKS_MS_MAX, Forms, LOG_DAYS_MIN, NOT_SIGNED, Pruning};
 use crate::report::{Report, Subject};
 
 pub(super) fn check(log: &Reading<'_>, report: &mut Report) -> Result<(), Error> {
     let (all, seen) = (&log.records.prunings, &log.records.seen);
-    let end = all.last().map_or(0, |last| last.pruning.first);
+    let end = all.last().map_or(0, |last| last.first);
     // A file and no record, since a writer may have pruned after the records were counted: another look tells.
     for (index, found) in &seen.segments {
         let last = seen.last.filter(|last| last / SEGMENT_RECORDS == *index);
@@ -22,10 +22,10 @@ pub(super) fn check(log: &Reading<'_>, report: &mut Report) -> Result<(), Error>
     let mut forms = Forms::default();
     for one in all {
         is_old_enough(log, one, report);
-        let Pruning { from, first, sha256, .. } = one.pruning;
+        let Pruning { seq, from, first, sha256, .. } = *one;
         let read = present(forms.read(log.paths, first, |_, _| {}), &log.paths.segments())?;
         if read != Some(sha256) {
-            report.broken(Subject::Record(from), format!("{NOT_SIGNED} (record {})", one.seq));
+            report.broken(Subject::Record(from), format!("{NOT_SIGNED} (record {seq})"));
             return Ok(());
         }
     }
@@ -42,19 +42,27 @@ pub(super) fn check(log: &Reading<'_>, report: &mut Report) -> Result<(), Error>
     Ok(())
 }
 
-/// The last record before those that are not touched stands there whole, and is older than the period. Whoever has stolen a key could
-/// sign another pruning.
-fn is_old_enough(log: &Reading<'_>, one: &Announced, report: &mut Report) {
-    let Announced { seq, ts_ms, days, pruning } = *one;
-    if days < u64::from(LOG_DAYS_MIN) {
-        let text = format!("prunes records after {days} days, and no policy allows less than {LOG_DAYS_MIN}");
-        return report.broken(Subject::Record(seq), text);
+/// The last record before those that are not touched stands there whole, and is older than the period, by the time of the pruning and
+/// by what is known of the time since: whoever has stolen a key could sign another pruning, of a time that has not come.
+fn is_old_enough(log: &Reading<'_>, one: &Pruning, report: &mut Report) {
+    let (seq, days) = (one.seq, one.days);
+    let newest_ms = log.records.ends.get(&one.first).copied();
+    let clocks = [Some(now_ms()), log.records.times.behind_ms()].into_iter().flatten();
+    let clock_ms = clocks.min().unwrap_or(0);
+    if one.is_due(newest_ms, clock_ms.saturating_add(CLOCKS_MS_MAX)) {
+        return;
     }
-    let newest_ms = log.records.ends.get(&pruning.first).copied();
-    let until_ms = written_until_ms(ts_ms, days);
-    if pruning.first > 0 && newest_ms.zip(until_ms).is_none_or(|(newest, until)| newest > until) {
-        let newest = newest_ms.map_or_else(|| "a time that is gone".to_owned(), timestamp);
-        let text = format!("prunes records after {days} days, and the newest of them is of {newest}");
-        report.broken(Subject::Record(seq), text);
-    }
+    let newest = newest_ms.map_or_else(|| "a time that is gone".to_owned(), timestamp);
+    let text = if days < u64::from(LOG_DAYS_MIN) {
+        format!("prunes records after {days} days, and no policy allows less than {LOG_DAYS_MIN}")
+    } else if one.is_due(newest_ms, one.ts_ms) {
+        format!(
+            "prunes records after {days} days, the newest of which is of {newest}, and a clock says later, or now, that it is {}: it was \
+             signed too early, or that clock is wrong",
+            timestamp(clock_ms)
+        )
+    } else {
+        format!("prunes records after {days} days, and the newest of them is of {newest}")
+    };
+    report.broken(Subject::Record(seq), text);
 }

@@ -8,7 +8,7 @@ use crate::json::Value;
 use crate::merkle::{Hash, leaf};
 use crate::note::VerifyKey;
 use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, SMALL_BYTES_MAX, read_limited};
-use crate::pruned::{Announced, Seen, hash_only};
+use crate::pruned::{Pruning, Seen, hash_only};
 use crate::record::{FIRST_PREV, Record};
 use crate::report::{Report, Subject};
 use crate::tile;
@@ -34,7 +34,7 @@ pub(super) struct Records {
     pub pruned: u64,
     pub seen: Seen,
     /// The prunings on record.
-    pub prunings: Vec<Announced>,
+    pub prunings: Vec<Pruning>,
     /// Written time of the last record of each segment that has it, by the number of the next.
     pub ends: BTreeMap<u64, u64>,
     /// What follows the last signed record.
@@ -205,7 +205,7 @@ impl Records {
                 self.keys.extend(key());
                 self.starts.push(seq + 1);
             }
-            "log.pruned" => match Announced::of(record, self.prunings.last()) {
+            "log.pruned" => match Pruning::of(record, self.prunings.last()) {
                 Some(pruning) => self.prunings.push(pruning),
                 None => report.odd(Subject::Record(seq), "prunes records that it cannot"),
             },

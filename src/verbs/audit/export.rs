@@ -45,7 +45,7 @@ fn to_folder(log: &Path, dir: &Path, (form, begin): (Form, Option<u64>), out: &O
         out.say("nothing is new");
     }
     warn_of(spooled.damaged, out);
-    say_pruned(spooled.pruned, out);
+    say_pruned(form, spooled.pruned, out);
     let file = |(name, records): &(String, u64)| json!({ "name": name, "records": records });
     let files: Vec<Value> = spooled.files.iter().map(file).collect();
     out.object(true, &json!({ "files": files, "next": spooled.next, "damaged": spooled.damaged, "pruned": spooled.pruned }));
@@ -68,7 +68,7 @@ fn print(log: &Path, (form, first): (Form, u64), json: bool, out: &Output) -> Do
     }
     let next = lines.next_record();
     warn_of(lines.count_damaged(), out);
-    say_pruned(lines.count_pruned(), out);
+    say_pruned(form, lines.count_pruned(), out);
     out.object(
         true,
         &json!({ "log": lines.origin(), "records": events, "next": next, "damaged": lines.count_damaged(),
@@ -87,11 +87,15 @@ fn warn_of(damaged: u64, out: &Output) {
     }
 }
 
-/// Records of which only the hash is left are left out.
-fn say_pruned(pruned: u64, out: &Output) {
+/// Records of which only the hash is left. A restore needs the hashes, and a program that reads events has no use for them.
+fn say_pruned(form: Form, pruned: u64, out: &Output) {
+    let how = match form {
+        Form::Own => "given out as their hashes",
+        Form::Ocsf => "left out",
+    };
     if pruned > 0 {
         out.say(&format!(
-            "pruned long ago, and left out: {pruned}; see lightproof audit show --type log.pruned"
+            "pruned long ago, and {how}: {pruned}; see lightproof audit show --type log.pruned"
         ));
     }
 }
