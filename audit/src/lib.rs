@@ -89,7 +89,7 @@ pub use paths::{CHECKPOINT_BYTES_MAX, SEGMENT_BYTES_MAX, checkpoint_lines, read_
 pub use proof::{HandOver, Head, Proof, root, root_around};
 pub use proofs::Proofs;
 pub use prune::Due;
-pub use pruned::{LOG_DAYS_MIN, whole_from};
+pub use pruned::{LOG_DAYS_MIN, Left, pruned_line, whole_from};
 pub use remembered::MemoryKey;
 pub use report::{Cause, Doubt, Finding, Report, Subject};
 pub use reserve::RESERVE_BYTES;
@@ -99,7 +99,10 @@ pub use spool::{SpoolError, Spooled, spool};
 pub use stamp::{
     STAMP_BYTES_MAX, Stamp, StampFlaw, StampRequest, checkpoint_of, newest_checkpoint, read_stamp,
 };
-pub use stored::{Order, Records, Stored, Value, record, record_leaf, records, records_before, records_from};
+pub use stored::{
+    Item, Items, Order, Records, Stored, Value, items, record, record_leaf, records, records_before,
+    records_from,
+};
 pub use tail::{Follower, line, tail, tail_json};
 pub use token::{Actor, Digest, JobId, Kind, Object, PublicKey, actor, object};
 pub use verify::verify;

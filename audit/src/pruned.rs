@@ -90,6 +90,11 @@ pub(crate) fn hash_only(line: &[u8]) -> Option<Hash> {
     unhex(std::str::from_utf8(line).ok()?)
 }
 
+/// The same for who reads lines of a log elsewhere.
+pub fn pruned_line(line: &[u8]) -> Option<Digest> {
+    hash_only(line).map(Digest)
+}
+
 /// The leaf of a line, whether its record is there or gone.
 pub(crate) fn leaf_of(line: &[u8]) -> Hash {
     hash_only(line).unwrap_or_else(|| leaf(line))
@@ -104,9 +109,8 @@ pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// how old they all are.
 pub(crate) fn form(bytes: &[u8]) -> (Vec<u8>, u64) {
     let (mut out, mut gone) = (Vec::with_capacity(bytes.len()), 0);
-    for (line, seq) in lines(bytes).zip(1..) {
-        let goes = |record: &Record<'_>| GOES.contains(&record.name);
-        if seq < SEGMENT_RECORDS && Record::parse(line).is_ok_and(|(record, _)| goes(&record)) {
+    for (line, seq) in lines(bytes).zip(0..) {
+        if goes(line, seq) {
             out.extend_from_slice(hex(&leaf(line)).as_bytes());
             gone += 1;
         } else {
@@ -120,6 +124,41 @@ pub(crate) fn form(bytes: &[u8]) -> (Vec<u8>, u64) {
 /// Written time of the last record of a segment; `None` if only its hash is left.
 pub(crate) fn newest_ms(bytes: &[u8]) -> Option<u64> {
     Record::parse(lines(bytes).last()?).ok().map(|(record, _)| record.ts_ms)
+}
+
+/// Whether a line is a record that a pruning takes. The last one of a segment stays, whatever it is.
+fn goes(line: &[u8], seq: u64) -> bool {
+    !(seq + 1).is_multiple_of(SEGMENT_RECORDS)
+        && Record::parse(line).is_ok_and(|(record, _)| GOES.contains(&record.name))
+}
+
+/// What prunings leave, line by line from record 0 on: for who holds lines that were handed out against `log.pruned`.
+#[derive(Debug, Default)]
+pub struct Left {
+    all: Sha256,
+    count: u64,
+}
+
+impl Left {
+    /// Takes the next line in, without its newline.
+    pub fn line(&mut self, line: &[u8]) {
+        match goes(line, self.count) {
+            true => self.all.update(hex(&leaf(line))),
+            false => self.all.update(line),
+        }
+        self.all.update(b"\n");
+        self.count += 1;
+    }
+
+    /// How many were taken in.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// What `log.pruned` signs, if it is about so many.
+    pub fn digest(&self) -> Digest {
+        Digest(self.all.clone().finalize().into())
+    }
 }
 
 /// A segment before the end of a pruning.

@@ -89,17 +89,26 @@ pub fn record_leaf(dir: &Path, seq: u64) -> Result<Option<Digest>, Error> {
     }
 }
 
+/// As [`records`], oldest first, with what is left of those that were pruned.
+///
+/// # Errors
+/// As there.
+pub fn items(dir: &Path) -> Result<Items, Error> {
+    records(dir, Order::OldestFirst).map(Items)
+}
+
 /// One line of a log.
 #[derive(Debug)]
-pub(crate) enum Item {
+pub enum Item {
+    /// A record.
     Record(Box<Stored>),
-    /// The number of a record of which only the leaf hash is left.
+    /// The number of a record of which only the leaf hash is left, and that.
     Pruned(u64, Digest),
 }
 
-/// As [`Records`], with those that were pruned.
+/// See [`items`].
 #[derive(Debug)]
-pub(crate) struct Items(pub Records);
+pub struct Items(pub(crate) Records);
 
 impl Iterator for Items {
     type Item = Result<Item, Error>;

@@ -84,8 +84,8 @@ pub struct Exported {
     pub records: u64,
     /// How many pictures were erased in its period, each with its certificate.
     pub erasures: u64,
-    /// The record that its period begins with, where those before it are left out, since some of them were pruned.
-    pub pruned_before: Option<u64>,
+    /// How many records of its period were pruned: of them it has the hash.
+    pub pruned: u64,
 }
 
 impl Export<'_> {

@@ -68,7 +68,7 @@ const PAPERS_ABOUT: Text = both(
 const PAPER_STATE: Text = both("controller\u{2019}s part", "由控制者负责");
 
 /// The page.
-pub(crate) fn page(export: &Export<'_>, erasures: Counted, pruned_before: Option<u64>) -> String {
+pub(crate) fn page(export: &Export<'_>, erasures: Counted, pruned: u64) -> String {
     let languages = export.languages();
     let tag = tag(languages[0]);
     let title = TITLE.in_language(languages[0]);
@@ -77,16 +77,12 @@ pub(crate) fn page(export: &Export<'_>, erasures: Counted, pruned_before: Option
          content=\"width=device-width\">\n<title>{title}: Lightproof</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
     );
     for language in languages {
-        html += &part(export, (erasures, pruned_before), language);
+        html += &part(export, (erasures, pruned), language);
     }
     html + "</main>\n</body>\n</html>\n"
 }
 
-fn part(
-    export: &Export<'_>,
-    (erasures, pruned_before): (Counted, Option<u64>),
-    language: Language,
-) -> String {
+fn part(export: &Export<'_>, (erasures, pruned): (Counted, u64), language: Language) -> String {
     let say = |text: Text| text.in_language(language);
     let run = export.run;
     let mut html =
@@ -144,7 +140,7 @@ fn part(
         html += &papers(export, language);
     }
     html += &erased(erasures, language);
-    html += &pruned_before.map(|first| pruned(first, language)).unwrap_or_default();
+    html += &gone(pruned, language);
     let parts = if export.sbom.is_some() { PARTS } else { NO_PARTS };
     let _ =
         writeln!(html, "<p>{}</p>\n<p>{}</p>\n<p>{}</p>\n</article>", say(MODELS), say(parts), say(LIMITS));
@@ -169,17 +165,17 @@ fn erased(Counted { certified, copied, uncertified }: Counted, language: Languag
     format!("<h2>{title}</h2>\n<p><a href=\"{page}\">{page}</a>: {text}</p>\n")
 }
 
-/// That what was asked for begins earlier than what is here.
-fn pruned(first: u64, language: Language) -> String {
+/// Of how many records of the period the folder has only the hash.
+fn gone(pruned: u64, language: Language) -> String {
     let text = match language {
+        _ if pruned == 0 => return String::new(),
         Language::En => format!(
-            "The period begins here with record {first}: the content of records before it was taken away when the time was over for \
-             which the policy keeps them, as records of the type log.pruned say, so none before it, and no erasure of before, is in this \
-             folder. The whole log has those that stayed, and the hash of each that went."
+            "Records of the period of which only the hash is here: {pruned}. Their content was taken away when the time was over for which \
+             the policy keeps it, as records of the type log.pruned say. Each hash has its place in the tree over the log, and every other \
+             record of the period is here."
         ),
         Language::Zh => format!(
-            "此处的期间从记录 {first} 开始：此前部分记录的内容在策略规定的保存期限届满后已被删减（见 log.pruned 类型的记录），因此本文件夹不含此前的记录和删除事项。完整日志保留其余记录以及每条\
-             被删减记录的哈希。"
+            "本期间仅存哈希的记录数：{pruned}。其内容在策略规定的保存期限届满后已被删减，见 log.pruned 类型的记录。每个哈希在日志的树中都有其位置，本期间的其他记录均在此处。"
         ),
     };
     format!("<p><strong>{text}</strong></p>\n")

@@ -434,6 +434,9 @@ fn the_python_reader_and_the_format_have_the_same_list() {
     let (python, format) = (read("reference_verifier.py"), read("FORMAT.md"));
     let list = python.split_once("GOES = {").unwrap().1.split_once('}').unwrap().0;
     assert_eq!(list.split('"').skip(1).step_by(2).collect::<Vec<_>>(), GOES);
+    let of_bundles = read("evidence/src/verify_log.py");
+    let same = of_bundles.split_once("GOES = {").unwrap().1.split_once('}').unwrap().0;
+    assert_eq!(same, list);
     assert!(python.contains(&format!("DAYS_MIN = {LOG_DAYS_MIN}\n")));
     let list = format.split_once("each record of the types").unwrap().1.split_once("is replaced").unwrap().0;
     assert_eq!(list.split('`').skip(1).step_by(2).collect::<Vec<_>>(), GOES);
