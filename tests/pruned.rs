@@ -83,6 +83,18 @@ fn old_records_go_by_the_word_of_an_admin_and_the_log_verifies() {
     let passphrase = format!("Passphrase: |text:{PASSPHRASE}");
     let seen = at_terminal(&home, &[&passphrase, "Type 8189 to go on|text:yes"], &["audit", "prune"]);
     assert_eq!(seen.last(), Some(&ended(6)));
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let ran = Ran::of(home.furnished_program(&["audit", "prune", "--yes"]).stdout(full));
+    ran.ends(1, &["could not be shown, and nothing was pruned"]);
+    let stray = home.at("state/audit/notes");
+    std::fs::write(&stray, "mine").expect("room");
+    home.ask(&["audit", "prune", "--yes"]).ends(6, &["no record is damaged", "audit verify"]);
+    std::fs::remove_file(&stray).expect("it was there");
+    home.policy(b"schema = 1\nlog_days_max = 0\n");
+    home.ask(&["audit", "prune"]).ends(2, &["from 184 to 36500"]);
+    home.policy(SHORTEST);
+    let screen = home.ask(&["status"]).stdout;
+    assert!(screen.contains("records of some types may go after 184 days"), "{screen}");
     assert_eq!(home.count_records(&["log.pruned"]), 0);
     let served = Served::start(&home);
     home.ask(&["audit", "prune", "--yes"]).ends(9, &["nothing was pruned", "end the server"]);
@@ -116,22 +128,27 @@ fn what_is_handed_out_of_a_pruned_log_says_so_and_holds() {
     let home = pruned("prune-handed-out");
     let out = |name: &str| home.at(&format!("out/{name}"));
     home.ask(&["evidence", "run"]).ends(0, &[]);
-    let words = "it begins with record 8191";
+    let words = "only the hash is left, since they were pruned: 8189";
     let made = home.ask(&["evidence", "export", "-o", &out("bundle"), "--json"]).ends(0, &[words]).data();
-    assert_eq!((&made["pruned_before"], &made["failures"]), (&8191.into(), &0.into()), "{made}");
+    assert_eq!((&made["pruned"], &made["failures"]), (&8189.into(), &0.into()), "{made}");
     home.ask(&["evidence", "verify", &out("bundle")]).ends(0, &[]);
     let page = std::fs::read_to_string(home.path().join("out/bundle/README.html")).expect("a page");
-    assert!(page.contains("begins here with record 8191") && page.contains("从记录 8191 开始"), "{page}");
+    assert!(
+        page.contains("only the hash is here: 8189") && page.contains("仅存哈希的记录数：8189"),
+        "{page}"
+    );
     let words = "before record 8191 some were pruned";
     let told = home.ask(&["evidence", "subject", "-o", &out("person"), "--json"]).ends(0, &[words]).data();
     assert_eq!(told["pruned_before"], 8191, "{told}");
     home.ask(&["evidence", "freeze", "--reason", "breach", "-o", &out("frozen")]).ends(0, &[]);
     home.ask(&["evidence", "verify", &out("frozen")]).ends(0, &[]);
-    let left = home.ask(&["audit", "export"]).ends(0, &["pruned long ago, and left out: 8189"]).stdout;
-    assert!(left.lines().all(|line| line.starts_with('{')) && left.lines().count() > 800, "{left}");
+    let left = home.ask(&["audit", "export"]).ends(0, &["given out as their hashes: 8189"]).stdout;
+    assert_eq!(left.lines().filter(|line| line.starts_with("{\"leaf\":")).count(), 8189);
+    assert!(left.lines().all(|line| line.starts_with('{')) && left.lines().count() > 9000, "{left}");
+    home.ask(&["audit", "export", "--format", "ocsf"]).ends(0, &["left out: 8189"]);
     let served = Served::start(&home);
     let made = home.ask(&["evidence", "export", "-o", &out("through"), "--json"]).ends(0, &[]).data();
-    assert_eq!(made["pruned_before"], 8191, "{made}");
+    assert_eq!(made["pruned"], 8189, "{made}");
     home.ask(&["evidence", "verify", &out("through")]).ends(0, &[]);
     served.stop();
     home.is_whole(1);
@@ -173,6 +190,13 @@ fn a_backup_keeps_what_the_log_had_and_goes_on_with_the_log_that_has_survived() 
         home.is_whole(1);
         is_accepted(&log_at(&home));
     }
+    // The log of the early backup and the records that were exported after the pruning, over which they go on.
+    home.ask(&["audit", "prune", "--yes"]).ends(0, &["backup", "may still hold"]);
+    let records = home.ask(&["audit", "export"]).ends(0, &[]).stdout;
+    home.write("records", records.as_bytes());
+    lose(&home, &["state/vault", "workspace", "state/audit"]);
+    home.ask(&["backup", "restore", &early, "--records", &home.at("records")]).ends(0, &[]);
+    assert_eq!(pruned(), 0);
     // What went in the log goes again from there.
     home.ask(&["audit", "prune", "--yes"]).ends(0, &[]);
     assert_eq!(pruned(), 8189);
@@ -206,8 +230,12 @@ fn on_a_full_disk_a_pruning_is_not_done_or_finished_by_a_later_start() {
     disk.empty();
     disk.fill_but(400 << 10);
     let ran = ask(&["audit", "prune", "--yes"]);
-    ran.ends(10, &["is on record, and not finished", "works and has room"]);
+    ran.ends(10, &["is on record, and not finished", "free some space"]);
     ask(&["audit", "verify"]).ends(4, &["is not finished"]);
+    // Told until it is: by whoever opens the vault, by the screen, and by the verb, which is not at its end.
+    ask(&["history", "list"]).ends(0, &["a pruning of the log is on record and not finished"]);
+    ask(&["status"]).ends(4, &["is not finished", "lightproof audit prune"]);
+    ask(&["audit", "prune", "--yes"]).ends(10, &["is on record, and not finished", "free some space"]);
     disk.empty();
     ask(&["audit", "prune", "--yes"]).ends(0, &["no record goes"]);
     assert_eq!(pruned(), 8189);

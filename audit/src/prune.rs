@@ -7,12 +7,15 @@ use crate::event::Event;
 use crate::merkle::Frontier;
 use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, read_limited};
 use crate::pruned::{
-    Forms, LOG_DAYS_MIN, NOT_SIGNED, Pruning, form, hash_only, leaf_of, lines, newest_ms, written_until_ms,
+    Forms, LOG_DAYS_MIN, NOT_SIGNED, Pruning, form, goes, hash_only, leaf_of, lines, newest_ms,
+    written_until_ms,
 };
+use crate::stored::{Item, items};
 use crate::token::{Actor, Digest};
 use crate::verify::verify;
 use crate::writer::{Receipt, Writer};
 use std::io;
+use std::path::Path;
 
 /// What may go now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,9 +76,12 @@ impl Writer {
             return Err(Error::Refused { what: "what was shown is not what may go now; look again" });
         }
         let report = verify(&self.paths.0, None)?;
-        if !report.is_ok() {
+        if report.integrity_broken {
             let what = "it does not verify as a whole, and nothing was pruned";
             return Err(Error::Broken { what, at: report.complete });
+        }
+        if !report.is_ok() {
+            return Err(Error::Refused { what: UNVERIFIED });
         }
         let (forms, sha256) = self.forms(due.first)?;
         let records = forms.segments.iter().map(|segment| segment.due).sum();
@@ -122,6 +128,8 @@ impl Writer {
 }
 
 const CHANGED: &str = "somebody writes to its files, and nothing was pruned";
+const UNVERIFIED: &str = "the log does not verify, and nothing was pruned; no record is damaged, and a file in its folder is not as it \
+                          should be: what it is says lightproof audit verify";
 const CLOCK: &str = "the clock was set since the program started, or lies behind the log, and nothing was pruned; see that it is right, \
                      and start anew";
 
@@ -164,4 +172,25 @@ pub(crate) fn finish(disk: &Disk, paths: &Paths, forms: &Forms, lengths: &mut [u
         *length = segment.len;
     }
     Ok(())
+}
+
+/// Number of the record of the last pruning of the log in `dir`, if that is not finished: some of what was to go is there. Not
+/// verified, and beside a running writer.
+///
+/// # Errors
+/// As [`crate::records`], and what cannot be read; a line that is no record is passed over.
+pub fn unfinished_pruning(dir: &Path) -> Result<Option<u64>, Error> {
+    let (mut whole, mut last) = (None, None);
+    for item in items(dir)? {
+        match item {
+            Ok(Item::Record(record)) if record.name == "log.pruned" => last = Some(record),
+            Ok(Item::Record(record)) if whole.is_none() && goes(record.json().as_bytes(), record.seq) => {
+                whole = Some(record.seq);
+            }
+            Ok(_) | Err(Error::Broken { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let is_short = |first: i64| whole.is_some_and(|seq| i64::try_from(seq).is_ok_and(|seq| seq < first));
+    Ok(last.filter(|record| record.int("first").is_some_and(is_short)).map(|record| record.seq))
 }

@@ -21,7 +21,7 @@ use std::path::Path;
 /// of late, readings of the log, a person's own list.
 ///
 /// The list is a part of the format: a crash in the middle of a pruning is finished by it.
-pub(crate) const GOES: [&str; 8] = [
+pub const GOES: [&str; 8] = [
     "audit.read",
     "objects.viewed",
     "posture.process",
@@ -127,7 +127,7 @@ pub(crate) fn newest_ms(bytes: &[u8]) -> Option<u64> {
 }
 
 /// Whether a line is a record that a pruning takes. The last one of a segment stays, whatever it is.
-fn goes(line: &[u8], seq: u64) -> bool {
+pub(crate) fn goes(line: &[u8], seq: u64) -> bool {
     !(seq + 1).is_multiple_of(SEGMENT_RECORDS)
         && Record::parse(line).is_ok_and(|(record, _)| GOES.contains(&record.name))
 }

@@ -82,8 +82,8 @@ pub enum Error {
     },
     /// Records are to go before the law lets them.
     #[error(
-        "log_days_max is {value}; records are kept for at least 184 days, six months: write that or more, or leave the line out, which \
-         keeps them for ever"
+        "log_days_max is {value}; records are kept for at least 184 days, six months: write a number from 184 to 36500, or leave the line \
+         out, which keeps them for ever"
     )]
     LogDays {
         /// What was asked for.

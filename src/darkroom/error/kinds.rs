@@ -2,16 +2,14 @@
 
 use super::Kind;
 use audit::words::{ObjectFailure, RequestRefusal};
-use std::io::ErrorKind;
 
 /// Of what the log says.
 pub(super) fn log_kind(error: &audit::Error) -> Kind {
     match error {
         audit::Error::Busy { .. } => Kind::Busy,
-        audit::Error::DiskFull
-        | audit::Error::Unpruned {
-            cause: ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge,
-        } => Kind::Disk,
+        audit::Error::DiskFull => Kind::Disk,
+        audit::Error::Unpruned { why } if why.is_full() => Kind::Disk,
+        audit::Error::Refused { .. } => Kind::Conflict,
         audit::Error::Absent { .. } | audit::Error::Pruned { .. } => Kind::NotFound,
         audit::Error::Lost { .. } | audit::Error::Broken { .. } | audit::Error::Diverged { .. } => {
             Kind::Damaged

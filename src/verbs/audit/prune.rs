@@ -5,7 +5,8 @@ use crate::boot::{self, Booted, Fenced, Wants};
 use crate::cli::{Global, Keys};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
-use audit::timestamp;
+use crate::pictures;
+use audit::{PRUNED_TYPES, timestamp};
 use darkroom::Darkroom;
 use sandbox::Clean;
 use serde_json::json;
@@ -31,7 +32,7 @@ fn prune(booted: &mut Booted, darkroom: &mut Darkroom, (dry_run, yes): (bool, bo
     let who = booted.unlock(darkroom, out)?;
     let due = darkroom.due_records(&who, days)?;
     let newest = due.newest_ms.map(timestamp);
-    let mut record = None;
+    let (mut record, mut backups) = (None, Vec::new());
     match &newest {
         Some(newest) if due.records > 0 => {
             out.data(&format!(
@@ -41,7 +42,12 @@ fn prune(booted: &mut Booted, darkroom: &mut Darkroom, (dry_run, yes): (bool, bo
                 due.first - 1,
                 due.kept
             ));
+            out.say(&format!("they are of the types {}, and of no other", PRUNED_TYPES.join(", ")));
             if !dry_run {
+                if !out.has_shown()? {
+                    let what = "what goes could not be shown, and nothing was pruned; see that standard output leads somewhere";
+                    return Err(Failure::new(Code::Unexpected, what));
+                }
                 if !yes {
                     confirm(booted, due.records)?;
                 }
@@ -50,6 +56,8 @@ fn prune(booted: &mut Booted, darkroom: &mut Darkroom, (dry_run, yes): (bool, bo
                 let done = "pruned; the hashes stay, and the log verifies";
                 out.data(&format!("record {}: {done}\n", receipt.seq_first));
                 out.say("backups, exports and copies of the log from before keep what they have");
+                backups = darkroom.backups()?;
+                pictures::warn_of_backups(&backups, out);
             }
         }
         _ => out.say(&format!(
@@ -59,7 +67,7 @@ fn prune(booted: &mut Booted, darkroom: &mut Darkroom, (dry_run, yes): (bool, bo
     out.object(
         true,
         &json!({ "days": days, "from": due.from, "first": due.first, "due": due.records, "kept": due.kept, "newest": newest,
-            "record": record }),
+            "record": record, "types": PRUNED_TYPES, "backups": backups.len() }),
     );
     Ok(Code::Done)
 }
