@@ -160,6 +160,14 @@ fn room(booted: &Booted) -> Room {
     [("vault", left(&folders.vault)), ("log", left(&folders.audit)), ("pictures", left(&folders.outputs))]
 }
 
+/// What needs a person where the pruning of that record is not finished.
+pub fn need_of_pruning(seq: u64) -> String {
+    format!(
+        "the pruning of record {seq} is not finished: some of what was to go is there; see that the disk of the log works and has room, \
+         and start the program again (why it stays says: lightproof audit prune)"
+    )
+}
+
 /// What needs a person where a server runs under another policy than the file of today, whose SHA-256 is `now`. A file that is taken
 /// away is nothing; what a server from before this line was told has none.
 pub fn need_of_policy(holder: Option<&vault::Holder>, now: &str) -> Option<String> {
@@ -318,12 +326,7 @@ impl Status {
             }));
         }
         needs.extend(self.told.waiting.need());
-        needs.extend(self.unpruned.map(|seq| {
-            format!(
-                "the pruning of record {seq} is not finished: some of what was to go is there; see that the disk of the log works and has \
-                 room, and start the program again (why it stays says: lightproof audit prune)"
-            )
-        }));
+        needs.extend(self.unpruned.map(need_of_pruning));
         needs.extend(self.copied.as_ref().and_then(Copied::need));
         for (name, left) in &self.room {
             match left {
