@@ -6,7 +6,7 @@ use crate::cli::{Global, Keys};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use crate::pictures;
-use audit::{PRUNED_TYPES, timestamp};
+use audit::{Clock as _, PRUNED_TYPES, timestamp};
 use darkroom::Darkroom;
 use sandbox::Clean;
 use serde_json::json;
@@ -31,12 +31,12 @@ fn prune(booted: &mut Booted, darkroom: &mut Darkroom, (dry_run, yes): (bool, bo
     };
     let who = booted.unlock(darkroom, out)?;
     let due = darkroom.due_records(&who, days)?;
-    let newest = due.newest_ms.map(timestamp);
+    let (newest, now) = (due.newest_ms.map(timestamp), timestamp(booted.clock.wall_ms()));
     let (mut record, mut backups) = (None, Vec::new());
     match &newest {
         Some(newest) if due.records > 0 => {
             out.data(&format!(
-                "{} of the records {} to {} go, {} stay; the newest of them is of {newest}, and the period is {days} days\n",
+                "{} of the records {} to {} go, {} stay; the newest of them is of {newest}, the period is {days} days, and by the clock of this machine it is {now}\n",
                 due.records,
                 due.from,
                 due.first - 1,
@@ -66,7 +66,7 @@ fn prune(booted: &mut Booted, darkroom: &mut Darkroom, (dry_run, yes): (bool, bo
     }
     out.object(
         true,
-        &json!({ "days": days, "from": due.from, "first": due.first, "due": due.records, "kept": due.kept, "newest": newest,
+        &json!({ "days": days, "from": due.from, "first": due.first, "due": due.records, "kept": due.kept, "newest": newest, "now": now,
             "record": record, "types": PRUNED_TYPES, "backups": backups.len() }),
     );
     Ok(Code::Done)
