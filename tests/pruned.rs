@@ -171,7 +171,7 @@ fn a_backup_keeps_what_the_log_had_and_goes_on_with_the_log_that_has_survived() 
     let home = aged("prune-backup");
     let [early, late] = ["early", "late"].map(|name| home.at(&format!("out/{name}.backup")));
     home.ask(&["backup", "create", "-o", &early]).ends(0, &[]);
-    home.ask(&["audit", "prune", "--yes"]).ends(0, &[]);
+    home.ask(&["audit", "prune", "--yes"]).ends(0, &["1 backup on record may still hold"]);
     home.ask(&["backup", "create", "-o", &late]).ends(0, &[]);
     home.ask(&["backup", "verify", &late]).ends(0, &[]);
     let pruned = || home.ask(&["audit", "verify", "--json"]).ends(0, &[]).data()["pruned"].clone();
@@ -191,7 +191,7 @@ fn a_backup_keeps_what_the_log_had_and_goes_on_with_the_log_that_has_survived() 
         is_accepted(&log_at(&home));
     }
     // The log of the early backup and the records that were exported after the pruning, over which they go on.
-    home.ask(&["audit", "prune", "--yes"]).ends(0, &["backup", "may still hold"]);
+    home.ask(&["audit", "prune", "--yes"]).ends(0, &[]);
     let records = home.ask(&["audit", "export"]).ends(0, &[]).stdout;
     home.write("records", records.as_bytes());
     lose(&home, &["state/vault", "workspace", "state/audit"]);

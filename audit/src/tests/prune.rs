@@ -315,7 +315,9 @@ fn a_pruning_that_is_not_finished_is_told_as_that_and_a_full_disk_stops_no_start
     let log = opened(&dir, &clock, &Faults::default()).unwrap();
     log.prune(ADMIN, log.due(LOG_DAYS_MIN).unwrap()).unwrap();
     drop(log);
+    assert_eq!(crate::unfinished_pruning(&dir.0).unwrap(), None);
     std::fs::copy(segment(&whole, 1), segment(&dir, 1)).unwrap();
+    assert!(crate::unfinished_pruning(&dir.0).unwrap().is_some());
     let report = dir.verify();
     assert!(!report.is_ok() && !report.integrity_broken, "{report}");
     assert!(report.to_string().contains("is not finished; the next start"), "{report}");

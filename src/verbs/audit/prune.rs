@@ -51,12 +51,12 @@ fn prune(booted: &mut Booted, darkroom: &mut Darkroom, (dry_run, yes): (bool, bo
                 if !yes {
                     confirm(booted, due.records)?;
                 }
+                backups = darkroom.backups()?;
                 let receipt = darkroom.prune_records(&who, due)?;
                 record = Some(receipt.seq_first);
                 let done = "pruned; the hashes stay, and the log verifies";
                 out.data(&format!("record {}: {done}\n", receipt.seq_first));
                 out.say("backups, exports and copies of the log from before keep what they have");
-                backups = darkroom.backups()?;
                 pictures::warn_of_backups(&backups, out);
             }
         }
