@@ -5,12 +5,11 @@ use crate::durable::Disk;
 use crate::error::{Error, Undone, io_error};
 use crate::event::Event;
 use crate::merkle::Frontier;
-use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, read_limited};
+use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, files_below, read_limited};
 use crate::pruned::{
-    Forms, LOG_DAYS_MIN, NOT_SIGNED, Pruning, form, goes, hash_only, leaf_of, lines, newest_ms,
-    written_until_ms,
+    Forms, LOG_DAYS_MIN, NOT_SIGNED, Pruning, form, hash_only, leaf_of, lines, newest_ms, written_until_ms,
 };
-use crate::stored::{Item, items};
+use crate::record::Record;
 use crate::token::{Actor, Digest};
 use crate::verify::verify;
 use crate::writer::{Receipt, Writer};
@@ -178,19 +177,28 @@ pub(crate) fn finish(disk: &Disk, paths: &Paths, forms: &Forms, lengths: &mut [u
 /// verified, and beside a running writer.
 ///
 /// # Errors
-/// As [`crate::records`], and what cannot be read; a line that is no record is passed over.
+/// `Io`.
 pub fn unfinished_pruning(dir: &Path) -> Result<Option<u64>, Error> {
-    let (mut whole, mut last) = (None, None);
-    for item in items(dir)? {
-        match item {
-            Ok(Item::Record(record)) if record.name == "log.pruned" => last = Some(record),
-            Ok(Item::Record(record)) if whole.is_none() && goes(record.json().as_bytes(), record.seq) => {
-                whole = Some(record.seq);
+    let paths = Paths(dir.to_owned());
+    let failed = io_error("read", &paths.segments());
+    let count = files_below(&paths.segments()).map_err(&failed)?.len() as u64;
+    // What is gone meanwhile, or never had that number, has nothing.
+    let read = |index| match read_limited(&paths.segment(index), SEGMENT_BYTES_MAX) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other.map_err(&failed),
+    };
+    let is_pruning =
+        |line: &&[u8]| std::str::from_utf8(line).is_ok_and(|line| line.contains("\"type\":\"log.pruned\""));
+    for index in (0..count).rev() {
+        let bytes = read(index)?;
+        let last = lines(&bytes).filter(is_pruning).last().and_then(|line| Record::parse(line).ok());
+        let Some((record, _)) = last else { continue };
+        for index in 0..record.int("first").unwrap_or(0) / SEGMENT_RECORDS {
+            if form(&read(index)?).1 > 0 {
+                return Ok(Some(record.seq));
             }
-            Ok(_) | Err(Error::Broken { .. }) => {}
-            Err(error) => return Err(error),
         }
+        return Ok(None);
     }
-    let is_short = |first: i64| whole.is_some_and(|seq| i64::try_from(seq).is_ok_and(|seq| seq < first));
-    Ok(last.filter(|record| record.int("first").is_some_and(is_short)).map(|record| record.seq))
+    Ok(None)
 }

@@ -127,7 +127,7 @@ pub(crate) fn newest_ms(bytes: &[u8]) -> Option<u64> {
 }
 
 /// Whether a line is a record that a pruning takes. The last one of a segment stays, whatever it is.
-pub(crate) fn goes(line: &[u8], seq: u64) -> bool {
+fn goes(line: &[u8], seq: u64) -> bool {
     !(seq + 1).is_multiple_of(SEGMENT_RECORDS)
         && Record::parse(line).is_ok_and(|(record, _)| GOES.contains(&record.name))
 }
