@@ -235,6 +235,8 @@ fn on_a_full_disk_a_pruning_is_not_done_or_finished_by_a_later_start() {
     // Told until it is: by whoever opens the vault, by the screen, and by the verb, which is not at its end.
     ask(&["history", "list"]).ends(0, &["a pruning of the log is on record and not finished"]);
     ask(&["status"]).ends(4, &["is not finished", "lightproof audit prune"]);
+    let told = ask(&["doctor"]).stdout;
+    assert!(told.lines().any(|line| line.contains("pruning") && line.contains("is not finished")), "{told}");
     ask(&["audit", "prune", "--yes"]).ends(10, &["is on record, and not finished", "free some space"]);
     disk.empty();
     ask(&["audit", "prune", "--yes"]).ends(0, &["no record goes"]);
