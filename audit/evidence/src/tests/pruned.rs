@@ -67,6 +67,12 @@ fn passes(dir: &Path) -> bool {
     follow(dir).iter().all(|output| output.status.success())
 }
 
+fn with<'a>(lines: &[&'a str], at: usize, line: &'a str) -> Vec<&'a str> {
+    let mut changed = lines.to_vec();
+    changed[at] = line;
+    changed
+}
+
 fn held_against(dir: &Path, checkpoint: &[u8]) -> Checked {
     check(dir, &Expected { first_key: None, checkpoint: Some(checkpoint.to_vec()) }).unwrap()
 }
@@ -129,11 +135,6 @@ fn a_row_with_hashes_in_it_is_held_against_the_tree_line_by_line() {
     let is_gone = |line: &str| pruned_line(line.as_bytes()).is_some();
     let at = lines.iter().position(|line| is_gone(line)).unwrap();
     let flipped = if lines[at].starts_with('0') { "1" } else { "0" }.to_owned() + &lines[at][1..];
-    let with = |at: usize, line: &str| {
-        let mut changed: Vec<&str> = lines.clone();
-        changed[at] = line;
-        changed
-    };
     let without = |at: usize| [&lines[..at], &lines[at + 1..]].concat();
     let mut swapped = lines.clone();
     swapped.swap(at, at + 1);
@@ -144,11 +145,11 @@ fn a_row_with_hashes_in_it_is_held_against_the_tree_line_by_line() {
     let erased = lines.iter().position(|line| line.contains("object.erased")).unwrap();
     let leaf = audit::record_leaf(&tried.audit(), erased as u64).unwrap().unwrap().to_string();
     let forgeries = [
-        ("another hash", with(at, &flipped)),
+        ("another hash", with(&lines, at, &flipped)),
         ("two in each other's place", swapped),
         ("one left out", without(at)),
         ("one twice", [&lines[..at], &lines[at..=at], &lines[at..]].concat()),
-        ("another record before them", with(at - 1, &other)),
+        ("another record before them", with(&lines, at - 1, &other)),
         ("a kept record left out", without(at - 1)),
     ];
     for (what, changed) in &forgeries {
@@ -164,7 +165,7 @@ fn a_row_with_hashes_in_it_is_held_against_the_tree_line_by_line() {
     }
     // A record that stayed, as its hash: that leads to the same root.
     let hidden = copy(&dir);
-    change(&hidden.0, "audit/records.jsonl", |_| with(erased, &leaf).join("\n") + "\n");
+    change(&hidden.0, "audit/records.jsonl", |_| with(&lines, erased, &leaf).join("\n") + "\n");
     sign_anew(&hidden.0, &key);
     assert!(
         checked(&hidden.0).to_string().contains("a record that was not pruned"),
