@@ -62,6 +62,8 @@ pub struct Restored {
     pub nameless: usize,
     /// Names or slots of people whose passphrase was changed since: the one from before opens the vault again.
     pub changed: Vec<String>,
+    /// Whether it was changed since who opens the vault together: that is as it was then.
+    pub joint_changed: bool,
     /// How many people came since, who are not in it.
     pub added: usize,
 }
@@ -465,6 +467,7 @@ fn told<R>(
         removed: since.removed.iter().filter(in_it).map(words).collect(),
         nameless: nameless.keys().filter(|slot| named(slot).is_some()).count(),
         changed: changed.filter(in_it).map(words).collect(),
+        joint_changed: !since.joint.is_empty(),
         added: {
             let people = since.added.difference(&since.machines);
             people.filter(|slot| !in_it(slot) && !since.removed.contains(slot)).count()

@@ -1,0 +1,66 @@
+//! People who open the vault together, any two of them, and nobody alone.
+
+use crate::request::Refusal;
+use crate::rights::Act;
+use crate::room::Darkroom;
+use crate::secret::Change;
+use crate::{Error, Who};
+use audit::words::{Proof, RequestRefusal};
+use std::collections::BTreeSet;
+use vault::{PersonName, Secret, SlotId};
+
+impl Error {
+    /// Whether it says that two people open the vault together, and not that a passphrase is wrong.
+    pub fn is_of_two(&self) -> bool {
+        matches!(self, Self::Vault(vault::Error::JointNeeded))
+    }
+}
+
+impl Darkroom {
+    /// From here on any two of these people open the vault together, and nobody alone; with none of them everybody alone again. `proof`
+    /// is the passphrase of who asks. Where two open it together already, two have opened it for this.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`], on record; a wrong proof, on record; one asks where two are needed: refused, on record;
+    /// [`vault::Error::UnknownName`]; what [`vault::Vault::set_holders`] says; what vault and log say.
+    pub fn set_holders(&mut self, who: &Who, proof: &Secret, names: &[PersonName]) -> Result<(), Error> {
+        let act = Act::MachineSecret;
+        self.prove(who, proof, act)?;
+        self.check_two(who, act)?;
+        let vault = self.vault_of(who, act)?;
+        let mut holders = BTreeSet::new();
+        for name in names {
+            if !holders.insert(vault.slot_of(name)?.id) {
+                return Err(vault::Error::Limit("one of them is named twice; name each once").into());
+            }
+        }
+        let own = SlotId(who.slot);
+        self.change(who, act, Proof::Passphrase, Ok(own), Change::Joint(&holders), |vault, _, random| {
+            Ok((vault.set_holders(own, &holders, random)?, ()))
+        })
+    }
+
+    /// Slots of the people of whom any two open the vault together; none where each opens it alone. Anybody can read that.
+    pub fn holders(&self) -> BTreeSet<SlotId> {
+        self.public().map(|public| public.holders()).unwrap_or_default()
+    }
+
+    /// Whether two people open the vault together. Anybody can read that.
+    pub fn is_joint(&self) -> bool {
+        !self.holders().is_empty()
+    }
+
+    /// Where two people open the vault together, whatever could let one of them open it alone is done by two who have opened it for that.
+    ///
+    /// # Errors
+    /// It is asked for by one: refused, on record.
+    pub(crate) fn check_two(&mut self, who: &Who, act: Act) -> Result<(), Error> {
+        if self.vault_of(who, act)?.holders().is_empty() || who.is_with_second() {
+            return Ok(());
+        }
+        self.refuse(Some(who), RequestRefusal::Policy)?;
+        let text = "two people open this vault together, and with this one of them could open it alone: both do it, at a terminal, while no \
+                    server runs; nothing was done";
+        Err(Refusal::new(RequestRefusal::Policy, text).into())
+    }
+}
