@@ -15,8 +15,14 @@ const LACKS: [&str; 3] =
 /// A home of two people who open the vault together; the first has a picture.
 pub fn joint(test: &str) -> Home {
     let home = two(test);
-    let set = as_who(&home, FIRST, &["vault", "joint", "set", "first", "Second", "--json"]);
-    let set = set.ends(0, &["first and Second open this vault together", "vault drill"]).data();
+    let words = ["vault", "joint", "set", "first", "Second"];
+    as_who(&home, FIRST, &words).ends(7, &["types their passphrase", "no terminal", "nothing was done"]);
+    home.write("guess", b"not the words of anybody\n");
+    with(&home, ("second", "guess"), &words).ends(7, &["wrong passphrase"]);
+    assert_eq!(home.count_records(&["vault.unlock_failed denied"]), 1);
+    let set = with(&home, OTHER, &[&words[..], &["--json"]].concat());
+    let said = ["first and Second open this vault together", "vault drill", "no recovery code was shown"];
+    let set = set.ends(0, &said).data();
     assert_eq!(set["slots"], json!([1, 3]));
     home
 }
@@ -43,7 +49,6 @@ fn neither_of_two_opens_a_copy_of_the_disk_alone() {
     }
     with(&home, OTHER, &["history", "list"]).ends(0, &[]);
     // Which of both is wrong nobody is told, and nobody is two.
-    home.write("guess", b"not the words of anybody\n");
     for (wrong, words) in [
         (("second", "guess"), &["wrong passphrase or recovery code", "or in"][..]),
         (("nobody", "second"), &["wrong passphrase or recovery code"]),
@@ -52,8 +57,8 @@ fn neither_of_two_opens_a_copy_of_the_disk_alone() {
         let ran = with(&home, wrong, &["history", "list"]).ends(7, words);
         assert!(!ran.stderr.contains(SECOND) && !ran.stderr.contains(PASSPHRASE), "{ran:#?}");
     }
-    // Each is a guess on record; where nobody could be asked there was none.
-    assert_eq!(home.count_records(&["vault.unlock_failed denied"]), 3);
+    // Each is a guess on record, as that before; where nobody could be asked there was none.
+    assert_eq!(home.count_records(&["vault.unlock_failed denied"]), 1 + 3);
     let opened = home.count_records(&["vault.unlocked_with", "slot=3"]);
     assert_eq!(opened, 1);
     let told = home.ask(&["vault", "status"]).ends(0, &[]).stdout;
@@ -81,8 +86,19 @@ fn neither_of_two_opens_a_copy_of_the_disk_alone() {
     with(&home, OTHER, &["operator", "add", "Third", "--new-passphrase-file", &third]).ends(0, &[]);
     with(&home, ("third", "third"), &["history", "list"])
         .ends(7, &["opens for two of the people who hold it"]);
-    with(&home, OTHER, &["vault", "joint", "set", "first", "second", "third"])
-        .ends(0, &["any two of first, second and third"]);
+    let three = ["vault", "joint", "set", "first", "second", "third"];
+    with(&home, OTHER, &three).ends(7, &["types their passphrase"]);
+    let steps = [
+        "Your name|text:first",
+        "Passphrase: |text:newer words of the first",
+        "Name of the second one: |text:second",
+        &format!("Passphrase of the second one: |text:{SECOND}"),
+        "Passphrase of third: |text:",
+        &format!("Passphrase of third: |text:{THIRD}"),
+        "any two of first, second and third|text:",
+    ];
+    let seen = at_terminal(&home, &steps, &three);
+    assert_eq!(seen.last(), Some(&ended(0)), "{seen:?}");
     with(&home, ("third", "third"), &["history", "list"]).ends(0, &[]);
     let backup = home.at("backup");
     with(&home, OTHER, &["backup", "create", "-o", &backup]).ends(0, &[]);
@@ -124,7 +140,7 @@ fn at_a_terminal_both_type_one_after_the_other() {
     assert_eq!(seen.last(), Some(&ended(0)), "{seen:?}");
     let echoes: Vec<&Value> = seen.iter().map(|step| &step["echo"]).collect();
     assert_eq!(echoes[..4], [true, false, true, false], "no passphrase is shown: {seen:?}");
-    assert_eq!(home.count_records(&["vault.unlock_failed denied"]), 1);
+    assert_eq!(home.count_records(&["vault.unlock_failed denied"]), 1 + 1);
     // A recovery code is drawn for both, and one alone gets none.
     let steps = [own, &right, name, &theirs];
     let shown = at_terminal(&home, &steps, &["vault", "recovery"]);
@@ -138,7 +154,7 @@ fn a_server_takes_both_at_the_page_and_at_the_door_and_then_everybody_alone() {
     let served = Served::start(&home);
     let wish = json!({ "code": served.setup_code(), "passphrase": PASSPHRASE });
     let made = served.ask(&Request::post("/api/v1/setup", &wish)).is(201).json();
-    home.write("code", made["recovery_code"].as_str().expect("a code").as_bytes());
+    home.write("older", made["recovery_code"].as_str().expect("a code").as_bytes());
     home.write("second", SECOND.as_bytes());
     home.write("third", THIRD.as_bytes());
     add(&home, &["add", "Second", "--role", "admin"], "second").ends(0, &["Second can sign in"]);
@@ -146,7 +162,12 @@ fn a_server_takes_both_at_the_page_and_at_the_door_and_then_everybody_alone() {
     // While a server runs it is not changed.
     as_who(&home, FIRST, &["vault", "joint", "set", "first", "second"]).ends(9, &["in use"]);
     served.stop().ends(0, &[]);
-    as_who(&home, FIRST, &["vault", "joint", "set", "first", "second"]).ends(0, &[]);
+    let (pass, code) = (format!("Passphrase: |text:{PASSPHRASE}"), home.at("code"));
+    let theirs = format!("Passphrase of second: |text:{SECOND}");
+    let shown = format!("if yours is lost:|keep:{code}");
+    let steps = ["Your name|text:first", &pass, &theirs, &shown];
+    let seen = at_terminal(&home, &steps, &["vault", "joint", "set", "first", "second"]);
+    assert_eq!(seen.last(), Some(&ended(0)), "{seen:?}");
     let studio = Studio { served: Served::start(&home) };
     let joint = || studio.served.ask(&Request::get("/api/v1/status")).is(200).json()["joint"].clone();
     assert_eq!(joint(), true);
@@ -180,7 +201,6 @@ fn a_server_takes_both_at_the_page_and_at_the_door_and_then_everybody_alone() {
     as_who(&home, FIRST, &["history", "list"]).ends(7, &LACKS);
     with(&home, ("second", "third"), &["history", "list"]).ends(7, &["wrong passphrase"]);
     with(&home, OTHER, &[&["generate", "a yellow star"], &SMALL[..]].concat()).ends(0, &[]);
-    let pass = format!("Passphrase: |text:{PASSPHRASE}");
     let second = format!("Passphrase of the second one: |text:{SECOND}");
     let steps = ["Your name|text:first", &pass, "Name of the second one: |text:second", &second];
     let seen = at_terminal(&home, &steps, &["history", "list"]);
@@ -188,11 +208,13 @@ fn a_server_takes_both_at_the_page_and_at_the_door_and_then_everybody_alone() {
     assert_eq!(joint(), true);
     studio.served.stop().ends(0, &[]);
     // Both passphrases are lost, and the code is in the safe.
-    let (state, code) = (home.at("state"), home.at("code"));
-    let run = |words: &[&str]| {
-        let with_code = ["--home", &state, "--passphrase-file", &code];
+    let (state, older) = (home.at("state"), home.at("older"));
+    let by = |file: &str, words: &[&str]| {
+        let with_code = ["--home", &state, "--passphrase-file", file];
         Ran::of(&mut home.program(&[words, &with_code].concat()))
     };
+    by(&older, &["vault", "drill"]).ends(7, &["wrong passphrase or recovery code"]);
+    let run = |words: &[&str]| by(&code, words);
     run(&["vault", "drill"]).ends(0, &["the recovery code opens this vault"]);
     home.write("pass", b"found words of the first\n");
     let pass = home.at("pass");
@@ -212,8 +234,10 @@ fn a_sync_that_fails_in_the_middle_locks_nobody_out() {
     let (log, trace) = (home.at("state/audit/seg/00000000.jsonl"), home.at("tmp/trace"));
     let state = home.at("state");
     let pass = home.at("pass");
+    let second = home.at("second");
     let set = ["vault", "joint", "set", "first", "second", "--home", &state, "--passphrase-file", &pass];
-    let set = [&set[..], &["--operator", "first"]].concat();
+    let both = ["--operator", "first", "--second-operator", "second", "--second-passphrase-file", &second];
+    let set = [&set[..], &both].concat();
     let mut seen = BTreeSet::new();
     for when in 1..=8 {
         let fault = format!("inject=fdatasync:error=EIO:when={when}");
@@ -241,16 +265,17 @@ fn a_backup_from_before_opens_as_it_did_and_that_is_said() {
     let home = two("joint-before");
     let file = home.at("backup");
     as_who(&home, FIRST, &["backup", "create", "-o", &file]).ends(0, &[]);
-    let set = as_who(&home, FIRST, &["vault", "joint", "set", "first", "second"]);
+    let set = with(&home, OTHER, &["vault", "joint", "set", "first", "second"]);
     set.ends(0, &["1 backup on record may open with one passphrase"]);
     for part in ["state/vault", "workspace"] {
         std::fs::remove_dir_all(home.path().join(part)).expect("it was there");
     }
     let restored = as_who(&home, FIRST, &["backup", "restore", &file, "--json"]);
-    let restored = restored.ends(0, &["who opens the vault together was changed since"]).data();
+    let said = ["who opens the vault together was changed since", "each passphrase opens it alone now"];
+    let restored = restored.ends(0, &said).data();
     assert_eq!(restored["joint_from_before"], true);
     as_who(&home, FIRST, &["history", "list"]).ends(0, &[]);
-    as_who(&home, FIRST, &["vault", "joint", "set", "first", "second"]).ends(0, &[]);
+    with(&home, OTHER, &["vault", "joint", "set", "first", "second"]).ends(0, &[]);
     as_who(&home, FIRST, &["history", "list"]).ends(7, &LACKS);
     is_whole(&home, 1);
 }

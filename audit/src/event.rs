@@ -275,8 +275,8 @@ events! {
         /// Whether it does.
         needed: bool,
     }
-    /// Whether the passphrase of a slot opens the vault together with that of somebody else who holds it, and nobody's does alone;
-    /// written together with its request, one for each slot of which that changes.
+    /// Whether the passphrase of a slot opens the vault together with that of somebody else who holds it, and nobody's does alone, but
+    /// the recovery code, which is a new one then; written together with its request, one for each slot of which that changes.
     "slot.joint" [job] SlotJoint {
         /// Slot number.
         slot: u32,

@@ -13,7 +13,7 @@ use vault::{PersonName, Secret};
 use zeroize::Zeroizing;
 
 /// How often somebody at a terminal is asked for what opens the vault. Each time that it is wrong is a guess, as it is from a file.
-struct Tries(usize);
+pub(super) struct Tries(usize);
 
 impl Default for Tries {
     fn default() -> Self {
@@ -26,7 +26,7 @@ impl Tries {
     ///
     /// # Errors
     /// Nobody is; the same, with what to do.
-    fn again(&mut self, wrong: Failure, terminal: &mut Terminal) -> Result<(), Failure> {
+    pub(super) fn again(&mut self, wrong: Failure, terminal: &mut Terminal) -> Result<(), Failure> {
         self.0 = self.0.saturating_sub(1);
         if self.0 > 0 {
             return terminal.show(&format!("{}\n", wrong.what));

@@ -3,11 +3,12 @@
 use super::Booted;
 use super::opens::Typed;
 use super::operator::name_of;
-use super::passphrase::{unusable, warn_of_readers};
+use super::passphrase::{Tries, unusable, warn_of_readers};
 use crate::exit::{Code, Failure};
 use crate::input::SecretLine;
 use crate::output::Output;
 use vault::{PersonName, Secret};
+use zeroize::Zeroizing;
 
 /// What was said of the second one at the start.
 pub struct Second {
@@ -36,7 +37,33 @@ impl Booted {
             Some(name) => name.clone(),
             None => name_of(&self.terminal.ask("Two people open this vault. Name of the second one: ")?)?,
         };
-        Ok((self.terminal.ask_secret("Passphrase of the second one: ")?, Some(name)))
+        Ok((self.typed("Passphrase of the second one: ")?, Some(name)))
+    }
+
+    /// The passphrase of one of those who are to open it together.
+    ///
+    /// # Errors
+    /// Nobody is there to ask.
+    pub fn holder(&mut self, name: &PersonName) -> Result<Secret, Failure> {
+        if !self.terminal.is_there() {
+            let what = "whoever is to open this vault with others types their passphrase for that, and there is no terminal to ask them at; \
+                        nothing was done";
+            return Err(Failure::new(Code::Locked, what));
+        }
+        let text = self.typed(&format!("Passphrase of {}: ", name.as_str()))?;
+        Ok(Secret::passphrase(&text).map_err(unusable)?.of(Some(name.clone())))
+    }
+
+    /// What can be a passphrase.
+    fn typed(&mut self, question: &str) -> Result<Zeroizing<String>, Failure> {
+        let mut tries = Tries::default();
+        loop {
+            let text = self.terminal.ask_secret(question)?;
+            match Secret::passphrase(&text) {
+                Ok(_) => return Ok(text),
+                Err(error) => tries.again(unusable(error), &mut self.terminal)?,
+            }
+        }
     }
 
     /// The same passphrase with that of the second one, where one is asked for, or is there. The recovery code opens alone.

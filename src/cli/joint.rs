@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// Verbs of `vault joint`.
 #[derive(Clone, Subcommand, Serialize, Deserialize)]
 pub enum Joint {
-    /// From here on any two of these people open the vault together, and nobody opens it alone, but with the recovery code
+    /// From here on any two of these people open the vault together, and nobody opens it alone, but with the recovery code, which is a
+    /// new one; each of them types their passphrase
     Set {
         /// Who they are: two for `2 of 2`, three for `2 of 3`, five at most
         #[arg(value_name = "NAME", required = true, num_args = 2..=5)]

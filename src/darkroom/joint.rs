@@ -6,8 +6,8 @@ use crate::room::Darkroom;
 use crate::secret::Change;
 use crate::{Error, Who};
 use audit::words::{Proof, RequestRefusal};
-use std::collections::BTreeSet;
-use vault::{PersonName, Secret, SlotId};
+use std::collections::{BTreeMap, BTreeSet};
+use vault::{PersonName, RecoveryCode, Secret, SlotId};
 
 impl Error {
     /// Whether it says that two people open the vault together, and not that a passphrase is wrong.
@@ -17,13 +17,42 @@ impl Error {
 }
 
 impl Darkroom {
-    /// From here on any two of these people open the vault together, and nobody alone; with none of them everybody alone again. `proof`
-    /// is the passphrase of who asks. Where two open it together already, two have opened it for this.
+    /// Those of these people whose passphrase is neither `proof` nor what goes with it.
     ///
     /// # Errors
-    /// [`Error::NotPermitted`], on record; a wrong proof, on record; one asks where two are needed: refused, on record;
+    /// [`Error::NotPermitted`], on record; [`vault::Error::UnknownName`].
+    pub fn still_to_prove(
+        &self,
+        who: &Who,
+        proof: &Secret,
+        names: &[PersonName],
+    ) -> Result<Vec<PersonName>, Error> {
+        let vault = self.vault_of(who, Act::MachineSecret)?;
+        let second = proof.second().and_then(Secret::person).and_then(|name| vault.slot_of(name).ok());
+        let proven = [Some(SlotId(who.slot)), second.map(|slot| slot.id)];
+        let mut asked = Vec::new();
+        for name in names {
+            if !proven.contains(&Some(vault.slot_of(name)?.id)) {
+                asked.push(name.clone());
+            }
+        }
+        Ok(asked)
+    }
+
+    /// From here on any two of these people open the vault together, and nobody alone, and there is another recovery code; with none of
+    /// them everybody alone again. `proof` is the passphrase of who asks, and `typed` are those of [`Darkroom::still_to_prove`]. Where two
+    /// open it together already, two have opened it for this.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`], on record; a wrong passphrase, on record; one asks where two are needed: refused, on record;
     /// [`vault::Error::UnknownName`]; what [`vault::Vault::set_holders`] says; what vault and log say.
-    pub fn set_holders(&mut self, who: &Who, proof: &Secret, names: &[PersonName]) -> Result<(), Error> {
+    pub fn set_holders(
+        &mut self,
+        who: &Who,
+        proof: &Secret,
+        names: &[PersonName],
+        typed: &[Secret],
+    ) -> Result<Option<RecoveryCode>, Error> {
         let act = Act::MachineSecret;
         self.prove(who, proof, act)?;
         self.check_two(who, act)?;
@@ -34,9 +63,17 @@ impl Darkroom {
                 return Err(vault::Error::Limit("one of them is named twice; name each once").into());
             }
         }
+        let mut proven = BTreeMap::new();
+        if !holders.is_empty() {
+            for secret in [Some(proof), proof.second()].into_iter().flatten().chain(typed) {
+                proven.insert(self.authenticate(secret)?.id, secret);
+            }
+        }
+        let secrets = holders.iter().map(|slot| proven.get(slot).copied());
+        let secrets = secrets.collect::<Option<Vec<_>>>().ok_or(vault::Error::WrongSecret)?;
         let own = SlotId(who.slot);
-        self.change(who, act, Proof::Passphrase, Ok(own), Change::Joint(&holders), |vault, _, random| {
-            Ok((vault.set_holders(own, &holders, random)?, ()))
+        self.change(who, act, Proof::Passphrase, Ok(own), Change::Joint(&holders), |vault, kdf, random| {
+            vault.set_holders(own, &secrets, kdf, random)
         })
     }
 

@@ -104,7 +104,7 @@ class Vault:
         """Role, and MK or VK, by the secret of one person, or by those of two."""
         slot, slot_secret = self.find_slot(*secrets[0], machine)
         joint = [slot for slot in self.slots if slot[0] == JOINT]
-        alone = slot[0] == RECOVERY or slot[1] == AUDITOR or not joint
+        alone = slot[0] in (RECOVERY, MACHINE) or slot[1] == AUDITOR or not joint
         if not alone:
             need(len(secrets) == 2, "two people open this vault together")
             other, other_secret = self.find_slot(*secrets[1], machine)

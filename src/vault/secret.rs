@@ -151,6 +151,16 @@ impl Secret {
         self.second.is_none()
     }
 
+    /// That of the second one, if one goes with it.
+    pub fn second(&self) -> Option<&Self> {
+        self.second.as_deref()
+    }
+
+    /// Who says that it is theirs.
+    pub fn person(&self) -> Option<&PersonName> {
+        self.person.as_ref()
+    }
+
     /// Whether it is a machine secret.
     pub fn is_machine(&self) -> bool {
         self.kind == SlotKind::Machine

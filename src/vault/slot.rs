@@ -111,7 +111,7 @@ impl RawSlot {
     }
 
     /// The secret of a joint slot, by those of the two slots that it is of.
-    fn joint_secret(&self, vault_id: VaultId, [low, high]: [&Key; 2]) -> Result<Key, Error> {
+    pub(crate) fn joint_secret(&self, vault_id: VaultId, [low, high]: [&Key; 2]) -> Result<Key, Error> {
         let context: [&[u8]; 3] = [b"lp1/slot/secret", &vault_id.0, &self.head()];
         open_key(&joint_key(low, high), &context, &self.sealed_secret).map_err(|_| Error::HeaderTampered)
     }

@@ -313,9 +313,13 @@ fn tell_restored(restored: &Restored, out: &Output) {
         ));
     }
     if restored.joint_changed {
-        out.warn(
-            "who opens the vault together was changed since, and it opens as it did then; say it again: lightproof vault joint set",
-        );
+        let now = match restored.is_joint {
+            true => "it opens as it did then, also with the recovery code of then",
+            false => "each passphrase opens it alone now",
+        };
+        out.warn(&format!(
+            "who opens the vault together was changed since, and {now}; say it again: lightproof vault joint set"
+        ));
     }
     if *added > 0 {
         out.say(&format!("{} who came since must be added again", counted(*added, "person")));

@@ -3,6 +3,7 @@
 use super::people::{first, name, of, one_of, signed_in};
 use super::*;
 use crate::{Kind, MachineUse, Pictures, Role};
+use vault::{PersonName, RecoveryCode};
 
 fn both() -> Secret {
     first().together(Some(of("second")))
@@ -25,8 +26,20 @@ fn of_three(home: &Home) -> (Room, Who) {
     (room, admin)
 }
 
-fn named() -> [vault::PersonName; 2] {
+fn named() -> [PersonName; 2] {
     [name("first"), name("second")]
+}
+
+/// Who asks has `proof`, and each of the others types theirs.
+fn set(
+    room: &mut Room,
+    who: &Who,
+    proof: &Secret,
+    names: &[PersonName],
+) -> Result<Option<RecoveryCode>, Error> {
+    let asked = room.still_to_prove(who, proof, names)?;
+    let theirs = |name: &PersonName| if name.as_str() == "first" { first() } else { of(name.as_str()) };
+    room.set_holders(who, proof, names, &asked.iter().map(theirs).collect::<Vec<_>>())
 }
 
 #[test]
@@ -34,7 +47,7 @@ fn one_alone_opens_nothing_and_both_are_on_record_each_as_themselves() {
     let home = Home::in_memory();
     let (mut room, admin) = of_three(&home);
     assert!(!room.is_joint());
-    room.set_holders(&admin, &first(), &named()).unwrap();
+    set(&mut room, &admin, &first(), &named()).unwrap();
     assert!(room.is_joint());
     let set = |needed: &str| said(&home, "slot.joint", needed);
     assert_eq!((set("needed=true slot=1"), set("needed=true slot=3"), home.count("slot.joint")), (1, 1, 2));
@@ -75,7 +88,7 @@ fn one_alone_opens_nothing_and_both_are_on_record_each_as_themselves() {
 fn what_would_let_one_of_them_open_it_alone_takes_both() {
     let home = Home::in_memory();
     let (mut room, admin) = of_three(&home);
-    room.set_holders(&admin, &first(), &named()).unwrap();
+    set(&mut room, &admin, &first(), &named()).unwrap();
     // Whoever was in before, and whoever came in by the page, is one.
     room.lock(Some(&admin)).unwrap();
     let at_page = room.unlock(&both(), Door::Page).unwrap();
@@ -83,8 +96,8 @@ fn what_would_let_one_of_them_open_it_alone_takes_both() {
     for (count, who) in [at_page, alone].into_iter().enumerate() {
         let refused = |error: Error| assert_eq!(error.kind(), Kind::Policy, "{error}");
         refused(room.replace_recovery(&who).err().unwrap());
-        refused(room.set_holders(&who, &first(), &[]).unwrap_err());
-        refused(room.set_holders(&who, &first(), &[name("first"), name("third")]).unwrap_err());
+        refused(set(&mut room, &who, &first(), &[]).unwrap_err());
+        refused(set(&mut room, &who, &first(), &[name("first"), name("third")]).unwrap_err());
         assert_eq!(said(&home, "request.refused", "reason=policy"), 3 * (count + 1));
     }
     let machine = super::machine::machine();
@@ -97,20 +110,23 @@ fn what_would_let_one_of_them_open_it_alone_takes_both() {
     assert_eq!(removed.unwrap_err().kind(), Kind::Conflict);
     assert_eq!((room.list(&second).unwrap().len(), home.count("object.erase_requested")), (1, 0));
     // A wrong proof, and a role that may not.
-    assert_eq!(room.set_holders(&at_page, &of("second"), &[]).unwrap_err().kind(), Kind::WrongSecret);
+    assert_eq!(set(&mut room, &at_page, &of("second"), &[]).unwrap_err().kind(), Kind::WrongSecret);
     let third = signed_in(&mut room, &of("third"));
-    assert_eq!(room.set_holders(&third, &of("third"), &[]).unwrap_err().kind(), Kind::NotPermitted);
+    assert_eq!(set(&mut room, &third, &of("third"), &[]).unwrap_err().kind(), Kind::NotPermitted);
     room.lock(Some(&at_page)).unwrap();
     // Both at a terminal.
     let who = room.unlock(&both(), Door::Terminal).unwrap();
-    let code = room.replace_recovery(&who).unwrap();
+    let drawn = room.replace_recovery(&who).unwrap();
     let three = [name("first"), name("third"), name("second")];
-    room.set_holders(&who, &first(), &three).unwrap();
+    // Who opened it with them has typed theirs already.
+    assert_eq!(room.still_to_prove(&who, &both(), &three).unwrap(), [name("third")]);
+    let code = set(&mut room, &who, &both(), &three).unwrap().expect("another one");
+    assert_eq!(room.unlock(&drawn.secret(), Door::Page).unwrap_err().kind(), Kind::WrongSecret);
     assert_eq!((said(&home, "slot.joint", "needed=true slot=4"), home.count("slot.joint")), (1, 3));
     room.remove_person(&who, &first(), &name("second"), Some(&Pictures::Keep)).unwrap();
     room.lock(Some(&who)).unwrap();
     let who = room.unlock(&of("third").together(Some(first())), Door::Terminal).unwrap();
-    assert_eq!(room.set_holders(&who, &of("third"), &[]).unwrap_err().kind(), Kind::NotPermitted);
+    assert_eq!(set(&mut room, &who, &of("third"), &[]).unwrap_err().kind(), Kind::NotPermitted);
     room.lock(Some(&who)).unwrap();
     // Both have lost theirs: the code sets one after the other.
     let who = room.unlock(&code.secret(), Door::Terminal).unwrap();
@@ -119,9 +135,9 @@ fn what_would_let_one_of_them_open_it_alone_takes_both() {
     room.lock(Some(&who)).unwrap();
     assert!(room.unlock(&found(), Door::Terminal).unwrap_err().is_of_two(), "two are needed all the same");
     let who = room.unlock(&found().together(Some(of("third"))), Door::Terminal).unwrap();
-    room.set_holders(&who, &found(), &[]).unwrap();
+    set(&mut room, &who, &found(), &[]).unwrap();
     assert_eq!((said(&home, "slot.joint", "needed=false"), room.is_joint()), (2, false));
-    assert_eq!(room.set_holders(&who, &found(), &[]).unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(set(&mut room, &who, &found(), &[]).unwrap_err().kind(), Kind::NotFound);
     room.lock(Some(&who)).unwrap();
     room.unlock(&of("third"), Door::Terminal).unwrap();
     home.log_verifies();
@@ -140,10 +156,34 @@ fn who_holds_it_is_there_once_and_may_open_pictures() {
         (vec![name("first"), name("auditor")], Kind::Parameter),
         (vec![], Kind::NotFound),
     ] {
-        assert_eq!(room.set_holders(&admin, &first(), &names).unwrap_err().kind(), kind, "{names:?}");
+        assert_eq!(set(&mut room, &admin, &first(), &names).unwrap_err().kind(), kind, "{names:?}");
     }
     assert_eq!((home.count("vault.secret_changed"), room.is_joint()), (rolls, false));
     assert_eq!(home.count("vault.secret_failed"), 3, "what the vault refuses is on record");
+    home.log_verifies();
+}
+
+/// Whoever is to hold it says so with their passphrase: from that a slot secret is drawn that no copy from before tells.
+#[test]
+fn each_of_those_who_are_to_hold_it_types_their_passphrase() {
+    let home = Home::in_memory();
+    let (mut room, admin) = of_three(&home);
+    let names = [name("first"), name("second"), name("third")];
+    assert_eq!(room.still_to_prove(&admin, &first(), &names).unwrap(), names[1..]);
+    let failed = home.count("vault.unlock_failed");
+    let other = || of("second").of(Some(name("third")));
+    for (typed, guesses) in [(vec![], 0), (vec![of("third")], 0), (vec![of("second"), other()], 1)] {
+        let before = home.count("vault.unlock_failed");
+        let refused = room.set_holders(&admin, &first(), &names, &typed).unwrap_err();
+        assert_eq!(refused.kind(), Kind::WrongSecret);
+        assert_eq!(home.count("vault.unlock_failed"), before + guesses, "a guess is on record");
+    }
+    assert_eq!((home.count("vault.unlock_failed"), room.is_joint()), (failed + 1, false));
+    assert_eq!(home.count("slot.joint"), 0);
+    // A third one may ask it of two.
+    set(&mut room, &admin, &first(), &names[1..]).unwrap();
+    room.lock(Some(&admin)).unwrap();
+    room.unlock(&of("second").together(Some(of("third"))), Door::Page).unwrap();
     home.log_verifies();
 }
 
@@ -153,14 +193,14 @@ fn a_crash_in_the_middle_leaves_it_done_or_not_done_and_told() {
     let (mut room, admin) = of_three(&home);
     let changed = home.count("vault.secret_changed");
     crash_at(After::Rolled, 1);
-    room.set_holders(&admin, &first(), &named()).unwrap_err();
+    set(&mut room, &admin, &first(), &named()).unwrap_err();
     drop(room);
     let mut darkroom = home.open().unwrap();
     assert!(darkroom.unlock(&first(), Door::Terminal).unwrap_err().is_of_two());
     let who = darkroom.unlock(&both(), Door::Terminal).unwrap();
     assert_eq!((home.count("slot.joint"), home.count("vault.secret_changed")), (2, changed + 1));
     crash_at(After::Rolled, 1);
-    darkroom.set_holders(&who, &first(), &[]).unwrap_err();
+    darkroom.set_holders(&who, &first(), &[], &[]).unwrap_err();
     drop(darkroom);
     home.open().unwrap().unlock(&first(), Door::Terminal).unwrap();
     assert_eq!(

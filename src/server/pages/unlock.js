@@ -68,20 +68,23 @@ export function unlockScreen({ wait, names, joint, done, again }) {
       h("summary", {}, () => t("unlock.lost")),
       h("p", {}, () => t("unlock.lost.how")),
       h("code", {}, "lightproof vault passwd")),
+    // Two others may have opened it since this was shown, and then everybody signs in alone.
     check: () => {
-      const empty = [passphrase, secondName, second].find((input) => input?.value === "");
-      return empty ? [empty, () => t(joint ? "error.two_people" : "unlock.missing")] : null;
+      if (!passphrase.value) return [passphrase, () => t("unlock.missing")];
+      const half = joint && [secondName, second].find((input, at, both) => !input.value && both[1 - at].value);
+      return half ? [half, () => t("error.two_people")] : null;
     },
     submit: async () => {
-      const other = joint ? { operator: secondName.value.trim(), passphrase: second.value } : undefined;
+      const other = second?.value ? { operator: secondName.value.trim(), passphrase: second.value } : undefined;
       begin(await json("POST", "/api/v1/session",
         { operator: name?.value.trim() || undefined, passphrase: passphrase.value, second: other }));
       done();
     },
     failed: (problem) => {
-      passphrase.value = "";
+      const lacks = problem.code === "two_people" && second && !second.value;
+      if (!lacks) passphrase.value = "";
       if (second) second.value = "";
-      passphrase.focus();
+      (lacks ? secondName : passphrase).focus();
       // Somebody has said meanwhile that two open it, or has destroyed it.
       if (problem.code === "no_vault" || (problem.code === "two_people" && !joint)) again();
     },

@@ -4,11 +4,13 @@ use crate::Done;
 use crate::boot::Booted;
 use crate::boot::opens::Opens;
 use crate::boot::operator::name_of;
+use crate::boot::passphrase::show_recovery;
 use crate::cli::Joint;
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use darkroom::{Darkroom, PersonName};
 use serde_json::json;
+use vault::RecoveryCode;
 
 /// The people who are named, before anything is opened.
 ///
@@ -27,7 +29,9 @@ pub fn named(verb: &Joint) -> Result<Vec<PersonName>, Failure> {
 /// What the darkroom says.
 pub fn act(booted: &mut Booted, darkroom: &mut Darkroom, names: &[PersonName], out: &Output) -> Done {
     let (who, proof) = booted.prove(darkroom, Opens::Own, out)?;
-    darkroom.set_holders(&who, &proof, names)?;
+    let asked = darkroom.still_to_prove(&who, &proof, names)?;
+    let typed = asked.iter().map(|name| booted.holder(name)).collect::<Result<Vec<_>, _>>()?;
+    let code = darkroom.set_holders(&who, &proof, names, &typed)?;
     // It is done: nothing that fails from here on may look as if it were not.
     let slots: Vec<u16> = darkroom.holders().into_iter().map(|slot| slot.0).collect();
     if names.is_empty() {
@@ -38,9 +42,16 @@ pub fn act(booted: &mut Booted, darkroom: &mut Darkroom, names: &[PersonName], o
         let any_two = if others.len() > 1 { "any two of " } else { "" };
         out.say(&format!(
             "{any_two}{} and {last} open this vault together, and nobody alone. Once it is open everybody signs in by themselves. Where too few \
-             of them have their passphrases still, the recovery code alone opens it: see that yours does, with lightproof vault drill",
+             of them have their passphrases still, the recovery code alone opens it. The one from before opens nothing any more: keep the new \
+             one where none of them gets it alone, and try it: lightproof vault drill",
             others.join(", ")
         ));
+        let is_shown = |code: RecoveryCode| {
+            booted.terminal.is_there() && show_recovery(&mut booted.terminal, &code.text()).is_ok()
+        };
+        if !code.is_some_and(is_shown) {
+            out.warn("no recovery code was shown; draw one, two of you, at a terminal: lightproof vault recovery");
+        }
         let backups = darkroom.backups().unwrap_or_default();
         if !backups.is_empty() {
             out.warn(&format!(

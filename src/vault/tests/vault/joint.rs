@@ -38,8 +38,11 @@ fn holders(slots: &[SlotId]) -> BTreeSet<SlotId> {
     slots.iter().copied().collect()
 }
 
-fn set(vault: &mut Vault, slots: &[SlotId]) -> Result<(), Error> {
-    vault.set_holders(ONE, &holders(slots), &mut OsRandom).map(drop)
+/// The recovery code that there is then; `None` where nobody holds it.
+fn set(vault: &mut Vault, people: &[(&str, &str)]) -> Result<Option<RecoveryCode>, Error> {
+    let typed: Vec<Secret> = people.iter().map(|person| of(*person)).collect();
+    let typed: Vec<&Secret> = typed.iter().collect();
+    vault.set_holders(ONE, &typed, FLOOR, &mut OsRandom).map(|(_, code)| code)
 }
 
 fn joint_of(vault: &Vault) -> Vec<u16> {
@@ -64,10 +67,10 @@ fn is_needed(opened: &Result<Vault, Error>) -> bool {
 #[test]
 fn any_two_of_three_open_it_nobody_does_alone_and_the_recovery_code_does() {
     let place = Place::new();
-    let (mut vault, code) = of_three(&place);
+    let (mut vault, older) = of_three(&place);
     let id = put(&mut vault, "a", 700);
     let alone = fs::read(place.state("vault")).expect("a copy");
-    set(&mut vault, &[ONE, TWO, THREE]).expect("set");
+    let code = set(&mut vault, &[FIRST, SECOND, THIRD]).expect("set").expect("another one");
     assert_eq!((vault.holders(), joint_of(&vault)), (holders(&[ONE, TWO, THREE]), vec![0x103, 0x104, 0x304]));
     check_object(&vault, id, 700);
     let ended = vault.state().epoch - 1;
@@ -78,6 +81,7 @@ fn any_two_of_three_open_it_nobody_does_alone_and_the_recovery_code_does() {
         check_object(&place.unlock_with(&both(one, other)).expect("both"), id, 700);
     }
     check_object(&place.unlock_with(&code.secret()).expect("the code alone"), id, 700);
+    assert!(matches!(place.unlock_with(&older.secret()), Err(Error::WrongSecret)), "whoever has seen that");
     for alone in [FIRST, SECOND, THIRD] {
         assert!(is_needed(&place.unlock_with(&of(alone))), "{alone:?}");
         assert!(is_needed(&place.unlock_with(&both(alone, alone))), "twice the same: {alone:?}");
@@ -107,7 +111,7 @@ fn any_two_of_three_open_it_nobody_does_alone_and_the_recovery_code_does() {
 fn whoever_takes_the_joint_slots_out_of_the_head_opens_nothing_alone() {
     let place = Place::new();
     let (mut vault, _) = of_three(&place);
-    set(&mut vault, &[ONE, TWO]).expect("set");
+    set(&mut vault, &[FIRST, SECOND]).expect("set");
     let count = vault.slot_infos().count();
     drop(vault);
     let file = fs::read(place.state("vault")).expect("read");
@@ -148,8 +152,8 @@ fn whoever_takes_the_joint_slots_out_of_the_head_opens_nothing_alone() {
 #[test]
 fn everybody_signs_in_alone_to_an_open_vault_and_an_auditor_to_a_shut_one() {
     let place = Place::new();
-    let (mut vault, code) = of_three(&place);
-    set(&mut vault, &[ONE, TWO]).expect("set");
+    let (mut vault, _) = of_three(&place);
+    let code = set(&mut vault, &[FIRST, SECOND]).expect("set").expect("another one");
     for (who, slot) in [(FIRST, 1), (SECOND, 3), (THIRD, 4), (AUDITOR, 5)] {
         assert_eq!(vault.authenticate(&of(who)).expect("known").id, SlotId(slot));
     }
@@ -164,9 +168,9 @@ fn everybody_signs_in_alone_to_an_open_vault_and_an_auditor_to_a_shut_one() {
 #[test]
 fn passphrases_change_people_come_and_go_and_two_are_needed_all_the_same() {
     let place = Place::new();
-    let (mut vault, code) = of_three(&place);
+    let (mut vault, _) = of_three(&place);
     let id = put(&mut vault, "a", 9);
-    set(&mut vault, &[ONE, TWO, THREE]).expect("set");
+    let code = set(&mut vault, &[FIRST, SECOND, THIRD]).expect("set").expect("another one");
     let newer = ("newer words of the second", "Second");
     vault.change_secret(&of(SECOND), &of(newer), FLOOR, &mut OsRandom).expect("set anew");
     let reset = code.secret().of(Some(name("Third")));
@@ -197,9 +201,9 @@ fn passphrases_change_people_come_and_go_and_two_are_needed_all_the_same() {
     assert!(matches!(place.unlock_with(&both(FIRST, newer)), Err(Error::WrongSecret)));
     let mut vault = place.unlock_with(&both(FIRST, found)).expect("both");
     // Others hold it, and then nobody does: the numbers of joint slots were spent on nobody.
-    set(&mut vault, &[ONE, SlotId(6)]).expect("set");
+    set(&mut vault, &[FIRST, fourth]).expect("set");
     vault.remove_slot(THREE, &mut OsRandom).expect("removed");
-    set(&mut vault, &[]).expect("ended");
+    assert!(set(&mut vault, &[]).expect("ended").is_none(), "the code stays");
     assert_eq!((joint_of(&vault), vault.free_slot().expect("one is free")), (vec![], SlotId(7)));
     assert!(matches!(set(&mut vault, &[]), Err(Error::NotJoint)));
     drop(vault);
@@ -212,28 +216,33 @@ fn passphrases_change_people_come_and_go_and_two_are_needed_all_the_same() {
 fn who_cannot_hold_it_and_what_would_open_it_alone_are_refused() {
     let place = Place::new();
     let (mut vault, _) = place.create();
-    assert!(matches!(set(&mut vault, &[ONE, TWO]), Err(Error::Limit(_))), "nobody has a name");
+    assert!(matches!(set(&mut vault, &[FIRST, SECOND]), Err(Error::Limit(_))), "nobody has a name");
     drop(vault);
     let place = Place::new();
-    let (mut vault, _) = of_three(&place);
+    let (mut vault, code) = of_three(&place);
     let state = vault.state();
-    for (slots, wanted) in
-        [(vec![ONE], "JointLast"), (vec![], "NotJoint"), (vec![ONE, SlotId(9)], "UnknownSlot")]
-    {
-        let refused = set(&mut vault, &slots).map_err(|error| format!("{error:?}"));
-        assert!(refused.as_ref().is_err_and(|error| error.starts_with(wanted)), "{wanted}: {refused:?}");
+    for (people, wanted) in [
+        (&[FIRST][..], "JointLast"),
+        (&[], "NotJoint"),
+        (&[FIRST, (PASSPHRASE, "Nobody")], "WrongSecret"),
+        (&[FIRST, (PASSPHRASE, "Second")], "WrongSecret"),
+        (&[FIRST, FIRST], "Limit"),
+        (&[FIRST, AUDITOR], "Limit"),
+    ] {
+        let refused = set(&mut vault, people).map_err(|error| format!("{error:?}"));
+        let refused = refused.err();
+        assert!(refused.as_ref().is_some_and(|error| error.starts_with(wanted)), "{wanted}: {refused:?}");
     }
-    for no_holder in [SlotId(2), SlotId(5)] {
-        assert!(matches!(set(&mut vault, &[ONE, no_holder]), Err(Error::Limit(_))), "{no_holder}");
-    }
+    let refused = vault.set_holders(ONE, &[&of(FIRST), &code.secret()], FLOOR, &mut OsRandom).map(drop);
+    assert!(matches!(refused, Err(Error::Limit(_))), "{refused:?}");
     assert_eq!(vault.state(), state);
     let machine = Secret::machine(Zeroizing::new((0..32).collect())).expect("usable bytes");
-    set(&mut vault, &[ONE, TWO]).expect("set");
+    set(&mut vault, &[FIRST, SECOND]).expect("set");
     let refused = vault.add_machine_slot(&machine, FLOOR, &mut OsRandom);
     assert!(matches!(refused, Err(Error::JointThere)), "{refused:?}");
     set(&mut vault, &[]).expect("ended");
     vault.add_machine_slot(&machine, FLOOR, &mut OsRandom).expect("added");
-    let refused = set(&mut vault, &[ONE, TWO]);
+    let refused = set(&mut vault, &[FIRST, SECOND]).map(drop);
     assert!(matches!(refused, Err(Error::MachineSecretThere(SlotId(6)))), "{refused:?}");
     vault.remove_slot(SlotId(6), &mut OsRandom).expect("removed");
     // Slots 1 to 5, and six more: with five people who hold it there would be 21.
@@ -241,7 +250,7 @@ fn who_cannot_hold_it_and_what_would_open_it_alone_are_refused() {
         let person = format!("Person {number}");
         vault.add_slot(Role::Operator, &of((PASSPHRASE, &person)), FLOOR, &mut OsRandom).expect("added");
     }
-    let five: Vec<SlotId> = [1, 3, 4, 7, 8].map(SlotId).into();
+    let five = [FIRST, SECOND, THIRD, (PASSPHRASE, "Person 7"), (PASSPHRASE, "Person 8")];
     assert!(matches!(set(&mut vault, &five), Err(Error::Limit(_))), "too many");
     set(&mut vault, &five[..3]).expect("3 more are 14");
     assert_eq!(vault.slot_infos().count(), 14);
@@ -253,7 +262,7 @@ fn a_passphrase_with_the_machine_secret_is_one_of_two_as_well() {
     let (mut vault, _) = of_three(&place);
     let machine = Secret::machine(Zeroizing::new((0..32).collect())).expect("usable bytes");
     vault.ask_half(&of(FIRST), &machine, FLOOR, &mut OsRandom).expect("asked");
-    set(&mut vault, &[ONE, TWO]).expect("set");
+    set(&mut vault, &[FIRST, SECOND]).expect("set");
     drop(vault);
     assert!(matches!(place.unlock_with(&both(FIRST, SECOND)), Err(Error::HalfNeeded)));
     let mut locked = Locked::open(place.paths()).expect("there");
@@ -268,9 +277,9 @@ fn a_passphrase_with_the_machine_secret_is_one_of_two_as_well() {
 #[test]
 fn a_backup_takes_two_what_is_put_back_does_and_python_agrees() {
     let place = Place::new();
-    let (mut vault, code) = of_three(&place);
+    let (mut vault, _) = of_three(&place);
     let id = put(&mut vault, "a", 9);
-    set(&mut vault, &[ONE, TWO, THREE]).expect("set");
+    let code = set(&mut vault, &[FIRST, SECOND, THIRD]).expect("set").expect("another one");
     let mut bytes = Vec::new();
     let snapshot = vault.snapshot([9; 16], 1).expect("taken");
     snapshot.write(std::iter::empty(), &mut bytes, &mut OsRandom).expect("written");
