@@ -1,6 +1,7 @@
 //! Two people who open the vault together, and nobody alone.
 
 use super::people::{first, name, of, one_of, signed_in};
+use super::second::{House, Waits};
 use super::*;
 use crate::{Kind, MachineUse, Pictures, Role};
 use vault::{PersonName, RecoveryCode};
@@ -185,6 +186,22 @@ fn each_of_those_who_are_to_hold_it_types_their_passphrase() {
     room.lock(Some(&admin)).unwrap();
     room.unlock(&of("second").together(Some(of("third"))), Door::Page).unwrap();
     home.log_verifies();
+}
+
+/// Each of two who are to go could go alone. What is erased with one of them stays, since nothing of the second is done.
+#[test]
+fn two_acts_that_wait_leave_nobody_alone_with_it() {
+    let mut house = House::new(3);
+    let names = [name("first"), name("second"), name("third")];
+    set(&mut house.room, &house.first, &first(), &names).unwrap();
+    let (one, other) = (house.waits(Waits::RemoveAdmin), house.waits(Waits::RemoveErase));
+    let fourth = signed_in(&mut house.room, &of("fourth"));
+    house.room.confirm(&fourth, &of("fourth"), one).unwrap();
+    let refused = house.room.confirm(&fourth, &of("fourth"), other).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Conflict, "{refused}");
+    let left = house.room.list(&house.third).unwrap().len();
+    assert_eq!((left, house.room.holders().len(), house.home.count("slot.removed")), (1, 2, 1));
+    house.home.log_verifies();
 }
 
 #[test]

@@ -50,7 +50,9 @@ pub fn act(booted: &mut Booted, darkroom: &mut Darkroom, names: &[PersonName], o
             booted.terminal.is_there() && show_recovery(&mut booted.terminal, &code.text()).is_ok()
         };
         if !code.is_some_and(is_shown) {
-            out.warn("no recovery code was shown; draw one, two of you, at a terminal: lightproof vault recovery");
+            out.warn(
+                "no recovery code was shown; draw one, two of you, at a terminal: lightproof vault recovery",
+            );
         }
         let backups = darkroom.backups().unwrap_or_default();
         if !backups.is_empty() {
