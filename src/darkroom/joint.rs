@@ -87,6 +87,11 @@ impl Darkroom {
         !self.holders().is_empty()
     }
 
+    /// Whether it takes two people to open it now: it is locked.
+    pub fn takes_two(&self) -> bool {
+        !self.is_open() && self.is_joint()
+    }
+
     /// Where two people open the vault together, whatever could let one of them open it alone is done by two who have opened it for that.
     ///
     /// # Errors

@@ -111,8 +111,7 @@ impl Host {
         let queue = self.doorway.queue();
         let (has_vault, asks_name, asks_second) = queue.with(|darkroom| {
             let asks_name = darkroom.public().is_ok_and(|public| asks_name(&public));
-            let asks_second = !darkroom.is_open() && darkroom.is_joint();
-            Ok((darkroom.has_vault(), asks_name, asks_second))
+            Ok((darkroom.has_vault(), asks_name, darkroom.takes_two()))
         })?;
         let outputs = self.doorway.outputs().as_os_str().to_owned();
         line.tell(&Said::Hello(Hello { build: self.build, outputs, has_vault, asks_name, asks_second }));

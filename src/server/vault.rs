@@ -26,10 +26,10 @@ pub async fn status(
 ) -> Result<Json<Value>, Problem> {
     let user = house.peers.user(connection.peer()).await;
     let known = |darkroom: &mut Darkroom| {
-        let (named, is_joint) = (darkroom.public().is_ok_and(|public| public.named), darkroom.is_joint());
-        Ok((darkroom.has_vault(), darkroom.is_open(), named, is_joint))
+        let (named, takes_two) = (darkroom.public().is_ok_and(|public| public.named), darkroom.takes_two());
+        Ok((darkroom.has_vault(), darkroom.is_open(), named, takes_two))
     };
-    let (has_vault, is_open, named, is_joint) = house.act(move |queue| queue.with(known)).await?;
+    let (has_vault, is_open, named, takes_two) = house.act(move |queue| queue.with(known)).await?;
     let now_ms = house.now_ms();
     let vault = match (has_vault, is_open) {
         (false, _) => "none",
@@ -43,7 +43,7 @@ pub async fn status(
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"), "vault": vault, "setup": setup,
         "posture": house.posture(), "summary": house.fences.summary(),
-        "unattended": house.queue.is_unattended(), "names": named, "joint": is_joint && !is_open,
+        "unattended": house.queue.is_unattended(), "names": named, "joint": takes_two,
         "retry_after_s": house.sessions.wait_s(user),
     })))
 }
@@ -131,13 +131,16 @@ pub async fn unlock(
     let second_of = ask.second.map(|of| PersonName::new(&of.operator.0).map(|name| (name, of.passphrase)));
     let second_of = second_of.transpose().map_err(darkroom::Error::from)?;
     let user = house.peers.user(connection.peer()).await;
-    let has_names = |darkroom: &mut Darkroom| Ok(darkroom.public().is_ok_and(|public| public.named));
-    // Where nobody has a name, a guess with one is a guess like any other.
-    let named = house.act(move |queue| queue.with(has_names)).await?;
-    let guess = house
-        .sessions
-        .guess(user, Name::of(operator.as_ref().filter(|_| named)))
-        .map_err(Problem::locked_out)?;
+    let takes = |darkroom: &mut Darkroom| {
+        Ok((darkroom.public().is_ok_and(|public| public.named), darkroom.takes_two()))
+    };
+    // Where nobody has a name, a guess with one is a guess like any other, and so it is with a second one whom nobody asks for.
+    let (named, takes_two) = house.act(move |queue| queue.with(takes)).await?;
+    let name = match (&operator, &second_of) {
+        (Some(one), Some((other, _))) if takes_two => Name::of_two(one, other),
+        (one, _) => Name::of(one.as_ref().filter(|_| named)),
+    };
+    let guess = house.sessions.guess(user, name).map_err(Problem::locked_out)?;
     let _stay = connection.stay();
     let guess = guess.turn().await;
     let answer = house.beside(move |house| {
