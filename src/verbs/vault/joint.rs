@@ -31,7 +31,8 @@ pub fn act(booted: &mut Booted, darkroom: &mut Darkroom, names: &[PersonName], o
     let (who, proof) = booted.prove(darkroom, Opens::Own, out)?;
     let asked = darkroom.still_to_prove(&who, &proof, names)?;
     let typed = asked.iter().map(|name| booted.holder(name)).collect::<Result<Vec<_>, _>>()?;
-    let code = darkroom.set_holders(&who, &proof, names, &typed)?;
+    let code =
+        darkroom.set_holders(&who, &proof, names, &typed).map_err(|error| unshown(error.into(), names))?;
     // It is done: nothing that fails from here on may look as if it were not.
     let slots: Vec<u16> = darkroom.holders().into_iter().map(|slot| slot.0).collect();
     if names.is_empty() {
@@ -64,4 +65,15 @@ pub fn act(booted: &mut Booted, darkroom: &mut Darkroom, names: &[PersonName], o
     }
     out.object(true, &json!({ "slots": slots }));
     Ok(Code::Done)
+}
+
+/// What failed may be done all the same, and nobody has seen the new recovery code then.
+fn unshown(mut failure: Failure, names: &[PersonName]) -> Failure {
+    let is_undone =
+        matches!(failure.code, Code::Usage | Code::NotFound | Code::Refused | Code::Locked | Code::Busy);
+    if !is_undone && !names.is_empty() {
+        failure.what += "; where it is done all the same, which lightproof vault status tells, no recovery code opens the vault until two of \
+                         you draw one: lightproof vault recovery";
+    }
+    failure
 }
