@@ -34,7 +34,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
 use zeroize::Zeroizing;
 
 /// How long a server may take to say who it is: while somebody erases, say.

@@ -197,7 +197,7 @@ fn two_acts_that_wait_leave_nobody_alone_with_it() {
     let (one, other) = (house.waits(Waits::RemoveAdmin), house.waits(Waits::RemoveErase));
     let fourth = signed_in(&mut house.room, &of("fourth"));
     house.room.confirm(&fourth, &of("fourth"), one).unwrap();
-    let refused = house.room.confirm(&fourth, &of("fourth"), other).unwrap_err();
+    let refused = house.room.confirm(&fourth, &of("fourth"), other).err().unwrap();
     assert_eq!(refused.kind(), Kind::Conflict, "{refused}");
     let left = house.room.list(&house.third).unwrap().len();
     assert_eq!((left, house.room.holders().len(), house.home.count("slot.removed")), (1, 2, 1));
