@@ -373,10 +373,7 @@ fn a_verb_or_a_server_that_is_gone_leaves_a_backup_that_may_exist_and_says_so() 
 #[test]
 fn an_operator_makes_none_and_puts_none_back() {
     let home = Home::with_picture("backup-roles");
-    home.write("second", b"the words of the second one\n");
-    let second = home.at("second");
-    home.ask(&["operator", "add", "Second", "--operator", "First", "--new-passphrase-file", &second])
-        .ends(0, &[]);
+    let second = home.add_second();
     let state = home.at("state");
     let ask = |home: &Home, state: &str, arguments: &[&str]| {
         let more = ["--home", state, "--passphrase-file", &second, "--operator", "second"];

@@ -61,6 +61,16 @@ impl Home {
         home
     }
 
+    /// The first person, who is called First by it, adds an operator, Second. The file of their passphrase, as an argument.
+    #[track_caller]
+    pub fn add_second(&self) -> String {
+        self.write("second", b"the words of the second one\n");
+        let file = self.at("second");
+        self.ask(&["operator", "add", "Second", "--operator", "First", "--new-passphrase-file", &file])
+            .ends(0, &[]);
+        file
+    }
+
     /// The path of something in this home, as an argument.
     pub fn at(&self, name: &str) -> String {
         self.path.join(name).to_str().expect("the target folder has a readable path").to_owned()

@@ -261,17 +261,7 @@ fn the_clocks_run_whatever_becomes_of_the_bundle() {
 /// A home with two people, and what the log calls them: the first one, and the second, who has made a picture.
 fn two(test: &str) -> (Home, [String; 2]) {
     let home = Home::with_picture(test);
-    home.write("second", b"the words of the second one\n");
-    home.ask(&[
-        "operator",
-        "add",
-        "Second",
-        "--operator",
-        "First",
-        "--new-passphrase-file",
-        &home.at("second"),
-    ])
-    .ends(0, &[]);
+    home.add_second();
     as_second(&home, &[&["generate", "a vermilion axolotl", "--remember-prompt"], &SMALL[..]].concat())
         .ends(0, &[]);
     let records = home.records();

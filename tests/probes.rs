@@ -196,10 +196,7 @@ fn a_kept_prompt_or_a_name_beside_the_log_is_not_satisfied() {
         ("not_measured no_kept_prompts", "not_applicable nobody_named")
     );
     home.generate(&[CANARY, "--remember-prompt"]).ends(0, &[]);
-    home.write("second", b"the words of the second one\n");
-    let second = home.at("second");
-    home.ask(&["operator", "add", "Second", "--operator", "First", "--new-passphrase-file", &second])
-        .ends(0, &[]);
+    home.add_second();
     let first = ["--operator", "First"];
     let sound = tried(&home, &first, 0);
     assert_eq!((&*sound["PRV-01"], &*sound["PRV-02"]), ("satisfied", "satisfied"));

@@ -53,10 +53,7 @@ fn the_server_says_when_a_picture_goes_and_an_operator_erases_none() {
     let image = &images["images"][0];
     assert!(image["expires_ms"].as_u64() > image["created_ms"].as_u64(), "{image}");
     served.stop();
-    home.write("second", b"the words of the second one\n");
-    let second = home.at("second");
-    home.ask(&["operator", "add", "Second", "--operator", "First", "--new-passphrase-file", &second])
-        .ends(0, &[]);
+    let second = home.add_second();
     let state = home.at("state");
     let retain = ["vault", "retain", "--home", &state, "--passphrase-file", &second, "--operator", "second"];
     Ran::of(&mut home.program(&retain)).ends(6, &["your role does not let you"]);
@@ -66,10 +63,7 @@ fn the_server_says_when_a_picture_goes_and_an_operator_erases_none() {
 /// A home of two people of whom the second was in and has gone, with a backup from between; and the second one's pseudonym.
 fn without_second(test: &str) -> (Home, String) {
     let home = Home::with_picture(test);
-    home.write("second", b"the words of the second one\n");
-    let (state, second) = (home.at("state"), home.at("second"));
-    home.ask(&["operator", "add", "Second", "--operator", "First", "--new-passphrase-file", &second])
-        .ends(0, &[]);
+    let (state, second) = (home.at("state"), home.add_second());
     let theirs = ["history", "list", "--home", &state, "--passphrase-file", &second, "--operator", "second"];
     Ran::of(&mut home.program(&theirs)).ends(0, &[]);
     let records = home.records();
@@ -185,16 +179,7 @@ fn a_name_goes_by_the_word_of_an_admin_and_no_backup_brings_it_back() {
         home.is_whole(1);
     }
     // The name is free, and somebody else's.
-    home.ask(&[
-        "operator",
-        "add",
-        "Second",
-        "--operator",
-        "First",
-        "--new-passphrase-file",
-        &home.at("second"),
-    ])
-    .ends(0, &[]);
+    home.add_second();
     home.ask(&[&resolve[..], &["--operator", "First"]].concat()).ends(5, &["was destroyed at"]);
 }
 

@@ -394,7 +394,7 @@ fn check_right<R>(backup: &Backup<R>) -> Result<(), Error> {
 /// Whoever might do it when the backup was made may do it still, by the log that has survived.
 fn check_right_since(since: &Since, slot: SlotInfo) -> Result<(), Error> {
     match since.role(slot.id.0) {
-        _ if since.removed.contains(&slot.id.0) => Err(Error::NotPermitted(Act::Restore)),
+        _ if since.removed.contains_key(&slot.id.0) => Err(Error::NotPermitted(Act::Restore)),
         Some(role) if !Act::Restore.is_open_to(role) => Err(Error::NotPermitted(Act::Restore)),
         _ => Ok(()),
     }
@@ -449,7 +449,7 @@ fn told<R>(
         (None, Some(SlotKind::Machine)) => "the machine secret".to_owned(),
         (None, _) => format!("key slot {slot}"),
     };
-    let changed = since.changed.iter().filter(|slot| !since.removed.contains(slot));
+    let changed = since.changed.iter().filter(|slot| !since.removed.contains_key(slot));
     Restored {
         id: looked.id,
         made_ms: looked.made_ms,
@@ -462,12 +462,12 @@ fn told<R>(
         exported_until_ms,
         unsigned,
         policy: looked.policy.clone(),
-        removed: since.removed.iter().filter(in_it).map(words).collect(),
+        removed: since.removed.keys().filter(in_it).map(words).collect(),
         nameless: nameless.keys().filter(|slot| named(slot).is_some()).count(),
         changed: changed.filter(in_it).map(words).collect(),
         added: {
             let people = since.added.difference(&since.machines);
-            people.filter(|slot| !in_it(slot) && !since.removed.contains(slot)).count()
+            people.filter(|slot| !in_it(slot) && !since.removed.contains_key(slot)).count()
         },
     }
 }

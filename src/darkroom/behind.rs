@@ -91,9 +91,9 @@ pub(crate) fn nameless(vault: &Vault, pseudonym: Actor) -> Option<(u16, u64)> {
     })
 }
 
-/// [`Error::UnknownPseudonym`], or that the name behind it was destroyed.
-pub(crate) fn unknown(vault: &Vault, pseudonym: Actor) -> Error {
-    match nameless(vault, pseudonym) {
+/// [`Error::UnknownPseudonym`], or what [`nameless`] found.
+pub(crate) fn unknown(nameless: Option<(u16, u64)>) -> Error {
+    match nameless {
         Some((_, ms)) => Error::NameDestroyed { when: audit::timestamp(ms) },
         None => Error::UnknownPseudonym,
     }

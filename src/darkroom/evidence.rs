@@ -165,8 +165,8 @@ impl Darkroom {
     pub fn held_about(&self, who: &Who, actor: Actor) -> Result<PersonHeld, Error> {
         let vault = self.may_hold_about(who, actor == who.actor)?;
         let is_theirs = |person: &vault::Person| pseudonym_of(vault, person.slot.0) == Some(actor);
-        let person =
-            vault.people().into_iter().find(is_theirs).ok_or_else(|| behind::unknown(vault, actor))?;
+        let unknown = || behind::unknown(behind::nameless(vault, actor));
+        let person = vault.people().into_iter().find(is_theirs).ok_or_else(unknown)?;
         let slot = person.slot.0;
         let entries = match vault.has_names() {
             true => whose::of_slot(vault, slot),

@@ -373,14 +373,14 @@ impl Darkroom {
         let vault = self.vault_of(who, Act::Resolve)?;
         let is_theirs = |person: &Person| crate::who::pseudonym_of(vault, person.slot) == Some(pseudonym);
         let found = self.people(who)?.into_iter().find(is_theirs);
-        let unknown = behind::unknown(vault, pseudonym);
-        let gone = behind::nameless(vault, pseudonym).map_or(0, |(slot, _)| slot);
+        let nameless = behind::nameless(vault, pseudonym);
         let (open, random, log) = self.parts(who, Act::Resolve)?;
+        let gone = nameless.map_or(0, |(slot, _)| slot);
         let slot = found.as_ref().map_or(gone, |person| person.slot).into();
         let asked = Event::SlotResolved { slot, reason }.by(who.actor);
         log.append(&[if found.is_some() { asked } else { asked.failed() }])?;
         open.cover(log, random)?;
-        found.ok_or(unknown)
+        found.ok_or_else(|| behind::unknown(nameless))
     }
 
     /// Somebody proves once more who they are: an open session does not spare it.

@@ -25,10 +25,8 @@ pub(crate) struct Since {
     erased: BTreeSet<[u8; 16]>,
     /// Pseudonyms of pictures that were made.
     made: BTreeSet<[u8; 16]>,
-    /// Slots that were removed, or are to be.
-    pub removed: BTreeSet<u16>,
-    /// When, in milliseconds since 1970.
-    removed_ms: BTreeMap<u16, u64>,
+    /// Slots that were removed, or are to be, and when, in milliseconds since 1970.
+    pub removed: BTreeMap<u16, u64>,
     /// Slots of who was removed, whose names were destroyed, or are to be, and when.
     nameless: BTreeMap<u16, u64>,
     /// Slots that were added.
@@ -85,7 +83,6 @@ impl Since {
         self.erased.extend(other.erased);
         self.made.extend(other.made);
         self.removed.extend(other.removed);
-        self.removed_ms.extend(other.removed_ms);
         self.nameless.extend(other.nameless);
         self.added.extend(other.added);
         self.machines.extend(other.machines);
@@ -110,8 +107,7 @@ impl Since {
             match intent.kind {
                 IntentKind::Erase => self.erased.extend(intent.objects_named.iter().map(|object| object.0)),
                 IntentKind::Secret if intent.removes => {
-                    self.removed.extend(intent.slot.and_then(number));
-                    self.removed_ms.extend(intent.slot.and_then(number).map(|slot| (slot, intent.ts_ms)));
+                    self.removed.extend(intent.slot.and_then(number).map(|slot| (slot, intent.ts_ms)));
                 }
                 IntentKind::Name => {
                     self.nameless.extend(intent.slot.and_then(number).map(|slot| (slot, intent.ts_ms)));
@@ -129,10 +125,7 @@ impl Since {
         match name {
             "object.sealed" | "object.created" => self.made.extend(stored.object.map(|object| object.0)),
             "object.erased" => self.erased.extend(stored.object.map(|object| object.0)),
-            "slot.removed" => {
-                self.removed.extend(slot("slot"));
-                self.removed_ms.extend(slot("slot").map(|slot| (slot, stored.ts_ms)));
-            }
+            "slot.removed" => self.removed.extend(slot("slot").map(|slot| (slot, stored.ts_ms))),
             "slot.name_destroyed" => self.nameless.extend(slot("slot").map(|slot| (slot, stored.ts_ms))),
             "slot.added" | "slot.add_named" => {
                 self.added.extend(slot("slot"));
@@ -169,7 +162,7 @@ impl Since {
     /// Slots of who was removed, by this backup or since, whose names are destroyed, and when.
     pub fn nameless_in<R>(&self, backup: &Backup<R>) -> BTreeMap<u16, u64> {
         let is_there =
-            |slot: u16| !self.removed.contains(&slot) && backup.slots().any(|info| info.id.0 == slot);
+            |slot: u16| !self.removed.contains_key(&slot) && backup.slots().any(|info| info.id.0 == slot);
         let nameless = self.nameless.iter().filter(|(slot, _)| !is_there(**slot));
         nameless.map(|(slot, ms)| (*slot, *ms)).collect()
     }
@@ -198,7 +191,7 @@ impl Since {
         // Nobody whose name went comes back with it, and the period of who went since has begun.
         let nameless = self.nameless_in(backup);
         let of_slot = |slot: u16| tag(slot).map(|tag| (tag, backup.mark(tag).and_then(Behind::parse)));
-        for (slot, ms) in self.removed_ms.iter().filter(|(slot, _)| !self.nameless.contains_key(slot)) {
+        for (slot, ms) in self.removed.iter().filter(|(slot, _)| !self.nameless.contains_key(slot)) {
             let behind = of_slot(*slot).map(|(tag, before)| (tag, Behind::removed(before, *ms).encode()));
             marks.extend(behind);
         }
@@ -219,9 +212,9 @@ impl Since {
             erased: erased.map(|entry| entry.id).collect(),
             reason: REASON_RECORD,
             now_ms,
-            removed: self.removed.iter().map(|slot| SlotId(*slot)).collect(),
+            removed: self.removed.keys().map(|slot| SlotId(*slot)).collect(),
             nameless: nameless.keys().map(|slot| SlotId(*slot)).collect(),
-            slot_highest: self.added.iter().chain(&self.removed).copied().max().unwrap_or(0),
+            slot_highest: self.added.iter().chain(self.removed.keys()).copied().max().unwrap_or(0),
             epoch_highest: self.epoch_highest,
             marks,
         })

@@ -18,16 +18,21 @@ const SECOND: u16 = 3;
 
 /// Where the second person was in and has gone, and the pseudonym and salt that were theirs.
 fn without_second(home: &Home) -> (Room, Actor, [u8; 32]) {
+    gone(both_in(home))
+}
+
+/// Where the second person was in, and the first one is.
+fn both_in(home: &Home) -> Room {
     let mut room = with_second(home, Role::Operator);
     signed_in(&mut room, &of("second"));
-    gone(room)
+    room.who = signed_in(&mut room, &first());
+    room
 }
 
 fn gone(mut room: Room) -> (Room, Actor, [u8; 32]) {
-    let admin = signed_in(&mut room, &first());
+    let admin = room.who;
     let salt = Behind::of(vault_of(&room), SECOND).unwrap().salt().unwrap();
     room.remove_person(&admin, &first(), &name("second"), None).unwrap();
-    room.who = admin;
     (room, audit::actor(&salt, &SECOND.to_be_bytes()), salt)
 }
 
@@ -331,9 +336,7 @@ fn the_period_of_who_was_removed_by_an_earlier_version_begins_where_the_log_says
 fn a_backup_from_before_brings_no_name_back() {
     for crash in [None, Some(After::Intent), Some(After::Rolled)] {
         let home = Home::in_memory();
-        let mut room = with_second(&home, Role::Operator);
-        signed_in(&mut room, &of("second"));
-        room.who = signed_in(&mut room, &first());
+        let mut room = both_in(&home);
         let there = backed_up(&mut room);
         let (mut room, pseudonym, salt) = gone(room);
         let removed = backed_up(&mut room);
@@ -366,9 +369,7 @@ fn a_backup_from_before_brings_no_name_back() {
 #[test]
 fn exported_records_bring_no_name_back() {
     let home = Home::in_memory();
-    let mut room = with_second(&home, Role::Operator);
-    signed_in(&mut room, &of("second"));
-    room.who = signed_in(&mut room, &first());
+    let mut room = both_in(&home);
     let there = backed_up(&mut room);
     let (mut room, pseudonym, salt) = gone(room);
     let removed = backed_up(&mut room);
@@ -437,9 +438,7 @@ fn exported_records_take_no_name_from_who_is_there() {
 #[test]
 fn a_backup_from_before_a_removal_begins_no_period_anew() {
     let home = Home::in_memory();
-    let mut room = with_second(&home, Role::Operator);
-    signed_in(&mut room, &of("second"));
-    room.who = signed_in(&mut room, &first());
+    let mut room = both_in(&home);
     let there = backed_up(&mut room);
     let (room, pseudonym, salt) = gone(room);
     drop(room);
