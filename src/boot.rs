@@ -16,6 +16,7 @@ pub mod overlay;
 pub mod passphrase;
 mod room;
 mod same;
+pub mod second;
 pub mod seen;
 pub mod unmade;
 mod wants;
@@ -45,6 +46,7 @@ use memory::Memory;
 use policy::{Folders, Plan, Policy, Process};
 use rustix::fs::{Access, access};
 use sandbox::{Clean, LoopbackListener, Report, Sandboxed, State};
+use second::Second;
 use seen::{Known, Seen};
 use std::fs::File;
 use std::sync::Arc;
@@ -94,6 +96,8 @@ pub struct Booted {
     machine_secret: Option<SecretBytes>,
     /// Who it is of, if somebody said so.
     operator: Option<PersonName>,
+    /// What was said of the second of two people who open the vault together.
+    second: Second,
     /// They said so at a question.
     is_name_typed: bool,
     /// The engines that the keeper starts, and the digest of the plan that they must have.
@@ -163,6 +167,13 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
     let machine_secret = wants.machine_secret.as_deref().filter(|_| refusal.is_none());
     let machine_secret =
         machine_secret.map(|path| input::read_secret_bytes(path, &home, &mut clean)).transpose()?;
+    let second = Second {
+        line: {
+            let file = wants.second_passphrase_file;
+            file.map(|path| input::read_secret_file(path, &home, &mut clean)).transpose()?
+        },
+        operator: wants.second_operator.map(operator::name_of).transpose()?,
+    };
     let operator = if wants.signs_in { operator::named(wants.operator)? } else { None };
     let terminal = Terminal::open();
     let channel = clean.take_channel();
@@ -205,6 +216,7 @@ pub fn boot(mut clean: Clean, global: &Global, wants: &Wants<'_>) -> Result<Fenc
         passphrase,
         machine_secret,
         operator,
+        second,
         is_name_typed: false,
         engines: engines.zip(plan_of_engine.map(|plan| plan.digest())),
         pinned,

@@ -1,6 +1,7 @@
 //! Every verb and flag.
 
 mod backup;
+mod joint;
 mod keys;
 mod machine;
 mod manual;
@@ -19,6 +20,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use backup::Backup;
+pub use joint::Joint;
 pub use keys::{Keys, Outputs};
 pub use machine::Machine;
 pub use manual::{Completions, Man, Shell};
@@ -363,6 +365,9 @@ pub enum Vault {
     /// passphrases go with
     #[command(subcommand)]
     Machine(Machine),
+    /// Have two people open the vault together, any two of those who are named, and nobody alone
+    #[command(subcommand)]
+    Joint(Joint),
     /// Erase the pictures that are past the period of the policy (`picture_days_max`), and destroy the names of who was removed that
     /// are past theirs (`names_days_max`), as the server does by itself
     Retain {

@@ -2,13 +2,15 @@
 
     at_terminal.py STEP... -- PROGRAM [ARGUMENT...]
 
-A step is `WORDS|text:LINE` or `WORDS|signal:NAME`: once WORDS were shown, the line is typed or the program gets the signal.
+A step is `WORDS|text:LINE`, `WORDS|signal:NAME` or `WORDS|keep:FILE`: once WORDS were shown, the line is typed, the program gets the
+signal, or the next line that is not empty is written to the file.
 Where the signal stops the program, it is continued. Prints one JSON object per line: `asked` with each step, `stopped`,
 `ended` with the exit code (negative: killed by a signal), each with `echo`: is shown what is typed?
 """
 
 import json
 import os
+import pathlib
 import signal
 import sys
 import termios
@@ -57,6 +59,11 @@ def main():
         kind, _, what = act.partition(":")
         if kind == "text":
             os.write(master, what.encode() + b"\n")
+            continue
+        if kind == "keep":
+            while b"\n" not in shown.lstrip():
+                shown += os.read(master, 4096)
+            pathlib.Path(what).write_bytes(shown.lstrip().splitlines()[0])
             continue
         os.kill(child, getattr(signal, "SIG" + what))
         if what == "TSTP":

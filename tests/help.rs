@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-pub const VERBS: [(&[&str], &[&str]); 78] = [
+pub const VERBS: [(&[&str], &[&str]); 80] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -33,6 +33,8 @@ pub const VERBS: [(&[&str], &[&str]); 78] = [
         &["--secret-file", "--new-secret-file", "--with-passphrases", "--outputs", "--passphrase-file"],
     ),
     (&["vault", "machine", "remove"], &["--outputs", "--passphrase-file"]),
+    (&["vault", "joint", "set"], &["NAME", "--second-operator", "--outputs", "--passphrase-file"]),
+    (&["vault", "joint", "end"], &["--second-passphrase-file", "--outputs", "--passphrase-file"]),
     (&["vault", "recovery"], &["--outputs", "--passphrase-file"]),
     (&["vault", "retain"], &["--dry-run", "--yes", "--outputs", "--passphrase-file"]),
     (&["vault", "rotate"], &["--outputs", "--passphrase-file"]),

@@ -55,6 +55,7 @@
 //! - `people`: several people with one vault
 //! - `machine`: a server that opens the vault by a machine secret
 //! - `halves`: a passphrase that goes with it
+//! - `joint`: two people who open it together
 //! - `two_person`: acts that take two admins
 //! - `auditor`: who sees log and controls, and nothing else
 //! - `tokens`: what programs ask the server with, and every route asked with it
@@ -96,6 +97,7 @@ mod help;
 mod http;
 mod incident;
 mod input;
+mod joint;
 mod life;
 mod looks;
 mod machine;

@@ -44,6 +44,7 @@ impl Event {
                     | Self::BootReady { .. }
                     | Self::BootStopped { .. }
                     | Self::VaultUnlocked { .. }
+                    | Self::VaultUnlockedWith { .. }
                     | Self::VaultLocked { .. }
                     | Self::VaultSecretChanged { .. }
                     | Self::VaultSecretFailed { .. }

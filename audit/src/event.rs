@@ -143,6 +143,12 @@ events! {
         /// The vault's root.
         vault_root: Digest,
     }
+    /// Somebody else's passphrase opened the vault together with the one of the record before, and neither did alone; this is their
+    /// own record.
+    "vault.unlocked_with" VaultUnlockedWith {
+        /// Slot number.
+        slot: u32,
+    }
     /// Somebody who had proved a right came in by this door; the acts that follow name the same actor.
     "session.opened" SessionOpened {
         /// The door.
@@ -264,6 +270,14 @@ events! {
     /// Whether the passphrase of a slot opens the vault together with the machine secret alone, once it is set; written together
     /// with its request.
     "slot.machine_half" [job] SlotMachineHalf {
+        /// Slot number.
+        slot: u32,
+        /// Whether it does.
+        needed: bool,
+    }
+    /// Whether the passphrase of a slot opens the vault together with that of somebody else who holds it, and nobody's does alone, but
+    /// the recovery code, which is a new one then; written together with its request, one for each slot of which that changes.
+    "slot.joint" [job] SlotJoint {
         /// Slot number.
         slot: u32,
         /// Whether it does.

@@ -1,7 +1,11 @@
 //! What a verb is opened with.
 
 use serde::{Deserialize, Serialize};
-use vault::{Error, Secret};
+use vault::{Error, PersonName, Secret};
+use zeroize::Zeroizing;
+
+/// What the second of two people has typed, and who they say they are.
+pub type Typed = (Zeroizing<String>, Option<PersonName>);
 
 /// The secrets that a verb takes from whoever wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

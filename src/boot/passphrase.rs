@@ -1,7 +1,7 @@
 //! The passphrase dialogue: with a file, or with somebody at a terminal.
 
 use super::Booted;
-use super::opens::{NewOf, Opens};
+use super::opens::{NewOf, Opens, Typed};
 use super::operator::name_of;
 use crate::exit::{Code, Failure};
 use crate::input::SecretLine;
@@ -13,7 +13,7 @@ use vault::{PersonName, Secret};
 use zeroize::Zeroizing;
 
 /// How often somebody at a terminal is asked for what opens the vault. Each time that it is wrong is a guess, as it is from a file.
-struct Tries(usize);
+pub(super) struct Tries(usize);
 
 impl Default for Tries {
     fn default() -> Self {
@@ -26,7 +26,7 @@ impl Tries {
     ///
     /// # Errors
     /// Nobody is; the same, with what to do.
-    fn again(&mut self, wrong: Failure, terminal: &mut Terminal) -> Result<(), Failure> {
+    pub(super) fn again(&mut self, wrong: Failure, terminal: &mut Terminal) -> Result<(), Failure> {
         self.0 = self.0.saturating_sub(1);
         if self.0 > 0 {
             return terminal.show(&format!("{}\n", wrong.what));
@@ -100,7 +100,9 @@ impl Booted {
         if let Some(half) = self.half(out)? {
             darkroom.give_half(&half);
         }
-        let proven = self.given(opens, None, out, |secret| darkroom.unlock(secret, Door::Terminal))?;
+        let is_joint = darkroom.is_joint();
+        let unlock = |secret: &Secret| darkroom.unlock(secret, Door::Terminal);
+        let proven = self.given(opens, (None, is_joint), out, unlock)?;
         warn(darkroom, out);
         Ok(proven)
     }
@@ -117,7 +119,7 @@ impl Booted {
     ) -> Result<T, Failure> {
         let half = self.half(out)?;
         if self.passphrase.is_some() || self.operator.is_some() {
-            return Ok(self.given(Opens::Any, half.as_ref(), out, opens)?.0);
+            return Ok(self.given(Opens::Any, (half.as_ref(), false), out, opens)?.0);
         }
         let mut tries = Tries::default();
         loop {
@@ -125,11 +127,12 @@ impl Booted {
             let wrong = match Secret::any(&typed) {
                 Err(error) => unusable(error),
                 Ok(secret) => {
-                    let mut opened = opens(&secret.beside(half.as_ref()));
+                    let with = (half.as_ref(), false);
+                    let (mut opened, _) = self.tried(secret.beside(half.as_ref()), with, out, &mut opens)?;
                     if let Err(darkroom::Error::Vault(vault::Error::NameNeeded)) = opened {
                         let name = name_of(&self.terminal.ask("Your name: ")?)?;
-                        let secret = Secret::any(&typed).map_err(unusable)?;
-                        opened = opens(&secret.of(Some(name)).beside(half.as_ref()));
+                        let secret = Secret::any(&typed).map_err(unusable)?.of(Some(name));
+                        (opened, _) = self.tried(secret.beside(half.as_ref()), with, out, &mut opens)?;
                     }
                     match opened {
                         Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => self.wrong_typed(),
@@ -144,7 +147,7 @@ impl Booted {
     fn given<T>(
         &mut self,
         with: Opens,
-        half: Option<&Secret>,
+        (half, is_joint): (Option<&Secret>, bool),
         out: &Output,
         mut opens: impl FnMut(&Secret) -> Result<T, darkroom::Error>,
     ) -> Result<(T, Secret), Failure> {
@@ -155,7 +158,8 @@ impl Booted {
                     Err(error) => unusable(error),
                     Ok(typed) => {
                         let typed = typed.of(self.operator.clone()).beside(half);
-                        match opens(&typed) {
+                        let (opened, typed) = self.tried(typed, (half, is_joint), out, &mut opens)?;
+                        match opened {
                             Err(darkroom::Error::Vault(vault::Error::WrongSecret)) => self.wrong_typed(),
                             opened => return Ok((opened?, typed)),
                         }
@@ -168,14 +172,14 @@ impl Booted {
         warn_of_readers(&line.path, line.others_may_read, out);
         let operator = self.operator.clone();
         let parse = |text: &str| with.parse(text).map(|secret| secret.of(operator.clone()).beside(half));
-        let mut given = of_line(&line, &parse).map_err(unusable)?;
-        let mut opened = opens(&given);
+        let own = of_line(&line, &parse).map_err(unusable)?;
+        let (mut opened, mut given) = self.tried(own, (half, is_joint), out, &mut opens)?;
         // A byte order mark was a part of the passphrase once. The first try is on record, and the second is, too.
         if let (Err(darkroom::Error::Vault(vault::Error::WrongSecret)), Some(marked)) =
             (&opened, &line.marked)
         {
-            given = parse(marked).map_err(unusable)?;
-            opened = opens(&given);
+            let own = parse(marked).map_err(unusable)?;
+            (opened, given) = self.tried(own, (half, is_joint), out, &mut opens)?;
         }
         match opened {
             Ok(opened) => Ok((opened, given)),
@@ -184,16 +188,17 @@ impl Booted {
         }
     }
 
-    /// The same for a vault that a running server has: `shows` shows it passphrase and name, and says whether it opened.
+    /// The same for a vault that a running server has: `shows` shows it passphrase and name, and what the second one has typed where
+    /// two open it, and says whether it opened.
     ///
     /// # Errors
     /// It is wrong, or nobody is there to ask; what `shows` says.
     pub fn show(
         &mut self,
         with: Opens,
-        asks_name: bool,
+        (asks_name, asks_second): (bool, bool),
         out: &Output,
-        mut shows: impl FnMut(&str, Option<&PersonName>) -> Result<bool, Failure>,
+        mut shows: impl FnMut(&str, Option<&PersonName>, Option<&Typed>) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
         self.ask_name_if(asks_name && with.names_somebody())?;
         let Some(line) = self.passphrase.take() else {
@@ -203,17 +208,25 @@ impl Booted {
                 let wrong = match with.parse(&typed) {
                     // What can be none is said here, as it is alone, and is no guess.
                     Err(error) => unusable(error),
-                    Ok(_) if shows(&typed, self.operator.as_ref())? => return Ok(()),
-                    Ok(_) => self.wrong_typed(),
+                    Ok(own) => {
+                        let is_asked = asks_second && own.is_persons();
+                        let second = is_asked.then(|| self.second_typed(out)).transpose()?;
+                        if shows(&typed, self.operator.as_ref(), second.as_ref())? {
+                            return Ok(());
+                        }
+                        self.wrong_typed()
+                    }
                 };
                 tries.again(wrong, &mut self.terminal)?;
                 self.ask_typed_name()?;
             }
         };
-        let operator = self.operator.clone();
-        let mut opens = |text: &str| shows(text, operator.as_ref());
         warn_of_readers(&line.path, line.others_may_read, out);
-        of_line(&line, &|text| with.parse(text)).map_err(unusable)?;
+        let own = of_line(&line, &|text| with.parse(text)).map_err(unusable)?;
+        let is_asked = asks_second && own.is_persons();
+        let second = is_asked.then(|| self.second_typed(out)).transpose()?;
+        let operator = self.operator.clone();
+        let mut opens = |text: &str| shows(text, operator.as_ref(), second.as_ref());
         // As alone, a byte order mark is tried, too.
         let opened = match &line.marked {
             Some(marked) => opens(&line.text)? || opens(marked)?,
@@ -252,22 +265,25 @@ impl Booted {
             Some(_) => "wrong name, passphrase or recovery code",
             None => "wrong passphrase or recovery code",
         };
-        Failure::new(Code::Locked, format!("{what}{}; try again", self.or_other_half()))
+        Failure::new(Code::Locked, format!("{what}{}; try again", self.or_other()))
     }
 
     fn wrong_in(&self, line: &SecretLine) -> Failure {
         let what = format!(
             "wrong passphrase or recovery code in {}{}; name the file that belongs to this vault{}",
             line.path.display(),
-            self.or_other_half(),
+            self.or_other(),
             if self.operator.is_some() { ", and to this operator" } else { "" }
         );
         Failure::new(Code::Locked, what)
     }
 
-    /// Which of both is wrong nobody is told.
-    fn or_other_half(&self) -> &'static str {
-        if self.machine_secret.is_some() { ", or another machine secret than they go with" } else { "" }
+    /// Which of them is wrong nobody is told.
+    fn or_other(&self) -> String {
+        let second = self.second.line.as_ref();
+        let second = second.map_or_else(String::new, |line| format!(", or in {}", line.path.display()));
+        let half = self.machine_secret.is_some();
+        second + if half { ", or another machine secret than they go with" } else { "" }
     }
 
     /// A new vault has no pictures yet: those that lie in its folder belong to another one. Perhaps that one was meant.
@@ -390,7 +406,7 @@ fn of_line(
     parse(&line.text).map_err(|error| format!("{}: {error}", line.path.display()))
 }
 
-fn unusable(what: impl std::fmt::Display) -> Failure {
+pub(super) fn unusable(what: impl std::fmt::Display) -> Failure {
     Failure::new(Code::Locked, what)
 }
 

@@ -35,6 +35,10 @@ pub struct Wants<'a> {
     pub signs_in: bool,
     /// Who it is, if a flag says so.
     pub operator: Option<&'a str>,
+    /// The same of the second of two people who open the vault together.
+    pub second_operator: Option<&'a str>,
+    /// File or pipe with the passphrase of that one.
+    pub second_passphrase_file: Option<&'a Path>,
     /// Folder of a checkpoint.
     pub model: Option<&'a Path>,
     /// Where an engine computes.
@@ -67,6 +71,8 @@ impl Default for Wants<'_> {
             machine_secret: None,
             signs_in: false,
             operator: None,
+            second_operator: None,
+            second_passphrase_file: None,
             model: None,
             device: DeviceName::Cpu,
             plain_copy: false,
@@ -90,6 +96,8 @@ impl<'a> Wants<'a> {
             machine_secret: machine_secret(keys.machine_secret_file.as_deref()),
             signs_in: true,
             operator: keys.operator.as_deref(),
+            second_operator: keys.second_operator.as_deref(),
+            second_passphrase_file: keys.second_passphrase_file.as_deref(),
             ..Self::default()
         }
     }

@@ -30,4 +30,10 @@ pub struct Keys {
     /// Who you are, where several people use the vault; asked for at the terminal without it
     #[arg(long, global = true, value_name = "NAME", help_heading = VAULT)]
     pub operator: Option<String>,
+    /// Who the second one is, where two people open the vault together; asked for at the terminal without it
+    #[arg(long, global = true, value_name = "NAME", help_heading = VAULT)]
+    pub second_operator: Option<String>,
+    /// Read the second one's passphrase from the first line of this file or pipe
+    #[arg(long, global = true, value_name = "FILE", requires = "second_operator", help_heading = VAULT)]
+    pub second_passphrase_file: Option<PathBuf>,
 }

@@ -62,6 +62,10 @@ pub struct Restored {
     pub nameless: usize,
     /// Names or slots of people whose passphrase was changed since: the one from before opens the vault again.
     pub changed: Vec<String>,
+    /// Whether it was changed since who opens the vault together: that is as it was then, but for who was removed.
+    pub joint_changed: bool,
+    /// Whether two people open it together now.
+    pub is_joint: bool,
     /// How many people came since, who are not in it.
     pub added: usize,
 }
@@ -340,7 +344,8 @@ pub fn restore(
         let unrecorded = |source| Error::Unrecorded { done: "the backup is put back".into(), source };
         log.append(&[event.job(looked.id)]).map_err(unrecorded)?;
         close_changes(&log)?;
-        Ok(told(&backup, &looked, &since, (objects, erased), (log_survived, unsigned), until_ms))
+        let found = (log_survived, unsigned, !vault.holders().is_empty());
+        Ok(told(&backup, &looked, &since, (objects, erased), found, until_ms))
     });
     let reason = if restored.is_ok() { StopReason::Done } else { StopReason::Error };
     let stopped = log.append(&[Event::BootStopped { reason }.by_system()]);
@@ -434,7 +439,7 @@ fn told<R>(
     looked: &Looked,
     since: &Since,
     (objects, erased): (u64, u64),
-    (log_survived, unsigned): (bool, bool),
+    (log_survived, unsigned, is_joint): (bool, bool, bool),
     exported_until_ms: Option<u64>,
 ) -> Restored {
     let slots: Vec<SlotInfo> = backup.slots().collect();
@@ -465,6 +470,8 @@ fn told<R>(
         removed: since.removed.keys().filter(in_it).map(words).collect(),
         nameless: nameless.keys().filter(|slot| named(slot).is_some()).count(),
         changed: changed.filter(in_it).map(words).collect(),
+        joint_changed: !since.joint.is_empty(),
+        is_joint,
         added: {
             let people = since.added.difference(&since.machines);
             people.filter(|slot| !in_it(slot) && !since.removed.contains_key(slot)).count()

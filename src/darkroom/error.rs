@@ -418,6 +418,8 @@ impl Error {
         let is_damage = |error: &E| crate::room::is_damage(error) && !matches!(error, E::NoVault(_));
         match self {
             Self::Guessed(_) => true,
+            // Whatever was typed was right.
+            Self::Vault(E::JointNeeded) => false,
             Self::Vault(error) if is_damage(error) => true,
             _ => self.own_kind() == Kind::WrongSecret,
         }

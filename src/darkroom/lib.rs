@@ -41,6 +41,7 @@ mod evidence;
 mod export;
 mod hold;
 mod holds;
+mod joint;
 mod keep;
 mod keyed;
 mod list;

@@ -186,6 +186,7 @@ impl Darkroom {
         let vault = self.vault_of(who, act)?;
         let person = person_of(vault, name)?;
         check_not_last(vault, person.slot)?;
+        vault.check_not_second_last(person.slot)?;
         let to = match pictures {
             Some(Pictures::HandOver(name)) => Some(heir(vault, person.slot, name)?),
             _ => None,
@@ -214,6 +215,7 @@ impl Darkroom {
         self.end_old_key()?;
         let vault = self.vault_of(who, act)?;
         check_not_last(vault, SlotId(slot))?;
+        vault.check_not_second_last(SlotId(slot))?;
         let role = role_at(vault, slot);
         let erased = match left {
             Some((Left::Erased, _)) => {

@@ -14,7 +14,7 @@ pub enum Act {
     EraseOwn,
     /// Check every picture, or accept that some are lost.
     CheckPictures,
-    /// Add and remove the machine secret.
+    /// Add and remove the machine secret, and say who opens the vault together.
     MachineSecret,
     /// List, add and remove people, change what they may do, and say what becomes of the pictures of those who go.
     ManagePeople,
@@ -151,7 +151,7 @@ pub const TABLE: [Row; 29] = {
         (Act::EraseOwn, "erase one's own pictures", &[Operator, Admin]),
         (Act::CheckPictures, "check all pictures, or accept that some are lost", &[Admin]),
         (Act::ManagePeople, "list, add and remove people, and change what they may do", &[Admin]),
-        (Act::MachineSecret, "add and remove the machine secret", &[Admin]),
+        (Act::MachineSecret, "say what opens the vault: a machine secret, two people together", &[Admin]),
         (Act::ErasePictures, "erase all pictures of somebody", &[Admin]),
         (Act::Retain, "erase what is past the period of the policy", &[Admin]),
         (Act::Rotate, "draw new keys for the vault", &[Admin]),

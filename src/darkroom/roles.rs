@@ -52,7 +52,8 @@ impl Roles {
     pub fn role(&self, slot: SlotInfo) -> Role {
         match (slot.kind, slot.role) {
             (SlotKind::Recovery, _) => Role::Recovery,
-            (SlotKind::Machine, _) => Role::Machine,
+            // Nobody comes in by what two open together.
+            (SlotKind::Machine | SlotKind::Joint, _) => Role::Machine,
             (_, vault::Role::Auditor) => Role::Auditor,
             (_, made) => self.0.get(&slot.id.0).copied().unwrap_or(word(made)),
         }

@@ -9,15 +9,18 @@ use crate::step::{After, reach};
 use crate::who::{Role, Who};
 use audit::words::{Left, Proof};
 use audit::{Digest, Event, JobId};
+use std::collections::BTreeSet;
 use vault::{KdfParams, Random, RecoveryCode, Rolled, Secret, SlotId, SlotKind, State, Vault};
 
 /// What a roll changes about a slot.
 #[derive(Clone, Copy)]
-pub(crate) enum Change {
+pub(crate) enum Change<'a> {
     /// Its secret, or what it is called.
     Secret,
     /// Whether its passphrase opens the vault together with the machine secret alone.
     Half(bool),
+    /// The slots of which any two open the vault together; those of nobody, where each opens it alone.
+    Joint(&'a BTreeSet<SlotId>),
     /// It is new.
     Added(Role),
     /// It goes.
@@ -29,17 +32,25 @@ pub(crate) enum Change {
     },
 }
 
-impl Change {
+impl Change<'_> {
     /// What stands beside the intent, so that whoever finds it without an outcome can tell all of it.
     fn named(self, slot: u32) -> Vec<Event> {
         match self {
-            Self::Secret | Self::Half(_) => vec![],
+            Self::Secret | Self::Half(_) | Self::Joint(_) => vec![],
             Self::Added(role) => vec![Event::SlotAddNamed { slot, role }],
             Self::Removed { role, left } => {
                 let left = left.map(|(left, to)| Event::SlotPictures { slot, left, to: to.into() });
                 [Event::SlotRemoveNamed { slot, role }].into_iter().chain(left).collect()
             }
         }
+    }
+
+    /// The slots of which it changes whether their passphrases open the vault with others alone, and whether they do from then on.
+    fn joint(self, vault: &Vault) -> Vec<Event> {
+        let Self::Joint(holders) = self else { return vec![] };
+        let slots = vault.holders().symmetric_difference(holders).copied().collect::<Vec<_>>();
+        let event = |slot: &SlotId| Event::SlotJoint { slot: slot.0.into(), needed: holders.contains(slot) };
+        slots.iter().map(event).collect()
     }
 
     /// Whether the passphrase of the slot opens the vault together with the machine secret alone from then on. `None` where that was
@@ -51,7 +62,7 @@ impl Change {
             Self::Half(_) => true,
             Self::Secret => there.is_some_and(|info| info.kind.is_persons()),
             Self::Added(role) => role != Role::Machine,
-            Self::Removed { .. } => false,
+            Self::Removed { .. } | Self::Joint(_) => false,
         };
         let proven = if by == Proof::Recovery { SlotKind::Recovery } else { SlotKind::Passphrase };
         let will = match self {
@@ -107,9 +118,10 @@ impl Darkroom {
     /// Draws a new recovery code; the old one opens nothing afterwards.
     ///
     /// # Errors
-    /// [`Error::Locked`], or what vault and log say.
+    /// [`Error::Locked`]; two people open the vault together, and it is asked for by one: refused, on record; or what vault and log say.
     pub fn replace_recovery(&mut self, who: &Who) -> Result<RecoveryCode, Error> {
         let act = Act::NewRecoveryCode;
+        self.check_two(who, act)?;
         let slot = self.vault_of(who, act)?.recovery_slot();
         self.change(who, act, Proof::Passphrase, slot, Change::Secret, |vault, kdf, random| {
             vault.replace_recovery(kdf, random)
@@ -124,7 +136,7 @@ impl Darkroom {
         act: Act,
         by: Proof,
         slot: Result<SlotId, vault::Error>,
-        change: Change,
+        change: Change<'_>,
         roll: impl FnOnce(&mut Vault, KdfParams, &mut dyn Random) -> Result<(Rolled, T), vault::Error>,
     ) -> Result<T, Error> {
         self.end_old_key()?;
@@ -135,9 +147,11 @@ impl Darkroom {
         let mut intent = vec![entry(Event::VaultSecretRequested { by })];
         if let Ok(slot) = slot {
             let half = change.half(&open.vault, slot, by);
+            let joint = change.joint(&open.vault);
             let slot = slot.0.into();
             intent.push(entry(Event::VaultSecretNamed { slot }));
             intent.extend(change.named(slot).into_iter().map(entry));
+            intent.extend(joint.into_iter().map(entry));
             intent.extend(half.map(|needed| entry(Event::SlotMachineHalf { slot, needed })));
         }
         log.append(&intent)?;
@@ -155,7 +169,7 @@ impl Darkroom {
         let State { epoch, seq, root } = rolled.state;
         let (slot, vault_epoch, vault_seq, vault_root) = (rolled.slot.0.into(), epoch, seq, Digest(root));
         let (changed, done) = match change {
-            Change::Secret | Change::Half(_) => (
+            Change::Secret | Change::Half(_) | Change::Joint(_) => (
                 Event::VaultSecretChanged { slot, by, vault_epoch, vault_seq, vault_root },
                 "the new secret is set",
             ),

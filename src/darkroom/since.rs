@@ -35,6 +35,8 @@ pub(crate) struct Since {
     pub machines: BTreeSet<u16>,
     /// Slots that have a new secret.
     pub changed: BTreeSet<u16>,
+    /// Slots of which it was changed, or asked for, whether they open the vault together with others alone.
+    pub joint: BTreeSet<u16>,
     /// Holds that were set, with their reason and since when, and `None` for those that ended.
     holds: Vec<(u16, Option<(HoldReason, u64)>)>,
     /// Slots that have another role.
@@ -87,6 +89,7 @@ impl Since {
         self.added.extend(other.added);
         self.machines.extend(other.machines);
         self.changed.extend(other.changed);
+        self.joint.extend(other.joint);
         self.holds.extend(other.holds);
         self.roles.extend(other.roles);
         self.epoch_highest = self.epoch_highest.max(other.epoch_highest);
@@ -132,6 +135,7 @@ impl Since {
                 let is_machines = stored.word("role").and_then(Role::parse) == Some(Role::Machine);
                 self.machines.extend(slot("slot").filter(|_| is_machines));
             }
+            "slot.joint" => self.joint.extend(slot("slot")),
             "vault.secret_changed" => self.changed.extend(slot("slot")),
             "hold.set" => {
                 let reason = stored.word("reason").and_then(HoldReason::parse);

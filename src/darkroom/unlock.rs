@@ -161,7 +161,10 @@ impl Darkroom {
     fn stays_locked(&mut self, locked: Box<Locked>, error: &vault::Error) -> Result<(), Error> {
         self.room = Room::Locked(locked);
         let found = match error {
-            vault::Error::WrongSecret | vault::Error::HalfNeeded | vault::Error::RecoveryCodeMistyped => {
+            vault::Error::WrongSecret
+            | vault::Error::HalfNeeded
+            | vault::Error::JointNeeded
+            | vault::Error::RecoveryCodeMistyped => {
                 let guess = Event::VaultUnlockFailed {}.by_system().denied();
                 self.log.append(&[guess]).map_err(guessed)?;
                 return Ok(());
@@ -247,8 +250,11 @@ impl Darkroom {
     /// The past in order, and the unlock on record.
     fn settle(&mut self, slot: SlotInfo, door: Option<Door>) -> Result<Option<Who>, Error> {
         let (open, random, _) = self.open_parts()?;
-        let come = |door| Who::behind(slot, door, open.number, &mut open.vault, random);
-        let who = door.map(come).transpose()?;
+        let second = open.vault.second();
+        let mut come = |slot, door| Who::behind(slot, door, open.number, &mut open.vault, random);
+        let who = door.map(|door| come(slot, door)).transpose()?;
+        let second = second.zip(door).map(|(slot, door)| come(slot, door)).transpose()?;
+        let who = who.map(|who| who.with_second(second.map(|second| second.actor)));
         self.report_damage()?;
         self.remember_log()?;
         self.trust_log()?;
@@ -259,10 +265,10 @@ impl Darkroom {
         let vault = &self.open_vault()?.vault;
         let (role, state) = (Roles::of(vault).role(slot), vault.state());
         let unlocked = unlocked(slot, role, state);
-        self.log.append(&match who {
-            Some(who) => vec![unlocked.by(who.actor), who.opened()],
-            None => vec![unlocked.by_system()],
-        })?;
+        let with = second.map(|who| Event::VaultUnlockedWith { slot: who.slot.into() }.by(who.actor));
+        let unlocked = who.map_or(unlocked.by_system(), |who| unlocked.by(who.actor));
+        let came = who.map(|who| who.opened());
+        self.log.append(&[Some(unlocked), with, came].into_iter().flatten().collect::<Vec<_>>())?;
         self.drop_superseded()?;
         self.remember_log()?;
         self.log.remember();

@@ -23,6 +23,8 @@ pub struct Who {
     pub(crate) opening: u64,
     /// By which token they came, and what it lets a program do.
     token: Option<(u64, Scopes)>,
+    /// Somebody else opened the vault with them, and stands beside them at the terminal.
+    is_with_second: bool,
 }
 
 impl Who {
@@ -34,6 +36,7 @@ impl Who {
         door: Door::Program,
         opening: 0,
         token: None,
+        is_with_second: false,
     };
 
     /// The person behind a slot, who came in by `door` at this opening of the vault. Their salt is drawn at their first
@@ -57,7 +60,18 @@ impl Who {
             }
         };
         let actor = audit::actor(&salt, &slot.id.0.to_be_bytes());
-        Ok(Self { slot: slot.id.0, role: role_of(vault, slot), actor, door, opening, token: None })
+        let (slot, role) = (slot.id.0, role_of(vault, slot));
+        Ok(Self { slot, role, actor, door, opening, token: None, is_with_second: false })
+    }
+
+    /// The same where somebody else has opened the vault with them: at the page they may be gone by the next act.
+    pub(crate) fn with_second(self, second: Option<Actor>) -> Self {
+        Self { is_with_second: second.is_some() && self.door == Door::Terminal, ..self }
+    }
+
+    /// Whether somebody else who opened the vault with them is there.
+    pub(crate) fn is_with_second(&self) -> bool {
+        self.is_with_second
     }
 
     /// The same by a token, which lets a program do no more than its scopes.

@@ -4,7 +4,7 @@ use super::brought::Brought;
 use super::errand::Errand;
 use super::made::MadeFolder;
 use super::reaching::Reaching;
-use super::wire::{self, Heard, Hello, Said, Unwritten, Wish};
+use super::wire::{self, Heard, Hello, Said, Second, Unwritten, Wish};
 use crate::Done;
 use crate::batch::Progress;
 use crate::boot::backup::BackupFile;
@@ -23,6 +23,7 @@ use crate::verbs::operator::Asked;
 use crate::verbs::vault;
 use crate::verbs::vault::machine::{Drawn, draw, drawn_to, lost};
 use audit::Digest;
+use darkroom::PersonName;
 use policy::Process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sandbox::Clean;
@@ -275,9 +276,19 @@ impl Client<'_> {
     fn sign_in(&mut self, hello: &Hello, with: Opens) -> Result<(), Failure> {
         let Self { booted, stream, out, .. } = self;
         let has_terminal = booted.terminal.is_there();
-        booted.show(with, hello.asks_name, out, |passphrase, operator| {
-            let operator = operator.map(|name| name.as_str().to_owned());
-            tell(stream, &Heard::SignIn { with, operator, has_terminal }, passphrase.as_bytes())?;
+        booted.show(with, (hello.asks_name, hello.asks_second), out, |passphrase, operator, second| {
+            let text = |name: Option<&PersonName>| name.map(|name| name.as_str().to_owned());
+            let operator = text(operator);
+            let mut beside = Zeroizing::new(Vec::with_capacity(
+                passphrase.len() + second.map_or(0, |(typed, _)| typed.len()),
+            ));
+            beside.extend_from_slice(passphrase.as_bytes());
+            let second = second.map(|(typed, name)| {
+                let begins = beside.len();
+                beside.extend_from_slice(typed.as_bytes());
+                Second { operator: text(name.as_ref()), begins }
+            });
+            tell(stream, &Heard::SignIn { with, operator, second, has_terminal }, &beside)?;
             match wire::receive(stream).map_err(gone)? {
                 (Said::Opened, _) => Ok(true),
                 (Said::Wrong, _) => Ok(false),

@@ -4,7 +4,7 @@ use super::guests::Guest;
 pub use super::guests::Guests;
 use super::line::Line;
 use super::place::Door;
-use super::wire::{Fault, Heard, Hello, Said, Wish};
+use super::wire::{Fault, Heard, Hello, Said, Second, Wish};
 use crate::batch::{self, Progress};
 use crate::boot::opens::Opens;
 use crate::boot::passphrase::asks_name;
@@ -109,11 +109,12 @@ impl Host {
 
     fn serve(&self, line: &Arc<Line>, guest: &Guest) -> Done {
         let queue = self.doorway.queue();
-        let (has_vault, asks_name) = queue.with(|darkroom| {
-            Ok((darkroom.has_vault(), darkroom.public().is_ok_and(|public| asks_name(&public))))
+        let (has_vault, asks_name, asks_second) = queue.with(|darkroom| {
+            let asks_name = darkroom.public().is_ok_and(|public| asks_name(&public));
+            Ok((darkroom.has_vault(), asks_name, darkroom.takes_two()))
         })?;
         let outputs = self.doorway.outputs().as_os_str().to_owned();
-        line.tell(&Said::Hello(Hello { build: self.build, outputs, has_vault, asks_name }));
+        line.tell(&Said::Hello(Hello { build: self.build, outputs, has_vault, asks_name, asks_second }));
         guest.is_greeted();
         let out = Output::far(Arc::clone(line));
         let mut visit = None;
@@ -121,8 +122,8 @@ impl Host {
             let word = line.hear()?;
             guest.speaks();
             match word {
-                (Heard::SignIn { with, operator, has_terminal }, typed) if visit.is_none() => {
-                    visit = self.sign_in(line, with, operator.as_deref(), &typed)?;
+                (Heard::SignIn { with, operator, second, has_terminal }, typed) if visit.is_none() => {
+                    visit = self.sign_in(line, with, (operator.as_deref(), second), &typed)?;
                     if let Some((visit, ..)) = &visit {
                         line.of_person(has_terminal, visit.goes_on(), visit.works());
                         line.tell(&Said::Opened);
@@ -170,13 +171,23 @@ impl Host {
         &self,
         line: &Line,
         with: Opens,
-        operator: Option<&str>,
+        (operator, second): (Option<&str>, Option<Second>),
         typed: &[u8],
     ) -> Result<Option<(Visit, Opens, Secret)>, Failure> {
         let operator = operator.map(name_of).transpose()?;
         let unusable = |what: &dyn Display| Failure::new(Code::Locked, what);
         let typed = std::str::from_utf8(typed).map_err(|_| unusable(&"the passphrase is not UTF-8"))?;
+        let (typed, second) = match second {
+            Some(Second { operator, begins }) => {
+                let (typed, other) =
+                    typed.split_at_checked(begins).ok_or_else(|| unusable(&"the passphrase is cut off"))?;
+                let name = operator.as_deref().map(name_of).transpose()?;
+                (typed, Some(Secret::passphrase(other).map_err(|error| unusable(&error))?.of(name)))
+            }
+            None => (typed, None),
+        };
         let secret = with.parse(typed).map_err(|error| unusable(&error))?.of(operator.clone());
+        let secret = secret.together(second);
         match self.doorway.sign_in(operator.as_ref(), &secret) {
             Ok(visit) => Ok(Some((visit, with, secret))),
             Err(Outside::Refused(darkroom::Error::Vault(::vault::Error::WrongSecret))) => {

@@ -89,6 +89,17 @@ pub struct Hello {
     pub has_vault: bool,
     /// Several people use the vault, and each has a name.
     pub asks_name: bool,
+    /// The vault is locked, and two people open it together.
+    pub asks_second: bool,
+}
+
+/// The second of two people who open the vault together.
+#[derive(Serialize, Deserialize)]
+pub struct Second {
+    /// Who it is, if that was said.
+    pub operator: Option<String>,
+    /// Where their passphrase begins in what is beside this, behind that of the first.
+    pub begins: usize,
 }
 
 /// The client's words.
@@ -100,6 +111,8 @@ pub enum Heard {
         with: Opens,
         /// Who it is, if that was said.
         operator: Option<String>,
+        /// Who opens it with them, where two do.
+        second: Option<Second>,
         /// Whether somebody can be asked.
         has_terminal: bool,
     },

@@ -177,6 +177,7 @@ impl From<&darkroom::Error> for Problem {
         let problem = match error.kind() {
             // It takes whoever starts the program, and no other passphrase.
             Kind::WrongSecret if error.is_of_machine_half() => said(401, "machine_secret"),
+            Kind::WrongSecret if error.is_of_two() => said(401, "two_people"),
             Kind::Conflict if error.is_of_machine_half() => said(409, "machine_secret"),
             Kind::Prompt => said(422, "prompt"),
             Kind::Size => said(422, "size"),

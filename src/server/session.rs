@@ -133,7 +133,17 @@ pub struct Name([u8; 2]);
 impl Name {
     /// Of somebody by name, or of the one person who needs none.
     pub fn of(name: Option<&PersonName>) -> Self {
-        let folded = name.map_or_else(String::new, PersonName::folded);
+        Self::of_folded(&name.map_or_else(String::new, PersonName::folded))
+    }
+
+    /// Of two who open the vault together: what one of them guesses of the other is forgiven by both alone.
+    pub fn of_two(one: &PersonName, other: &PersonName) -> Self {
+        let mut both = [one, other].map(PersonName::folded);
+        both.sort();
+        Self::of_folded(&both.join("\n"))
+    }
+
+    fn of_folded(folded: &str) -> Self {
         let digest: [u8; 32] = Sha256::digest(folded).into();
         Self([digest[0], digest[1]])
     }

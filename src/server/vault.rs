@@ -26,9 +26,10 @@ pub async fn status(
 ) -> Result<Json<Value>, Problem> {
     let user = house.peers.user(connection.peer()).await;
     let known = |darkroom: &mut Darkroom| {
-        Ok((darkroom.has_vault(), darkroom.is_open(), darkroom.public().is_ok_and(|public| public.named)))
+        let (named, takes_two) = (darkroom.public().is_ok_and(|public| public.named), darkroom.takes_two());
+        Ok((darkroom.has_vault(), darkroom.is_open(), named, takes_two))
     };
-    let (has_vault, is_open, named) = house.act(move |queue| queue.with(known)).await?;
+    let (has_vault, is_open, named, takes_two) = house.act(move |queue| queue.with(known)).await?;
     let now_ms = house.now_ms();
     let vault = match (has_vault, is_open) {
         (false, _) => "none",
@@ -42,7 +43,8 @@ pub async fn status(
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"), "vault": vault, "setup": setup,
         "posture": house.posture(), "summary": house.fences.summary(),
-        "unattended": house.queue.is_unattended(), "names": named, "retry_after_s": house.sessions.wait_s(user),
+        "unattended": house.queue.is_unattended(), "names": named, "joint": takes_two,
+        "retry_after_s": house.sessions.wait_s(user),
     })))
 }
 
@@ -70,6 +72,16 @@ pub struct SetUp {
 pub struct Unlock {
     /// Who says that it is theirs.
     operator: Option<Text>,
+    passphrase: Text,
+    /// Who opens the vault with them, where two people do.
+    second: Option<Second>,
+}
+
+/// The second of two people who open the vault together.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Second {
+    operator: Text,
     passphrase: Text,
 }
 
@@ -116,19 +128,29 @@ pub async fn unlock(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let operator = ask.operator.map(|name| PersonName::new(&name.0)).transpose();
     let operator = operator.map_err(darkroom::Error::from)?;
+    let second_of = ask.second.map(|of| PersonName::new(&of.operator.0).map(|name| (name, of.passphrase)));
+    let second_of = second_of.transpose().map_err(darkroom::Error::from)?;
     let user = house.peers.user(connection.peer()).await;
-    let has_names = |darkroom: &mut Darkroom| Ok(darkroom.public().is_ok_and(|public| public.named));
-    // Where nobody has a name, a guess with one is a guess like any other.
-    let named = house.act(move |queue| queue.with(has_names)).await?;
-    let guess = house
-        .sessions
-        .guess(user, Name::of(operator.as_ref().filter(|_| named)))
-        .map_err(Problem::locked_out)?;
+    let takes = |darkroom: &mut Darkroom| {
+        Ok((darkroom.public().is_ok_and(|public| public.named), darkroom.takes_two()))
+    };
+    // Where nobody has a name, a guess with one is a guess like any other, and so it is with a second one whom nobody asks for.
+    let (named, takes_two) = house.act(move |queue| queue.with(takes)).await?;
+    let name = match (&operator, &second_of) {
+        (Some(one), Some((other, _))) if takes_two => Name::of_two(one, other),
+        (one, _) => Name::of(one.as_ref().filter(|_| named)),
+    };
+    let guess = house.sessions.guess(user, name).map_err(Problem::locked_out)?;
     let _stay = connection.stay();
     let guess = guess.turn().await;
     let answer = house.beside(move |house| {
         // None is so long or so short.
         let secret = Secret::passphrase(&ask.passphrase.0).map_err(|_| Problem::PASSPHRASE)?.of(operator);
+        let second = |(name, typed): (PersonName, Text)| {
+            Secret::passphrase(&typed.0).map(|typed| typed.of(Some(name)))
+        };
+        let second = second_of.map(second).transpose().map_err(|_| Problem::PASSPHRASE)?;
+        let secret = secret.together(second);
         let unlocked = house.queue.unlock(&secret, Door::Page);
         guess.of(&unlocked);
         let who = unlocked.map_err(|error| match error {

@@ -118,9 +118,10 @@ impl Vault {
         if Chain::walk(&self.header, &file)?.state() != self.state() {
             return Err(Error::LogDamaged { record: self.state().seq });
         }
-        let opens = self.open_slots()?.into_iter().find(|slot| slot.raw.info.role.opens_objects());
+        let is_joint = self.header.is_joint();
+        let opens = self.open_slots()?.into_iter().find(|slot| slot.raw.info.has_master(is_joint));
         let opens = opens.ok_or(Error::LogDamaged { record: 0 })?;
-        let master = opens.raw.key(self.vault_id(), &opens.secret)?;
+        let master = opens.raw.key((self.vault_id(), is_joint), &opens.secret)?;
         let epoch_key = self.anchor().key(self.header.epoch)?;
         let vault_head = &file[..self.header.size()];
         let fixed =
@@ -239,6 +240,7 @@ pub struct Backup<R> {
     reading: Reading<R>,
     head: BackupHead,
     slot: SlotInfo,
+    second: Option<SlotInfo>,
     is_read: bool,
     pub(crate) vault: Stored,
 }
@@ -267,7 +269,7 @@ impl<R: Read> Backup<R> {
     /// Opens a backup with a secret that opened the vault when it was made.
     ///
     /// # Errors
-    /// [`Error::NotABackup`]; [`Error::WrongSecret`] and [`Error::NameNeeded`]; [`Error::AuditorsSlot`]: the secret opens no
+    /// [`Error::NotABackup`]; [`Error::WrongSecret`], [`Error::NameNeeded`] and [`Error::JointNeeded`]; [`Error::AuditorsSlot`]: the secret opens no
     /// object; [`Error::BackupDamaged`]; what `input` says.
     pub fn open(mut input: R, typed: &Secret) -> Result<Self, Error> {
         let mut fixed = [0; BACKUP_HEAD_BYTES];
@@ -282,12 +284,14 @@ impl<R: Read> Backup<R> {
         if header.vault_id != head.vault_id || header.size() != vault_head.len() {
             return Err(Error::BackupDamaged { record: 0 });
         }
-        let (found, secret) = slot::find(&header.slots, (header.vault_id, header.format), typed, None)?;
-        let slot = found.info;
+        let slot::Opens { slot, second, key: master } =
+            slot::open(&header, typed, None).map_err(|error| match error {
+                Error::HeaderTampered => damaged_at(0)(error),
+                error => error,
+            })?;
         if !slot.role.opens_objects() {
             return Err(Error::AuditorsSlot);
         }
-        let master = found.key(header.vault_id, &secret).map_err(damaged_at(0))?;
         keys::check_head(&vault_head, &header, slot.role, &master).map_err(damaged_at(0))?;
         let key = backup_key(&master, &head);
         let chain = Chain::new(&header, &[&fixed[..], &vault_head].concat());
@@ -302,7 +306,7 @@ impl<R: Read> Backup<R> {
         let (log_chain, index) = log::read(&header, &log_key, &file).map_err(damaged_at(0))?;
         let log = Log { header, key: log_key, chain: log_chain, index, name: MAIN };
         let vault = Stored { log, file: file.to_vec() };
-        Ok(Self { reading, head, slot, is_read: false, vault })
+        Ok(Self { reading, head, slot, second, is_read: false, vault })
     }
 
     /// The next file; `None` behind the last one, which is the end of a whole backup.
@@ -351,6 +355,11 @@ impl<R> Backup<R> {
     /// The slot that the secret opened.
     pub fn slot(&self) -> SlotInfo {
         self.slot
+    }
+
+    /// Whether one of these slots is that of who has opened it, or of who has opened it with them.
+    pub(crate) fn is_opened_by(&self, slot: SlotId) -> bool {
+        self.slot.id == slot || self.second.is_some_and(|second| second.id == slot)
     }
 
     /// Where the vault stood.

@@ -49,6 +49,12 @@ pub enum Error {
          code"
     )]
     OtherHalf,
+    /// Two people open this vault together, and what was typed is not theirs: that of one of them, or of two others.
+    #[error(
+        "this vault opens for two of the people who hold it, together: name both, each with their passphrase \
+         (--second-operator and --second-passphrase-file for the other one), or use the recovery code"
+    )]
+    JointNeeded,
     /// Several people use this vault, and nobody said which of them.
     #[error("several people use this vault; say who you are")]
     NameNeeded,
@@ -184,6 +190,20 @@ pub enum Error {
          remove, and a new passphrase for each person whose slot still asks for it (lightproof vault passwd)"
     )]
     HalfThere(SlotId),
+    /// Two people open the vault together, and what was asked for would open it alone.
+    #[error(
+        "two people open this vault together, and a machine secret would open it alone; end that first: lightproof vault joint end"
+    )]
+    JointThere,
+    /// Two people open the vault together, and one of them would be left.
+    #[error(
+        "two people are needed to open this vault, and no two would be left; name others first, or end that: lightproof vault \
+         joint set, lightproof vault joint end"
+    )]
+    JointLast,
+    /// Each passphrase opens the vault alone.
+    #[error("each passphrase opens this vault alone already; nothing was changed")]
+    NotJoint,
     /// The vault has no machine secret.
     #[error("the vault has no machine secret; add one with: lightproof vault machine add")]
     NoMachineSecret,

@@ -81,6 +81,22 @@ id! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SlotId(pub u16);
 
+impl SlotId {
+    /// The number of the slot that these two open together: theirs, a byte each, the lower one first.
+    pub(crate) fn joint(self, other: Self) -> Option<Self> {
+        let [low, high] = [self.0.min(other.0), self.0.max(other.0)].map(u8::try_from);
+        match (low, high) {
+            (Ok(low @ 1..), Ok(high)) if low < high => Some(Self(u16::from_be_bytes([low, high]))),
+            _ => None,
+        }
+    }
+
+    /// The same two again.
+    pub(crate) fn parts(self) -> [Self; 2] {
+        self.0.to_be_bytes().map(|number| Self(number.into()))
+    }
+}
+
 impl fmt::Display for SlotId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -97,6 +113,8 @@ pub enum SlotKind {
     Recovery = 2,
     /// A secret that a machine keeps: nobody types it, and it is nobody's.
     Machine = 3,
+    /// What two people's passphrases lead to together: nobody types it, and it is nobody's.
+    Joint = 4,
     /// A person's passphrase, together with the machine secret.
     PassphraseAndMachine = 5,
 }
@@ -144,6 +162,13 @@ pub struct SlotInfo {
     pub role: Role,
 }
 
+impl SlotInfo {
+    /// Whether it leads to the master key; otherwise to the view key. Where a vault has a joint slot, no passphrase does alone.
+    pub(crate) fn has_master(self, is_joint: bool) -> bool {
+        self.role.opens_objects() && !(is_joint && self.kind.is_persons())
+    }
+}
+
 /// One slot as stored.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct RawSlot {
@@ -183,6 +208,7 @@ impl RawSlot {
             1 => SlotKind::Passphrase,
             2 => SlotKind::Recovery,
             3 => SlotKind::Machine,
+            4 => SlotKind::Joint,
             5 => SlotKind::PassphraseAndMachine,
             _ => return Err(Error::Unsupported { what: "a key slot", format: kind.into() }),
         };
@@ -210,6 +236,16 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// Whether two people open it together, and none of them alone.
+    pub(crate) fn is_joint(&self) -> bool {
+        self.slots.iter().any(|slot| slot.info.kind == SlotKind::Joint)
+    }
+
+    /// The slot of this number.
+    pub(crate) fn slot(&self, id: SlotId) -> Option<&RawSlot> {
+        self.slots.iter().find(|slot| slot.info.id == id)
+    }
+
     /// Bytes of header, slots and seals: where the first record starts.
     pub(crate) fn size(&self) -> usize {
         self.sealed_size() + HEADER_SEALS_BYTES
@@ -254,7 +290,13 @@ impl Header {
         ids.sort();
         ids.dedup();
         let header = Self { format, vault_id, epoch, file_id, slots };
-        if ids.len() != count || file.len() < header.size() {
+        let is_persons = |id| header.slot(id).is_some_and(|slot| slot.info.kind.is_persons());
+        let is_sound = |slot: &RawSlot| {
+            let ([one, other], id) = (slot.info.id.parts(), slot.info.id);
+            slot.info.kind != SlotKind::Joint
+                || one.joint(other) == Some(id) && is_persons(one) && is_persons(other)
+        };
+        if ids.len() != count || file.len() < header.size() || !header.slots.iter().all(is_sound) {
             return Err(Error::HeaderTampered);
         }
         Ok(header)

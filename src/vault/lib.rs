@@ -22,6 +22,7 @@ mod error;
 mod format;
 mod home;
 mod item;
+mod joint;
 mod kdf;
 mod keys;
 mod lock;

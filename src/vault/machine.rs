@@ -31,8 +31,8 @@ impl Vault {
     /// name. Its number is one that no slot ever had.
     ///
     /// # Errors
-    /// [`Error::MachineSecretThere`]; [`Error::WeakSecret`]: it is no machine secret; [`Error::SlotsFull`];
-    /// [`Error::SlotNumbersSpent`]; those of every roll.
+    /// [`Error::MachineSecretThere`]; [`Error::JointThere`]: it would open alone what two open together; [`Error::WeakSecret`]: it is
+    /// no machine secret; [`Error::SlotsFull`]; [`Error::SlotNumbersSpent`]; those of every roll.
     pub fn add_machine_slot(
         &mut self,
         secret: &Secret,
@@ -40,6 +40,9 @@ impl Vault {
         random: &mut dyn Random,
     ) -> Result<Rolled, Error> {
         self.check_no_machine_secret()?;
+        if self.header.is_joint() {
+            return Err(Error::JointThere);
+        }
         if secret.kind != SlotKind::Machine {
             return Err(Error::WeakSecret("what a person types cannot serve as a machine secret"));
         }

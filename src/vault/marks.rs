@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::format::Header;
+use crate::format::{Header, SlotKind};
 use crate::item::{Item, MARK_BYTES_MAX, MARK_LONG, MARK_LONG_BYTES_MAX};
 use crate::log::Index;
 use crate::random::Random;
@@ -84,7 +84,9 @@ pub(crate) fn highest_slot(header: &Header, index: &Index) -> u16 {
     let remembered = index.marks.get(&SLOT_HIGHEST).and_then(|value| value[..].try_into().ok());
     let remembered = remembered.map_or(0, u16::from_be_bytes);
     let marked = index.marks.keys().filter_map(|tag| tag.checked_sub(SLOT_MARKS)).max().unwrap_or(0);
-    let slots = header.slots.iter().map(|slot| slot.info.id.0);
+    // The number of a joint slot says whose two it is of, and is no number of anybody.
+    let slots = header.slots.iter().filter(|slot| slot.info.kind != SlotKind::Joint);
+    let slots = slots.map(|slot| slot.info.id.0);
     slots.chain([remembered, marked.into()]).max().unwrap_or(0)
 }
 

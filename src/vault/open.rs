@@ -145,19 +145,20 @@ impl Locked {
         accepts: impl FnOnce(&Vault) -> bool,
     ) -> Result<Unlocked, (Box<Self>, Error)> {
         match load(&self.home, typed) {
-            Ok(Loaded { opened: Opened::Objects(log), slot, file, copies_agree, healed, damaged_mirror }) => {
+            Ok(Loaded { opened: Opened::Objects(log), by, file, copies_agree, healed, damaged_mirror }) => {
                 let mut vault = Box::new(Vault::new(self.home, *log));
+                vault.second = by.second;
                 (vault.healed, vault.damaged_mirror) = (healed, damaged_mirror);
                 vault.keep_mirror = damaged_mirror.is_some();
                 match accepts(&vault) {
                     true => vault.begin(&file, copies_agree),
                     false => vault.poisoned = true, // nothing may be written with it
                 }
-                Ok(Unlocked::Vault(vault, slot))
+                Ok(Unlocked::Vault(vault, by.slot))
             }
             // An auditor writes nothing: which copy it is that they opened is for the caller to hold against the log.
-            Ok(Loaded { opened: Opened::Auditor(public, chain), slot, .. }) => {
-                let Self { home, slots, .. } = self;
+            Ok(Loaded { opened: Opened::Auditor(public, chain), by, .. }) => {
+                let (Self { home, slots, .. }, slot) = (self, by.slot);
                 Ok(Unlocked::Auditor(Box::new(AuditorView { home, public, chain, slots, slot })))
             }
             Err(error) => Err((Box::new(self), error)),
@@ -173,10 +174,16 @@ impl Vault {
     }
 }
 
+/// Whose slots they are that a copy was opened with.
+struct By {
+    slot: SlotInfo,
+    second: Option<SlotInfo>,
+}
+
 /// A copy that a secret opened.
 struct Loaded {
     opened: Opened,
-    slot: SlotInfo,
+    by: By,
     /// The accepted copy.
     file: Vec<u8>,
     /// Whether the other copy is the same.
@@ -189,8 +196,8 @@ struct Loaded {
 
 impl Loaded {
     /// A copy beside which no mirror is looked at.
-    fn as_it_is(opened: Opened, slot: SlotInfo, file: Vec<u8>, healed: Option<DamagedCopy>) -> Self {
-        Self { opened, slot, file, copies_agree: false, healed, damaged_mirror: None }
+    fn as_it_is(opened: Opened, by: By, file: Vec<u8>, healed: Option<DamagedCopy>) -> Self {
+        Self { opened, by, file, copies_agree: false, healed, damaged_mirror: None }
     }
 }
 
@@ -212,7 +219,7 @@ fn load(home: &Home, typed: &Secret) -> Result<Loaded, Error> {
         Err(error) => return load_mirror(home, None, mirror, typed).ok_or(error),
     };
     match try_file(home, &main, MAIN, typed) {
-        Ok((Opened::Objects(log), slot)) => {
+        Ok((Opened::Objects(log), by)) => {
             let copies_agree = main == mirror;
             let log = better_of(*log, &main, &mirror);
             let (mut healed, mut damaged_mirror) = (None, None);
@@ -225,9 +232,9 @@ fn load(home: &Home, typed: &Secret) -> Result<Loaded, Error> {
             }
             let file = if log.name == MAIN { main } else { mirror };
             let opened = Opened::Objects(Box::new(log));
-            Ok(Loaded { opened, slot, file, copies_agree, healed, damaged_mirror })
+            Ok(Loaded { opened, by, file, copies_agree, healed, damaged_mirror })
         }
-        Ok((opened, slot)) => Ok(Loaded::as_it_is(opened, slot, main, None)),
+        Ok((opened, by)) => Ok(Loaded::as_it_is(opened, by, main, None)),
         Err(error) if main == mirror => Err(error),
         Err(error) => load_mirror(home, Some(&main), mirror, typed).ok_or(error),
     }
@@ -239,8 +246,8 @@ fn load_mirror(home: &Home, main: Option<&[u8]>, mirror: Vec<u8>, typed: &Secret
     if home.anchor().newest().ok()? != Some(epoch) {
         return None;
     }
-    let (opened, slot) = try_file(home, &mirror, MIRROR, typed).ok()?;
-    Some(Loaded::as_it_is(opened, slot, mirror, Some(found(main))))
+    let (opened, by) = try_file(home, &mirror, MIRROR, typed).ok()?;
+    Some(Loaded::as_it_is(opened, by, mirror, Some(found(main))))
 }
 
 fn found(copy: Option<&[u8]>) -> DamagedCopy {
@@ -248,26 +255,18 @@ fn found(copy: Option<&[u8]>) -> DamagedCopy {
     DamagedCopy { found_sha256, found_bytes: copy.map_or(0, |copy| copy.len() as u64) }
 }
 
-fn try_file(
-    home: &Home,
-    file: &[u8],
-    name: &'static str,
-    typed: &Secret,
-) -> Result<(Opened, SlotInfo), Error> {
+fn try_file(home: &Home, file: &[u8], name: &'static str, typed: &Secret) -> Result<(Opened, By), Error> {
     let header = Header::parse(file)?;
-    let (slot, secret) =
-        slot::find(&header.slots, (header.vault_id, header.format), typed, home.half.as_ref())?;
-    let info = slot.info;
-    let key = slot.key(header.vault_id, &secret)?;
-    keys::check_head(file, &header, info.role, &key)?;
-    let epoch_key = home.anchor().key(header.epoch)?;
-    if !info.role.opens_objects() {
+    let slot::Opens { slot, second, key } = slot::open(&header, typed, home.half.as_ref())?;
+    keys::check_head(file, &header, slot.role, &key)?;
+    let (by, epoch_key) = (By { slot, second }, home.anchor().key(header.epoch)?);
+    if !slot.role.opens_objects() {
         let chain = Chain::walk(&header, file)?;
-        return Ok((Opened::Auditor(Public::of(&header, &chain), chain), info));
+        return Ok((Opened::Auditor(Public::of(&header, &chain), chain), by));
     }
     let key = keys::log_key(&key, &epoch_key, &header);
     let (chain, index) = log::read(&header, &key, file)?;
-    Ok((Opened::Objects(Box::new(Log { header, key, chain, index, name })), info))
+    Ok((Opened::Objects(Box::new(Log { header, key, chain, index, name })), by))
 }
 
 /// The mirror wins over a sound vault file only if it continues it: a record is mirrored once it is durable, so the last

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::cobblestone::Key;
-use crate::format::{FORMAT, FORMAT_NAMED, Header, ObjectId, SlotId, VaultId};
+use crate::format::{FORMAT, FORMAT_NAMED, Header, ObjectId, SlotId, SlotKind, VaultId};
 use crate::home::MAIN;
 use crate::item::{ITEM_BYTES_MAX, Item, Tombstone};
 use crate::log::{self, Chain, Index, Log};
@@ -39,7 +39,9 @@ impl<I: Iterator<Item = Result<Item, Error>>> Old<'_, I> {
     ) -> Result<Built, Error> {
         let Self { vault_id, index, items, slots, highest_slot, mut marks, names } = self;
         let gone: BTreeSet<ObjectId> = dead.iter().map(|tombstone| tombstone.id).collect();
-        if slots.iter().all(|slot| slot.raw.info.id.0 < highest_slot) {
+        let is_lower =
+            |slot: &OpenSlot| slot.raw.info.id.0 < highest_slot || slot.raw.info.kind == SlotKind::Joint;
+        if slots.iter().all(is_lower) {
             marks.insert(SLOT_HIGHEST, Zeroizing::new(highest_slot.to_be_bytes().to_vec()));
         }
         let format = if names.is_empty() { FORMAT } else { FORMAT_NAMED };
@@ -80,17 +82,35 @@ pub(crate) struct Built {
 /// Entries are packed into records of about this many bytes: one key derivation for some hundred entries.
 const RECORD_BYTES: usize = 64 * 1024;
 
+/// These slots, with each joint one made anew from the two that it is of, which may have other secrets by now; without that of
+/// somebody who is gone.
+fn joined(vault_id: VaultId, slots: Vec<OpenSlot>, random: &mut dyn Random) -> Result<Vec<OpenSlot>, Error> {
+    let (joint, mut slots): (Vec<_>, Vec<_>) =
+        slots.into_iter().partition(|slot| slot.raw.info.kind == SlotKind::Joint);
+    let mut made = Vec::with_capacity(joint.len());
+    for id in joint.iter().map(|slot| slot.raw.info.id) {
+        let [one, other] = id.parts().map(|part| slots.iter().find(|slot| slot.raw.info.id == part));
+        if let (Some(one), Some(other)) = (one, other) {
+            made.push(OpenSlot::joint(vault_id, (one, other), random)?);
+        }
+    }
+    slots.append(&mut made);
+    Ok(slots)
+}
+
 /// Writes a vault file of these slots and entries, under new keys.
 pub(crate) fn build(
     (vault_id, format): (VaultId, u16),
     epoch: u64,
-    mut slots: Vec<OpenSlot>,
+    slots: Vec<OpenSlot>,
     items: impl Iterator<Item = Result<Item, Error>>,
     random: &mut dyn Random,
 ) -> Result<Built, Error> {
     let (master, view, epoch_key) = (random::key(random)?, random::key(random)?, random::key(random)?);
+    let mut slots = joined(vault_id, slots, random)?;
+    let is_joint = slots.iter().any(|slot| slot.raw.info.kind == SlotKind::Joint);
     for slot in &mut slots {
-        slot.wrap(vault_id, (&master, &view), random)?;
+        slot.wrap((vault_id, is_joint), (&master, &view), random)?;
     }
     let raw = slots.iter().map(|slot| slot.raw.clone()).collect();
     let header = Header { format, vault_id, epoch, file_id: random::bytes(random)?, slots: raw };

@@ -5,7 +5,8 @@
     reference_reader.py STATE_FOLDER OUTPUTS_FOLDER --secret-file FILE [--operator NAME] [--extract FOLDER]
     reference_reader.py --unpack BACKUP FOLDER --secret-file FILE [--operator NAME]
 
-and --machine-secret-file FILE where a passphrase opens the vault together with the machine secret alone.
+and --machine-secret-file FILE where a passphrase opens the vault together with the machine secret alone, and --second-secret-file FILE
+and --second-operator NAME where two people open it together.
 
 Prints one JSON line for the vault and one for each object; with --extract also writes every preview and content. With
 --unpack it takes a backup apart into FOLDER, as `state` and `outputs`, which it reads then like any others, and what the
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-PASSPHRASE, RECOVERY, MACHINE, PASSPHRASE_AND_MACHINE, AUDITOR = 1, 2, 3, 5, 2
+PASSPHRASE, RECOVERY, MACHINE, JOINT, PASSPHRASE_AND_MACHINE, AUDITOR = 1, 2, 3, 4, 5, 2
 CHUNK, TAG = 16 * 1024, 16
 
 
@@ -68,10 +69,10 @@ def recovery_bytes(text):
 
 
 class Vault:
-    def __init__(self, file, anchor, secret, operator=None, machine=None):
+    def __init__(self, file, anchor, secrets, machine=None):
         self.file = file
         self.read_head(file)
-        self.role, key = self.find_slot(secret, operator, machine)
+        self.role, key = self.open_slots(secrets, machine)
         seals = file[self.head : self.head + 144]
         if self.role == AUDITOR:
             unseal(key, b"lp1/view" + file[: self.head], seals[72:])
@@ -99,7 +100,25 @@ class Vault:
         folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).lower()).encode()
         return hashlib.sha256(b"lp1/slot/name" + self.id + slot[2:4] + slot[16:32] + folded).digest()[:16] == slot[32:48]
 
+    def open_slots(self, secrets, machine):
+        """Role, and MK or VK, by the secret of one person, or by those of two."""
+        slot, slot_secret = self.find_slot(*secrets[0], machine)
+        joint = [slot for slot in self.slots if slot[0] == JOINT]
+        alone = slot[0] in (RECOVERY, MACHINE) or slot[1] == AUDITOR or not joint
+        if not alone:
+            need(len(secrets) == 2, "two people open this vault together")
+            other, other_secret = self.find_slot(*secrets[1], machine)
+            (low, low_secret), (high, high_secret) = sorted([(slot[3], slot_secret), (other[3], other_secret)])
+            opens = [both for both in joint if both[2:4] == bytes((low, high))]
+            need(opens, "these two do not open this vault together")
+            context = b"lp1/slot/secret" + self.id + opens[0][:48]
+            slot_secret = unseal(mac(low_secret, b"lp1/slot/joint" + high_secret)[:32], context, opens[0][48:152])
+        role, wraps = slot[1], slot if alone else opens[0]
+        context = b"lp1/slot/view" if role == AUDITOR else b"lp1/slot/master"
+        return role, unseal(slot_secret, context + self.id + wraps[:48], wraps[152:])
+
     def find_slot(self, secret, operator, machine):
+        """The slot that a secret is of, and its slot secret."""
         typed_as = {MACHINE: secret if 32 <= len(secret) <= 4096 else None}
         try:
             text = secret.decode("utf-8")
@@ -110,7 +129,7 @@ class Vault:
             pass
         for slot in self.slots:
             kind, role, _, memory, passes, lanes = struct.unpack(">BBHIII", slot[:16])
-            need(kind in (1, 2, 3, 5) and role in (1, 2, 3), "unknown slot")
+            need(kind in (1, 2, 3, 4, 5) and role in (1, 2, 3), "unknown slot")
             need(19 * 1024 <= memory <= 4 << 20 and 1 <= passes <= 64 and 1 <= lanes <= 16, "KDF parameters")
             typed = typed_as.get(kind)
             if typed is None:
@@ -120,11 +139,9 @@ class Vault:
             half = machine if kind == PASSPHRASE_AND_MACHINE else None
             kdf = Argon2id(salt=slot[16:48], length=32, iterations=passes, lanes=lanes, memory_cost=memory, secret=half)
             try:
-                slot_secret = unseal(kdf.derive(typed), b"lp1/slot/secret" + self.id + slot[:48], slot[48:152])
+                return slot, unseal(kdf.derive(typed), b"lp1/slot/secret" + self.id + slot[:48], slot[48:152])
             except Refused:
                 continue
-            context = b"lp1/slot/view" if role == AUDITOR else b"lp1/slot/master"
-            return role, unseal(slot_secret, context + self.id + slot[:48], slot[152:])
         raise Refused("wrong secret")
 
     def derive_log_key(self, master, anchor):
@@ -187,7 +204,7 @@ class Vault:
         return unseal(key, context + b"\1", file[64:at]), unseal(key, context + b"\2", file[at:])
 
 
-def unpack(data, secret, operator, machine, folder):
+def unpack(data, secrets, machine, folder):
     """Takes a backup apart: its vault file, an anchor with its epoch key, its sealed files, and what else is in it."""
     need(data[:16] == b"\x8aLPB\r\n\x1a\n\0\1\0\1\0\0\0\0", "not a backup of format 1")
     at = 64 + int.from_bytes(data[56:60], "big")
@@ -195,7 +212,7 @@ def unpack(data, secret, operator, machine, folder):
     vault = Vault.__new__(Vault)
     vault.read_head(head)
     need(vault.id == data[16:32], "the head of another vault")
-    role, master = vault.find_slot(secret, operator, machine)
+    role, master = vault.open_slots(secrets, machine)
     need(role != AUDITOR, "an auditor's secret opens no backup")
     key = mac(mac(data[:64], master), b"lp1/backup\1")[:32]
     root, seq, files, current = hashlib.sha256(data[:at]).digest(), 0, [], None
@@ -238,15 +255,20 @@ def main():
     parser.add_argument("--secret-file", type=pathlib.Path, required=True)
     parser.add_argument("--operator", help="whose secret it is; without it every slot is tried")
     parser.add_argument("--machine-secret-file", type=pathlib.Path, help="what a passphrase goes with")
+    parser.add_argument("--second-secret-file", type=pathlib.Path, help="that of who opens the vault together with them")
+    parser.add_argument("--second-operator", help="whose that is")
     parser.add_argument("--extract", type=pathlib.Path)
     args = parser.parse_args()
     machine = args.machine_secret_file.read_bytes() if args.machine_secret_file else None
+    secrets = [(args.secret_file.read_bytes(), args.operator)]
+    if args.second_secret_file:
+        secrets.append((args.second_secret_file.read_bytes(), args.second_operator))
     try:
         if args.unpack:
-            unpack(args.state.read_bytes(), args.secret_file.read_bytes(), args.operator, machine, args.outputs)
+            unpack(args.state.read_bytes(), secrets, machine, args.outputs)
             return 0
         files = [(args.state / name).read_bytes() for name in ("vault", "anchor")]
-        vault = Vault(*files, args.secret_file.read_bytes(), args.operator, machine)
+        vault = Vault(*files, secrets, machine)
     except Refused as why:
         print(why, file=sys.stderr)
         return 2 if str(why) == "wrong secret" else 1

@@ -162,7 +162,7 @@ fn slots_of<R>(backup: &Backup<R>, changes: &Changes) -> Result<Vec<OpenSlot>, E
         if !changes.removed.contains(&id) {
             let secret = secrets.remove(&id).ok_or(Error::LogDamaged { record: 0 })?;
             slots.push(OpenSlot { raw: raw.clone(), secret });
-        } else if id == backup.slot().id {
+        } else if backup.is_opened_by(id) {
             return Err(Error::SlotRemoved);
         }
     }

@@ -224,8 +224,8 @@ impl Vault {
                 Err(Error::NameNeeded)
             }
             (SlotKind::Recovery, _) => self.slot_infos().find(opens).ok_or(Error::LastSlot),
-            // What a machine keeps proves nothing of a person.
-            (SlotKind::Machine, _) => Err(Error::WrongSecret),
+            // What a machine keeps proves nothing of a person, and nobody types what two open together.
+            (SlotKind::Machine | SlotKind::Joint, _) => Err(Error::WrongSecret),
         }
     }
 
@@ -289,6 +289,7 @@ impl Vault {
         if !self.slot_infos().any(|info| info.id != id && opens(&info)) {
             return Err(Error::LastSlot);
         }
+        self.check_not_second_last(id)?;
         self.roll_slots(id, None, None, random)
     }
 

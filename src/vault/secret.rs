@@ -50,6 +50,8 @@ pub struct Secret {
     pub(crate) person: Option<PersonName>,
     /// The machine secret that it comes with, where it opens what knows of none.
     pub(crate) half: Option<Half>,
+    /// That of a second person, where two open the vault together.
+    pub(crate) second: Option<Box<Self>>,
     bytes: Zeroizing<Vec<u8>>,
     /// What was derived from it already, wiped with it: deriving takes long on purpose, so it is done once, and before
     /// something is held that others wait for.
@@ -139,6 +141,26 @@ impl Secret {
         *Zeroizing::new(text(self)) == *Zeroizing::new(text(other))
     }
 
+    /// Whether it is a passphrase.
+    pub fn is_persons(&self) -> bool {
+        self.kind == SlotKind::Passphrase
+    }
+
+    /// Whether no second one goes with it.
+    pub fn is_alone(&self) -> bool {
+        self.second.is_none()
+    }
+
+    /// That of the second one, if one goes with it.
+    pub fn second(&self) -> Option<&Self> {
+        self.second.as_deref()
+    }
+
+    /// Who says that it is theirs.
+    pub fn person(&self) -> Option<&PersonName> {
+        self.person.as_ref()
+    }
+
     /// Whether it is a machine secret.
     pub fn is_machine(&self) -> bool {
         self.kind == SlotKind::Machine
@@ -153,7 +175,7 @@ impl Secret {
     }
 
     fn new(kind: SlotKind, bytes: Zeroizing<Vec<u8>>) -> Self {
-        Self { kind, person: None, half: None, bytes, keys: Mutex::default() }
+        Self { kind, person: None, half: None, second: None, bytes, keys: Mutex::default() }
     }
 
     /// Whether `own` can be somebody's name, and whoever this secret is said to be of can be named beside them.
@@ -178,6 +200,14 @@ impl Secret {
     #[must_use]
     pub fn beside(mut self, machine: Option<&Self>) -> Self {
         self.half = machine.and_then(Half::of);
+        self
+    }
+
+    /// The same passphrase with that of a second person. Where each opens the vault alone, and where somebody signs in to an open one,
+    /// the second is not looked at.
+    #[must_use]
+    pub fn together(mut self, second: Option<Self>) -> Self {
+        self.second = second.map(Box::new);
         self
     }
 

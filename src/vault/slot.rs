@@ -4,7 +4,7 @@
 //! slot without asking anybody. A slot of the auditor role wraps the *view key* in the master key's place: it only
 //! proves that the public part was written by somebody who had the vault open.
 
-use crate::cobblestone::{self, Broken, Key};
+use crate::cobblestone::{self, Broken, Key, hmac};
 use crate::format::{
     FORMAT_NAMED, Header, RawSlot, Role, SEALED_KEY_BYTES, SlotId, SlotInfo, SlotKind, VaultId,
 };
@@ -47,16 +47,39 @@ impl OpenSlot {
         Ok(slot)
     }
 
-    /// Wraps the master key, or for an auditor the view key.
+    /// Makes the slot that the people of two others open together: the secrets of both lead to its own, in the order of their
+    /// numbers. So it can be made, as any slot can be wrapped anew, without asking anybody.
+    pub(crate) fn joint(
+        vault_id: VaultId,
+        (one, other): (&Self, &Self),
+        random: &mut dyn Random,
+    ) -> Result<Self, Error> {
+        let no_pair = Error::Limit("two people open a vault together, each with a passphrase of their own");
+        let id = one.raw.info.id.joint(other.raw.info.id).ok_or(no_pair)?;
+        let info = SlotInfo { id, kind: SlotKind::Joint, role: Role::Operator };
+        // Nothing is derived of anything typed.
+        let (kdf, salt) = (one.raw.kdf, random::bytes(random)?);
+        let (sealed_secret, sealed_key) = ([0; SEALED_KEY_BYTES], [0; SEALED_KEY_BYTES]);
+        let mut slot = Self {
+            raw: RawSlot { info, kdf, salt, sealed_secret, sealed_key },
+            secret: random::key(random)?,
+        };
+        let [low, high] = in_order((one.raw.info.id, &one.secret), (other.raw.info.id, &other.secret));
+        let context: [&[u8]; 3] = [b"lp1/slot/secret", &vault_id.0, &slot.raw.head()];
+        slot.raw.sealed_secret = seal_key(&joint_key(low, high), &context, &slot.secret, random)?;
+        Ok(slot)
+    }
+
+    /// Wraps the master key, or the view key: for an auditor, and for everybody where people open the vault together.
     pub(crate) fn wrap(
         &mut self,
-        vault_id: VaultId,
+        (vault_id, is_joint): (VaultId, bool),
         (master, view): (&Key, &Key),
         random: &mut dyn Random,
     ) -> Result<(), Error> {
-        let role = self.raw.info.role;
-        let context: [&[u8]; 3] = [key_context(role), &vault_id.0, &self.raw.head()];
-        let wrapped = if role.opens_objects() { master } else { view };
+        let has_master = self.raw.info.has_master(is_joint);
+        let context: [&[u8]; 3] = [key_context(has_master), &vault_id.0, &self.raw.head()];
+        let wrapped = if has_master { master } else { view };
         self.raw.sealed_key = seal_key(&self.secret, &context, wrapped, random)?;
         Ok(())
     }
@@ -87,9 +110,16 @@ impl RawSlot {
         }
     }
 
-    /// The master key, or for an auditor's slot the view key.
-    pub(crate) fn key(&self, vault_id: VaultId, secret: &Key) -> Result<Key, Error> {
-        let context: [&[u8]; 3] = [key_context(self.info.role), &vault_id.0, &self.head()];
+    /// The secret of a joint slot, by those of the two slots that it is of.
+    pub(crate) fn joint_secret(&self, vault_id: VaultId, [low, high]: [&Key; 2]) -> Result<Key, Error> {
+        let context: [&[u8]; 3] = [b"lp1/slot/secret", &vault_id.0, &self.head()];
+        open_key(&joint_key(low, high), &context, &self.sealed_secret).map_err(|_| Error::HeaderTampered)
+    }
+
+    /// The master key, or the view key, as [`SlotInfo::has_master`] says.
+    pub(crate) fn key(&self, (vault_id, is_joint): (VaultId, bool), secret: &Key) -> Result<Key, Error> {
+        let has_master = self.info.has_master(is_joint);
+        let context: [&[u8]; 3] = [key_context(has_master), &vault_id.0, &self.head()];
         open_key(secret, &context, &self.sealed_key).map_err(|_| Error::HeaderTampered)
     }
 }
@@ -116,11 +146,52 @@ impl Slots {
     /// # Errors
     /// [`Error::Io`] of the kind `OutOfMemory` where there is not enough memory for it.
     pub fn derive(&self, typed: &Secret) -> Result<(), Error> {
-        match find(&self.slots, (self.vault_id, self.format), typed, self.half.as_ref()) {
-            Err(error @ Error::Io { .. }) => Err(error),
-            _ => Ok(()),
-        }
+        let second = typed
+            .second
+            .as_deref()
+            .filter(|_| self.slots.iter().any(|slot| slot.info.kind == SlotKind::Joint));
+        let tried = [Some(typed), second];
+        tried.into_iter().flatten().try_for_each(|typed| {
+            match find(&self.slots, (self.vault_id, self.format), typed, self.half.as_ref()) {
+                Err(error @ Error::Io { .. }) => Err(error),
+                _ => Ok(()),
+            }
+        })
     }
+}
+
+/// What was typed has opened something.
+pub(crate) struct Opens {
+    /// Whose slot it is.
+    pub(crate) slot: SlotInfo,
+    /// That of who has opened it with them, where people open the vault together.
+    pub(crate) second: Option<SlotInfo>,
+    /// The master key, or for an auditor the view key.
+    pub(crate) key: Key,
+}
+
+/// What is typed opens in a vault file with this head. Where people open it together a passphrase alone is [`Error::JointNeeded`],
+/// and so are those of two who do not. Which of two passphrases is wrong nobody is told.
+pub(crate) fn open(header: &Header, typed: &Secret, half: Option<&Half>) -> Result<Opens, Error> {
+    let (id, is_joint) = (header.vault_id, header.is_joint());
+    let half = typed.half.as_ref().or(half);
+    let found = |typed| find(&header.slots, (id, header.format), typed, half);
+    // Whatever the first one is: how long the answer takes does not tell that.
+    let takes_second = is_joint && typed.kind == SlotKind::Passphrase;
+    let second = typed.second.as_deref().filter(|_| takes_second).map(found);
+    let (own, secret) = found(typed)?;
+    let slot = own.info;
+    if slot.has_master(is_joint) || !slot.role.opens_objects() {
+        return Ok(Opens { slot, second: None, key: own.key((id, is_joint), &secret)? });
+    }
+    let (other, other_secret) = second.ok_or(Error::JointNeeded)??;
+    let number = slot.id.joint(other.info.id);
+    let joint =
+        number.and_then(|number| header.slot(number)).filter(|slot| slot.info.kind == SlotKind::Joint);
+    let joint = joint.ok_or(Error::JointNeeded)?;
+    let secrets = in_order((slot.id, &secret), (other.info.id, &other_secret));
+    let key = joint.key((id, is_joint), &joint.joint_secret(id, secrets)?)?;
+    Ok(Opens { slot, second: Some(other.info), key })
 }
 
 /// The first slot that a typed secret opens, with its slot secret. A wrong secret has been tried on every slot that it may
@@ -157,8 +228,20 @@ pub(crate) fn find<'a>(
     Err(if of_kind().any(lacks_half) { Error::HalfNeeded } else { Error::WrongSecret })
 }
 
-fn key_context(role: Role) -> &'static [u8] {
-    if role.opens_objects() { b"lp1/slot/master" } else { b"lp1/slot/view" }
+fn key_context(has_master: bool) -> &'static [u8] {
+    if has_master { b"lp1/slot/master" } else { b"lp1/slot/view" }
+}
+
+/// The secrets of two slots, that of the lower number first.
+fn in_order<'a>(one: (SlotId, &'a Key), other: (SlotId, &'a Key)) -> [&'a Key; 2] {
+    if one.0 < other.0 { [one.1, other.1] } else { [other.1, one.1] }
+}
+
+/// What two slot secrets lead to together. Each is 32 random bytes.
+fn joint_key(low: &Key, high: &Key) -> Key {
+    let mut key = Key::default();
+    key.copy_from_slice(&hmac(&low[..], &[b"lp1/slot/joint", &high[..]])[..32]);
+    key
 }
 
 fn seal_key(

@@ -91,6 +91,8 @@ pub struct Vault {
     pub(crate) key: Key,
     pub(crate) chain: Chain,
     pub(crate) index: Index,
+    /// The slot of who opened it together with somebody else.
+    pub(crate) second: Option<SlotInfo>,
     pub(crate) healed: Option<DamagedCopy>,
     pub(crate) damaged_mirror: Option<DamagedCopy>,
     /// What lies in the mirror's place is to be kept when a new one is made.
@@ -127,6 +129,7 @@ impl Vault {
             key,
             chain,
             index,
+            second: None,
             healed: None,
             damaged_mirror: None,
             keep_mirror: false,
@@ -174,6 +177,11 @@ impl Vault {
     /// [`Error::Io`]; [`Error::EpochKeyGone`]: there is no anchor.
     pub fn has_other_key(&self) -> Result<bool, Error> {
         self.home.anchor().has_other(self.header.epoch)
+    }
+
+    /// The slot of the second of two people who opened it together; that of the first is [`crate::Unlocked::slot`].
+    pub fn second(&self) -> Option<SlotInfo> {
+        self.second
     }
 
     /// Whether there is a slot of this number.

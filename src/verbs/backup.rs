@@ -312,6 +312,15 @@ fn tell_restored(restored: &Restored, out: &Output) {
             "{who}: the secret was changed since, and the one from before opens the vault again; set a new one"
         ));
     }
+    if restored.joint_changed {
+        let now = match restored.is_joint {
+            true => "it opens as it did then, also with the recovery code of then",
+            false => "each passphrase opens it alone now",
+        };
+        out.warn(&format!(
+            "who opens the vault together was changed since, and {now}; say it again: lightproof vault joint set"
+        ));
+    }
     if *added > 0 {
         out.say(&format!("{} who came since must be added again", counted(*added, "person")));
     }
@@ -327,7 +336,8 @@ fn tell_restored(restored: &Restored, out: &Output) {
         &json!({ "backup": id.to_string(), "made": made, "pictures": objects, "erased": erased, "lacking": lacking,
             "lost": restored.lost, "log_survived": log_survived,
             "exported_until": restored.exported_until_ms.map(timestamp), "log_unsigned": restored.unsigned, "removed": removed,
-            "names_destroyed": restored.nameless, "passphrases_from_before": changed, "people_to_add": added }),
+            "names_destroyed": restored.nameless, "passphrases_from_before": changed,
+            "joint_from_before": restored.joint_changed, "people_to_add": added }),
     );
 }
 

@@ -20,7 +20,7 @@ use darkroom::{Actor, Darkroom, Hold, Person, PersonName, Pictures, Role, Who};
 use person::{describe, line};
 use sandbox::Clean;
 use serde_json::json;
-use vault::{SlotInfo, SlotKind};
+use vault::{Public, SlotKind};
 
 /// Runs the verb.
 ///
@@ -167,7 +167,7 @@ impl SignedIn {
             Self::List => {
                 let (people, public) =
                     room.with(|darkroom| Ok((darkroom.people(who)?, darkroom.public()?)))?;
-                list(&people, &public.slots, out)
+                list(&people, &public, out)
             }
             Self::Pending => waiting::list(&room.with(|darkroom| darkroom.pending_now(who))?, out),
             Self::Refuse { number } => {
@@ -317,19 +317,25 @@ fn passwd(room: &mut Proven<'_>, who: &Who, at: At<'_>, out: &Output) -> Done {
     Ok(Code::Done)
 }
 
-fn list(people: &[Person], slots: &[SlotInfo], out: &Output) -> Done {
+fn list(people: &[Person], public: &Public, out: &Output) -> Done {
+    let slots = &public.slots;
     let of_kind = |kind| slots.iter().filter(move |slot| slot.kind == kind).map(|slot| slot.id.0);
     let machine = of_kind(SlotKind::Machine).next();
     let halves: Vec<u16> = of_kind(SlotKind::PassphraseAndMachine).collect();
+    let holders: Vec<u16> = public.holders().into_iter().map(|slot| slot.0).collect();
     for person in people {
+        let joint = if holders.contains(&person.slot) { ", with another one who holds it" } else { "" };
         let half = if halves.contains(&person.slot) { ", with the machine secret" } else { "" };
-        out.data(&format!("{}{half}\n", line(person)));
+        out.data(&format!("{}{half}{joint}\n", line(person)));
     }
     if let Some(slot) = machine {
         out.data(&format!("slot {slot:>3}  machine    a secret that a machine keeps, and nobody's\n"));
     }
     let people: Vec<_> = people.iter().map(describe).collect();
-    out.object(true, &json!({ "people": people, "machine_slot": machine, "with_machine": halves }));
+    out.object(
+        true,
+        &json!({ "people": people, "machine_slot": machine, "with_machine": halves, "joint": holders }),
+    );
     Ok(Code::Done)
 }
 

@@ -1,5 +1,6 @@
 //! `lightproof vault`: making, looking at and checking the vault, and its secrets.
 
+mod joint;
 pub mod machine;
 
 use super::operator::{self, Asked::Passwd};
@@ -8,7 +9,7 @@ use crate::boot::folders::{Bundle, FolderUse, Home, left_empty};
 use crate::boot::opens::Opens;
 use crate::boot::passphrase::show_recovery;
 use crate::boot::{self, Booted, Wants};
-use crate::cli::{Global, Machine, Vault};
+use crate::cli::{Global, Joint, Machine, Vault};
 use crate::exit::{Code, Failure};
 use crate::input::{self, SecretLine};
 use crate::output::{Output, counted};
@@ -33,6 +34,7 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
     let home = Home::new(global)?;
     let new = new_passphrase(verb, &home, &mut clean)?;
     let given = machine::given(verb, &home, &mut clean, out)?;
+    let holders = if let Vault::Joint(verb) = verb { joint::named(verb)? } else { Vec::new() };
     let drawn = machine::drawn_to(verb);
     let wants = match verb {
         Vault::Init(keys) => Wants { folder_use: FolderUse::Made, ..Wants::with(keys) },
@@ -49,6 +51,7 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
         | Vault::Passwd { keys, .. }
         | Vault::Rotate(keys)
         | Vault::Machine(Machine::Remove(keys))
+        | Vault::Joint(Joint::Set { keys, .. } | Joint::End(keys))
         | Vault::Retain { keys, .. } => Wants::with(keys),
     };
     let made = drawn.map(absolute).transpose()?;
@@ -81,6 +84,7 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
                 done.map_err(|failure| machine::lost(failure, drawn.as_ref()))
             })
         }
+        Vault::Joint(_) => joint::act(&mut booted, &mut darkroom, &holders, out),
         Vault::Verify(_) | Vault::Recovery(_) | Vault::Drill(_) | Vault::Rotate(_) | Vault::Retain { .. } => {
             alone(&mut booted, &mut darkroom, verb, out)
         }
@@ -107,7 +111,7 @@ pub fn new_passphrase(verb: &Vault, home: &Home, clean: &mut Clean) -> Result<Op
 pub fn opens(verb: &Vault) -> Opens {
     match verb {
         Vault::Passwd { .. } => Opens::Any,
-        Vault::Machine(_) => Opens::Own,
+        Vault::Machine(_) | Vault::Joint(_) => Opens::Own,
         Vault::Drill(_) => Opens::Recovery,
         _ => Opens::Passphrase,
     }
@@ -194,9 +198,12 @@ pub fn status(darkroom: &Darkroom, vault: &Path, outputs: &Path, out: &Output) -
     let public = darkroom.public()?;
     crate::boot::passphrase::warn(darkroom, out);
     let grade = vault::grade(vault).map_or('C', vault::Grade::letter);
+    // What two open together is no secret of anybody.
+    let holders: Vec<u16> = public.holders().into_iter().map(|slot| slot.0).collect();
     let slots: Vec<_> = public
         .slots
         .iter()
+        .filter(|slot| slot.kind != vault::SlotKind::Joint)
         .map(|s| {
             let opens_with = match s.kind {
                 vault::SlotKind::PassphraseAndMachine => "passphrase_and_machine".into(),
@@ -216,9 +223,19 @@ pub fn status(darkroom: &Darkroom, vault: &Path, outputs: &Path, out: &Output) -
             both + alone
         ),
     };
+    let joint = match &holders[..] {
+        [] => String::new(),
+        slots => {
+            let slots: Vec<String> = slots.iter().map(u16::to_string).collect();
+            format!(
+                "\n  opened by two people together, and by nobody alone: any two of key slots {}",
+                slots.join(", ")
+            )
+        }
+    };
     out.data(&format!(
         "vault {}\n  epoch {}: each erasure and each change of a secret draws new keys, and begins the next one\n  record {}: the \
-         newest entry of the vault's own file; the log counts its own\n  {}, each opened by one secret{machine}{halves}\n  \
+         newest entry of the vault's own file; the log counts its own\n  {}, each opened by one secret{machine}{halves}{joint}\n  \
          erasure grade {grade}: {}\n  sealed pictures in {}\n",
         public.vault_id,
         public.state.epoch,
@@ -230,7 +247,7 @@ pub fn status(darkroom: &Darkroom, vault: &Path, outputs: &Path, out: &Output) -
     out.object(
         true,
         &json!({ "vault": public.vault_id.to_string(), "epoch": public.state.epoch, "seq": public.state.seq,
-            "slots": slots, "grade": grade.to_string() }),
+            "slots": slots, "joint": holders, "grade": grade.to_string() }),
     );
     Ok(Code::Done)
 }

@@ -6,6 +6,7 @@ use crate::browser::driver::SOON;
 use crate::browser::studio::Studio;
 use crate::harness::{Home, PASSPHRASE};
 use crate::http::Request;
+use crate::joint::joint;
 use crate::served::Served;
 use serde_json::json;
 
@@ -230,4 +231,40 @@ fn an_auditor_has_log_and_controls_and_no_studio() {
     studio.served.ask(&Request::new("DELETE", "/api/v1/session").token(&token)).is(204);
     browser.see("#operator");
     studio.close();
+}
+
+/// Where two people open the vault together the page asks for both, and nobody types into a field that is not there.
+#[test]
+fn two_people_open_the_vault_in_the_studio() {
+    let home = joint("joint-studio");
+    let served = Served::start(&home);
+    let studio = Studio { browser: Browser::open(&home), served, home };
+    let browser = &studio.browser;
+    browser.goto(&studio.served.origin());
+    browser.see("#second-passphrase");
+    browser.fill("#operator", "first");
+    browser.fill("#passphrase", PASSPHRASE);
+    browser.click("#unlock");
+    let says = |words: &str| {
+        browser.until(&format!("say {words:?}"), SOON, || {
+            browser.text("#message").contains(words).then_some(())
+        });
+    };
+    says("both type their passphrases");
+    assert_eq!(browser.script("return document.querySelector('#passphrase').value", &[]), PASSPHRASE);
+    browser.fill("#second-operator", "second");
+    browser.fill("#second-passphrase", "seven grey herons at dusk");
+    browser.click("#unlock");
+    says("does not open");
+    let left =
+        "return [...document.querySelectorAll('input[type=password]')].map((input) => input.value).join('')";
+    assert_eq!(browser.script(left, &[]), "", "no passphrase stays in a field");
+    browser.fill("#passphrase", PASSPHRASE);
+    browser.fill("#second-passphrase", SECOND);
+    browser.click("#unlock");
+    browser.see("#prompt");
+    studio.shows(1);
+    let home = studio.close();
+    assert_eq!(home.count_records(&["vault.unlock_failed denied"]), 1 + 2);
+    assert_eq!(home.count_records(&["vault.unlocked_with", "slot=3"]), 1);
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Types that came after the log was frozen.
-const LATER: [&str; 67] = [
+const LATER: [&str; 69] = [
     "act.asked",
     "act.confirmed",
     "act.lapsed",
@@ -44,6 +44,7 @@ const LATER: [&str; 67] = [
     "session.opened",
     "retention.begun",
     "slot.add_named",
+    "slot.joint",
     "slot.machine_half",
     "slot.name_destroyed",
     "slot.name_due",
@@ -71,6 +72,7 @@ const LATER: [&str; 67] = [
     "vault.secret_failed",
     "vault.secret_named",
     "vault.secret_requested",
+    "vault.unlocked_with",
 ];
 
 fn frozen() -> PathBuf {

@@ -21,7 +21,9 @@ pub(super) fn vault_kind(error: &vault::Error) -> Kind {
     use vault::Error as E;
     match error {
         E::NoVault(_) => Kind::NoVault,
-        E::WrongSecret | E::HalfNeeded | E::RecoveryCodeMistyped | E::SlotRemoved => Kind::WrongSecret,
+        E::WrongSecret | E::HalfNeeded | E::JointNeeded | E::RecoveryCodeMistyped | E::SlotRemoved => {
+            Kind::WrongSecret
+        }
         E::AuditorsSlot => Kind::AuditorOnly,
         E::WeakSecret(_) => Kind::WeakSecret,
         E::NameNeeded => Kind::NameNeeded,
@@ -36,10 +38,15 @@ pub(super) fn vault_kind(error: &vault::Error) -> Kind {
         | E::HalfAbsent
         | E::OtherHalf
         | E::HalfThere(_)
+        | E::JointThere
+        | E::JointLast
         | E::MachineSecretThere(_) => Kind::Conflict,
-        E::UnknownObject(_) | E::Erased(_) | E::UnknownSlot(_) | E::UnknownName | E::NoMachineSecret => {
-            Kind::NotFound
-        }
+        E::UnknownObject(_)
+        | E::Erased(_)
+        | E::UnknownSlot(_)
+        | E::UnknownName
+        | E::NoMachineSecret
+        | E::NotJoint => Kind::NotFound,
         E::Busy(_) => Kind::Busy,
         E::DiskFull => Kind::Disk,
         E::OutputsAbsent(_)

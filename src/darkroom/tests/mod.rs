@@ -7,6 +7,7 @@ mod crash;
 mod destroy;
 mod exported;
 mod generate;
+mod joint;
 mod machine;
 mod marked;
 mod names;

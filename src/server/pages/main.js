@@ -60,7 +60,8 @@ async function start() {
 }
 
 function gate(status) {
-  if (status.vault !== "none") return unlockScreen({ wait: status.retry_after_s, names: status.names, done: start, again: start });
+  const { names, joint, retry_after_s: wait } = status;
+  if (status.vault !== "none") return unlockScreen({ wait, names, joint, done: start, again: start });
   if (status.setup === "open") return setupScreen({ code: setupCode, done: start, again: start });
   return sentenceScreen(() => t("setup.title"), () => t("setup.expired"), start);
 }

@@ -193,6 +193,20 @@ fn who_is_right_about_one_name_is_forgiven_nothing_at_another() {
     assert!(sessions.guess(OWNER, folded).is_err(), "another spelling is the same name");
 }
 
+/// Where two open the vault together, one of them guesses the other's words beside their own right ones: those forgive nothing.
+#[test]
+fn what_one_of_two_guesses_of_the_other_only_both_are_forgiven() {
+    let sessions = Arc::new(sessions());
+    let [one, other, third] = ["first", "second", "third"].map(|name| PersonName::new(name).unwrap());
+    for _ in 0..GUESSES_FREE {
+        drop(sessions.guess(OWNER, Name::of_two(&one, &other)).unwrap());
+        sessions.guess(OWNER, Name::of(Some(&one))).unwrap().of(&Ok(()));
+        sessions.guess(OWNER, Name::of_two(&one, &third)).unwrap().of(&Ok(()));
+    }
+    assert!(sessions.guess(OWNER, Name::of_two(&other, &one)).is_err(), "whoever is named first");
+    sessions.guess(OWNER, Name::of(Some(&other))).unwrap().of(&nothing());
+}
+
 #[test]
 fn guesses_do_not_run_side_by_side() {
     let sessions = Arc::new(sessions());

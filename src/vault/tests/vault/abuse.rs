@@ -344,7 +344,8 @@ fn foreign_and_unknown_vault_files_are_refused() {
     check(&changed(9, 3), |error| matches!(error, Error::Unsupported { format: 3, .. }));
     check(&changed(9, 2), |error| matches!(error, Error::HeaderTampered));
     check(&changed(11, 2), |error| matches!(error, Error::Unsupported { .. }));
-    check(&changed(64, 4), |error| matches!(error, Error::Unsupported { .. }));
+    check(&changed(64, 6), |error| matches!(error, Error::Unsupported { .. }));
+    check(&changed(64, 4), |error| matches!(error, Error::HeaderTampered));
     for count in [0, 17, 255] {
         check(&changed(57, count), |error| matches!(error, Error::HeaderTampered));
     }

@@ -91,11 +91,11 @@ fn whoever_claims_another_kind_for_the_slot_opens_nothing() {
         }
         assert!(matches!(opened(&place, Some(BYTES), &typed), Err(Error::WrongSecret)), "{kind}");
     }
-    file[64] = 4;
+    file[64] = 6;
     fs::write(place.state("vault"), &file).expect("written");
     fs::write(place.state("vault.mirror"), &file).expect("written");
     let later = opened(&place, Some(BYTES), &secret(PASSPHRASE));
-    assert!(matches!(later, Err(Error::Unsupported { what: "a key slot", format: 4 })), "{later:?}");
+    assert!(matches!(later, Err(Error::Unsupported { what: "a key slot", format: 6 })), "{later:?}");
 }
 
 #[test]

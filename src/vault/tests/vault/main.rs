@@ -7,6 +7,7 @@ mod erase;
 mod fixture;
 mod full_disk;
 mod half;
+mod joint;
 mod life;
 mod machine;
 mod marks;

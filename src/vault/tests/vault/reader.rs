@@ -35,6 +35,16 @@ pub(crate) fn read_halves(place: &Place, typed: &str, half: Option<&[u8]>) -> Ou
     command.args([place.paths().state, place.paths().outputs]).output().expect("the reader runs")
 }
 
+/// The same with the passphrases of two people.
+pub(crate) fn read_both(place: &Place, one: (&str, &str), other: (&str, &str)) -> Output {
+    let mut command = reader(place, one.0);
+    let file = place.0.join("second");
+    fs::write(&file, other.0).expect("written");
+    command.arg("--operator").arg(one.1).arg("--second-operator").arg(other.1);
+    command.arg("--second-secret-file").arg(file);
+    command.args([place.paths().state, place.paths().outputs]).output().expect("the reader runs")
+}
+
 /// The reader with a secret.
 fn reader(place: &Place, typed: impl AsRef<[u8]>) -> Command {
     let python = env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
