@@ -16,8 +16,9 @@ pub mod overlay;
 pub mod passphrase;
 mod room;
 mod same;
-pub mod second;
+mod second;
 pub mod seen;
+mod together;
 pub mod unmade;
 mod wants;
 
