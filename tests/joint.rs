@@ -5,7 +5,7 @@ use crate::harness::{Home, PASSPHRASE, Ran, SMALL, behind, is_root_for};
 use crate::http::Request;
 use crate::people::{FIRST, OTHER, SECOND, Studio, THIRD, add, as_who, two};
 use crate::served::Served;
-use crate::terminal::{at_terminal, ended};
+use crate::terminal::{at_terminal, ended, terminal};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -16,15 +16,29 @@ const LACKS: [&str; 3] =
 pub fn joint(test: &str) -> Home {
     let home = two(test);
     let words = ["vault", "joint", "set", "first", "Second"];
-    as_who(&home, FIRST, &words).ends(7, &["types their passphrase", "no terminal", "nothing was done"]);
+    // A code that nobody sees would end the one in the safe.
+    with(&home, OTHER, &words).ends(6, &["shown at a terminal only"]);
     home.write("guess", b"not the words of anybody\n");
-    with(&home, ("second", "guess"), &words).ends(7, &["wrong passphrase"]);
+    let refused = typed(&home, ("second", "guess"), &[], &words);
+    assert_eq!(refused.last(), Some(&ended(7)), "{refused:?}");
     assert_eq!(home.count_records(&["vault.unlock_failed denied"]), 1);
-    let set = with(&home, OTHER, &[&words[..], &["--json"]].concat());
-    let said = ["first and Second open this vault together", "vault drill", "no recovery code was shown"];
-    let set = set.ends(0, &said).data();
-    assert_eq!(set["slots"], json!([1, 3]));
+    set(&home);
     home
+}
+
+/// The first two hold it from here on; the recovery code is in the file `code`.
+fn set(home: &Home) {
+    let code = format!("if yours is lost:|keep:{}", home.at("code"));
+    let seen = typed(home, OTHER, &[&code], &["vault", "joint", "set", "first", "Second"]);
+    assert_eq!(seen.last(), Some(&ended(0)), "{seen:?}");
+}
+
+/// As [`with`], at a terminal: each passphrase comes from its file.
+fn typed(home: &Home, (name, file): (&str, &str), steps: &[&str], words: &[&str]) -> Vec<Value> {
+    let (pass, file) = (home.at("pass"), home.at(file));
+    let own = ["--operator", "first", "--passphrase-file", &pass];
+    let second = ["--second-operator", name, "--second-passphrase-file", &file];
+    at_terminal(home, steps, &[words, &own, &second].concat())
 }
 
 /// What the first one asks for, with the passphrase in this file of the one of this name.
@@ -72,8 +86,10 @@ fn neither_of_two_opens_a_copy_of_the_disk_alone() {
     with(&home, OTHER, &["vault", "machine", "add", "--new-secret-file", &machine])
         .ends(6, &["would open it alone", "joint end"]);
     with(&home, OTHER, &["operator", "remove", "second"]).ends(6, &["no two would be left"]);
-    for (words, code) in [(&["first"][..], 2), (&["first", "nobody"], 5), (&["first", "first"], 2)] {
-        with(&home, OTHER, &[&["vault", "joint", "set"], words].concat()).ends(code, &[]);
+    with(&home, OTHER, &["vault", "joint", "set", "first"]).ends(2, &[]);
+    for (words, code) in [(["first", "nobody"], 5), (["first", "first"], 2)] {
+        let seen = typed(&home, OTHER, &[], &[&["vault", "joint", "set"], &words[..]].concat());
+        assert_eq!(seen.last(), Some(&ended(code)), "{seen:?}");
     }
     // New keys, a new passphrase, a third one and a backup change nothing about it.
     with(&home, OTHER, &["vault", "rotate"]).ends(0, &[]);
@@ -87,7 +103,6 @@ fn neither_of_two_opens_a_copy_of_the_disk_alone() {
     with(&home, ("third", "third"), &["history", "list"])
         .ends(7, &["opens for two of the people who hold it"]);
     let three = ["vault", "joint", "set", "first", "second", "third"];
-    with(&home, OTHER, &three).ends(7, &["types their passphrase"]);
     let steps = [
         "Your name|text:first",
         "Passphrase: |text:newer words of the first",
@@ -119,7 +134,7 @@ fn neither_of_two_opens_a_copy_of_the_disk_alone() {
     let ended = with(&home, OTHER, &["vault", "joint", "end"]);
     ended.ends(0, &["each passphrase opens this vault alone again"]);
     as_who(&home, FIRST, &["vault", "joint", "end"]).ends(5, &["alone already"]);
-    assert_eq!(home.count_records(&["slot.joint", "needed=true"]), 3);
+    assert_eq!(home.count_records(&["slot.joint", "needed=true"]), 2 + 3);
     assert_eq!(home.count_records(&["slot.joint", "needed=false"]), 3);
     as_who(&home, OTHER, &["history", "list"]).ends(0, &[]);
     let listed = as_who(&home, FIRST, &["history", "verify", "--json"]).ends(0, &[]).data();
@@ -237,23 +252,29 @@ fn a_sync_that_fails_in_the_middle_locks_nobody_out() {
     let second = home.at("second");
     let set = ["vault", "joint", "set", "first", "second", "--home", &state, "--passphrase-file", &pass];
     let both = ["--operator", "first", "--second-operator", "second", "--second-passphrase-file", &second];
-    let set = [&set[..], &both].concat();
+    let set = home.program(&[&set[..], &both].concat());
+    let code = home.at("code");
+    let keeps = format!("if yours is lost:|keep:{code}");
     let mut seen = BTreeSet::new();
     for when in 1..=8 {
         let fault = format!("inject=fdatasync:error=EIO:when={when}");
         let strace = ["strace", "-f", "-qq", "-o", &trace, "-P", &log, "-e", "trace=fdatasync", "-e", &fault];
-        let ran = Ran::of(&mut behind(&strace, &home.program(&set)));
+        let strace = strace.map(str::to_owned);
+        let _ = std::fs::remove_file(&code);
+        let ran = Ran::of(&mut behind(&[&strace[..], &terminal(&[&keeps])].concat(), &set));
+        let is_shown = std::fs::exists(&code).expect("a home");
         let alone = as_who(&home, FIRST, &["history", "list"]);
         let is_joint = alone.code == Some(7);
         if is_joint {
-            let told = ran.code == Some(0) || ran.stderr.contains("draw one: lightproof vault recovery");
-            assert!(told, "nobody has seen the new code: {ran:#?}");
+            let next = with(&home, OTHER, &["history", "list"]).ends(0, &[]);
+            let is_told = next.stderr.contains("Draw another: lightproof vault recovery");
+            assert!(is_shown || is_told, "nobody has seen the new code: {ran:#?} {next:#?}");
             with(&home, OTHER, &["vault", "joint", "end"]).ends(0, &[]);
         } else {
             alone.ends(0, &[]);
-            assert_ne!(ran.code, Some(0), "{when}: {ran:#?}");
+            assert!(!is_shown, "{when}: {ran:#?}");
         }
-        seen.insert((ran.code == Some(0), is_joint));
+        seen.insert((is_shown, is_joint));
     }
     let both = BTreeSet::from([(false, false), (false, true)]);
     assert!(seen.is_superset(&both), "not done, and done and not on record: {seen:?}");
@@ -267,17 +288,22 @@ fn a_backup_from_before_opens_as_it_did_and_that_is_said() {
     let home = two("joint-before");
     let file = home.at("backup");
     as_who(&home, FIRST, &["backup", "create", "-o", &file]).ends(0, &[]);
-    let set = with(&home, OTHER, &["vault", "joint", "set", "first", "second"]);
-    set.ends(0, &["1 backup on record may open with one passphrase"]);
+    let steps = ["if yours is lost:|text:", "1 backup on record may open with one passphrase|text:"];
+    let seen = typed(&home, OTHER, &steps, &["vault", "joint", "set", "first", "second"]);
+    assert_eq!(seen.last(), Some(&ended(0)), "{seen:?}");
     for part in ["state/vault", "workspace"] {
         std::fs::remove_dir_all(home.path().join(part)).expect("it was there");
     }
     let restored = as_who(&home, FIRST, &["backup", "restore", &file, "--json"]);
-    let said = ["who opens the vault together was changed since", "each passphrase opens it alone now"];
+    let said = [
+        "who opens the vault together was changed since",
+        "each passphrase opens it alone now",
+        "the recovery code: the secret was changed since",
+    ];
     let restored = restored.ends(0, &said).data();
     assert_eq!(restored["joint_from_before"], true);
     as_who(&home, FIRST, &["history", "list"]).ends(0, &[]);
-    with(&home, OTHER, &["vault", "joint", "set", "first", "second"]).ends(0, &[]);
+    set(&home);
     as_who(&home, FIRST, &["history", "list"]).ends(7, &LACKS);
     is_whole(&home, 1);
 }

@@ -9,14 +9,19 @@ use serde_json::{Value, json};
 pub fn at_terminal(home: &Home, steps: &[&str], arguments: &[&str]) -> Vec<Value> {
     let state = home.at("state");
     let program = home.program(&[arguments, &["--home", &state]].concat());
-    let python = std::env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/at_terminal.py");
-    let terminal = [&[python.as_str(), script], steps, &["--"]].concat();
-    let ran = Ran::of(&mut behind(&terminal, &program)).ends(0, &[]);
+    let ran = Ran::of(&mut behind(&terminal(steps), &program)).ends(0, &[]);
     ran.stdout
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {ran:#?}")))
         .collect()
+}
+
+/// What stands before a program that is to run at a terminal of its own.
+pub fn terminal(steps: &[&str]) -> Vec<String> {
+    let python = std::env::var("LIGHTPROOF_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/at_terminal.py");
+    let steps = [&[python.as_str(), script], steps, &["--"]].concat();
+    steps.into_iter().map(str::to_owned).collect()
 }
 
 pub fn ended(code: i32) -> Value {

@@ -276,7 +276,8 @@ events! {
         needed: bool,
     }
     /// Whether the passphrase of a slot opens the vault together with that of somebody else who holds it, and nobody's does alone, but
-    /// the recovery code, which is a new one then; written together with its request, one for each slot of which that changes.
+    /// the recovery code, which is a new one then; written together with its request, one for each slot of who
+    /// holds it before or from then on.
     "slot.joint" [job] SlotJoint {
         /// Slot number.
         slot: u32,

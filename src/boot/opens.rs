@@ -7,6 +7,17 @@ use zeroize::Zeroizing;
 /// What the second of two people has typed, and who they say they are.
 pub type Typed = (Zeroizing<String>, Option<PersonName>);
 
+/// What a running server says of a passphrase that it was shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// The person is in.
+    Opened,
+    /// It is wrong.
+    Wrong,
+    /// A second one opens the vault with them; it was not tried.
+    AsksSecond,
+}
+
 /// The secrets that a verb takes from whoever wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Opens {

@@ -1,7 +1,7 @@
 //! The passphrase dialogue: with a file, or with somebody at a terminal.
 
 use super::Booted;
-use super::opens::{NewOf, Opens, Typed};
+use super::opens::{NewOf, Opens, Shown, Typed};
 use super::operator::name_of;
 use crate::exit::{Code, Failure};
 use crate::input::SecretLine;
@@ -100,7 +100,7 @@ impl Booted {
         if let Some(half) = self.half(out)? {
             darkroom.give_half(&half);
         }
-        let is_joint = darkroom.is_joint();
+        let is_joint = darkroom.takes_second(self.operator.as_ref());
         let unlock = |secret: &Secret| darkroom.unlock(secret, Door::Terminal);
         let proven = self.given(opens, (None, is_joint), out, unlock)?;
         warn(darkroom, out);
@@ -196,9 +196,9 @@ impl Booted {
     pub fn show(
         &mut self,
         with: Opens,
-        (asks_name, asks_second): (bool, bool),
+        asks_name: bool,
         out: &Output,
-        mut shows: impl FnMut(&str, Option<&PersonName>, Option<&Typed>) -> Result<bool, Failure>,
+        mut shows: impl FnMut(&str, Option<&PersonName>, Option<&Typed>) -> Result<Shown, Failure>,
     ) -> Result<(), Failure> {
         self.ask_name_if(asks_name && with.names_somebody())?;
         let Some(line) = self.passphrase.take() else {
@@ -208,25 +208,17 @@ impl Booted {
                 let wrong = match with.parse(&typed) {
                     // What can be none is said here, as it is alone, and is no guess.
                     Err(error) => unusable(error),
-                    Ok(own) => {
-                        let is_asked = asks_second && own.is_persons();
-                        let second = is_asked.then(|| self.second_typed(out)).transpose()?;
-                        if shows(&typed, self.operator.as_ref(), second.as_ref())? {
-                            return Ok(());
-                        }
-                        self.wrong_typed()
-                    }
+                    Ok(_) if self.shown(&typed, &mut None, out, &mut shows)? => return Ok(()),
+                    Ok(_) => self.wrong_typed(),
                 };
                 tries.again(wrong, &mut self.terminal)?;
                 self.ask_typed_name()?;
             }
         };
         warn_of_readers(&line.path, line.others_may_read, out);
-        let own = of_line(&line, &|text| with.parse(text)).map_err(unusable)?;
-        let is_asked = asks_second && own.is_persons();
-        let second = is_asked.then(|| self.second_typed(out)).transpose()?;
-        let operator = self.operator.clone();
-        let mut opens = |text: &str| shows(text, operator.as_ref(), second.as_ref());
+        of_line(&line, &|text| with.parse(text)).map_err(unusable)?;
+        let mut second = None;
+        let mut opens = |text: &str| self.shown(text, &mut second, out, &mut shows);
         // As alone, a byte order mark is tried, too.
         let opened = match &line.marked {
             Some(marked) => opens(&line.text)? || opens(marked)?,

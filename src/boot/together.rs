@@ -1,7 +1,7 @@
 //! The second of two people who open a vault together.
 
 use super::Booted;
-use super::opens::Typed;
+use super::opens::{Shown, Typed};
 use super::operator::name_of;
 use super::passphrase::{Tries, unusable, warn_of_readers};
 use crate::exit::{Code, Failure};
@@ -74,6 +74,26 @@ impl Booted {
         let (text, name) = self.second_typed(out)?;
         let second = Secret::passphrase(&text).map_err(unusable)?;
         Ok(own.together(Some(second.of(name).beside(half))))
+    }
+
+    /// Shows a passphrase to a running server, with that of the second one where it asks for it; whether it opened.
+    ///
+    /// # Errors
+    /// As [`Booted::second_typed`]; what `shows` says.
+    pub(super) fn shown(
+        &mut self,
+        text: &str,
+        second: &mut Option<Typed>,
+        out: &Output,
+        shows: &mut impl FnMut(&str, Option<&PersonName>, Option<&Typed>) -> Result<Shown, Failure>,
+    ) -> Result<bool, Failure> {
+        let operator = self.operator.clone();
+        let mut said = shows(text, operator.as_ref(), second.as_ref())?;
+        if said == Shown::AsksSecond {
+            *second = Some(self.second_typed(out)?);
+            said = shows(text, operator.as_ref(), second.as_ref())?;
+        }
+        Ok(said == Shown::Opened)
     }
 
     /// Tries a secret, with that of the second one where two are asked for, or where that shows only now.

@@ -1,13 +1,14 @@
 //! People who open the vault together, any two of them, and nobody alone.
 
+use crate::pending::role_at;
 use crate::request::Refusal;
 use crate::rights::Act;
 use crate::room::Darkroom;
 use crate::secret::Change;
-use crate::{Error, Who};
+use crate::{Error, Role, Who};
 use audit::words::{Proof, RequestRefusal};
 use std::collections::{BTreeMap, BTreeSet};
-use vault::{PersonName, RecoveryCode, Secret, SlotId};
+use vault::{PersonName, RecoveryCode, Secret, SlotId, Vault};
 
 impl Error {
     /// Whether it says that two people open the vault together, and not that a passphrase is wrong.
@@ -45,7 +46,7 @@ impl Darkroom {
     ///
     /// # Errors
     /// [`Error::NotPermitted`], on record; a wrong passphrase, on record; one asks where two are needed: refused, on record;
-    /// [`vault::Error::UnknownName`]; what [`vault::Vault::set_holders`] says; what vault and log say.
+    /// [`vault::Error::UnknownName`]; [`vault::Error::JointAdmin`]; what [`vault::Vault::set_holders`] says; what vault and log say.
     pub fn set_holders(
         &mut self,
         who: &Who,
@@ -63,6 +64,12 @@ impl Darkroom {
                 return Err(vault::Error::Limit("one of them is named twice; name each once").into());
             }
         }
+        if !holders.is_empty() && !has_admin(vault, &holders) {
+            return Err(vault::Error::JointAdmin.into());
+        }
+        let own = SlotId(who.slot);
+        // That of what is another one then.
+        let slot = if holders.is_empty() { Ok(own) } else { vault.recovery_slot() };
         let mut proven = BTreeMap::new();
         if !holders.is_empty() {
             for secret in [Some(proof), proof.second()].into_iter().flatten().chain(typed) {
@@ -71,8 +78,7 @@ impl Darkroom {
         }
         let secrets = holders.iter().map(|slot| proven.get(slot).copied());
         let secrets = secrets.collect::<Option<Vec<_>>>().ok_or(vault::Error::WrongSecret)?;
-        let own = SlotId(who.slot);
-        self.change(who, act, Proof::Passphrase, Ok(own), Change::Joint(&holders), |vault, kdf, random| {
+        self.change(who, act, Proof::Passphrase, slot, Change::Joint(&holders), |vault, kdf, random| {
             vault.set_holders(own, &secrets, kdf, random)
         })
     }
@@ -92,6 +98,11 @@ impl Darkroom {
         !self.is_open() && self.is_joint()
     }
 
+    /// Whether whoever says that this is their name opens it now with a second one alone.
+    pub fn takes_second(&self, name: Option<&PersonName>) -> bool {
+        !self.is_open() && self.slots().is_ok_and(|slots| slots.takes_second(name))
+    }
+
     /// Where two people open the vault together, whatever could let one of them open it alone is done by two who have opened it for that.
     ///
     /// # Errors
@@ -104,5 +115,21 @@ impl Darkroom {
         let text = "two people open this vault together, and with this one of them could open it alone: both do it, at a terminal, while no \
                     server runs; nothing was done";
         Err(Refusal::new(RequestRefusal::Policy, text).into())
+    }
+}
+
+fn has_admin(vault: &Vault, holders: &BTreeSet<SlotId>) -> bool {
+    holders.iter().any(|slot| role_at(vault, slot.0) == Some(Role::Admin))
+}
+
+/// That one of those who hold the vault can end that, if this slot, an admin's, were none any more.
+///
+/// # Errors
+/// [`vault::Error::JointAdmin`].
+pub(crate) fn check_admin_holds(vault: &Vault, but: SlotId) -> Result<(), Error> {
+    let mut holders = vault.holders();
+    match holders.remove(&but) && !has_admin(vault, &holders) {
+        true => Err(vault::Error::JointAdmin.into()),
+        false => Ok(()),
     }
 }

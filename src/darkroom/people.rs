@@ -1,5 +1,6 @@
 //! The people of a vault: who they are, who comes, who goes, and whose pictures are whose then.
 
+use crate::joint::check_admin_holds;
 use crate::pending::{Meant, pictures_of, role_at};
 use crate::request::Refusal;
 use crate::rights::Act;
@@ -408,6 +409,7 @@ fn check_not_last(vault: &Vault, slot: SlotId) -> Result<(), Error> {
     let is_admin = role_at(vault, slot.0) == Some(Role::Admin);
     match vault.has_slot(slot) && count_admins(vault) <= usize::from(is_admin) {
         true => Err(Error::LastAdmin),
+        false if is_admin => check_admin_holds(vault, slot),
         false => Ok(()),
     }
 }

@@ -111,7 +111,14 @@ impl Darkroom {
             IntentKind::Erase => self.look_for_erased(intent)?,
             IntentKind::Name => self.look_for_name(intent)?,
             IntentKind::Secret => match self.has_rolled_since(intent)? {
-                Some(true) => (self.late_change(intent)?, Found::Done, 0),
+                Some(true) => {
+                    let is_code = |info: vault::SlotInfo| {
+                        info.kind == vault::SlotKind::Recovery && intent.slot == Some(info.id.0.into())
+                    };
+                    let (open, ..) = self.open_parts()?;
+                    open.is_code_unseen |= open.vault.slot_infos().any(is_code);
+                    (self.late_change(intent)?, Found::Done, 0)
+                }
                 Some(false) => (Vec::new(), Found::Nothing, 0),
                 None => (Vec::new(), Found::Unknown, 0),
             },

@@ -94,6 +94,8 @@ pub(crate) struct Open {
     pub number: u64,
     /// A machine secret opened it, and no person.
     pub is_unattended: bool,
+    /// An earlier session was cut off when it had drawn a recovery code, which perhaps nobody has seen.
+    pub is_code_unseen: bool,
     /// Something did not come to its end: the next unlock decides what holds, and until then no record names a state.
     pub unsettled: bool,
 }

@@ -45,10 +45,10 @@ impl Change<'_> {
         }
     }
 
-    /// The slots of which it changes whether their passphrases open the vault with others alone, and whether they do from then on.
+    /// The slots of those who open the vault with others alone, before it or from then on, and which of both.
     fn joint(self, vault: &Vault) -> Vec<Event> {
         let Self::Joint(holders) = self else { return vec![] };
-        let slots = vault.holders().symmetric_difference(holders).copied().collect::<Vec<_>>();
+        let slots = vault.holders().union(holders).copied().collect::<Vec<_>>();
         let event = |slot: &SlotId| Event::SlotJoint { slot: slot.0.into(), needed: holders.contains(slot) };
         slots.iter().map(event).collect()
     }
@@ -123,9 +123,11 @@ impl Darkroom {
         let act = Act::NewRecoveryCode;
         self.check_two(who, act)?;
         let slot = self.vault_of(who, act)?.recovery_slot();
-        self.change(who, act, Proof::Passphrase, slot, Change::Secret, |vault, kdf, random| {
+        let code = self.change(who, act, Proof::Passphrase, slot, Change::Secret, |vault, kdf, random| {
             vault.replace_recovery(kdf, random)
-        })
+        })?;
+        self.parts(who, act)?.0.is_code_unseen = false;
+        Ok(code)
     }
 
     /// Intent, roll, outcome. The intent names the slot, so that whoever finds it without an outcome can tell all of it;

@@ -149,7 +149,7 @@ impl Darkroom {
         }
     }
 
-    fn slots(&self) -> Result<Slots, Error> {
+    pub(crate) fn slots(&self) -> Result<Slots, Error> {
         match &self.room {
             Room::NoVault => Err(Error::NoVault),
             Room::Locked(locked) => Ok(locked.slots()),
@@ -228,7 +228,13 @@ impl Darkroom {
     fn enter(&mut self, vault: Box<Vault>, slot: SlotInfo, door: Option<Door>) -> Result<Option<Who>, Error> {
         let number = OPENINGS.fetch_add(1, Ordering::Relaxed) + 1;
         let is_unattended = door.is_none();
-        self.room = Room::Open(Box::new(Open { vault, number, is_unattended, unsettled: false }));
+        self.room = Room::Open(Box::new(Open {
+            vault,
+            number,
+            is_unattended,
+            is_code_unseen: false,
+            unsettled: false,
+        }));
         let settled = self.settle(slot, door);
         match settled {
             Ok(_) => self.opening.store(number, Ordering::Relaxed),

@@ -1,6 +1,7 @@
 //! What whoever works here should know, and what each act goes on in spite of.
 
 use crate::room::{Darkroom, Room};
+use audit::words::IntentKind;
 use std::fmt;
 use vault::Notice;
 
@@ -23,11 +24,15 @@ pub enum Warning {
     Unattended,
     /// The copy of the newest checkpoint that the policy asks for is not made.
     NoCopy,
+    /// An earlier session was cut off when it had drawn a recovery code.
+    CodeUnseen,
+    /// An erasure or a change of a secret was cut off, and nobody has opened the vault since.
+    Interrupted,
 }
 
 impl Warning {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::OldKeyRemains,
         Self::UnusedKeyRemains,
         Self::Unproven,
@@ -36,6 +41,8 @@ impl Warning {
         Self::Healed,
         Self::Unattended,
         Self::NoCopy,
+        Self::CodeUnseen,
+        Self::Interrupted,
     ];
 
     /// A word for programs.
@@ -49,6 +56,8 @@ impl Warning {
             Self::Healed => "healed",
             Self::Unattended => "unattended",
             Self::NoCopy => "no_copy",
+            Self::CodeUnseen => "code_unseen",
+            Self::Interrupted => "interrupted",
         }
     }
 }
@@ -85,6 +94,14 @@ impl fmt::Display for Warning {
             Self::NoCopy => {
                 "the newest checkpoint of the log could not be copied to where the policy says; why not, and what to do, says: lightproof status"
             }
+            Self::CodeUnseen => {
+                "an earlier session was cut off when it had drawn a new recovery code: the one from before opens nothing, and perhaps nobody \
+                 has seen the new one. Draw another: lightproof vault recovery"
+            }
+            Self::Interrupted => {
+                "an erasure or a change of a secret was cut off: until somebody opens the vault, which ends it, what it was to end may \
+                 open still"
+            }
         })
     }
 }
@@ -97,7 +114,10 @@ impl Darkroom {
             let Ok(known) = self.log.unfinished() else { return Vec::new() };
             let old = known.key_remains.map(|_| Warning::OldKeyRemains);
             let unused = known.key_unused.map(|_| Warning::UnusedKeyRemains);
-            return old.into_iter().chain(unused).chain(no_copy).collect();
+            let rolls = |kind| matches!(kind, IntentKind::Erase | IntentKind::Secret | IntentKind::Name);
+            let is_cut_off = old.is_none() && known.open_intents.iter().any(|intent| rolls(intent.kind));
+            let interrupted = is_cut_off.then_some(Warning::Interrupted);
+            return old.into_iter().chain(unused).chain(interrupted).chain(no_copy).collect();
         };
         let healed = open.vault.healed().or(open.vault.damaged_mirror()).map(|_| Warning::Healed);
         let noticed = open.vault.notices().into_iter().filter_map(|notice| match notice {
@@ -109,6 +129,8 @@ impl Darkroom {
         });
         let moved = self.clock_moved().then_some(Warning::ClockMoved);
         let unattended = open.is_unattended.then_some(Warning::Unattended);
-        healed.into_iter().chain(noticed).chain(moved).chain(unattended).chain(no_copy).collect()
+        let unseen = open.is_code_unseen.then_some(Warning::CodeUnseen);
+        let of_vault = healed.into_iter().chain(noticed).chain(moved);
+        of_vault.chain(unattended).chain(unseen).chain(no_copy).collect()
     }
 }

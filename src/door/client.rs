@@ -9,7 +9,7 @@ use crate::Done;
 use crate::batch::Progress;
 use crate::boot::backup::BackupFile;
 use crate::boot::folders::{Bundle, Home, among, left_empty, what_is_left};
-use crate::boot::opens::Opens;
+use crate::boot::opens::{Opens, Shown};
 use crate::boot::passphrase::new_text;
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Export, Freeze, Global, History, HistoryVerb};
@@ -276,7 +276,7 @@ impl Client<'_> {
     fn sign_in(&mut self, hello: &Hello, with: Opens) -> Result<(), Failure> {
         let Self { booted, stream, out, .. } = self;
         let has_terminal = booted.terminal.is_there();
-        booted.show(with, (hello.asks_name, hello.asks_second), out, |passphrase, operator, second| {
+        booted.show(with, hello.asks_name, out, |passphrase, operator, second| {
             let text = |name: Option<&PersonName>| name.map(|name| name.as_str().to_owned());
             let operator = text(operator);
             let mut beside = Zeroizing::new(Vec::with_capacity(
@@ -290,8 +290,9 @@ impl Client<'_> {
             });
             tell(stream, &Heard::SignIn { with, operator, second, has_terminal }, &beside)?;
             match wire::receive(stream).map_err(gone)? {
-                (Said::Opened, _) => Ok(true),
-                (Said::Wrong, _) => Ok(false),
+                (Said::Opened, _) => Ok(Shown::Opened),
+                (Said::Wrong, _) => Ok(Shown::Wrong),
+                (Said::AsksSecond, _) => Ok(Shown::AsksSecond),
                 (Said::Failed(fault), _) => Err(fault.into()),
                 _ => Err(nonsense()),
             }
@@ -397,7 +398,7 @@ impl Client<'_> {
                     self.is_told = true;
                     return Err(fault.into());
                 }
-                Said::Hello(_) | Said::Opened | Said::Wrong => return Err(nonsense()),
+                Said::Hello(_) | Said::Opened | Said::Wrong | Said::AsksSecond => return Err(nonsense()),
             }
         }
     }

@@ -109,12 +109,11 @@ impl Host {
 
     fn serve(&self, line: &Arc<Line>, guest: &Guest) -> Done {
         let queue = self.doorway.queue();
-        let (has_vault, asks_name, asks_second) = queue.with(|darkroom| {
-            let asks_name = darkroom.public().is_ok_and(|public| asks_name(&public));
-            Ok((darkroom.has_vault(), asks_name, darkroom.takes_two()))
+        let (has_vault, asks_name) = queue.with(|darkroom| {
+            Ok((darkroom.has_vault(), darkroom.public().is_ok_and(|public| asks_name(&public))))
         })?;
         let outputs = self.doorway.outputs().as_os_str().to_owned();
-        line.tell(&Said::Hello(Hello { build: self.build, outputs, has_vault, asks_name, asks_second }));
+        line.tell(&Said::Hello(Hello { build: self.build, outputs, has_vault, asks_name }));
         guest.is_greeted();
         let out = Output::far(Arc::clone(line));
         let mut visit = None;
@@ -187,6 +186,11 @@ impl Host {
             None => (typed, None),
         };
         let secret = with.parse(typed).map_err(|error| unusable(&error))?.of(operator.clone());
+        let takes_second = |darkroom: &mut darkroom::Darkroom| Ok(darkroom.takes_second(operator.as_ref()));
+        if second.is_none() && secret.is_persons() && self.doorway.queue().with(takes_second)? {
+            line.tell(&Said::AsksSecond);
+            return Ok(None);
+        }
         let secret = secret.together(second);
         match self.doorway.sign_in(operator.as_ref(), &secret) {
             Ok(visit) => Ok(Some((visit, with, secret))),

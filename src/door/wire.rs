@@ -26,6 +26,8 @@ pub enum Said {
     Opened,
     /// The passphrase is wrong, or belongs to another name.
     Wrong,
+    /// A second one opens the vault with this person; nothing was tried.
+    AsksSecond,
     /// Lines of data.
     Data(String),
     /// Lines of data that need nobody.
@@ -89,8 +91,6 @@ pub struct Hello {
     pub has_vault: bool,
     /// Several people use the vault, and each has a name.
     pub asks_name: bool,
-    /// The vault is locked, and two people open it together.
-    pub asks_second: bool,
 }
 
 /// The second of two people who open the vault together.

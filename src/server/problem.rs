@@ -72,6 +72,11 @@ impl Problem {
         "a fence does not hold, so no picture is made; stop the program and find out why",
     );
     pub const PASSPHRASE: Self = Self::fixed(401, "passphrase", "this passphrase does not open the vault");
+    pub const TWO_PEOPLE: Self = Self::fixed(
+        401,
+        "two_people",
+        "this vault opens for two of the people who hold it, together: name the other one, with their passphrase, as `second`",
+    );
     pub const KEY_REUSED: Self = Self::fixed(
         422,
         "key_reused",
@@ -177,7 +182,7 @@ impl From<&darkroom::Error> for Problem {
         let problem = match error.kind() {
             // It takes whoever starts the program, and no other passphrase.
             Kind::WrongSecret if error.is_of_machine_half() => said(401, "machine_secret"),
-            Kind::WrongSecret if error.is_of_two() => said(401, "two_people"),
+            Kind::WrongSecret if error.is_of_two() => Self::TWO_PEOPLE,
             Kind::Conflict if error.is_of_machine_half() => said(409, "machine_secret"),
             Kind::Prompt => said(422, "prompt"),
             Kind::Size => said(422, "size"),

@@ -201,6 +201,12 @@ pub enum Error {
          joint set, lightproof vault joint end"
     )]
     JointLast,
+    /// Two people open the vault together, and none of those who hold it could end that.
+    #[error(
+        "of those who open this vault together one at least is an admin, since nobody else ends that; name others first, or end it: \
+         lightproof vault joint set, lightproof vault joint end"
+    )]
+    JointAdmin,
     /// Each passphrase opens the vault alone.
     #[error("each passphrase opens this vault alone already; nothing was changed")]
     NotJoint,

@@ -28,13 +28,13 @@ impl Vault {
     }
 
     /// From here on any two of those whose passphrases these are open the vault together, and nobody alone; with none of them each
-    /// passphrase opens it alone again. [`Rolled::slot`] is `by`, who asks. The recovery code is another one then: it opens the vault alone,
-    /// as before. Whatever a passphrase opened alone until now, a backup say, tells the slot secrets of everybody, so that those of the
+    /// passphrase opens it alone again. The recovery code is another one then, and [`Rolled::slot`] is its slot: it opens the vault alone,
+    /// as before. With none of them that is `by`, who asks. Whatever a passphrase opened alone until now, a backup say, tells the slot secrets of everybody, so that those of the
     /// holders and of the recovery code are drawn anew. That takes what is typed.
     ///
     /// # Errors
-    /// [`Error::JointLast`]: one alone; [`Error::WrongSecret`]; [`Error::Limit`]: one of them has no name, opens no pictures or is there
-    /// twice, or they are too many; [`Error::MachineSecretThere`]: it would open the vault alone; [`Error::NotJoint`]; those of every roll.
+    /// [`Error::JointLast`]: one alone; [`Error::WrongSecret`]; [`Error::WeakSecret`]: two of them are the same; [`Error::Limit`]: one of
+    /// them has no name, opens no pictures or is there twice, or they are too many; [`Error::MachineSecretThere`]: it would open the vault alone; [`Error::NotJoint`]; those of every roll.
     pub fn set_holders(
         &mut self,
         by: SlotId,
@@ -50,7 +50,7 @@ impl Vault {
         }
         let mut slots = self.open_slots()?;
         slots.retain(|slot| slot.raw.info.kind != SlotKind::Joint);
-        let mut code = None;
+        let (mut code, mut slot) = (None, by);
         if !holders.is_empty() {
             if let Some(machine) = self.machine_slot() {
                 return Err(Error::MachineSecretThere(machine.id));
@@ -72,7 +72,7 @@ impl Vault {
             }
             slots.retain(|slot| held.iter().all(|held| held.raw.info.id != slot.raw.info.id));
             slots.extend(held);
-            code = Some(drawn);
+            (code, slot) = (Some(drawn), id);
         }
         if slots.len() > SLOTS_MAX {
             let full = "each two people who hold the vault take one of its 16 key slots, and these are too many; name fewer";
@@ -80,7 +80,7 @@ impl Vault {
         }
         slots.sort_by_key(|slot| slot.raw.info.id);
         self.roll(slots, self.index.names.clone(), &[], random)?;
-        Ok((Rolled { state: self.state(), grade: self.grade(), slot: by }, code))
+        Ok((Rolled { state: self.state(), grade: self.grade(), slot }, code))
     }
 
     /// The slots of these people with other slot secrets; their passphrases, and whether the machine secret goes with them, stay.
@@ -100,6 +100,11 @@ impl Vault {
             }
             if drawn.iter().any(|slot| slot.raw.info.id == id) {
                 return Err(Error::Limit("one of them is named twice; name each once"));
+            }
+            if holders.iter().filter(|other| other.is_same(typed)).count() > 1 {
+                return Err(Error::WeakSecret(
+                    "two of those who are to hold the vault have the same one, which would open it alone",
+                ));
             }
             let half = self.home.half.as_ref().filter(|_| kind == SlotKind::PassphraseAndMachine);
             let name = self.index.names.get(&id);

@@ -140,6 +140,14 @@ impl Slots {
         Self { vault_id: header.vault_id, format: header.format, slots: header.slots.clone(), half }
     }
 
+    /// Whether whoever says that this is their name opens the vault with a second one alone. An auditor, who opens no picture, needs nobody.
+    pub fn takes_second(&self, name: Option<&PersonName>) -> bool {
+        let is_auditors = |slot: &RawSlot| {
+            !slot.info.role.opens_objects() && name.is_some_and(|name| slot.is_of(self.vault_id, name))
+        };
+        self.slots.iter().any(|slot| slot.info.kind == SlotKind::Joint) && !self.slots.iter().any(is_auditors)
+    }
+
     /// Derives the keys that show whether `typed` opens one of these slots. [`crate::Locked::unlock`] and
     /// [`crate::Vault::authenticate`] use them; what they say stays theirs to say.
     ///

@@ -120,7 +120,7 @@ fn tell_created(BackedUp { id, written, receipt }: &BackedUp, path: &Path, out: 
         pictures::checkpoint(receipt),
     ));
     out.say(
-        "the passphrases of when it was begun and the recovery code open it, also after they are changed, and it keeps what is \
+        "what opened the vault when it was begun opens it, passphrases and recovery code, also after they are changed, and it keeps what is \
          erased from then on: keep it as the vault itself, and destroy it when it is out of date",
     );
     for name in &written.lacking {

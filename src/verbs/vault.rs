@@ -7,7 +7,7 @@ use super::operator::{self, Asked::Passwd};
 use crate::boot::backup::BackupFile;
 use crate::boot::folders::{Bundle, FolderUse, Home, left_empty};
 use crate::boot::opens::Opens;
-use crate::boot::passphrase::show_recovery;
+use crate::boot::passphrase::{show_recovery, warn};
 use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Joint, Machine, Vault};
 use crate::exit::{Code, Failure};
@@ -84,7 +84,9 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Vault, out: &Output) -> Don
                 done.map_err(|failure| machine::lost(failure, drawn.as_ref()))
             })
         }
-        Vault::Joint(_) => joint::act(&mut booted, &mut darkroom, &holders, out),
+        Vault::Joint(_) => {
+            check(verb, &booted.terminal).and_then(|()| joint::act(&mut booted, &mut darkroom, &holders, out))
+        }
         Vault::Verify(_) | Vault::Recovery(_) | Vault::Drill(_) | Vault::Rotate(_) | Vault::Retain { .. } => {
             alone(&mut booted, &mut darkroom, verb, out)
         }
@@ -122,7 +124,8 @@ pub fn opens(verb: &Vault) -> Opens {
 /// # Errors
 /// It cannot.
 pub fn check(verb: &Vault, terminal: &Terminal) -> Result<(), Failure> {
-    if matches!(verb, Vault::Recovery(_)) && !terminal.is_there() {
+    let shows = matches!(verb, Vault::Recovery(_) | Vault::Joint(Joint::Set { .. }));
+    if shows && !terminal.is_there() {
         let what = "a recovery code is shown at a terminal only, and there is none";
         return Err(Failure::new(Code::Refused, what));
     }
@@ -223,6 +226,7 @@ pub fn status(darkroom: &Darkroom, vault: &Path, outputs: &Path, out: &Output) -
             both + alone
         ),
     };
+    let each = if holders.is_empty() { ", each opened by one secret" } else { "" };
     let joint = match &holders[..] {
         [] => String::new(),
         slots => {
@@ -235,7 +239,7 @@ pub fn status(darkroom: &Darkroom, vault: &Path, outputs: &Path, out: &Output) -
     };
     out.data(&format!(
         "vault {}\n  epoch {}: each erasure and each change of a secret draws new keys, and begins the next one\n  record {}: the \
-         newest entry of the vault's own file; the log counts its own\n  {}, each opened by one secret{machine}{halves}{joint}\n  \
+         newest entry of the vault's own file; the log counts its own\n  {}{each}{machine}{halves}{joint}\n  \
          erasure grade {grade}: {}\n  sealed pictures in {}\n",
         public.vault_id,
         public.state.epoch,
@@ -244,6 +248,7 @@ pub fn status(darkroom: &Darkroom, vault: &Path, outputs: &Path, out: &Output) -
         graded(grade),
         outputs.display(),
     ));
+    warn(darkroom, out);
     out.object(
         true,
         &json!({ "vault": public.vault_id.to_string(), "epoch": public.state.epoch, "seq": public.state.seq,

@@ -40,6 +40,7 @@ pub(super) fn vault_kind(error: &vault::Error) -> Kind {
         | E::HalfThere(_)
         | E::JointThere
         | E::JointLast
+        | E::JointAdmin
         | E::MachineSecretThere(_) => Kind::Conflict,
         E::UnknownObject(_)
         | E::Erased(_)

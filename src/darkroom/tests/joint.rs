@@ -3,7 +3,7 @@
 use super::people::{first, name, of, one_of, signed_in};
 use super::second::{House, Waits};
 use super::*;
-use crate::{Kind, MachineUse, Pictures, Role};
+use crate::{Kind, MachineUse, Pictures, Role, Warning};
 use vault::{PersonName, RecoveryCode};
 
 fn both() -> Secret {
@@ -123,7 +123,9 @@ fn what_would_let_one_of_them_open_it_alone_takes_both() {
     assert_eq!(room.still_to_prove(&who, &both(), &three).unwrap(), [name("third")]);
     let code = set(&mut room, &who, &both(), &three).unwrap().expect("another one");
     assert_eq!(room.unlock(&drawn.secret(), Door::Page).unwrap_err().kind(), Kind::WrongSecret);
-    assert_eq!((said(&home, "slot.joint", "needed=true slot=4"), home.count("slot.joint")), (1, 3));
+    assert_eq!((said(&home, "slot.joint", "needed=true slot=4"), home.count("slot.joint")), (1, 2 + 3));
+    // Each of both has another recovery code, and so has who draws one: that is the slot on record.
+    assert_eq!(said(&home, "vault.secret_changed", "slot=2"), 3);
     room.remove_person(&who, &first(), &name("second"), Some(&Pictures::Keep)).unwrap();
     room.lock(Some(&who)).unwrap();
     let who = room.unlock(&of("third").together(Some(first())), Door::Terminal).unwrap();
@@ -213,16 +215,67 @@ fn a_crash_in_the_middle_leaves_it_done_or_not_done_and_told() {
     set(&mut room, &admin, &first(), &named()).unwrap_err();
     drop(room);
     let mut darkroom = home.open().unwrap();
+    assert_eq!(darkroom.warnings(), [Warning::Interrupted]);
     assert!(darkroom.unlock(&first(), Door::Terminal).unwrap_err().is_of_two());
     let who = darkroom.unlock(&both(), Door::Terminal).unwrap();
+    // The code from before opens nothing, and nobody has seen the new one.
+    assert_eq!(darkroom.warnings(), [Warning::CodeUnseen]);
+    assert_eq!(said(&home, "vault.secret_changed", "slot=2"), 1);
     assert_eq!((home.count("slot.joint"), home.count("vault.secret_changed")), (2, changed + 1));
     crash_at(After::Rolled, 1);
     darkroom.set_holders(&who, &first(), &[], &[]).unwrap_err();
     drop(darkroom);
-    home.open().unwrap().unlock(&first(), Door::Terminal).unwrap();
+    let mut darkroom = home.open().unwrap();
+    let who = darkroom.unlock(&first(), Door::Terminal).unwrap();
+    assert_eq!(darkroom.warnings(), []);
     assert_eq!(
         (said(&home, "slot.joint", "needed=false"), home.count("vault.secret_changed")),
         (2, changed + 2)
     );
+    // So it is where a recovery code alone was drawn, until one is that somebody sees.
+    crash_at(After::Rolled, 1);
+    darkroom.replace_recovery(&who).map(drop).unwrap_err();
+    drop(darkroom);
+    let mut darkroom = home.open().unwrap();
+    let who = darkroom.unlock(&first(), Door::Terminal).unwrap();
+    assert_eq!(darkroom.warnings(), [Warning::CodeUnseen]);
+    darkroom.replace_recovery(&who).unwrap();
+    assert_eq!(darkroom.warnings(), []);
+    home.log_verifies();
+}
+
+/// Operators could open it together and end that never.
+#[test]
+fn one_of_those_who_hold_it_is_an_admin() {
+    let home = Home::in_memory();
+    let (mut room, admin) = of_three(&home);
+    room.add_person(&admin, &first(), &of("fourth"), Role::Operator).unwrap();
+    let conflict = |error: Error| assert_eq!(error.kind(), Kind::Conflict, "{error}");
+    conflict(set(&mut room, &admin, &first(), &[name("third"), name("fourth")]).unwrap_err());
+    assert!(!room.is_joint());
+    set(&mut room, &admin, &first(), &[name("second"), name("third"), name("fourth")]).unwrap();
+    conflict(room.set_role(&admin, &first(), &name("second"), Role::Operator).unwrap_err());
+    conflict(room.remove_person(&admin, &first(), &name("second"), None).unwrap_err());
+    // One who does not hold it may go, and so may an admin beside whom another one does.
+    room.set_role(&admin, &first(), &name("third"), Role::Admin).unwrap();
+    room.set_role(&admin, &first(), &name("second"), Role::Operator).unwrap();
+    home.log_verifies();
+}
+
+/// An auditor opens no picture, so nobody is asked for beside them.
+#[test]
+fn an_auditor_needs_nobody_beside_them() {
+    let home = Home::in_memory();
+    let (mut room, admin) = of_three(&home);
+    room.add_person(&admin, &first(), &of("auditor"), Role::Auditor).unwrap();
+    assert!(!room.takes_second(Some(&name("first"))), "each opens it alone");
+    set(&mut room, &admin, &first(), &named()).unwrap();
+    assert!(!room.takes_second(Some(&name("first"))), "it is open");
+    room.lock(Some(&admin)).unwrap();
+    for (who, takes) in [("first", true), ("third", true), ("nobody", true), ("auditor", false)] {
+        assert_eq!(room.takes_second(Some(&name(who))), takes, "{who}");
+    }
+    assert!(room.takes_second(None));
+    assert_eq!(room.unlock(&of("auditor"), Door::Page).unwrap_err().kind(), Kind::AuditorOnly);
     home.log_verifies();
 }

@@ -10,7 +10,6 @@ use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
 use darkroom::{Darkroom, PersonName};
 use serde_json::json;
-use vault::RecoveryCode;
 
 /// The people who are named, before anything is opened.
 ///
@@ -47,14 +46,8 @@ pub fn act(booted: &mut Booted, darkroom: &mut Darkroom, names: &[PersonName], o
              one where none of them gets it alone, and try it: lightproof vault drill",
             others.join(", ")
         ));
-        let is_shown = |code: RecoveryCode| {
-            booted.terminal.is_there() && show_recovery(&mut booted.terminal, &code.text()).is_ok()
-        };
-        if !code.is_some_and(is_shown) {
-            out.warn(
-                "no recovery code was shown; draw one, two of you, at a terminal: lightproof vault recovery",
-            );
-        }
+        let shown = code.map_or(Ok(()), |code| show_recovery(&mut booted.terminal, &code.text()));
+        shown.map_err(|failure| unshown(failure, names))?;
         let backups = darkroom.backups().unwrap_or_default();
         if !backups.is_empty() {
             out.warn(&format!(

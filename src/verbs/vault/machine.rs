@@ -113,10 +113,16 @@ pub fn act(verb: &Vault, room: &mut Proven<'_>, who: &Who, secret: Zeroizing<Vec
             // It is done: nothing that fails from here on may look as if it were not.
             let (_, alone) = room.with(|darkroom| Ok(darkroom.halves())).unwrap_or_default();
             if alone > 0 {
+                let still =
+                    match (alone == 1, room.with(|darkroom| Ok(darkroom.is_joint())).unwrap_or_default()) {
+                        (true, false) => "opens it alone",
+                        (false, false) => "open it alone",
+                        (true, true) => "goes without the machine secret",
+                        (false, true) => "go without the machine secret",
+                    };
                 out.warn(&format!(
-                    "{} of this vault still {} it alone, until it is set anew: lightproof vault passwd, by each person",
+                    "{} of this vault still {still}, until it is set anew: lightproof vault passwd, by each person",
                     counted(alone, "passphrase"),
-                    if alone == 1 { "opens" } else { "open" }
                 ));
             }
             out.object(true, &json!({ "slot": slot, "alone": alone }));

@@ -212,6 +212,22 @@ fn passphrases_change_people_come_and_go_and_two_are_needed_all_the_same() {
     place.unlock_with(&both(FIRST, ("not the words of anybody", "Nobody"))).expect("alone");
 }
 
+/// One of them alone would open it with what both have.
+#[test]
+fn two_with_one_passphrase_are_one() {
+    let place = Place::new();
+    let (mut vault, _) = of_three(&place);
+    let twin = (FIRST.0, "Twin");
+    vault.add_slot(Role::Operator, &of(twin), FLOOR, &mut OsRandom).expect("added");
+    let state = vault.state();
+    for people in [&[FIRST, twin][..], &[SECOND, FIRST, twin]] {
+        let refused = set(&mut vault, people).map(drop);
+        assert!(matches!(refused, Err(Error::WeakSecret(_))), "{refused:?}");
+    }
+    assert_eq!(vault.state(), state);
+    set(&mut vault, &[SECOND, twin]).expect("set");
+}
+
 #[test]
 fn who_cannot_hold_it_and_what_would_open_it_alone_are_refused() {
     let place = Place::new();
