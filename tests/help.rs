@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-pub const VERBS: [(&[&str], &[&str]); 78] = [
+pub const VERBS: [(&[&str], &[&str]); 79] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -84,6 +84,7 @@ pub const VERBS: [(&[&str], &[&str]); 78] = [
     (&["audit", "stamp", "request"], &["-o"]),
     (&["audit", "stamp", "import"], &["--request"]),
     (&["audit", "stamp", "list"], &[]),
+    (&["audit", "prune"], &["--dry-run", "--yes", "--operator", "--outputs", "--passphrase-file"]),
     (&["evidence", "run"], &["--outputs", "--passphrase-file"]),
     (&["evidence", "list"], &[]),
     (&["evidence", "show"], &[]),

@@ -5,6 +5,7 @@ use crate::error::{Error, io_error};
 use crate::json;
 use crate::merkle::leaf;
 use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, files_below, read_limited};
+use crate::pruned::hash_only;
 use crate::record::Record;
 use crate::token::{Actor, Digest, JobId, Object, id_bytes, unhex};
 use crate::words::Outcome;
@@ -25,7 +26,7 @@ pub enum Order {
 /// running writer, whose unfinished line is left out.
 ///
 /// A line that is no record is an item `Broken` with the number that it should have, and a segment that cannot be read
-/// is an item `Io`; the reading goes on behind both.
+/// is an item `Io`; the reading goes on behind both. Pruned records are left out.
 ///
 /// # Errors
 /// `Absent` when there are no segments; `Io` when their folder cannot be read.
@@ -65,9 +66,56 @@ pub fn records_before(dir: &Path, end: u64) -> Result<Records, Error> {
 /// The record of that number; `None` if the log does not reach it.
 ///
 /// # Errors
-/// `Absent`; `Broken` if its line is no record; `Io`.
+/// `Absent`; `Broken` if its line is no record; `Pruned` if only its hash is left; `Io`.
 pub fn record(dir: &Path, seq: u64) -> Result<Option<Stored>, Error> {
-    records_from(dir, seq)?.next().transpose().map(|found| found.filter(|record| record.seq == seq))
+    match Items(records_from(dir, seq)?).next().transpose()? {
+        Some(Item::Pruned(at, _)) if at == seq => Err(Error::Pruned { seq }),
+        Some(Item::Record(record)) if record.seq == seq => Ok(Some(*record)),
+        _ => Ok(None),
+    }
+}
+
+/// The leaf hash of the record of that number, of one that was pruned, too; `None` if the log does not reach it, or its line is no
+/// record.
+///
+/// # Errors
+/// `Absent`; `Io`.
+pub fn record_leaf(dir: &Path, seq: u64) -> Result<Option<Digest>, Error> {
+    match Items(records_from(dir, seq)?).next().transpose() {
+        Ok(Some(Item::Pruned(at, leaf))) if at == seq => Ok(Some(leaf)),
+        Ok(Some(Item::Record(record))) if record.seq == seq => Ok(Some(record.leaf())),
+        Ok(_) | Err(Error::Broken { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// As [`records`], oldest first, with what is left of those that were pruned.
+///
+/// # Errors
+/// As there.
+pub fn items(dir: &Path) -> Result<Items, Error> {
+    records(dir, Order::OldestFirst).map(Items)
+}
+
+/// One line of a log.
+#[derive(Debug)]
+pub enum Item {
+    /// A record.
+    Record(Box<Stored>),
+    /// The number of a record of which only the leaf hash is left, and that.
+    Pruned(u64, Digest),
+}
+
+/// See [`items`].
+#[derive(Debug)]
+pub struct Items(pub(crate) Records);
+
+impl Iterator for Items {
+    type Item = Result<Item, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.item()
+    }
 }
 
 /// See [`records`].
@@ -88,9 +136,25 @@ impl Iterator for Records {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
+            match self.item()? {
+                Ok(Item::Pruned(..)) => {}
+                Ok(Item::Record(record)) => return Some(Ok(*record)),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+impl Records {
+    fn item(&mut self) -> Option<Result<Item, Error>> {
+        loop {
             if let Some((seq, range)) = self.lines.pop() {
-                let what = "a line is no record";
-                return Some(Stored::parse(&self.bytes[range]).ok_or(Error::Broken { what, at: seq }));
+                let (what, line) = ("a line is no record", &self.bytes[range]);
+                if let Some(hash) = hash_only(line) {
+                    return Some(Ok(Item::Pruned(seq, Digest(hash))));
+                }
+                let record = Stored::parse(line).map(|record| Item::Record(Box::new(record)));
+                return Some(record.ok_or(Error::Broken { what, at: seq }));
             }
             let segment = self.segments.pop()?;
             match read_limited(&segment, SEGMENT_BYTES_MAX) {

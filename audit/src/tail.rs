@@ -3,7 +3,7 @@
 use crate::error::{Error, io_error};
 use crate::note::Note;
 use crate::paths::{Paths, SMALL_BYTES_MAX, read_limited};
-use crate::stored::{Order, Stored, records, records_from};
+use crate::stored::{Item, Items, Order, Stored, records, records_from};
 use std::path::{Path, PathBuf};
 
 /// The last `count` records as one line each, oldest first. Not verified: for that there is [`crate::verify`].
@@ -67,14 +67,18 @@ impl Follower {
         if count == 0 {
             return Ok(Vec::new());
         }
-        let mut news = Vec::new();
-        for item in records_from(&self.dir, self.next)?.take(usize::try_from(count).unwrap_or(usize::MAX)) {
+        let (mut news, mut next) = (Vec::new(), self.next);
+        let items = Items(records_from(&self.dir, self.next)?);
+        for item in items.take(usize::try_from(count).unwrap_or(usize::MAX)) {
             match item {
                 Err(e @ Error::Io { .. }) => return Err(e),
-                item => news.push(item),
+                Err(error) => news.push(Err(error)),
+                Ok(Item::Record(record)) => news.push(Ok(*record)),
+                Ok(Item::Pruned(..)) => {}
             }
+            next += 1;
         }
-        self.next += news.len() as u64;
+        self.next = next;
         Ok(news)
     }
 }

@@ -23,11 +23,13 @@ pub enum Warning {
     Unattended,
     /// The copy of the newest checkpoint that the policy asks for is not made.
     NoCopy,
+    /// A pruning of the log is on record and not finished.
+    Unpruned,
 }
 
 impl Warning {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::OldKeyRemains,
         Self::UnusedKeyRemains,
         Self::Unproven,
@@ -36,6 +38,7 @@ impl Warning {
         Self::Healed,
         Self::Unattended,
         Self::NoCopy,
+        Self::Unpruned,
     ];
 
     /// A word for programs.
@@ -49,6 +52,7 @@ impl Warning {
             Self::Healed => "healed",
             Self::Unattended => "unattended",
             Self::NoCopy => "no_copy",
+            Self::Unpruned => "unpruned",
         }
     }
 }
@@ -85,6 +89,10 @@ impl fmt::Display for Warning {
             Self::NoCopy => {
                 "the newest checkpoint of the log could not be copied to where the policy says; why not, and what to do, says: lightproof status"
             }
+            Self::Unpruned => {
+                "a pruning of the log is on record and not finished, so some of what was to go is there; why, and what to do, says: \
+                 lightproof audit prune"
+            }
         })
     }
 }
@@ -93,11 +101,13 @@ impl Darkroom {
     /// What there is to know about the open vault; while it is locked, what the log says of it.
     pub fn warnings(&self) -> Vec<Warning> {
         let no_copy = self.copy_state.trouble().map(|_| Warning::NoCopy);
+        let unpruned = self.log.unpruned().ok().flatten().map(|_| Warning::Unpruned);
+        let of_log = no_copy.into_iter().chain(unpruned);
         let Room::Open(open) = &self.room else {
             let Ok(known) = self.log.unfinished() else { return Vec::new() };
             let old = known.key_remains.map(|_| Warning::OldKeyRemains);
             let unused = known.key_unused.map(|_| Warning::UnusedKeyRemains);
-            return old.into_iter().chain(unused).chain(no_copy).collect();
+            return old.into_iter().chain(unused).chain(of_log).collect();
         };
         let healed = open.vault.healed().or(open.vault.damaged_mirror()).map(|_| Warning::Healed);
         let noticed = open.vault.notices().into_iter().filter_map(|notice| match notice {
@@ -109,6 +119,6 @@ impl Darkroom {
         });
         let moved = self.clock_moved().then_some(Warning::ClockMoved);
         let unattended = open.is_unattended.then_some(Warning::Unattended);
-        healed.into_iter().chain(noticed).chain(moved).chain(unattended).chain(no_copy).collect()
+        healed.into_iter().chain(noticed).chain(moved).chain(unattended).chain(of_log).collect()
     }
 }

@@ -1,7 +1,9 @@
-//! `lightproof audit`: records, in lines or in words, and the check of all of them. Reads only; works beside a running server.
+//! `lightproof audit`: records, in lines or in words, and the check of all of them. Reads only, and works beside a running server, but
+//! for what goes on record itself.
 
 mod checkpoint;
 mod export;
+mod prune;
 mod qr;
 mod stamp;
 mod told;
@@ -28,6 +30,9 @@ use told::{failed, parsed};
 pub fn run(mut clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
     if let Audit::Stamp(verb) = verb {
         return stamp::run(clean, global, verb, out);
+    }
+    if let Audit::Prune { dry_run, yes, keys } = verb {
+        return prune::run(clean, global, (*dry_run, *yes), keys, out);
     }
     if let Audit::Export { format, after, spool } = verb {
         return export::run(clean, global, (*format, *after, spool.as_deref()), out);
@@ -69,7 +74,11 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Don
             out.object(true, &parsed(&explanation.to_json()));
             Ok(Code::Done)
         }
-        Audit::Verify { .. } | Audit::Stamp(_) | Audit::Export { .. } | Audit::Checkpoint { .. } => {
+        Audit::Verify { .. }
+        | Audit::Stamp(_)
+        | Audit::Export { .. }
+        | Audit::Prune { .. }
+        | Audit::Checkpoint { .. } => {
             let (expect, strange) = match (expect, &booted.copy) {
                 (None, Some(copy)) => kept_elsewhere(copy, dir, out),
                 (expect, _) => (expect, None),
