@@ -180,8 +180,9 @@ pub(crate) fn finish(disk: &Disk, paths: &Paths, forms: &Forms, lengths: &mut [u
 /// `Io`.
 pub fn unfinished_pruning(dir: &Path) -> Result<Option<u64>, Error> {
     let paths = Paths(dir.to_owned());
-    let failed = io_error("read", &paths.segments());
-    let count = files_below(&paths.segments()).map_err(&failed)?.len() as u64;
+    let segments = paths.segments();
+    let failed = io_error("read", &segments);
+    let count = files_below(&segments).map_err(&failed)?.len() as u64;
     // What is gone meanwhile, or never had that number, has nothing.
     let read = |index| match read_limited(&paths.segment(index), SEGMENT_BYTES_MAX) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),

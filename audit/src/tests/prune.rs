@@ -107,7 +107,7 @@ fn what_is_due_is_shown_goes_and_leaves_a_log_that_both_verifiers_accept() {
     let left: Vec<_> =
         there(&dir).filter(|record| record.seq < whole.signed).map(|record| record.seq).collect();
     let stays = |record: &crate::Stored| {
-        record.seq >= due.first || !GOES.contains(&&*record.name) || (record.seq + 1) % 4096 == 0
+        record.seq >= due.first || !GOES.contains(&&*record.name) || (record.seq + 1).is_multiple_of(4096)
     };
     assert!(there(&old).filter(stays).map(|record| record.seq).eq(left));
     // A later start, and one that goes on for years.
