@@ -1,10 +1,15 @@
 //! Old records that an admin takes away, and whatever reads the log afterwards.
 
+use crate::abuse::Opened;
 use crate::crash::SmallDisk;
 use crate::harness::{Home, PASSPHRASE, Ran, is_root_for, opens_vault};
+use crate::http::Request;
 use crate::served::Served;
 use crate::terminal::{at_terminal, ended};
 use audit::{Clock, Event, Log};
+use serde_json::{Value, json};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -31,7 +36,7 @@ impl Clock for Ago {
 
 /// A log of 9000 records of so many days ago, of which two segments are full, where there is no vault yet.
 fn old_log(dir: &Path, days: u64) {
-    std::fs::create_dir_all(dir).expect("a home can be written");
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).expect("a home can be written");
     let log = Log::create(dir, Ago(days)).expect("a log");
     let entries: Vec<_> = (0..1000).map(|_| Event::VaultUnlockFailed {}.by_system()).collect();
     for _ in 0..9 {
@@ -48,7 +53,8 @@ fn aged(test: &str) -> Home {
     home
 }
 
-fn pruned(test: &str) -> Home {
+/// The same, and they went.
+pub fn pruned(test: &str) -> Home {
     let home = aged(test);
     home.ask(&["audit", "prune", "--yes"]).ends(0, &["from before keep what they have"]);
     home
@@ -79,7 +85,7 @@ fn old_records_go_by_the_word_of_an_admin_and_the_log_verifies() {
     home.ask(&["audit", "prune"]).ends(6, &["takes the content of 8189 records away", "--yes"]);
     home.ask(&["audit", "prune", "--dry-run", "--yes"]).ends(2, &["--dry-run"]);
     let shown = home.ask(&["audit", "prune", "--dry-run", "--json"]).ends(0, &[]).data();
-    assert_eq!((&shown["due"], &shown["record"]), (&8189.into(), &serde_json::Value::Null), "{shown}");
+    assert_eq!((&shown["due"], &shown["record"]), (&8189.into(), &Value::Null), "{shown}");
     let passphrase = format!("Passphrase: |text:{PASSPHRASE}");
     let seen = at_terminal(&home, &[&passphrase, "Type 8189 to go on|text:yes"], &["audit", "prune"]);
     assert_eq!(seen.last(), Some(&ended(6)));
@@ -106,7 +112,12 @@ fn old_records_go_by_the_word_of_an_admin_and_the_log_verifies() {
     home.ask(&["audit", "show", "7"]).ends(5, &["was pruned"]);
     home.is_whole(1);
     assert_eq!(home.count_records(&["log.pruned"]), 1);
-    home.ask(&["audit", "show", "--type", "log.pruned"]).ends(0, &[]);
+    let words = "of the records 1 to 8190 8189 were pruned";
+    let shown = home.ask(&["audit", "show", "--type", "log.pruned", "--json"]).ends(0, &[words]).data();
+    assert_eq!(shown["pruned"], json!({ "first": 1, "last": 8190, "records": 8189 }), "{shown}");
+    let shown = home.ask(&["audit", "tail", "-n", "3", "--json"]).ends(0, &[]).data();
+    assert_eq!((shown["records"].as_array().map(Vec::len), &shown["pruned"]), (Some(3), &Value::Null));
+    home.ask(&["audit", "tail", "-n", "9999"]).ends(0, &[words]);
     let again = home.ask(&["audit", "prune", "--yes", "--json"]).ends(0, &[]).data();
     assert_eq!((&again["due"], &again["from"]), (&0.into(), &8192.into()), "{again}");
     home.generate(&["a boat", "--seed", "2"]).ends(0, &[]);
@@ -150,6 +161,11 @@ fn what_is_handed_out_of_a_pruned_log_says_so_and_holds() {
     let made = home.ask(&["evidence", "export", "-o", &out("through"), "--json"]).ends(0, &[]).data();
     assert_eq!(made["pruned"], 8189, "{made}");
     home.ask(&["evidence", "verify", &out("through")]).ends(0, &[]);
+    let token = Opened::unlock(&served);
+    let ask = |query| served.ask(&Request::get(query).token(&token)).is(200).json();
+    assert_eq!(ask("/api/v1/audit?limit=5")["pruned"], Value::Null);
+    let page = ask("/api/v1/audit?type=log.created");
+    assert_eq!(page["pruned"], json!({ "first": 1, "last": 8190, "records": 8189 }), "{page}");
     served.stop();
     home.is_whole(1);
     is_accepted(&home.path().join("state/audit"));
@@ -222,13 +238,16 @@ fn on_a_full_disk_a_pruning_is_not_done_or_finished_by_a_later_start() {
     };
     let pruned = || ask(&["audit", "verify", "--json"]).data()["pruned"].clone();
     ask(&["vault", "init"]).ends(0, &[]);
-    disk.fill();
+    // Without the reserve nothing is taken that can wait.
+    std::fs::remove_file(log.join("reserve")).expect("it is there");
+    disk.fill_but(64 << 10);
     ask(&["audit", "prune", "--yes"]).ends(10, &[]);
     assert_eq!(pruned(), 0);
     ask(&["audit", "verify"]).ends(0, &[]);
-    // Room for the record, and not for a segment.
+    // The reserve is there again; room for the record, and not for a segment.
     disk.empty();
-    disk.fill_but(400 << 10);
+    ask(&["history", "list"]).ends(0, &[]);
+    disk.fill_but(128 << 10);
     let ran = ask(&["audit", "prune", "--yes"]);
     ran.ends(10, &["is on record, and not finished", "free some space"]);
     ask(&["audit", "verify"]).ends(4, &["is not finished"]);

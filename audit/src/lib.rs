@@ -100,10 +100,10 @@ pub use stamp::{
     STAMP_BYTES_MAX, Stamp, StampFlaw, StampRequest, checkpoint_of, newest_checkpoint, read_stamp,
 };
 pub use stored::{
-    Item, Items, Order, Records, Stored, Value, items, record, record_leaf, records, records_before,
+    Gone, Item, Items, Order, Records, Stored, Value, items, record, record_leaf, records, records_before,
     records_from,
 };
-pub use tail::{Follower, line, tail, tail_json};
+pub use tail::{Follower, Newest, line, tail};
 pub use token::{Actor, Digest, JobId, Kind, Object, PublicKey, actor, object};
 pub use verify::verify;
 pub use writer::{Mark, Receipt};

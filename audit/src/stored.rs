@@ -40,7 +40,7 @@ pub fn records(dir: &Path, order: Order) -> Result<Records, Error> {
     if order == Order::OldestFirst {
         segments.reverse();
     }
-    Ok(Records { order, numbers: 0..u64::MAX, segments, bytes: Vec::new(), lines: Vec::new() })
+    Ok(Records { order, numbers: 0..u64::MAX, segments, bytes: Vec::new(), lines: Vec::new(), gone: None })
 }
 
 /// The records from number `first` on, oldest first; as [`records`], and what lies before is not read.
@@ -97,6 +97,44 @@ pub fn items(dir: &Path) -> Result<Items, Error> {
     records(dir, Order::OldestFirst).map(Items)
 }
 
+/// Records that a reading came past, and of which only the hashes are left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Gone {
+    /// Number of the first.
+    pub first: u64,
+    /// Number of the last.
+    pub last: u64,
+    /// How many there are from the one to the other; between them may be others that are whole.
+    pub records: u64,
+}
+
+impl Gone {
+    /// Takes one more in.
+    pub(crate) fn see(gone: &mut Option<Self>, seq: u64) {
+        let Self { first, last, records } = gone.unwrap_or(Self { first: seq, last: seq, records: 0 });
+        *gone = Some(Self { first: first.min(seq), last: last.max(seq), records: records + 1 });
+    }
+
+    /// As JSON.
+    pub fn to_json(&self) -> String {
+        let Self { first, last, records } = self;
+        format!("{{\"first\":{first},\"last\":{last},\"records\":{records}}}")
+    }
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { first, last, records } = self;
+        match records {
+            1 => write!(f, "record {first} was pruned")?,
+            _ if last - first + 1 == *records => write!(f, "the records {first} to {last} were pruned")?,
+            _ => write!(f, "of the records {first} to {last} {records} were pruned")?,
+        }
+        f.write_str(": only the hash of each is left, and records of the type log.pruned say so")
+    }
+}
+
 /// One line of a log.
 #[derive(Debug)]
 pub enum Item {
@@ -129,6 +167,7 @@ pub struct Records {
     bytes: Vec<u8>,
     /// Its lines that are still to come, the next one last, with the number that each should have.
     lines: Vec<(u64, Range<usize>)>,
+    gone: Option<Gone>,
 }
 
 impl Iterator for Records {
@@ -137,7 +176,7 @@ impl Iterator for Records {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.item()? {
-                Ok(Item::Pruned(..)) => {}
+                Ok(Item::Pruned(seq, _)) => Gone::see(&mut self.gone, seq),
                 Ok(Item::Record(record)) => return Some(Ok(*record)),
                 Err(error) => return Some(Err(error)),
             }
@@ -146,6 +185,11 @@ impl Iterator for Records {
 }
 
 impl Records {
+    /// Which of those that were read so far are left out, since they were pruned.
+    pub fn gone(&self) -> Option<Gone> {
+        self.gone
+    }
+
     fn item(&mut self) -> Option<Result<Item, Error>> {
         loop {
             if let Some((seq, range)) = self.lines.pop() {

@@ -15,7 +15,9 @@ use crate::cli::{Audit, Global, Show};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::{Done, input};
-use audit::{Error, Follower, Order, Outside, OutsideError, OutsideFlaw, Selection, Stored, Typed};
+use audit::{
+    Error, Follower, Gone, Newest, Order, Outside, OutsideError, OutsideFlaw, Selection, Stored, Typed,
+};
 use darkroom::{CopyPlace, copy_trouble, unusable};
 use sandbox::Clean;
 use serde_json::{Value, json};
@@ -55,18 +57,23 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Don
     match verb {
         Audit::Tail { count, follow: true } => follow(dir, *count, global.json, out),
         Audit::Tail { count, follow: false } => {
-            let tail = if global.json { audit::tail_json } else { audit::tail };
-            print(tail(dir, *count).map_err(failed)?.into_iter().map(Ok), global.json, out)
+            let Newest { lines, gone } = audit::tail(dir, *count, global.json).map_err(failed)?;
+            let records = print(lines.into_iter().map(Ok), global.json, out)?;
+            end(records, gone, out)
         }
         Audit::Show(Show { record: Some(seq), .. }) => {
             let record = record(dir, *seq)?;
-            print([audit::line(Ok(record), global.json)].into_iter(), global.json, out)
+            let records = print([audit::line(Ok(record), global.json)].into_iter(), global.json, out)?;
+            end(records, None, out)
         }
         Audit::Show(_) => {
-            let items = audit::records(dir, Order::OldestFirst).map_err(failed)?;
+            let mut items = audit::records(dir, Order::OldestFirst).map_err(failed)?;
             // A line that is no record may be any record.
-            let shown = items.filter(|item| item.as_ref().map_or(true, |record| selection.takes(record)));
-            print(shown.map(|item| audit::line(item, global.json)), global.json, out)
+            let taken =
+                |item: &Result<Stored, Error>| item.as_ref().map_or(true, |record| selection.takes(record));
+            let shown = items.by_ref().filter(taken).map(|item| audit::line(item, global.json));
+            let records = print(shown, global.json, out)?;
+            end(records, items.gone(), out)
         }
         Audit::Explain { record: seq } => {
             let explanation = record(dir, *seq)?.explain();
@@ -132,19 +139,33 @@ fn not_held(what: &str) -> String {
     format!("the log was not held against it: {what}")
 }
 
-/// Lines as they come, or all of them in one object.
-fn print(lines: impl Iterator<Item = Result<String, Error>>, json: bool, out: &Output) -> Done {
-    if json {
-        let records = lines.map(|line| line.map(|line| parsed(&line))).collect::<Result<Vec<Value>, _>>();
-        out.object(true, &json!({ "records": records.map_err(failed)? }));
-        return Ok(Code::Done);
-    }
+/// Lines as they come, or all of them as values.
+fn print(
+    lines: impl Iterator<Item = Result<String, Error>>,
+    json: bool,
+    out: &Output,
+) -> Result<Vec<Value>, Failure> {
+    let mut records = Vec::new();
     for line in lines {
-        out.data(&format!("{}\n", line.map_err(failed)?));
+        let line = line.map_err(failed)?;
+        if json {
+            records.push(parsed(&line));
+            continue;
+        }
+        out.data(&format!("{line}\n"));
         if out.is_left() {
             break;
         }
     }
+    Ok(records)
+}
+
+/// Ends them with which are left out.
+fn end(records: Vec<Value>, gone: Option<Gone>, out: &Output) -> Done {
+    if let Some(gone) = gone {
+        out.say(&gone.to_string());
+    }
+    out.object(true, &json!({ "records": records, "pruned": gone.map(|gone| parsed(&gone.to_json())) }));
     Ok(Code::Done)
 }
 
@@ -155,6 +176,9 @@ fn follow(dir: &Path, count: u64, json: bool, out: &Output) -> Done {
         for item in follower.news().map_err(failed)? {
             let line = audit::line(item, json).map_err(failed)?;
             if json { out.json_line(&line) } else { out.data(&format!("{line}\n")) }
+        }
+        if let Some(gone) = follower.gone() {
+            out.say(&gone.to_string());
         }
         if out.has_lost() || !out.pause() {
             return Ok(Code::Done);

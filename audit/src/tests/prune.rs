@@ -142,20 +142,31 @@ fn readers_leave_pruned_records_out_and_say_so() {
         assert!(spooled.pruned > 0);
         assert!(crate::spool(&dir.0, &spool.0, crate::Form::Ocsf, None).unwrap().files.is_empty());
     }
-    let (mut before, mut seen) = (None, 0);
+    let (mut before, mut seen, mut told) = (None, 0, 0);
     loop {
         let page = crate::page(&dir.0, &Selection::default(), before, 500).unwrap();
         assert!(page.records.iter().all(Result::is_ok));
         seen += page.records.len() as u64;
+        told += page.gone.map_or(0, |gone| gone.records);
         before = page.next;
         if before.is_none() {
             break;
         }
     }
-    assert_eq!(seen, count);
+    assert_eq!((seen, told), (count, due.records));
     let mut follower = crate::Follower::new(&dir.0, signed).unwrap();
     assert_eq!(follower.news().unwrap().len() as u64, count);
-    assert!(follower.news().unwrap().is_empty());
+    assert_eq!(follower.gone().map(|gone| gone.records), Some(due.records));
+    assert!(follower.news().unwrap().is_empty() && follower.gone().is_none());
+    // Those that lie between what is shown, and no others.
+    let all = crate::tail(&dir.0, count, false).unwrap();
+    assert_eq!((all.lines.len() as u64, all.gone.unwrap().records), (count, due.records));
+    let told = all.gone.unwrap().to_string();
+    assert!(
+        told.starts_with(&format!("of the records {gone} to ")) && told.contains(" were pruned: "),
+        "{told}"
+    );
+    assert_eq!(crate::tail(&dir.0, signed - due.first, true).unwrap().gone, None);
     let proofs = Proofs::read(&dir.0).unwrap();
     let record = crate::record(&dir.0, 5).unwrap().unwrap();
     assert!(proofs.of(5).unwrap().holds_for(record.json().as_bytes()));
