@@ -5,9 +5,9 @@ Checks, in this order: every record follows the one before it; every checkpoint'
 is signed by the key of the epoch that its last record belongs to; every other file is what follows from those two, and
 no file is there that does not belong. It reads no schema: fields of types are not looked into, apart from those that
 the format itself is made of. The log must not be written to meanwhile. Each log gets one line that ends with
-"verified" or begins with "NOT verified". Exit 0 all verified, 2 usage, 4 not.
+"verified" or begins with "NOT verified". Exit 0 all verified, 2 usage, 4 not, 11 not since more is gone than a pruning signed.
 """
-import base64, binascii, bisect, hashlib, json, os, pathlib, re, stat, sys
+import base64, binascii, bisect, datetime, hashlib, json, os, pathlib, re, stat, sys, time
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -23,16 +23,25 @@ HEADER = {
     "out": "ok|denied|failed", "prev": "[A-Za-z0-9+/]{43}=", "ts": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",
     "type": r"[a-z_]+\.[a-z_]+",
 }
+# Records that a pruning replaces by their hash, and the shortest period after which it may.
+GOES = {"audit.read", "objects.viewed", "posture.process", "request.refused", "session.closed", "session.opened", "token.used",
+        "vault.unlock_failed"}
+DAYS_MIN = 184
+DAY_MS = 86400000
 NUMBERS, OPTIONAL = {"epoch", "mono", "seq", "v"}, {"job", "obj"}
 
 
 class Wrong(Exception):
-    pass
+    code = 4
 
 
-def need(holds, what):
+class Gone(Wrong):
+    code = 11
+
+
+def need(holds, what, kind=Wrong):
     if not holds:
-        raise Wrong(what)
+        raise kind(what)
 
 
 def read(path, bytes_max):
@@ -134,6 +143,11 @@ def read_record(line, seq):
     return record
 
 
+def milliseconds(moment):
+    """Since 1970, of a time as records carry it."""
+    return (datetime.datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%fZ") - datetime.datetime(1970, 1, 1)) // datetime.timedelta(milliseconds=1)
+
+
 class Log:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -141,12 +155,14 @@ class Log:
         need(re.fullmatch(rb"lightproof/[0-9a-f]{32}\n", origin), "origin holds no name")
         self.origin = origin.decode().removesuffix("\n")
         self.leaves, self.keys, self.starts, self.truncated = [], [], [0], {}
+        self.prunings, self.gone, self.ends, self.behind = [], -1, {}, None
         self.known = {"origin", "vkeys", "checkpoint"}
 
     def records(self):
         prev, ts = bytes(32), ""
         names = sorted(path.name for path in (self.folder / "seg").iterdir())
         for index, name in enumerate(names):
+            need(not name.endswith(".new"), f"seg/{name} was left by a replacement that was interrupted: the next start removes it")
             need(name == f"{index:08}.jsonl", f"seg/{name} does not belong there")
             need(len(self.leaves) == index * SEGMENT_RECORDS, f"the segment before {name} is not full")
             self.known.add(f"seg/{name}")
@@ -155,17 +171,26 @@ class Log:
             need(0 < len(lines) <= SEGMENT_RECORDS, f"{name} is empty or too long")
             for line in lines:
                 seq = len(self.leaves)
+                if re.fullmatch(b"[0-9a-f]{64}", line):
+                    need(seq, "record 0 is gone")
+                    self.gone, prev = seq, bytes.fromhex(line.decode())
+                    self.leaves.append(prev)
+                    continue
                 record = read_record(line, seq)
                 need(record["seq"] == seq, f"record {seq}: number")
                 need(record["epoch"] == max(len(self.keys) - 1, 0), f"record {seq}: epoch")
                 need(unbase64(record["prev"], 32) == prev, f"record {seq} does not follow the one before it")
                 need(record["ts"] >= ts, f"record {seq} is earlier than the one before it")
-                self.note(seq, record["type"], record["d"])
+                if record["ts"] > ts:
+                    self.behind = None
+                self.note(seq, record["type"], record["d"], record["ts"])
                 prev, ts = leaf(line), record["ts"]
                 self.leaves.append(prev)
+            if lines[-1][:1] == b"{":
+                self.ends[len(self.leaves)] = ts
         need(self.leaves, "there are no records")
 
-    def note(self, seq, kind, d):
+    def note(self, seq, kind, d, ts):
         """What the rest depends on."""
         need((kind == "log.created") == (seq == 0), f"record {seq}: log.created is the first record and no other")
         if kind in ("log.created", "key.epoch_rotated"):
@@ -177,6 +202,33 @@ class Log:
             need(d["destroyed"] == len(self.keys) - 2, f"record {seq}: does not name the epoch before this one")
         if kind == "recovery.truncated":
             self.truncated.setdefault(d["sha256"], seq)
+        if kind == "clock.anomaly" and d["delta_ms"] < 0:
+            self.behind = milliseconds(ts) + d["delta_ms"]
+        if kind == "log.pruned":
+            first, before = d["first"], self.prunings[-1][1] if self.prunings else 0
+            need(first % SEGMENT_RECORDS == 0 and before <= first <= seq, f"record {seq}: prunes what it cannot")
+            self.prunings.append((seq, first, d["sha256"], d["days"], ts))
+
+    def pruned(self):
+        """Each hash in the place of a record was signed away, and not too early; each pruning left earlier ones as they were."""
+        end = self.prunings[-1][1] if self.prunings else 0
+        need(self.gone < end, f"record {self.gone} is gone, and no pruning says so", Gone)
+        digest, at, due = hashlib.sha256(), 0, False
+        # A pruning may carry a time that has not come: the clock of now, and one that the log found to be behind its own time, tell.
+        now = int(time.time() * 1000)
+        latest = (now if self.behind is None else min(now, self.behind)) + DAY_MS
+        for seq, first, signed, days, ts in self.prunings:
+            last = self.ends.get(first)
+            is_old = last and milliseconds(last) + days * DAY_MS <= min(milliseconds(ts), latest)
+            need(days >= DAYS_MIN and (first == 0 or is_old), f"record {seq} prunes what is too young, or a clock is wrong", Gone)
+            while at < first:
+                for line in read(self.folder / f"seg/{at // SEGMENT_RECORDS:08}.jsonl", 1 << 30).splitlines():
+                    at += 1
+                    if line[:1] == b"{" and json.loads(line)["type"] in GOES and at % SEGMENT_RECORDS:
+                        line, due = leaf(line).hex().encode(), True
+                    digest.update(line + b"\n")
+            need(digest.hexdigest() == signed, "what is left of pruned records is not what was signed", Gone)
+        need(not due, "the last pruning is not finished; the next start of the program finishes it")
 
     def checkpoints(self):
         """Returns the bytes of each, by the size that it signs."""
@@ -295,6 +347,7 @@ def main(folder):
     log = Log(folder)
     log.records()
     notes, root = log.checkpoints()
+    log.pruned()
     log.copies(notes)
     log.tiles()
     files = set(files_below(log.folder))
@@ -314,5 +367,5 @@ if __name__ == "__main__":
             main(name)
         except (Wrong, KeyError, TypeError, ValueError, RecursionError, binascii.Error, OSError) as error:
             print(f"NOT verified: {error!r}")
-            code = 4
+            code = max(code, getattr(error, "code", 4))
     sys.exit(code)

@@ -23,7 +23,7 @@ use crate::cli::{Doctor, Global};
 use crate::exit::Failure;
 use crate::host_audit::RULES;
 use crate::paths::absolute;
-use crate::status::{Copied, need_of_policy, policy_now};
+use crate::status::{Copied, need_of_policy, need_of_pruning, policy_now};
 use audit::Clock as _;
 use diffusion::{DeviceName, ModelFolder, Pipeline};
 use finding::Asked;
@@ -109,6 +109,7 @@ pub fn examine(
     findings.extend(of_folders);
     findings.push(of_port);
     findings.extend(booted.as_ref().ok().and_then(of_copy));
+    findings.extend(booted.as_ref().ok().and_then(of_pruning));
     findings.push(devices::gpu(&nodes, card.as_ref(), cfg!(feature = "cuda")));
     findings.push(match model {
         Some(model) => of_model(model, device, booted.as_ref()),
@@ -313,6 +314,12 @@ fn of_kernel(booted: Result<&Booted, &Failure>, before: &Before, is_root: bool) 
         kernel::apparmor(&before.apparmor, &before.label, &before.namespaces.restricted, is_root),
         kernel::core_files(&before.core_pattern, is_green(Fence::Dumpable)),
     ]
+}
+
+/// A pruning of the log that is on record, where not all of it is done. What cannot be read another check tells.
+fn of_pruning(booted: &Booted) -> Option<Finding> {
+    let seq = audit::unfinished_pruning(&booted.folders.audit).ok()??;
+    Some(Finding::needs("pruning", need_of_pruning(seq)))
 }
 
 /// The copy of the newest checkpoint, as `status` tells of it, if the policy asks for one and there is a log.

@@ -123,7 +123,8 @@ Examples:
   lightproof audit checkpoint -o /media/stick/checkpoint
   lightproof audit stamp request -o stamp.tsq          for a time stamping authority
   lightproof audit stamp import stamp.tsr --request stamp.tsq
-  lightproof audit stamp list";
+  lightproof audit stamp list
+  lightproof audit prune                               records past the period of the policy, asking first";
 
 /// Of `status`.
 pub const STATUS: &str = "\

@@ -229,7 +229,9 @@ fn hint(error: &darkroom::Error) -> String {
         E::Vault(vault::Error::UnknownName) => "; see: lightproof operator list",
         E::Refused(_) if error.kind() == Kind::Held => "; see: lightproof hold list",
         E::PicturesUndecided { .. } => " (--keep-pictures, --hand-over-to NAME or --erase-pictures)",
-        E::Vault(vault::Error::DiskFull) | E::Log(audit::Error::DiskFull) => "",
+        E::Vault(vault::Error::DiskFull) | E::Log(audit::Error::DiskFull | audit::Error::Unpruned { .. }) => {
+            ""
+        }
         // The system's own words, which know no remedy.
         E::Vault(_) | E::Log(_) | E::ExportFile { .. } if error.kind() == Kind::Disk => {
             "; free some space there and try again"

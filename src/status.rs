@@ -160,6 +160,14 @@ fn room(booted: &Booted) -> Room {
     [("vault", left(&folders.vault)), ("log", left(&folders.audit)), ("pictures", left(&folders.outputs))]
 }
 
+/// What needs a person where the pruning of that record is not finished.
+pub fn need_of_pruning(seq: u64) -> String {
+    format!(
+        "the pruning of record {seq} is not finished: some of what was to go is there; see that the disk of the log works and has room, \
+         and start the program again (why it stays says: lightproof audit prune)"
+    )
+}
+
 /// What needs a person where a server runs under another policy than the file of today, whose SHA-256 is `now`. A file that is taken
 /// away is nothing; what a server from before this line was told has none.
 pub fn need_of_policy(holder: Option<&vault::Holder>, now: &str) -> Option<String> {
@@ -186,7 +194,10 @@ pub struct Status {
     room: Room,
     /// Of the policy.
     picture_days_max: Option<u32>,
+    log_days_max: Option<u32>,
     names_days_max: Option<u32>,
+    /// The record of a pruning that is not finished.
+    unpruned: Option<u64>,
     /// States that were pinned.
     incidents: Vec<Incident>,
     /// Whether every record could be read that may tell of one.
@@ -210,6 +221,7 @@ impl Status {
         let told = Told::by(&booted.folders.audit, now_ms, second_ms)?;
         let absent = if has_vault { absent(booted) } else { Vec::new() };
         let Incidents { incidents, unread } = Incidents::of(&booted.folders.audit)?;
+        let unpruned = audit::unfinished_pruning(&booted.folders.audit).ok().flatten();
         let (clocks_known, room) = (unread.is_none(), room(booted));
         let copy = booted.copy.as_ref().filter(|_| told.last_ms.is_some());
         let copied = copy.map(|copy| Copied::of(copy, &booted.folders.audit, now_ms));
@@ -220,6 +232,8 @@ impl Status {
             absent,
             room,
             picture_days_max: plan.picture_days_max,
+            log_days_max: plan.log_days_max,
+            unpruned,
             names_days_max: plan.names_days_max,
             incidents,
             clocks_known,
@@ -312,6 +326,7 @@ impl Status {
             }));
         }
         needs.extend(self.told.waiting.need());
+        needs.extend(self.unpruned.map(need_of_pruning));
         needs.extend(self.copied.as_ref().and_then(Copied::need));
         for (name, left) in &self.room {
             match left {
@@ -362,9 +377,9 @@ impl Status {
             Some(days) => format!("a picture goes {days} days after it was made"),
             None => "none: pictures stay until somebody erases them".to_owned(),
         };
-        let names = self
-            .names_days_max
-            .map(|days| format!("the name of who was removed goes {days} days after that"));
+        let of_log =
+            |days| format!("records of some types may go after {days} days, by lightproof audit prune");
+        let of_name = |days| format!("the name of who was removed goes {days} days after that");
         let room = self.room.map(|(name, left)| match left {
             Some(left) => format!("{name} {:.1} GiB", left as f64 / f64::from(1 << 30)),
             None => format!("{name} unknown"),
@@ -382,7 +397,8 @@ impl Status {
         }
         let clocks = std::iter::once("clocks").chain(std::iter::repeat("")).zip(clocks);
         let mut lines = vec![("server", server), ("vault", vault), ("period", period)];
-        lines.extend(names.map(|names| ("", names)));
+        let more = self.log_days_max.map(of_log).into_iter().chain(self.names_days_max.map(of_name));
+        lines.extend(more.map(|period| ("", period)));
         lines.extend([
             ("posture", self.posture().to_owned()),
             ("guesses", format!("{} wrong since the last right one", told.wrong)),
@@ -469,7 +485,7 @@ impl Status {
             "server": self.server(), "pid": holder.map(|holder| holder.pid),
             "address": holder.and_then(|holder| holder.address.as_deref()),
             "vault": self.vault(), "unattended": self.is_unattended(), "picture_days_max": self.picture_days_max,
-            "names_days_max": self.names_days_max, "posture": self.posture(), "wrong_guesses": self.told.wrong,
+            "log_days_max": self.log_days_max, "unpruned": self.unpruned, "names_days_max": self.names_days_max, "posture": self.posture(), "wrong_guesses": self.told.wrong,
             "records": self.told.records, "last_record_ms": self.told.last_ms,
             "evidence_ms": self.told.tried.map(|(at_ms, _)| at_ms),
             "incidents": self.incidents.iter().map(|of| describe_incident(of, self.now_ms)).collect::<Vec<_>>(),

@@ -200,12 +200,20 @@ impl SmallDisk {
 
     /// Writes until nothing more fits.
     pub fn fill(&self) {
+        self.fill_but(0);
+    }
+
+    /// The same, and leaves room for so many bytes.
+    pub fn fill_but(&self, bytes: u64) {
         use std::io::Write as _;
         let path = format!("{}/filler", self.at);
         let mut file = std::fs::File::create(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         for size in [1 << 16, 4096, 1] {
             while file.write_all(&vec![1; size]).is_ok() {}
         }
+        let filled =
+            file.metadata().map(|found| found.len()).unwrap_or_else(|error| panic!("{path}: {error}"));
+        file.set_len(filled - bytes).unwrap_or_else(|error| panic!("{path}: {error}"));
     }
 
     /// Makes room again.

@@ -212,6 +212,7 @@ pub fn opens_vault(arguments: &[&str]) -> bool {
             | ["evidence", "run" | "export" | "freeze" | "settled" | "subject", ..]
             | ["model", "import" | "use" | "rm", ..]
             | ["backup", "create" | "verify" | "restore" | "policy" | "destroyed", ..]
+            | ["audit", "prune", ..]
     );
     opens && !arguments.starts_with(&["vault", "status"])
 }

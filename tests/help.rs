@@ -3,7 +3,7 @@
 use crate::harness::{Home, Ran};
 
 /// Every verb, with the flags of its own that its help must have.
-pub const VERBS: [(&[&str], &[&str]); 80] = [
+pub const VERBS: [(&[&str], &[&str]); 81] = [
     (&["serve"], &["--port", "--model", "--device", "--outputs", "--passphrase-file"]),
     (
         &["generate"],
@@ -86,6 +86,7 @@ pub const VERBS: [(&[&str], &[&str]); 80] = [
     (&["audit", "stamp", "request"], &["-o"]),
     (&["audit", "stamp", "import"], &["--request"]),
     (&["audit", "stamp", "list"], &[]),
+    (&["audit", "prune"], &["--dry-run", "--yes", "--operator", "--outputs", "--passphrase-file"]),
     (&["evidence", "run"], &["--outputs", "--passphrase-file"]),
     (&["evidence", "list"], &[]),
     (&["evidence", "show"], &[]),

@@ -12,6 +12,7 @@
 //! - `batch`: requests from a file, line by line
 //! - `backup`: everything in one file, lost, and back
 //! - `retention`: pictures that go by themselves
+//! - `pruned`: old records that an admin takes away, and whatever reads the log afterwards
 //! - `destroy`: new keys, and the end of a vault
 //! - `copies`: a plain copy that left, and what shows that it did
 //! - `pipes`: a passphrase from a pipe, and a picture to one
@@ -112,6 +113,7 @@ mod pipes;
 mod probes;
 mod processes;
 mod proofs;
+mod pruned;
 mod reading;
 mod rehearsal;
 mod released;

@@ -34,8 +34,7 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn wall_ms(&self) -> u64 {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+        now_ms()
     }
 
     fn mono_ms(&self) -> u64 {
@@ -47,6 +46,12 @@ impl Clock for SystemClock {
     fn boot_id(&self) -> [u8; 16] {
         self.boot_id
     }
+}
+
+/// What the wall clock of this machine says.
+pub(crate) fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// 9999-12-31T23:59:59.999Z: the last instant with a four-digit year.

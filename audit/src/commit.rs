@@ -61,6 +61,7 @@ impl Writer {
         self.frontier = batch.frontier;
         self.prev = batch.prev;
         self.ts_ms = batch.ts_ms;
+        self.is_clock_set |= anomaly.is_some();
         if anomaly.is_none() || anomaly_recorded {
             self.clocks = Some((wall, mono));
             self.is_behind = wall < self.ts_ms;
@@ -89,6 +90,13 @@ impl Writer {
         let (wall_before, mono_before) = self.clocks?;
         let drift = distance(wall, wall_before).saturating_sub(distance(mono, mono_before));
         (drift.saturating_abs() > DRIFT_MS_MAX).then_some(drift)
+    }
+
+    /// Whether the log says, or would say, that the clock was set since this opening, or lies behind what is written.
+    pub(crate) fn is_clock_doubtful(&self) -> bool {
+        let (wall, mono) = (self.clock.wall_ms(), self.clock.mono_ms());
+        let is_behind = self.ts_ms.saturating_sub(wall) > BACK_MS_MAX;
+        self.is_clock_set || is_behind || self.anomaly(wall, mono).is_some()
     }
 
     fn stamp(&self, entries: &[Entry], wall: u64, mono: u64) -> Result<Batch, Failure> {

@@ -96,9 +96,56 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A pruning is on record, and some of the records are still whole.
+    #[error(
+        "a pruning of the log is on record, and not finished: {why}; the next start of the program goes on with it"
+    )]
+    Unpruned {
+        /// Why.
+        why: Undone,
+    },
+    /// Only the hash of the record is left.
+    #[error(
+        "record {seq} was pruned: only its hash is left; which records go and when is in those of `log.pruned`"
+    )]
+    Pruned {
+        /// Its number.
+        seq: u64,
+    },
     /// The kernel gave no randomness.
     #[error("the kernel gave no randomness; start anew")]
     Randomness,
+}
+
+/// Why a pruning that is on record is not finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// A file could not be replaced.
+    Disk(io::ErrorKind),
+    /// By the machine's clock some of what was to go is younger than the period.
+    Clock,
+}
+
+impl Undone {
+    /// Whether room is all that it takes.
+    pub fn is_full(self) -> bool {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        matches!(self, Self::Disk(StorageFull | QuotaExceeded | FileTooLarge))
+    }
+}
+
+impl std::fmt::Display for Undone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Disk(cause) if self.is_full() => write!(f, "{cause}; free some space on its disk"),
+            Self::Disk(cause) => {
+                write!(f, "{cause}; see that its disk works, and that files in audit/seg can be written")
+            }
+            Self::Clock => f.write_str(
+                "by the clock of this machine some of the records are younger than the period; see that the clock is right",
+            ),
+        }
+    }
 }
 
 /// Says what was being done, and with which file.

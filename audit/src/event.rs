@@ -780,6 +780,18 @@ events! {
         /// When, by the clock of the authority, in milliseconds since 1970.
         stamped_ms: u64,
     }
+    /// Records that are older than the policy keeps them are about to be replaced by their hashes: of each segment before `first`, those
+    /// of the types that may go. The tree over the log stays what it was.
+    "log.pruned" LogPruned {
+        /// Number of the first record that is not touched, nor any behind it.
+        first: u64,
+        /// SHA-256 of all segments before it, one behind the other, as they are afterwards.
+        sha256: Digest,
+        /// The period, in days.
+        days: u32,
+        /// How many records go.
+        records: u64,
+    }
     /// A file for whoever is asked for help is about to leave: versions, fences, checks and numbers, without names and without content.
     "support.bundled" SupportBundled {
         /// SHA-256 of the file.

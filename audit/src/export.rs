@@ -2,17 +2,19 @@
 
 use crate::error::Error;
 use crate::ocsf::{damaged, ocsf};
-use crate::stored::{Records, Stored, records_from};
+use crate::stored::{Item, Items, Stored, records_from};
 use crate::tail::newest_note;
+use crate::token::{Digest, unhex};
 use std::iter::Peekable;
 use std::path::Path;
 
 /// The form of each line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// As it is stored. A line that is no record, or that the next record does not follow, becomes `{"damaged":NUMBER}`.
+    /// As it is stored. What was pruned is `{"leaf":"HASH","pruned":NUMBER}`, and a line that is no record, or that the next record does not
+    /// follow, becomes `{"damaged":NUMBER}`.
     Own,
-    /// OCSF 1.8.0, see [`ocsf`]. Such a line becomes a finding.
+    /// OCSF 1.8.0, see [`ocsf`]. A damaged line becomes a finding; what was pruned is left out.
     Ocsf,
 }
 
@@ -21,11 +23,13 @@ pub enum Form {
 pub struct Lines {
     origin: String,
     form: Form,
-    records: Option<Peekable<Records>>,
+    records: Option<Peekable<Items>>,
     next: u64,
     end: u64,
     damaged: u64,
-    last: Option<Stored>,
+    pruned: u64,
+    /// Leaf hash of the record before, if that was one.
+    last: Option<Digest>,
     last_ms: u64,
 }
 
@@ -46,15 +50,16 @@ pub fn export(dir: &Path, first: u64, form: Form) -> Result<Lines, Error> {
             Error::Absent { .. } => Error::Broken { what: "the files of the records are missing", at: first },
             error => error,
         })?;
-    let records = records.map(Iterator::peekable);
-    Ok(Lines { origin: newest.origin, form, records, next: first, end, damaged: 0, last: None, last_ms: 0 })
+    let records = records.map(|records| Items(records).peekable());
+    let (origin, damaged, pruned) = (newest.origin, 0, 0);
+    Ok(Lines { origin, form, records, next: first, end, damaged, pruned, last: None, last_ms: 0 })
 }
 
 impl Lines {
     /// Whether the next record carries another hash than this one's: one of the two was changed where it lies.
     fn is_changed(&mut self, record: &Stored) -> bool {
         match self.records.as_mut().and_then(Peekable::peek) {
-            Some(Ok(next)) => next.seq == record.seq + 1 && next.prev != record.leaf(),
+            Some(Ok(Item::Record(next))) => next.seq == record.seq + 1 && next.prev != record.leaf(),
             _ => false,
         }
     }
@@ -83,9 +88,14 @@ impl Lines {
         &self.origin
     }
 
-    /// The record that was given last, unless its line is none.
-    pub(crate) fn last_record(&self) -> Option<&Stored> {
-        self.last.as_ref()
+    /// Of how many only the hash is left.
+    pub fn count_pruned(&self) -> u64 {
+        self.pruned
+    }
+
+    /// Leaf hash of the record before the next, unless its line is none.
+    pub(crate) fn last_leaf(&self) -> Option<Digest> {
+        self.last
     }
 }
 
@@ -93,26 +103,37 @@ impl Iterator for Lines {
     type Item = Result<String, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.end {
-            return None;
-        }
-        let missing = Error::Broken { what: "a record is missing, or has another's number", at: self.next };
-        let line = match self.records.as_mut().and_then(Iterator::next) {
-            Some(Ok(record)) if record.seq == self.next && self.is_changed(&record) => {
-                Ok(self.damaged(record.seq))
+        let line = loop {
+            if self.next >= self.end {
+                return None;
             }
-            Some(Ok(record)) if record.seq == self.next => {
-                let line = match self.form {
-                    Form::Own => record.json().to_owned(),
-                    Form::Ocsf => ocsf(&record, &self.origin),
-                };
-                self.last_ms = record.ts_ms;
-                self.last = Some(record);
-                Ok(line)
-            }
-            Some(Err(Error::Broken { at, .. })) if at == self.next => Ok(self.damaged(at)),
-            Some(Err(error @ Error::Io { .. })) => Err(error),
-            _ => Err(missing),
+            let missing =
+                Error::Broken { what: "a record is missing, or has another's number", at: self.next };
+            break match self.records.as_mut().and_then(Iterator::next) {
+                Some(Ok(Item::Pruned(at, leaf))) if at == self.next => {
+                    (self.pruned, self.last) = (self.pruned + 1, Some(leaf));
+                    if self.form == Form::Ocsf {
+                        self.next += 1;
+                        continue;
+                    }
+                    Ok(pruned_line(at, &leaf))
+                }
+                Some(Ok(Item::Record(record))) if record.seq == self.next && self.is_changed(&record) => {
+                    Ok(self.damaged(record.seq))
+                }
+                Some(Ok(Item::Record(record))) if record.seq == self.next => {
+                    let line = match self.form {
+                        Form::Own => record.json().to_owned(),
+                        Form::Ocsf => ocsf(&record, &self.origin),
+                    };
+                    self.last_ms = record.ts_ms;
+                    self.last = Some(record.leaf());
+                    Ok(line)
+                }
+                Some(Err(Error::Broken { at, .. })) if at == self.next => Ok(self.damaged(at)),
+                Some(Err(error @ Error::Io { .. })) => Err(error),
+                _ => Err(missing),
+            };
         };
         match line {
             Ok(_) => self.next += 1,
@@ -120,4 +141,18 @@ impl Iterator for Lines {
         }
         Some(line)
     }
+}
+
+/// What stands for a record of which only the hash is left.
+fn pruned_line(at: u64, leaf: &Digest) -> String {
+    format!("{{\"leaf\":\"{leaf}\",\"pruned\":{at}}}")
+}
+
+/// The number and the leaf hash in such a line.
+pub(crate) fn read_pruned(line: &[u8]) -> Option<(u64, Digest)> {
+    let text = std::str::from_utf8(line).ok()?;
+    let (leaf, number) =
+        text.strip_prefix("{\"leaf\":\"")?.strip_suffix('}')?.split_once("\",\"pruned\":")?;
+    let (at, leaf) = (number.parse().ok()?, Digest(unhex(leaf)?));
+    (pruned_line(at, &leaf) == text).then_some((at, leaf))
 }

@@ -1,7 +1,8 @@
 //! Records that left by `audit export`, read back when the log itself is lost: held against the log that they go on from, record
 //! by record. Nobody has signed them as they stand there; what is missing in their middle or comes from another log is told, and
-//! where they end nobody can tell what came then.
+//! where they end nobody can tell what came then. Of what was pruned they have the hash, and the record that says so.
 
+use crate::export::read_pruned;
 use crate::intent::{Intents, Unfinished};
 use crate::record::{LINE_BYTES_MAX, Record};
 use crate::stored::Stored;
@@ -30,6 +31,15 @@ pub enum ExportedError {
         line: u64,
         /// The last record that fits.
         last: u64,
+    },
+    /// More is gone than a pruning among them says.
+    #[error(
+        "of record {at} the exported records have only the hash, and no `log.pruned` behind it says that it was pruned; give all of them, \
+         to the newest; nothing was done"
+    )]
+    Gone {
+        /// Which record.
+        at: u64,
     },
     /// They do not reach beyond what is known.
     #[error(
@@ -70,6 +80,7 @@ pub fn read_exported(
     mut each: impl FnMut(&Stored),
 ) -> Result<Exported, ExportedError> {
     let (mut line, mut number, mut last) = (Vec::new(), 0, None::<Stored>);
+    let (mut before, mut gone, mut pruned_to) = (known, None, 0);
     let mut intents = Intents::default();
     loop {
         line.clear();
@@ -78,20 +89,39 @@ pub fn read_exported(
             break;
         }
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
-        let (record, _) = Record::parse(text).map_err(|_| ExportedError::NoRecord { line: number })?;
-        let stored = Stored::parse(text).ok_or(ExportedError::NoRecord { line: number })?;
-        let before = last.as_ref().map_or(known, |last| (last.seq, last.leaf()));
-        let follows = (stored.seq, stored.prev) == (before.0.saturating_add(1), before.1);
+        let read = || Some((Record::parse(text).ok()?.0, Stored::parse(text)?));
+        let record = match read_pruned(text) {
+            Some(pruned) => Err(pruned),
+            None => Ok(read().ok_or(ExportedError::NoRecord { line: number })?),
+        };
+        let (seq, leaf, prev) = match &record {
+            Ok((_, stored)) => (stored.seq, stored.leaf(), stored.prev),
+            // What it followed is gone with it: the next record holds its hash.
+            Err((seq, leaf)) => (*seq, *leaf, before.1),
+        };
+        let follows = (seq, prev) == (before.0.saturating_add(1), before.1);
         // What the log has itself may stand before it, and need not.
-        let is_known = last.is_none() && stored.seq <= known.0;
-        if !follows && (!is_known || (stored.seq == known.0 && stored.leaf() != known.1)) {
+        let is_known = before == known && seq <= known.0;
+        if !follows && (!is_known || (seq == known.0 && leaf != known.1)) {
             return Err(ExportedError::Gap { line: number, last: before.0 });
         }
-        if follows {
-            intents.record(&record);
-            each(&stored);
-            last = Some(stored);
+        if !follows {
+            continue;
         }
+        before = (seq, leaf);
+        let Ok((record, stored)) = record else {
+            gone = Some(seq);
+            continue;
+        };
+        if record.name == "log.pruned" {
+            pruned_to = record.int("first").unwrap_or(0).max(pruned_to);
+        }
+        intents.record(&record);
+        each(&stored);
+        last = Some(stored);
+    }
+    if let Some(at) = gone.filter(|at| *at >= pruned_to) {
+        return Err(ExportedError::Gone { at });
     }
     let last = last.ok_or(ExportedError::Ends { last: known.0 })?;
     Ok(Exported { last, unfinished: intents.unfinished() })

@@ -47,6 +47,8 @@ mod page;
 mod paths;
 mod proof;
 mod proofs;
+mod prune;
+mod pruned;
 mod record;
 mod remembered;
 mod replay;
@@ -71,7 +73,7 @@ pub use copy::{
     read_file,
 };
 pub use entry::Entry;
-pub use error::Error;
+pub use error::{Error, Undone};
 pub use event::{Event, SCHEMA, VERSION, schema};
 pub use explain::{Explanation, Fact};
 pub use export::{Form, Lines, export};
@@ -86,6 +88,8 @@ pub use page::{LOOKED_MAX, Page, page};
 pub use paths::{CHECKPOINT_BYTES_MAX, SEGMENT_BYTES_MAX, checkpoint_lines, read_checkpoint};
 pub use proof::{HandOver, Head, Proof, root, root_around};
 pub use proofs::Proofs;
+pub use prune::{Due, unfinished_pruning};
+pub use pruned::{GOES as PRUNED_TYPES, LOG_DAYS_MIN, Left, pruned_line, whole_from};
 pub use remembered::MemoryKey;
 pub use report::{Cause, Doubt, Finding, Report, Subject};
 pub use reserve::RESERVE_BYTES;
@@ -95,8 +99,11 @@ pub use spool::{SpoolError, Spooled, spool};
 pub use stamp::{
     STAMP_BYTES_MAX, Stamp, StampFlaw, StampRequest, checkpoint_of, newest_checkpoint, read_stamp,
 };
-pub use stored::{Order, Records, Stored, Value, record, records, records_before, records_from};
-pub use tail::{Follower, line, tail, tail_json};
+pub use stored::{
+    Gone, Item, Items, Order, Records, Stored, Value, items, record, record_leaf, records, records_before,
+    records_from,
+};
+pub use tail::{Follower, Newest, line, tail};
 pub use token::{Actor, Digest, JobId, Kind, Object, PublicKey, actor, object};
 pub use verify::verify;
 pub use writer::{Mark, Receipt};

@@ -3,15 +3,16 @@
 use crate::clock::Clock;
 use crate::durable::Disk;
 use crate::entry::Entry;
-use crate::error::{Error, io_error};
+use crate::error::{Error, Undone, io_error};
 use crate::event::Event;
 use crate::intent::Unfinished;
 use crate::merkle::Hash;
 use crate::open::{self, Recovery};
 use crate::paths::Paths;
+use crate::prune::Due;
 use crate::remembered::MemoryKey;
 use crate::replay::{begins_with, root_at};
-use crate::token::Digest;
+use crate::token::{Actor, Digest};
 use crate::words::EpochReason;
 use crate::writer::{Mark, Receipt, Writer};
 use std::io;
@@ -51,6 +52,9 @@ enum Command {
     Prove(Option<Zeroizing<MemoryKey>>, Sender<Result<(), Error>>),
     Remember,
     ForgetKey,
+    Due(u32, Sender<Result<Due, Error>>),
+    Prune(Actor, Due, Sender<Result<Receipt, Error>>),
+    Unpruned(Sender<Result<Option<Undone>, Error>>),
 }
 
 impl Log {
@@ -192,6 +196,33 @@ impl Log {
         self.queue.iter().for_each(|queue| drop(queue.send(Command::ForgetKey)));
     }
 
+    /// What could be pruned now of the records that are older than so many days. Nothing is changed.
+    ///
+    /// # Errors
+    /// `Refused` for a period that is too short, and under a clock that was set; `Unpruned` while the pruning before is not finished;
+    /// `Broken`, `Io`, `Unavailable`.
+    pub fn due(&self, days: u32) -> Result<Due, Error> {
+        self.ask(|reply| Command::Due(days, reply))
+    }
+
+    /// Prunes that, and nothing else: verifies the whole log, puts on record what goes, and replaces those records by their hashes.
+    /// Interrupted behind the record, the next opening finishes it.
+    ///
+    /// # Errors
+    /// `Broken` when the log does not verify, or its files change meanwhile: nothing was pruned. `Unpruned` when it is on record and
+    /// a file could not be replaced; those of [`Log::append`].
+    pub fn prune(&self, actor: Actor, due: Due) -> Result<Receipt, Error> {
+        self.ask(|reply| Command::Prune(actor, due, reply))
+    }
+
+    /// Why the last pruning is not finished, if it is not.
+    ///
+    /// # Errors
+    /// `Unavailable` when the log's thread has ended.
+    pub fn unpruned(&self) -> Result<Option<Undone>, Error> {
+        self.ask(Command::Unpruned)
+    }
+
     /// The same mark as the log goes on, for a thread that outlives this handle.
     pub(crate) fn shared_mark(&self) -> Arc<Mutex<Mark>> {
         Arc::clone(&self.mark)
@@ -274,7 +305,10 @@ impl Drop for Log {
 fn is_own(event: &Event) -> bool {
     let name = event.name();
     name.starts_with("key.")
-        || matches!(name, "log.created" | "recovery.truncated" | "clock.anomaly" | "disk.reserve_low")
+        || matches!(
+            name,
+            "log.created" | "log.pruned" | "recovery.truncated" | "clock.anomaly" | "disk.reserve_low"
+        )
 }
 
 fn run(mut writer: Writer, commands: &Receiver<Command>, mark: &Mutex<Mark>) {
@@ -296,6 +330,13 @@ fn run(mut writer: Writer, commands: &Receiver<Command>, mark: &Mutex<Mark>) {
                     None => writer.read_all(),
                 };
                 let _ = reply.send(proven);
+            }
+            Command::Due(days, reply) => drop(reply.send(writer.due(days))),
+            Command::Unpruned(reply) => drop(reply.send(Ok(writer.unpruned))),
+            Command::Prune(actor, due, reply) => {
+                let answer = writer.prune(actor, due);
+                *held(mark) = writer.mark();
+                let _ = reply.send(answer);
             }
             Command::Remember => writer.remember(),
             Command::ForgetKey => writer.memory.forget_key(),

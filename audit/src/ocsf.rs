@@ -65,7 +65,8 @@ const MAPPED: &[(&str, Class, u32)] = &[
     ("backup.destroyed", Entity, 4), ("backup.restore_begun", Entity, OTHER), ("backup.restored", Entity, OTHER),
     ("evidence.tried", Compliance, 1), ("evidence.key_drawn", Entity, 1), ("evidence.exported", Logs, 3),
     ("evidence.exported_failing", Logs, 3), ("evidence.frozen", Logs, 4), ("evidence.settled", Logs, OTHER),
-    ("evidence.subject", Logs, 3), ("audit.read", Logs, OTHER), ("log.stamped", Logs, OTHER), ("support.bundled", Logs, 3),
+    ("evidence.subject", Logs, 3), ("audit.read", Logs, OTHER), ("log.stamped", Logs, OTHER), ("log.pruned", Logs, 2),
+    ("support.bundled", Logs, 3),
     ("certificate.key_drawn", Entity, 1), ("certificate.issued", Entity, 1), ("clock.anomaly", Fault, 1),
     ("disk.reserve_low", Fault, 1),
 ];

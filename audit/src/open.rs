@@ -9,6 +9,7 @@ use crate::memory::{Found, Memory};
 use crate::merkle::Frontier;
 use crate::note::{Note, ORIGIN_PREFIX, VerifyKey, is_origin, new_secret};
 use crate::paths::{Paths, SEGMENT_RECORDS, SMALL_BYTES_MAX, files_below, read_limited};
+use crate::prune;
 use crate::record::{FIRST_PREV, boot_hash};
 use crate::replay::{Replay, Surplus};
 use crate::tile::Tiles;
@@ -104,6 +105,8 @@ pub(crate) fn create(
         reserve_spent: false,
         clocks: None,
         is_behind: false,
+        is_clock_set: false,
+        unpruned: None,
         poison: None,
         told: Told::default(),
         memory,
@@ -161,6 +164,12 @@ pub(crate) fn open(
             .map_err(io_error("complete the hand-over in", &paths.0)),
         None => handover::wipe_next(&disk, &paths).map_err(io_error("remove", &paths.key_next())),
     })?;
+    let unpruned = match (replay.unfinished.take(), &mut replay.told.pruned) {
+        (Some(forms), Some(pruning)) => {
+            prune::go_on((&disk, &paths), &forms, &mut replay.segments, pruning, clock.wall_ms())?
+        }
+        _ => None,
+    };
     replay.tiles.look(&paths);
     // Derived files may stay behind on a full disk.
     let derived = disk
@@ -186,6 +195,8 @@ pub(crate) fn open(
         ts_ms: replay.ts_ms,
         clocks: None,
         is_behind: false,
+        is_clock_set: false,
+        unpruned,
         poison: None,
         told: std::mem::take(&mut replay.told),
         memory,

@@ -8,7 +8,7 @@ use crate::log::Log;
 use crate::note::Note;
 use crate::paths::{CHECKPOINT_BYTES_MAX, Paths, read_limited};
 use crate::replay::{begins_with, root_at};
-use crate::stored::record;
+use crate::stored::{record, records_from};
 use crate::tail::newest_note;
 use crate::writer::Mark;
 use std::fmt;
@@ -107,7 +107,14 @@ impl Coverage {
     /// As [`crate::record`].
     pub fn of(log: &Path, covers: u64) -> Result<Self, Error> {
         let records = newest_note(log)?.checkpoint.size;
-        let first = if covers < records { record(log, covers)? } else { None };
+        let first = match covers < records {
+            true => match record(log, covers) {
+                // Long ago.
+                Err(Error::Pruned { .. }) => records_from(log, covers)?.next().transpose()?,
+                first => first?,
+            },
+            false => None,
+        };
         Ok(Self { covers, records, uncovered_since_ms: first.map(|record| record.ts_ms) })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::selection::Selection;
-use crate::stored::{Stored, records_before};
+use crate::stored::{Gone, Item, Items, Stored, records_before};
 use crate::tail::signed;
 use std::path::Path;
 
@@ -17,6 +17,8 @@ pub struct Page {
     pub records: Vec<Result<Stored, u64>>,
     /// Where the next page begins, as the `before` of [`page`]; `None` when the first record was looked at.
     pub next: Option<u64>,
+    /// Which of those that were looked at were pruned: nobody knows whether the selection takes them.
+    pub gone: Option<Gone>,
     /// How many records are signed.
     pub signed: u64,
 }
@@ -29,11 +31,15 @@ pub struct Page {
 /// `Absent` when nothing was ever signed there; `Broken` when the copy of the newest checkpoint is none; `Io`.
 pub fn page(dir: &Path, selection: &Selection, before: Option<u64>, count: usize) -> Result<Page, Error> {
     let signed = signed(dir)?;
-    let mut page = Page { records: Vec::new(), next: None, signed };
+    let mut page = Page { records: Vec::new(), next: None, gone: None, signed };
     let end = before.map_or(signed, |before| before.min(signed));
-    for item in records_before(dir, end)?.take(LOOKED_MAX) {
+    for item in Items(records_before(dir, end)?).take(LOOKED_MAX) {
         let (seq, taken) = match item {
-            Ok(record) => (record.seq, selection.takes(&record).then_some(Ok(record))),
+            Ok(Item::Record(record)) => (record.seq, selection.takes(&record).then_some(Ok(*record))),
+            Ok(Item::Pruned(seq, _)) => {
+                Gone::see(&mut page.gone, seq);
+                (seq, None)
+            }
             Err(Error::Broken { at, .. }) => (at, Some(Err(at))),
             Err(error) => return Err(error),
         };

@@ -1,10 +1,11 @@
 //! Making proofs for strangers, from a log as it lies there.
 
 use crate::error::{Error, io_error};
-use crate::merkle::{Tree, leaf};
+use crate::merkle::Tree;
 use crate::note::{Checkpoint, NOTE_BYTES_MAX, Note, VerifyKey};
 use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, read_limited};
 use crate::proof::{HandOver, Proof};
+use crate::pruned::{leaf_of, lines};
 use crate::record::Record;
 use crate::token::{Digest, PublicKey, base64};
 use std::io;
@@ -51,15 +52,14 @@ impl Proofs {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => break,
                 other => other.map_err(io_error("read", &path))?,
             };
-            let whole = bytes.split_inclusive(|b| *b == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
-            for line in whole.take(count - leaves.len()) {
+            for line in lines(&bytes).take(count - leaves.len()) {
                 if let Some((is_end, key)) = named_key(line) {
                     keys.push(VerifyKey::new(&note.checkpoint.origin, key));
                     if is_end {
                         ends.push((leaves.len(), String::from_utf8_lossy(line).into_owned()));
                     }
                 }
-                leaves.push(leaf(line));
+                leaves.push(leaf_of(line));
             }
         }
         let found = leaves.len() as u64;

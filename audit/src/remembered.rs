@@ -27,6 +27,7 @@ use crate::intent::{Intents, KnownBackup, OpenIntent, Unfinished, VaultState};
 use crate::merkle::Hash;
 use crate::note::ORIGIN_PREFIX;
 use crate::paths::SEGMENT_RECORDS;
+use crate::pruned::Pruning;
 use crate::tile::{Tiles, edge_len};
 use crate::token::{Actor, Digest, JobId, Object, unhex};
 use crate::told::Told;
@@ -76,7 +77,12 @@ fn mac(key: &MemoryKey, digest: &Digest) -> Hmac<Sha256> {
 
 /// Another way of reading records leaves something else behind.
 fn form() -> Digest {
-    let sources = [include_str!("intent.rs"), include_str!("told.rs"), include_str!("remembered.rs")];
+    let sources = [
+        include_str!("intent.rs"),
+        include_str!("told.rs"),
+        include_str!("pruned.rs"),
+        include_str!("remembered.rs"),
+    ];
     Digest::of(sources.concat().as_bytes())
 }
 
@@ -126,12 +132,17 @@ impl Remembered {
         edge.iter().for_each(|hash| {
             out.bytes(hash);
         });
-        let Told { truncated, destroyed, intents } = told;
+        let Told { truncated, destroyed, intents, pruned } = told;
         out.list(truncated, |out, digest| {
             out.bytes(&digest.0);
         })
         .u32(*destroyed);
         put_unfinished(&mut out, &intents.unfinished());
+        out.option(pruned.as_ref(), |out, pruning| {
+            let Pruning { seq, ts_ms, days, first, from, sha256, is_done } = pruning;
+            out.u64(*seq).u64(*ts_ms).u64(*days).u64(*first).u64(*from);
+            out.bytes(&sha256.0).u32(u32::from(*is_done));
+        });
         out.0
     }
 
@@ -147,7 +158,13 @@ impl Remembered {
         let edge = input.take(edge_len(size).checked_mul(32)?)?.as_chunks().0.to_vec();
         let truncated = input.list(|input| Some(Digest(input.array()?)))?;
         let destroyed = input.u32()?;
-        let told = Told { truncated, destroyed, intents: Intents::resume(unfinished(input)?) };
+        let intents = Intents::resume(unfinished(input)?);
+        let pruned = input.option(|input| {
+            let (seq, ts_ms, days) = (input.u64()?, input.u64()?, input.u64()?);
+            let (first, from, sha256) = (input.u64()?, input.u64()?, Digest(input.array()?));
+            Some(Pruning { seq, ts_ms, days, first, from, sha256, is_done: input.u32()? != 0 })
+        })?;
+        let told = Told { truncated, destroyed, intents, pruned };
         Some(Self { origin, size, prev, ts_ms, epoch, epoch_start, keys, segments, edge, told })
     }
 }

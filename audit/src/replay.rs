@@ -5,6 +5,7 @@ use crate::memory::Found;
 use crate::merkle::{Frontier, Hash, leaf};
 use crate::note::VerifyKey;
 use crate::paths::{Changed, Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, SMALL_BYTES_MAX, read_limited};
+use crate::pruned::{Forms, Seen, check, hash_only, leaf_of, lines};
 use crate::record::{FIRST_PREV, Record};
 use crate::remembered::Remembered;
 use crate::tile::{Tiles, frontier_on_disk};
@@ -26,6 +27,8 @@ pub(crate) struct Replay {
     /// How many bytes of each segment the records fill.
     pub segments: Vec<u64>,
     pub told: Told,
+    /// Where the last pruning is not finished.
+    pub unfinished: Option<Forms>,
 }
 
 /// What is beyond the signed records: segment, bytes to keep, bytes too many.
@@ -93,11 +96,11 @@ impl Replay {
         {
             return Ok(None);
         }
-        Ok(Some(Self { frontier, tiles, prev, ts_ms, epoch_start, keys, segments, told }))
+        Ok(Some(Self { frontier, tiles, prev, ts_ms, epoch_start, keys, segments, told, unfinished: None }))
     }
 
     fn go_on(mut self, paths: &Paths, signed: u64) -> Result<(Self, Surplus), Error> {
-        let mut surplus = Vec::new();
+        let (mut surplus, mut seen) = (Vec::new(), Seen::default());
         for index in self.frontier.size() / SEGMENT_RECORDS.. {
             let path = paths.segment(index);
             let bytes = match read_limited(&path, SEGMENT_BYTES_MAX) {
@@ -108,13 +111,15 @@ impl Replay {
             let at = usize::try_from(index).unwrap_or(usize::MAX);
             let known = self.segments.get(at).and_then(|len| usize::try_from(*len).ok()).unwrap_or(0);
             let mut rest = bytes.get(known..).unwrap_or_default();
+            let mut gone = None;
             while self.frontier.size() < end {
                 let Some(at) = rest.iter().position(|b| *b == b'\n') else {
                     return Err(Error::Lost { found: self.frontier.size(), signed });
                 };
-                self.record(&rest[..at])?;
+                gone = self.record(&rest[..at])?.or(gone);
                 rest = &rest[at + 1..];
             }
+            seen.segment(&bytes, gone);
             let keep = (bytes.len() - rest.len()) as u64;
             if !rest.is_empty() || keep == 0 {
                 surplus.push((index, keep, rest.to_vec()));
@@ -127,11 +132,20 @@ impl Replay {
         if self.frontier.size() < signed {
             return Err(Error::Lost { found: self.frontier.size(), signed });
         }
+        self.unfinished = check(paths, self.told.pruned.as_ref(), &seen)?;
+        if let Some(pruning) = &mut self.told.pruned {
+            pruning.is_done = self.unfinished.is_none();
+        }
         Ok((self, surplus))
     }
 
-    fn record(&mut self, line: &[u8]) -> Result<(), Error> {
+    /// Takes the next record. Answers with its number if only its hash is left.
+    fn record(&mut self, line: &[u8]) -> Result<Option<u64>, Error> {
         let at = self.frontier.size();
+        if let Some(hash) = hash_only(line).filter(|_| at > 0) {
+            self.push(hash);
+            return Ok(Some(at));
+        }
         let broken = |what| Error::Broken { what, at };
         let (record, _) = Record::parse(line).map_err(|_| broken("a record cannot be read"))?;
         if record.seq != at || record.prev != self.prev {
@@ -146,12 +160,18 @@ impl Replay {
             }
             _ => {}
         }
-        self.told.record(&record, self.epoch()).ok_or(broken("a digest cannot be read"))?;
+        self.told
+            .record(&record, self.epoch())
+            .ok_or(broken("a digest cannot be read, or it prunes what it cannot"))?;
         self.ts_ms = self.ts_ms.max(record.ts_ms);
-        self.prev = leaf(line);
-        self.tiles.push(self.prev);
-        self.frontier.push(self.prev);
-        Ok(())
+        self.push(leaf(line));
+        Ok(None)
+    }
+
+    fn push(&mut self, leaf: Hash) {
+        self.prev = leaf;
+        self.tiles.push(leaf);
+        self.frontier.push(leaf);
     }
 
     /// The epoch of the next record.
@@ -186,10 +206,9 @@ pub(crate) fn begins_with(
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
             other => other?,
         };
-        let lines = bytes.split_inclusive(|b| *b == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
         let first = index * SEGMENT_RECORDS;
-        for line in lines.zip(first..now).filter(|(_, seq)| *seq >= size).map(|(line, _)| line) {
-            frontier.push(leaf(line));
+        for line in lines(&bytes).zip(first..now).filter(|(_, seq)| *seq >= size).map(|(line, _)| line) {
+            frontier.push(leaf_of(line));
         }
     }
     Ok(frontier.size() == now && frontier.root() == *root_now)
@@ -205,7 +224,7 @@ pub(crate) fn root_at(paths: &Paths, size: u64) -> io::Result<Option<Hash>> {
         };
         for line in bytes.split_inclusive(|b| *b == b'\n') {
             if let (true, Some(line)) = (frontier.size() < size, line.strip_suffix(b"\n")) {
-                frontier.push(leaf(line));
+                frontier.push(leaf_of(line));
             }
         }
     }

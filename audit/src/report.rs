@@ -25,6 +25,8 @@ pub struct Report {
     pub complete: u64,
     /// Records that the last checkpoint covers.
     pub signed: u64,
+    /// Records of which only the hash is left.
+    pub pruned: u64,
     /// The root that the last checkpoint signs.
     pub root: Option<Digest>,
     /// Number of checkpoints.
@@ -263,13 +265,14 @@ impl Report {
         let or_null = |text: Option<String>| text.map_or("null".to_owned(), |t| quote(&t));
         format!(
             "{{\"schema\":\"lightproof/audit-verify/v1\",\"ok\":{},\"data\":{{\"origin\":{},\"first_key\":{},\
-             \"complete\":{},\"signed\":{},\"root\":{},\"checkpoints\":{},\"epochs\":{},\"expected\":{},\"last_ts\":{},\
+             \"complete\":{},\"signed\":{},\"pruned\":{},\"root\":{},\"checkpoints\":{},\"epochs\":{},\"expected\":{},\"last_ts\":{},\
              \"open_intents\":[{}],\"doubts\":[{}],\"findings\":[{}],\"findings_total\":{},\"integrity_broken\":{}}}}}",
             self.is_ok(),
             quote(&self.origin),
             or_null(self.first_key.clone()),
             self.complete,
             self.signed,
+            self.pruned,
             or_null(self.root.map(|r| r.to_string())),
             self.checkpoints,
             self.epochs,
@@ -313,6 +316,9 @@ impl fmt::Display for Report {
         writeln!(f, "checkpoints {} in {}", self.checkpoints, counted(self.epochs, "epoch"))?;
         if let Some(ts) = &self.last_ts {
             writeln!(f, "last record {ts}")?;
+        }
+        if self.pruned > 0 {
+            writeln!(f, "pruned      {}, of which only the hash is left", counted(self.pruned, "record"))?;
         }
         writeln!(f, "complete up to {} of {} signed records", self.complete, self.signed)?;
         match (self.is_ok(), self.expected) {

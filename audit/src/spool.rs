@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::export::{Form, export};
 use crate::open::lock;
 use crate::paths::{Paths, SMALL_BYTES_MAX, read_limited};
-use crate::stored::record;
+use crate::stored::record_leaf;
 use crate::token::{Digest, unhex};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -106,6 +106,8 @@ pub struct Spooled {
     pub next: u64,
     /// How many of the new ones are damaged where they lie, and left as that.
     pub damaged: u64,
+    /// How many were pruned, and left out.
+    pub pruned: u64,
 }
 
 /// Where a spool stands.
@@ -166,7 +168,7 @@ pub(crate) fn spool_on(
         }
     };
     let mut lines = export(log, first, form)?;
-    let mut spooled = Spooled { files: Vec::new(), next: first, damaged: 0 };
+    let mut spooled = Spooled { files: Vec::new(), next: first, ..Spooled::default() };
     loop {
         let (mut text, mut count) = (String::new(), 0);
         for line in lines.by_ref().take(FILE_RECORDS) {
@@ -179,12 +181,13 @@ pub(crate) fn spool_on(
         }
         let name = format!("lightproof-{:012}.jsonl", spooled.next);
         put(&dir.join(&name), &text)?;
-        let leaf = lines.last_record().map(crate::Stored::leaf);
+        let leaf = lines.last_leaf();
         let origin = lines.origin().to_owned();
         let cursor = Cursor { origin, next: lines.next_record(), leaf, form: Some(form) };
         put(&path, &cursor.text())?;
         spooled.next = cursor.next;
         spooled.damaged = lines.count_damaged();
+        spooled.pruned = lines.count_pruned();
         spooled.files.push((name, count));
     }
 }
@@ -209,12 +212,7 @@ impl Form {
 
 /// Leaf hash of the record before that number; none before the first, and of a line that is no record.
 fn leaf_before(log: &Path, next: u64) -> Result<Option<Digest>, Error> {
-    let Some(last) = next.checked_sub(1) else { return Ok(None) };
-    match record(log, last) {
-        Ok(found) => Ok(found.map(|record| record.leaf())),
-        Err(Error::Broken { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
+    next.checked_sub(1).map_or(Ok(None), |last| record_leaf(log, last))
 }
 
 impl Cursor {

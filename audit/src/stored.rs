@@ -5,6 +5,7 @@ use crate::error::{Error, io_error};
 use crate::json;
 use crate::merkle::leaf;
 use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, files_below, read_limited};
+use crate::pruned::hash_only;
 use crate::record::Record;
 use crate::token::{Actor, Digest, JobId, Object, id_bytes, unhex};
 use crate::words::Outcome;
@@ -25,7 +26,7 @@ pub enum Order {
 /// running writer, whose unfinished line is left out.
 ///
 /// A line that is no record is an item `Broken` with the number that it should have, and a segment that cannot be read
-/// is an item `Io`; the reading goes on behind both.
+/// is an item `Io`; the reading goes on behind both. Pruned records are left out.
 ///
 /// # Errors
 /// `Absent` when there are no segments; `Io` when their folder cannot be read.
@@ -39,7 +40,7 @@ pub fn records(dir: &Path, order: Order) -> Result<Records, Error> {
     if order == Order::OldestFirst {
         segments.reverse();
     }
-    Ok(Records { order, numbers: 0..u64::MAX, segments, bytes: Vec::new(), lines: Vec::new() })
+    Ok(Records { order, numbers: 0..u64::MAX, segments, bytes: Vec::new(), lines: Vec::new(), gone: None })
 }
 
 /// The records from number `first` on, oldest first; as [`records`], and what lies before is not read.
@@ -65,9 +66,94 @@ pub fn records_before(dir: &Path, end: u64) -> Result<Records, Error> {
 /// The record of that number; `None` if the log does not reach it.
 ///
 /// # Errors
-/// `Absent`; `Broken` if its line is no record; `Io`.
+/// `Absent`; `Broken` if its line is no record; `Pruned` if only its hash is left; `Io`.
 pub fn record(dir: &Path, seq: u64) -> Result<Option<Stored>, Error> {
-    records_from(dir, seq)?.next().transpose().map(|found| found.filter(|record| record.seq == seq))
+    match Items(records_from(dir, seq)?).next().transpose()? {
+        Some(Item::Pruned(at, _)) if at == seq => Err(Error::Pruned { seq }),
+        Some(Item::Record(record)) if record.seq == seq => Ok(Some(*record)),
+        _ => Ok(None),
+    }
+}
+
+/// The leaf hash of the record of that number, of one that was pruned, too; `None` if the log does not reach it, or its line is no
+/// record.
+///
+/// # Errors
+/// `Absent`; `Io`.
+pub fn record_leaf(dir: &Path, seq: u64) -> Result<Option<Digest>, Error> {
+    match Items(records_from(dir, seq)?).next().transpose() {
+        Ok(Some(Item::Pruned(at, leaf))) if at == seq => Ok(Some(leaf)),
+        Ok(Some(Item::Record(record))) if record.seq == seq => Ok(Some(record.leaf())),
+        Ok(_) | Err(Error::Broken { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// As [`records`], oldest first, with what is left of those that were pruned.
+///
+/// # Errors
+/// As there.
+pub fn items(dir: &Path) -> Result<Items, Error> {
+    records(dir, Order::OldestFirst).map(Items)
+}
+
+/// Records that a reading came past, and of which only the hashes are left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Gone {
+    /// Number of the first.
+    pub first: u64,
+    /// Number of the last.
+    pub last: u64,
+    /// How many there are from the one to the other; between them may be others that are whole.
+    pub records: u64,
+}
+
+impl Gone {
+    /// Takes one more in.
+    pub(crate) fn see(gone: &mut Option<Self>, seq: u64) {
+        let Self { first, last, records } = gone.unwrap_or(Self { first: seq, last: seq, records: 0 });
+        *gone = Some(Self { first: first.min(seq), last: last.max(seq), records: records + 1 });
+    }
+
+    /// As JSON.
+    pub fn to_json(&self) -> String {
+        let Self { first, last, records } = self;
+        format!("{{\"first\":{first},\"last\":{last},\"records\":{records}}}")
+    }
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { first, last, records } = self;
+        match records {
+            1 => write!(f, "record {first} was pruned")?,
+            _ if last - first + 1 == *records => write!(f, "the records {first} to {last} were pruned")?,
+            _ => write!(f, "of the records {first} to {last} {records} were pruned")?,
+        }
+        f.write_str(": only the hash of each is left, and records of the type log.pruned say so")
+    }
+}
+
+/// One line of a log.
+#[derive(Debug)]
+pub enum Item {
+    /// A record.
+    Record(Box<Stored>),
+    /// The number of a record of which only the leaf hash is left, and that.
+    Pruned(u64, Digest),
+}
+
+/// See [`items`].
+#[derive(Debug)]
+pub struct Items(pub(crate) Records);
+
+impl Iterator for Items {
+    type Item = Result<Item, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.item()
+    }
 }
 
 /// See [`records`].
@@ -81,6 +167,7 @@ pub struct Records {
     bytes: Vec<u8>,
     /// Its lines that are still to come, the next one last, with the number that each should have.
     lines: Vec<(u64, Range<usize>)>,
+    gone: Option<Gone>,
 }
 
 impl Iterator for Records {
@@ -88,9 +175,30 @@ impl Iterator for Records {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
+            match self.item()? {
+                Ok(Item::Pruned(seq, _)) => Gone::see(&mut self.gone, seq),
+                Ok(Item::Record(record)) => return Some(Ok(*record)),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+impl Records {
+    /// Which of those that were read so far are left out, since they were pruned.
+    pub fn gone(&self) -> Option<Gone> {
+        self.gone
+    }
+
+    fn item(&mut self) -> Option<Result<Item, Error>> {
+        loop {
             if let Some((seq, range)) = self.lines.pop() {
-                let what = "a line is no record";
-                return Some(Stored::parse(&self.bytes[range]).ok_or(Error::Broken { what, at: seq }));
+                let (what, line) = ("a line is no record", &self.bytes[range]);
+                if let Some(hash) = hash_only(line) {
+                    return Some(Ok(Item::Pruned(seq, Digest(hash))));
+                }
+                let record = Stored::parse(line).map(|record| Item::Record(Box::new(record)));
+                return Some(record.ok_or(Error::Broken { what, at: seq }));
             }
             let segment = self.segments.pop()?;
             match read_limited(&segment, SEGMENT_BYTES_MAX) {

@@ -3,23 +3,30 @@
 use crate::error::{Error, io_error};
 use crate::note::Note;
 use crate::paths::{Paths, SMALL_BYTES_MAX, read_limited};
-use crate::stored::{Order, Stored, records, records_from};
+use crate::stored::{Gone, Item, Items, Order, Stored, records, records_from};
 use std::path::{Path, PathBuf};
 
-/// The last `count` records as one line each, oldest first. Not verified: for that there is [`crate::verify`].
+/// The last records of a log.
+#[derive(Debug)]
+pub struct Newest {
+    /// One line each, oldest first.
+    pub lines: Vec<String>,
+    /// Which are left out from the first of them on, since they were pruned.
+    pub gone: Option<Gone>,
+}
+
+/// The last `count` records that were not pruned: as people read them, or as they are stored. A line that is no record becomes
+/// `{"damaged":NUMBER}` there. Not verified: for that there is [`crate::verify`].
 ///
 /// # Errors
 /// `Absent` when there are no segments; `Io`.
-pub fn tail(dir: &Path, count: u64) -> Result<Vec<String>, Error> {
-    newest(dir, count, false)
-}
-
-/// The same as the records are stored. A line that is no record becomes `{"damaged":NUMBER}`.
-///
-/// # Errors
-/// As [`tail`].
-pub fn tail_json(dir: &Path, count: u64) -> Result<Vec<String>, Error> {
-    newest(dir, count, true)
+pub fn tail(dir: &Path, count: u64, json: bool) -> Result<Newest, Error> {
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let mut records = records(dir, Order::NewestFirst)?;
+    let newest = records.by_ref().take(count).map(|item| line(item, json));
+    let mut lines = newest.collect::<Result<Vec<_>, _>>()?;
+    lines.reverse();
+    Ok(Newest { lines, gone: records.gone() })
 }
 
 /// What [`crate::records`] gives as one line: as people read it, or as it is stored. What is no record is said to be none.
@@ -45,6 +52,7 @@ pub fn line(item: Result<Stored, Error>, json: bool) -> Result<String, Error> {
 pub struct Follower {
     dir: PathBuf,
     next: u64,
+    gone: Option<Gone>,
 }
 
 impl Follower {
@@ -54,7 +62,7 @@ impl Follower {
     /// `Absent` when nothing was ever signed there; `Io`; `Broken` when the copy of the checkpoint is none.
     pub fn new(dir: &Path, count: u64) -> Result<Self, Error> {
         let next = signed(dir)?.saturating_sub(count);
-        Ok(Self { dir: dir.to_owned(), next })
+        Ok(Self { dir: dir.to_owned(), next, gone: None })
     }
 
     /// What was signed since the last call; nothing most of the time.
@@ -67,15 +75,24 @@ impl Follower {
         if count == 0 {
             return Ok(Vec::new());
         }
-        let mut news = Vec::new();
-        for item in records_from(&self.dir, self.next)?.take(usize::try_from(count).unwrap_or(usize::MAX)) {
+        let (mut news, mut next) = (Vec::new(), self.next);
+        let items = Items(records_from(&self.dir, self.next)?);
+        for item in items.take(usize::try_from(count).unwrap_or(usize::MAX)) {
             match item {
                 Err(e @ Error::Io { .. }) => return Err(e),
-                item => news.push(item),
+                Err(error) => news.push(Err(error)),
+                Ok(Item::Record(record)) => news.push(Ok(*record)),
+                Ok(Item::Pruned(seq, _)) => Gone::see(&mut self.gone, seq),
             }
+            next += 1;
         }
-        self.next += news.len() as u64;
+        self.next = next;
         Ok(news)
+    }
+
+    /// Which were left out since the last call, since they were pruned.
+    pub fn gone(&mut self) -> Option<Gone> {
+        self.gone.take()
     }
 }
 
@@ -92,12 +109,4 @@ pub(crate) fn newest_note(dir: &Path) -> Result<Note, Error> {
         _ => io_error("read", &path)(e),
     })?;
     Note::parse(&bytes).ok_or(Error::Broken { what: "the file checkpoint is none", at: 0 })
-}
-
-fn newest(dir: &Path, count: u64, json: bool) -> Result<Vec<String>, Error> {
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    let newest = records(dir, Order::NewestFirst)?.take(count);
-    let mut lines = newest.map(|item| line(item, json)).collect::<Result<Vec<_>, _>>()?;
-    lines.reverse();
-    Ok(lines)
 }

@@ -1,6 +1,7 @@
 //! What a start must know of the records, beside the tree over them.
 
 use crate::intent::Intents;
+use crate::pruned::Pruning;
 use crate::record::Record;
 use crate::token::{Digest, unhex};
 
@@ -13,14 +14,17 @@ pub(crate) struct Told {
     pub destroyed: u32,
     /// What is open.
     pub intents: Intents,
+    /// The last pruning.
+    pub pruned: Option<Pruning>,
 }
 
 impl Told {
-    /// Takes in a record of this epoch; `None` when it holds no digest where it must.
+    /// Takes in a record of this epoch; `None` when it holds no digest where it must, or a pruning makes no sense.
     pub fn record(&mut self, record: &Record<'_>, epoch: u32) -> Option<()> {
         match record.name {
             "key.destroyed" => self.destroyed = epoch,
             "recovery.truncated" => self.truncated.push(Digest(record.text("sha256").and_then(unhex)?)),
+            "log.pruned" => self.pruned = Some(Pruning::of(record, self.pruned.as_ref())?),
             _ => {}
         }
         self.intents.record(record);

@@ -6,6 +6,7 @@
 mod checkpoints;
 mod clock;
 mod files;
+mod pruned;
 mod reading;
 mod records;
 mod taken;
@@ -88,6 +89,7 @@ fn verify_here(paths: &Paths, expected: Option<&[u8]>, patience: Duration) -> Re
     let mut log = Reading { paths, origin, signed, records, taken, journal, ahead: None, leaves: Vec::new() };
     let confirmed = tree::check(&mut log, &mut report)?;
     log.ahead = ahead(&log, patience);
+    pruned::check(&log, &mut report)?;
     unsigned(&log, &mut report);
     files::check(&log, &mut report);
     if let Some(bytes) = expected {
@@ -95,6 +97,7 @@ fn verify_here(paths: &Paths, expected: Option<&[u8]>, patience: Duration) -> Re
     }
     report.complete = confirmed.min(report.first_bad_record().unwrap_or(confirmed));
     report.signed = claimed;
+    report.pruned = log.records.pruned;
     report.root = log.journal.last.as_ref().map(|n| n.checkpoint.root);
     report.checkpoints = log.journal.total;
     report.epochs = log.records.keys.len() as u64;

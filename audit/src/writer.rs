@@ -6,7 +6,7 @@
 use crate::clock::Clock;
 use crate::durable::{Disk, is_full};
 use crate::entry::Entry;
-use crate::error::Error;
+use crate::error::{Error, Undone};
 use crate::event::Event;
 use crate::memory::Memory;
 use crate::merkle::{Frontier, Hash};
@@ -84,6 +84,10 @@ pub(crate) struct Writer {
     pub clocks: Option<(u64, u64)>,
     /// The wall clock is behind, and that is on record.
     pub is_behind: bool,
+    /// This run has put on record that the clock was set.
+    pub is_clock_set: bool,
+    /// Why the last pruning is not finished, if it is not.
+    pub unpruned: Option<Undone>,
     /// What ended the log.
     pub poison: Option<(&'static str, io::ErrorKind)>,
     /// What the records say that a start must know.

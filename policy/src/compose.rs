@@ -3,8 +3,8 @@
 use crate::document::{Deny, Overlay};
 use crate::limits::{OPEN_FILES_MIN, SIDE_PIXELS_MIN};
 use crate::{
-    Erase, Error, KeepPrompts, LoopbackAddr, PICTURE_DAYS_MAX, Periods, Policy, Refusal, Since, TwoPersons,
-    needed, paths,
+    Erase, Error, KeepPrompts, LOG_DAYS_MIN, LoopbackAddr, PICTURE_DAYS_MAX, Periods, Policy, Refusal, Since,
+    TwoPersons, needed, paths,
 };
 
 /// Applies an overlay to a profile.
@@ -32,6 +32,11 @@ pub(crate) fn tighten(mut policy: Policy, overlay: Overlay) -> Result<Policy, Er
         policy.erase = erase;
     }
     policy.picture_days_max = shorter("picture_days_max", policy.picture_days_max, overlay.picture_days_max)?;
+    let is_period = |days: &u32| (LOG_DAYS_MIN..=PICTURE_DAYS_MAX).contains(days);
+    if let Some(value) = overlay.log_days_max.filter(|days| !is_period(days)) {
+        return Err(Error::LogDays { value });
+    }
+    policy.log_days_max = shorter("log_days_max", policy.log_days_max, overlay.log_days_max)?;
     policy.names_days_max = shorter("names_days_max", policy.names_days_max, overlay.names_days_max)?;
     let Periods { key_days_max, drill_days_max, backup_days_max, stamp_days_max, run_days_max } =
         policy.periods;

@@ -80,6 +80,15 @@ pub enum Error {
         /// The longest there is.
         days_max: u32,
     },
+    /// Records are to go before the law lets them.
+    #[error(
+        "log_days_max is {value}; records are kept for at least 184 days, six months: write a number from 184 to 36500, or leave the line \
+         out, which keeps them for ever"
+    )]
+    LogDays {
+        /// What was asked for.
+        value: u32,
+    },
     /// Pictures are to go by themselves, and none may be erased.
     #[error(
         "picture_days_max erases pictures, and erase = \"never\" keeps all of them; leave one of the two lines out"

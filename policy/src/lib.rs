@@ -112,6 +112,9 @@ pub const BUILT_IN: Profiles<'static> = Profiles {
 /// The longest period that can be set, in days.
 pub const PICTURE_DAYS_MAX: u32 = 36_500;
 
+/// The shortest period after which records of the log may go, in days: six months, as laws ask for that demand a log.
+pub const LOG_DAYS_MIN: u32 = 184;
+
 /// Days that the last full run of the controls may be ago, where no overlay asks for it more often.
 pub const RUN_DAYS: u32 = 7;
 
@@ -168,6 +171,7 @@ pub struct Policy {
     keep_prompts: KeepPrompts,
     erase: Erase,
     picture_days_max: Option<u32>,
+    log_days_max: Option<u32>,
     names_days_max: Option<u32>,
     two_person: TwoPersons,
     incident_laws: BTreeSet<IncidentLaw>,

@@ -23,6 +23,8 @@ pub struct Plan {
     pub erase: Erase,
     /// After how many days a picture is erased by itself; `None`: never.
     pub picture_days_max: Option<u32>,
+    /// After how many days records of the log may be pruned; `None`: never.
+    pub log_days_max: Option<u32>,
     /// After how many days behind their removal somebody's name and salt are destroyed; `None`: never.
     pub names_days_max: Option<u32>,
     /// Acts of one admin that a second one confirms.
@@ -59,8 +61,10 @@ impl Plan {
     pub fn is_within(&self, other: &Self) -> bool {
         let keeps = |plan: &Self| plan.keep_prompts == KeepPrompts::Allow;
         let erases = |plan: &Self| plan.erase == Erase::Allow;
-        let days = |plan: &Self| plan.picture_days_max.unwrap_or(u32::MAX);
-        let names = |plan: &Self| plan.names_days_max.unwrap_or(u32::MAX);
+        let days = |plan: &Self| {
+            [plan.picture_days_max, plan.log_days_max, plan.names_days_max]
+                .map(|days| days.unwrap_or(u32::MAX))
+        };
         let bare = |plan: &Self| plan.network_namespace == NetworkNamespace::MayBeMissing;
         let rights = |path: &Path, grant: &PathGrant| {
             other.paths.get(path).is_some_and(|theirs| grant.rights.is_subset(&theirs.rights))
@@ -79,8 +83,7 @@ impl Plan {
         self.process == other.process
             && (!keeps(self) || keeps(other))
             && (!erases(self) || erases(other))
-            && days(self) <= days(other)
-            && names(self) <= names(other)
+            && days(self).into_iter().zip(days(other)).all(|(ours, theirs)| ours <= theirs)
             && self.two_person.and(other.two_person) == self.two_person
             && other.incident_laws.is_subset(&self.incident_laws)
             && self.periods.is_within(&other.periods)
@@ -125,6 +128,9 @@ impl Plan {
         }
         if let Some(days) = self.names_days_max {
             line(format_args!("names_days_max {days}"));
+        }
+        if let Some(days) = self.log_days_max {
+            line(format_args!("log_days_max {days}"));
         }
         if !self.two_person.is_empty() {
             line(format_args!("two_person {}", self.two_person.words()));
@@ -223,6 +229,7 @@ pub(crate) fn resolve(policy: &Policy, process: Process, places: &Folders) -> Re
         keep_prompts: policy.keep_prompts,
         erase: policy.erase,
         picture_days_max: policy.picture_days_max,
+        log_days_max: policy.log_days_max,
         names_days_max: policy.names_days_max,
         two_person: policy.two_person,
         incident_laws: policy.incident_laws.clone(),

@@ -43,8 +43,12 @@ fn list(policy: &Policy, keys: &[String], denied: &[String]) -> Vec<Setting> {
     let outputs = policy.outputs.as_ref().map(|outputs| ("outputs".into(), outputs.display().to_string()));
     let copy = policy.checkpoint_copy.as_ref();
     let copy = copy.map(|folder| ("checkpoint_copy".into(), folder.display().to_string()));
-    let days = policy.picture_days_max.map(|days| ("picture_days_max".into(), days.to_string()));
-    let names = policy.names_days_max.map(|days| ("names_days_max".into(), days.to_string()));
+    let days = [
+        ("picture_days_max", policy.picture_days_max),
+        ("log_days_max", policy.log_days_max),
+        ("names_days_max", policy.names_days_max),
+    ];
+    let days = days.into_iter().filter_map(|(key, days)| Some((key.to_owned(), days?.to_string())));
     let two_person = Some(policy.two_person.words()).filter(|words| !words.is_empty());
     let two_person = two_person.map(|words| ("two_person".into(), words));
     let laws = Some(laws::words(&policy.incident_laws)).filter(|words| !words.is_empty());
@@ -60,7 +64,6 @@ fn list(policy: &Policy, keys: &[String], denied: &[String]) -> Vec<Setting> {
             ("erase".into(), policy.erase.word().into()),
         ])
         .chain(days)
-        .chain(names)
         .chain(two_person)
         .chain(laws)
         .chain(periods)
@@ -87,6 +90,7 @@ fn keys(overlay: &Overlay) -> Vec<String> {
         ("keep_prompts", overlay.keep_prompts.is_some()),
         ("erase", overlay.erase.is_some()),
         ("picture_days_max", overlay.picture_days_max.is_some()),
+        ("log_days_max", overlay.log_days_max.is_some()),
         ("names_days_max", overlay.names_days_max.is_some()),
         ("two_person", overlay.two_person.is_some()),
         ("incident_laws", overlay.incident_laws.is_some()),

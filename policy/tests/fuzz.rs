@@ -6,13 +6,14 @@ use policy::{Folders, NetworkNamespace, Plan, Policy, Process};
 use std::path::Path;
 
 const OUTPUTS: &str = "/srv/pictures";
-const WORDS: [&str; 26] = [
+const WORDS: [&str; 27] = [
     "schema = 1\n",
     "listen = \"127.0.0.1:80\"\n",
     "outputs = \"/",
     "keep_prompts = \"allow\"\n",
     "erase = \"allow\"\n",
     "picture_days_max = 30\n",
+    "log_days_max = 365\n",
     "names_days_max = 30\n",
     "two_person = [\"hold\"]\n",
     "key_days_max = 90\n",

@@ -268,6 +268,14 @@ fn a_site_can_say_when_pictures_go() {
     }
     refused("picture_days_max = -1", "invalid value");
     refused("picture_days_max = 30\nerase = \"never\"", "leave one of the two lines out");
+    let of_log = with("log_days_max = 365");
+    assert_eq!((base().log_days_max, of_log.log_days_max), (None, Some(365)));
+    assert!(of_log.explain().contains("\nlog_days_max 365\n"), "{}", of_log.explain());
+    assert!(of_log.is_within(&base()) && !base().is_within(&of_log));
+    assert!(with("log_days_max = 184").is_within(&of_log));
+    refused("log_days_max = 183", "at least 184 days");
+    refused("log_days_max = 0", "from 184 to 36500");
+    refused("log_days_max = 36501", "from 184 to 36500");
     let base = Policy::read(Some("schema = 1\npicture_days_max = 30")).unwrap();
     let error = base.tighten("schema = 1\npicture_days_max = 31").unwrap_err().to_string();
     assert!(error.contains("picture_days_max would allow more"), "{error}");

@@ -25,7 +25,7 @@ fn without_an_overlay_all_of_it_is_built_in() {
 fn what_an_overlay_says_is_said_to_come_from_it_even_if_it_changes_nothing() {
     let settings = of(
         "listen = \"127.0.0.1:7860\"\noutputs = \"/srv/p\"\ncheckpoint_copy = \"/media/stick/log\"\nkeep_prompts = \"never\"\nerase = \"allow\"\n\
-         picture_days_max = 90\nnames_days_max = 95\ntwo_person = [\"hold\"]\nincident_laws = [\"dora\", \"gdpr\"]\nkey_days_max = 91\ndrill_days_max = 94\nbackup_days_max = 92\nstamp_days_max = 93\nrun_days_max = 5\n\
+         picture_days_max = 90\nlog_days_max = 366\nnames_days_max = 95\ntwo_person = [\"hold\"]\nincident_laws = [\"dora\", \"gdpr\"]\nkey_days_max = 91\ndrill_days_max = 94\nbackup_days_max = 92\nstamp_days_max = 93\nrun_days_max = 5\n\
          unattended = \"idle-lock\"\nmissing_network_namespace = \"allow\"\n[limits]\nsteps_max = 4\nimages_max = 16\n\
          [[deny]]\npath = \"${export}\"\nwhy = \"no plain copies here\"\n\
          [[deny]]\ncall = \"link\"\nwhy = \"no server on this host\"\n\
@@ -45,6 +45,7 @@ fn what_an_overlay_says_is_said_to_come_from_it_even_if_it_changes_nothing() {
             "keep_prompts never",
             "erase allow",
             "picture_days_max 90",
+            "log_days_max 366",
             "names_days_max 95",
             "two_person hold, admin",
             "incident_laws gdpr, dora",

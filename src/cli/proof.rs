@@ -50,6 +50,18 @@ pub enum Audit {
         #[arg(long)]
         qr: bool,
     },
+    /// Take away the content of records that are past the period of the policy (`log_days_max`); their hashes stay, and the log verifies
+    Prune {
+        /// Say what is due, and do nothing
+        #[arg(long, conflicts_with = "yes")]
+        dry_run: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Vault and pictures.
+        #[command(flatten)]
+        keys: Keys,
+    },
     /// Check every record, signature and tile
     Verify {
         /// A checkpoint that was kept elsewhere, or `-` for standard input; finds a log cut back to an older state. Without it the copy is

@@ -82,6 +82,7 @@ impl Site {
                 keeps_prompts: booted.plan.keep_prompts == KeepPrompts::Allow,
                 erases: booted.plan.erase == Erase::Allow,
                 picture_days_max: booted.plan.picture_days_max,
+                log_days_max: booted.plan.log_days_max,
                 names_days_max: booted.plan.names_days_max,
                 asks_a_second_admin: !booted.plan.two_person.is_empty(),
             },

@@ -354,9 +354,9 @@ pub fn restore(
     Ok(restored)
 }
 
-/// Whether the log in `dir` has this very record.
+/// Whether the log in `dir` has this very record, or what a pruning has left of it.
 fn has_record(dir: &Path, record: &Stored) -> bool {
-    audit::record(dir, record.seq).is_ok_and(|found| found.is_some_and(|found| found.leaf() == record.leaf()))
+    audit::record_leaf(dir, record.seq).is_ok_and(|found| found == Some(record.leaf()))
 }
 
 /// Reads the backup once more, and writes the sealed files, and those of the log if there is none. How many pictures are back.

@@ -1,11 +1,12 @@
 //! The period after which pictures go by themselves, where the policy sets one. When each of them goes is told from its first
 //! day on; what a legal hold keeps stays.
 
+use crate::moment::Moment;
 use crate::period::{Periods, end_ms};
 use crate::rights::Act;
 use crate::room::Darkroom;
 use crate::{Erased, Error, Who};
-use audit::{Actor, Event};
+use audit::{Actor, Due as DueRecords, Event, Receipt};
 use vault::ObjectId;
 
 /// Reason code in tombstones: the period was over.
@@ -50,6 +51,28 @@ impl Darkroom {
             return Ok(None);
         }
         self.erase_past_period(Actor::System)
+    }
+
+    /// Which records of the log are older than so many days, and may go.
+    ///
+    /// # Errors
+    /// As [`Darkroom::due`]; what the log says.
+    pub fn due_records(&self, who: &Who, days: u32) -> Result<DueRecords, Error> {
+        self.vault_of(who, Act::Retain)?;
+        Ok(self.log.due(days)?)
+    }
+
+    /// Prunes exactly those.
+    ///
+    /// # Errors
+    /// As there; [`Error::ClockMoved`].
+    pub fn prune_records(&self, who: &Who, due: DueRecords) -> Result<Receipt, Error> {
+        self.vault_of(who, Act::Retain)?;
+        // A clock that is ahead would take away what must be kept.
+        if self.began.has_moved(Moment::now(&self.clock)) {
+            return Err(Error::ClockMoved);
+        }
+        Ok(self.log.prune(who.actor, due)?)
     }
 
     fn erase_past_period(&mut self, actor: Actor) -> Result<Option<Erased>, Error> {

@@ -28,11 +28,13 @@ pub enum Warning {
     CodeUnseen,
     /// An erasure or a change of a secret was cut off, and nobody has opened the vault since.
     Interrupted,
+    /// A pruning of the log is on record and not finished.
+    Unpruned,
 }
 
 impl Warning {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::OldKeyRemains,
         Self::UnusedKeyRemains,
         Self::Unproven,
@@ -43,6 +45,7 @@ impl Warning {
         Self::NoCopy,
         Self::CodeUnseen,
         Self::Interrupted,
+        Self::Unpruned,
     ];
 
     /// A word for programs.
@@ -58,6 +61,7 @@ impl Warning {
             Self::NoCopy => "no_copy",
             Self::CodeUnseen => "code_unseen",
             Self::Interrupted => "interrupted",
+            Self::Unpruned => "unpruned",
         }
     }
 }
@@ -102,6 +106,10 @@ impl fmt::Display for Warning {
                 "an erasure or a change of a secret was cut off: until somebody opens the vault, which ends it, what it was to end may \
                  open still"
             }
+            Self::Unpruned => {
+                "a pruning of the log is on record and not finished, so some of what was to go is there; why, and what to do, says: \
+                 lightproof audit prune"
+            }
         })
     }
 }
@@ -110,6 +118,8 @@ impl Darkroom {
     /// What there is to know about the open vault; while it is locked, what the log says of it.
     pub fn warnings(&self) -> Vec<Warning> {
         let no_copy = self.copy_state.trouble().map(|_| Warning::NoCopy);
+        let unpruned = self.log.unpruned().ok().flatten().map(|_| Warning::Unpruned);
+        let of_log = no_copy.into_iter().chain(unpruned);
         let Room::Open(open) = &self.room else {
             let Ok(known) = self.log.unfinished() else { return Vec::new() };
             let old = known.key_remains.map(|_| Warning::OldKeyRemains);
@@ -117,7 +127,7 @@ impl Darkroom {
             let rolls = |kind| matches!(kind, IntentKind::Erase | IntentKind::Secret | IntentKind::Name);
             let is_cut_off = old.is_none() && known.open_intents.iter().any(|intent| rolls(intent.kind));
             let interrupted = is_cut_off.then_some(Warning::Interrupted);
-            return old.into_iter().chain(unused).chain(interrupted).chain(no_copy).collect();
+            return old.into_iter().chain(unused).chain(interrupted).chain(of_log).collect();
         };
         let healed = open.vault.healed().or(open.vault.damaged_mirror()).map(|_| Warning::Healed);
         let noticed = open.vault.notices().into_iter().filter_map(|notice| match notice {
@@ -131,6 +141,6 @@ impl Darkroom {
         let unattended = open.is_unattended.then_some(Warning::Unattended);
         let unseen = open.is_code_unseen.then_some(Warning::CodeUnseen);
         let of_vault = healed.into_iter().chain(noticed).chain(moved);
-        of_vault.chain(unattended).chain(unseen).chain(no_copy).collect()
+        of_vault.chain(unattended).chain(unseen).chain(of_log).collect()
     }
 }

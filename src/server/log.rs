@@ -79,7 +79,8 @@ pub async fn show(
         house.on_record((key, kinds(&selection)), || {
             house.record(&who, Reading::Rows, &selection, rows.len() as u64)
         })?;
-        Ok(json!({ "rows": rows, "next": page.next, "records": page.signed }))
+        let pruned = page.gone.map(|gone| parsed(&gone.to_json()));
+        Ok(json!({ "rows": rows, "next": page.next, "records": page.signed, "pruned": pruned }))
     });
     Ok(Json(shown.await?))
 }

@@ -1,7 +1,9 @@
-//! `lightproof audit`: records, in lines or in words, and the check of all of them. Reads only; works beside a running server.
+//! `lightproof audit`: records, in lines or in words, and the check of all of them. Reads only, and works beside a running server, but
+//! for what goes on record itself.
 
 mod checkpoint;
 mod export;
+mod prune;
 mod qr;
 mod stamp;
 mod told;
@@ -13,7 +15,9 @@ use crate::cli::{Audit, Global, Show};
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::{Done, input};
-use audit::{Error, Follower, Order, Outside, OutsideError, OutsideFlaw, Selection, Stored, Typed};
+use audit::{
+    Error, Follower, Gone, Newest, Order, Outside, OutsideError, OutsideFlaw, Selection, Stored, Typed,
+};
 use darkroom::{CopyPlace, copy_trouble, unusable};
 use sandbox::Clean;
 use serde_json::{Value, json};
@@ -28,6 +32,9 @@ use told::{failed, parsed};
 pub fn run(mut clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Done {
     if let Audit::Stamp(verb) = verb {
         return stamp::run(clean, global, verb, out);
+    }
+    if let Audit::Prune { dry_run, yes, keys } = verb {
+        return prune::run(clean, global, (*dry_run, *yes), keys, out);
     }
     if let Audit::Export { format, after, spool } = verb {
         return export::run(clean, global, (*format, *after, spool.as_deref()), out);
@@ -50,18 +57,23 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Don
     match verb {
         Audit::Tail { count, follow: true } => follow(dir, *count, global.json, out),
         Audit::Tail { count, follow: false } => {
-            let tail = if global.json { audit::tail_json } else { audit::tail };
-            print(tail(dir, *count).map_err(failed)?.into_iter().map(Ok), global.json, out)
+            let Newest { lines, gone } = audit::tail(dir, *count, global.json).map_err(failed)?;
+            let records = print(lines.into_iter().map(Ok), global.json, out)?;
+            end(records, gone, out)
         }
         Audit::Show(Show { record: Some(seq), .. }) => {
             let record = record(dir, *seq)?;
-            print([audit::line(Ok(record), global.json)].into_iter(), global.json, out)
+            let records = print([audit::line(Ok(record), global.json)].into_iter(), global.json, out)?;
+            end(records, None, out)
         }
         Audit::Show(_) => {
-            let items = audit::records(dir, Order::OldestFirst).map_err(failed)?;
+            let mut items = audit::records(dir, Order::OldestFirst).map_err(failed)?;
             // A line that is no record may be any record.
-            let shown = items.filter(|item| item.as_ref().map_or(true, |record| selection.takes(record)));
-            print(shown.map(|item| audit::line(item, global.json)), global.json, out)
+            let taken =
+                |item: &Result<Stored, Error>| item.as_ref().map_or(true, |record| selection.takes(record));
+            let shown = items.by_ref().filter(taken).map(|item| audit::line(item, global.json));
+            let records = print(shown, global.json, out)?;
+            end(records, items.gone(), out)
         }
         Audit::Explain { record: seq } => {
             let explanation = record(dir, *seq)?.explain();
@@ -69,7 +81,11 @@ pub fn run(mut clean: Clean, global: &Global, verb: &Audit, out: &Output) -> Don
             out.object(true, &parsed(&explanation.to_json()));
             Ok(Code::Done)
         }
-        Audit::Verify { .. } | Audit::Stamp(_) | Audit::Export { .. } | Audit::Checkpoint { .. } => {
+        Audit::Verify { .. }
+        | Audit::Stamp(_)
+        | Audit::Export { .. }
+        | Audit::Prune { .. }
+        | Audit::Checkpoint { .. } => {
             let (expect, strange) = match (expect, &booted.copy) {
                 (None, Some(copy)) => kept_elsewhere(copy, dir, out),
                 (expect, _) => (expect, None),
@@ -123,19 +139,33 @@ fn not_held(what: &str) -> String {
     format!("the log was not held against it: {what}")
 }
 
-/// Lines as they come, or all of them in one object.
-fn print(lines: impl Iterator<Item = Result<String, Error>>, json: bool, out: &Output) -> Done {
-    if json {
-        let records = lines.map(|line| line.map(|line| parsed(&line))).collect::<Result<Vec<Value>, _>>();
-        out.object(true, &json!({ "records": records.map_err(failed)? }));
-        return Ok(Code::Done);
-    }
+/// Lines as they come, or all of them as values.
+fn print(
+    lines: impl Iterator<Item = Result<String, Error>>,
+    json: bool,
+    out: &Output,
+) -> Result<Vec<Value>, Failure> {
+    let mut records = Vec::new();
     for line in lines {
-        out.data(&format!("{}\n", line.map_err(failed)?));
+        let line = line.map_err(failed)?;
+        if json {
+            records.push(parsed(&line));
+            continue;
+        }
+        out.data(&format!("{line}\n"));
         if out.is_left() {
             break;
         }
     }
+    Ok(records)
+}
+
+/// Ends them with which are left out.
+fn end(records: Vec<Value>, gone: Option<Gone>, out: &Output) -> Done {
+    if let Some(gone) = gone {
+        out.say(&gone.to_string());
+    }
+    out.object(true, &json!({ "records": records, "pruned": gone.map(|gone| parsed(&gone.to_json())) }));
     Ok(Code::Done)
 }
 
@@ -146,6 +176,9 @@ fn follow(dir: &Path, count: u64, json: bool, out: &Output) -> Done {
         for item in follower.news().map_err(failed)? {
             let line = audit::line(item, json).map_err(failed)?;
             if json { out.json_line(&line) } else { out.data(&format!("{line}\n")) }
+        }
+        if let Some(gone) = follower.gone() {
+            out.say(&gone.to_string());
         }
         if out.has_lost() || !out.pause() {
             return Ok(Code::Done);

@@ -2,6 +2,7 @@
 
 use crate::browser::driver::{SOON, keys};
 use crate::browser::studio::Studio;
+use crate::pruned::pruned;
 use serde_json::json;
 use std::process::Command;
 
@@ -94,4 +95,30 @@ fn the_log_is_read_filtered_verified_and_taken_out() {
     assert_eq!(home.count_records(&["audit.read ok", "how=verify"]), 2);
     assert_eq!(home.count_records(&["audit.read ok", "how=export"]), 1);
     home.is_whole(1);
+}
+
+#[test]
+fn the_log_says_between_which_records_some_were_pruned() {
+    let studio = Studio::of(pruned("log-pruned"));
+    let browser = &studio.browser;
+    studio.enter();
+    browser.click("#log");
+    browser.see("#records details");
+    let says = |words: &str| {
+        browser.until(&format!("say {words:?}"), SOON, || {
+            (browser.count("#records > p") > 0 && browser.text("#records").contains(words)).then_some(())
+        });
+    };
+    browser.choose("#log-type", "log");
+    says("8,189 of the records 1 to 8190 were pruned");
+    browser.press("", keys::ESCAPE);
+    browser.see_no("#log-dialog");
+    browser.click("#language");
+    browser.until("speak Chinese", SOON, || (browser.attribute("html", "lang")? == "zh-CN").then_some(()));
+    browser.click("#log");
+    browser.see("#records details");
+    browser.choose("#log-type", "log");
+    says("第 1 至 8190 条记录中有 8,189 条已被删减");
+    browser.press("", keys::ESCAPE);
+    studio.close().is_whole(1);
 }

@@ -24,7 +24,12 @@ impl Studio {
     /// Nobody has been here before.
     #[track_caller]
     pub fn new(test: &str) -> Studio {
-        let home = Home::furnished(test);
+        Studio::of(Home::furnished(test))
+    }
+
+    /// In a home that somebody has furnished otherwise.
+    #[track_caller]
+    pub fn of(home: Home) -> Studio {
         let served = Served::start(&home);
         Studio { browser: Browser::open(&home), served, home }
     }

@@ -9,10 +9,11 @@ use crate::export::{Export, Exported};
 use crate::folder::NewFolder;
 use crate::json::canonical;
 use crate::models::{Imports, Models, see_import};
+use crate::period::{Row, Written};
 use crate::report::Finding;
 use crate::run::reading_to_json;
 use crate::{describe, folder, oscal, papers, readme, rehearsal, stamps};
-use audit::{Digest, Object, Order, Proofs, PublicKey, Stored};
+use audit::{Digest, Item, Object, Proofs, PublicKey, Stored};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -34,6 +35,8 @@ struct OfPeriod {
     models: Value,
     /// The records that something rests on, of whatever time.
     cited: BTreeMap<u64, Stored>,
+    /// Of how many there is only the hash.
+    pruned: u64,
 }
 
 impl Export<'_> {
@@ -57,7 +60,8 @@ impl Export<'_> {
     fn fill(&self, folder: &mut NewFolder, proofs: &Proofs, key: ExportKey) -> Result<Exported, Error> {
         let head = proofs.checkpoint();
         signatures(folder, proofs)?;
-        let OfPeriod { count: records, range, erased, models, cited } = self.records(folder, proofs)?;
+        let OfPeriod { count: records, range, erased, models, cited, pruned } =
+            self.records(folder, proofs)?;
         let erasures = erasures::hand_over(folder, (self.log, proofs), &erased, range, &self.languages())?;
         Self::check_record(&cited, self.run_record, "it does not name this run", |record| {
             record.name == "evidence.tried" && record.digest("run") == Some(self.run.digest())
@@ -76,7 +80,7 @@ impl Export<'_> {
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| Error::Randomness)?;
         folder.write(bundle::MODELS, &canonical(&models))?;
-        self.texts(folder, id, public, erasures)?;
+        self.texts(folder, id, public, (erasures, pruned))?;
         folder.listed.sort_by(|one, other| one.path.cmp(&other.path));
         let files = folder.listed.len() as u64 + 2;
         let manifest = Manifest { id, made_ms: self.made_ms, files: folder.listed.clone() }.to_json();
@@ -92,7 +96,7 @@ impl Export<'_> {
             &key.sign(bundle::PREDICATE, &[(bundle::MANIFEST, digest)], &predicate),
         )?;
         folder.seal()?;
-        Ok(Exported { manifest: digest, files, records, erasures: erasures.certified })
+        Ok(Exported { manifest: digest, files, records, erasures: erasures.certified, pruned })
     }
 
     /// The records of the period, and those that something rests on. The last one of the period is cited, too: each
@@ -105,40 +109,39 @@ impl Export<'_> {
         wanted.extend(self.incident);
         wanted.extend(self.stamps.iter().filter(|stamp| stamp.holds()).map(|stamp| stamp.record.seq));
         let (since, until) = (self.since_ms.unwrap_or(0), self.until_ms.unwrap_or(u64::MAX));
-        let (mut file, mut first, mut last) = (folder.begin(bundle::RECORDS)?, None, None);
-        let (mut count, mut erased, mut cited) = (0, BTreeSet::new(), BTreeMap::new());
+        let mut row = Row::begin(folder)?;
+        let (mut erased, mut cited) = (BTreeSet::new(), BTreeMap::new());
         let (mut models, mut imports) = (Models::default(), Imports::new());
-        for record in audit::records(self.log, Order::OldestFirst)? {
-            let record = record?;
-            if record.seq >= size {
-                break;
-            }
-            let is_of_period = (since..=until).contains(&record.ts_ms);
-            if is_of_period {
-                file.write(record.json().as_bytes())?;
-                file.write(b"\n")?;
-                count += 1;
-            }
+        for item in audit::items(self.log)? {
+            let record = match item? {
+                Item::Pruned(seq, leaf) if seq < size => {
+                    row.gone(leaf);
+                    continue;
+                }
+                Item::Record(record) if record.seq < size => record,
+                _ => break,
+            };
             if wanted.remove(&record.seq) {
-                cited.insert(record.seq, record.clone());
+                cited.insert(record.seq, (*record).clone());
             }
             see_import(&mut imports, &record);
-            if is_of_period {
+            row.see(&record);
+            if (since..=until).contains(&record.ts_ms) {
+                row.add(&record)?;
                 models.see(&record);
                 erased.extend(record.object.filter(|_| record.name == "object.erased"));
-                first = first.or(Some(record.seq));
-                last = Some(record);
             }
         }
-        folder.end(file)?;
+        let count = row.count;
+        let Written { first, last, pruned, pruning } = row.end(folder, proofs)?;
         let range = first.zip(last.as_ref()).map(|(first, last)| first..=last.seq);
-        cited.extend(last.map(|record| (record.seq, record)));
+        cited.extend(last.into_iter().chain(pruning).map(|record| (record.seq, record)));
         imports.retain(|model, _| models.has(*model));
         cited.extend(imports.values().map(|record| (record.seq, record.clone())));
         let models = models.to_json(&self.embedded, &imports);
         match wanted.first() {
             Some(seq) => Err(Error::Record { seq: *seq, what: "the log does not hold it" }),
-            None => Ok(OfPeriod { count, range, erased, models, cited }),
+            None => Ok(OfPeriod { count, range, erased, models, cited, pruned }),
         }
     }
 
@@ -157,7 +160,7 @@ impl Export<'_> {
         folder: &mut NewFolder,
         id: [u8; 16],
         key: PublicKey,
-        erasures: Counted,
+        (erasures, pruned): (Counted, u64),
     ) -> Result<(), Error> {
         folder.write(bundle::RESULTS, &self.run.to_json())?;
         folder.write(bundle::CONTROLS, &canonical(&describe::controls()))?;
@@ -188,7 +191,7 @@ impl Export<'_> {
         folder.write("posture.json", &canonical(self.posture))?;
         folder.write(bundle::KEY, pem(key).as_bytes())?;
         folder.write("VERIFY.md", with_log(VERIFY).as_bytes())?;
-        folder.write("README.html", readme::page(self, erasures).as_bytes())
+        folder.write("README.html", readme::page(self, erasures, pruned).as_bytes())
     }
 }
 

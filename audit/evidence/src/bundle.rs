@@ -13,7 +13,8 @@
 //! gdpr/papers.json gdpr/*.html       drafts of the papers that the controller needs
 //! audit/origin checkpoint vkeys      the log's name, its newest signed head, its keys from the first on
 //! audit/hand-overs.jsonl             how each key handed over to the next
-//! audit/records.jsonl                the records of the period, without a gap
+//! audit/records.jsonl                the records of the period in a row, and the hash of each that was pruned
+//! audit/around.json                  where it has hashes: what proves their places
 //! audit/cited/N.json                 a record that something rests on, byte for byte as the log holds it
 //! audit/proofs/N.tlog-proof          that it is in the log under that head
 //! audit/stamps/N.tsr N.checkpoint    the time that an authority outside put under a checkpoint, by record N
@@ -42,6 +43,8 @@ pub(crate) const CHECKPOINT: &str = "audit/checkpoint";
 pub(crate) const VKEYS: &str = "audit/vkeys";
 pub(crate) const HAND_OVERS: &str = "audit/hand-overs.jsonl";
 pub(crate) const RECORDS: &str = "audit/records.jsonl";
+/// What proves the places of hashes in there.
+pub(crate) const AROUND: &str = "audit/around.json";
 /// What holds for all erasures of the period, the certificate of each, the records that they rest on and that are not of the period,
 /// and the same for people.
 pub(crate) const ERASURES: &str = "erasures/erasures.json";

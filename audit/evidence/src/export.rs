@@ -67,6 +67,8 @@ pub struct Answers {
     pub erases: bool,
     /// After how many days a picture is erased by itself, if it ever is.
     pub picture_days_max: Option<u32>,
+    /// After how many days the content of some records may be taken away, if it ever is.
+    pub log_days_max: Option<u32>,
     /// How many days behind somebody's removal their name is destroyed, if it ever is.
     pub names_days_max: Option<u32>,
     /// Whether some acts of an admin wait for a second one.
@@ -84,6 +86,8 @@ pub struct Exported {
     pub records: u64,
     /// How many pictures were erased in its period, each with its certificate.
     pub erasures: u64,
+    /// How many records of its period were pruned: of them it has the hash.
+    pub pruned: u64,
 }
 
 impl Export<'_> {

@@ -36,6 +36,7 @@ mod of_history;
 mod of_log;
 mod oscal;
 mod papers;
+mod period;
 mod readme;
 mod rehearsal;
 mod report;

@@ -5,7 +5,7 @@ mod arguments;
 mod streams;
 
 use arguments::{Command, USAGE};
-use audit::{Error, Follower, Order, Selection, Stored, VerifyKey};
+use audit::{Error, Follower, Gone, Newest, Order, Selection, Stored, VerifyKey};
 use evidence::Expected;
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -56,14 +56,13 @@ fn main() -> ExitCode {
             certificate(&dir, log.as_deref(), expect.as_deref(), first_key, json)
         }
         Ok(Command::Tail { dir, last, follow: true, json }) => follow(&dir, last, json),
-        Ok(Command::Tail { dir, last, follow: false, json }) => {
-            match if json { audit::tail_json(&dir, last) } else { audit::tail(&dir, last) } {
-                Ok(lines) => {
-                    print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>(), Exit::Ok)
-                }
-                Err(e) => complain(&e, false),
+        Ok(Command::Tail { dir, last, follow: false, json }) => match audit::tail(&dir, last, json) {
+            Ok(Newest { lines, gone }) => {
+                tell(gone);
+                print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>(), Exit::Ok)
             }
-        }
+            Err(e) => complain(&e, false),
+        },
         Err(e) => {
             talk(&format!("error: {e}\n\n{USAGE}"));
             Exit::Usage
@@ -109,12 +108,12 @@ fn one(dir: &Path, seq: u64, text: impl Fn(&Stored) -> String) -> Exit {
 /// Prints the records that match, or the last of them.
 fn show(dir: &Path, selection: &Selection, last: Option<u64>, json: bool) -> Exit {
     let order = if last.is_some() { Order::NewestFirst } else { Order::OldestFirst };
-    let items = match audit::records(dir, order) {
+    let mut all = match audit::records(dir, order) {
         Ok(items) => items,
         Err(e) => return complain(&e, false),
     };
     // A line that is no record may be any record.
-    let items = items.filter(|item| item.as_ref().map_or(true, |record| selection.takes(record)));
+    let items = all.by_ref().filter(|item| item.as_ref().map_or(true, |record| selection.takes(record)));
     let lines = items.map(|item| audit::line(item, json).map(|line| line + "\n"));
     let exit = match last {
         // As they come: there may be many.
@@ -132,7 +131,15 @@ fn show(dir: &Path, selection: &Selection, last: Option<u64>, json: bool) -> Exi
             }
         }
     };
+    tell(all.gone());
     exit.unwrap_or(Exit::Ok)
+}
+
+/// Says which records are left out.
+fn tell(gone: Option<Gone>) {
+    if let Some(gone) = gone {
+        talk(&format!("{gone}\n"));
+    }
 }
 
 /// Prints each record once it is signed, until the program is ended or nobody reads.
@@ -144,6 +151,7 @@ fn follow(dir: &Path, last: u64, json: bool) -> Exit {
     loop {
         let lines: Result<Vec<String>, Error> =
             follower.news().and_then(|news| news.into_iter().map(|item| audit::line(item, json)).collect());
+        tell(follower.gone());
         match lines
             .map(|lines| say(lines.iter().map(|line| format!("{line}\n")).collect::<String>().as_bytes()))
         {

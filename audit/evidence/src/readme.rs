@@ -68,7 +68,7 @@ const PAPERS_ABOUT: Text = both(
 const PAPER_STATE: Text = both("controller\u{2019}s part", "由控制者负责");
 
 /// The page.
-pub(crate) fn page(export: &Export<'_>, erasures: Counted) -> String {
+pub(crate) fn page(export: &Export<'_>, erasures: Counted, pruned: u64) -> String {
     let languages = export.languages();
     let tag = tag(languages[0]);
     let title = TITLE.in_language(languages[0]);
@@ -77,12 +77,12 @@ pub(crate) fn page(export: &Export<'_>, erasures: Counted) -> String {
          content=\"width=device-width\">\n<title>{title}: Lightproof</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
     );
     for language in languages {
-        html += &part(export, erasures, language);
+        html += &part(export, (erasures, pruned), language);
     }
     html + "</main>\n</body>\n</html>\n"
 }
 
-fn part(export: &Export<'_>, erasures: Counted, language: Language) -> String {
+fn part(export: &Export<'_>, (erasures, pruned): (Counted, u64), language: Language) -> String {
     let say = |text: Text| text.in_language(language);
     let run = export.run;
     let mut html =
@@ -140,6 +140,7 @@ fn part(export: &Export<'_>, erasures: Counted, language: Language) -> String {
         html += &papers(export, language);
     }
     html += &erased(erasures, language);
+    html += &gone(pruned, language);
     let parts = if export.sbom.is_some() { PARTS } else { NO_PARTS };
     let _ =
         writeln!(html, "<p>{}</p>\n<p>{}</p>\n<p>{}</p>\n</article>", say(MODELS), say(parts), say(LIMITS));
@@ -162,6 +163,22 @@ fn erased(Counted { certified, copied, uncertified }: Counted, language: Languag
     };
     let page = bundle::ERASURES_PAGE;
     format!("<h2>{title}</h2>\n<p><a href=\"{page}\">{page}</a>: {text}</p>\n")
+}
+
+/// Of how many records of the period the folder has only the hash.
+fn gone(pruned: u64, language: Language) -> String {
+    let text = match language {
+        _ if pruned == 0 => return String::new(),
+        Language::En => format!(
+            "Records of the period of which only the hash is here: {pruned}. Their content was taken away when the time was over for which \
+             the policy keeps it, as records of the type log.pruned say. Each hash has its place in the tree over the log, and every other \
+             record of the period is here."
+        ),
+        Language::Zh => format!(
+            "本期间仅存哈希的记录数：{pruned}。其内容在策略规定的保存期限届满后已被删减，见 log.pruned 类型的记录。每个哈希在日志的树中都有其位置，本期间的其他记录均在此处。"
+        ),
+    };
+    format!("<p><strong>{text}</strong></p>\n")
 }
 
 /// When the newest stamp of an authority outside is from, how old it was when the bundle was made, and what it is about.

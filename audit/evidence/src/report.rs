@@ -30,6 +30,8 @@ pub struct Checked {
     pub made_ms: Option<u64>,
     /// Numbers of the first and the last record of the log that are in it, with all between them.
     pub records: Option<(u64, u64)>,
+    /// Of how many of these only the hash is there, since they were pruned.
+    pub pruned: u64,
     /// How many pictures were erased in their period, each with its certificate; `None` where the bundle does not say, being older.
     pub erasures: Option<u64>,
     /// How many controls ended how, if the results could be judged.
@@ -68,7 +70,7 @@ impl Checked {
         let data = json!({
             "origin": self.origin, "size": self.size, "first_key": self.first_key, "made_ms": self.made_ms,
             "first_record": self.records.map(|(first, _)| first), "last_record": self.records.map(|(_, last)| last),
-            "erasures": self.erasures, "outcomes": outcomes, "failures": self.failures, "rehearsal": self.is_rehearsal,
+            "pruned": self.pruned, "erasures": self.erasures, "outcomes": outcomes, "failures": self.failures, "rehearsal": self.is_rehearsal,
             "other_catalogue": self.other_catalogue.map(|digest| digest.to_string()), "findings": findings,
         });
         json!({ "schema": "lightproof/bundle-verify/v1", "ok": self.is_ok(), "data": data }).to_string()
@@ -126,6 +128,9 @@ impl fmt::Display for Checked {
                 writeln!(f, "log       {} records, numbers {first} to {last} of them here", self.size)?;
             }
             None => writeln!(f, "log       {} records, none of them here in a row", self.size)?,
+        }
+        if self.pruned > 0 {
+            writeln!(f, "pruned    of {} of these records only the hash is left", self.pruned)?;
         }
         if let Some(erasures) = self.erasures {
             writeln!(f, "erasures  {erasures} in these records, each with its certificate")?;

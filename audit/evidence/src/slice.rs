@@ -4,16 +4,17 @@
 //! VERIFY.md                          how to check it with others' programs
 //! audit/origin checkpoint vkeys      the log's name, its newest signed head, its keys from the first on
 //! audit/hand-overs.jsonl             how each key handed over to the next
-//! audit/records.jsonl                the records of the period, without a gap
-//! audit/cited/N.json                 the last of them, byte for byte as the log holds it
+//! audit/records.jsonl                the records of the period in a row, and the hash of each that was pruned
+//! audit/around.json                  where it has hashes: what proves their places
+//! audit/cited/N.json                 the last of them, and where some were pruned the record that says so, byte for byte
 //! audit/proofs/N.tlog-proof          that it is in the log under that head
 //! ```
 
 use crate::assemble::{cite, signatures, with_log};
-use crate::bundle;
 use crate::error::Error;
 use crate::folder::NewFolder;
-use audit::{Order, Proofs};
+use crate::period::{Row, Written};
+use audit::{Item, Proofs};
 use std::path::Path;
 
 /// How to check a slice without any program of ours.
@@ -50,24 +51,30 @@ fn fill(
     (since, until): (u64, u64),
 ) -> Result<u64, Error> {
     signatures(folder, proofs)?;
-    let (mut file, mut count, mut last) = (folder.begin(bundle::RECORDS)?, 0, None);
-    for record in audit::records(log, Order::OldestFirst)? {
-        let record = record?;
+    let mut row = Row::begin(folder)?;
+    for item in audit::items(log)? {
+        let record = match item? {
+            Item::Pruned(_, leaf) => {
+                row.gone(leaf);
+                continue;
+            }
+            Item::Record(record) => record,
+        };
         let seq = record.seq;
         let Some(proof) = proofs.of(seq) else { break };
+        row.see(&record);
         if !(since..=until).contains(&record.ts_ms) {
             continue;
         }
         if !proof.holds_for(record.json().as_bytes()) {
             return Err(Error::Record { seq, what: "it is not the one that was signed" });
         }
-        file.write(record.json().as_bytes())?;
-        file.write(b"\n")?;
-        count += 1;
-        last = Some(record);
+        row.add(&record)?;
     }
-    folder.end(file)?;
-    last.iter().try_for_each(|record| cite(folder, proofs, record))?;
+    let count = row.count;
+    let Written { last, pruning, .. } = row.end(folder, proofs)?;
+    let pruning = pruning.filter(|pruning| last.as_ref().is_some_and(|last| last.seq != pruning.seq));
+    last.iter().chain(&pruning).try_for_each(|record| cite(folder, proofs, record))?;
     folder.write("VERIFY.md", with_log(VERIFY).as_bytes())?;
     folder.seal()?;
     Ok(count)

@@ -62,6 +62,8 @@ pub struct Subject<'a> {
 /// What is to be handed out, in memory: no file has it yet.
 #[derive(Debug)]
 pub struct Told {
+    /// Of which some were pruned: those before this one.
+    pub pruned_before: u64,
     json: Vec<u8>,
     page: String,
     /// SHA-256 of the file for programs.
@@ -76,10 +78,10 @@ impl Subject<'_> {
     /// # Errors
     /// A record cannot be read, and nobody knows whom it is about.
     pub fn tell(&self) -> Result<Told, Error> {
-        let records = self.records()?;
-        let json = canonical(&self.to_json(&records));
-        let (file, page) = (Digest::of(&json), self.page(&records));
-        Ok(Told { json, page, file, records: records.len() as u64 })
+        let (records, pruned_before) = (self.records()?, audit::whole_from(self.log)?);
+        let json = canonical(&self.to_json(&records, pruned_before));
+        let (file, page) = (Digest::of(&json), self.page(&records, pruned_before));
+        Ok(Told { pruned_before, json, page, file, records: records.len() as u64 })
     }
 
     fn records(&self) -> Result<Vec<Stored>, Error> {
@@ -93,7 +95,7 @@ impl Subject<'_> {
         Ok(found)
     }
 
-    fn to_json(&self, records: &[Stored]) -> Value {
+    fn to_json(&self, records: &[Stored], pruned_before: u64) -> Value {
         let pictures = self.pictures.iter().map(|picture| {
             json!({ "object": picture.object, "name": picture.name, "created_ms": picture.created_ms,
                 "bytes": picture.bytes, "keeps_prompt": picture.keeps_prompt })
@@ -104,11 +106,11 @@ impl Subject<'_> {
         json!({
             "schema": SCHEMA, "version": self.version, "made": timestamp(self.made_ms), "made_ms": self.made_ms,
             "pseudonym": self.actor.to_string(), "slot": self.slot, "name": self.name, "role": self.role,
-            "pictures": pictures.collect::<Vec<_>>(), "records": records.collect::<Vec<_>>(),
+            "pruned_before": pruned_before, "pictures": pictures.collect::<Vec<_>>(), "records": records.collect::<Vec<_>>(),
         })
     }
 
-    fn page(&self, records: &[Stored]) -> String {
+    fn page(&self, records: &[Stored], pruned_before: u64) -> String {
         let mut page = String::from(HEAD);
         let mut put = |args: std::fmt::Arguments<'_>| page.write_fmt(args).unwrap_or_default();
         let name = escape(self.name.unwrap_or("-"));
@@ -137,7 +139,11 @@ impl Subject<'_> {
                 let (name, made) = (escape(&picture.name), timestamp(picture.created_ms));
                 put(format_args!("<tr><td>{name}</td><td>{made}</td><td>{kept}</td></tr>\n"));
             }
-            put(format_args!("</table>\n<h2>{} ({})</h2>\n<table>\n", words[13], records.len()));
+            put(format_args!("</table>\n<h2>{} ({})</h2>\n", words[13], records.len()));
+            if pruned_before > 0 {
+                put(format_args!("<p>{}</p>\n", words[16].replace("{N}", &pruned_before.to_string())));
+            }
+            put(format_args!("<table>\n"));
             put(format_args!("<tr><th>{}</th><th>{}</th><th>{}</th></tr>\n", words[14], words[9], words[15]));
             for record in records {
                 let says = match language {
@@ -227,7 +233,7 @@ tr { break-inside: avoid }
 <body>
 ";
 
-const EN: [&str; 16] = [
+const EN: [&str; 17] = [
     "What this installation holds about you",
     "Read from the log and the vault. The log has no names, no prompts and no pictures; the vault keeps your name and your \
      pictures sealed. Each line below is one record; subject.json has the records as the log holds them. Copies that were \
@@ -246,9 +252,11 @@ const EN: [&str; 16] = [
     "Records about you",
     "Record",
     "What happened",
+    "Before record {N} some are gone: the content of sign-ins, of looks at previews, of readings of the log and of refusals was taken away \
+     when the time was over for which this installation keeps it. Whether any of those were about you, nobody can tell any more.",
 ];
 
-const ZH: [&str; 16] = [
+const ZH: [&str; 17] = [
     "本系统保存的有关您的信息",
     "摘自日志和保险库。日志中没有姓名、提示词和图片；保险库以密封方式保存您的姓名和图片。下面每一行是一条记录；subject.json \
      中有日志原样的记录。已导出的副本、备份以及其他系统的日志不在此列：请向本系统的运营者询问。",
@@ -266,4 +274,5 @@ const ZH: [&str; 16] = [
     "有关您的记录",
     "记录",
     "发生的事",
+    "记录 {N} 之前有些记录已不存在：登录、查看预览、查阅日志和拒绝等记录的内容在本系统规定的保存期限届满后已被删减。此处已无法得知其中是否有与您有关的记录。",
 ];

@@ -1,4 +1,4 @@
-import base64, hashlib, json, pathlib
+import base64, hashlib, json, pathlib, re
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 def leaf(record): return hashlib.sha256(b"\0" + record).digest()
@@ -65,13 +65,45 @@ for path in pathlib.Path("audit").glob("cited/*.json"):
     assert note == checkpoint
     cited.append(json.loads(record))
 
-before, seq, count = None, None, 0
+# Up to where records were pruned, what is left of them, and the types of those that go.
+ends = [(record["seq"], record["d"]["first"], record["d"]["sha256"]) for record in cited if record["type"] == "log.pruned"]
+_, end, signed = max(ends, default=(0, 0, ""))
+GOES = {"audit.read", "objects.viewed", "posture.process", "request.refused", "session.closed", "session.opened", "token.used",
+        "vault.unlock_failed"}
+before, seq, first, row, pruned, left = None, None, None, {}, 0, hashlib.sha256()
+has_around = pathlib.Path("audit/around.json").exists()
 for line in open("audit/records.jsonl", "rb"):
-    count += 1
     line = line.rstrip(b"\n")
-    record = json.loads(line)
-    assert before is None or (base64.b64decode(record["prev"]) == before and record["seq"] == seq + 1)
-    before, seq = leaf(line), record["seq"]
+    if seq is not None and re.fullmatch(b"[0-9a-f]{64}", line):
+        before, seq, pruned = bytes.fromhex(line.decode()), seq + 1, pruned + 1
+        assert seq < end
+    else:
+        record = json.loads(line)
+        assert seq is None or (base64.b64decode(record["prev"]) == before and record["seq"] == seq + 1)
+        before, seq = leaf(line), record["seq"]
+    first = seq if first is None else first
+    if seq < end:
+        goes = line[:1] == b"{" and record["type"] in GOES and (seq + 1) % 4096
+        left.update((before.hex().encode() if goes else line) + b"\n")
+    if has_around:
+        row[seq] = before
+if pruned or has_around:
+    around = iter(json.load(open("audit/around.json"))["hashes"])
+
+    def over(start, end):
+        """RFC 9162, section 2.1.1: from the row, and the hashes over what lies before and behind it."""
+        if end <= first or start > seq:
+            return bytes.fromhex(next(around))
+        if end - start == 1:
+            return row[start]
+        half = 1 << (end - start - 1).bit_length() - 1
+        left = over(start, start + half)
+        return node(left, over(start + half, end))
+
+    # What is left is signed from record 0 on.
+    assert first > 0 or seq + 1 < end or left.hexdigest() == signed
+    origin, size, wanted = checkpoint.split("\n\n")[0].split("\n")
+    assert over(0, int(size)) == base64.b64decode(wanted) and next(around, None) is None
 if seq is not None:
     assert open(f"audit/cited/{seq}.json", "rb").read() == line
-    print(f"records {seq + 1 - count} to {seq}")
+    print(f"records {first} to {seq}" + (f", of {pruned} of which only the hash is left" if pruned else ""))

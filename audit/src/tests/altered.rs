@@ -1,4 +1,4 @@
-//! The altered logs of `testdata/altered`: both verifiers give the verdict that the table gives.
+//! The altered logs of `testdata/altered`: both verifiers give the verdict that the tables give.
 
 use super::*;
 
@@ -8,8 +8,12 @@ struct Case {
     edits: Vec<Vec<String>>,
 }
 
-fn cases() -> Vec<Case> {
-    let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/altered/cases.tsv");
+fn testdata(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
+}
+
+fn cases(table: &str) -> Vec<Case> {
+    let table = testdata("altered").join(table);
     let mut cases: Vec<Case> = Vec::new();
     for line in std::fs::read_to_string(table).unwrap().lines().filter(|line| !line.starts_with('#')) {
         let mut columns = line.split('\t').map(str::to_owned);
@@ -62,9 +66,17 @@ fn apply(dir: &Path, edit: &[String]) {
 
 #[test]
 fn both_verifiers_give_every_altered_log_the_verdict_of_the_table() {
-    let frozen = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/v1");
-    let cases = cases();
-    assert!(cases.len() >= 112, "{}", cases.len());
+    judge("cases.tsv", "v1", 112);
+}
+
+#[test]
+fn both_verifiers_give_every_altered_log_that_was_pruned_the_verdict_of_the_table() {
+    judge("pruned.tsv", "pruned", 14);
+}
+
+fn judge(table: &str, frozen: &str, count_min: usize) {
+    let (cases, frozen) = (cases(table), testdata(frozen));
+    assert!(cases.len() >= count_min, "{}", cases.len());
     let dirs: Vec<Dir> = cases
         .iter()
         .map(|case| {

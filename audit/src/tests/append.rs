@@ -86,7 +86,8 @@ fn written_time_never_goes_back_and_a_jump_is_on_record() {
     drop(log);
     let report = dir.verify();
     assert!(report.is_ok(), "{report}");
-    let anomalies = crate::tail(&dir.0, 100).unwrap().iter().filter(|l| l.contains("clock.anomaly")).count();
+    let anomalies =
+        crate::tail(&dir.0, 100, false).unwrap().lines.iter().filter(|l| l.contains("clock.anomaly")).count();
     assert_eq!(anomalies, 1);
 }
 
@@ -122,7 +123,7 @@ fn a_full_disk_refuses_requests_and_takes_endings_from_the_reserve() {
     drop(log);
     let report = dir.verify();
     assert!(report.is_ok(), "{report}");
-    let lines = crate::tail(&dir.0, 100).unwrap().join("\n");
+    let lines = crate::tail(&dir.0, 100, false).unwrap().lines.join("\n");
     assert!(lines.contains("boot.stopped") && lines.contains("disk.reserve_low"), "{lines}");
 }
 
@@ -237,7 +238,7 @@ fn unlocking_and_erasing_work_on_a_full_disk_and_guessing_does_not_use_up_the_re
     drop(log);
     let report = dir.verify();
     assert!(report.is_ok() && report.epochs == 1, "{report}");
-    assert!(crate::tail(&dir.0, 100).unwrap().join("\n").contains("disk.reserve_low"));
+    assert!(crate::tail(&dir.0, 100, false).unwrap().lines.join("\n").contains("disk.reserve_low"));
 }
 
 #[test]

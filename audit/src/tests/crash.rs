@@ -23,7 +23,7 @@ fn at_every_step(fault: Fault, prepare: impl Fn(&Log), act: impl Fn(&Log) -> Vec
         drop(log);
         let report = dir.verify();
         assert!(report.is_ok(), "{fault:?} at step {step}: {report}");
-        let lines = crate::tail(&dir.0, 10_000).unwrap().join("\n") + "\n";
+        let lines = crate::tail(&dir.0, 10_000, false).unwrap().lines.join("\n") + "\n";
         for number in acknowledged.iter().chain([&999]) {
             assert!(
                 lines.contains(&format!("count={number}\n")),
@@ -150,8 +150,12 @@ fn a_fault_at_any_step_of_the_recovery_itself() {
             drop(open(&dir, &Faults::default()).unwrap_or_else(|e| panic!("{fault:?} at step {step}: {e}")));
             let report = dir.verify();
             assert!(report.is_ok(), "{fault:?} at step {step}: {report}");
-            let cuts =
-                crate::tail(&dir.0, 100).unwrap().iter().filter(|l| l.contains("recovery.truncated")).count();
+            let cuts = crate::tail(&dir.0, 100, false)
+                .unwrap()
+                .lines
+                .iter()
+                .filter(|l| l.contains("recovery.truncated"))
+                .count();
             // A record about the cut that was not signed before the fault is itself cut, and on record.
             assert!((1..=3).contains(&cuts), "{fault:?} at step {step}: {cuts}");
             if !reached {

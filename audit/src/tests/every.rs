@@ -186,8 +186,9 @@ pub fn every_event() -> Vec<Entry> {
 }
 
 /// Those that only the log itself writes.
-pub const OWN: [&str; 6] = [
+pub const OWN: [&str; 7] = [
     "log.created",
+    "log.pruned",
     "recovery.truncated",
     "key.epoch_rotated",
     "key.destroyed",

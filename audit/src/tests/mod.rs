@@ -17,6 +17,9 @@ mod outside;
 mod page;
 mod power;
 mod proofs;
+mod prune;
+mod prune_early;
+mod prune_random;
 mod reader;
 mod remembered;
 mod robust;
@@ -130,7 +133,11 @@ fn open(dir: &Dir, faults: &Faults) -> Result<Log, Error> {
 /// A neighbouring test that starts a process holds a copy of every lock until that process runs; `Busy` is believed
 /// only when it lasts.
 fn open_at(dir: &Path, faults: &Faults) -> Result<Log, Error> {
-    let open = || Log::open_on(dir, None, disk(faults), Box::new(TestClock::new())).map(|(log, _)| log);
+    open_when(dir, faults, &TestClock::new())
+}
+
+fn open_when(dir: &Path, faults: &Faults, clock: &TestClock) -> Result<Log, Error> {
+    let open = || Log::open_on(dir, None, disk(faults), Box::new(clock.clone())).map(|(log, _)| log);
     let is_busy = |opened: &Result<Log, Error>| matches!(opened, Err(Error::Busy { .. }));
     (0..50)
         .map(|_| open())

@@ -5,9 +5,9 @@
 //! flushes is not modelled.
 
 use super::*;
-use crate::Mark;
 use crate::faults::Op;
-use std::cell::RefCell;
+use crate::{Actor, LOG_DAYS_MIN, Mark};
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
@@ -96,6 +96,28 @@ fn a_lost_sync_of_a_start_that_recovers() {
     check(torn, |run| drop(run.start()), |_| true, &[1, 2]);
 }
 
+#[test]
+fn a_lost_sync_of_a_pruning() {
+    let old = |dir: &Path| {
+        let log = create_at(dir, &Faults::default()).unwrap();
+        let old = |number| [Event::TokenUsed { token: number, slot: 1 }.by_system(), event(number)];
+        let entries: Vec<Entry> = (0..2050).flat_map(old).collect();
+        for part in entries.chunks(1000) {
+            log.append(part).unwrap();
+        }
+    };
+    let ops = check(
+        old,
+        |run| {
+            let Some(log) = run.start() else { return };
+            run.prune(&log);
+        },
+        |op| matches!(op, Op::Sync(path) | Op::SyncFolder(path) if path.to_string_lossy().contains("/seg")),
+        &[],
+    );
+    assert!(ops.iter().any(|op| matches!(op, Op::Rename(_, path) if path.ends_with("00000000.jsonl"))));
+}
+
 /// The model has teeth: without the sync of the records, or of the checkpoint, of a batch it finds the loss.
 #[test]
 fn each_sync_of_an_append_is_needed() {
@@ -163,6 +185,8 @@ struct Run {
     faults: Faults,
     /// From which effect on the log must be known to have come so far.
     known: RefCell<Vec<(usize, Mark)>>,
+    /// From which effect on what was pruned is gone for good.
+    gone: Cell<Option<usize>>,
 }
 
 impl Run {
@@ -170,7 +194,7 @@ impl Run {
         let dir = Dir::new();
         std::fs::create_dir(&dir.0).unwrap();
         prepare(&dir.0.join("log"));
-        Self { dir, faults: Faults::default(), known: RefCell::default() }
+        Self { dir, faults: Faults::default(), known: RefCell::default(), gone: Cell::default() }
     }
 
     /// As the program starts: opens the log, or creates it.
@@ -189,6 +213,15 @@ impl Run {
     fn begin_epoch(&self, log: &Log) {
         if log.begin_epoch(EpochReason::Unlock).is_ok() {
             self.know(log);
+        }
+    }
+
+    /// What is older than the shortest period, which is all but the last segment.
+    fn prune(&self, log: &Log) {
+        let pruned = log.due(LOG_DAYS_MIN).and_then(|due| log.prune(Actor::System, due));
+        if pruned.is_ok() {
+            self.know(log);
+            self.gone.set(Some(self.faults.ops().len()));
         }
     }
 
@@ -211,9 +244,10 @@ impl Run {
                 continue;
             }
             let known = self.known.borrow().iter().rfind(|(count, _)| *count <= cut).map(|(_, mark)| *mark);
+            let is_gone = self.gone.get().is_some_and(|count| count <= cut);
             for (what, state) in medium.states() {
-                if seen.insert((known.map(|mark| mark.size), state.clone())) {
-                    let dir = self.judge(&state, known);
+                if seen.insert((known.map(|mark| mark.size), is_gone, state.clone())) {
+                    let dir = self.judge(&state, known, is_gone);
                     let dir = dir.map_err(|why| format!("{what} after {cut} of {}: {why}", ops.len()))?;
                     ends.extend((cut == ops.len()).then_some(dir));
                 }
@@ -222,7 +256,7 @@ impl Run {
         Ok(ends)
     }
 
-    fn judge(&self, state: &Files, known: Option<Mark>) -> Result<Dir, String> {
+    fn judge(&self, state: &Files, known: Option<Mark>, is_gone: bool) -> Result<Dir, String> {
         let dir = Dir::new();
         std::fs::create_dir(&dir.0).unwrap();
         for (path, content) in state {
@@ -231,6 +265,10 @@ impl Run {
                 Some(bytes) => std::fs::write(path, bytes).unwrap(),
                 None => std::fs::create_dir(path).unwrap(),
             }
+        }
+        // Before a start makes an end of it.
+        if is_gone && verify_still(&dir.0.join("log"), None).unwrap().pruned == 0 {
+            return Err("what was pruned is there again".to_owned());
         }
         let log = start(&dir, &Faults::default()).map_err(|e| e.to_string())?;
         if let Some(mark) = known {
@@ -241,13 +279,16 @@ impl Run {
         std::fs::rename(dir.0.join("log"), dir.0.with_extension("log")).unwrap();
         let log = Dir(dir.0.with_extension("log"));
         let report = log.verify();
-        if report.is_ok() { Ok(log) } else { Err(report.to_string()) }
+        let is_done = report.types.contains_key("log.pruned") == (report.pruned > 0);
+        if report.is_ok() && is_done { Ok(log) } else { Err(report.to_string()) }
     }
 }
 
+/// Long after everything that a test prepares.
 fn start(dir: &Dir, faults: &Faults) -> Result<Log, Error> {
-    let dir = dir.0.join("log");
-    match open_at(&dir, faults) {
+    let (dir, clock) = (dir.0.join("log"), TestClock::new());
+    clock.pass(200 * 86_400_000);
+    match open_when(&dir, faults, &clock) {
         Err(Error::Absent { .. }) => create_at(&dir, faults),
         opened => opened,
     }

@@ -10,7 +10,9 @@ pub fn python_each(dirs: &[Dir]) -> Vec<bool> {
     let is_verdict = |line: &&str| line.ends_with(": verified") || line.starts_with("NOT verified: ");
     let verdicts: Vec<bool> = text.lines().filter(is_verdict).map(|line| !line.starts_with("NOT")).collect();
     assert_eq!(verdicts.len(), dirs.len(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(if verdicts.contains(&false) { 4 } else { 0 }), "{text}");
+    // 11 where one has less than was signed.
+    let codes = if verdicts.contains(&false) { [4, 11] } else { [0, 0] };
+    assert!(output.status.code().is_some_and(|code| codes.contains(&code)), "{text}");
     verdicts
 }
 

@@ -107,7 +107,7 @@ fn a_start_goes_on_where_one_that_reads_everything_would_be() {
         home.verifies();
     }
     // Nothing was taken for torn.
-    let lines = crate::tail(&home.log(), u64::MAX).unwrap();
+    let lines = crate::tail(&home.log(), u64::MAX, false).unwrap().lines;
     assert!(!lines.iter().any(|line| line.contains("recovery.truncated")));
 }
 
@@ -334,7 +334,7 @@ fn every_step_of_remembering_may_fail_or_be_the_last() {
             log.remember();
             drop(log);
             let what = format!("{fault:?} at step {step}");
-            let lines = crate::tail(&home.log(), 10).unwrap().join("\n");
+            let lines = crate::tail(&home.log(), 10, false).unwrap().lines.join("\n");
             assert!(!appended || lines.contains("count=998\n"), "{what}");
             home.verifies();
             assert_eq!(home.remembered().unwrap().size, home.told_by_all().0.size, "{what}");

@@ -21,6 +21,8 @@ pub(super) struct Times {
     pub doubts: Vec<Doubt>,
     /// The last doubt goes on.
     is_open: bool,
+    /// What the clock said when it was last found behind a written time, and that time, which none has passed since.
+    behind: Option<(u64, u64)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +40,7 @@ impl Times {
         if before.is_none_or(|before| now.ts_ms > before.ts_ms.saturating_add(STEP_MS_MIN)) {
             self.steps.push((seq, now.ts_ms));
         }
+        self.behind = self.behind.filter(|(_, until_ms)| now.ts_ms <= *until_ms);
         if let Some(doubt) = self.doubts.last_mut().filter(|_| self.is_open) {
             self.is_open = now.ts_ms <= doubt.until_ms;
             if self.is_open {
@@ -57,9 +60,15 @@ impl Times {
         }
     }
 
+    /// The time of now, as far as the log's last records know that it is earlier than those they carry.
+    pub fn behind_ms(&self) -> Option<u64> {
+        self.behind.map(|(clock_ms, _)| clock_ms)
+    }
+
     /// The clock says `clock_ms`, and a record is written at a later time already: every record that is later than the
     /// clock is in doubt, and so is every one until the clock has caught up.
     fn behind(&mut self, seq: u64, ts_ms: u64, clock_ms: u64) {
+        self.behind = Some((clock_ms, ts_ms));
         let at = self.steps.partition_point(|(_, time)| *time <= clock_ms);
         let (mut first, mut from_ms) = self.steps.get(at).copied().unwrap_or((seq, ts_ms));
         // Each start under such a clock says it anew.

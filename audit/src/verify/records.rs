@@ -8,6 +8,7 @@ use crate::json::Value;
 use crate::merkle::{Hash, leaf};
 use crate::note::VerifyKey;
 use crate::paths::{Paths, SEGMENT_BYTES_MAX, SEGMENT_RECORDS, SMALL_BYTES_MAX, read_limited};
+use crate::pruned::{Pruning, Seen, hash_only};
 use crate::record::{FIRST_PREV, Record};
 use crate::report::{Report, Subject};
 use crate::tile;
@@ -29,6 +30,13 @@ pub(super) struct Records {
     pub intents: Intents,
     pub ts_ms: u64,
     pub times: Times,
+    /// How many are pruned, and where.
+    pub pruned: u64,
+    pub seen: Seen,
+    /// The prunings on record.
+    pub prunings: Vec<Pruning>,
+    /// Written time of the last record of each segment that has it, by the number of the next.
+    pub ends: BTreeMap<u64, u64>,
     /// What follows the last signed record.
     pub surplus: Option<Surplus>,
 }
@@ -89,13 +97,22 @@ pub(super) fn read_all(paths: &Paths, signed: u64, report: &mut Report) -> Resul
         let bytes = found.unwrap_or_default();
         let (mut rest, mut seq) = (&bytes[..], start);
         records.segments.push(Vec::new());
+        let mut gone = None;
         while let Some(at) = rest.iter().position(|b| *b == b'\n').filter(|_| seq < end) {
             missing(gap.take(), seq, report);
-            let line = records.line_read(seq, &rest[..at], report);
+            let line = match hash_only(&rest[..at]) {
+                Some(leaf) => {
+                    gone = Some(seq);
+                    records.pruned += 1;
+                    Line { leaf, prev: None }
+                }
+                None => records.line_read(seq, &rest[..at], report),
+            };
             records.segments.last_mut().expect("pushed above").push(line);
             rest = &rest[at + 1..];
             seq += 1;
         }
+        records.seen.segment(&bytes, gone);
         if seq == end && !rest.is_empty() {
             let surplus = Surplus { name, bytes: rest.len(), digest: Digest::of(rest), after: end - 1 };
             if end == signed {
@@ -188,6 +205,10 @@ impl Records {
                 self.keys.extend(key());
                 self.starts.push(seq + 1);
             }
+            "log.pruned" => match Pruning::of(record, self.prunings.last()) {
+                Some(pruning) => self.prunings.push(pruning),
+                None => report.odd(Subject::Record(seq), "prunes records that it cannot"),
+            },
             "key.destroyed" if record.int("destroyed").is_none_or(|n| n + 2 != self.starts.len() as u64) => {
                 report.odd(Subject::Record(seq), "does not name the epoch before this one");
             }
@@ -200,6 +221,9 @@ impl Records {
         }
         self.intents.record(record);
         self.ts_ms = self.ts_ms.max(record.ts_ms);
+        if (seq + 1).is_multiple_of(SEGMENT_RECORDS) {
+            self.ends.insert(seq + 1, record.ts_ms);
+        }
     }
 
     /// Compares each record's link with the record before it. Of two that do not fit, the tiles on disk tell which one

@@ -8,7 +8,9 @@ pub(super) fn log_kind(error: &audit::Error) -> Kind {
     match error {
         audit::Error::Busy { .. } => Kind::Busy,
         audit::Error::DiskFull => Kind::Disk,
-        audit::Error::Absent { .. } => Kind::NotFound,
+        audit::Error::Unpruned { why } if why.is_full() => Kind::Disk,
+        audit::Error::Refused { .. } => Kind::Conflict,
+        audit::Error::Absent { .. } | audit::Error::Pruned { .. } => Kind::NotFound,
         audit::Error::Lost { .. } | audit::Error::Broken { .. } | audit::Error::Diverged { .. } => {
             Kind::Damaged
         }

@@ -88,7 +88,7 @@ impl Home {
 
     /// Record types and their whole lines, oldest first.
     fn records(&self) -> Vec<(String, String)> {
-        let lines = audit::tail(&self.0.join("audit"), u64::MAX).unwrap();
+        let lines = audit::tail(&self.0.join("audit"), u64::MAX, false).unwrap().lines;
         lines.into_iter().map(|line| (line.split(' ').nth(2).unwrap().to_owned(), line)).collect()
     }
 

@@ -71,6 +71,7 @@ export async function open() {
     next = page.next;
     older.remove();
     list.append(...page.rows.map(describe));
+    if (page.pruned) list.append(gone(page.pruned));
     if (next !== null) list.append(older);
     const n = list.querySelectorAll("details").length;
     message = () => t(n === 0 && next !== null ? "log.none.yet" : "log.shown", { n, all: page.records });
@@ -114,6 +115,10 @@ export async function open() {
   dialog.showModal();
   anew();
 }
+
+// Nobody knows which of them the filters would take.
+const gone = ({ first, last, records }) => h("p", { class: "hint" }, () =>
+  t("log.gone", { n: records, first: String(first), last: String(last) }));
 
 function describe({ record, about, facts, damaged }) {
   if (!record) return h("details", { "data-record": damaged }, h("summary", {}, () => t("log.damaged", { at: String(damaged) })));

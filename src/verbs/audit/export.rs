@@ -45,9 +45,10 @@ fn to_folder(log: &Path, dir: &Path, (form, begin): (Form, Option<u64>), out: &O
         out.say("nothing is new");
     }
     warn_of(spooled.damaged, out);
+    say_pruned(form, spooled.pruned, out);
     let file = |(name, records): &(String, u64)| json!({ "name": name, "records": records });
     let files: Vec<Value> = spooled.files.iter().map(file).collect();
-    out.object(true, &json!({ "files": files, "next": spooled.next, "damaged": spooled.damaged }));
+    out.object(true, &json!({ "files": files, "next": spooled.next, "damaged": spooled.damaged, "pruned": spooled.pruned }));
     Ok(Code::Done)
 }
 
@@ -67,9 +68,11 @@ fn print(log: &Path, (form, first): (Form, u64), json: bool, out: &Output) -> Do
     }
     let next = lines.next_record();
     warn_of(lines.count_damaged(), out);
+    say_pruned(form, lines.count_pruned(), out);
     out.object(
         true,
-        &json!({ "log": lines.origin(), "records": events, "next": next, "damaged": lines.count_damaged() }),
+        &json!({ "log": lines.origin(), "records": events, "next": next, "damaged": lines.count_damaged(),
+            "pruned": lines.count_pruned() }),
     );
     if !out.leads_nowhere() && out.has_shown()? {
         out.say(&format!("to go on from here: --after {next}"));
@@ -81,6 +84,19 @@ fn print(log: &Path, (form, first): (Form, u64), json: bool, out: &Output) -> Do
 fn warn_of(damaged: u64, out: &Output) {
     if damaged > 0 {
         out.warn(&format!("damaged where they lie, and given out as that: {damaged}; look at the log with lightproof audit verify"));
+    }
+}
+
+/// Records of which only the hash is left. A restore needs the hashes, and a program that reads events has no use for them.
+fn say_pruned(form: Form, pruned: u64, out: &Output) {
+    let how = match form {
+        Form::Own => "given out as their hashes",
+        Form::Ocsf => "left out",
+    };
+    if pruned > 0 {
+        out.say(&format!(
+            "pruned long ago, and {how}: {pruned}; see lightproof audit show --type log.pruned"
+        ));
     }
 }
 

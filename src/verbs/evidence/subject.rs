@@ -105,7 +105,7 @@ pub fn hand_over(
         made_ms: now_ms,
     };
     let told = subject.tell()?;
-    let (file, records) = (told.file, told.records);
+    let (file, records, pruned_before) = (told.file, told.records, told.pruned_before);
     // Before the first byte is on the disk: whoever ends the program in between keeps nothing that no record tells of.
     let receipt = room.with(|darkroom| darkroom.record_subject(who, actor, (held.slot, records, file)))?;
     write(&told)?;
@@ -116,11 +116,14 @@ pub fn hand_over(
         counted(pictures.len(), "picture"),
         receipt.seq_first
     ));
+    if pruned_before > 0 {
+        out.say(&format!("before record {pruned_before} some were pruned: whether any of those were about them, nobody can tell"));
+    }
     out.say("subject.html in it is for the person; it names them: hand it to nobody else");
     out.object(
         true,
         &json!({ "dir": dir.display().to_string(), "pseudonym": actor.to_string(), "records": records,
-            "pictures": pictures.len(), "file": file.to_string(), "record": receipt.seq_first }),
+            "pictures": pictures.len(), "pruned_before": pruned_before, "file": file.to_string(), "record": receipt.seq_first }),
     );
     Ok(Code::Done)
 }

@@ -5,8 +5,9 @@ use crate::bundle::{self, cited_number};
 use crate::dsse::{key_on_record, pem};
 use crate::folder;
 use crate::json;
+use crate::period::hashes_around;
 use crate::report::{Checked, Expected};
-use audit::{Checkpoint, Digest, HandOver, Head, Proof, PublicKey, Stored, VerifyKey};
+use audit::{Checkpoint, Digest, HandOver, Head, Left, Proof, PublicKey, Stored, VerifyKey};
 use std::collections::BTreeMap;
 
 /// What the log vouches for.
@@ -160,30 +161,54 @@ struct Start {
     epoch: u32,
 }
 
-/// The records of the period follow one another, and the last one is proved: so all of them are. Hands back up to `size` of
-/// them from record 0 on.
+/// The records of the period follow one another, and the last one is proved: so all of them are. Where hashes stand between them, the
+/// whole row leads to the checkpoint. Hands back up to `size` of them from record 0 on.
 fn slice(reading: &Reading<'_>, trusted: &Trusted, size: u64, checked: &mut Checked) -> Start {
     let (mut before, mut count, mut broken): (Option<(u64, Digest)>, u64, Option<String>) = (None, 0, None);
+    let (mut start, mut epoch, mut row, mut pruned) = (Start::default(), 0, Vec::new(), 0u64);
     let mut first = None;
-    let mut start = Start::default();
+    let has_around = reading.lists(bundle::AROUND);
+    let pruning = trusted.records.values().rfind(|record| record.name == "log.pruned");
+    let end = pruning.and_then(|record| u64::try_from(record.int("first")?).ok()).unwrap_or(0);
+    let (mut left, mut gone) = (Left::default(), None);
     let read = folder::lines(&reading.dir.join(bundle::RECORDS), LINE_BYTES_MAX, |line| {
         count += 1;
-        match Stored::read(line) {
-            Err(what) => broken = broken.take().or(Some(format!("line {count}: {what}"))),
-            Ok(record) => {
-                let leaf = record.leaf();
-                if before.is_some_and(|(seq, leaf)| record.seq != seq + 1 || record.prev != leaf) {
-                    let what = format!("record {} does not follow the one before it", record.seq);
-                    broken = broken.take().or(Some(what));
-                }
-                if record.seq == start.leaves.len() as u64 && record.seq < size {
-                    start.leaves.push(leaf);
-                    start.epoch = record.epoch;
-                }
-                first = first.or(Some(record.seq));
-                before = Some((record.seq, leaf));
+        let next = match (before, audit::pruned_line(line)) {
+            (Some((last, _)), Some(leaf)) => {
+                pruned += 1;
+                gone = Some(last + 1);
+                (last + 1, leaf, epoch)
             }
+            _ => match Stored::read(line) {
+                Err(what) => {
+                    broken = broken.take().or(Some(format!("line {count}: {what}")));
+                    return;
+                }
+                Ok(record) => {
+                    let leaf = record.leaf();
+                    if before.is_some_and(|(seq, leaf)| record.seq != seq + 1 || record.prev != leaf) {
+                        let what = format!("record {} does not follow the one before it", record.seq);
+                        broken = broken.take().or(Some(what));
+                    }
+                    // Of those of which only the hash is left.
+                    epoch = record.epoch.saturating_add(u32::from(record.name == "key.epoch_rotated"));
+                    (record.seq, leaf, record.epoch)
+                }
+            },
+        };
+        let (seq, leaf, of_epoch) = next;
+        if seq == start.leaves.len() as u64 && seq < size {
+            start.leaves.push(leaf);
+            start.epoch = of_epoch;
         }
+        if seq == left.count() && seq < end {
+            left.line(line);
+        }
+        if has_around {
+            row.push((seq, leaf));
+        }
+        first = first.or(Some(seq));
+        before = Some((seq, leaf));
     });
     if read.is_err() {
         broken = broken.or(Some("cannot be read to its end".to_owned()));
@@ -192,11 +217,36 @@ fn slice(reading: &Reading<'_>, trusted: &Trusted, size: u64, checked: &mut Chec
     if broken.is_none() && before.is_some_and(|last| !is_proved(last)) {
         broken = Some("its last record is not proved: something was cut off".to_owned());
     }
+    if broken.is_none() && (has_around || pruned > 0) && !is_in_place(reading, trusted, &row, checked) {
+        broken = Some("does not lead to the checkpoint with the hashes of audit/around.json".to_owned());
+    }
+    // As far as it can be told: what is left of the log is signed from record 0 on.
+    let is_other =
+        left.count() == end && pruning.and_then(|record| record.digest("sha256")) != Some(left.digest());
+    if broken.is_none() && gone.is_some_and(|gone| gone >= end || is_other) {
+        broken = Some("has a hash in the place of a record that was not pruned".to_owned());
+    }
     match broken {
         Some(what) => checked.find(bundle::RECORDS, what),
-        None => checked.records = first.zip(before.map(|(seq, _)| seq)),
+        None => {
+            checked.records = first.zip(before.map(|(seq, _)| seq));
+            checked.pruned = pruned;
+        }
     }
     start
+}
+
+/// Whether a row with hashes in it is that of the log.
+fn is_in_place(
+    reading: &Reading<'_>,
+    trusted: &Trusted,
+    row: &[(u64, Digest)],
+    checked: &mut Checked,
+) -> bool {
+    let hashes = reading.lists(bundle::AROUND).then(|| reading.read(bundle::AROUND, checked)).flatten();
+    let hashes = hashes.and_then(|bytes| hashes_around(&bytes));
+    let root = |head: &Checkpoint| audit::root_around(head.size, row, hashes.as_ref()?);
+    trusted.head.as_ref().is_some_and(|head| root(head) == Some(head.root))
 }
 
 /// The log goes on from a checkpoint that was kept: the root over its records is the one that it signs. That takes the

@@ -295,7 +295,21 @@ pub(super) fn of_periods(answers: &Answers, language: Language) -> String {
         }
         (None, Language::Zh) => "被移除人员的姓名仍封存在保险库中：策略未为其规定期限。".to_owned(),
     };
-    format!("{pictures}{}{names}", between(language))
+    let log = match (answers.log_days_max, language) {
+        (Some(days), Language::En) => format!(
+            "The log is kept, but for the content of sign-ins, of looks at previews, of readings of the log, of refusals and the like, which \
+             an admin may take away {days} days after it was written: the hash of each record stays."
+        ),
+        (Some(days), Language::Zh) => format!(
+            "日志予以保留；但登录、查看预览、查阅日志、拒绝等记录的内容，管理员可在写入 {days} 天后删减，每条记录的哈希仍保留。"
+        ),
+        (None, Language::En) => {
+            "Every record of the log stays: nothing in it goes after a period.".to_owned()
+        }
+        (None, Language::Zh) => "日志的每条记录均保留：其中没有内容会按期限删减。".to_owned(),
+    };
+    let between = between(language);
+    format!("{pictures}{between}{names}{between}{log}")
 }
 
 /// What stands between two sentences.

@@ -42,8 +42,8 @@ pub(super) const NOTICE: Paper = Paper {
             author: Author::Program(
                 says(
                     "Ask for what is held about you: it is handed out in a folder, to read and for programs. Erase your pictures, unless the \
-                     policy or a legal hold keeps them. Records are not changed; have what is wrong in one noted by the controller.",
-                    "您可以要求获得本系统保存的有关您的信息：以文件夹形式提供，既可阅读，也可由程序处理。您可以删除自己的图片，除非策略或法律保全要求留存。记录不会更改；如记录有误，请要求控制者加注说明。",
+                     policy or a legal hold keeps them. Nobody changes what a record says, though the content of some may be taken away when its period is over; have what is wrong in one noted by the controller.",
+                    "您可以要求获得本系统保存的有关您的信息：以文件夹形式提供，既可阅读，也可由程序处理。您可以删除自己的图片，除非策略或法律保全要求留存。记录的内容不会被更改，但其中一部分可在期限届满后删减；如记录有误，请要求控制者加注说明。",
                 ),
                 &["PRV-06"],
             ),

@@ -6,6 +6,7 @@ mod forged;
 mod fuzz;
 mod models;
 mod oracles;
+mod pruned;
 
 use crate::control::{Control, Must, Trial};
 use crate::{

@@ -34,13 +34,14 @@ fn every_field_has_an_author_and_both_languages() {
                 }
                 Author::Policy(says, controls) => {
                     assert!(known(controls), "{}", field.label.en);
-                    for bits in 0..32 {
+                    for bits in 0..64 {
                         let answers = Answers {
                             keeps_prompts: bits & 1 != 0,
                             erases: bits & 2 != 0,
                             picture_days_max: (bits & 4 != 0).then_some(30),
                             asks_a_second_admin: bits & 8 != 0,
                             names_days_max: (bits & 16 != 0).then_some(60),
+                            log_days_max: (bits & 32 != 0).then_some(365),
                         };
                         assert!(says(&answers, Language::En).ends_with('.'));
                         assert!(says(&answers, Language::Zh).ends_with('。'));
@@ -89,13 +90,14 @@ fn what_nobody_wrote_is_open_and_what_was_found_is_told_as_it_was_found() {
         "nor goes a name"
     );
     let (dir, ..) = tried.export("days", |export| {
-        let names_days_max = Some(43);
-        export.answers =
-            Answers { erases: true, picture_days_max: Some(41), names_days_max, ..Answers::default() };
+        let (names_days_max, log_days_max) = (Some(43), Some(365));
+        let answers = Answers { erases: true, picture_days_max: Some(41), ..Answers::default() };
+        export.answers = Answers { names_days_max, log_days_max, ..answers };
     });
     let page = text(&dir.join("gdpr/record.html"));
     assert!(page.contains("41 days") && page.contains("41 天"));
     assert!(page.contains("43 days after somebody was removed") && page.contains("人员被移除 43 天后"));
+    assert!(page.contains("may take away 365 days after") && page.contains("写入 365 天后删减"));
     let readme = text(&dir.join("README.html"));
     for paper in ALL {
         assert!(readme.contains(&format!("<a href=\"gdpr/{}.html\">", paper.id)), "{}", paper.id);
