@@ -15,7 +15,7 @@ files! {
     "main.js" "api.js" "store.js" "view.js" "words.js" "dialog.js" "unlock.js" "studio.js" "form.js" "stage.js" "history.js"
     "thumbnails.js" "download.js" "viewer.js" "posture.js" "zip.js" "manifest.js" "gate.js" "recovery.js" "tokens.js" "demo.js"
     "prompts.js" "badge.js" "catalogue.js" "rows.js" "erase.js" "gallery.js" "people.js" "presets.js" "gallery.css" "people.css"
-    "compliance.js" "compliance.css" "log.js" "log.css" "late.js" "late.en.json" "late.zh-CN.json"
+    "compliance.js" "compliance.css" "setup.js" "log.js" "log.css" "late.js" "late.en.json" "late.zh-CN.json"
     "records.zh-CN.json"
 }
 

@@ -7,7 +7,7 @@ import { sentenceScreen } from "./gate.js";
 import { drawScreen, isUnconfirmed } from "./recovery.js";
 import { browser } from "./store.js";
 import { makeStudio } from "./studio.js";
-import { setupScreen, unlockScreen } from "./unlock.js";
+import { unlockScreen } from "./unlock.js";
 import { h, refresh, releaseAll } from "./view.js";
 import { explain, otherLanguage, preferredLanguage, speak, t } from "./words.js";
 
@@ -50,7 +50,7 @@ async function start() {
     if (hasToken()) return isUnconfirmed() ? show(drawScreen(start)) : await openStudio();
     const status = await json("GET", "/api/v1/status");
     setPosture(status.posture);
-    show(gate(status));
+    show(await gate(status));
   } catch (problem) {
     // The end of the session has led to another start already.
     if (problem.code === "token") return;
@@ -59,10 +59,13 @@ async function start() {
   }
 }
 
-function gate(status) {
+async function gate(status) {
   const { names, joint, retry_after_s: wait } = status;
   if (status.vault !== "none") return unlockScreen({ wait, names, joint, done: start, again: start });
-  if (status.setup === "open") return setupScreen({ code: setupCode, done: start, again: start });
+  if (status.setup === "open") {
+    const { setupScreen } = await part(() => import("./setup.js"));
+    return setupScreen({ code: setupCode, done: start, again: start });
+  }
   return sentenceScreen(() => t("setup.title"), () => t("setup.expired"), start);
 }
 
