@@ -173,8 +173,11 @@ pub(crate) fn finish(disk: &Disk, paths: &Paths, forms: &Forms, lengths: &mut [u
     Ok(())
 }
 
-/// Number of the record of the last pruning of the log in `dir`, if that is not finished: some of what was to go is there. Not
-/// verified, and beside a running writer.
+/// How many of the newest segments are looked through for a pruning: every start tries again, so one is told soon or not at all.
+const LOOKED_THROUGH_MAX: usize = 64;
+
+/// Number of the record of the last pruning of the log in `dir`, if that is not finished: some of what was to go is there. One that
+/// lies 262,144 records back is not looked for. Not verified, and beside a running writer.
 ///
 /// # Errors
 /// `Io`.
@@ -190,7 +193,7 @@ pub fn unfinished_pruning(dir: &Path) -> Result<Option<u64>, Error> {
     };
     let is_pruning =
         |line: &&[u8]| std::str::from_utf8(line).is_ok_and(|line| line.contains("\"type\":\"log.pruned\""));
-    for index in (0..count).rev() {
+    for index in (0..count).rev().take(LOOKED_THROUGH_MAX) {
         let bytes = read(index)?;
         let last = lines(&bytes).filter(is_pruning).last().and_then(|line| Record::parse(line).ok());
         let Some((record, _)) = last else { continue };
