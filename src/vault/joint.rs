@@ -101,7 +101,7 @@ impl Vault {
             if drawn.iter().any(|slot| slot.raw.info.id == id) {
                 return Err(Error::Limit("one of them is named twice; name each once"));
             }
-            if holders.iter().filter(|other| other.is_same(typed)).count() > 1 {
+            if holders[..drawn.len()].iter().any(|other| other.is_same(typed)) {
                 return Err(Error::WeakSecret(
                     "two of those who are to hold the vault have the same one, which would open it alone",
                 ));
