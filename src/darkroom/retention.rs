@@ -1,11 +1,14 @@
 //! The period after which pictures go by themselves, where the policy sets one. When each of them goes is told from its first
 //! day on; what a legal hold keeps stays.
 
+use crate::holds::Holds;
 use crate::moment::Moment;
 use crate::period::{Periods, end_ms};
+use crate::request::Refusal;
 use crate::rights::Act;
 use crate::room::Darkroom;
 use crate::{Erased, Error, Who};
+use audit::words::RequestRefusal;
 use audit::{Actor, Due as DueRecords, Event, Receipt};
 use vault::ObjectId;
 
@@ -65,9 +68,13 @@ impl Darkroom {
     /// Prunes exactly those.
     ///
     /// # Errors
-    /// As there; [`Error::ClockMoved`].
-    pub fn prune_records(&self, who: &Who, due: DueRecords) -> Result<Receipt, Error> {
-        self.vault_of(who, Act::Retain)?;
+    /// As there; [`Error::ClockMoved`]; a legal hold stands: refused, on record. Whoever set one does not know which records it needs.
+    pub fn prune_records(&mut self, who: &Who, due: DueRecords) -> Result<Receipt, Error> {
+        if Holds::of(self.vault_of(who, Act::Retain)?).stand() {
+            let reason = RequestRefusal::Hold;
+            self.refuse(Some(who), reason)?;
+            return Err(Refusal::new(reason, "a legal hold stands; nothing was pruned").into());
+        }
         // A clock that is ahead would take away what must be kept.
         if self.began.has_moved(Moment::now(&self.clock)) {
             return Err(Error::ClockMoved);

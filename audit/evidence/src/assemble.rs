@@ -9,7 +9,7 @@ use crate::export::{Export, Exported};
 use crate::folder::NewFolder;
 use crate::json::canonical;
 use crate::models::{Imports, Models, see_import};
-use crate::period::{Row, Written};
+use crate::period::{Gone, Row, Written};
 use crate::report::Finding;
 use crate::run::reading_to_json;
 use crate::{describe, folder, oscal, papers, readme, rehearsal, stamps};
@@ -36,7 +36,7 @@ struct OfPeriod {
     /// The records that something rests on, of whatever time.
     cited: BTreeMap<u64, Stored>,
     /// Of how many there is only the hash.
-    pruned: u64,
+    gone: Gone,
 }
 
 impl Export<'_> {
@@ -60,8 +60,7 @@ impl Export<'_> {
     fn fill(&self, folder: &mut NewFolder, proofs: &Proofs, key: ExportKey) -> Result<Exported, Error> {
         let head = proofs.checkpoint();
         signatures(folder, proofs)?;
-        let OfPeriod { count: records, range, erased, models, cited, pruned } =
-            self.records(folder, proofs)?;
+        let OfPeriod { count: records, range, erased, models, cited, gone } = self.records(folder, proofs)?;
         let erasures = erasures::hand_over(folder, (self.log, proofs), &erased, range, &self.languages())?;
         Self::check_record(&cited, self.run_record, "it does not name this run", |record| {
             record.name == "evidence.tried" && record.digest("run") == Some(self.run.digest())
@@ -80,7 +79,7 @@ impl Export<'_> {
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| Error::Randomness)?;
         folder.write(bundle::MODELS, &canonical(&models))?;
-        self.texts(folder, id, public, (erasures, pruned))?;
+        self.texts(folder, id, public, (erasures, gone))?;
         folder.listed.sort_by(|one, other| one.path.cmp(&other.path));
         let files = folder.listed.len() as u64 + 2;
         let manifest = Manifest { id, made_ms: self.made_ms, files: folder.listed.clone() }.to_json();
@@ -96,7 +95,8 @@ impl Export<'_> {
             &key.sign(bundle::PREDICATE, &[(bundle::MANIFEST, digest)], &predicate),
         )?;
         folder.seal()?;
-        Ok(Exported { manifest: digest, files, records, erasures: erasures.certified, pruned })
+        let Gone { within: pruned, beside: pruned_beside } = gone;
+        Ok(Exported { manifest: digest, files, records, erasures: erasures.certified, pruned, pruned_beside })
     }
 
     /// The records of the period, and those that something rests on. The last one of the period is cited, too: each
@@ -130,10 +130,12 @@ impl Export<'_> {
                 row.add(&record)?;
                 models.see(&record);
                 erased.extend(record.object.filter(|_| record.name == "object.erased"));
+            } else {
+                row.pass(record.ts_ms > until);
             }
         }
         let count = row.count;
-        let Written { first, last, pruned, pruning } = row.end(folder, proofs)?;
+        let Written { first, last, gone, pruning } = row.end(folder, proofs)?;
         let range = first.zip(last.as_ref()).map(|(first, last)| first..=last.seq);
         cited.extend(last.into_iter().chain(pruning).map(|record| (record.seq, record)));
         imports.retain(|model, _| models.has(*model));
@@ -141,7 +143,7 @@ impl Export<'_> {
         let models = models.to_json(&self.embedded, &imports);
         match wanted.first() {
             Some(seq) => Err(Error::Record { seq: *seq, what: "the log does not hold it" }),
-            None => Ok(OfPeriod { count, range, erased, models, cited, pruned }),
+            None => Ok(OfPeriod { count, range, erased, models, cited, gone }),
         }
     }
 
@@ -160,7 +162,7 @@ impl Export<'_> {
         folder: &mut NewFolder,
         id: [u8; 16],
         key: PublicKey,
-        (erasures, pruned): (Counted, u64),
+        (erasures, gone): (Counted, Gone),
     ) -> Result<(), Error> {
         folder.write(bundle::RESULTS, &self.run.to_json())?;
         folder.write(bundle::CONTROLS, &canonical(&describe::controls()))?;
@@ -191,7 +193,7 @@ impl Export<'_> {
         folder.write("posture.json", &canonical(self.posture))?;
         folder.write(bundle::KEY, pem(key).as_bytes())?;
         folder.write("VERIFY.md", with_log(VERIFY).as_bytes())?;
-        folder.write("README.html", readme::page(self, erasures, pruned).as_bytes())
+        folder.write("README.html", readme::page(self, erasures, gone).as_bytes())
     }
 }
 

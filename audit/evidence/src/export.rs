@@ -88,6 +88,8 @@ pub struct Exported {
     pub erasures: u64,
     /// How many records of its period were pruned: of them it has the hash.
     pub pruned: u64,
+    /// How many were pruned directly before its first record and behind its last one: which of them are of the period nobody can tell.
+    pub pruned_beside: u64,
 }
 
 impl Export<'_> {

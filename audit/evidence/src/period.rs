@@ -21,27 +21,38 @@ pub(crate) struct Row {
     last: Option<Stored>,
     /// How many records there are, and of how many the hash.
     pub count: u64,
-    pruned: u64,
+    gone: Gone,
     /// The newest record of the log that says what was pruned.
     pruning: Option<Stored>,
-    /// Hashes behind the last record, which are of the period if another record of it follows.
+    /// Hashes behind the last record that stayed: of the period if records of it stand on both sides.
     waiting: Vec<Digest>,
+    /// The period is over.
+    is_over: bool,
+}
+
+/// Records that were pruned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Gone {
+    /// Between the first record of the period that stayed and the last one: of these there is the hash.
+    pub within: u64,
+    /// Between those and the next ones of other times: which of them are of the period nobody can tell, for a hash has no time.
+    pub beside: u64,
 }
 
 /// A row that is written.
 pub(crate) struct Written {
     pub first: Option<u64>,
     pub last: Option<Stored>,
-    /// Of how many between the two there is the hash.
-    pub pruned: u64,
-    /// Where there are such: the record that says up to where some were pruned, and what is left.
+    pub gone: Gone,
+    /// Where some are: the record that says up to where some were pruned, and what is left.
     pub pruning: Option<Stored>,
 }
 
 impl Row {
     pub fn begin(folder: &mut NewFolder) -> Result<Self, Error> {
         let file = folder.begin(RECORDS)?;
-        Ok(Self { file, first: None, last: None, count: 0, pruned: 0, pruning: None, waiting: Vec::new() })
+        let (gone, waiting) = (Gone::default(), Vec::new());
+        Ok(Self { file, first: None, last: None, count: 0, gone, pruning: None, waiting, is_over: false })
     }
 
     /// A record of the log, of the period or not.
@@ -53,14 +64,28 @@ impl Row {
 
     /// The next one is gone, and this its hash.
     pub fn gone(&mut self, leaf: Digest) {
-        if self.first.is_some() {
+        if !self.is_over {
             self.waiting.push(leaf);
+        }
+    }
+
+    /// The next one is of another time: before the period, or behind it.
+    pub fn pass(&mut self, is_behind: bool) {
+        if is_behind && !self.is_over {
+            self.gone.beside += self.waiting.len() as u64;
+            self.is_over = true;
+        }
+        if self.first.is_none() {
+            self.waiting.clear();
         }
     }
 
     /// The next one is of the period.
     pub fn add(&mut self, record: &Stored) -> Result<(), Error> {
-        self.pruned += self.waiting.len() as u64;
+        match self.first {
+            Some(_) => self.gone.within += self.waiting.len() as u64,
+            None => self.gone.beside += std::mem::take(&mut self.waiting).len() as u64,
+        }
         for leaf in self.waiting.drain(..) {
             self.file.write(format!("{leaf}\n").as_bytes())?;
         }
@@ -74,16 +99,16 @@ impl Row {
 
     /// Ends it.
     pub fn end(self, folder: &mut NewFolder, proofs: &Proofs) -> Result<Written, Error> {
-        let Self { file, first, last, pruned, pruning, .. } = self;
+        let Self { file, first, last, gone, pruning, .. } = self;
         folder.end(file)?;
-        if let (Some(first), Some(last), 1..) = (first, &last, pruned) {
+        if let (Some(first), Some(last), 1..) = (first, &last, gone.within) {
             let (seq, row) = (last.seq, (first..=last.seq).collect::<Vec<_>>());
             let hashes =
                 proofs.around(&row).ok_or(Error::Record { seq, what: "no checkpoint covers it yet" })?;
             let hashes: Vec<String> = hashes.iter().map(ToString::to_string).collect();
             folder.write(AROUND, &canonical(&json!({ "hashes": hashes, "schema": SCHEMA })))?;
         }
-        Ok(Written { first, last, pruned, pruning: pruning.filter(|_| pruned > 0) })
+        Ok(Written { first, last, gone, pruning: pruning.filter(|_| gone != Gone::default()) })
     }
 }
 

@@ -7,6 +7,7 @@ use crate::erasures::Counted;
 use crate::export::Export;
 use crate::html::{STYLE, both, escape, outcome, tag};
 use crate::papers;
+use crate::period::Gone;
 use crate::verdict::{Outcome, Verdict};
 use audit::timestamp;
 use std::fmt::Write as _;
@@ -68,7 +69,7 @@ const PAPERS_ABOUT: Text = both(
 const PAPER_STATE: Text = both("controller\u{2019}s part", "由控制者负责");
 
 /// The page.
-pub(crate) fn page(export: &Export<'_>, erasures: Counted, pruned: u64) -> String {
+pub(crate) fn page(export: &Export<'_>, erasures: Counted, gone: Gone) -> String {
     let languages = export.languages();
     let tag = tag(languages[0]);
     let title = TITLE.in_language(languages[0]);
@@ -77,12 +78,12 @@ pub(crate) fn page(export: &Export<'_>, erasures: Counted, pruned: u64) -> Strin
          content=\"width=device-width\">\n<title>{title}: Lightproof</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
     );
     for language in languages {
-        html += &part(export, (erasures, pruned), language);
+        html += &part(export, (erasures, gone), language);
     }
     html + "</main>\n</body>\n</html>\n"
 }
 
-fn part(export: &Export<'_>, (erasures, pruned): (Counted, u64), language: Language) -> String {
+fn part(export: &Export<'_>, (erasures, gone): (Counted, Gone), language: Language) -> String {
     let say = |text: Text| text.in_language(language);
     let run = export.run;
     let mut html =
@@ -140,7 +141,8 @@ fn part(export: &Export<'_>, (erasures, pruned): (Counted, u64), language: Langu
         html += &papers(export, language);
     }
     html += &erased(erasures, language);
-    html += &gone(pruned, language);
+    html += &within(gone.within, language);
+    html += &beside(gone.beside, language);
     let parts = if export.sbom.is_some() { PARTS } else { NO_PARTS };
     let _ =
         writeln!(html, "<p>{}</p>\n<p>{}</p>\n<p>{}</p>\n</article>", say(MODELS), say(parts), say(LIMITS));
@@ -166,16 +168,31 @@ fn erased(Counted { certified, copied, uncertified }: Counted, language: Languag
 }
 
 /// Of how many records of the period the folder has only the hash.
-fn gone(pruned: u64, language: Language) -> String {
+fn within(pruned: u64, language: Language) -> String {
     let text = match language {
         _ if pruned == 0 => return String::new(),
         Language::En => format!(
             "Records of the period of which only the hash is here: {pruned}. Their content was taken away when the time was over for which \
              the policy keeps it, as records of the type log.pruned say. Each hash has its place in the tree over the log, and every other \
-             record of the period is here."
+             record between the first and the last one is here."
         ),
         Language::Zh => format!(
-            "本期间仅存哈希的记录数：{pruned}。其内容在策略规定的保存期限届满后已被删减，见 log.pruned 类型的记录。每个哈希在日志的树中都有其位置，本期间的其他记录均在此处。"
+            "本期间仅存哈希的记录数：{pruned}。其内容在策略规定的保存期限届满后已被删减，见 log.pruned 类型的记录。每个哈希在日志的树中都有其位置，首尾两条记录之间的其他记录均在此处。"
+        ),
+    };
+    format!("<p><strong>{text}</strong></p>\n")
+}
+
+/// How many were pruned where the period begins and ends.
+fn beside(pruned: u64, language: Language) -> String {
+    let text = match language {
+        _ if pruned == 0 => return String::new(),
+        Language::En => format!(
+            "Records that were pruned where the period begins or ends, and of which nothing is here: {pruned}. Which of them are of the period \
+             nobody can tell, for a hash has no time; of records that stayed none is missing."
+        ),
+        Language::Zh => format!(
+            "在本期间起止处已被删减、此处没有任何内容的记录数：{pruned}。哈希不含时间，因此无人能判断其中哪些属于本期间；保留下来的记录无一缺失。"
         ),
     };
     format!("<p><strong>{text}</strong></p>\n")

@@ -1,7 +1,7 @@
 //! `lightproof audit prune`: records that are past the period of the policy go, once somebody has seen how many that are.
 
 use crate::Done;
-use crate::boot::{self, Booted, Fenced, Wants};
+use crate::boot::{self, Booted, Wants};
 use crate::cli::{Global, Keys};
 use crate::exit::{Code, Failure};
 use crate::output::{Output, counted};
@@ -18,8 +18,13 @@ use serde_json::json;
 pub fn run(clean: Clean, global: &Global, asked: (bool, bool), keys: &Keys, out: &Output) -> Done {
     let busy =
         "nothing was pruned: it is done while no server runs; end the server, prune, and start it again";
-    let opened = boot::boot(clean, global, &Wants::with(keys)).and_then(Fenced::darkroom);
-    let (mut booted, mut darkroom) = opened.map_err(|failure| failure.if_busy(busy))?;
+    let fenced = boot::boot(clean, global, &Wants::with(keys))?;
+    let unfinished = audit::unfinished_pruning(&fenced.place_and_time().0.audit).unwrap_or_default();
+    let (mut booted, mut darkroom) = fenced.darkroom().map_err(|failure| failure.if_busy(busy))?;
+    // Whoever only asks what is due, or mistypes their passphrase, is told what this start has done.
+    if let (Some(seq), Ok(None)) = (unfinished, audit::unfinished_pruning(&booted.folders.audit)) {
+        out.warn(&format!("the pruning of record {seq}, which had been cut off, is finished by this start"));
+    }
     let result = prune(&mut booted, &mut darkroom, asked, out);
     boot::leave(darkroom, result)
 }
@@ -49,7 +54,7 @@ fn prune(booted: &mut Booted, darkroom: &mut Darkroom, (dry_run, yes): (bool, bo
                     return Err(Failure::new(Code::Unexpected, what));
                 }
                 if !yes {
-                    confirm(booted, due.records)?;
+                    confirm(booted, due.records, newest, &now)?;
                 }
                 backups = darkroom.backups()?;
                 let receipt = darkroom.prune_records(&who, due)?;
@@ -72,14 +77,15 @@ fn prune(booted: &mut Booted, darkroom: &mut Darkroom, (dry_run, yes): (bool, bo
     Ok(Code::Done)
 }
 
-fn confirm(booted: &mut Booted, count: u64) -> Result<(), Failure> {
+fn confirm(booted: &mut Booted, count: u64, newest: &str, now: &str) -> Result<(), Failure> {
     let records = counted(usize::try_from(count).unwrap_or(usize::MAX), "record");
     if !booted.terminal.is_there() {
         let what = format!("this takes the content of {records} away for good; say so with --yes");
         return Err(Failure::new(Code::Refused, what));
     }
     let question = format!(
-        "This takes the content of {records} away for good; their hashes stay.\nType {count} to go on: "
+        "This takes the content of {records} away for good, the newest of {newest}; by the clock of this machine it is {now}. Their hashes \
+         stay.\nType {count} to go on: "
     );
     match booted.terminal.ask(&question)?.trim() == count.to_string() {
         true => Ok(()),

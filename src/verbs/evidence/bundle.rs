@@ -275,7 +275,7 @@ fn make<T>(
 /// Says what was handed out.
 fn report<T>((handed, job): &Made<T>, dir: &Path, out: &Output) -> Done {
     let Handed { tried, exported, record, failures, .. } = handed;
-    let Exported { manifest, files, records, erasures, pruned } = exported;
+    let Exported { manifest, files, records, erasures, pruned, pruned_beside } = exported;
     out.data(&format!(
         "{}: {}, {}, {} with a certificate of each\n  {}\n  manifest {manifest}, record {record}\n",
         dir.display(),
@@ -296,12 +296,17 @@ fn report<T>((handed, job): &Made<T>, dir: &Path, out: &Output) -> Done {
             "records of its period of which only the hash is left, since they were pruned: {pruned}"
         ));
     }
+    if *pruned_beside > 0 {
+        out.say(&format!(
+            "records that were pruned where its period begins or ends, and perhaps are of it: {pruned_beside}"
+        ));
+    }
     out.say("README.html in it is for people; VERIFY.md says how to check it with others' programs");
     out.object(
         true,
         &json!({ "dir": dir.display().to_string(), "files": files, "records": records, "erasures": erasures, "record": record,
             "manifest": manifest.to_string(), "run": tried.run.digest().to_string(), "counts": counts_json(&tried.run),
-            "failures": failures.len(), "pruned": pruned, "incident": job.map(|job| job.to_string()) }),
+            "failures": failures.len(), "pruned": pruned, "pruned_beside": pruned_beside, "incident": job.map(|job| job.to_string()) }),
     );
     Ok(Code::Done)
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::certificate::certifiable;
 use crate::subject::{Subject, Told};
 use audit::words::Door;
-use audit::{Clock, LOG_DAYS_MIN, pruned_line};
+use audit::{Clock, Item, LOG_DAYS_MIN, pruned_line};
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -123,6 +123,58 @@ fn a_bundle_has_all_that_stayed_and_the_hash_of_what_went_and_is_proved() {
     let (dir, _, exported) = tried.export("long-ago", |export| export.until_ms = Some(now_ms - 198 * DAY_MS));
     assert!(checked(&dir).is_ok() && passes(&dir), "{}", checked(&dir));
     assert_eq!((exported.erasures, exported.pruned), (1, gone), "the period of an old incident");
+}
+
+/// The times of the last record that stayed before those that went, and of the first behind them.
+fn around_what_went(audit: &Path) -> (u64, u64) {
+    let mut before = 0;
+    let mut items = audit::items(audit).unwrap().map(Result::unwrap);
+    for item in items.by_ref() {
+        match item {
+            Item::Record(record) => before = record.ts_ms,
+            Item::Pruned(..) => break,
+        }
+    }
+    let behind =
+        items.find_map(|item| if let Item::Record(record) = item { Some(record.ts_ms) } else { None });
+    (before, behind.unwrap())
+}
+
+/// A hash has no time, so what went where a period begins or ends is told beside it, and never is nothing.
+#[test]
+fn what_went_where_a_period_begins_or_ends_is_told() {
+    let tried = aged();
+    let gone = prune(&tried);
+    let (before, behind) = around_what_went(&tried.audit());
+    assert!(before + 1 < behind, "there is a time between the two");
+    for (since, until, holds_records) in
+        [(None, Some(before), true), (Some(before + 1), Some(behind - 1), false), (Some(behind), None, true)]
+    {
+        let (dir, _, exported) = tried.export(&format!("{since:?}"), |export| {
+            (export.since_ms, export.until_ms) = (since, until);
+        });
+        assert!(checked(&dir).is_ok() && passes(&dir), "{}", checked(&dir));
+        assert_eq!((exported.pruned, exported.pruned_beside), (0, gone), "{since:?} {until:?}");
+        assert_eq!(exported.records > 0, holds_records);
+        for words in [format!("nothing is here: {gone}."), format!("没有任何内容的记录数：{gone}。")]
+        {
+            assert!(page(&dir).contains(&words), "{words}");
+        }
+        let slice = tried.dir.0.join(format!("slice-{since:?}"));
+        assert_eq!(crate::slice(&tried.audit(), &slice, (since, until)).unwrap() > 0, holds_records);
+        let pruning = std::fs::read_dir(slice.join("audit/cited")).unwrap().map(|file| file.unwrap().path());
+        let is_pruning = |path: PathBuf| std::fs::read_to_string(path).unwrap().contains("log.pruned");
+        assert_eq!(
+            pruning.filter(|path| is_pruning(path.clone())).count(),
+            1,
+            "it says up to where some went"
+        );
+        assert!(passes(&slice), "{:?}", follow(&slice));
+    }
+    // Of a time far from them it is not told.
+    let now_ms = SystemClock::new().wall_ms();
+    let (.., exported) = tried.export("now", |export| export.since_ms = Some(now_ms - DAY_MS));
+    assert_eq!((exported.pruned, exported.pruned_beside), (0, 0));
 }
 
 #[test]
