@@ -90,11 +90,11 @@ fn an_auditor_reads_the_log_and_tries_the_controls_and_gets_nothing_else() {
 fn an_auditor_holds_no_vault_open() {
     let home = two("auditor-idle");
     add(&home, &["add", "Revision", "--role", "auditor"], "third").ends(0, &[]);
-    home.policy(b"schema = 1\n[limits]\nidle_seconds_max = 2\n");
+    home.policy(b"schema = 1\n[limits]\nidle_seconds_max = 10\n");
     let studio = Studio { served: Served::start(&home) };
     let first = token_of(&studio.sign_in(Some("first"), PASSPHRASE).is(201));
     let auditor = token_of(&studio.sign_in(Some("revision"), THIRD).is(201));
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
     loop {
         let answer = studio.ask(&auditor, Request::get("/api/v1/audit?limit=1"));
         if answer.status != 200 {

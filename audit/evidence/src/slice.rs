@@ -74,7 +74,7 @@ fn fill(
     }
     let count = row.count;
     let Written { last, pruning, .. } = row.end(folder, proofs)?;
-    let pruning = pruning.filter(|pruning| last.as_ref().is_some_and(|last| last.seq != pruning.seq));
+    let pruning = pruning.filter(|pruning| last.as_ref().is_none_or(|last| last.seq != pruning.seq));
     last.iter().chain(&pruning).try_for_each(|record| cite(folder, proofs, record))?;
     folder.write("VERIFY.md", with_log(VERIFY).as_bytes())?;
     folder.seal()?;

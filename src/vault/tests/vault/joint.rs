@@ -262,11 +262,13 @@ fn who_cannot_hold_it_and_what_would_open_it_alone_are_refused() {
     assert!(matches!(refused, Err(Error::MachineSecretThere(SlotId(6)))), "{refused:?}");
     vault.remove_slot(SlotId(6), &mut OsRandom).expect("removed");
     // Slots 1 to 5, and six more: with five people who hold it there would be 21.
-    for number in 7..13 {
-        let person = format!("Person {number}");
-        vault.add_slot(Role::Operator, &of((PASSPHRASE, &person)), FLOOR, &mut OsRandom).expect("added");
+    let people: Vec<_> =
+        (7..13).map(|number| (format!("the words of {number}"), format!("Person {number}"))).collect();
+    for (words, person) in &people {
+        vault.add_slot(Role::Operator, &of((words, person)), FLOOR, &mut OsRandom).expect("added");
     }
-    let five = [FIRST, SECOND, THIRD, (PASSPHRASE, "Person 7"), (PASSPHRASE, "Person 8")];
+    let [seventh, eighth] = [&people[0], &people[1]].map(|(words, person)| (&**words, &**person));
+    let five = [FIRST, SECOND, THIRD, seventh, eighth];
     assert!(matches!(set(&mut vault, &five), Err(Error::Limit(_))), "too many");
     set(&mut vault, &five[..3]).expect("3 more are 14");
     assert_eq!(vault.slot_infos().count(), 14);
