@@ -95,7 +95,7 @@ def passphrase(vault, state, typed, kib, passes):
 def main():
     what, state, outputs, secret_file, *rest = sys.argv[1:]
     state, outputs, secret = pathlib.Path(state), pathlib.Path(outputs), pathlib.Path(secret_file).read_bytes()
-    vault = Whole((state / "vault").read_bytes(), (state / "anchor").read_bytes(), secret)
+    vault = Whole((state / "vault").read_bytes(), (state / "anchor").read_bytes(), [(secret, None)])
     if what == "picture":
         picture(vault, outputs, *(text.encode() for text in rest))
     else:
