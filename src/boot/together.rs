@@ -1,4 +1,4 @@
-//! The second of two people who open a vault together.
+//! Asking the second of two people who open a vault together, and trying what both have typed.
 
 use super::Booted;
 use super::opens::{Shown, Typed};

@@ -9,7 +9,7 @@ use crate::export::{Export, Exported};
 use crate::folder::NewFolder;
 use crate::json::canonical;
 use crate::models::{Imports, Models, see_import};
-use crate::period::{Gone, Row, Written};
+use crate::period::{Pruned, Row, Written};
 use crate::report::Finding;
 use crate::run::reading_to_json;
 use crate::{describe, folder, oscal, papers, readme, rehearsal, stamps};
@@ -35,8 +35,8 @@ struct OfPeriod {
     models: Value,
     /// The records that something rests on, of whatever time.
     cited: BTreeMap<u64, Stored>,
-    /// Of how many there is only the hash.
-    gone: Gone,
+    /// How many were pruned.
+    gone: Pruned,
 }
 
 impl Export<'_> {
@@ -95,7 +95,7 @@ impl Export<'_> {
             &key.sign(bundle::PREDICATE, &[(bundle::MANIFEST, digest)], &predicate),
         )?;
         folder.seal()?;
-        let Gone { within: pruned, beside: pruned_beside } = gone;
+        let Pruned { within: pruned, beside: pruned_beside } = gone;
         Ok(Exported { manifest: digest, files, records, erasures: erasures.certified, pruned, pruned_beside })
     }
 
@@ -162,7 +162,7 @@ impl Export<'_> {
         folder: &mut NewFolder,
         id: [u8; 16],
         key: PublicKey,
-        (erasures, gone): (Counted, Gone),
+        (erasures, gone): (Counted, Pruned),
     ) -> Result<(), Error> {
         folder.write(bundle::RESULTS, &self.run.to_json())?;
         folder.write(bundle::CONTROLS, &canonical(&describe::controls()))?;

@@ -19,9 +19,9 @@ pub(crate) struct Row {
     first: Option<u64>,
     /// The last record that is written.
     last: Option<Stored>,
-    /// How many records there are, and of how many the hash.
+    /// How many records there are.
     pub count: u64,
-    gone: Gone,
+    gone: Pruned,
     /// The newest record of the log that says what was pruned.
     pruning: Option<Stored>,
     /// Hashes behind the last record that stayed: of the period if records of it stand on both sides.
@@ -32,7 +32,7 @@ pub(crate) struct Row {
 
 /// Records that were pruned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Gone {
+pub(crate) struct Pruned {
     /// Between the first record of the period that stayed and the last one: of these there is the hash.
     pub within: u64,
     /// Between those and the next ones of other times: which of them are of the period nobody can tell, for a hash has no time.
@@ -43,7 +43,7 @@ pub(crate) struct Gone {
 pub(crate) struct Written {
     pub first: Option<u64>,
     pub last: Option<Stored>,
-    pub gone: Gone,
+    pub gone: Pruned,
     /// Where some are: the record that says up to where some were pruned, and what is left.
     pub pruning: Option<Stored>,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Written {
 impl Row {
     pub fn begin(folder: &mut NewFolder) -> Result<Self, Error> {
         let file = folder.begin(RECORDS)?;
-        let (gone, waiting) = (Gone::default(), Vec::new());
+        let (gone, waiting) = (Pruned::default(), Vec::new());
         Ok(Self { file, first: None, last: None, count: 0, gone, pruning: None, waiting, is_over: false })
     }
 
@@ -108,7 +108,7 @@ impl Row {
             let hashes: Vec<String> = hashes.iter().map(ToString::to_string).collect();
             folder.write(AROUND, &canonical(&json!({ "hashes": hashes, "schema": SCHEMA })))?;
         }
-        Ok(Written { first, last, gone, pruning: pruning.filter(|_| gone != Gone::default()) })
+        Ok(Written { first, last, gone, pruning: pruning.filter(|_| gone != Pruned::default()) })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::erasures::Counted;
 use crate::export::Export;
 use crate::html::{STYLE, both, escape, outcome, tag};
 use crate::papers;
-use crate::period::Gone;
+use crate::period::Pruned;
 use crate::verdict::{Outcome, Verdict};
 use audit::timestamp;
 use std::fmt::Write as _;
@@ -69,7 +69,7 @@ const PAPERS_ABOUT: Text = both(
 const PAPER_STATE: Text = both("controller\u{2019}s part", "由控制者负责");
 
 /// The page.
-pub(crate) fn page(export: &Export<'_>, erasures: Counted, gone: Gone) -> String {
+pub(crate) fn page(export: &Export<'_>, erasures: Counted, gone: Pruned) -> String {
     let languages = export.languages();
     let tag = tag(languages[0]);
     let title = TITLE.in_language(languages[0]);
@@ -83,7 +83,7 @@ pub(crate) fn page(export: &Export<'_>, erasures: Counted, gone: Gone) -> String
     html + "</main>\n</body>\n</html>\n"
 }
 
-fn part(export: &Export<'_>, (erasures, gone): (Counted, Gone), language: Language) -> String {
+fn part(export: &Export<'_>, (erasures, gone): (Counted, Pruned), language: Language) -> String {
     let say = |text: Text| text.in_language(language);
     let run = export.run;
     let mut html =
