@@ -5,7 +5,7 @@ use crate::dit::{self, Transformer};
 use crate::error::quoted;
 use crate::file::OpenFile;
 use crate::folder::{CONFIG_BYTES_MAX, ModelFiles, ModelFolder, ReadFile};
-use crate::loading::{LoadProgress, Loading};
+use crate::loading::{LoadProgress, Loading, WAITING_BYTES_MAX};
 use crate::part::{Configuration as _, Part};
 use crate::qwen3::{self, TextEncoder};
 use crate::tokenizer::Tokenizer;
@@ -92,31 +92,33 @@ impl Checkpoint {
     pub fn bytes_to_load(&self) -> u64 {
         let mut kept = self.tokenizer_file.content.len() as u64 * TOKENIZER_BYTES_PER_BYTE;
         let mut peak = kept;
-        for (most, stays) in
+        for (stays, more) in
             [self.text_encoder.bytes_to_load(), self.transformer.bytes_to_load(), self.vae.bytes_to_load()]
         {
-            peak = peak.max(kept + most);
             kept += stays;
+            peak = peak.max(kept + more);
         }
-        SCRATCH_BYTES + peak
+        SCRATCH_BYTES + peak + self.bytes().min(WAITING_BYTES_MAX as u64)
     }
 
-    /// Reads the weights, and hashes the files in the order of their names, as the digest wants it, while their weights are packed.
+    /// Bytes of the files that make the model.
+    fn bytes(&self) -> u64 {
+        let small = [&self.schedule_file, &self.tokenizer_file].map(|read| read.content.len() as u64);
+        let parts = [self.text_encoder.bytes(), self.transformer.bytes(), self.vae.bytes()];
+        small.iter().chain(&parts).sum()
+    }
+
+    /// Reads the weights and lays them out, while the files are hashed in the order of their names, as the digest wants it.
     ///
     /// # Errors
     /// [`Error::ReadFile`], [`Error::Memory`] or [`Error::FileChanged`].
     pub fn load(self, device: &Device, tell: &mut (dyn FnMut(LoadProgress) + Send)) -> Result<Parts, Error> {
-        let small = [&self.schedule_file, &self.tokenizer_file].map(|read| read.content.len() as u64);
-        let bytes = [self.text_encoder.bytes(), self.transformer.bytes(), self.vae.bytes()];
-        let mut loading = Loading::new(small.iter().chain(&bytes).sum(), tell);
+        let mut loading = Loading::new(self.bytes(), tell);
         loading.add(self.schedule_file);
-        let read = self.text_encoder.load(&mut loading, device)?;
-        let text_encoder = loading.hash_beside(|| TextEncoder::load(read))?;
+        let text_encoder = TextEncoder::load(self.text_encoder.load(&mut loading, device)?)?;
         loading.add(self.tokenizer_file);
-        let read = self.transformer.load(&mut loading, device)?;
-        let transformer = loading.hash_beside(|| Transformer::load(read))?;
-        let read = self.vae.load(&mut loading, device)?;
-        let vae = loading.hash_beside(|| Vae::load(read))?;
+        let transformer = Transformer::load(self.transformer.load(&mut loading, device)?)?;
+        let vae = Vae::load(self.vae.load(&mut loading, device)?)?;
         let (digest, mapped) = loading.finish()?;
         let Self { schedule, tokenizer, .. } = self;
         Ok(Parts { schedule, tokenizer, text_encoder, transformer, vae, digest, mapped })

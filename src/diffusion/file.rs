@@ -66,21 +66,31 @@ impl OpenFile {
     /// A copy of `count` bytes from `at` on.
     ///
     /// # Errors
-    /// [`Error::ReadFile`], also if they are not there; [`Error::Memory`].
+    /// As [`OpenFile::read_into`].
     pub(crate) fn read(&self, at: u64, count: u64) -> Result<Bytes, Error> {
         let length = usize::try_from(count).map_err(|_| Error::Memory { bytes: count })?;
-        let mut content = room(length)?;
-        // Into memory that nobody filled with zeros before: each page of a large file is written once.
-        while content.len() < length {
-            let from = at + content.len() as u64;
-            match rustix::io::pread(&self.file, rustix::buffer::spare_capacity(&mut content), from) {
+        Ok(self.read_into(room(0)?, at, length)?.into())
+    }
+
+    /// A copy of `length` bytes from `at` on, in this memory if there is enough of it.
+    ///
+    /// # Errors
+    /// [`Error::ReadFile`], also if they are not there; [`Error::Memory`].
+    pub(crate) fn read_into(&self, mut memory: Vec<u8>, at: u64, length: usize) -> Result<Vec<u8>, Error> {
+        if memory.capacity() < length {
+            memory = room(length)?;
+        }
+        memory.resize(length, 0);
+        let mut done = 0;
+        while done < length {
+            match rustix::io::pread(&self.file, &mut memory[done..], at + done as u64) {
                 Ok(0) => return Err(self.failed(std::io::ErrorKind::UnexpectedEof.into())),
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Ok(count) => done += count,
+                Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(self.failed(error.into())),
             }
         }
-        content.truncate(length);
-        Ok(content.into())
+        Ok(memory)
     }
 
     /// The whole file, mapped: its bytes are those on disk, for as long as they are held.

@@ -4,6 +4,7 @@ use crate::file::OpenFile;
 use crate::{Error, json};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Longest `config.json` of a part, in bytes: a published one has 1 KB.
@@ -157,7 +158,18 @@ impl ModelFile {
         }
     }
 
-    /// Its content, mapped rather than copied.
+    /// A copy of the bytes of `range`, in this memory if there is enough of it.
+    ///
+    /// # Errors
+    /// As [`ModelFile::read_start`].
+    pub fn read_into(&self, memory: Vec<u8>, range: Range<usize>) -> Result<Vec<u8>, Error> {
+        match &self.source {
+            Source::Disk(file) => file.read_into(memory, range.start as u64, range.len()),
+            Source::Embedded(_) => Ok(self.map()?.slice(range).into()),
+        }
+    }
+
+    /// Its content where it lies: mapped, or in the program itself.
     ///
     /// # Errors
     /// [`Error::ReadFile`].
@@ -165,6 +177,14 @@ impl ModelFile {
         match &self.source {
             Source::Disk(file) => file.map(),
             Source::Embedded(content) => Ok(Bytes::from_static(content)),
+        }
+    }
+
+    /// The open file, if it lies on disk.
+    pub fn disk(&self) -> Option<&OpenFile> {
+        match &self.source {
+            Source::Disk(file) => Some(file),
+            Source::Embedded(_) => None,
         }
     }
 

@@ -22,6 +22,7 @@
 
 mod asked;
 mod checkpoint;
+mod claims;
 pub mod demo;
 mod device;
 pub mod dit;

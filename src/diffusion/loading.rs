@@ -5,9 +5,17 @@ use crate::file::OpenFile;
 use crate::folder::{ModelFile, ReadFile};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
+use std::collections::VecDeque;
+use std::ops::{Deref, Range};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes that are hashed between two words about it.
-const CHUNK_BYTES: usize = 64 << 20;
+const TOLD_BYTES: u64 = 64 << 20;
+/// Bytes that are hashed between two looks at what else is to be done.
+const CHUNK_BYTES: usize = 128 << 10;
+/// Most bytes of copies that wait to be hashed while others are laid out. The weights of a transformer are hashed more slowly than
+/// they are laid out, those of a decoder faster.
+pub(crate) const WAITING_BYTES_MAX: usize = 128 << 20;
 
 /// How far the loading of a checkpoint is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,62 +52,153 @@ impl ModelDigest {
 
 /// One loading, with its [`ModelDigest`].
 pub(crate) struct Loading<'a> {
-    hash: ModelDigest,
-    progress: LoadProgress,
-    tell: &'a mut (dyn FnMut(LoadProgress) + Send),
+    waiting: Waiting<'a>,
     /// The last name; the parts are loaded in the order of their names.
     last: String,
-    /// What was handed out and is not hashed yet.
-    left: Vec<(String, Bytes)>,
     files: Vec<OpenFile>,
     mapped: Vec<OpenFile>,
 }
 
+/// What was handed out and is not hashed yet.
+struct Waiting<'a> {
+    hash: ModelDigest,
+    /// In the order of the digest.
+    left: VecDeque<Left>,
+    /// Bytes of the first piece that are hashed.
+    hashed: usize,
+    /// Bytes of memory that all of them hold.
+    held: usize,
+    /// Memory of pieces that are hashed, for those that come next.
+    spare: Vec<Vec<u8>>,
+    progress: LoadProgress,
+    /// Bytes done when it was told last.
+    told: u64,
+    tell: &'a mut (dyn FnMut(LoadProgress) + Send),
+}
+
+enum Left {
+    /// Its name and length in bytes.
+    File(String, u64),
+    Piece(Piece),
+}
+
+/// Bytes of a file.
+pub(crate) enum Piece {
+    /// In memory, where nobody can change them.
+    Copied(Vec<u8>),
+    /// In a mapped file, or in the program itself.
+    Shared(Bytes),
+}
+
+/// A file whose pieces are taken one after the other.
+pub(crate) struct Source {
+    file: ModelFile,
+    /// All of it, if it is not copied.
+    whole: Option<Bytes>,
+}
+
+impl Deref for Piece {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Copied(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl Piece {
+    /// Bytes of memory that it holds.
+    fn held(&self) -> usize {
+        match self {
+            Self::Copied(bytes) => bytes.capacity(),
+            Self::Shared(_) => 0,
+        }
+    }
+}
+
 impl<'a> Loading<'a> {
     pub fn new(bytes_total: u64, tell: &'a mut (dyn FnMut(LoadProgress) + Send)) -> Self {
-        let progress = LoadProgress { bytes_done: 0, bytes_total };
-        let (files, mapped, left) = (Vec::new(), Vec::new(), Vec::new());
-        Self { hash: ModelDigest::default(), progress, tell, last: String::new(), left, files, mapped }
+        let waiting = Waiting {
+            hash: ModelDigest::default(),
+            left: VecDeque::new(),
+            hashed: 0,
+            held: 0,
+            spare: Vec::new(),
+            progress: LoadProgress { bytes_done: 0, bytes_total },
+            told: 0,
+            tell,
+        };
+        Self { waiting, last: String::new(), files: Vec::new(), mapped: Vec::new() }
     }
 
     /// Takes in a file that was read before.
     pub fn add(&mut self, read: ReadFile) {
-        self.will_hash(read.file.name(), &read.content);
+        self.name(&read.file);
+        self.waiting.push(Piece::Shared(read.content));
         self.files.extend(read.file.into_disk());
     }
 
-    /// The content of a file, copied into memory.
+    /// Begins a file that starts with `header`: its pieces are copied if it lies on disk and `copies` says so, else they are
+    /// handed out where they are.
     ///
     /// # Errors
-    /// [`Error::ReadFile`] or [`Error::Memory`].
-    pub fn read(&mut self, file: ModelFile) -> Result<Bytes, Error> {
-        let content = file.read()?;
-        self.will_hash(file.name(), &content);
-        self.files.extend(file.into_disk());
-        Ok(content)
-    }
-
-    /// The content of a file, mapped.
-    ///
-    /// # Errors
-    /// [`Error::ReadFile`].
-    pub fn map(&mut self, file: ModelFile) -> Result<Bytes, Error> {
-        let content = file.map()?;
-        self.will_hash(file.name(), &content);
-        self.mapped.extend(file.into_disk());
-        Ok(content)
-    }
-
-    /// Hashes what was handed out, and does `act` beside it where there are threads for both.
-    pub fn hash_beside<T: Send>(&mut self, act: impl FnOnce() -> T + Send) -> T {
-        // Outside of a pool rayon would start one that nobody ends.
-        match rayon::current_thread_index() {
-            Some(_) => rayon::join(act, || self.hash_all()).0,
-            None => {
-                self.hash_all();
-                act()
-            }
+    /// [`Error::ReadFile`], or [`Error::FileChanged`] if it starts otherwise by now.
+    pub fn begin(&mut self, file: ModelFile, header: Bytes, copies: bool) -> Result<Source, Error> {
+        let whole = match file.disk() {
+            Some(_) if copies => None,
+            _ => Some(file.map()?),
+        };
+        let is_same = |whole: &Bytes| whole.starts_with(&header) && whole.len() as u64 == file.bytes();
+        if !whole.as_ref().is_none_or(is_same) {
+            return Err(Error::FileChanged { file: file.name().into() });
         }
+        self.name(&file);
+        self.waiting.push(Piece::Shared(header));
+        Ok(Source { file, whole })
+    }
+
+    /// The next bytes of the file for `act`, beside which those that came before are hashed, where there are threads for both.
+    ///
+    /// # Errors
+    /// [`Error::ReadFile`], [`Error::Memory`], and those of `act`.
+    pub fn piece<T: Send>(
+        &mut self,
+        source: &Source,
+        range: Range<usize>,
+        act: impl FnOnce(&Piece) -> Result<T, Error> + Send,
+    ) -> Result<T, Error> {
+        let memory = match source.whole {
+            Some(_) => Vec::new(),
+            None => self.waiting.memory(range.len()),
+        };
+        let is_done = AtomicBool::new(false);
+        let act = || {
+            let done = source.piece(range, memory).and_then(|piece| Ok((act(&piece)?, piece)));
+            is_done.store(true, Ordering::Relaxed);
+            done
+        };
+        let waiting = &mut self.waiting;
+        let mut hash =
+            || waiting.hash_while(|held| !is_done.load(Ordering::Relaxed) || held > WAITING_BYTES_MAX);
+        let (done, piece) = match rayon::current_thread_index() {
+            Some(_) => rayon::join(act, hash).0?,
+            // Outside of a pool rayon would start one that nobody ends.
+            None => {
+                let done = act()?;
+                hash();
+                done
+            }
+        };
+        self.waiting.push(piece);
+        Ok(done)
+    }
+
+    /// Ends a file, all of whose pieces were taken.
+    pub fn end(&mut self, source: Source) {
+        let files = if source.whole.is_some() { &mut self.mapped } else { &mut self.files };
+        files.extend(source.file.into_disk());
     }
 
     /// The digest, and the files that stay mapped.
@@ -107,24 +206,79 @@ impl<'a> Loading<'a> {
     /// # Errors
     /// [`Error::FileChanged`] if one of the files was written to since it was opened.
     pub fn finish(mut self) -> Result<([u8; 32], Vec<OpenFile>), Error> {
-        self.hash_all();
+        self.waiting.hash_while(|_| true);
         self.files.iter().chain(&self.mapped).try_for_each(OpenFile::check_unchanged)?;
-        Ok((self.hash.finish(), self.mapped))
+        Ok((self.waiting.hash.finish(), self.mapped))
     }
 
-    fn will_hash(&mut self, name: &str, content: &Bytes) {
+    fn name(&mut self, file: &ModelFile) {
+        let name = file.name();
         debug_assert!(*self.last < *name, "{name} is hashed after {}", self.last);
         name.clone_into(&mut self.last);
-        self.left.push((name.to_owned(), content.clone()));
+        self.waiting.left.push_back(Left::File(name.into(), file.bytes()));
+    }
+}
+
+impl Source {
+    /// The bytes of `range`, in this memory if they are copied and it is enough.
+    fn piece(&self, range: Range<usize>, memory: Vec<u8>) -> Result<Piece, Error> {
+        Ok(match &self.whole {
+            Some(whole) => Piece::Shared(whole.slice(range)),
+            None => Piece::Copied(self.file.read_into(memory, range)?),
+        })
+    }
+}
+
+impl Waiting<'_> {
+    fn push(&mut self, piece: Piece) {
+        self.held += piece.held();
+        self.left.push_back(Left::Piece(piece));
     }
 
-    fn hash_all(&mut self) {
-        for (name, content) in self.left.drain(..) {
-            self.hash.file(&name, content.len() as u64);
-            for chunk in content.chunks(CHUNK_BYTES) {
-                self.hash.content(chunk);
-                self.progress.bytes_done += chunk.len() as u64;
-                (self.tell)(self.progress);
+    /// Hashes until nothing is left, or what is left holds so many bytes that `goes_on` says no.
+    fn hash_while(&mut self, goes_on: impl Fn(usize) -> bool) {
+        while goes_on(self.held) {
+            let is_hashed = match self.left.front() {
+                None => return,
+                Some(Left::File(name, bytes)) => {
+                    self.hash.file(name, *bytes);
+                    true
+                }
+                Some(Left::Piece(piece)) => {
+                    let chunk = &piece[self.hashed..piece.len().min(self.hashed + CHUNK_BYTES)];
+                    self.hash.content(chunk);
+                    self.hashed += chunk.len();
+                    self.progress.bytes_done += chunk.len() as u64;
+                    self.hashed == piece.len()
+                }
+            };
+            if is_hashed && let Some(Left::Piece(piece)) = self.left.pop_front() {
+                self.hashed = 0;
+                self.held -= piece.held();
+                if let Piece::Copied(memory) = piece {
+                    self.spare.push(memory);
+                }
+            }
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        let LoadProgress { bytes_done, bytes_total } = self.progress;
+        if bytes_done - self.told >= TOLD_BYTES || bytes_done == bytes_total {
+            self.told = bytes_done;
+            (self.tell)(self.progress);
+        }
+    }
+
+    /// Spare memory of `len` bytes or more; else none, and what was spare is given back.
+    fn memory(&mut self, len: usize) -> Vec<u8> {
+        let fitting = self.spare.iter().enumerate().filter(|(_, memory)| memory.capacity() >= len);
+        match fitting.min_by_key(|(_, memory)| memory.capacity()) {
+            Some((at, _)) => self.spare.swap_remove(at),
+            None => {
+                self.spare.clear();
+                Vec::new()
             }
         }
     }

@@ -1,10 +1,11 @@
 //! A part of a checkpoint: its configuration, and the weights that this asks for.
 
 use crate::asked::Asked;
+use crate::claims::Claims;
 use crate::device::Precision;
 use crate::folder::{ModelFiles, ModelFolder, ReadFile};
 use crate::loading::Loading;
-use crate::weights::{Claims, Weights};
+use crate::weights::Weights;
 use crate::{Error, folder};
 use burn_tensor::Device;
 use serde::de::DeserializeOwned;
@@ -55,7 +56,7 @@ impl<C: Configuration> Part<C> {
         let (config, file): (C, _) = folder.json(C::FILE, folder::CONFIG_BYTES_MAX)?;
         let wrong = |reason: &str| Error::ParseConfig { file: C::FILE.into(), reason: reason.into() };
         config.check().map_err(wrong)?;
-        let claims = Claims::open(folder, C::FOLDER, C::STEM, C::PREFIX, &config.asked())?;
+        let claims = Claims::open(folder, C::FOLDER, C::STEM, C::PREFIX, config.asked())?;
         let precision = choose(config.parameters());
         Ok(Self { config, file, claims, precision })
     }
@@ -71,15 +72,16 @@ impl<C: Configuration> Part<C> {
         self.file.content.len() as u64 + self.claims.bytes()
     }
 
-    /// Most bytes of memory that [`Part::load`] takes at one time, and bytes that stay taken.
+    /// Bytes of memory that stay taken after [`Part::load`], and how many more it takes at most at one time, beside copies of
+    /// what is not hashed yet.
     pub fn bytes_to_load(&self) -> (u64, u64) {
         self.claims.bytes_to_load(self.precision)
     }
 
-    /// Reads the weights.
+    /// Reads the weights, and lays them out.
     ///
     /// # Errors
-    /// [`Error::ReadFile`] or [`Error::Memory`].
+    /// Those of [`Claims::load`].
     pub fn load(self, loading: &mut Loading<'_>, device: &Device) -> Result<Loaded<C>, Error> {
         loading.add(self.file);
         let weights = self.claims.load(loading, device, self.precision)?;

@@ -69,7 +69,7 @@ impl Configuration for Config {
         let (d, e, inner) = (self.hidden_size, self.head_dim, self.intermediate_size);
         let (q, kv) = (self.num_attention_heads * e, self.num_key_value_heads * e);
         let mut asked = Asked::default();
-        asked.tensor("embed_tokens.weight", &[self.vocab_size, d]);
+        asked.rows("embed_tokens.weight", [self.vocab_size, d]);
         asked.optional("lm_head.weight", &[self.vocab_size, d]);
         asked.norm("norm", d);
         for i in 0..self.num_hidden_layers {
@@ -86,6 +86,8 @@ impl Configuration for Config {
             asked.matrix(&key("mlp.up_proj"), d, inner);
             asked.matrix(&key("mlp.down_proj"), inner, d);
         }
+        asked.unused("norm.");
+        asked.unused(&format!("layers.{}.", self.num_hidden_layers - 1));
         asked
     }
 

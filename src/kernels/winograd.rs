@@ -90,37 +90,50 @@ impl WithSimd for TransformWeights<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        /// Outputs at a time, as the compiler's vectors hold them.
+        /// Outputs at a time: of a fixed number the compiler makes vectors. Those of any panel are a multiple.
         const LANES: usize = 8;
+        /// Inputs at a time. The panels lie so far apart that their lines of the cache displace one another, so each is written
+        /// in longer runs.
+        const RUN: usize = 4;
         let Self { values, inputs, columns, panels } = self;
-        for (part, values) in values.chunks(LANES * 9 * inputs).enumerate() {
-            let lanes = values.len() / (9 * inputs);
-            for i in 0..inputs {
-                let mut taps = [[[0.0_f64; LANES]; 3]; 3];
-                for o in 0..lanes {
-                    let own = &values[(o * inputs + i) * 9..][..9];
-                    for (tap, value) in own.iter().enumerate() {
-                        taps[tap / 3][tap % 3][o] = f64::from(*value);
+        let outputs = values.len() / (9 * inputs);
+        let mut runs = vec![0.0; PLACES * RUN * columns];
+        for from in (0..inputs).step_by(RUN) {
+            for i in 0..RUN {
+                for first in (0..outputs).step_by(LANES) {
+                    let mut taps = [[0.0; LANES]; 9];
+                    for o in 0..LANES {
+                        let own = &values[((first + o) * inputs + from + i) * 9..][..9];
+                        taps.iter_mut().zip(own).for_each(|(taps, value)| taps[o] = f64::from(*value));
                     }
-                }
-                let mut half = [[[0.0_f64; LANES]; 3]; 6];
-                for (half, g) in half.iter_mut().zip(&G) {
-                    for x in 0..3 {
-                        for o in 0..LANES {
-                            half[x][o] = g[0] * taps[0][x][o] + g[1] * taps[1][x][o] + g[2] * taps[2][x][o];
+                    let mut half = [[[0.0; LANES]; 3]; 6];
+                    for (half, g) in half.iter_mut().zip(&G) {
+                        for x in 0..3 {
+                            half[x] = mixed(g, [&taps[x], &taps[3 + x], &taps[6 + x]]);
                         }
                     }
-                }
-                let at = i * columns + part * LANES;
-                for (place, panel) in panels.iter_mut().enumerate() {
-                    let (half, g) = (&half[place / 6], &G[place % 6]);
-                    for (o, to) in panel[at..][..lanes].iter_mut().enumerate() {
-                        *to = (g[0] * half[0][o] + g[1] * half[1][o] + g[2] * half[2][o]) as f32;
+                    for (place, run) in runs.chunks_exact_mut(RUN * columns).enumerate() {
+                        let [a, b, c] = &half[place / 6];
+                        let values = mixed(&G[place % 6], [a, b, c]).map(|value| value as f32);
+                        run[i * columns + first..][..LANES].copy_from_slice(&values);
                     }
                 }
             }
+            for (panel, run) in panels.iter_mut().zip(runs.chunks_exact(RUN * columns)) {
+                panel[from * columns..][..run.len()].copy_from_slice(run);
+            }
         }
     }
+}
+
+/// The sum of three, each times its factor.
+#[inline(always)]
+fn mixed<const N: usize>(g: &[f64; 3], [a, b, c]: [&[f64; N]; 3]) -> [f64; N] {
+    let mut sum = [0.0; N];
+    for o in 0..N {
+        sum[o] = g[0] * a[o] + g[1] * b[o] + g[2] * c[o];
+    }
+    sum
 }
 
 /// Bytes of the transformed tiles that a task has on both sides together: they stay in the second cache where the

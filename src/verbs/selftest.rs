@@ -42,7 +42,7 @@ pub fn run(clean: Clean, global: &Global, arguments: &Selftest, out: &Output) ->
     let pipeline = Pipeline::load(&folder, DeviceName::Cpu)?;
     let reference = booted.folders.reference.clone().unwrap_or_default();
     let (mut checks, mut bad) = (Vec::new(), 0);
-    check(&reference, &pipeline, &mut |check| {
+    check(&reference, &folder, &pipeline, &mut |check| {
         bad += usize::from(!check.measured.holds());
         out.data(&line(&check));
         checks.push(json!({ "case": check.case, "tensor": check.tensor, "ok": check.measured.holds(),

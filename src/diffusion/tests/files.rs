@@ -95,7 +95,7 @@ fn a_pipe_among_the_golden_files_is_refused_by_name() {
     let copy = Copy::new("golden");
     let pipeline = Pipeline::load(&demo::folder(), DeviceName::Cpu).unwrap();
     let refused = |name: &str| {
-        let error = check(&copy.0, &pipeline, &mut |_| ()).unwrap_err().to_string();
+        let error = check(&copy.0, &demo::folder(), &pipeline, &mut |_| ()).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains("no regular file"), "{error}");
     };
     fifo(&copy.0.join("cases.json"));

@@ -20,12 +20,12 @@ fn load(folder: &ModelFolder, device: DeviceName) -> Pipeline {
 }
 
 /// What was found of each golden tensor: its error and the bound in f32, or whether it is the same.
-fn errors(name: &str, pipeline: &Pipeline) -> BTreeMap<String, Measured> {
+fn errors(name: &str, model: &ModelFolder, pipeline: &Pipeline) -> BTreeMap<String, Measured> {
     let mut all = BTreeMap::new();
     let mut keep = |found: crate::reference::Check| {
         all.insert(format!("{} {}", found.case, found.tensor), found.measured);
     };
-    check(&testdata(name), pipeline, &mut keep).unwrap();
+    check(&testdata(name), model, pipeline, &mut keep).unwrap();
     all
 }
 
@@ -39,7 +39,8 @@ fn every_golden_tensor_is_as_near_as_its_types_allow() {
     let tiny = ModelFolder::open(&testdata("zimage-tiny/model")).unwrap();
     let mut beyond = Vec::new();
     for (name, model, count) in [("zimage-tiny", tiny, 94), ("demo-golden", demo::folder(), 84)] {
-        let [card, processor] = [device(), DeviceName::Cpu].map(|device| errors(name, &load(&model, device)));
+        let [card, processor] =
+            [device(), DeviceName::Cpu].map(|device| errors(name, &model, &load(&model, device)));
         assert_eq!((card.len(), processor.len()), (count, count));
         for (tensor, found) in &card {
             let holds = match (found, &processor[tensor]) {

@@ -2,7 +2,11 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::device::Precision;
-use crate::{DeviceName, Pipeline, Recipe, demo};
+use crate::loading::{Loading, WAITING_BYTES_MAX};
+use crate::threads::Threads;
+use crate::{DeviceName, ModelDigest, ModelFolder, Pipeline, Recipe, demo};
+use kernels::Level;
+use std::fs::File;
 
 /// Bytes of memory that this process has in use, or had at its fullest since the last [`reset`].
 fn bytes(key: &str) -> u64 {
@@ -52,6 +56,41 @@ fn loading_takes_no_more_than_was_said() {
     let said = Checkpoint::open(&demo::folder(), choose).unwrap().bytes_to_load();
     let (taken, _pipeline) = fullest(|| Pipeline::load(&demo::folder(), DeviceName::Cpu).unwrap());
     assert!(taken <= said && said <= 3 * taken, "{taken} bytes taken, {said} said");
+}
+
+/// What is copied faster than it is hashed waits, and takes no more than its share; with one thread and with two.
+#[test]
+fn copies_that_wait_to_be_hashed_have_a_bound() {
+    const BYTES: usize = 400 << 20;
+    const PIECE_BYTES: usize = 3 << 20;
+    let dir = std::env::temp_dir().join(format!("diffusion-waiting-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    File::create(dir.join("hole")).unwrap().set_len(BYTES as u64).unwrap();
+    let digests = [1, 2].map(|threads| {
+        let load = || {
+            let file = ModelFolder::open(&dir).unwrap().file("hole").unwrap();
+            let mut tell = |_| ();
+            let mut loading = Loading::new(BYTES as u64, &mut tell);
+            let source = loading.begin(file, bytes::Bytes::new(), true).unwrap();
+            for start in (0..BYTES).step_by(PIECE_BYTES) {
+                let range = start..BYTES.min(start + PIECE_BYTES);
+                let length = range.len();
+                let read = loading.piece(&source, range, |piece| Ok(piece.len())).unwrap();
+                assert_eq!(read, length);
+            }
+            loading.end(source);
+            loading.finish().unwrap().0
+        };
+        let (taken, digest) = fullest(|| Threads::of(Level::here(), threads).unwrap().run(load));
+        let bound = (WAITING_BYTES_MAX + 2 * PIECE_BYTES + (8 << 20)) as u64;
+        assert!(taken <= bound, "{threads} threads: {taken} bytes, {bound} are the bound");
+        digest
+    });
+    std::fs::remove_dir_all(&dir).unwrap();
+    let mut digest = ModelDigest::default();
+    digest.file("hole", BYTES as u64);
+    digest.content(&vec![0; BYTES]);
+    assert_eq!(digests, [digest.finish(); 2]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn parity(way: Way) {
     let tiny = ModelFolder::open(&testdata("zimage-tiny/model")).unwrap();
     for (name, model, count) in [("zimage-tiny", tiny, 94), ("demo-golden", demo::folder(), 84)] {
         let mut checks: Vec<Check> = Vec::new();
-        check(&testdata(name), &way.load(&model), &mut |check| checks.push(check)).unwrap();
+        check(&testdata(name), &model, &way.load(&model), &mut |check| checks.push(check)).unwrap();
         let failed: Vec<&Check> = checks.iter().filter(|c| !c.measured.holds()).collect();
         assert!(failed.is_empty(), "{way:?}: {failed:#?}");
         assert_eq!(checks.len(), count);

@@ -85,7 +85,45 @@ impl Configuration for Config {
         Ok(())
     }
 
+    /// The encoder among them, which is not loaded: a picture from a prompt never passes it.
     fn asked(&self) -> Asked {
+        let mut asked = self.both_halves();
+        asked.unused("encoder.");
+        asked
+    }
+
+    fn parameters(&self) -> u64 {
+        self.both_halves().elements()
+    }
+}
+
+/// The same, for the encoder alone.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct Encoding(pub Config);
+
+impl Configuration for Encoding {
+    const FOLDER: &'static str = Config::FOLDER;
+    const FILE: &'static str = Config::FILE;
+    const STEM: &'static str = Config::STEM;
+
+    fn check(&self) -> Result<(), &'static str> {
+        self.0.check()
+    }
+
+    fn asked(&self) -> Asked {
+        let mut asked = self.0.both_halves();
+        asked.unused("decoder.");
+        asked
+    }
+
+    fn parameters(&self) -> u64 {
+        self.0.parameters()
+    }
+}
+
+impl Config {
+    fn both_halves(&self) -> Asked {
         let mut asked = Asked::default();
         let (shallowest, deepest) = (self.block_out_channels[0], self.block_out_channels[3]);
         let latents = self.latent_channels;
@@ -93,22 +131,32 @@ impl Configuration for Config {
         self.ask_half(&mut asked, "decoder", [latents, deepest, shallowest, 3]);
         let up = self.block_out_channels.iter().rev().copied();
         let down = self.block_out_channels.iter().copied();
-        self.ask_levels(&mut asked, "encoder.down_blocks", "downsamplers", self.layers_per_block, down);
-        self.ask_levels(&mut asked, "decoder.up_blocks", "upsamplers", self.layers_per_block + 1, up);
+        self.ask_levels(
+            &mut asked,
+            "encoder.down_blocks",
+            self.layers_per_block,
+            down,
+            |asked, at, channels| {
+                asked.halving_conv(&format!("{at}.downsamplers.0.conv"), channels);
+            },
+        );
+        self.ask_levels(
+            &mut asked,
+            "decoder.up_blocks",
+            self.layers_per_block + 1,
+            up,
+            |asked, at, channels| {
+                asked.conv(&format!("{at}.upsamplers.0.conv"), channels, channels);
+            },
+        );
         asked
     }
 
-    fn parameters(&self) -> u64 {
-        self.asked().elements().0
-    }
-}
-
-impl Config {
     /// What both halves have around their levels: `[inputs, first level, last level, outputs]` in channels.
     fn ask_half(&self, asked: &mut Asked, half: &str, [inputs, first, last, outputs]: [usize; 4]) {
-        asked.conv(&format!("{half}.conv_in"), inputs, first, 3);
+        asked.conv(&format!("{half}.conv_in"), inputs, first);
         asked.group_norm(&format!("{half}.conv_norm_out"), last);
-        asked.conv(&format!("{half}.conv_out"), last, outputs, 3);
+        asked.conv(&format!("{half}.conv_out"), last, outputs);
         let middle = self.block_out_channels[3];
         for i in 0..2 {
             ask_resnet(asked, &format!("{half}.mid_block.resnets.{i}"), middle, middle);
@@ -125,9 +173,9 @@ impl Config {
         &self,
         asked: &mut Asked,
         at: &str,
-        samplers: &str,
         resnets: usize,
         levels: impl Iterator<Item = usize>,
+        change_size: impl Fn(&mut Asked, &str, usize),
     ) {
         let mut inputs = None;
         for (level, outputs) in levels.enumerate() {
@@ -136,7 +184,7 @@ impl Config {
                 ask_resnet(asked, &format!("{at}.{level}.resnets.{i}"), from, outputs);
             }
             if level < 3 {
-                asked.conv(&format!("{at}.{level}.{samplers}.0.conv"), outputs, outputs, 3);
+                change_size(asked, &format!("{at}.{level}"), outputs);
             }
             inputs = Some(outputs);
         }
@@ -145,10 +193,10 @@ impl Config {
 
 fn ask_resnet(asked: &mut Asked, at: &str, inputs: usize, outputs: usize) {
     asked.group_norm(&format!("{at}.norm1"), inputs);
-    asked.conv(&format!("{at}.conv1"), inputs, outputs, 3);
+    asked.conv(&format!("{at}.conv1"), inputs, outputs);
     asked.group_norm(&format!("{at}.norm2"), outputs);
-    asked.conv(&format!("{at}.conv2"), outputs, outputs, 3);
+    asked.conv(&format!("{at}.conv2"), outputs, outputs);
     if inputs != outputs {
-        asked.conv(&format!("{at}.conv_shortcut"), inputs, outputs, 1);
+        asked.point_conv(&format!("{at}.conv_shortcut"), inputs, outputs);
     }
 }

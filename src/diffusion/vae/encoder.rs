@@ -1,12 +1,15 @@
 //! A picture to latents: four levels down, then the middle.
 
-use super::config::Config;
+use super::config::{Config, Encoding};
 use super::resnet::{MidBlock, Resnet};
-use crate::Error;
+use crate::device::Precision;
 use crate::layers::{Conv2d, GroupNorm, HalvingConv2d};
+use crate::loading::Loading;
+use crate::part::Part;
 use crate::weights::Weights;
-use burn_tensor::Tensor;
+use crate::{Error, ModelFolder};
 use burn_tensor::ops::PadMode;
+use burn_tensor::{DType, Device, Tensor};
 
 /// The encoding half.
 pub struct Encoder {
@@ -24,7 +27,18 @@ struct DownBlock {
 }
 
 impl Encoder {
-    pub(super) fn load(weights: &mut Weights, config: &Config) -> Result<Self, Error> {
+    /// Loads it alone: a pipeline, whose pictures never pass it, does not hold it.
+    ///
+    /// # Errors
+    /// Any that says what is wrong with the autoencoder's files.
+    pub(crate) fn open(folder: &ModelFolder, device: &Device, kernels: bool) -> Result<Self, Error> {
+        let precision = Precision { compute: DType::F32, widen: true, kernels };
+        let part: Part<Encoding> = Part::open(folder, |_| precision)?;
+        let mut loaded = part.load(&mut Loading::new(0, &mut |_| ()), device)?;
+        Self::load(&mut loaded.weights, &loaded.config.0)
+    }
+
+    fn load(weights: &mut Weights, config: &Config) -> Result<Self, Error> {
         let groups = config.norm_num_groups;
         let mut down_blocks = Vec::new();
         let mut inputs = config.block_out_channels[0];
@@ -51,11 +65,21 @@ impl Encoder {
         })
     }
 
+    /// The mean of the distribution for a picture with values 0 to 1, neither shifted nor scaled.
+    ///
+    /// # Shapes
+    /// `[b, 3, 8 y, 8 x]` to `[b, latent_channels, y, x]`
+    pub fn mean(&self, picture: Tensor<4>) -> Tensor<4> {
+        let x = self.forward(picture * 2.0 - 1.0);
+        let [_, both, ..] = x.dims();
+        x.narrow(1, 0, both / 2)
+    }
+
     /// Mean, then logarithm of the variance.
     ///
     /// # Shapes
     /// `[b, 3, 8 y, 8 x]`, values -1 to 1, to `[b, 2 latent_channels, y, x]`
-    pub fn forward(&self, picture: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, picture: Tensor<4>) -> Tensor<4> {
         let mut x = self.conv_in.forward(picture);
         for block in &self.down_blocks {
             for resnet in &block.resnets {

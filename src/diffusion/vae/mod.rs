@@ -19,24 +19,22 @@ use crate::part::Loaded;
 use crate::spare::Spare;
 use burn_tensor::Tensor;
 
-/// Both halves of the autoencoder. Latents are scaled and shifted at this door.
+/// The decoding half, as a pipeline holds it. Latents are scaled and shifted at this door.
 pub struct Vae {
     decoder: Decoder,
-    encoder: Encoder,
     config: Config,
     kernels: bool,
 }
 
 impl Vae {
-    /// Loads both halves.
+    /// Loads the decoder.
     ///
     /// # Errors
     /// [`Error::Memory`].
     pub(crate) fn load(from: Loaded<Config>) -> Result<Self, Error> {
         let Loaded { config, mut weights, precision, .. } = from;
         let decoder = Decoder::load(&mut weights, &config)?;
-        let encoder = Encoder::load(&mut weights, &config)?;
-        Ok(Self { decoder, encoder, config, kernels: precision.kernels })
+        Ok(Self { decoder, config, kernels: precision.kernels })
     }
 
     /// The picture of latents as the sampler holds them, values about 0 to 1, not yet clamped.
@@ -58,12 +56,9 @@ impl Vae {
         &self.config
     }
 
-    /// The mean of the encoder's distribution for a picture with values 0 to 1, neither shifted nor scaled.
-    ///
-    /// # Shapes
-    /// `[b, 3, 8 y, 8 x]` to `[b, latent_channels, y, x]`
-    pub fn encode_mean(&self, picture: Tensor<4>) -> Tensor<4> {
-        self.encoder.forward(picture * 2.0 - 1.0).narrow(1, 0, self.config.latent_channels)
+    /// Whether it computes with the kernels.
+    pub(crate) fn kernels(&self) -> bool {
+        self.kernels
     }
 
     /// Channels of the latents.

@@ -1,0 +1,226 @@
+//! What the files of a part claim to hold is checked first; then their bytes are taken.
+//!
+//! [`Claims::open`] reads the headers alone and compares them with what the configuration asks for. Only what
+//! passed is mapped, read, hashed or given memory.
+
+use crate::Error;
+use crate::asked::{Asked, Asking, Purpose};
+use crate::device::Precision;
+use crate::error::quoted;
+use crate::folder::{ModelFile, ModelFiles, ModelFolder};
+use crate::header::{self, Claim};
+use crate::loading::Loading;
+use crate::weights::{Stored, Weights, bytes_laid_out};
+use burn_tensor::Device;
+use safetensors::Dtype;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most files that one part is split into.
+const SHARDS_MAX: usize = 64;
+
+/// Bytes at a time of what is hashed and not used.
+const UNUSED_BYTES: usize = 4 << 20;
+
+/// The weights of one part, checked and not yet read: exactly what its configuration asks for.
+pub(crate) struct Claims {
+    shards: Vec<Shard>,
+    /// Where a missing tensor should have been: the file, or the index of the shards.
+    origin: String,
+    /// What may stand before the names in the files.
+    prefix: &'static str,
+    asked: Asked,
+}
+
+/// One file of a part.
+struct Shard {
+    file: ModelFile,
+    /// The file's first bytes, which `claims` were read from.
+    header: bytes::Bytes,
+    claims: Vec<Claim>,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Claims {
+    /// Opens `{part}/{stem}.safetensors`, or the shards that `{part}/{stem}.safetensors.index.json` names, and
+    /// checks that their tensors are those `asked` for. `prefix` may stand before a file's names.
+    ///
+    /// # Errors
+    /// Any that names a file that cannot be opened, or a tensor that is missing, surplus, misshapen, or of a type
+    /// that is not computed with.
+    pub fn open(
+        folder: &ModelFolder,
+        part: &str,
+        stem: &str,
+        prefix: &'static str,
+        asked: Asked,
+    ) -> Result<Self, Error> {
+        let single = format!("{part}/{stem}.safetensors");
+        let index_file = format!("{single}.index.json");
+        let (origin, names, promises) = match folder.holds(&index_file) {
+            true => {
+                let promises = index(folder, &index_file, &asked)?;
+                let names: BTreeSet<&String> = promises.values().collect();
+                let names = names.into_iter().map(|shard| format!("{part}/{shard}")).collect();
+                (index_file, names, promises)
+            }
+            false => (single.clone(), vec![single], BTreeMap::new()),
+        };
+        let mut shards = Vec::new();
+        let mut found = BTreeSet::new();
+        let bytes_max = header::bytes_max(asked.count());
+        for name in names {
+            let file = folder.file(&name)?;
+            let (header, claims) =
+                header::claims(&name, file.bytes(), bytes_max, |count| file.read_start(count))?;
+            for claim in &claims {
+                if let Some(Asking { shape, .. }) = asked.get(bare(&claim.key, prefix)) {
+                    compare(&name, claim, shape)?;
+                }
+                if !found.insert(bare(&claim.key, prefix).to_owned()) {
+                    let reason = format!("tensor {} is there twice", quoted(&claim.key));
+                    return Err(Error::ParseWeights { file: name, reason });
+                }
+            }
+            shards.push(Shard { file, header, claims });
+        }
+        if let Some((key, shard)) = promises.iter().find(|(key, _)| !found.contains(bare(key, prefix))) {
+            let reason = format!("the index promises tensor {}, which is not there", quoted(key));
+            return Err(Error::ParseWeights { file: format!("{part}/{shard}"), reason });
+        }
+        if let Some((key, asking)) = asked.iter().find(|(key, a)| !a.optional && !found.contains(*key)) {
+            let (key, wanted) = (key.clone(), asking.shape.clone());
+            return Err(Error::MissingTensor { file: origin, key, wanted });
+        }
+        no_surplus(&shards, |key| asked.get(bare(key, prefix)).is_some())?;
+        Ok(Self { shards, origin, prefix, asked })
+    }
+
+    /// Adds its files.
+    pub fn name_files(&self, files: &mut ModelFiles) {
+        let names = self.shards.iter().map(|shard| shard.file.name().to_owned());
+        files.made_of.extend(names);
+        if !files.made_of.contains(&self.origin) {
+            files.indexes.push(self.origin.clone());
+        }
+    }
+
+    /// Length of the part's files in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.file.bytes()).sum()
+    }
+
+    /// Bytes of memory that the weights take, and how many more at most while one of them is laid out: its bytes as they are
+    /// read, those of the one before it, and its values in f32. Mapped files count as nothing: the system drops and reads their
+    /// pages as it likes.
+    pub fn bytes_to_load(&self, precision: Precision) -> (u64, u64) {
+        if !precision.widen {
+            return (0, 0);
+        }
+        let (mut kept, mut largest) = (0, 0);
+        for claim in self.shards.iter().flat_map(|shard| &shard.claims) {
+            if let Some(Asking { purpose, .. }) = self.asked.get(bare(&claim.key, self.prefix)) {
+                kept += bytes_laid_out(*purpose, claim, precision);
+                let read = claim.range.len() as u64;
+                let values: u64 = claim.shape.iter().map(|n| *n as u64).product();
+                largest = largest.max(match purpose {
+                    Purpose::Unused => 2 * read.min(UNUSED_BYTES as u64),
+                    _ => 2 * read + 4 * values,
+                });
+            }
+        }
+        (kept, largest)
+    }
+
+    /// Takes the bytes, in the order of the files. A part that is converted at load is read into memory, where nobody can
+    /// change it, a tensor at a time; one that stays as it lies in the file is mapped.
+    ///
+    /// # Errors
+    /// [`Error::ReadFile`], [`Error::Memory`], or [`Error::FileChanged`].
+    pub fn load(
+        self,
+        loading: &mut Loading<'_>,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<Weights, Error> {
+        let mut weights = Weights::new(self.origin, device, precision);
+        for Shard { file, header, mut claims } in self.shards {
+            let source = loading.begin(file, header, precision.widen)?;
+            claims.sort_by_key(|claim| claim.range.start);
+            for Claim { key, shape, dtype, range } in claims {
+                let key = bare(&key, self.prefix);
+                match self.asked.get(key).map_or(Purpose::Unused, |asking| asking.purpose) {
+                    Purpose::Unused => {
+                        for start in range.clone().step_by(UNUSED_BYTES) {
+                            let piece = start..range.end.min(start + UNUSED_BYTES);
+                            loading.piece(&source, piece, |_| Ok(()))?;
+                        }
+                    }
+                    purpose => {
+                        let laid_out = loading.piece(&source, range, |content| {
+                            Stored { shape, dtype, content }.laid_out(purpose, device, precision)
+                        })?;
+                        weights.put(key, laid_out);
+                    }
+                }
+            }
+            loading.end(source);
+        }
+        Ok(weights)
+    }
+}
+
+/// The index of a part's shards: which shard holds which tensor.
+fn index(folder: &ModelFolder, file: &str, asked: &Asked) -> Result<BTreeMap<String, String>, Error> {
+    let (index, _) = folder.json::<Index>(file, header::bytes_max(asked.count()))?;
+    let wrong = |reason: String| Error::ParseWeights { file: file.into(), reason };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    for shard in index.weight_map.values() {
+        // The digest takes the files in the order of their names, and the configuration comes first.
+        let follows = shard.as_str() > "config.json";
+        let good = shard.len() <= 128 && shard.chars().all(plain) && !shard.contains("..") && follows;
+        if !good || !shard.ends_with(".safetensors") {
+            return Err(wrong(format!("{} is not the name of a shard beside it", quoted(shard))));
+        }
+    }
+    let shards = index.weight_map.values().collect::<BTreeSet<_>>().len();
+    match shards {
+        1..=SHARDS_MAX => Ok(index.weight_map),
+        _ => Err(wrong(format!("{shards} shards, wanted 1 to {SHARDS_MAX}"))),
+    }
+}
+
+/// The name of a tensor without the prefix that some files give it.
+fn bare<'a>(key: &'a str, prefix: &str) -> &'a str {
+    key.strip_prefix(prefix).unwrap_or(key)
+}
+
+/// Compares a claim with the shape that is asked for under its name.
+fn compare(file: &str, claim: &Claim, wanted: &[usize]) -> Result<(), Error> {
+    let (file, key) = (file.to_owned(), claim.key.clone());
+    if claim.shape != wanted {
+        return Err(Error::TensorShape { file, key, found: claim.shape.clone(), wanted: wanted.into() });
+    }
+    match claim.dtype {
+        Dtype::BF16 | Dtype::F16 | Dtype::F32 => Ok(()),
+        other => Err(Error::TensorType { file, key, found: format!("{other:?}") }),
+    }
+}
+
+fn no_surplus(shards: &[Shard], is_asked: impl Fn(&str) -> bool) -> Result<(), Error> {
+    let claims = shards.iter().flat_map(|shard| shard.claims.iter().map(move |claim| (shard, claim)));
+    let surplus: Vec<_> = claims.filter(|(_, claim)| !is_asked(&claim.key)).collect();
+    match surplus.iter().min_by_key(|(_, claim)| &claim.key) {
+        None => Ok(()),
+        Some((shard, first)) => Err(Error::SurplusTensors {
+            file: shard.file.name().into(),
+            count: surplus.len(),
+            key: quoted(&first.key),
+            found: first.shape.clone(),
+        }),
+    }
+}
