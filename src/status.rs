@@ -164,7 +164,7 @@ fn room(booted: &Booted) -> Room {
 pub fn need_of_pruning(seq: u64) -> String {
     format!(
         "the pruning of record {seq} is not finished: some of what was to go is there; see that the disk of the log works and has room, \
-         and start the program again (why it stays says: lightproof audit prune)"
+         that the clock is right, and start the program again (why it stays says: lightproof audit prune)"
     )
 }
 

@@ -141,7 +141,10 @@ impl Writer {
         if !is_in_place(&self.segment.file, &segment_path, self.segment.len)
             || !is_in_place(&self.journal.file, &self.paths.journal(self.journal_number), self.journal.len)
         {
-            return Err(Failure::Ended("a file of the log was removed or changed", io::ErrorKind::Other));
+            return Err(Failure::Ended(
+                "a file of the log was removed or changed",
+                io::ErrorKind::Other.into(),
+            ));
         }
         for (index, bytes) in &batch.runs {
             if *index != self.segment_index {
@@ -199,13 +202,13 @@ impl Writer {
 }
 
 fn full_or(during: &'static str) -> impl Fn(io::Error) -> Failure {
-    move |e| if is_full(&e) { Failure::Full } else { Failure::Ended(during, e.kind()) }
+    move |e| if is_full(&e) { Failure::Full } else { Failure::Ended(during, e.into()) }
 }
 
 /// A failed write on a full disk can be taken back. After a failed sync nothing is known, whatever it says.
 fn unwritten(during: &'static str) -> impl Fn(AppendError) -> Failure {
     move |e| match e {
         AppendError::Write(e) if is_full(&e) => Failure::Full,
-        AppendError::Write(e) | AppendError::Sync(e) => Failure::Ended(during, e.kind()),
+        AppendError::Write(e) | AppendError::Sync(e) => Failure::Ended(during, e.into()),
     }
 }

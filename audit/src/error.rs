@@ -84,7 +84,7 @@ pub enum Error {
         /// What was being done.
         during: &'static str,
         /// How the system called it.
-        cause: io::ErrorKind,
+        cause: SystemError,
     },
     /// A file could not be read or written while the log was being opened.
     #[error("cannot {during} {path}: {source}")]
@@ -117,11 +117,41 @@ pub enum Error {
     Randomness,
 }
 
+/// How the system called a failure. It can be kept and told again, which an [`io::Error`] cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SystemError {
+    /// What kind of failure it is; of some, such as that of a disk, Rust's library has no name.
+    pub kind: io::ErrorKind,
+    /// The system's number, if it is the system's failure.
+    pub code: Option<i32>,
+}
+
+impl From<io::Error> for SystemError {
+    fn from(error: io::Error) -> Self {
+        Self { kind: error.kind(), code: error.raw_os_error() }
+    }
+}
+
+impl From<io::ErrorKind> for SystemError {
+    fn from(kind: io::ErrorKind) -> Self {
+        Self { kind, code: None }
+    }
+}
+
+impl std::fmt::Display for SystemError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.code {
+            Some(code) => io::Error::from_raw_os_error(code).fmt(f),
+            None => self.kind.fmt(f),
+        }
+    }
+}
+
 /// Why a pruning that is on record is not finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undone {
     /// A file could not be replaced.
-    Disk(io::ErrorKind),
+    Disk(SystemError),
     /// By the machine's clock some of what was to go is younger than the period.
     Clock,
 }
@@ -130,7 +160,7 @@ impl Undone {
     /// Whether room is all that it takes.
     pub fn is_full(self) -> bool {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-        matches!(self, Self::Disk(StorageFull | QuotaExceeded | FileTooLarge))
+        matches!(self, Self::Disk(cause) if matches!(cause.kind, StorageFull | QuotaExceeded | FileTooLarge))
     }
 }
 
@@ -152,4 +182,22 @@ impl std::fmt::Display for Undone {
 pub(crate) fn io_error(during: &'static str, path: &Path) -> impl Fn(io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::Io { during, path: path.clone(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    #[test]
+    fn a_failure_is_told_in_the_words_of_the_system() {
+        // Rust's library has no kind for it, and calls that "uncategorized error".
+        let cause = SystemError::from(io::Error::from(Errno::IO));
+        let error = Error::Unavailable { during: "syncing a segment", cause }.to_string();
+        assert!(error.contains("(syncing a segment: Input/output error (os error 5))"), "{error}");
+        let full = Undone::Disk(io::Error::from(Errno::NOSPC).into());
+        assert!(full.is_full() && full.to_string().starts_with("No space left on device"), "{full}");
+        let told = Undone::Disk(io::ErrorKind::PermissionDenied.into());
+        assert!(!told.is_full() && told.to_string().starts_with("permission denied"), "{told}");
+    }
 }

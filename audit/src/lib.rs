@@ -73,7 +73,7 @@ pub use copy::{
     read_file,
 };
 pub use entry::Entry;
-pub use error::{Error, Undone};
+pub use error::{Error, SystemError, Undone};
 pub use event::{Event, SCHEMA, VERSION, schema};
 pub use explain::{Explanation, Fact};
 pub use export::{Form, Lines, export};

@@ -282,8 +282,10 @@ impl Log {
     }
 
     fn ask<T>(&self, command: impl FnOnce(Sender<Result<T, Error>>) -> Command) -> Result<T, Error> {
-        let gone =
-            || Error::Unavailable { during: "reaching the log's thread", cause: io::ErrorKind::BrokenPipe };
+        let gone = || Error::Unavailable {
+            during: "reaching the log's thread",
+            cause: io::ErrorKind::BrokenPipe.into(),
+        };
         let (reply, answer) = channel();
         let queue = self.queue.as_ref().ok_or_else(gone)?;
         queue.send(command(reply)).map_err(|_| gone())?;

@@ -90,7 +90,7 @@ impl Writer {
         let event = Event::LogPruned { first: due.first, sha256, days: due.days, records };
         let receipt = self.append(&[event.by(actor)])?;
         finish(&self.disk, &self.paths, &forms, &mut self.closed).map_err(|e| {
-            let why = Undone::Disk(e.kind());
+            let why = Undone::Disk(e.into());
             self.unpruned = Some(why);
             Error::Unpruned { why }
         })?;
@@ -152,7 +152,7 @@ pub(crate) fn go_on(
         Err(e) if e.kind() == io::ErrorKind::InvalidData => {
             Err(io_error("finish the pruning of", &paths.segments())(e))
         }
-        Err(e) => Ok(Some(Undone::Disk(e.kind()))),
+        Err(e) => Ok(Some(Undone::Disk(e.into()))),
     }
 }
 

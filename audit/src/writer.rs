@@ -6,7 +6,7 @@
 use crate::clock::Clock;
 use crate::durable::{Disk, is_full};
 use crate::entry::Entry;
-use crate::error::{Error, Undone};
+use crate::error::{Error, SystemError, Undone};
 use crate::event::Event;
 use crate::memory::Memory;
 use crate::merkle::{Frontier, Hash};
@@ -89,7 +89,7 @@ pub(crate) struct Writer {
     /// Why the last pruning is not finished, if it is not.
     pub unpruned: Option<Undone>,
     /// What ended the log.
-    pub poison: Option<(&'static str, io::ErrorKind)>,
+    pub poison: Option<(&'static str, SystemError)>,
     /// What the records say that a start must know.
     pub told: Told,
     /// What the vault remembers of this log.
@@ -105,14 +105,14 @@ pub(crate) enum Failure {
     /// No space; the files are as before.
     Full,
     /// Anything else; the log has ended.
-    Ended(&'static str, io::ErrorKind),
+    Ended(&'static str, SystemError),
     /// No randomness; nothing was written.
     Randomness,
 }
 
 impl Failure {
     pub fn during(what: &'static str) -> impl Fn(io::Error) -> Self {
-        move |e| Self::Ended(what, e.kind())
+        move |e| Self::Ended(what, e.into())
     }
 }
 
@@ -184,7 +184,7 @@ impl Writer {
             }
             other => other,
         };
-        finished.map_err(|e| self.end(Failure::Ended("replacing the epoch key", e.kind())))?;
+        finished.map_err(|e| self.end(Failure::Ended("replacing the epoch key", e.into())))?;
         let mut first = vec![Event::KeyDestroyed { destroyed: self.epoch - 1 }.by_system()];
         if self.reserve_spent {
             first.push(Event::DiskReserveLow {}.by_system());
@@ -199,7 +199,7 @@ impl Writer {
         let rotated = Event::KeyEpochRotated { next: self.epoch + 1, key, reason }.by_system();
         let done = match handover::prepare(&self.disk, &self.paths, &self.origin, self.epoch + 1, next) {
             Err(e) if is_full(&e) => Err(Failure::Full),
-            Err(e) => Err(Failure::Ended("storing the next epoch key", e.kind())),
+            Err(e) => Err(Failure::Ended("storing the next epoch key", e.into())),
             Ok(()) => self.commit(&[rotated], Some(next)),
         };
         if matches!(done, Err(Failure::Full | Failure::Randomness)) {
@@ -211,7 +211,7 @@ impl Writer {
 
     fn spend_reserve(&mut self) -> Result<(), Error> {
         reserve::spend(&self.disk, &self.paths)
-            .map_err(|e| self.end(Failure::Ended("spending the reserve", e.kind())))?;
+            .map_err(|e| self.end(Failure::Ended("spending the reserve", e.into())))?;
         self.reserve_spent = true;
         Ok(())
     }

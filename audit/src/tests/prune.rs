@@ -428,7 +428,7 @@ fn a_folder_that_refuses_stops_no_start_and_is_told_until_it_does_not() {
         let Ok(log) = opened(&dir, &clock, &faults) else { continue };
         let Some(why) = log.unpruned().unwrap() else { continue };
         told += 1;
-        assert_eq!(why, Undone::Disk(ErrorKind::PermissionDenied));
+        assert_eq!(why, Undone::Disk(ErrorKind::PermissionDenied.into()));
         let error = log.due(LOG_DAYS_MIN).unwrap_err();
         let text = error.to_string();
         assert!(matches!(error, Error::Unpruned { .. }), "{text}");
