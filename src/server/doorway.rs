@@ -96,15 +96,10 @@ impl Doorway {
     /// Too many guesses; a wrong passphrase; what vault and log say.
     pub fn sign_in(&self, operator: Option<&PersonName>, secret: &Secret) -> Result<Visit, Outside> {
         let house = &self.house;
-        // Where nobody has a name, a guess with one is a guess like any other, and so it is with a second one whom nobody asks for.
-        let (named, takes_two) = house.queue.with(|darkroom| {
-            Ok((darkroom.public().is_ok_and(|public| public.named), darkroom.takes_two()))
-        })?;
-        let name = Name::of(operator.filter(|_| named));
-        let guessed = match (operator, secret.second().and_then(Secret::person)) {
-            (Some(one), Some(other)) if takes_two => Name::of_two(one, other),
-            _ => name,
-        };
+        let second = secret.second().and_then(Secret::person);
+        let [name, guessed] = house
+            .queue
+            .with(|darkroom| Ok([None, second].map(|second| Name::of_opening(darkroom, operator, second))))?;
         let guess = guess(house, self.user, guessed)?.turn_here();
         let unlocked = house.queue.unlock(secret, Door::Terminal);
         guess.of(&unlocked);

@@ -6,7 +6,7 @@
 use crate::House;
 use crate::problem::Problem;
 use crate::prompts::{Prompts, Typed};
-use darkroom::{Clock as _, Kind, PersonName, Role, SystemClock, Who};
+use darkroom::{Clock as _, Darkroom, Kind, PersonName, Role, SystemClock, Who};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -136,8 +136,17 @@ impl Name {
         Self::of_folded(&name.map_or_else(String::new, PersonName::folded))
     }
 
+    /// Of who opens the vault, with a second one or alone. Where nobody has a name, a guess with one is a guess like any other, and
+    /// so it is with a second one whom nobody asks for.
+    pub fn of_opening(darkroom: &Darkroom, one: Option<&PersonName>, other: Option<&PersonName>) -> Self {
+        match (one, other) {
+            (Some(one), Some(other)) if darkroom.takes_two() => Self::of_two(one, other),
+            _ => Self::of(one.filter(|_| darkroom.public().is_ok_and(|public| public.named))),
+        }
+    }
+
     /// Of two who open the vault together: what one of them guesses of the other is forgiven by both alone.
-    pub fn of_two(one: &PersonName, other: &PersonName) -> Self {
+    pub(crate) fn of_two(one: &PersonName, other: &PersonName) -> Self {
         let mut both = [one, other].map(PersonName::folded);
         both.sort();
         Self::of_folded(&both.join("\n"))

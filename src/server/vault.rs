@@ -131,15 +131,9 @@ pub async fn unlock(
     let second_of = ask.second.map(|of| PersonName::new(&of.operator.0).map(|name| (name, of.passphrase)));
     let second_of = second_of.transpose().map_err(darkroom::Error::from)?;
     let user = house.peers.user(connection.peer()).await;
-    let takes = |darkroom: &mut Darkroom| {
-        Ok((darkroom.public().is_ok_and(|public| public.named), darkroom.takes_two()))
-    };
-    // Where nobody has a name, a guess with one is a guess like any other, and so it is with a second one whom nobody asks for.
-    let (named, takes_two) = house.act(move |queue| queue.with(takes)).await?;
-    let name = match (&operator, &second_of) {
-        (Some(one), Some((other, _))) if takes_two => Name::of_two(one, other),
-        (one, _) => Name::of(one.as_ref().filter(|_| named)),
-    };
+    let (one, other) = (operator.clone(), second_of.as_ref().map(|(name, _)| name.clone()));
+    let name = move |darkroom: &mut Darkroom| Ok(Name::of_opening(darkroom, one.as_ref(), other.as_ref()));
+    let name = house.act(|queue| queue.with(name)).await?;
     let guess = house.sessions.guess(user, name).map_err(Problem::locked_out)?;
     let _stay = connection.stay();
     let guess = guess.turn().await;
