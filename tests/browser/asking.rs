@@ -80,8 +80,7 @@ fn the_page_says_what_the_demo_model_draws_and_at_which_size() {
     browser.see("#demo-size");
     browser.choose("#size", "128x128");
     browser.see_no("#demo-size");
-    browser.click("#language");
-    browser.until("speak Chinese", SOON, || (browser.attribute("html", "lang")? == "zh-CN").then_some(()));
+    studio.speak_chinese();
     browser.click("#demo summary");
     browser.click("#demo .examples button:first-child");
     assert_eq!(browser.property("#prompt", "value"), json!("一个红苹果"));

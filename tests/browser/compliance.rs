@@ -108,8 +108,7 @@ fn the_controls_are_tried_when_somebody_asks_and_what_is_broken_comes_first() {
     browser.press("", keys::ESCAPE);
     browser.see_no("#compliance-dialog");
 
-    browser.click("#language");
-    browser.until("speak Chinese", SOON, || (browser.attribute("html", "lang")? == "zh-CN").then_some(()));
+    studio.speak_chinese();
     browser.click("#compliance");
     browser.see("#controls details");
     browser
@@ -153,8 +152,7 @@ fn what_is_due_after_an_incident_stands_above_the_controls() {
     }
     browser.press("", keys::ESCAPE);
     browser.see_no("#compliance-dialog");
-    browser.click("#language");
-    browser.until("speak Chinese", SOON, || (browser.attribute("html", "lang")? == "zh-CN").then_some(()));
+    studio.speak_chinese();
     browser.click("#compliance");
     browser.see("#clocks");
     let text = browser.text("#clocks");

@@ -78,8 +78,7 @@ fn the_log_is_read_filtered_verified_and_taken_out() {
     browser.press("", keys::ESCAPE);
     browser.see_no("#log-dialog");
 
-    browser.click("#language");
-    browser.until("speak Chinese", SOON, || (browser.attribute("html", "lang")? == "zh-CN").then_some(()));
+    studio.speak_chinese();
     browser.click("#log");
     browser.see("#records details");
     browser
@@ -113,8 +112,7 @@ fn the_log_says_between_which_records_some_were_pruned() {
     says("8,189 of the records 1 to 8190 were pruned");
     browser.press("", keys::ESCAPE);
     browser.see_no("#log-dialog");
-    browser.click("#language");
-    browser.until("speak Chinese", SOON, || (browser.attribute("html", "lang")? == "zh-CN").then_some(()));
+    studio.speak_chinese();
     browser.click("#log");
     browser.see("#records details");
     browser.choose("#log-type", "log");

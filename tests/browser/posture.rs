@@ -16,8 +16,7 @@ const FOREIGN: &str = "return [...document.querySelectorAll('#posture :is(p, h2,
 fn what_needs_a_person_comes_first_and_every_sentence_is_in_both_languages() {
     let studio = Studio::ready("posture");
     let browser = &studio.browser;
-    browser.click("#language");
-    browser.until("speak Chinese", SOON, || (browser.attribute("html", "lang")? == "zh-CN").then_some(()));
+    studio.speak_chinese();
     browser.click("#badge");
     browser.see("#posture .fences li");
     assert_eq!(browser.script(FOREIGN, &[]), json!([]));

@@ -124,8 +124,7 @@ fn every_screen_fits_and_has_names() {
     fits(browser, "log open", "#log-dialog");
     browser.press("", keys::ESCAPE);
     browser.see_no("#log-dialog");
-    browser.click("#language");
-    browser.until("speak Chinese", SOON, || (browser.attribute("html", "lang")? == "zh-CN").then_some(()));
+    studio.speak_chinese();
     fits(browser, "studio in Chinese", "body");
     browser.choose("#theme", "dark");
     fits(browser, "dark studio", "body");
@@ -190,10 +189,7 @@ fn on_a_telephone_the_header_is_one_row_and_every_target_is_large_enough() {
                 return Math.max(...tops) - Math.min(...tops) < 8 && document.documentElement.scrollWidth <= innerWidth;";
     for language in ["en", "zh-CN"] {
         if language != "en" {
-            browser.click("#language");
-            browser.until("speak Chinese", SOON, || {
-                (browser.attribute("html", "lang")? == language).then_some(())
-            });
+            studio.speak_chinese();
         }
         assert_eq!(browser.script(rows, &[]), true, "the header takes two rows in {language}");
         assert_eq!(browser.script(TINY, &[]), serde_json::json!([]));

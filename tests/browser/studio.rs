@@ -71,6 +71,15 @@ impl Studio {
         self.browser.see("#prompt");
     }
 
+    /// Turns the page from English to Chinese.
+    #[track_caller]
+    pub fn speak_chinese(&self) {
+        let browser = &self.browser;
+        browser.click("#language");
+        browser
+            .until("speak Chinese", SOON, || (browser.attribute("html", "lang")? == "zh-CN").then_some(()));
+    }
+
     /// Fills the form in, without sending it.
     #[track_caller]
     pub fn describe(&self, prompt: &str, (width, height): (u32, u32), steps: u32, seed: u32) {
