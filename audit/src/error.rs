@@ -120,7 +120,7 @@ pub enum Error {
 /// How the system called a failure. It can be kept and told again, which an [`io::Error`] cannot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SystemError {
-    /// What kind of failure it is; of some, such as that of a disk, Rust's library has no name.
+    /// What kind of failure it is; for some, such as EIO of a failing disk, Rust's library has no name.
     pub kind: io::ErrorKind,
     /// The system's number, if it is the system's failure.
     pub code: Option<i32>,

@@ -19,7 +19,7 @@ pub(crate) struct Asking {
 pub(crate) enum Purpose {
     /// It belongs to the model, and no picture needs it.
     Unused,
-    /// A few values: of a norm, a bias or a token.
+    /// Used in their own order: of a norm, a bias, a token, or a convolution that halves the size.
     Values,
     /// Rows that are looked up.
     Rows,
@@ -34,7 +34,7 @@ impl Asked {
         self.0.insert(key, Asking { shape: shape.into(), optional: false, purpose });
     }
 
-    /// A small tensor.
+    /// A tensor that is used in its own order.
     pub fn tensor(&mut self, key: impl Into<String>, shape: &[usize]) {
         self.ask(key.into(), shape, Purpose::Values);
     }

@@ -5,7 +5,7 @@ use crate::dit::{self, Transformer};
 use crate::error::quoted;
 use crate::file::OpenFile;
 use crate::folder::{CONFIG_BYTES_MAX, ModelFiles, ModelFolder, ReadFile};
-use crate::loading::{LoadProgress, Loading, WAITING_BYTES_MAX};
+use crate::loading::{LoadProgress, Loading, SPARE_BYTES_MAX, WAITING_BYTES_MAX};
 use crate::part::{Configuration as _, Part};
 use crate::qwen3::{self, TextEncoder};
 use crate::tokenizer::Tokenizer;
@@ -98,7 +98,7 @@ impl Checkpoint {
             kept += stays;
             peak = peak.max(kept + more);
         }
-        SCRATCH_BYTES + peak + self.bytes().min(WAITING_BYTES_MAX as u64)
+        SCRATCH_BYTES + peak + self.bytes().min((WAITING_BYTES_MAX + SPARE_BYTES_MAX) as u64)
     }
 
     /// Bytes of the files that make the model.

@@ -115,7 +115,7 @@ impl Claims {
     }
 
     /// Bytes of memory that the weights take, and how many more at most while one of them is laid out: its bytes as they are
-    /// read, those of the one before it, and its values in f32. Mapped files count as nothing: the system drops and reads their
+    /// read, those of the one before it, and its values in f32 (copies that wait to be hashed are the checkpoint's). Mapped files count as nothing: the system drops and reads their
     /// pages as it likes.
     pub fn bytes_to_load(&self, precision: Precision) -> (u64, u64) {
         if !precision.widen {
@@ -149,7 +149,7 @@ impl Claims {
     ) -> Result<Weights, Error> {
         let mut weights = Weights::new(self.origin, device, precision);
         for Shard { file, header, mut claims } in self.shards {
-            let source = loading.begin(file, header, precision.widen)?;
+            let begun = loading.begin(file, header, precision.widen)?;
             claims.sort_by_key(|claim| claim.range.start);
             for Claim { key, shape, dtype, range } in claims {
                 let key = bare(&key, self.prefix);
@@ -157,18 +157,18 @@ impl Claims {
                     Purpose::Unused => {
                         for start in range.clone().step_by(UNUSED_BYTES) {
                             let piece = start..range.end.min(start + UNUSED_BYTES);
-                            loading.piece(&source, piece, |_| Ok(()))?;
+                            loading.piece(&begun, piece, |_| Ok(()))?;
                         }
                     }
                     purpose => {
-                        let laid_out = loading.piece(&source, range, |content| {
+                        let laid_out = loading.piece(&begun, range, |content| {
                             Stored { shape, dtype, content }.laid_out(purpose, device, precision)
                         })?;
                         weights.put(key, laid_out);
                     }
                 }
             }
-            loading.end(source);
+            loading.end(begun);
         }
         Ok(weights)
     }

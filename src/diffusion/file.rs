@@ -69,7 +69,7 @@ impl OpenFile {
     /// As [`OpenFile::read_into`].
     pub(crate) fn read(&self, at: u64, count: u64) -> Result<Bytes, Error> {
         let length = usize::try_from(count).map_err(|_| Error::Memory { bytes: count })?;
-        Ok(self.read_into(room(0)?, at, length)?.into())
+        Ok(self.read_into(Vec::new(), at, length)?.into())
     }
 
     /// A copy of `length` bytes from `at` on, in this memory if there is enough of it.

@@ -4,7 +4,6 @@ use crate::file::OpenFile;
 use crate::{Error, json};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Longest `config.json` of a part, in bytes: a published one has 1 KB.
@@ -119,6 +118,14 @@ pub(crate) struct ReadFile {
     pub content: Bytes,
 }
 
+/// A file whose bytes are taken piece by piece.
+pub(crate) enum Begun {
+    /// Each piece is a copy, which nobody can change.
+    Copied(OpenFile),
+    /// All of it, in the program itself or mapped from a file.
+    Shared(Bytes, Option<OpenFile>),
+}
+
 impl ModelFile {
     /// Its path inside the folder.
     pub fn name(&self) -> &str {
@@ -158,34 +165,16 @@ impl ModelFile {
         }
     }
 
-    /// A copy of the bytes of `range`, in this memory if there is enough of it.
-    ///
-    /// # Errors
-    /// As [`ModelFile::read_start`].
-    pub fn read_into(&self, memory: Vec<u8>, range: Range<usize>) -> Result<Vec<u8>, Error> {
-        match &self.source {
-            Source::Disk(file) => file.read_into(memory, range.start as u64, range.len()),
-            Source::Embedded(_) => Ok(self.map()?.slice(range).into()),
-        }
-    }
-
-    /// Its content where it lies: mapped, or in the program itself.
+    /// Begins to take its bytes: copies if it lies on disk and `copies` says so, else where they are.
     ///
     /// # Errors
     /// [`Error::ReadFile`].
-    pub fn map(&self) -> Result<Bytes, Error> {
-        match &self.source {
-            Source::Disk(file) => file.map(),
-            Source::Embedded(content) => Ok(Bytes::from_static(content)),
-        }
-    }
-
-    /// The open file, if it lies on disk.
-    pub fn disk(&self) -> Option<&OpenFile> {
-        match &self.source {
-            Source::Disk(file) => Some(file),
-            Source::Embedded(_) => None,
-        }
+    pub fn begin(self, copies: bool) -> Result<Begun, Error> {
+        Ok(match self.source {
+            Source::Disk(file) if copies => Begun::Copied(file),
+            Source::Disk(file) => Begun::Shared(file.map()?, Some(file)),
+            Source::Embedded(content) => Begun::Shared(Bytes::from_static(content), None),
+        })
     }
 
     /// The open file, if it lies on disk.

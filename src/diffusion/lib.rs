@@ -13,7 +13,7 @@
 //! | `ZImagePipeline` | [`pipeline`], its loop [`Drawing`], and what a picture takes, `plan` |
 //! | the layers that they share, by Burn or by our kernels | `layers`, `host`, `threads` |
 //! | the checkpoint's folder and what it may hold | [`folder`], `checkpoint`, `part`, `asked` |
-//! | its files and tensors, checked, hashed and used | `file`, `header`, `loading`, `weights` |
+//! | its files and tensors, checked, hashed and used | `file`, `header`, `claims`, `loading`, `weights` |
 //!
 //! Shapes are written with these letters: `b` images in a batch, `s` tokens, `d` model width, `h` heads,
 //! `e` width of one head, `c` channels, `y` rows and `x` columns of a picture or of its latents.

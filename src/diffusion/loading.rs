@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::file::OpenFile;
-use crate::folder::{ModelFile, ReadFile};
+use crate::folder::{Begun, ModelFile, ReadFile};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
@@ -16,6 +16,8 @@ const CHUNK_BYTES: usize = 128 << 10;
 /// Most bytes of copies that wait to be hashed while others are laid out. The weights of a transformer are hashed more slowly than
 /// they are laid out, those of a decoder faster.
 pub(crate) const WAITING_BYTES_MAX: usize = 128 << 20;
+/// Most bytes of memory that is kept for the next copy: what one large tensor takes is not held until the last one is loaded.
+pub(crate) const SPARE_BYTES_MAX: usize = 32 << 20;
 
 /// How far the loading of a checkpoint is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,13 +92,6 @@ pub(crate) enum Piece {
     Shared(Bytes),
 }
 
-/// A file whose pieces are taken one after the other.
-pub(crate) struct Source {
-    file: ModelFile,
-    /// All of it, if it is not copied.
-    whole: Option<Bytes>,
-}
-
 impl Deref for Piece {
     type Target = [u8];
 
@@ -144,19 +139,19 @@ impl<'a> Loading<'a> {
     /// handed out where they are.
     ///
     /// # Errors
-    /// [`Error::ReadFile`], or [`Error::FileChanged`] if it starts otherwise by now.
-    pub fn begin(&mut self, file: ModelFile, header: Bytes, copies: bool) -> Result<Source, Error> {
-        let whole = match file.disk() {
-            Some(_) if copies => None,
-            _ => Some(file.map()?),
-        };
-        let is_same = |whole: &Bytes| whole.starts_with(&header) && whole.len() as u64 == file.bytes();
-        if !whole.as_ref().is_none_or(is_same) {
-            return Err(Error::FileChanged { file: file.name().into() });
-        }
+    /// [`Error::ReadFile`], or [`Error::FileChanged`] if what is mapped starts otherwise by now, or is of another length. A copied
+    /// file is looked at by [`Loading::finish`].
+    pub fn begin(&mut self, file: ModelFile, header: Bytes, copies: bool) -> Result<Begun, Error> {
         self.name(&file);
+        let (name, bytes) = (file.name().to_owned(), file.bytes());
+        let begun = file.begin(copies)?;
+        if let Begun::Shared(whole, _) = &begun
+            && (!whole.starts_with(&header) || whole.len() as u64 != bytes)
+        {
+            return Err(Error::FileChanged { file: name.into() });
+        }
         self.waiting.push(Piece::Shared(header));
-        Ok(Source { file, whole })
+        Ok(begun)
     }
 
     /// The next bytes of the file for `act`, beside which those that came before are hashed, where there are threads for both.
@@ -165,30 +160,42 @@ impl<'a> Loading<'a> {
     /// [`Error::ReadFile`], [`Error::Memory`], and those of `act`.
     pub fn piece<T: Send>(
         &mut self,
-        source: &Source,
+        begun: &Begun,
         range: Range<usize>,
         act: impl FnOnce(&Piece) -> Result<T, Error> + Send,
     ) -> Result<T, Error> {
-        let memory = match source.whole {
-            Some(_) => Vec::new(),
-            None => self.waiting.memory(range.len()),
+        let memory = match begun {
+            Begun::Copied(_) => self.waiting.memory(range.len()),
+            Begun::Shared(..) => Vec::new(),
         };
-        let is_done = AtomicBool::new(false);
         let act = || {
-            let done = source.piece(range, memory).and_then(|piece| Ok((act(&piece)?, piece)));
-            is_done.store(true, Ordering::Relaxed);
-            done
+            let piece = match begun {
+                Begun::Copied(file) => {
+                    Piece::Copied(file.read_into(memory, range.start as u64, range.len())?)
+                }
+                Begun::Shared(whole, _) => Piece::Shared(whole.slice(range)),
+            };
+            Ok((act(&piece)?, piece))
         };
         let waiting = &mut self.waiting;
-        let mut hash =
-            || waiting.hash_while(|held| !is_done.load(Ordering::Relaxed) || held > WAITING_BYTES_MAX);
         let (done, piece) = match rayon::current_thread_index() {
-            Some(_) => rayon::join(act, hash).0?,
-            // Outside of a pool rayon would start one that nobody ends.
+            Some(_) => {
+                let is_done = AtomicBool::new(false);
+                let act = || {
+                    let done = act();
+                    is_done.store(true, Ordering::Relaxed);
+                    done
+                };
+                let hash = || {
+                    waiting.hash_while(|held| !is_done.load(Ordering::Relaxed) || held > WAITING_BYTES_MAX);
+                };
+                rayon::join(act, hash).0?
+            }
+            // Outside of a pool rayon would start one that nobody ends. Nothing is won by waiting, and a card's memory takes long
+            // enough that whoever waits for this wants to hear of it.
             None => {
-                let done = act()?;
-                hash();
-                done
+                waiting.hash_while(|_| true);
+                act()?
             }
         };
         self.waiting.push(piece);
@@ -196,9 +203,11 @@ impl<'a> Loading<'a> {
     }
 
     /// Ends a file, all of whose pieces were taken.
-    pub fn end(&mut self, source: Source) {
-        let files = if source.whole.is_some() { &mut self.mapped } else { &mut self.files };
-        files.extend(source.file.into_disk());
+    pub fn end(&mut self, begun: Begun) {
+        match begun {
+            Begun::Copied(file) => self.files.push(file),
+            Begun::Shared(_, file) => self.mapped.extend(file),
+        }
     }
 
     /// The digest, and the files that stay mapped.
@@ -219,16 +228,6 @@ impl<'a> Loading<'a> {
     }
 }
 
-impl Source {
-    /// The bytes of `range`, in this memory if they are copied and it is enough.
-    fn piece(&self, range: Range<usize>, memory: Vec<u8>) -> Result<Piece, Error> {
-        Ok(match &self.whole {
-            Some(whole) => Piece::Shared(whole.slice(range)),
-            None => Piece::Copied(self.file.read_into(memory, range)?),
-        })
-    }
-}
-
 impl Waiting<'_> {
     fn push(&mut self, piece: Piece) {
         self.held += piece.held();
@@ -238,28 +237,30 @@ impl Waiting<'_> {
     /// Hashes until nothing is left, or what is left holds so many bytes that `goes_on` says no.
     fn hash_while(&mut self, goes_on: impl Fn(usize) -> bool) {
         while goes_on(self.held) {
-            let is_hashed = match self.left.front() {
+            match self.left.pop_front() {
                 None => return,
-                Some(Left::File(name, bytes)) => {
-                    self.hash.file(name, *bytes);
-                    true
-                }
-                Some(Left::Piece(piece)) => {
-                    let chunk = &piece[self.hashed..piece.len().min(self.hashed + CHUNK_BYTES)];
-                    self.hash.content(chunk);
-                    self.hashed += chunk.len();
-                    self.progress.bytes_done += chunk.len() as u64;
-                    self.hashed == piece.len()
-                }
-            };
-            if is_hashed && let Some(Left::Piece(piece)) = self.left.pop_front() {
-                self.hashed = 0;
-                self.held -= piece.held();
-                if let Piece::Copied(memory) = piece {
-                    self.spare.push(memory);
-                }
+                Some(Left::File(name, bytes)) => self.hash.file(&name, bytes),
+                Some(Left::Piece(piece)) => self.hash_chunk(piece),
             }
             self.tell();
+        }
+    }
+
+    fn hash_chunk(&mut self, piece: Piece) {
+        let chunk = &piece[self.hashed..piece.len().min(self.hashed + CHUNK_BYTES)];
+        self.hash.content(chunk);
+        self.hashed += chunk.len();
+        self.progress.bytes_done += chunk.len() as u64;
+        if self.hashed < piece.len() {
+            self.left.push_front(Left::Piece(piece));
+            return;
+        }
+        self.hashed = 0;
+        self.held -= piece.held();
+        if let Piece::Copied(memory) = piece
+            && memory.capacity() <= SPARE_BYTES_MAX
+        {
+            self.spare.push(memory);
         }
     }
 

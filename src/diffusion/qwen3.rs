@@ -142,7 +142,7 @@ impl TextEncoder {
     /// Loads the layers.
     ///
     /// # Errors
-    /// [`Error::Memory`].
+    /// [`Error::MissingTensor`], if one takes what the configuration did not ask for.
     pub(crate) fn load(from: Loaded<Config>) -> Result<Self, Error> {
         let Loaded { config, mut weights, precision, device } = from;
         let embed_tokens = weights.rows("embed_tokens.weight")?;

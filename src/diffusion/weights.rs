@@ -60,7 +60,7 @@ impl Weights {
         })
     }
 
-    /// A small tensor, in the type that the part computes with.
+    /// A tensor that is used in its own order, in the type that the part computes with.
     pub fn tensor<const D: usize>(&mut self, key: &str) -> Result<Tensor<D>, Error> {
         let data = self.take(key, |laid_out| match laid_out {
             LaidOut::Values(data) if data.shape().len() == D => Some(data),

@@ -90,9 +90,9 @@ impl WithSimd for TransformWeights<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        /// Outputs at a time: of a fixed number the compiler makes vectors. Those of any panel are a multiple.
+        /// Outputs at a time: of a fixed number the compiler makes vectors. The outputs of any panel are a multiple of it.
         const LANES: usize = 8;
-        /// Inputs at a time. The panels lie so far apart that their lines of the cache displace one another, so each is written
+        /// Inputs at a time, which divide those that [`fits`]. The panels lie so far apart that their lines of the cache displace one another, so each is written
         /// in longer runs.
         const RUN: usize = 4;
         let Self { values, inputs, columns, panels } = self;

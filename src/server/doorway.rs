@@ -96,6 +96,7 @@ impl Doorway {
     /// Too many guesses; a wrong passphrase; what vault and log say.
     pub fn sign_in(&self, operator: Option<&PersonName>, secret: &Secret) -> Result<Visit, Outside> {
         let house = &self.house;
+        // The session is one person's; the guess may be of two together.
         let second = secret.second().and_then(Secret::person);
         let [name, guessed] = house
             .queue

@@ -49,7 +49,7 @@ impl Transformer {
     /// Loads the layers.
     ///
     /// # Errors
-    /// [`Error::Memory`].
+    /// [`Error::MissingTensor`], if one takes what the configuration did not ask for.
     pub(crate) fn load(from: Loaded<Config>) -> Result<Self, Error> {
         let Loaded { config, mut weights, precision, device } = from;
         let w = &mut weights;

@@ -103,8 +103,8 @@ impl Default for Normalization {
     }
 }
 
-/// Measures every golden tensor of the folder at `dir`, telling `found` about each. The pipeline was loaded from `model`, whose
-/// encoder is loaded here.
+/// Measures every golden tensor of the folder at `dir`, telling `found` about each. `model` is what the pipeline was
+/// loaded from: the encoder, which a pipeline does not hold, is loaded from it here.
 ///
 /// # Errors
 /// What keeps a case from running at all: a file that cannot be read, a recipe the model cannot make.

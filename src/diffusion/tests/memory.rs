@@ -2,11 +2,12 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::device::Precision;
-use crate::loading::{Loading, WAITING_BYTES_MAX};
+use crate::loading::{Loading, SPARE_BYTES_MAX, WAITING_BYTES_MAX};
 use crate::threads::Threads;
 use crate::{DeviceName, ModelDigest, ModelFolder, Pipeline, Recipe, demo};
 use kernels::Level;
 use std::fs::File;
+use std::ops::Range;
 
 /// Bytes of memory that this process has in use, or had at its fullest since the last [`reset`].
 fn bytes(key: &str) -> u64 {
@@ -58,31 +59,41 @@ fn loading_takes_no_more_than_was_said() {
     assert!(taken <= said && said <= 3 * taken, "{taken} bytes taken, {said} said");
 }
 
-/// What is copied faster than it is hashed waits, and takes no more than its share; with one thread and with two.
+/// What is copied faster than it is hashed waits, and takes no more than its share, with one thread and with two; what a large
+/// tensor took is given back.
 #[test]
 fn copies_that_wait_to_be_hashed_have_a_bound() {
-    const BYTES: usize = 400 << 20;
+    const BYTES: usize = 700 << 20;
+    const LARGE_BYTES: usize = 300 << 20;
     const PIECE_BYTES: usize = 3 << 20;
     let dir = std::env::temp_dir().join(format!("diffusion-waiting-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     File::create(dir.join("hole")).unwrap().set_len(BYTES as u64).unwrap();
-    let digests = [1, 2].map(|threads| {
-        let load = || {
-            let file = ModelFolder::open(&dir).unwrap().file("hole").unwrap();
-            let mut tell = |_| ();
-            let mut loading = Loading::new(BYTES as u64, &mut tell);
-            let source = loading.begin(file, bytes::Bytes::new(), true).unwrap();
-            for start in (0..BYTES).step_by(PIECE_BYTES) {
-                let range = start..BYTES.min(start + PIECE_BYTES);
-                let length = range.len();
-                let read = loading.piece(&source, range, |piece| Ok(piece.len())).unwrap();
-                assert_eq!(read, length);
-            }
-            loading.end(source);
-            loading.finish().unwrap().0
+    let load = || {
+        let file = ModelFolder::open(&dir).unwrap().file("hole").unwrap();
+        let mut tell = |_| ();
+        let mut loading = Loading::new(BYTES as u64, &mut tell);
+        let begun = loading.begin(file, bytes::Bytes::new(), true).unwrap();
+        let mut take = |range: Range<usize>| {
+            let read = loading.piece(&begun, range.clone(), |piece| Ok(piece.len())).unwrap();
+            assert_eq!(read, range.len());
         };
-        let (taken, digest) = fullest(|| Threads::of(Level::here(), threads).unwrap().run(load));
-        let bound = (WAITING_BYTES_MAX + 2 * PIECE_BYTES + (8 << 20)) as u64;
+        take(0..LARGE_BYTES);
+        let mut rest = (LARGE_BYTES..BYTES).step_by(PIECE_BYTES);
+        // Until the large one is hashed.
+        rest.by_ref().take(8).for_each(|start| take(start..start + PIECE_BYTES));
+        reset();
+        rest.for_each(|start| take(start..BYTES.min(start + PIECE_BYTES)));
+        let fullest = bytes("VmHWM:");
+        loading.end(begun);
+        (fullest, loading.finish().unwrap().0)
+    };
+    let bound = (WAITING_BYTES_MAX + SPARE_BYTES_MAX + 2 * PIECE_BYTES + (8 << 20)) as u64;
+    let digests = [1, 2].map(|threads| {
+        let pool = Threads::of(Level::here(), threads).unwrap();
+        let before = bytes("VmRSS:");
+        let (fullest, digest) = pool.run(load);
+        let taken = fullest.saturating_sub(before);
         assert!(taken <= bound, "{threads} threads: {taken} bytes, {bound} are the bound");
         digest
     });

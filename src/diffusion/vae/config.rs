@@ -4,7 +4,7 @@ use crate::asked::Asked;
 use crate::part::Configuration;
 use serde::Deserialize;
 
-/// Most parameters, which are always held in f32; the released autoencoder has 84 million.
+/// Most parameters of both halves; the released autoencoder has 84 million.
 const PARAMETERS_MAX: u64 = 1 << 30;
 
 /// Sizes and factors of the autoencoder. Unknown keys are ignored.
@@ -85,7 +85,7 @@ impl Configuration for Config {
         Ok(())
     }
 
-    /// The encoder among them, which is not loaded: a picture from a prompt never passes it.
+    /// The encoder among them, which is not loaded: no picture from a prompt passes it.
     fn asked(&self) -> Asked {
         let mut asked = self.both_halves();
         asked.unused("encoder.");
@@ -97,7 +97,7 @@ impl Configuration for Config {
     }
 }
 
-/// The same, for the encoder alone.
+/// The same file for the encoder alone: the decoder is not loaded.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub struct Encoding(pub Config);

@@ -34,7 +34,10 @@ impl Encoder {
     pub(crate) fn open(folder: &ModelFolder, device: &Device, kernels: bool) -> Result<Self, Error> {
         let precision = Precision { compute: DType::F32, widen: true, kernels };
         let part: Part<Encoding> = Part::open(folder, |_| precision)?;
-        let mut loaded = part.load(&mut Loading::new(0, &mut |_| ()), device)?;
+        let mut tell = |_| ();
+        let mut loading = Loading::new(part.bytes(), &mut tell);
+        let mut loaded = part.load(&mut loading, device)?;
+        loading.finish()?;
         Self::load(&mut loaded.weights, &loaded.config.0)
     }
 
@@ -69,7 +72,7 @@ impl Encoder {
     ///
     /// # Shapes
     /// `[b, 3, 8 y, 8 x]` to `[b, latent_channels, y, x]`
-    pub fn mean(&self, picture: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn mean(&self, picture: Tensor<4>) -> Tensor<4> {
         let x = self.forward(picture * 2.0 - 1.0);
         let [_, both, ..] = x.dims();
         x.narrow(1, 0, both / 2)

@@ -30,7 +30,7 @@ impl Vae {
     /// Loads the decoder.
     ///
     /// # Errors
-    /// [`Error::Memory`].
+    /// [`Error::MissingTensor`], if it takes what the configuration did not ask for.
     pub(crate) fn load(from: Loaded<Config>) -> Result<Self, Error> {
         let Loaded { config, mut weights, precision, .. } = from;
         let decoder = Decoder::load(&mut weights, &config)?;
@@ -59,10 +59,5 @@ impl Vae {
     /// Whether it computes with the kernels.
     pub(crate) fn kernels(&self) -> bool {
         self.kernels
-    }
-
-    /// Channels of the latents.
-    pub fn latent_channels(&self) -> usize {
-        self.config.latent_channels
     }
 }
