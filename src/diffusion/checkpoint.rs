@@ -5,7 +5,7 @@ use crate::dit::{self, Transformer};
 use crate::error::quoted;
 use crate::file::OpenFile;
 use crate::folder::{CONFIG_BYTES_MAX, ModelFiles, ModelFolder, ReadFile};
-use crate::loading::{LoadProgress, Loading, SPARE_BYTES_MAX, WAITING_BYTES_MAX};
+use crate::loading::{COPIES_BYTES_MAX, LoadProgress, Loading};
 use crate::part::{Configuration as _, Part};
 use crate::qwen3::{self, TextEncoder};
 use crate::tokenizer::Tokenizer;
@@ -66,11 +66,15 @@ impl Checkpoint {
             return Err(Error::ParseConfig { file: INDEX_FILE.into(), reason });
         }
         let (schedule, schedule_file) = folder.json(SCHEDULE_FILE, CONFIG_BYTES_MAX)?;
-        let text_encoder = Part::open(folder, &choose)?;
+        let text_encoder: Part<qwen3::Config> = Part::open(folder, &choose)?;
         let transformer: Part<dit::Config> = Part::open(folder, &choose)?;
         let vae: Part<vae::Config> = Part::open(folder, |parameters| choose(parameters).in_f32())?;
         if vae.config.latent_channels != transformer.config.in_channels {
             let reason = "the transformer and the autoencoder disagree on the latents' channels".into();
+            return Err(Error::ParseConfig { file: dit::Config::FILE.into(), reason });
+        }
+        if text_encoder.config.hidden_size != transformer.config.cap_feat_dim {
+            let reason = "the transformer's cap_feat_dim is not the text encoder's hidden_size".into();
             return Err(Error::ParseConfig { file: dit::Config::FILE.into(), reason });
         }
         let (tokenizer, tokenizer_file) = Tokenizer::open(folder)?;
@@ -98,7 +102,7 @@ impl Checkpoint {
             kept += stays;
             peak = peak.max(kept + more);
         }
-        SCRATCH_BYTES + peak + self.bytes().min((WAITING_BYTES_MAX + SPARE_BYTES_MAX) as u64)
+        SCRATCH_BYTES + peak + self.bytes().min(COPIES_BYTES_MAX as u64)
     }
 
     /// Bytes of the files that make the model.

@@ -9,18 +9,16 @@ use crate::device::Precision;
 use crate::error::quoted;
 use crate::folder::{ModelFile, ModelFiles, ModelFolder};
 use crate::header::{self, Claim};
-use crate::loading::Loading;
+use crate::loading::{Loading, RUN_BYTES};
 use crate::weights::{Stored, Weights, bytes_laid_out};
 use burn_tensor::Device;
 use safetensors::Dtype;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// Most files that one part is split into.
 const SHARDS_MAX: usize = 64;
-
-/// Bytes at a time of what is hashed and not used.
-const UNUSED_BYTES: usize = 4 << 20;
 
 /// The weights of one part, checked and not yet read: exactly what its configuration asks for.
 pub(crate) struct Claims {
@@ -114,63 +112,79 @@ impl Claims {
         self.shards.iter().map(|shard| shard.file.bytes()).sum()
     }
 
-    /// Bytes of memory that the weights take, and how many more at most while one of them is laid out: its bytes as they are
-    /// read, those of the one before it, and its values in f32 (copies that wait to be hashed are the checkpoint's). Mapped files count as nothing: the system drops and reads their
-    /// pages as it likes.
+    /// Bytes of memory that the weights take, and how many more at most while one of them is laid out, beside
+    /// [`COPIES_BYTES_MAX`](crate::loading::COPIES_BYTES_MAX): its values in f32, and the copies of tensors that are larger than others
+    /// together. Mapped files count as nothing: the system drops and reads their pages as it likes.
     pub fn bytes_to_load(&self, precision: Precision) -> (u64, u64) {
-        if !precision.widen {
-            return (0, 0);
-        }
-        let (mut kept, mut largest) = (0, 0);
+        let (mut kept, mut more) = (0, 0);
         for claim in self.shards.iter().flat_map(|shard| &shard.claims) {
-            if let Some(Asking { purpose, .. }) = self.asked.get(bare(&claim.key, self.prefix)) {
-                kept += bytes_laid_out(*purpose, claim, precision);
-                let read = claim.range.len() as u64;
-                let values: u64 = claim.shape.iter().map(|n| *n as u64).product();
-                largest = largest.max(match purpose {
-                    Purpose::Unused => 2 * read.min(UNUSED_BYTES as u64),
-                    _ => 2 * read + 4 * values,
-                });
+            let purpose = self.purpose(&claim.key);
+            kept += bytes_laid_out(purpose, claim, precision);
+            if precision.widen && purpose != Purpose::Unused {
+                let (read, values) =
+                    (claim.range.len(), claim.shape.iter().map(|n| *n as u64).product::<u64>());
+                let copies = if read > RUN_BYTES { 2 * read as u64 } else { 0 };
+                more = more.max(copies + 4 * values);
             }
         }
-        (kept, largest)
+        (kept, more)
     }
 
-    /// Takes the bytes, in the order of the files. A part that is converted at load is read into memory, where nobody can
-    /// change it, a tensor at a time; one that stays as it lies in the file is mapped.
+    fn purpose(&self, key: &str) -> Purpose {
+        self.asked.get(bare(key, self.prefix)).map_or(Purpose::Unused, |asking| asking.purpose)
+    }
+
+    /// Takes the bytes, in the order of the files, and lays them out. A part that is converted at load is read into memory, where
+    /// nobody can change it, a run of tensors at a time; one that stays as it lies in the file is mapped.
     ///
     /// # Errors
     /// [`Error::ReadFile`], [`Error::Memory`], or [`Error::FileChanged`].
     pub fn load(
-        self,
+        mut self,
         loading: &mut Loading<'_>,
         device: &Device,
         precision: Precision,
     ) -> Result<Weights, Error> {
-        let mut weights = Weights::new(self.origin, device, precision);
-        for Shard { file, header, mut claims } in self.shards {
+        let shards = std::mem::take(&mut self.shards);
+        let mut weights = Weights::new(self.origin.clone(), device, precision);
+        for Shard { file, header, claims } in shards {
             let begun = loading.begin(file, header, precision.widen)?;
-            claims.sort_by_key(|claim| claim.range.start);
-            for Claim { key, shape, dtype, range } in claims {
-                let key = bare(&key, self.prefix);
-                match self.asked.get(key).map_or(Purpose::Unused, |asking| asking.purpose) {
-                    Purpose::Unused => {
-                        for start in range.clone().step_by(UNUSED_BYTES) {
-                            let piece = start..range.end.min(start + UNUSED_BYTES);
-                            loading.piece(&begun, piece, |_| Ok(()))?;
-                        }
-                    }
-                    purpose => {
-                        let laid_out = loading.piece(&begun, range, |content| {
-                            Stored { shape, dtype, content }.laid_out(purpose, device, precision)
-                        })?;
-                        weights.put(key, laid_out);
-                    }
+            for (bytes, claims) in self.runs(claims) {
+                let run = loading.read(&begun, bytes.clone())?;
+                for Claim { key, shape, dtype, range } in claims {
+                    let purpose = self.purpose(&key);
+                    let content = run.piece(range.start - bytes.start..range.end - bytes.start);
+                    let laid_out = loading
+                        .beside(|| Stored { shape, dtype, content }.laid_out(purpose, device, precision))?;
+                    weights.put(bare(&key, self.prefix), laid_out);
                 }
+                loading.push(run);
             }
             loading.end(begun);
         }
         Ok(weights)
+    }
+
+    /// What is read at a time: one tensor, or as many as fit [`RUN_BYTES`], with those that are used.
+    fn runs(&self, mut claims: Vec<Claim>) -> Vec<(Range<usize>, Vec<Claim>)> {
+        claims.sort_by_key(|claim| claim.range.start);
+        let mut runs: Vec<(Range<usize>, Vec<Claim>)> = Vec::new();
+        for claim in claims {
+            let is_used = self.purpose(&claim.key) != Purpose::Unused;
+            // What is not used needs not be in one piece.
+            let step = if is_used { claim.range.len().max(1) } else { RUN_BYTES };
+            for start in claim.range.clone().step_by(step) {
+                let end = claim.range.end.min(start + step);
+                match runs.last_mut() {
+                    Some((bytes, _)) if end - bytes.start <= RUN_BYTES => bytes.end = end,
+                    _ => runs.push((start..end, Vec::new())),
+                }
+            }
+            if is_used && let Some((_, of_run)) = runs.last_mut() {
+                of_run.push(claim);
+            }
+        }
+        runs
     }
 }
 

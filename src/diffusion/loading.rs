@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::file::OpenFile;
 use crate::folder::{Begun, ModelFile, ReadFile};
+use crate::room::room;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
@@ -13,11 +14,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const TOLD_BYTES: u64 = 64 << 20;
 /// Bytes that are hashed between two looks at what else is to be done.
 const CHUNK_BYTES: usize = 128 << 10;
+/// Bytes that are copied at a time, or one tensor that is larger. So large a piece of memory the allocator maps by itself: smaller ones
+/// would leave holes between what stays, where the next ones do not fit.
+pub(crate) const RUN_BYTES: usize = 32 << 20;
 /// Most bytes of copies that wait to be hashed while others are laid out. The weights of a transformer are hashed more slowly than
 /// they are laid out, those of a decoder faster.
-pub(crate) const WAITING_BYTES_MAX: usize = 128 << 20;
-/// Most bytes of memory that is kept for the next copy: what one large tensor takes is not held until the last one is loaded.
-pub(crate) const SPARE_BYTES_MAX: usize = 32 << 20;
+const WAITING_BYTES_MAX: usize = 96 << 20;
+/// Most bytes that copies take at one time, unless a tensor is larger than [`RUN_BYTES`]: those that wait, and two more.
+pub(crate) const COPIES_BYTES_MAX: usize = WAITING_BYTES_MAX + 2 * RUN_BYTES;
 
 /// How far the loading of a checkpoint is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,11 +70,11 @@ struct Waiting<'a> {
     hash: ModelDigest,
     /// In the order of the digest.
     left: VecDeque<Left>,
-    /// Bytes of the first piece that are hashed.
+    /// Bytes of the first run that are hashed.
     hashed: usize,
     /// Bytes of memory that all of them hold.
     held: usize,
-    /// Memory of pieces that are hashed, for those that come next.
+    /// Memory of runs that are hashed, for those that come next.
     spare: Vec<Vec<u8>>,
     progress: LoadProgress,
     /// Bytes done when it was told last.
@@ -81,18 +85,44 @@ struct Waiting<'a> {
 enum Left {
     /// Its name and length in bytes.
     File(String, u64),
-    Piece(Piece),
+    Run(Run),
 }
 
-/// Bytes of a file.
-pub(crate) enum Piece {
+/// Bytes of a file, of one tensor or several.
+pub(crate) enum Run {
     /// In memory, where nobody can change them.
     Copied(Vec<u8>),
     /// In a mapped file, or in the program itself.
     Shared(Bytes),
 }
 
-impl Deref for Piece {
+/// Those of one tensor.
+pub(crate) enum Piece<'a> {
+    /// In a [`Run::Copied`].
+    Copied(&'a [u8]),
+    /// In a [`Run::Shared`], which it keeps.
+    Shared(Bytes),
+}
+
+impl Run {
+    /// The bytes of `range`, counted from its first one.
+    pub fn piece(&self, range: Range<usize>) -> Piece<'_> {
+        match self {
+            Self::Copied(bytes) => Piece::Copied(&bytes[range]),
+            Self::Shared(bytes) => Piece::Shared(bytes.slice(range)),
+        }
+    }
+
+    /// Bytes of memory that it holds.
+    fn held(&self) -> usize {
+        match self {
+            Self::Copied(bytes) => bytes.capacity(),
+            Self::Shared(_) => 0,
+        }
+    }
+}
+
+impl Deref for Run {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -103,12 +133,13 @@ impl Deref for Piece {
     }
 }
 
-impl Piece {
-    /// Bytes of memory that it holds.
-    fn held(&self) -> usize {
+impl Deref for Piece<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
         match self {
-            Self::Copied(bytes) => bytes.capacity(),
-            Self::Shared(_) => 0,
+            Self::Copied(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
         }
     }
 }
@@ -131,7 +162,7 @@ impl<'a> Loading<'a> {
     /// Takes in a file that was read before.
     pub fn add(&mut self, read: ReadFile) {
         self.name(&read.file);
-        self.waiting.push(Piece::Shared(read.content));
+        self.waiting.push(Run::Shared(read.content));
         self.files.extend(read.file.into_disk());
     }
 
@@ -150,35 +181,32 @@ impl<'a> Loading<'a> {
         {
             return Err(Error::FileChanged { file: name.into() });
         }
-        self.waiting.push(Piece::Shared(header));
+        self.waiting.push(Run::Shared(header));
         Ok(begun)
     }
 
-    /// The next bytes of the file for `act`, beside which those that came before are hashed, where there are threads for both.
+    /// The next bytes of the file.
     ///
     /// # Errors
-    /// [`Error::ReadFile`], [`Error::Memory`], and those of `act`.
-    pub fn piece<T: Send>(
-        &mut self,
-        begun: &Begun,
-        range: Range<usize>,
-        act: impl FnOnce(&Piece) -> Result<T, Error> + Send,
-    ) -> Result<T, Error> {
-        let memory = match begun {
-            Begun::Copied(_) => self.waiting.memory(range.len()),
-            Begun::Shared(..) => Vec::new(),
+    /// [`Error::ReadFile`] or [`Error::Memory`].
+    pub fn read(&mut self, begun: &Begun, range: Range<usize>) -> Result<Run, Error> {
+        let file = match begun {
+            Begun::Copied(file) => file,
+            Begun::Shared(whole, _) => return Ok(Run::Shared(whole.slice(range))),
         };
-        let act = || {
-            let piece = match begun {
-                Begun::Copied(file) => {
-                    Piece::Copied(file.read_into(memory, range.start as u64, range.len())?)
-                }
-                Begun::Shared(whole, _) => Piece::Shared(whole.slice(range)),
-            };
-            Ok((act(&piece)?, piece))
-        };
+        let memory = self.waiting.memory(range.len(), file.bytes())?;
+        self.beside(|| Ok(Run::Copied(file.read_into(memory, range.start as u64, range.len())?)))
+    }
+
+    /// What was read is laid out, and is to be hashed.
+    pub fn push(&mut self, run: Run) {
+        self.waiting.push(run);
+    }
+
+    /// Runs `act`, and hashes beside it what came before, where there are threads for both.
+    pub fn beside<T: Send>(&mut self, act: impl FnOnce() -> T + Send) -> T {
         let waiting = &mut self.waiting;
-        let (done, piece) = match rayon::current_thread_index() {
+        match rayon::current_thread_index() {
             Some(_) => {
                 let is_done = AtomicBool::new(false);
                 let act = || {
@@ -189,20 +217,18 @@ impl<'a> Loading<'a> {
                 let hash = || {
                     waiting.hash_while(|held| !is_done.load(Ordering::Relaxed) || held > WAITING_BYTES_MAX);
                 };
-                rayon::join(act, hash).0?
+                rayon::join(act, hash).0
             }
             // Outside of a pool rayon would start one that nobody ends. Nothing is won by waiting, and a card's memory takes long
             // enough that whoever waits for this wants to hear of it.
             None => {
                 waiting.hash_while(|_| true);
-                act()?
+                act()
             }
-        };
-        self.waiting.push(piece);
-        Ok(done)
+        }
     }
 
-    /// Ends a file, all of whose pieces were taken.
+    /// Ends a file, all of whose bytes were read.
     pub fn end(&mut self, begun: Begun) {
         match begun {
             Begun::Copied(file) => self.files.push(file),
@@ -229,9 +255,9 @@ impl<'a> Loading<'a> {
 }
 
 impl Waiting<'_> {
-    fn push(&mut self, piece: Piece) {
-        self.held += piece.held();
-        self.left.push_back(Left::Piece(piece));
+    fn push(&mut self, run: Run) {
+        self.held += run.held();
+        self.left.push_back(Left::Run(run));
     }
 
     /// Hashes until nothing is left, or what is left holds so many bytes that `goes_on` says no.
@@ -240,25 +266,25 @@ impl Waiting<'_> {
             match self.left.pop_front() {
                 None => return,
                 Some(Left::File(name, bytes)) => self.hash.file(&name, bytes),
-                Some(Left::Piece(piece)) => self.hash_chunk(piece),
+                Some(Left::Run(run)) => self.hash_chunk(run),
             }
             self.tell();
         }
     }
 
-    fn hash_chunk(&mut self, piece: Piece) {
-        let chunk = &piece[self.hashed..piece.len().min(self.hashed + CHUNK_BYTES)];
+    fn hash_chunk(&mut self, run: Run) {
+        let chunk = &run[self.hashed..run.len().min(self.hashed + CHUNK_BYTES)];
         self.hash.content(chunk);
         self.hashed += chunk.len();
         self.progress.bytes_done += chunk.len() as u64;
-        if self.hashed < piece.len() {
-            self.left.push_front(Left::Piece(piece));
+        if self.hashed < run.len() {
+            self.left.push_front(Left::Run(run));
             return;
         }
         self.hashed = 0;
-        self.held -= piece.held();
-        if let Piece::Copied(memory) = piece
-            && memory.capacity() <= SPARE_BYTES_MAX
+        self.held -= run.held();
+        if let Run::Copied(memory) = run
+            && memory.capacity() <= RUN_BYTES
         {
             self.spare.push(memory);
         }
@@ -272,15 +298,15 @@ impl Waiting<'_> {
         }
     }
 
-    /// Spare memory of `len` bytes or more; else none, and what was spare is given back.
-    fn memory(&mut self, len: usize) -> Vec<u8> {
-        let fitting = self.spare.iter().enumerate().filter(|(_, memory)| memory.capacity() >= len);
-        match fitting.min_by_key(|(_, memory)| memory.capacity()) {
-            Some((at, _)) => self.spare.swap_remove(at),
-            None => {
-                self.spare.clear();
-                Vec::new()
-            }
+    /// Memory for `length` bytes of a file of `file_bytes`: for any run of it, if the next ones may have it again.
+    ///
+    /// # Errors
+    /// [`Error::Memory`].
+    fn memory(&mut self, length: usize, file_bytes: u64) -> Result<Vec<u8>, Error> {
+        match self.spare.pop() {
+            Some(memory) if memory.capacity() >= length => Ok(memory),
+            // Of a smaller file, or too small for this one tensor: it goes before the other one comes.
+            _ => room(length.max(RUN_BYTES.min(usize::try_from(file_bytes).unwrap_or(usize::MAX)))),
         }
     }
 }

@@ -36,7 +36,7 @@ pub(crate) enum LaidOut {
 pub(crate) struct Stored<'a> {
     pub shape: Vec<usize>,
     pub dtype: Dtype,
-    pub content: &'a Piece,
+    pub content: Piece<'a>,
 }
 
 impl Weights {
@@ -168,7 +168,7 @@ impl Stored<'_> {
         Ok(match precision {
             Precision { widen: true, kernels: true, .. } => Matrix::Packed(match self.dtype {
                 // Half the memory to take and to read, and widened where they are used.
-                Dtype::BF16 => Packed::bf16(self.content, outputs, inputs),
+                Dtype::BF16 => Packed::bf16(&self.content, outputs, inputs),
                 _ => Packed::new(&self.to_f32()?, outputs, inputs),
             }),
             Precision { widen: true, .. } => {
@@ -179,9 +179,7 @@ impl Stored<'_> {
             }
             Precision { kernels: true, .. } if self.dtype == Dtype::BF16 => match self.content {
                 // Multiplied where it lies in the file.
-                Piece::Shared(content) => {
-                    Matrix::Packed(Packed::mapped(Box::new(content.clone()), outputs, inputs))
-                }
+                Piece::Shared(content) => Matrix::Packed(Packed::mapped(Box::new(content), outputs, inputs)),
                 Piece::Copied(content) => Matrix::Packed(Packed::bf16(content, outputs, inputs)),
             },
             _ => Matrix::Tensor(self.unchanged(device, precision)?.transpose()),
@@ -193,8 +191,8 @@ impl Stored<'_> {
         let mut values = room(self.shape.iter().product())?;
         match self.dtype {
             Dtype::BF16 => values
-                .extend(pairs(self.content).map(|b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16))),
-            Dtype::F16 => values.extend(pairs(self.content).map(|b| f16::from_le_bytes(b).to_f32())),
+                .extend(pairs(&self.content).map(|b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16))),
+            Dtype::F16 => values.extend(pairs(&self.content).map(|b| f16::from_le_bytes(b).to_f32())),
             _ => values.extend(self.content.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b))),
         }
         Ok(values)
@@ -214,11 +212,11 @@ impl Stored<'_> {
         let aligned = self.content.as_ptr().addr().is_multiple_of(dtype.size());
         let content = match self.content {
             Piece::Shared(content) if aligned && !precision.widen => {
-                Bytes::from_shared(content.clone(), AllocationProperty::Other)
+                Bytes::from_shared(content, AllocationProperty::Other)
             }
             content => {
                 let mut bytes = room(content.len())?;
-                bytes.extend_from_slice(content);
+                bytes.extend_from_slice(&content);
                 Bytes::from_bytes_vec(bytes)
             }
         };
@@ -226,18 +224,25 @@ impl Stored<'_> {
     }
 }
 
-/// Most bytes of a tensor once it is laid out, in a part that is converted at load. What the kernels hold is in panels, the last of
-/// which may be almost empty; a matrix in bf16 as it is, and a filter with 36 values for its 9.
+/// Most bytes of memory that a tensor takes once it is laid out. What the kernels hold is in panels, the last of which may be almost
+/// empty; a matrix in bf16 as it is, and a filter with 36 values for its 9. What stays mapped takes none, unless it does not lie where
+/// its type may.
 pub(crate) fn bytes_laid_out(purpose: Purpose, claim: &Claim, precision: Precision) -> u64 {
     const PANEL_COLUMNS_MAX: usize = 32;
     let padded = |outputs: usize| outputs.next_multiple_of(PANEL_COLUMNS_MAX);
-    let unchanged = || claim.range.len() as u64;
+    let unchanged = claim.range.len() as u64;
     let values = |shape: &[usize]| shape.iter().map(|n| *n as u64).product::<u64>();
+    let value_bytes = if claim.dtype == Dtype::F32 { 4 } else { 2 };
+    let is_bf16 = claim.dtype == Dtype::BF16;
     match (purpose, &*claim.shape) {
         (Purpose::Unused, _) => 0,
-        (Purpose::Rows, _) => unchanged(),
+        (Purpose::Matrix, _) if !precision.widen && precision.kernels && is_bf16 => 0,
+        (Purpose::Rows | Purpose::Matrix, _) if !precision.widen => {
+            if claim.range.start.is_multiple_of(value_bytes) { 0 } else { unchanged }
+        }
+        (Purpose::Rows, _) => unchanged,
         (Purpose::Matrix, [outputs, rest @ ..]) if precision.kernels => {
-            let value_bytes = if claim.dtype == Dtype::BF16 { 2 } else { 4 };
+            let value_bytes = if is_bf16 { 2 } else { 4 };
             value_bytes * padded(*outputs) as u64 * values(rest)
         }
         (Purpose::Filter, [outputs, inputs, ..]) if precision.kernels => {

@@ -2,6 +2,7 @@
 
 use super::copy::{Copy, VAE};
 use std::fs::File;
+use std::path::Path;
 
 /// Writes a safetensors file of this header, with a hole of `data_bytes` bytes behind it.
 fn write(copy: &Copy, file: &str, header: &str, data_bytes: u64) {
@@ -35,6 +36,19 @@ fn a_configuration_that_asks_for_more_than_there_is() {
     let copy = Copy::new("asks-vae");
     copy.edit_json("vae/config.json", |json| json["block_out_channels"] = [4096, 4096, 4096, 4096].into());
     copy.check(&["vae/config.json", "2^30 parameters"]);
+}
+
+#[test]
+fn parts_of_two_models_are_refused() {
+    let copy = Copy::new("two-models");
+    let theirs = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/model/transformer");
+    let ours = copy.0.join("transformer");
+    std::fs::remove_dir_all(&ours).unwrap();
+    std::fs::create_dir(&ours).unwrap();
+    for entry in std::fs::read_dir(theirs).unwrap().flatten() {
+        std::fs::copy(entry.path(), ours.join(entry.file_name())).unwrap();
+    }
+    copy.check(&["transformer/config.json", "cap_feat_dim", "hidden_size"]);
 }
 
 #[test]
