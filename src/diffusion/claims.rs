@@ -10,7 +10,8 @@ use crate::error::quoted;
 use crate::folder::{ModelFile, ModelFiles, ModelFolder};
 use crate::header::{self, Claim};
 use crate::loading::{Loading, RUN_BYTES};
-use crate::weights::{Stored, Weights, bytes_laid_out};
+use crate::room::room;
+use crate::weights::{Stored, Weights, bytes_laid_out, values_on_the_way};
 use burn_tensor::Device;
 use safetensors::Dtype;
 use serde::Deserialize;
@@ -113,21 +114,24 @@ impl Claims {
     }
 
     /// Bytes of memory that the weights take, and how many more at most while one of them is laid out, beside
-    /// [`COPIES_BYTES_MAX`](crate::loading::COPIES_BYTES_MAX): its values in f32, and the copies of tensors that are larger than others
-    /// together. Mapped files count as nothing: the system drops and reads their pages as it likes.
+    /// [`COPIES_BYTES_MAX`](crate::loading::COPIES_BYTES_MAX): its values in f32, and the copies of tensors that are larger than
+    /// [`RUN_BYTES`]. Mapped files count as nothing: the system drops and reads their pages as it likes.
     pub fn bytes_to_load(&self, precision: Precision) -> (u64, u64) {
-        let (mut kept, mut more) = (0, 0);
+        let (mut kept, mut copies) = (0, 0);
         for claim in self.shards.iter().flat_map(|shard| &shard.claims) {
             let purpose = self.purpose(&claim.key);
             kept += bytes_laid_out(purpose, claim, precision);
-            if precision.widen && purpose != Purpose::Unused {
-                let (read, values) =
-                    (claim.range.len(), claim.shape.iter().map(|n| *n as u64).product::<u64>());
-                let copies = if read > RUN_BYTES { 2 * read as u64 } else { 0 };
-                more = more.max(copies + 4 * values);
+            if precision.widen && purpose != Purpose::Unused && claim.range.len() > RUN_BYTES {
+                copies = copies.max(2 * claim.range.len() as u64);
             }
         }
-        (kept, more)
+        (kept, copies + 4 * self.values_on_the_way(precision) as u64)
+    }
+
+    fn values_on_the_way(&self, precision: Precision) -> usize {
+        let claims = self.shards.iter().flat_map(|shard| &shard.claims);
+        let values = claims.map(|claim| values_on_the_way(self.purpose(&claim.key), claim, precision));
+        values.max().unwrap_or_default()
     }
 
     fn purpose(&self, key: &str) -> Purpose {
@@ -145,6 +149,7 @@ impl Claims {
         device: &Device,
         precision: Precision,
     ) -> Result<Weights, Error> {
+        let mut f32s = room(self.values_on_the_way(precision))?;
         let shards = std::mem::take(&mut self.shards);
         let mut weights = Weights::new(self.origin.clone(), device, precision);
         for Shard { file, header, claims } in shards {
@@ -154,8 +159,9 @@ impl Claims {
                 for Claim { key, shape, dtype, range } in claims {
                     let purpose = self.purpose(&key);
                     let content = run.piece(range.start - bytes.start..range.end - bytes.start);
-                    let laid_out = loading
-                        .beside(|| Stored { shape, dtype, content }.laid_out(purpose, device, precision))?;
+                    let laid_out = loading.beside(|| {
+                        Stored { shape, dtype, content }.laid_out(purpose, device, precision, &mut f32s)
+                    })?;
                     weights.put(bare(&key, self.prefix), laid_out);
                 }
                 loading.push(run);
