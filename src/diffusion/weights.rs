@@ -173,22 +173,23 @@ impl Stored<'_> {
         f32s: &mut Vec<f32>,
     ) -> Result<Matrix, Error> {
         Ok(match precision {
-            Precision { widen: true, kernels: true, .. } => Matrix::Packed(match self.dtype {
-                // Half the memory to take and to read, and widened where they are used.
-                Dtype::BF16 => Packed::bf16(&self.content, outputs, inputs),
-                _ => Packed::new(self.widened(f32s)?, outputs, inputs),
-            }),
+            Precision { kernels: true, widen, .. } if self.dtype == Dtype::BF16 => {
+                Matrix::Packed(match self.content {
+                    // Multiplied where it lies in the file.
+                    Piece::Shared(content) if !widen => Packed::mapped(Box::new(content), outputs, inputs),
+                    // Half the memory to take and to read, and widened where they are used.
+                    content => Packed::bf16(&content, outputs, inputs),
+                })
+            }
+            Precision { kernels: true, widen: true, .. } => {
+                Matrix::Packed(Packed::new(self.widened(f32s)?, outputs, inputs))
+            }
             Precision { widen: true, .. } => {
                 // Row-major [inputs, outputs] multiplies 1.6 times faster on the CPU than a transposed view.
                 let values = transpose(self.widened(f32s)?, outputs, inputs)?;
                 let data = TensorData::new(values, [inputs, outputs]);
                 Matrix::Tensor(Tensor::from_data(data, (device, precision.compute)))
             }
-            Precision { kernels: true, .. } if self.dtype == Dtype::BF16 => match self.content {
-                // Multiplied where it lies in the file.
-                Piece::Shared(content) => Matrix::Packed(Packed::mapped(Box::new(content), outputs, inputs)),
-                Piece::Copied(content) => Matrix::Packed(Packed::bf16(content, outputs, inputs)),
-            },
             _ => Matrix::Tensor(self.unchanged(device, precision)?.transpose()),
         })
     }
@@ -256,13 +257,13 @@ pub(crate) fn bytes_laid_out(purpose: Purpose, claim: &Claim, precision: Precisi
     let padded = |outputs: usize| outputs.next_multiple_of(PANEL_COLUMNS_MAX);
     let unchanged = claim.range.len() as u64;
     let values = |shape: &[usize]| shape.iter().map(|n| *n as u64).product::<u64>();
-    let value_bytes = if claim.dtype == Dtype::F32 { 4 } else { 2 };
+    let stored_value_bytes = if claim.dtype == Dtype::F32 { 4 } else { 2 };
     let is_bf16 = claim.dtype == Dtype::BF16;
     match (purpose, &*claim.shape) {
         (Purpose::Unused, _) => 0,
         (Purpose::Matrix, _) if !precision.widen && precision.kernels && is_bf16 => 0,
         (Purpose::Rows | Purpose::Matrix, _) if !precision.widen => {
-            if claim.range.start.is_multiple_of(value_bytes) { 0 } else { unchanged }
+            if claim.range.start.is_multiple_of(stored_value_bytes) { 0 } else { unchanged }
         }
         (Purpose::Rows, _) => unchanged,
         (Purpose::Matrix, [outputs, rest @ ..]) if precision.kernels => {

@@ -92,8 +92,8 @@ impl WithSimd for TransformWeights<'_, '_> {
     fn with_simd<S: Simd>(self, _: S) {
         /// Outputs at a time: of a fixed number the compiler makes vectors. The outputs of any panel are a multiple of it.
         const LANES: usize = 8;
-        /// Inputs at a time, which divide those that [`fits`]. The panels lie so far apart that their lines of the cache displace one another, so each is written
-        /// in longer runs.
+        /// Inputs at a time, which divide those that [`fits`]. The panels lie so far apart that their lines of the cache displace
+        /// one another, so each is written in longer runs.
         const RUN: usize = 4;
         let Self { values, inputs, columns, panels } = self;
         let outputs = values.len() / (9 * inputs);

@@ -283,8 +283,8 @@ fn gone(text: String) -> Error {
 pub fn start_sentence(fault: Fault) -> String {
     match fault {
         Fault::Ended => {
-            "the engine ended before it was ready; what it said about it stands before this. If it said nothing, the system ended \
-             it: for want of memory, or because a file of the model became shorter while it was read"
+            "the engine ended before it was ready; what it said about it stands before this. If it said nothing, it was ended \
+             from outside: by somebody, for want of memory, or because a file of the model became shorter while it was read"
         }
         Fault::Nonsense => "the engine said what makes no sense before it was ready; start the program again",
         Fault::Silent => "the engine said nothing any more before it was ready; start the program again",
